@@ -1,0 +1,75 @@
+//! What travels: a chunk, and how chunks are cut.
+
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::IpcWriteOptions;
+use bytes::Bytes;
+
+use crate::{Error, Result};
+
+/// One piece of a table: whole Arrow IPC messages, and which rows they hold.
+///
+/// Cloning one copies a pointer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The messages. Joined with those of the table's other chunks they are one Arrow IPC stream.
+    pub ipc: Bytes,
+    /// The number of the chunk's first row, counted from the start of the table.
+    pub first_row: u64,
+    /// How many rows the chunk holds: 0 for one of nothing but a schema, dictionaries or the end.
+    pub rows: u64,
+}
+
+impl Chunk {
+    /// The number of the first row after this chunk.
+    pub fn end_row(&self) -> u64 {
+        self.first_row.saturating_add(self.rows)
+    }
+}
+
+/// How the buffers inside a chunk are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// Not at all: decoding is a matter of pointers.
+    #[default]
+    None,
+    /// LZ4 frames: light, for networks slower than about 1 GB/s.
+    Lz4,
+    /// Zstandard: smaller and slower than LZ4.
+    Zstd,
+}
+
+/// How a table is cut into chunks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodeOptions {
+    /// How many bytes, before compression, a chunk aims at. 1 MiB unless said otherwise.
+    pub target_bytes: usize,
+    /// The most bytes, before compression, that the body of one message may have; a single row that
+    /// takes more is refused. 64 MiB unless said otherwise.
+    pub max_bytes: usize,
+    /// How buffers are compressed: not at all unless said otherwise.
+    pub compression: Compression,
+}
+
+impl Default for EncodeOptions {
+    fn default() -> Self {
+        Self { target_bytes: 1 << 20, max_bytes: 64 << 20, compression: Compression::None }
+    }
+}
+
+impl EncodeOptions {
+    /// A dictionary larger than this is cut down, in each chunk, to the values that the chunk uses;
+    /// a smaller one is sent once and shared.
+    pub(crate) fn shared_dictionary_bytes(&self) -> usize {
+        self.max_bytes / 4
+    }
+
+    pub(crate) fn write_options(&self) -> Result<IpcWriteOptions> {
+        IpcWriteOptions::default()
+            .try_with_compression(match self.compression {
+                Compression::None => None,
+                Compression::Lz4 => Some(CompressionType::LZ4_FRAME),
+                Compression::Zstd => Some(CompressionType::ZSTD),
+            })
+            .map_err(Error::Encode)
+    }
+}
