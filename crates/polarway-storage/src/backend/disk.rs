@@ -1,0 +1,353 @@
+//! A directory: what is acknowledged was fsynced, names included.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use polarway_parquet::{LocalFile, ReadAt};
+
+use super::{
+    Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome, split,
+};
+use crate::commit::CONTROL_FOLDER;
+use crate::environment::micros_since_epoch;
+
+/// Where files are written before they get their name by a link.
+const STAGING_FOLDER: &str = "staging";
+
+/// A directory of a local or network filesystem that has hard links and honours fsync.
+///
+/// The order of a commit: fsync the data file, fsync its folder (and, for a folder this process
+/// has not used before, the folders above), write and fsync the commit under a staging name,
+/// link it to its number, fsync the commits folder.
+#[derive(Debug)]
+pub struct DiskBackend {
+    root: PathBuf,
+    /// Folders whose own names are known to be on stable storage.
+    settled_folders: Mutex<HashSet<PathBuf>>,
+    staged: AtomicU64,
+}
+
+impl DiskBackend {
+    /// Opens a directory, making it where it is missing. One that can't be written is opened
+    /// all the same: what lies in it can be read.
+    ///
+    /// # Errors
+    /// The path is no directory, or can neither be found nor made.
+    pub fn open(root: impl Into<PathBuf>) -> BackendResult<Self> {
+        let root = root.into();
+        let failed = |error| BackendError::of_io("open the folder", &root.display().to_string(), Outcome::NotDone, error);
+        if !root.is_dir() {
+            fs::create_dir_all(&root).map_err(failed)?;
+        }
+        let root = root.canonicalize().map_err(failed)?;
+        Ok(Self { root, settled_folders: Mutex::default(), staged: AtomicU64::new(0) })
+    }
+
+    /// The directory, as an absolute path without symbolic links.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether the directory takes writes and links, proved by making and removing a link.
+    ///
+    /// # Errors
+    /// The reason why it does not.
+    pub fn probe(&self) -> BackendResult<()> {
+        let name = self.fresh_name("probe");
+        let (file, link) = (self.root.join(&name), self.root.join(format!("{name}.link")));
+        let probed = File::create_new(&file).and_then(|_| fs::hard_link(&file, &link));
+        let _ = fs::remove_file(&link); // absent where the link failed
+        let _ = fs::remove_file(&file); // absent where the creation failed
+        probed.map_err(|error| BackendError::of_io("link files in", &self.root_name(), Outcome::NotDone, error))
+    }
+
+    fn root_name(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn full(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    fn fresh_name(&self, purpose: &str) -> String {
+        let ordinal = self.staged.fetch_add(1, Ordering::Relaxed);
+        format!(".polarway-{purpose}-{}-{ordinal}-{}", std::process::id(), uuid::Uuid::now_v7().simple())
+    }
+
+    /// Makes a folder and the ones above it, down from the root, and waits until all their names
+    /// are on stable storage. Another process may have made them and not have waited yet, so a
+    /// folder that is there already is waited for too, once.
+    fn ensure_folder(&self, folder: &str) -> io::Result<PathBuf> {
+        let full = self.full(folder);
+        if self.settled_folders.lock().contains(&full) {
+            return Ok(full);
+        }
+        let mut parent = self.root.clone();
+        for part in Path::new(folder) {
+            let child = parent.join(part);
+            match fs::create_dir(&child) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            sync_folder(&parent)?;
+            parent = child;
+        }
+        self.settled_folders.lock().insert(full.clone());
+        Ok(full)
+    }
+
+    /// Runs something that needs a folder, and makes the folder again if somebody removed it
+    /// since this process used it last.
+    fn in_folder<T>(&self, folder: &str, work: impl Fn(&Path) -> io::Result<T>) -> io::Result<T> {
+        let full = self.ensure_folder(folder)?;
+        match work(&full) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.settled_folders.lock().retain(|settled| !settled.starts_with(&full) && !full.starts_with(settled));
+                work(&self.ensure_folder(folder)?)
+            }
+            other => other,
+        }
+    }
+
+    fn begin_data(&self, path: &str) -> BackendResult<DiskWriter> {
+        let (folder, name) = split(path);
+        let create = |folder: &Path| {
+            let full = folder.join(name);
+            let file = OpenOptions::new().write(true).create_new(true).open(&full)?;
+            Ok(DiskWriter { file, folder: folder.to_owned(), full, path: path.to_owned(), finished: false })
+        };
+        self.in_folder(folder, create).map_err(|error| BackendError::of_io("create", path, Outcome::NotDone, error))
+    }
+
+    /// Writes a file that is to be at `path` under a staging name.
+    fn stage(&self, path: &str, contents: &[u8], durable: bool) -> io::Result<Staged> {
+        let name = self.fresh_name("staged");
+        self.in_folder(&staging_folder(path), |staging| {
+            let staged = Staged(staging.join(&name));
+            let mut file = File::create_new(&staged.0)?;
+            file.write_all(contents)?;
+            if durable {
+                file.sync_all()?;
+            }
+            Ok(staged)
+        })
+    }
+}
+
+/// Where the file for a path is staged: in the dataset's control folder, where nothing of a user's lies.
+fn staging_folder(path: &str) -> String {
+    let (folder, _) = split(path);
+    let control = match folder.split_once(CONTROL_FOLDER) {
+        Some((dataset, _)) => format!("{dataset}{CONTROL_FOLDER}"),
+        None => folder.to_owned(),
+    };
+    super::join(&control, STAGING_FOLDER)
+}
+
+/// A staged file; its name goes when this does.
+struct Staged(PathBuf);
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0); // a leftover is the janitor's to find
+    }
+}
+
+impl Backend for DiskBackend {
+    fn get(&self, path: &str) -> BackendResult<Option<Bytes>> {
+        match fs::read(self.full(path)) {
+            Ok(contents) => Ok(Some(contents.into())),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(BackendError::of_io("read", path, Outcome::NotDone, error)),
+        }
+    }
+
+    fn head(&self, path: &str) -> BackendResult<Option<FileMeta>> {
+        match fs::metadata(self.full(path)) {
+            Ok(meta) if meta.is_file() => Ok(Some(file_meta(&meta))),
+            Ok(_) => Ok(None),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(BackendError::of_io("look at", path, Outcome::NotDone, error)),
+        }
+    }
+
+    fn list(&self, folder: &str) -> BackendResult<Vec<Entry>> {
+        let list = || -> io::Result<Vec<Entry>> {
+            let mut entries = Vec::new();
+            for entry in fs::read_dir(self.full(folder))? {
+                let entry = entry?;
+                // A name that is no UTF-8 is none of ours and can't be asked for.
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                // Follows symbolic links: a link to a file is that file.
+                match fs::metadata(entry.path()) {
+                    Ok(meta) => {
+                        entries.push(Entry { name, file: meta.is_file().then(|| file_meta(&meta)) });
+                    }
+                    Err(error) if is_absent(&error) => {} // removed meanwhile, or a dangling link
+                    Err(error) => return Err(error),
+                }
+            }
+            entries.sort_by(|a, b| a.name.cmp(&b.name));
+            Ok(entries)
+        };
+        match list() {
+            Err(error) if is_absent(&error) => Ok(Vec::new()),
+            other => other.map_err(|error| BackendError::of_io("list", folder, Outcome::NotDone, error)),
+        }
+    }
+
+    fn open(&self, path: &str) -> BackendResult<Arc<dyn ReadAt>> {
+        let open = || LocalFile::new(File::open(self.full(path))?);
+        match open() {
+            Ok(source) => Ok(Arc::new(source)),
+            Err(error) => Err(BackendError::of_io("open", path, Outcome::NotDone, error)),
+        }
+    }
+
+    fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
+        Ok(Box::new(self.begin_data(path)?))
+    }
+
+    fn create_commit(&self, path: &str, contents: Bytes) -> BackendResult<Created> {
+        let (folder, name) = split(path);
+        let not_done = |error| BackendError::of_io("write", path, Outcome::NotDone, error);
+        let staged = self.stage(path, &contents, true).map_err(not_done)?;
+        let linked = self.in_folder(folder, |folder| {
+            let target = folder.join(name);
+            match fs::hard_link(&staged.0, &target) {
+                Ok(()) => Ok((folder.to_owned(), Created::New)),
+                // Over one's own contents it is a success: an earlier try got through.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    let is_ours = fs::read(&target)? == contents;
+                    Ok((folder.to_owned(), if is_ours { Created::New } else { Created::Taken }))
+                }
+                Err(error) => Err(error),
+            }
+        });
+        let (folder, created) = linked.map_err(|error| {
+            // A full or read-only disk made no link; after another error there may be one.
+            let failed = BackendError::of_io("publish", path, Outcome::NotDone, error);
+            let outcome = if failed.kind == FailureKind::Other { Outcome::Unknown } else { Outcome::NotDone };
+            BackendError { outcome, ..failed }
+        })?;
+        sync_folder(&folder).map_err(|error| BackendError::of_io("publish", path, Outcome::Unknown, error))?;
+        Ok(created)
+    }
+
+    fn settle_commit(&self, path: &str) -> BackendResult<()> {
+        let (folder, _) = split(path);
+        let settle = || sync_folder(&self.ensure_folder(folder)?);
+        settle().map_err(|error| BackendError::of_io("sync", path, Outcome::Unknown, error))
+    }
+
+    fn replace(&self, path: &str, contents: Bytes) -> BackendResult<()> {
+        let (folder, name) = split(path);
+        let replace = || {
+            let staged = self.stage(path, &contents, false)?;
+            self.in_folder(folder, |folder| fs::rename(&staged.0, folder.join(name)))
+        };
+        replace().map_err(|error| BackendError::of_io("replace", path, Outcome::Unknown, error))
+    }
+
+    fn copy_data(&self, from: &str, to: &str) -> BackendResult<()> {
+        let failed = |error| BackendError::of_io("copy", from, Outcome::NotDone, error);
+        let mut source = File::open(self.full(from)).map_err(failed)?;
+        let mut writer = self.begin_data(to)?;
+        if !reflink(&source, &writer.file) {
+            io::copy(&mut source, &mut writer.file).map_err(failed)?;
+        }
+        Box::new(writer).finish()
+    }
+
+    fn remove(&self, path: &str) -> BackendResult<()> {
+        match fs::remove_file(self.full(path)) {
+            Err(error) if !is_absent(&error) => Err(BackendError::of_io("remove", path, Outcome::Unknown, error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn local_path(&self, path: &str) -> Option<PathBuf> {
+        Some(self.full(path))
+    }
+
+    fn now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
+        // The clock that stamps this storage's files may be another machine's: ask a new file.
+        let path = super::join(scratch_folder, "clock");
+        let touch = || {
+            let staged = self.stage(&path, b"", false)?;
+            Ok(file_meta(&fs::metadata(&staged.0)?).modified_us)
+        };
+        touch().map_err(|error| BackendError::of_io("write in", scratch_folder, Outcome::NotDone, error))
+    }
+}
+
+struct DiskWriter {
+    file: File,
+    folder: PathBuf,
+    full: PathBuf,
+    path: String,
+    finished: bool,
+}
+
+impl Write for DiskWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl DataWriter for DiskWriter {
+    fn finish(mut self: Box<Self>) -> BackendResult<()> {
+        let settle = || {
+            self.file.sync_all()?;
+            sync_folder(&self.folder)
+        };
+        settle().map_err(|error| BackendError::of_io("write", &self.path, Outcome::NotDone, error))?;
+        self.finished = true;
+        Ok(())
+    }
+}
+
+impl Drop for DiskWriter {
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = fs::remove_file(&self.full); // a leftover is the janitor's to find
+        }
+    }
+}
+
+/// Shares the source's blocks with the target, where the filesystem can.
+#[cfg(target_os = "linux")]
+fn reflink(source: &File, target: &File) -> bool {
+    rustix::fs::ioctl_ficlone(target, source).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reflink(_source: &File, _target: &File) -> bool {
+    false
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn file_meta(meta: &fs::Metadata) -> FileMeta {
+    use std::os::unix::fs::MetadataExt;
+
+    let identity = format!("{}-{}-{}.{:09}", meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec());
+    let modified_us = meta.modified().map(micros_since_epoch).unwrap_or_default();
+    FileMeta { bytes: meta.len(), modified_us, identity }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}

@@ -1,0 +1,354 @@
+//! The worker's RAM cache: tables as the very chunks that go on the wire.
+
+use std::sync::Arc;
+
+use lru::LruCache;
+use parking_lot::{Condvar, Mutex};
+use polarway_ipc::{Chunk, EncodedTable};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::name::DatasetName;
+
+/// What a cached table goes by: the dataset, and the version's own identity.
+pub(crate) type CacheKey = (DatasetName, Uuid);
+
+/// A cache of tables, bounded in bytes; the least recently used go first.
+///
+/// A table is taken in as its chunks come, and whoever asks for it meanwhile reads along: a
+/// table is read from the storage once, however many ask.
+#[derive(Debug)]
+pub(crate) struct TableCache {
+    capacity_bytes: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    tables: LruCache<CacheKey, Entry>,
+    bytes: u64,
+    hits: u64,
+    misses: u64,
+    evictions: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    /// What it counts for; for a table that is on its way, what it is expected to take.
+    bytes: u64,
+    table: Cached,
+}
+
+/// A table in the cache.
+#[derive(Clone, Debug)]
+pub(crate) enum Cached {
+    /// All of it.
+    Whole(EncodedTable),
+    /// As much as has come so far.
+    Coming(Arc<Feed>),
+}
+
+/// What a look into the cache found.
+#[derive(Debug)]
+pub(crate) enum Lookup {
+    /// The table.
+    Hit(Cached),
+    /// Nothing: the caller reads the table, and hands its chunks to the filler while it does.
+    Fill(Filler),
+    /// Nothing, and the table is too large to be kept.
+    TooLarge,
+}
+
+/// How the cache is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CacheStats {
+    /// Look-ups that found the table, or found it on its way.
+    pub hits: u64,
+    /// Look-ups that did not.
+    pub misses: u64,
+    /// Tables in the cache.
+    pub tables: usize,
+    /// What they take, in bytes.
+    pub bytes: u64,
+    /// What they may take, in bytes.
+    pub capacity_bytes: u64,
+    /// Tables that had to go to make room.
+    pub evictions: u64,
+}
+
+impl CacheStats {
+    /// The part of all look-ups that were hits, from 0 to 1; 0 before the first.
+    pub fn hit_rate(&self) -> f64 {
+        match self.hits + self.misses {
+            0 => 0.0,
+            lookups => self.hits as f64 / lookups as f64,
+        }
+    }
+}
+
+impl TableCache {
+    /// A cache that holds this many bytes; 0 turns it off.
+    pub(crate) fn new(capacity_bytes: u64) -> Arc<Self> {
+        let state = State { tables: LruCache::unbounded(), bytes: 0, hits: 0, misses: 0, evictions: 0 };
+        Arc::new(Self { capacity_bytes, state: Mutex::new(state) })
+    }
+
+    /// Looks for a table that is expected to take `expected_bytes`.
+    pub(crate) fn look_up(self: &Arc<Self>, key: &CacheKey, expected_bytes: u64) -> Lookup {
+        let mut state = self.state.lock();
+        if let Some(entry) = state.tables.get(key) {
+            let table = entry.table.clone();
+            state.hits += 1;
+            return Lookup::Hit(table);
+        }
+        state.misses += 1;
+        if !self.takes(expected_bytes) {
+            return Lookup::TooLarge;
+        }
+        let feed = Arc::new(Feed::default());
+        let entry = Entry { bytes: expected_bytes, table: Cached::Coming(Arc::clone(&feed)) };
+        state.put(key.clone(), entry, self.capacity_bytes);
+        Lookup::Fill(Filler { cache: Arc::clone(self), key: key.clone(), feed, is_over: false })
+    }
+
+    /// Whether a table of this size may be kept: one that leaves no room for any other is not.
+    fn takes(&self, bytes: u64) -> bool {
+        bytes <= self.capacity_bytes / 2 && self.capacity_bytes > 0
+    }
+
+    /// How the cache is doing.
+    pub(crate) fn stats(&self) -> CacheStats {
+        let state = self.state.lock();
+        CacheStats {
+            hits: state.hits,
+            misses: state.misses,
+            tables: state.tables.len(),
+            bytes: state.bytes,
+            capacity_bytes: self.capacity_bytes,
+            evictions: state.evictions,
+        }
+    }
+}
+
+impl State {
+    fn put(&mut self, key: CacheKey, entry: Entry, capacity_bytes: u64) {
+        self.remove(&key);
+        self.bytes += entry.bytes;
+        self.tables.put(key, entry);
+        while self.bytes > capacity_bytes
+            && let Some((_, evicted)) = self.tables.pop_lru()
+        {
+            self.bytes -= evicted.bytes;
+            self.evictions += 1;
+        }
+    }
+
+    fn remove(&mut self, key: &CacheKey) {
+        if let Some(entry) = self.tables.pop(key) {
+            self.bytes -= entry.bytes;
+        }
+    }
+
+    fn holds_feed(&mut self, key: &CacheKey, feed: &Arc<Feed>) -> bool {
+        let entry = self.tables.peek(key);
+        matches!(entry, Some(Entry { table: Cached::Coming(there), .. }) if Arc::ptr_eq(there, feed))
+    }
+}
+
+/// A table on its way into the cache: chunks in order, and then its end.
+#[derive(Debug, Default)]
+pub(crate) struct Feed {
+    state: Mutex<FeedState>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct FeedState {
+    chunks: Vec<Chunk>,
+    end: Option<std::result::Result<(), Arc<Error>>>,
+}
+
+impl Feed {
+    /// Waits for the chunk at a place; `None` behind the last.
+    ///
+    /// # Errors
+    /// [`Error::SharedLoad`] when the table could not be read to its end.
+    pub(crate) fn wait_for(&self, place: usize) -> Result<Option<Chunk>> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(chunk) = state.chunks.get(place) {
+                return Ok(Some(chunk.clone()));
+            }
+            match &state.end {
+                Some(Ok(())) => return Ok(None),
+                Some(Err(error)) => return Err(Error::SharedLoad(Arc::clone(error))),
+                None => self.changed.wait(&mut state),
+            }
+        }
+    }
+
+    fn end(&self, result: std::result::Result<(), Arc<Error>>) {
+        self.state.lock().end = Some(result);
+        self.changed.notify_all();
+    }
+}
+
+/// Hands a table's chunks to the cache and to those who wait for them.
+///
+/// Dropped before its end, it tells them that the table will not come.
+#[derive(Debug)]
+pub(crate) struct Filler {
+    cache: Arc<TableCache>,
+    key: CacheKey,
+    feed: Arc<Feed>,
+    is_over: bool,
+}
+
+impl Filler {
+    /// What the chunks go to, for the one who fills to read along too.
+    pub(crate) fn feed(&self) -> Arc<Feed> {
+        Arc::clone(&self.feed)
+    }
+
+    /// Adds the next chunks. `false` when nobody wants them any more: no reader is left, and
+    /// the cache has given the place to other tables.
+    pub(crate) fn push(&mut self, chunks: Vec<Chunk>) -> bool {
+        self.feed.state.lock().chunks.extend(chunks);
+        self.feed.changed.notify_all();
+        Arc::strong_count(&self.feed) > 1
+    }
+
+    /// Ends the table: all its chunks were pushed.
+    ///
+    /// # Errors
+    /// Chunks that are not those of one table.
+    pub(crate) fn finish(mut self, schema: arrow_schema::SchemaRef) -> Result<()> {
+        let chunks = self.feed.state.lock().chunks.clone();
+        let table = EncodedTable::from_chunks(schema, chunks)?;
+        self.is_over = true;
+        {
+            let mut state = self.cache.state.lock();
+            if state.holds_feed(&self.key, &self.feed) {
+                let bytes = table.bytes();
+                if self.cache.takes(bytes) {
+                    let entry = Entry { bytes, table: Cached::Whole(table) };
+                    state.put(self.key.clone(), entry, self.cache.capacity_bytes);
+                } else {
+                    state.remove(&self.key);
+                }
+            }
+        }
+        self.feed.end(Ok(()));
+        Ok(())
+    }
+
+    /// Ends the table with the reason why it could not be read.
+    pub(crate) fn fail(mut self, error: Error) {
+        self.give_up(error);
+    }
+
+    fn give_up(&mut self, error: Error) {
+        self.is_over = true;
+        let mut state = self.cache.state.lock();
+        if state.holds_feed(&self.key, &self.feed) {
+            state.remove(&self.key);
+        }
+        drop(state);
+        self.feed.end(Err(Arc::new(error)));
+    }
+}
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.give_up(Error::LoadAbandoned);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Int64Array, RecordBatch};
+    use polarway_ipc::EncodeOptions;
+
+    use super::*;
+
+    fn key(ordinal: u128) -> CacheKey {
+        ("t".parse().unwrap(), Uuid::from_u128(ordinal))
+    }
+
+    fn table(rows: usize) -> EncodedTable {
+        let numbers = Int64Array::from_iter_values(0..rows as i64);
+        let batch = RecordBatch::try_from_iter([("n", Arc::new(numbers) as _)]).unwrap();
+        EncodedTable::encode(&batch.schema(), [&batch], EncodeOptions::default()).unwrap()
+    }
+
+    fn fill(cache: &Arc<TableCache>, ordinal: u128, table: &EncodedTable) {
+        match cache.look_up(&key(ordinal), table.bytes()) {
+            Lookup::Fill(mut filler) => {
+                filler.push(table.chunks().to_vec());
+                filler.finish(Arc::clone(table.schema())).unwrap();
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_least_recently_used_table_makes_room() {
+        let table = table(1_000);
+        let cache = TableCache::new(table.bytes() * 5 / 2);
+        fill(&cache, 1, &table);
+        fill(&cache, 2, &table);
+        assert!(matches!(cache.look_up(&key(1), 0), Lookup::Hit(Cached::Whole(_))));
+        fill(&cache, 3, &table);
+        assert!(matches!(cache.look_up(&key(1), 0), Lookup::Hit(_)));
+        assert!(matches!(cache.look_up(&key(2), table.bytes()), Lookup::Fill(_)));
+        let stats = cache.stats();
+        assert!(stats.bytes <= stats.capacity_bytes);
+        assert_eq!((stats.hits, stats.misses), (2, 4));
+        assert_eq!(stats.hit_rate(), 2.0 / 6.0);
+    }
+
+    #[test]
+    fn a_table_larger_than_half_the_cache_is_not_kept() {
+        let cache = TableCache::new(1_000);
+        assert!(matches!(cache.look_up(&key(1), 501), Lookup::TooLarge));
+        assert!(matches!(TableCache::new(0).look_up(&key(1), 0), Lookup::TooLarge));
+        // Nor is one that turns out larger than it was expected to be.
+        let large = table(1_000);
+        let Lookup::Fill(mut filler) = cache.look_up(&key(2), 10) else { panic!() };
+        filler.push(large.chunks().to_vec());
+        filler.finish(Arc::clone(large.schema())).unwrap();
+        assert_eq!((cache.stats().tables, cache.stats().bytes), (0, 0));
+    }
+
+    #[test]
+    fn whoever_asks_for_a_table_on_its_way_reads_along() {
+        let table = table(10);
+        let cache = TableCache::new(1 << 20);
+        let Lookup::Fill(mut filler) = cache.look_up(&key(1), table.bytes()) else { panic!() };
+        let Lookup::Hit(Cached::Coming(feed)) = cache.look_up(&key(1), table.bytes()) else { panic!() };
+        let reader = std::thread::spawn(move || {
+            let mut chunks = Vec::new();
+            while let Some(chunk) = feed.wait_for(chunks.len()).unwrap() {
+                chunks.push(chunk);
+            }
+            chunks
+        });
+        for chunk in table.chunks() {
+            assert!(filler.push(vec![chunk.clone()]));
+        }
+        filler.finish(Arc::clone(table.schema())).unwrap();
+        assert_eq!(reader.join().unwrap().len(), table.chunks().len());
+    }
+
+    #[test]
+    fn a_load_that_fails_tells_all_who_wait_and_leaves_nothing() {
+        let cache = TableCache::new(1 << 20);
+        let Lookup::Fill(filler) = cache.look_up(&key(1), 10) else { panic!() };
+        let Lookup::Hit(Cached::Coming(feed)) = cache.look_up(&key(1), 10) else { panic!() };
+        drop(filler);
+        assert!(matches!(feed.wait_for(0), Err(Error::SharedLoad(_))));
+        assert!(matches!(cache.look_up(&key(1), 10), Lookup::Fill(_)));
+    }
+}

@@ -1,0 +1,221 @@
+//! Fitting rows to the schema of the dataset that they are appended to.
+
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use crate::error::{Error, Result};
+use crate::name::DatasetName;
+
+/// Turns batches of one schema into batches of another, without losing anything.
+#[derive(Debug)]
+pub(crate) struct Conform {
+    name: DatasetName,
+    target: SchemaRef,
+    /// For each target column, the place of its source.
+    sources: Vec<usize>,
+}
+
+impl Conform {
+    /// Plans how to fit `source` to `target`. Columns are matched by name, in any order.
+    ///
+    /// # Errors
+    /// [`Error::SchemaMismatch`] with every difference that can't be bridged without loss.
+    pub(crate) fn new(name: &DatasetName, source: &Schema, target: &SchemaRef) -> Result<Self> {
+        let mut differences = Vec::new();
+        let mut sources = Vec::with_capacity(target.fields().len());
+        for field in target.fields() {
+            match source.fields().find(field.name()) {
+                None => differences.push(format!("column {:?} ({}) is missing", field.name(), field.data_type())),
+                Some((place, given)) => {
+                    sources.push(place);
+                    differences.extend(difference(given, field));
+                }
+            }
+        }
+        for field in source.fields() {
+            if target.fields().find(field.name()).is_none() {
+                differences
+                    .push(format!("column {:?} ({}) is not in the dataset", field.name(), field.data_type()));
+            }
+        }
+        if !differences.is_empty() {
+            return Err(Error::SchemaMismatch { name: name.clone(), differences });
+        }
+        Ok(Self { name: name.clone(), target: Arc::clone(target), sources })
+    }
+
+    /// Fits one batch.
+    ///
+    /// # Errors
+    /// [`Error::SchemaMismatch`] for a NULL where the dataset has none, or a value that does not fit.
+    pub(crate) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        if batch.schema_ref() == &self.target {
+            return Ok(batch.clone());
+        }
+        let refuse = |difference: String| Error::SchemaMismatch {
+            name: self.name.clone(),
+            differences: vec![difference],
+        };
+        let mut columns = Vec::with_capacity(self.sources.len());
+        for (field, source) in self.target.fields().iter().zip(&self.sources) {
+            let given = batch.column(*source);
+            if !field.is_nullable() && given.null_count() > 0 {
+                return Err(refuse(format!("column {:?} has NULLs and may have none", field.name())));
+            }
+            let strictly = CastOptions { safe: false, ..CastOptions::default() };
+            let column = cast_with_options(given, field.data_type(), &strictly)
+                .map_err(|error| refuse(format!("column {:?}: {error}", field.name())))?;
+            columns.push(column);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.target), columns, &options)?)
+    }
+}
+
+fn difference(given: &Field, wanted: &Field) -> Option<String> {
+    (!fits(given.data_type(), wanted.data_type())).then(|| {
+        let (given_type, wanted_type) = (given.data_type(), wanted.data_type());
+        format!("column {:?} is {given_type} and must be {wanted_type}", given.name())
+    })
+}
+
+/// Whether every value of one type has an equal one in the other.
+fn fits(given: &DataType, wanted: &DataType) -> bool {
+    use DataType::*;
+
+    if given == wanted || *given == Null {
+        return true;
+    }
+    match (given, wanted) {
+        (Dictionary(_, value), wanted) => fits(value, wanted),
+        (given, Dictionary(_, value)) => fits(given, value),
+        (Utf8 | LargeUtf8 | Utf8View, Utf8 | LargeUtf8 | Utf8View) => true,
+        (Binary | LargeBinary | BinaryView | FixedSizeBinary(_), Binary | LargeBinary | BinaryView) => true,
+        (Float16, Float32 | Float64) | (Float32, Float64) => true,
+        (Decimal128(digits, scale), Decimal128(wanted_digits, wanted_scale) | Decimal256(wanted_digits, wanted_scale))
+        | (Decimal256(digits, scale), Decimal256(wanted_digits, wanted_scale)) => {
+            scale <= wanted_scale
+                && i16::from(*digits) - i16::from(*scale) <= i16::from(*wanted_digits) - i16::from(*wanted_scale)
+        }
+        // A finer unit holds the same times, short of the far ends, where the strict cast refuses.
+        (Timestamp(unit, zone), Timestamp(wanted_unit, wanted_zone)) => {
+            zone == wanted_zone && fineness(*unit) <= fineness(*wanted_unit)
+        }
+        (Duration(unit), Duration(wanted_unit)) => fineness(*unit) <= fineness(*wanted_unit),
+        (given, wanted) => match (integer(given), integer(wanted)) {
+            (Some((signed, bits)), Some((wanted_signed, wanted_bits))) => match (signed, wanted_signed) {
+                (false, true) => bits < wanted_bits,
+                (true, false) => false,
+                _ => bits <= wanted_bits,
+            },
+            (Some((_, bits)), None) => match wanted {
+                Float32 => bits <= 16,
+                Float64 => bits <= 32,
+                _ => false,
+            },
+            _ => false,
+        },
+    }
+}
+
+/// Whether an integer type has a sign, and its bits.
+fn integer(data_type: &DataType) -> Option<(bool, u32)> {
+    Some((data_type.is_signed_integer(), match data_type {
+        DataType::Int8 | DataType::UInt8 => 8,
+        DataType::Int16 | DataType::UInt16 => 16,
+        DataType::Int32 | DataType::UInt32 => 32,
+        DataType::Int64 | DataType::UInt64 => 64,
+        _ => return None,
+    }))
+}
+
+fn fineness(unit: TimeUnit) -> u8 {
+    match unit {
+        TimeUnit::Second => 0,
+        TimeUnit::Millisecond => 1,
+        TimeUnit::Microsecond => 2,
+        TimeUnit::Nanosecond => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Array, Int32Array, Int64Array, StringArray};
+
+    use super::*;
+
+    fn schema(fields: &[(&str, DataType)]) -> SchemaRef {
+        let fields: Vec<Field> = fields.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect();
+        Arc::new(Schema::new(fields))
+    }
+
+    fn differences(given: &[(&str, DataType)], wanted: &[(&str, DataType)]) -> Vec<String> {
+        match Conform::new(&"t".parse().unwrap(), &schema(given), &schema(wanted)) {
+            Err(Error::SchemaMismatch { differences, .. }) => differences,
+            Ok(_) => vec![],
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn narrower_columns_in_another_order_fit() {
+        let wanted = schema(&[("a", DataType::Int64), ("b", DataType::Utf8)]);
+        let given = schema(&[("b", DataType::Utf8), ("a", DataType::Int32)]);
+        let conform = Conform::new(&"t".parse().unwrap(), &given, &wanted).unwrap();
+        let batch = RecordBatch::try_new(
+            given,
+            vec![Arc::new(StringArray::from(vec!["x"])), Arc::new(Int32Array::from(vec![Some(7)]))],
+        );
+        let fitted = conform.apply(&batch.unwrap()).unwrap();
+        assert_eq!(fitted.schema(), wanted);
+        assert_eq!(fitted.column(0).as_any().downcast_ref::<Int64Array>().unwrap().value(0), 7);
+    }
+
+    #[test]
+    fn every_difference_is_named() {
+        let found = differences(
+            &[("a", DataType::Int64), ("extra", DataType::Utf8)],
+            &[("a", DataType::Int32), ("missing", DataType::Boolean)],
+        );
+        assert_eq!(
+            found,
+            [
+                "column \"a\" is Int64 and must be Int32",
+                "column \"missing\" (Boolean) is missing",
+                "column \"extra\" (Utf8) is not in the dataset",
+            ]
+        );
+    }
+
+    #[test]
+    fn casts_that_could_lose_something_are_refused() {
+        use DataType::*;
+
+        let zone = || Some("UTC".into());
+        for (given, wanted) in [
+            (Int64, Float64),
+            (UInt64, Int64),
+            (Int8, UInt64),
+            (Float64, Float32),
+            (Utf8, Binary),
+            (Utf8, Int64),
+            (Decimal128(10, 2), Decimal128(10, 3)),
+            (Timestamp(TimeUnit::Microsecond, None), Timestamp(TimeUnit::Millisecond, None)),
+            (Timestamp(TimeUnit::Microsecond, None), Timestamp(TimeUnit::Microsecond, zone())),
+        ] {
+            assert_eq!(differences(&[("c", given.clone())], &[("c", wanted.clone())]).len(), 1, "{given} {wanted}");
+        }
+    }
+
+    #[test]
+    fn a_null_where_the_dataset_has_none_is_refused() {
+        let wanted = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, false)]));
+        let given = schema(&[("a", DataType::Int64)]);
+        let conform = Conform::new(&"t".parse().unwrap(), &given, &wanted).unwrap();
+        let batch = RecordBatch::try_new(given, vec![Arc::new(Int64Array::from(vec![None, Some(1)]))]).unwrap();
+        assert!(conform.apply(&batch).unwrap_err().to_string().contains("NULL"));
+    }
+}

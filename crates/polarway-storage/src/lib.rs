@@ -1,0 +1,56 @@
+//! Versioned tables on plain files.
+//!
+//! This crate owns how datasets lie in a directory or a bucket: commits and the versions they
+//! make, the data files, retention, compaction, adopted files, the RAM cache, and the mirror
+//! that gives DuckDB local files. All shared state is in those files, so any number of
+//! processes may work on one storage at once, without a leader and without locks.
+//!
+//! It knows nothing of SQL or gRPC, and nothing of async: all calls block.
+//!
+//! A version exists when its commit exists. Commit n+1 is created exclusively, so writers never
+//! share a number; numbers have no holes and commits are never removed, so the newest one is
+//! found by asking for single files. `ARCHITECTURE.md` has the whole protocol.
+
+mod adopt;
+mod backend;
+mod cache;
+mod commit;
+mod compact;
+mod conform;
+mod environment;
+mod error;
+mod history;
+mod loader;
+mod log;
+mod mirror;
+mod name;
+mod partition;
+mod read;
+mod request;
+mod retry;
+mod snapshot;
+mod tables;
+mod upload;
+mod vacuum;
+mod writer;
+
+pub use backend::{
+    Backend, BackendError, BackendResult, Created, DataWriter, DiskBackend, Entry, FailureKind, FileMeta,
+    ObjectBackend, Outcome,
+};
+pub use cache::CacheStats;
+pub use commit::{CommitKind, NotACommit};
+pub use compact::Compacted;
+pub use environment::{Clock, IdSource, RandomIds, SystemClock};
+pub use error::{Error, Result};
+pub use history::VersionSummary;
+pub use loader::{BatchReader, ChunkReader, Loader};
+pub use mirror::{LocalFile, Mirror};
+pub use name::{DatasetName, InvalidName, MAX_NAME_LENGTH, nearest_names};
+pub use polarway_parquet::ReadAt;
+pub use read::TableReader;
+pub use request::{InvalidRequestId, REQUEST_WINDOW_US, RequestId};
+pub use snapshot::{AdoptedFile, At, Snapshot, SnapshotFile};
+pub use tables::{DatasetSummary, Settings, Tables};
+pub use vacuum::Vacuumed;
+pub use writer::{Published, TableWriter, Write, WriteMode};

@@ -1,0 +1,224 @@
+//! Loading a version as chunks, through the cache where it fits.
+
+use std::iter::once;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Schema};
+use polarway_ipc::{
+    Chunk, ChunkDecoder, ChunkEncoder, DecodeLimits, EncodeOptions, encode_batch, encode_end, encode_schema,
+};
+
+use crate::cache::{CacheKey, CacheStats, Cached, Feed, Filler, Lookup, TableCache};
+use crate::error::{Error, Result};
+use crate::read::TableReader;
+use crate::snapshot::Snapshot;
+use crate::tables::Tables;
+
+/// Loads versions, through a cache.
+#[derive(Clone, Debug)]
+pub struct Loader {
+    tables: Arc<Tables>,
+    cache: Arc<TableCache>,
+}
+
+impl Loader {
+    /// A loader with a cache of this many bytes; 0 turns the cache off.
+    pub fn new(tables: Arc<Tables>, cache_bytes: u64) -> Self {
+        Self { tables, cache: TableCache::new(cache_bytes) }
+    }
+
+    /// How the cache is doing.
+    pub fn cache_stats(&self) -> CacheStats {
+        self.cache.stats()
+    }
+
+    /// A version's rows from `first_row` on, as the chunks of one stream.
+    ///
+    /// The chunks of a cached table are at hand; others come as they are read. Iterating blocks.
+    ///
+    /// # Errors
+    /// Those of [`Tables::read`]; the chunks carry them too.
+    pub fn chunks(&self, snapshot: &Arc<Snapshot>, first_row: u64) -> Result<ChunkReader> {
+        match self.look_up(snapshot) {
+            Lookup::Hit(Cached::Whole(table)) => Ok(ChunkReader::whole(table.from_row(first_row)?)),
+            Lookup::Hit(Cached::Coming(feed)) if first_row == 0 => Ok(ChunkReader::along(feed)),
+            Lookup::Fill(filler) => {
+                let feed = filler.feed();
+                self.fill(snapshot, filler)?;
+                if first_row == 0 { Ok(ChunkReader::along(feed)) } else { self.uncached(snapshot, first_row) }
+            }
+            Lookup::Hit(Cached::Coming(_)) | Lookup::TooLarge => self.uncached(snapshot, first_row),
+        }
+    }
+
+    /// A version's rows as batches: those of a table that is kept point into the cache, others
+    /// are decoded as they are asked for. Iterating blocks.
+    ///
+    /// # Errors
+    /// Those of [`Tables::read`]; the batches carry them too.
+    pub fn batches(&self, snapshot: &Arc<Snapshot>) -> Result<BatchReader> {
+        let chunks = match self.look_up(snapshot) {
+            Lookup::Hit(Cached::Whole(table)) => ChunkReader::whole(table.from_row(0)?),
+            Lookup::Hit(Cached::Coming(feed)) => ChunkReader::along(feed),
+            Lookup::Fill(filler) => {
+                let feed = filler.feed();
+                self.fill(snapshot, filler)?;
+                ChunkReader::along(feed)
+            }
+            Lookup::TooLarge => {
+                let make = Arc::new(|batch, _| Ok(batch));
+                let reader = TableReader::open(Arc::clone(&self.tables), snapshot, 0, make)?;
+                return Ok(BatchReader(Batches::Stored(Box::new(reader))));
+            }
+        };
+        let decoder = ChunkDecoder::new(DecodeLimits::trusting());
+        Ok(BatchReader(Batches::Chunked { chunks, decoder, ready: Vec::new().into_iter() }))
+    }
+
+    fn look_up(&self, snapshot: &Snapshot) -> Lookup {
+        let key: CacheKey = (snapshot.name.clone(), snapshot.uuid);
+        self.cache.look_up(&key, snapshot.arrow_bytes)
+    }
+
+    fn uncached(&self, snapshot: &Snapshot, first_row: u64) -> Result<ChunkReader> {
+        Ok(ChunkReader(Chunks::Stored(self.encode(snapshot, first_row)?, Vec::new().into_iter())))
+    }
+
+    /// Reads a table into the cache on a thread of its own, at the storage's pace: a slow reader
+    /// must not hold up the others.
+    fn fill(&self, snapshot: &Arc<Snapshot>, mut filler: Filler) -> Result<()> {
+        let stream = match self.encode(snapshot, 0) {
+            Ok(stream) => stream,
+            Err(error) => {
+                // This caller gets the precise reason; those who waited are told to ask again.
+                drop(filler);
+                return Err(error);
+            }
+        };
+        let schema = Arc::clone(&snapshot.schema);
+        let work = move || {
+            for chunks in stream {
+                match chunks {
+                    Ok(chunks) => {
+                        if !filler.push(chunks) {
+                            return;
+                        }
+                    }
+                    Err(error) => return filler.fail(error),
+                }
+            }
+            if let Err(error) = filler.finish(schema) {
+                tracing::error!(%error, "a table could not be put into the cache");
+            }
+        };
+        std::thread::Builder::new().name("polarway-fill".into()).spawn(work).map_err(Error::Thread)?;
+        Ok(())
+    }
+
+    /// The stream of a table's chunks from a row on, as it is read from the storage.
+    fn encode(&self, snapshot: &Snapshot, first_row: u64) -> Result<EncodedStream> {
+        let tables = Arc::clone(&self.tables);
+        let options = EncodeOptions::default();
+        if has_dictionary(&snapshot.schema) {
+            // Each chunk builds on the dictionaries of those before: one after the other.
+            let reader = TableReader::open(tables, snapshot, first_row, Arc::new(|batch, _| Ok(batch)))?;
+            let mut encoder = Some(ChunkEncoder::new(&snapshot.schema, options)?.starting_at(first_row));
+            let mut batches = reader.fuse();
+            let next = move || -> Option<Result<Vec<Chunk>>> {
+                let Some(batch) = batches.next() else {
+                    return Some(Ok(vec![encoder.take()?.finish()]));
+                };
+                let encoder = encoder.as_mut()?;
+                Some(batch.and_then(|batch| Ok(encoder.encode(&batch)?)))
+            };
+            return Ok(Box::new(std::iter::from_fn(next)));
+        }
+        let make = move |batch: RecordBatch, row| Ok(encode_batch(&batch, row, &options)?);
+        let reader = TableReader::open(tables, snapshot, first_row, Arc::new(make))?;
+        let start = encode_schema(&snapshot.schema, first_row)?;
+        let end = encode_end(snapshot.rows.max(first_row));
+        Ok(Box::new(once(Ok(vec![start])).chain(reader).chain(once(Ok(vec![end])))))
+    }
+}
+
+type EncodedStream = Box<dyn Iterator<Item = Result<Vec<Chunk>>> + Send>;
+
+fn has_dictionary(schema: &Schema) -> bool {
+    schema.flattened_fields().iter().any(|field| matches!(field.data_type(), DataType::Dictionary(..)))
+}
+
+/// A table's chunks, in order. Iterating blocks while the next one is on its way.
+pub struct ChunkReader(Chunks);
+
+enum Chunks {
+    Whole(Box<dyn Iterator<Item = Chunk> + Send>),
+    Along { feed: Arc<Feed>, place: usize },
+    Stored(EncodedStream, std::vec::IntoIter<Chunk>),
+}
+
+impl ChunkReader {
+    fn whole(chunks: impl Iterator<Item = Chunk> + Send + 'static) -> Self {
+        Self(Chunks::Whole(Box::new(chunks)))
+    }
+
+    /// Whether all chunks are in memory already, so that iterating does not block.
+    pub fn is_at_hand(&self) -> bool {
+        matches!(self.0, Chunks::Whole(_))
+    }
+
+    fn along(feed: Arc<Feed>) -> Self {
+        Self(Chunks::Along { feed, place: 0 })
+    }
+}
+
+impl Iterator for ChunkReader {
+    type Item = Result<Chunk>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Chunks::Whole(chunks) => chunks.next().map(Ok),
+            Chunks::Along { feed, place } => {
+                let chunk = feed.wait_for(*place);
+                *place += 1;
+                chunk.transpose()
+            }
+            Chunks::Stored(stream, ready) => loop {
+                if let Some(chunk) = ready.next() {
+                    return Some(Ok(chunk));
+                }
+                match stream.next()? {
+                    Ok(chunks) => *ready = chunks.into_iter(),
+                    Err(error) => return Some(Err(error)),
+                }
+            },
+        }
+    }
+}
+
+/// A table's batches, in order. Iterating blocks while the next one is on its way.
+pub struct BatchReader(Batches);
+
+enum Batches {
+    Stored(Box<TableReader<Arc<Tables>>>),
+    Chunked { chunks: ChunkReader, decoder: ChunkDecoder, ready: std::vec::IntoIter<RecordBatch> },
+}
+
+impl Iterator for BatchReader {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Batches::Stored(batches) => batches.next(),
+            Batches::Chunked { chunks, decoder, ready } => loop {
+                if let Some(batch) = ready.next() {
+                    return Some(Ok(batch));
+                }
+                match chunks.next()?.and_then(|chunk| Ok(decoder.decode(chunk.ipc)?)) {
+                    Ok(batches) => *ready = batches.into_iter(),
+                    Err(error) => return Some(Err(error)),
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! One dataset's commits, in the order of their numbers.
+//!
+//! Numbers have no holes and their files are never removed, so the newest commit is found by
+//! asking for single files: from the last number seen, one probe of the next one settles it.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use crate::backend::{Backend, BackendError, Created, Outcome};
+use crate::commit::{Commit, commit_path, hint_path};
+use crate::environment::Clock;
+use crate::error::{Error, Result};
+use crate::name::DatasetName;
+
+/// How often a commit is sent again while its outcome is unknown.
+const COMMIT_ATTEMPTS: u32 = 4;
+
+/// The hint is renewed each time that this many commits were made.
+const HINT_INTERVAL: u64 = 32;
+
+/// One dataset's commits.
+#[derive(Debug)]
+pub(crate) struct CommitLog {
+    name: DatasetName,
+    backend: Arc<dyn Backend>,
+    clock: Arc<dyn Clock>,
+    /// The newest commit that this process has seen.
+    seen: Mutex<Option<Seen>>,
+    /// Held by this process's writers from reading the newest commit to making the next:
+    /// they would only race each other for the number.
+    pub(crate) turn: Mutex<()>,
+}
+
+#[derive(Clone, Debug)]
+struct Seen {
+    commit: Arc<Commit>,
+    checked_at_us: i64,
+}
+
+/// How an attempt to make the next commit ended.
+pub(crate) enum Attempt {
+    /// It stands.
+    Won(Arc<Commit>),
+    /// Another commit has the number.
+    Lost,
+}
+
+impl CommitLog {
+    pub(crate) fn new(name: DatasetName, backend: Arc<dyn Backend>, clock: Arc<dyn Clock>) -> Self {
+        Self { name, backend, clock, seen: Mutex::default(), turn: Mutex::default() }
+    }
+
+    /// The newest commit, or `None` where there is none. One that was looked for at most
+    /// `max_staleness_us` ago is answered without asking the storage.
+    pub(crate) fn newest(&self, max_staleness_us: i64) -> Result<Option<Arc<Commit>>> {
+        let seen = self.seen.lock().clone();
+        let now = self.clock.now_us();
+        if max_staleness_us > 0
+            && let Some(seen) = &seen
+            && now.saturating_sub(seen.checked_at_us) < max_staleness_us
+        {
+            return Ok(Some(Arc::clone(&seen.commit)));
+        }
+        let newest = match seen {
+            Some(seen) => Some(self.newest_from(seen.commit)?),
+            None => match self.first_known()? {
+                Some(known) => Some(self.newest_from(known)?),
+                None => None,
+            },
+        };
+        if let Some(commit) = &newest {
+            self.note(commit, now);
+        }
+        Ok(newest)
+    }
+
+    /// A commit to start from: the one that the hint names, or the first.
+    fn first_known(&self) -> Result<Option<Arc<Commit>>> {
+        // The hint is a help only: one that can't be read, or is wrong, costs a longer search.
+        let hint = self.backend.get(&hint_path(&self.name)).ok().flatten();
+        let hinted: Option<u64> = hint.and_then(|hint| std::str::from_utf8(&hint).ok()?.parse().ok());
+        if let Some(number) = hinted.filter(|number| *number > 1)
+            && let Some(commit) = self.read(number)?
+        {
+            return Ok(Some(commit));
+        }
+        self.read(1)
+    }
+
+    /// Gallops from a commit that exists, then bisects.
+    fn newest_from(&self, known: Arc<Commit>) -> Result<Arc<Commit>> {
+        let Some(next) = self.read(known.number + 1)? else { return Ok(known) };
+        let mut exists = next.number;
+        let mut step = 1;
+        let absent = loop {
+            let probe = exists + step;
+            if !self.exists(probe)? {
+                break probe;
+            }
+            exists = probe;
+            step *= 2;
+        };
+        let newest = first_not(exists + 1, absent, |number| self.exists(number))? - 1;
+        if newest == next.number { Ok(next) } else { self.read_existing(newest) }
+    }
+
+    fn exists(&self, number: u64) -> Result<bool> {
+        Ok(self.backend.head(&commit_path(&self.name, number))?.is_some())
+    }
+
+    fn note(&self, commit: &Arc<Commit>, checked_at_us: i64) {
+        let mut seen = self.seen.lock();
+        match &mut *seen {
+            Some(seen) if seen.commit.number > commit.number => {}
+            Some(seen) if seen.commit.number == commit.number => {
+                seen.checked_at_us = seen.checked_at_us.max(checked_at_us);
+            }
+            seen => *seen = Some(Seen { commit: Arc::clone(commit), checked_at_us }),
+        }
+    }
+
+    /// The commit with a number, or `None` where that number was not reached.
+    pub(crate) fn read(&self, number: u64) -> Result<Option<Arc<Commit>>> {
+        let path = commit_path(&self.name, number);
+        let Some(contents) = self.backend.get(&path)? else { return Ok(None) };
+        match Commit::decode(&contents, number) {
+            Ok(commit) => Ok(Some(Arc::new(commit))),
+            Err(reason) => Err(Error::UnreadableCommit { path, reason }),
+        }
+    }
+
+    /// The commit with a number that is known to have been reached.
+    pub(crate) fn read_existing(&self, number: u64) -> Result<Arc<Commit>> {
+        self.read(number)?.ok_or_else(|| Error::DataFileMissing {
+            name: self.name.clone(),
+            path: commit_path(&self.name, number),
+        })
+    }
+
+    /// The first commit from `from` up to and with `newest` for which something no longer
+    /// holds that holds for all before it, or `None` when it holds for all.
+    pub(crate) fn first_not(
+        &self,
+        from: u64,
+        newest: &Arc<Commit>,
+        holds: impl Fn(&Commit) -> bool,
+    ) -> Result<Option<Arc<Commit>>> {
+        let end = newest.number + 1;
+        let first = first_not(from, end, |number| Ok(holds(&*self.read_existing(number)?)))?;
+        if first == end { Ok(None) } else { self.read_existing(first).map(Some) }
+    }
+
+    /// Tries to make `commit` the one with its number.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] when it certainly was not made; [`Error::OutcomeUnknown`] when it may
+    /// be there, or appear yet.
+    pub(crate) fn attempt(&self, commit: Commit) -> Result<Attempt> {
+        let path = commit_path(&self.name, commit.number);
+        let contents = match commit.encode() {
+            Ok(contents) => contents,
+            Err(error) => return Err(Error::UnreadableCommit { path, reason: error.into() }),
+        };
+        let mut may_be_there: Option<BackendError> = None;
+        for _ in 0..COMMIT_ATTEMPTS {
+            match self.backend.create_commit(&path, contents.clone()) {
+                Ok(Created::New) => return Ok(Attempt::Won(self.made(commit))),
+                Ok(Created::Taken) => return Ok(Attempt::Lost),
+                Err(error) if error.outcome == Outcome::NotDone && may_be_there.is_none() => {
+                    return Err(error.into());
+                }
+                Err(error) => match self.whose(commit.number) {
+                    Ok(Some(uuid)) if uuid == commit.uuid => {
+                        if self.backend.settle_commit(&path).is_ok() {
+                            return Ok(Attempt::Won(self.made(commit)));
+                        }
+                        may_be_there = Some(error);
+                    }
+                    Ok(Some(_)) => return Ok(Attempt::Lost),
+                    // Absent, or not to be seen: the same number again, which can't make it twice.
+                    Ok(None) | Err(_) => may_be_there = Some(error),
+                },
+            }
+        }
+        match may_be_there {
+            Some(source) => Err(Error::OutcomeUnknown { name: self.name.clone(), source }),
+            None => Ok(Attempt::Lost),
+        }
+    }
+
+    fn whose(&self, number: u64) -> Result<Option<Uuid>> {
+        Ok(self.read(number)?.map(|commit| commit.uuid))
+    }
+
+    fn made(&self, commit: Commit) -> Arc<Commit> {
+        let commit = Arc::new(commit);
+        self.note(&commit, self.clock.now_us());
+        if commit.number.is_multiple_of(HINT_INTERVAL) {
+            let hint = commit.number.to_string().into();
+            if let Err(error) = self.backend.replace(&hint_path(&self.name), hint) {
+                tracing::debug!(dataset = %self.name, %error, "the hint was not renewed");
+            }
+        }
+        commit
+    }
+
+    /// Makes sure that a commit which another process made is on stable storage.
+    pub(crate) fn settle(&self, number: u64) -> Result<()> {
+        Ok(self.backend.settle_commit(&commit_path(&self.name, number))?)
+    }
+
+    /// The time for a commit after `previous`: later than it, whatever the clock says.
+    pub(crate) fn next_time_us(&self, previous: Option<&Commit>) -> i64 {
+        let now = self.clock.now_us();
+        previous.map_or(now, |commit| now.max(commit.time_us + 1))
+    }
+}
+
+/// The first number in `from..end` for which `holds` is false, where it is true for all before
+/// that one and false for all behind; `end` when it is true for all.
+fn first_not(mut from: u64, mut end: u64, holds: impl Fn(u64) -> Result<bool>) -> Result<u64> {
+    while from < end {
+        let middle = from + (end - from) / 2;
+        if holds(middle)? {
+            from = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    Ok(from)
+}

@@ -1,0 +1,149 @@
+//! Local copies of data files, for DuckDB, which reads files and no buckets.
+//!
+//! Data files never change, so a copy is never stale. Files that lie on this machine's disk
+//! are used where they are.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lru::LruCache;
+use parking_lot::Mutex;
+
+use crate::backend::{Backend, BackendError, BackendResult, Outcome};
+use crate::snapshot::SnapshotFile;
+
+/// Bytes that are copied at a time.
+const COPY_BYTES: usize = 8 << 20;
+
+/// A folder of copies, bounded in bytes; the least recently used go first, but none that is in use.
+#[derive(Debug)]
+pub struct Mirror {
+    backend: Arc<dyn Backend>,
+    folder: PathBuf,
+    capacity_bytes: u64,
+    copies: Mutex<LruCache<String, Arc<Copy>>>,
+}
+
+/// A file that other programs on this machine can read. A copy stays as long as this is held.
+#[derive(Clone, Debug)]
+pub struct LocalFile {
+    path: PathBuf,
+    _pin: Option<Arc<Copy>>,
+}
+
+impl LocalFile {
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// One copy: made by the first who wants it, while the others wait.
+#[derive(Debug)]
+struct Copy {
+    path: PathBuf,
+    bytes: u64,
+    is_there: Mutex<bool>,
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        if *self.is_there.get_mut() {
+            let _ = fs::remove_file(&self.path); // the folder is emptied at the next start
+        }
+    }
+}
+
+impl Mirror {
+    /// A mirror in this folder, which it owns: what lies there is removed.
+    ///
+    /// # Errors
+    /// The folder can't be made or emptied.
+    pub fn new(backend: Arc<dyn Backend>, folder: impl Into<PathBuf>, capacity_bytes: u64) -> BackendResult<Self> {
+        let folder = folder.into();
+        let prepare = || {
+            if folder.exists() {
+                fs::remove_dir_all(&folder)?;
+            }
+            fs::create_dir_all(&folder)?;
+            folder.canonicalize()
+        };
+        let folder = prepare().map_err(|error| {
+            BackendError::of_io("prepare the mirror in", &folder.display().to_string(), Outcome::NotDone, error)
+        })?;
+        Ok(Self { backend, folder, capacity_bytes, copies: Mutex::new(LruCache::unbounded()) })
+    }
+
+    /// The folder in which the copies lie.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A file of a snapshot, on this machine. Blocks while it is copied.
+    ///
+    /// # Errors
+    /// What the storage or the disk says.
+    pub fn local(&self, file: &SnapshotFile) -> BackendResult<LocalFile> {
+        if let Some(path) = self.backend.local_path(&file.path) {
+            return Ok(LocalFile { path, _pin: None });
+        }
+        // Adopted files may change; each state of one is a copy of its own.
+        let identity = file.adopted.as_ref().map(|adopted| adopted.identity.as_str()).unwrap_or_default();
+        let key = format!("{}\n{identity}", file.path);
+        let copy = self.copy_for(key, file);
+        let mut is_there = copy.is_there.lock();
+        if !*is_there {
+            self.fetch(file, &copy.path)?;
+            *is_there = true;
+        }
+        drop(is_there);
+        Ok(LocalFile { path: copy.path.clone(), _pin: Some(copy) })
+    }
+
+    fn copy_for(&self, key: String, file: &SnapshotFile) -> Arc<Copy> {
+        let mut copies = self.copies.lock();
+        if let Some(copy) = copies.get(&key) {
+            return Arc::clone(copy);
+        }
+        let path = self.folder.join(format!("{}.parquet", uuid::Uuid::now_v7()));
+        let copy = Arc::new(Copy { path, bytes: file.bytes, is_there: Mutex::new(false) });
+        copies.put(key, Arc::clone(&copy));
+        self.make_room(&mut copies);
+        copy
+    }
+
+    /// Lets go of copies until the rest fits; those in use stay.
+    fn make_room(&self, copies: &mut LruCache<String, Arc<Copy>>) {
+        let mut bytes: u64 = copies.iter().map(|(_, copy)| copy.bytes).sum();
+        let oldest_first: Vec<String> = copies.iter().rev().map(|(key, _)| key.clone()).collect();
+        for key in oldest_first {
+            if bytes <= self.capacity_bytes {
+                return;
+            }
+            let is_unused = copies.peek(&key).is_some_and(|copy| Arc::strong_count(copy) == 1);
+            if is_unused && let Some(copy) = copies.pop(&key) {
+                bytes -= copy.bytes;
+            }
+        }
+    }
+
+    fn fetch(&self, file: &SnapshotFile, target: &Path) -> BackendResult<()> {
+        let source = self.backend.open(&file.path)?;
+        let copy = || -> io::Result<()> {
+            let mut target = File::create_new(target)?;
+            let mut offset = 0;
+            while offset < source.len() {
+                let length = (source.len() - offset).min(COPY_BYTES as u64);
+                target.write_all(&source.read_at(offset, length as usize)?)?;
+                offset += length;
+            }
+            Ok(())
+        };
+        copy().map_err(|error| {
+            let _ = fs::remove_file(target); // half a copy is none
+            BackendError::of_io("copy", &file.path, Outcome::NotDone, error)
+        })
+    }
+}

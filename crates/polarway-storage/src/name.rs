@@ -1,0 +1,165 @@
+//! The names that datasets may have.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The longest name, in bytes.
+pub const MAX_NAME_LENGTH: usize = 128;
+
+/// Names that start like this are handle ids, not datasets.
+const HANDLE_PREFIX: &str = "h_";
+
+/// Length of a handle id: the prefix and 26 characters of base32.
+const HANDLE_LENGTH: usize = 28;
+
+/// A dataset's name: `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`, not ending in `.parquet` and not
+/// formed like a handle id.
+///
+/// A name that was accepted is safe as the name of a folder and as part of an object's key.
+///
+/// ```
+/// use polarway_storage::DatasetName;
+///
+/// let name: DatasetName = "trades_2026.02-03".parse()?;
+/// assert_eq!(name.as_str(), "trades_2026.02-03");
+/// assert!("../etc/passwd".parse::<DatasetName>().is_err());
+/// # Ok::<(), polarway_storage::InvalidName>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DatasetName(String);
+
+/// Why a text is no dataset name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} can't name a dataset: {reason}")]
+pub struct InvalidName {
+    /// The text as it was given, cut when it is very long.
+    pub name: String,
+    /// What is wrong with it, and what would be right.
+    pub reason: &'static str,
+}
+
+impl DatasetName {
+    /// Checks a text against the grammar.
+    ///
+    /// # Errors
+    /// [`InvalidName`] with the rule that the text breaks.
+    pub fn new(name: impl Into<String>) -> Result<Self, InvalidName> {
+        let name = name.into();
+        match broken_rule(&name) {
+            None => Ok(Self(name)),
+            Some(reason) => {
+                Err(InvalidName { name: name.chars().take(MAX_NAME_LENGTH + 1).collect(), reason })
+            }
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn broken_rule(name: &str) -> Option<&'static str> {
+    let first_is_fine = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    if name.is_empty() {
+        Some("it is empty")
+    } else if name.len() > MAX_NAME_LENGTH {
+        Some("it is longer than 128 characters")
+    } else if !first_is_fine {
+        Some("it must start with an ASCII letter, a digit or '_'")
+    } else if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')) {
+        Some("only ASCII letters, digits, '_', '.' and '-' may stand in it")
+    } else if name.ends_with(".parquet") {
+        Some("it must not end in '.parquet'")
+    } else if is_like_a_handle(name) {
+        Some("it is formed like the id of a handle ('h_' and 26 characters)")
+    } else {
+        None
+    }
+}
+
+fn is_like_a_handle(name: &str) -> bool {
+    name.len() == HANDLE_LENGTH
+        && name
+            .strip_prefix(HANDLE_PREFIX)
+            .is_some_and(|id| id.bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b)))
+}
+
+impl fmt::Display for DatasetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for DatasetName {
+    type Err = InvalidName;
+
+    fn from_str(name: &str) -> Result<Self, InvalidName> {
+        Self::new(name)
+    }
+}
+
+impl AsRef<str> for DatasetName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The names nearest to one that is not there: at most three, best first, for an error message.
+pub fn nearest_names<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let wanted = wanted.to_lowercase();
+    let most_edits = (wanted.chars().count() / 3).max(1);
+    let mut near: Vec<(usize, &str)> = names
+        .into_iter()
+        .filter_map(|name| {
+            let candidate = name.to_lowercase();
+            let edits = strsim::damerau_levenshtein(&wanted, &candidate);
+            let shares_start = wanted.len() >= 3 && candidate.starts_with(&wanted);
+            (edits <= most_edits || shares_start).then_some((edits, name))
+        })
+        .collect();
+    near.sort();
+    near.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_inside_the_grammar_are_accepted() {
+        for name in ["a", "7", "_x", "trades_20260203", "A.b-C_d", "h_short", &"x".repeat(128)] {
+            assert!(DatasetName::new(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_outside_the_grammar_are_refused_with_the_rule_they_break() {
+        let handle = format!("h_{}", "a".repeat(26));
+        for (name, reason) in [
+            ("", "empty"),
+            (&*"x".repeat(129), "longer"),
+            ("-x", "start"),
+            (".hidden", "start"),
+            ("..", "start"),
+            ("a/b", "only ASCII"),
+            ("a b", "only ASCII"),
+            ("naïve", "only ASCII"),
+            ("a\0", "only ASCII"),
+            ("x.parquet", ".parquet"),
+            (&handle, "handle"),
+        ] {
+            let refused = DatasetName::new(name).unwrap_err();
+            assert!(refused.reason.contains(reason), "{name:?}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_typo_finds_its_name_and_a_stranger_finds_nothing() {
+        let names = ["flights", "airlines", "airports", "weather"];
+        assert_eq!(nearest_names("fligths", names), ["flights"]);
+        assert_eq!(nearest_names("FLIGHTS", names), ["flights"]);
+        assert_eq!(nearest_names("air", names), ["airlines", "airports"]);
+        assert!(nearest_names("orders", names).is_empty());
+    }
+}

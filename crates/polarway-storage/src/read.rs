@@ -1,0 +1,236 @@
+//! Reading a pinned version, in row order.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::SchemaRef;
+use polarway_parquet::{BatchReader, ReadAt, ReadOptions};
+
+use crate::backend::FailureKind;
+use crate::error::{Error, Result};
+use crate::name::DatasetName;
+use crate::partition::constant;
+use crate::snapshot::{At, Snapshot, SnapshotFile};
+use crate::tables::Tables;
+use crate::upload::Upload;
+
+/// Files that are open at a time in one read.
+const FILES_AT_A_TIME: usize = 64;
+
+/// What is made of each batch on the threads that decode it, given the number of its first row.
+type Make<R> = Arc<dyn Fn(RecordBatch, u64) -> Result<R> + Send + Sync>;
+
+/// The rows of one version, in order, decoded on all cores. It is bounded in memory however
+/// slowly it is read.
+pub struct TableReader<T, R = RecordBatch> {
+    tables: T,
+    snapshot: Snapshot,
+    make: Make<R>,
+    /// Files that are read together: they share their partition values.
+    groups: std::vec::IntoIter<Vec<SnapshotFile>>,
+    /// Rows to pass over in what is next.
+    skip: u64,
+    /// The number of the first row of what is next.
+    next_row: u64,
+    current: Option<Group<R>>,
+    failed: bool,
+}
+
+struct Group<R> {
+    made: BatchReader<Result<R>>,
+    files: Vec<SnapshotFile>,
+}
+
+impl Tables {
+    /// Reads a version from a row on, counted from 0.
+    ///
+    /// # Errors
+    /// [`Error::DataFileMissing`] or [`Error::VersionVacuumed`] where a file is gone,
+    /// [`Error::UnreadableData`], and what the storage says. Batches carry the same errors, and
+    /// [`Error::AdoptedFileChanged`].
+    pub fn read(&self, snapshot: &Snapshot, first_row: u64) -> Result<TableReader<&Self>> {
+        TableReader::open(self, snapshot, first_row, Arc::new(|batch, _| Ok(batch)))
+    }
+
+    /// Opens a data file of a snapshot, and says what it means when it is gone.
+    pub(crate) fn open_file(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Result<Arc<dyn ReadAt>> {
+        self.backend.open(&file.path).map_err(|error| match error.kind {
+            FailureKind::NotFound => self.why_missing(snapshot, file),
+            _ => error.into(),
+        })
+    }
+
+    /// The error for a data file that is not there.
+    pub(crate) fn why_missing(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Error {
+        let name = snapshot.name.clone();
+        if file.adopted.is_some() {
+            return Error::AdoptedFileChanged { name, path: file.path.clone() };
+        }
+        match self.is_condemned(snapshot, file) {
+            Ok(true) => Error::VersionVacuumed { name, version: snapshot.version },
+            Ok(false) => Error::DataFileMissing { name, path: file.path.clone() },
+            Err(error) => error,
+        }
+    }
+
+    fn is_condemned(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Result<bool> {
+        let dataset = self.dataset(&snapshot.name);
+        let newest = dataset.log.newest(0)?.map_or(0, |commit| commit.number);
+        for number in snapshot.commit + 1..=newest {
+            let commit = dataset.log.read_existing(number)?;
+            let condemned = commit.vacuum.as_ref().map_or(&[][..], |vacuum| &vacuum.condemned);
+            if condemned.iter().any(|name| file.path.ends_with(&format!("/{name}"))) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads an upload and writes it as another one, each batch through `change`.
+    pub(crate) fn rewrite(
+        &self,
+        name: &DatasetName,
+        upload: &Upload,
+        schema: &SchemaRef,
+        change: impl Fn(&RecordBatch) -> Result<RecordBatch>,
+    ) -> Result<Upload> {
+        let mut writer = self.begin_upload(name, Arc::clone(schema))?;
+        if upload.file.is_some() {
+            let source = self.backend.open(upload.path())?;
+            for batch in polarway_parquet::read(vec![source], &upload.schema, ReadOptions::default())? {
+                writer.write(&change(&batch?)?)?;
+            }
+        }
+        writer.finish()
+    }
+
+    /// Loads a version whole.
+    ///
+    /// # Errors
+    /// Those of [`snapshot`](Self::snapshot) and [`read`](Self::read).
+    pub fn load(&self, name: &DatasetName, at: At) -> Result<(Arc<Snapshot>, Vec<RecordBatch>)> {
+        let snapshot = self.snapshot(name, at)?;
+        let batches = self.read(&snapshot, 0)?.collect::<Result<_>>()?;
+        Ok((snapshot, batches))
+    }
+}
+
+fn partition_values(file: &SnapshotFile) -> &[Option<String>] {
+    file.adopted.as_ref().map_or(&[], |adopted| &adopted.partition_values)
+}
+
+impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
+    pub(crate) fn open(tables: T, snapshot: &Snapshot, first_row: u64, make: Make<R>) -> Result<Self> {
+        let mut skip = first_row;
+        let mut groups: Vec<Vec<SnapshotFile>> = Vec::new();
+        for file in &snapshot.files {
+            if groups.is_empty() && skip >= file.rows {
+                skip -= file.rows;
+                continue;
+            }
+            let shares_group = |group: &Vec<SnapshotFile>| {
+                group.len() < FILES_AT_A_TIME && partition_values(&group[0]) == partition_values(file)
+            };
+            match groups.last_mut() {
+                Some(group) if shares_group(group) => group.push(file.clone()),
+                _ => groups.push(vec![file.clone()]),
+            }
+        }
+        let mut reader = Self {
+            tables,
+            snapshot: snapshot.clone(),
+            make,
+            groups: groups.into_iter(),
+            skip,
+            next_row: first_row,
+            current: None,
+            failed: false,
+        };
+        reader.current = reader.open_next()?; // what is missing shows at once
+        Ok(reader)
+    }
+
+    fn open_next(&mut self) -> Result<Option<Group<R>>> {
+        let Some(files) = self.groups.next() else { return Ok(None) };
+        let mut sources = Vec::with_capacity(files.len());
+        for file in &files {
+            sources.push(self.tables.open_file(&self.snapshot, file)?);
+        }
+        let skip = std::mem::take(&mut self.skip);
+        let options = ReadOptions::default().with_first_row(skip);
+        let first_row = self.next_row;
+        self.next_row += files.iter().map(|file| file.rows).sum::<u64>() - skip;
+
+        let make = Arc::clone(&self.make);
+        let schema = Arc::clone(&self.snapshot.schema);
+        let values = partition_values(&files[0]).to_vec();
+        let make_in_group =
+            move |batch, row| make(with_partitions(batch, &schema, &values)?, first_row + (row - skip));
+        let made = polarway_parquet::read_map(sources, &self.snapshot.file_schema(), options, make_in_group)
+            .map_err(|source| self.unreadable(&files, source))?;
+        Ok(Some(Group { made, files }))
+    }
+
+    fn unreadable(&self, files: &[SnapshotFile], source: polarway_parquet::Error) -> Error {
+        // A file that was written over while it was read reads as nonsense: that is the reason to give.
+        for file in files {
+            if let Err(changed) = self.tables.check_unchanged(&self.snapshot.name, file) {
+                return changed;
+            }
+        }
+        let name = self.snapshot.name.clone();
+        match source {
+            polarway_parquet::Error::InFile { index, source } if index < files.len() => {
+                Error::UnreadableData { name, path: files[index].path.clone(), source: *source }
+            }
+            source => Error::UnreadableData { path: name.to_string(), name, source },
+        }
+    }
+
+    fn advance(&mut self) -> Result<Option<R>> {
+        loop {
+            let Some(group) = &mut self.current else { return Ok(None) };
+            match group.made.next() {
+                Some(Ok(made)) => return made.map(Some),
+                Some(Err(source)) => {
+                    let files = group.files.clone();
+                    return Err(self.unreadable(&files, source));
+                }
+                None => {
+                    for file in &group.files {
+                        self.tables.check_unchanged(&self.snapshot.name, file)?;
+                    }
+                    self.current = self.open_next()?;
+                }
+            }
+        }
+    }
+}
+
+/// Puts the columns behind a batch that are not in its file but in its folders' names.
+fn with_partitions(batch: RecordBatch, schema: &SchemaRef, values: &[Option<String>]) -> Result<RecordBatch> {
+    if values.is_empty() {
+        return Ok(batch);
+    }
+    let mut columns = batch.columns().to_vec();
+    let fields = &schema.fields()[columns.len()..];
+    for (field, value) in fields.iter().zip(values) {
+        columns.push(constant(field, value.as_deref(), batch.num_rows()));
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}
+
+impl<T: Deref<Target = Tables>, R: Send + 'static> Iterator for TableReader<T, R> {
+    type Item = Result<R>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let made = self.advance().transpose();
+        self.failed = matches!(made, Some(Err(_)));
+        made
+    }
+}

@@ -1,0 +1,88 @@
+//! One version of a dataset, pinned: exact files that never change.
+
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+use uuid::Uuid;
+
+use crate::commit::{CommitKind, data_path};
+use crate::name::DatasetName;
+
+/// Which version of a dataset is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum At {
+    /// The newest one.
+    #[default]
+    Newest,
+    /// The one with this number. Version 0 is made of adopted files.
+    Version(u64),
+    /// The one that was the newest at this time: microseconds since 1970-01-01 UTC.
+    TimeUs(i64),
+}
+
+/// One version of a dataset, pinned: whatever is written meanwhile, its files stay the same.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The dataset.
+    pub name: DatasetName,
+    /// Its version, from 1; 0 for adopted files.
+    pub version: u64,
+    /// The number of the commit that names these files; 0 for adopted files.
+    pub commit: u64,
+    /// Differs whenever the rows or their order do: what a cache may go by.
+    pub uuid: Uuid,
+    /// What made it, or `None` for adopted files.
+    pub kind: Option<CommitKind>,
+    /// When: microseconds since 1970-01-01 UTC.
+    pub time_us: i64,
+    /// The table's schema, as it was stored.
+    pub schema: SchemaRef,
+    /// Its rows.
+    pub rows: u64,
+    /// What its files take, in bytes.
+    pub bytes: u64,
+    /// What the table takes as Arrow in memory, in bytes; for adopted files an estimate.
+    pub arrow_bytes: u64,
+    /// Its files, in row order.
+    pub files: Vec<SnapshotFile>,
+    /// The columns that are not in the files but in the folders' names; they come last in the schema.
+    pub partition_columns: usize,
+}
+
+/// One file of a snapshot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SnapshotFile {
+    /// Its path in the storage.
+    pub path: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its length.
+    pub bytes: u64,
+    /// What is known of a file that Polarway did not write.
+    pub adopted: Option<Arc<AdoptedFile>>,
+}
+
+/// What is known of a file that Polarway did not write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdoptedFile {
+    /// Differs when the file changes: what it was when the snapshot was taken.
+    pub identity: String,
+    /// The values in its folders' names, one for each partition column; `None` is NULL.
+    pub partition_values: Vec<Option<String>>,
+}
+
+impl Snapshot {
+    /// The part of the schema that is in the files.
+    pub fn file_schema(&self) -> SchemaRef {
+        if self.partition_columns == 0 {
+            return Arc::clone(&self.schema);
+        }
+        let in_files = self.schema.fields().len() - self.partition_columns;
+        let fields = self.schema.fields().iter().take(in_files).cloned().collect::<Vec<_>>();
+        Arc::new(arrow_schema::Schema::new_with_metadata(fields, self.schema.metadata().clone()))
+    }
+
+    pub(crate) fn data_file(name: &DatasetName, file: &crate::commit::DataFile) -> SnapshotFile {
+        SnapshotFile { path: data_path(name, &file.name), rows: file.rows, bytes: file.bytes, adopted: None }
+    }
+}

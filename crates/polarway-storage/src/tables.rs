@@ -1,0 +1,317 @@
+//! Versioned tables: the front of this crate.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lru::LruCache;
+use parking_lot::Mutex;
+use polarway_parquet::EncodeOptions;
+use uuid::Uuid;
+
+use crate::adopt::Footers;
+use crate::backend::Backend;
+use crate::commit::{CONTROL_FOLDER, Commit, commit_path, decode_schema};
+use crate::environment::{Clock, IdSource, RandomIds, SystemClock};
+use crate::error::{Error, Result};
+use crate::log::CommitLog;
+use crate::name::{DatasetName, nearest_names};
+use crate::retry::RecentRequests;
+use crate::snapshot::{At, Snapshot};
+
+/// Datasets whose newest commit is remembered.
+const REMEMBERED_DATASETS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+
+/// Snapshots whose schema is kept in decoded form.
+const REMEMBERED_SNAPSHOTS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+
+/// How versioned tables behave. Plain data; what does the work is handed to [`Tables::new`].
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Versions whose data is always kept, counted from the newest.
+    pub kept_versions: usize,
+    /// Data that was superseded this recently is kept too. It must be longer than the longest
+    /// query, load and retry.
+    pub grace: Duration,
+    /// Data that no commit names is kept for this long: a slow writer may yet publish it.
+    pub orphan_grace: Duration,
+    /// For how long the newest version is believed to be the newest without asking the storage.
+    pub max_staleness: Duration,
+    /// How tables are written.
+    pub encode: EncodeOptions,
+}
+
+impl Default for Settings {
+    /// Five versions, an hour of grace, a day for orphans, no staleness.
+    fn default() -> Self {
+        Self {
+            kept_versions: 5,
+            grace: Duration::from_secs(3_600),
+            orphan_grace: Duration::from_secs(24 * 3_600),
+            max_staleness: Duration::ZERO,
+            encode: EncodeOptions::default(),
+        }
+    }
+}
+
+/// Versioned tables in one storage.
+///
+/// Any number of processes may work on the same storage at once; they share nothing else.
+/// All methods block, and may be called from any number of threads.
+///
+/// ```
+/// use std::sync::Arc;
+/// use polarway_storage::{At, DiskBackend, RequestId, Settings, Tables, Write, WriteMode};
+/// use arrow_array::{Int64Array, RecordBatch};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let folder = tempfile::tempdir()?;
+/// let tables = Tables::new(Arc::new(DiskBackend::open(folder.path())?), Settings::default());
+///
+/// let name = "squares".parse()?;
+/// let batch = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1, 4, 9])) as _)])?;
+/// let mut writer = tables.writer(&name, batch.schema(), Write::new(WriteMode::Overwrite))?;
+/// writer.write(&batch)?;
+/// assert_eq!(writer.publish()?.version, 1);
+///
+/// let snapshot = tables.snapshot(&name, At::Newest)?;
+/// assert_eq!(snapshot.rows, 3);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Tables {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) settings: Settings,
+    pub(crate) footers: Footers,
+    datasets: Mutex<LruCache<DatasetName, Arc<Dataset>>>,
+    snapshots: Mutex<LruCache<Uuid, Arc<Snapshot>>>,
+}
+
+/// What this process knows of one dataset.
+#[derive(Debug)]
+pub(crate) struct Dataset {
+    pub(crate) name: DatasetName,
+    pub(crate) log: CommitLog,
+    pub(crate) requests: RecentRequests,
+}
+
+/// A dataset in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatasetSummary {
+    /// Its name.
+    pub name: DatasetName,
+    /// Its newest version.
+    pub version: u64,
+    /// Its rows.
+    pub rows: u64,
+    /// What its files take, in bytes.
+    pub bytes: u64,
+    /// When its newest version was made: microseconds since 1970-01-01 UTC.
+    pub time_us: i64,
+}
+
+impl Tables {
+    /// Versioned tables in this storage, with the machine's clock and random source.
+    pub fn new(backend: Arc<dyn Backend>, settings: Settings) -> Self {
+        Self::with_environment(backend, settings, Arc::new(SystemClock), Arc::new(RandomIds))
+    }
+
+    /// The same with another clock and source of ids, as a test that replays a failure needs them.
+    pub fn with_environment(
+        backend: Arc<dyn Backend>,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+    ) -> Self {
+        Self {
+            backend,
+            clock,
+            ids,
+            settings,
+            footers: Footers::default(),
+            datasets: Mutex::new(LruCache::new(REMEMBERED_DATASETS)),
+            snapshots: Mutex::new(LruCache::new(REMEMBERED_SNAPSHOTS)),
+        }
+    }
+
+    /// The storage that these tables lie in.
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    pub(crate) fn dataset(&self, name: &DatasetName) -> Arc<Dataset> {
+        let mut datasets = self.datasets.lock();
+        let make = || {
+            let log = CommitLog::new(name.clone(), Arc::clone(&self.backend), Arc::clone(&self.clock));
+            Arc::new(Dataset { name: name.clone(), log, requests: RecentRequests::default() })
+        };
+        Arc::clone(datasets.get_or_insert_ref(name, make))
+    }
+
+    /// Pins one version of a dataset.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDataset`] and [`Error::UnknownVersion`] with what is near,
+    /// [`Error::NoVersionThen`], [`Error::VersionIsDeletion`], [`Error::UnreadableCommit`], and
+    /// what the storage says.
+    pub fn snapshot(&self, name: &DatasetName, at: At) -> Result<Arc<Snapshot>> {
+        let dataset = self.dataset(name);
+        let max_staleness_us = i64::try_from(self.settings.max_staleness.as_micros()).unwrap_or(i64::MAX);
+        let newest = dataset.log.newest(max_staleness_us)?;
+        match (newest, at) {
+            (Some(commit), At::Newest) if commit.is_deleted() => Err(self.unknown(name, true)?),
+            (Some(commit), At::Newest) => self.snapshot_of(name, &commit),
+            (Some(commit), At::Version(version)) => self.version(&dataset, &commit, version),
+            (Some(commit), At::TimeUs(time_us)) => self.version_then(&dataset, &commit, time_us),
+            (None, At::Version(version)) if version > 0 => {
+                let adopted = self.adopted_or_unknown(name)?;
+                Err(Error::UnknownVersion { name: adopted.name.clone(), version, nearest: vec![0] })
+            }
+            (None, _) => self.adopted_or_unknown(name),
+        }
+    }
+
+    fn adopted_or_unknown(&self, name: &DatasetName) -> Result<Arc<Snapshot>> {
+        match self.adopted(name)? {
+            Some(snapshot) => Ok(snapshot),
+            None => Err(self.unknown(name, false)?),
+        }
+    }
+
+    fn version(&self, dataset: &Dataset, newest: &Arc<Commit>, version: u64) -> Result<Arc<Snapshot>> {
+        let name = &dataset.name;
+        let unknown = || {
+            let nearest = if version == 0 { vec![1, newest.version] } else { vec![newest.version.saturating_sub(1), newest.version] };
+            let mut nearest: Vec<u64> = nearest.into_iter().filter(|near| *near > 0).collect();
+            nearest.dedup();
+            Error::UnknownVersion { name: name.clone(), version, nearest }
+        };
+        if version == 0 {
+            return self.adopted(name)?.ok_or_else(unknown);
+        }
+        if version > newest.version {
+            return Err(unknown());
+        }
+        // Commits that make no version follow the one that made it: the last of them is the
+        // one that knows where the rows are now.
+        let commit = match dataset.log.first_not(version, newest, |commit| commit.version <= version)? {
+            None => Arc::clone(newest),
+            Some(later) => dataset.log.read_existing(later.number - 1)?,
+        };
+        if commit.is_deleted() {
+            return Err(Error::VersionIsDeletion { name: name.clone(), version });
+        }
+        self.snapshot_of(name, &commit)
+    }
+
+    fn version_then(&self, dataset: &Dataset, newest: &Arc<Commit>, time_us: i64) -> Result<Arc<Snapshot>> {
+        let later = dataset.log.first_not(1, newest, |commit| commit.time_us <= time_us)?;
+        match later {
+            None => self.version(dataset, newest, newest.version),
+            Some(first) if first.number == 1 => {
+                match self.adopted(&dataset.name)? {
+                    Some(adopted) if adopted.time_us <= time_us => Ok(adopted),
+                    _ => Err(Error::NoVersionThen { name: dataset.name.clone(), oldest_us: first.time_us }),
+                }
+            }
+            Some(later) => {
+                let then = dataset.log.read_existing(later.number - 1)?;
+                self.version(dataset, newest, then.version)
+            }
+        }
+    }
+
+    /// The snapshot that a commit describes.
+    pub(crate) fn snapshot_of(&self, name: &DatasetName, commit: &Commit) -> Result<Arc<Snapshot>> {
+        if let Some(snapshot) = self.snapshots.lock().get(&commit.uuid) {
+            return Ok(Arc::clone(snapshot));
+        }
+        let Some(schema) = &commit.schema else {
+            return Err(Error::VersionIsDeletion { name: name.clone(), version: commit.version });
+        };
+        let schema = decode_schema(schema)
+            .map_err(|reason| Error::UnreadableCommit { path: commit_path(name, commit.number), reason })?;
+        let snapshot = Arc::new(Snapshot {
+            name: name.clone(),
+            version: commit.version,
+            commit: commit.number,
+            uuid: commit.version_uuid,
+            kind: Some(commit.kind),
+            time_us: commit.time_us,
+            schema,
+            rows: commit.rows(),
+            bytes: commit.bytes(),
+            arrow_bytes: commit.arrow_bytes(),
+            files: commit.files.iter().map(|file| Snapshot::data_file(name, file)).collect(),
+            partition_columns: 0,
+        });
+        self.snapshots.lock().put(commit.uuid, Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+
+    /// The error for a name that is none, with the names near it.
+    pub(crate) fn unknown(&self, name: &DatasetName, deleted: bool) -> Result<Error> {
+        let names = self.names()?;
+        let nearest = nearest_names(name.as_str(), names.iter().map(DatasetName::as_str));
+        Ok(Error::UnknownDataset { name: name.as_str().to_owned(), deleted, nearest })
+    }
+
+    /// The names of all datasets there are, in order; deleted ones are not among them.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub fn names(&self) -> Result<Vec<DatasetName>> {
+        Ok(self.datasets()?.into_iter().map(|summary| summary.name).collect())
+    }
+
+    /// All datasets there are, by name; deleted ones are not among them. One whose commits or
+    /// files can't be read is left out, with a warning in the log.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub fn datasets(&self) -> Result<Vec<DatasetSummary>> {
+        let mut names = Vec::new();
+        for entry in self.backend.list("")? {
+            let name = match &entry.file {
+                Some(_) => entry.name.strip_suffix(".parquet").map(str::to_owned),
+                None => Some(entry.name),
+            };
+            names.extend(name.and_then(|name| DatasetName::new(name).ok()));
+        }
+        names.sort();
+        names.dedup();
+        let mut summaries = Vec::with_capacity(names.len());
+        for name in names {
+            match self.snapshot_if_any(&name) {
+                Ok(Some(snapshot)) => summaries.push(DatasetSummary {
+                    name,
+                    version: snapshot.version,
+                    rows: snapshot.rows,
+                    bytes: snapshot.bytes,
+                    time_us: snapshot.time_us,
+                }),
+                Ok(None) => {}
+                Err(Error::Backend(error)) => return Err(error.into()),
+                Err(error) => tracing::warn!(dataset = %name, %error, "a dataset can't be listed"),
+            }
+        }
+        Ok(summaries)
+    }
+
+    /// The newest version, or `None` where there is no dataset of that name.
+    pub(crate) fn snapshot_if_any(&self, name: &DatasetName) -> Result<Option<Arc<Snapshot>>> {
+        match self.dataset(name).log.newest(0)? {
+            Some(commit) if commit.is_deleted() => Ok(None),
+            Some(commit) => self.snapshot_of(name, &commit).map(Some),
+            None => self.adopted(name),
+        }
+    }
+
+    /// The folder of a dataset where nothing of a user's lies.
+    pub(crate) fn control_folder(name: &DatasetName) -> String {
+        format!("{name}/{CONTROL_FOLDER}")
+    }
+}

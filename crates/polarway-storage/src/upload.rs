@@ -1,0 +1,171 @@
+//! A table on its way into a dataset: written as Parquet, durable, not yet published.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use parking_lot::Mutex;
+use polarway_parquet::{EncodeOptions, TableEncoder};
+
+use crate::backend::{Backend, BackendError, DataWriter, Outcome};
+use crate::commit::{DataFile, data_path};
+use crate::error::{Error, Result};
+use crate::name::DatasetName;
+
+/// Writes one table's rows into a data file that nobody sees before it is published.
+///
+/// Dropped before it was published, it leaves nothing behind.
+pub(crate) struct UploadWriter {
+    name: DatasetName,
+    backend: Arc<dyn Backend>,
+    file_name: String,
+    schema: SchemaRef,
+    options: EncodeOptions,
+    /// `None` until there is a row.
+    encoder: Option<TableEncoder<Sink>>,
+    /// The storage's refusal of bytes, which the encoder reports less precisely.
+    refusal: Refusal,
+}
+
+/// Where a [`Sink`] leaves the storage's words.
+type Refusal = Arc<Mutex<Option<io::Error>>>;
+
+/// A table that is durable and waits to be published.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    backend: Arc<dyn Backend>,
+    pub(crate) schema: SchemaRef,
+    /// `None` when the table has no rows.
+    pub(crate) file: Option<DataFile>,
+    path: String,
+    /// Whether a commit that names the file may exist: then it is no longer ours to remove.
+    pub(crate) was_sent: bool,
+}
+
+impl UploadWriter {
+    /// Begins an upload of a table with this schema.
+    ///
+    /// # Errors
+    /// A column that Parquet can't hold.
+    pub(crate) fn new(
+        name: DatasetName,
+        backend: Arc<dyn Backend>,
+        file_name: String,
+        schema: SchemaRef,
+        options: EncodeOptions,
+    ) -> Result<Self> {
+        polarway_parquet::check_schema(&schema).map_err(polarway_parquet::Error::from)?;
+        let refusal = Refusal::default();
+        Ok(Self { name, backend, file_name, schema, options, encoder: None, refusal })
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Adds rows. A failure ends the upload.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let encoder = match &mut self.encoder {
+            Some(encoder) => encoder,
+            None => {
+                let writer = self.backend.create_data(&self.path())?;
+                let sink = Sink { writer, refusal: Arc::clone(&self.refusal) };
+                let encoder = TableEncoder::new(sink, Arc::clone(&self.schema), self.options.clone())?;
+                self.encoder.insert(encoder)
+            }
+        };
+        encoder.write(batch).map_err(|error| self.refused_or(error))
+    }
+
+    /// Waits until the file is durable.
+    pub(crate) fn finish(mut self) -> Result<Upload> {
+        let path = self.path();
+        let file = match self.encoder.take() {
+            None => None,
+            Some(encoder) => {
+                let (sink, summary) = encoder.finish().map_err(|error| self.refused_or(error))?;
+                sink.writer.finish()?;
+                Some(DataFile {
+                    name: self.file_name,
+                    rows: summary.rows,
+                    bytes: summary.bytes,
+                    arrow_bytes: summary.arrow_bytes,
+                })
+            }
+        };
+        Ok(Upload { backend: self.backend, schema: self.schema, file, path, was_sent: false })
+    }
+
+    /// The storage's refusal, if that is why encoding failed.
+    fn refused_or(&self, error: polarway_parquet::Error) -> Error {
+        match self.refusal.lock().take() {
+            Some(refusal) => BackendError::of_io("write", &self.path(), Outcome::NotDone, refusal).into(),
+            None => error.into(),
+        }
+    }
+
+    fn path(&self) -> String {
+        data_path(&self.name, &self.file_name)
+    }
+}
+
+/// A data file that keeps the storage's words when it refuses bytes.
+struct Sink {
+    writer: Box<dyn DataWriter>,
+    refusal: Refusal,
+}
+
+impl Sink {
+    fn keep_refusal<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|error| {
+            let kind = error.kind();
+            *self.refusal.lock() = Some(error);
+            kind.into()
+        })
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = self.writer.write(bytes);
+        self.keep_refusal(result)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.writer.flush();
+        self.keep_refusal(result)
+    }
+}
+
+impl Upload {
+    /// An upload of a file that is durable already.
+    pub(crate) fn of_file(
+        backend: Arc<dyn Backend>,
+        name: &DatasetName,
+        schema: SchemaRef,
+        file: DataFile,
+    ) -> Self {
+        let path = data_path(name, &file.name);
+        Self { backend, schema, file: Some(file), path, was_sent: false }
+    }
+
+    /// Where the file lies, or would lie if there were rows.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if !self.was_sent
+            && self.file.is_some()
+            && let Err(error) = self.backend.remove(&self.path)
+        {
+            tracing::warn!(path = self.path, %error, "an upload that was given up is left to the janitor");
+        }
+    }
+}

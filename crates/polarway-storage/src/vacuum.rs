@@ -1,0 +1,136 @@
+//! Retention: removing data that no kept version needs.
+//!
+//! A vacuum first commits the names of the files it condemns and then removes them. Numbers
+//! have no holes, so a writer that wants to publish one of those files must pass that commit
+//! and sees it; no clock is needed to be safe from it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::{Entry, FileMeta};
+use crate::commit::{CONTROL_FOLDER, Commit, CommitKind, Vacuum, data_folder, data_path};
+use crate::error::Result;
+use crate::log::Attempt;
+use crate::name::DatasetName;
+use crate::tables::{Dataset, Tables};
+
+/// What a vacuum did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vacuumed {
+    /// Data files that were removed.
+    pub files: usize,
+    /// What they took, in bytes.
+    pub bytes: u64,
+}
+
+/// What must stay, and the first commit of which something is kept.
+struct Kept {
+    files: HashSet<String>,
+    /// Every file that a commit of the kept stretch, or an earlier one still in question, names.
+    named: HashSet<String>,
+    kept_from: u64,
+}
+
+impl Tables {
+    /// Removes the data that retention no longer keeps, and what failed writers left behind.
+    /// Adopted files are never touched.
+    ///
+    /// Safe to run at any time, on any number of workers at once.
+    ///
+    /// # Errors
+    /// What the storage says. A vacuum that was interrupted is completed by the next one.
+    pub fn vacuum(&self, name: &DatasetName) -> Result<Vacuumed> {
+        let dataset = self.dataset(name);
+        loop {
+            let Some(newest) = dataset.log.newest(0)? else { return Ok(Vacuumed::default()) };
+            let listed = self.backend.list(&data_folder(name))?;
+            let kept = self.kept(&dataset, &newest)?;
+            let condemned = self.condemned(name, listed, &kept)?;
+            if condemned.is_empty() {
+                return Ok(Vacuumed::default());
+            }
+            let (schema, files) = (newest.schema.clone(), newest.files.clone());
+            let mut commit =
+                self.next_commit(&dataset, Some(&newest), CommitKind::Vacuum, schema, files, None);
+            commit.vacuum = Some(Vacuum {
+                condemned: condemned.iter().map(|(file, _)| file.clone()).collect(),
+                kept_from: kept.kept_from,
+            });
+            if let Attempt::Won(_) = dataset.log.attempt(commit)? {
+                for (file, _) in &condemned {
+                    self.backend.remove(&data_path(name, file))?;
+                }
+                let bytes = condemned.iter().map(|(_, meta)| meta.bytes).sum();
+                return Ok(Vacuumed { files: condemned.len(), bytes });
+            }
+        }
+    }
+
+    /// The files of the data folder that may go.
+    fn condemned(&self, name: &DatasetName, listed: Vec<Entry>, kept: &Kept) -> Result<Vec<(String, FileMeta)>> {
+        let staging = staging_folder(name);
+        let staged = self.backend.list(&staging)?;
+        let files = listed.into_iter().filter_map(|entry| Some((entry.name, entry.file?)));
+        let (mut condemned, unnamed): (Vec<_>, Vec<_>) =
+            files.filter(|(file, _)| !kept.files.contains(file)).partition(|(file, _)| kept.named.contains(file));
+        if unnamed.is_empty() && staged.is_empty() {
+            return Ok(condemned);
+        }
+        // What no commit names may belong to a writer that is still at work. The storage's own
+        // clock tells how old it is: it stamped the files.
+        let storage_now_us = self.backend.now_us(&Self::control_folder(name))?;
+        let left_before_us = storage_now_us - micros(self.settings.orphan_grace);
+        condemned.extend(unnamed.into_iter().filter(|(_, meta)| meta.modified_us < left_before_us));
+        for entry in staged {
+            if entry.file.is_some_and(|meta| meta.modified_us < left_before_us) {
+                self.backend.remove(&format!("{staging}/{}", entry.name))?;
+            }
+        }
+        Ok(condemned)
+    }
+
+    /// Walks back from the newest commit through all that retention still keeps, and on to the
+    /// stretch that the last vacuum has dealt with.
+    fn kept(&self, dataset: &Dataset, newest: &Arc<Commit>) -> Result<Kept> {
+        let superseded_after_us = self.clock.now_us() - micros(self.settings.grace);
+        let mut kept = Kept { files: HashSet::new(), named: HashSet::new(), kept_from: newest.number };
+        let mut versions_left = self.settings.kept_versions.max(1);
+        let mut vacuumed_before = None;
+        let mut later: Option<Arc<Commit>> = None;
+        let mut commit = Arc::clone(newest);
+        loop {
+            let names = || commit.files.iter().map(|file| file.name.clone());
+            kept.named.extend(names());
+            if let Some(vacuum) = &commit.vacuum {
+                // Whoever condemned these may have died before removing them all.
+                kept.named.extend(vacuum.condemned.iter().cloned());
+                vacuumed_before = vacuumed_before.or(Some(vacuum.kept_from));
+            }
+            // The last commit of a version is the one that its readers use from now on.
+            let is_last_of_version = later.as_ref().is_none_or(|later| later.version != commit.version);
+            let was_superseded_lately =
+                later.as_ref().is_some_and(|later| later.time_us > superseded_after_us);
+            let is_kept_version = is_last_of_version && versions_left > 0;
+            if is_kept_version || was_superseded_lately {
+                kept.files.extend(names());
+                kept.kept_from = commit.number;
+            }
+            versions_left -= usize::from(is_kept_version);
+            if commit.number == 1 || vacuumed_before.is_some_and(|before| commit.number <= before) {
+                return Ok(kept);
+            }
+            let previous = dataset.log.read_existing(commit.number - 1)?;
+            later = Some(std::mem::replace(&mut commit, previous));
+        }
+    }
+}
+
+/// Where a writer on disk keeps a commit before it has its name.
+fn staging_folder(name: &DatasetName) -> String {
+    format!("{name}/{CONTROL_FOLDER}/staging")
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,439 @@
+//! Writing a table: check early, upload, publish.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+
+use crate::commit::{Commit, CommitKind, DataFile, DoneRequest, FORMAT, encode_schema};
+use crate::conform::Conform;
+use crate::error::{Error, Result};
+use crate::log::Attempt;
+use crate::name::DatasetName;
+use crate::request::RequestId;
+use crate::retry::{check_window, next_requests};
+use crate::snapshot::Snapshot;
+use crate::tables::{Dataset, Tables};
+use crate::upload::{Upload, UploadWriter};
+
+/// What a write does to the rows that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteMode {
+    /// The dataset holds these rows and no others; it is made if it is missing.
+    Overwrite,
+    /// The same, but it is an error if the dataset exists.
+    Create,
+    /// These rows come behind those there are; the dataset must exist.
+    Append,
+}
+
+/// How a table is to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Write {
+    /// What happens to the rows that are there.
+    pub mode: WriteMode,
+    /// With it, the same write sent again is answered and not carried out again.
+    pub request: Option<RequestId>,
+    /// With it, the write is refused unless the dataset is at this version; 0 is a dataset
+    /// that was never written.
+    pub expected_version: Option<u64>,
+}
+
+impl Write {
+    /// A write without conditions.
+    pub fn new(mode: WriteMode) -> Self {
+        Self { mode, request: None, expected_version: None }
+    }
+
+    /// Makes retries find this write.
+    #[must_use]
+    pub fn with_request(mut self, request: RequestId) -> Self {
+        self.request = Some(request);
+        self
+    }
+
+    /// Refuses the write unless the dataset is at this version.
+    #[must_use]
+    pub fn expecting(mut self, version: u64) -> Self {
+        self.expected_version = Some(version);
+        self
+    }
+}
+
+/// A write that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The dataset.
+    pub name: DatasetName,
+    /// The version that the write made.
+    pub version: u64,
+    /// The rows of that version.
+    pub rows: u64,
+    /// What its files take, in bytes.
+    pub bytes: u64,
+    /// When it was made: microseconds since 1970-01-01 UTC.
+    pub time_us: i64,
+    /// Whether an earlier call with the same request id made it.
+    pub was_retry: bool,
+}
+
+/// Takes one table's rows and publishes them as a new version.
+///
+/// Dropped before [`publish`](Self::publish), it leaves the dataset as it was and nothing behind.
+pub struct TableWriter<'a> {
+    tables: &'a Tables,
+    dataset: Arc<Dataset>,
+    write: Write,
+    state: State,
+    /// The newest commit before the upload began: a vacuum after it may have condemned the upload.
+    base: u64,
+}
+
+enum State {
+    /// The request was carried out before: the rows are taken and dropped.
+    Done(Published),
+    Uploading { upload: UploadWriter, conform: Option<Conform> },
+    /// A batch was refused: what there is, is not the table.
+    Failed,
+}
+
+impl Tables {
+    /// Begins to write a table with this schema.
+    ///
+    /// What can be refused before the rows have come is refused here.
+    ///
+    /// # Errors
+    /// A column that can't be stored ([`Error::Table`]), [`Error::AlreadyExists`],
+    /// [`Error::VersionConflict`], for an append [`Error::UnknownDataset`] and
+    /// [`Error::SchemaMismatch`], [`Error::RequestExpired`], and what the storage says.
+    pub fn writer(&self, name: &DatasetName, schema: SchemaRef, write: Write) -> Result<TableWriter<'_>> {
+        let dataset = self.dataset(name);
+        if let Some(request) = write.request {
+            check_window(request, self.clock.now_us())?;
+        }
+        let newest = dataset.log.newest(0)?;
+        let base = newest.as_ref().map_or(0, |commit| commit.number);
+        let state = match self.done_before(&dataset, write.request, newest.as_deref())? {
+            Some(published) => State::Done(published),
+            None => {
+                let present = self.check(&dataset, &write, newest.as_deref())?;
+                let (schema, conform) = match present {
+                    Some(present) if write.mode == WriteMode::Append => {
+                        let conform = Conform::new(name, &schema, &present.schema)?;
+                        (Arc::clone(&present.schema), Some(conform))
+                    }
+                    _ => (schema, None),
+                };
+                State::Uploading { upload: self.begin_upload(name, schema)?, conform }
+            }
+        };
+        Ok(TableWriter { tables: self, dataset, write, state, base })
+    }
+
+    /// Deletes a dataset: its newest version becomes its deletion, and older versions stay
+    /// readable until retention removes their data. Files that were adopted stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDataset`], [`Error::VersionConflict`], [`Error::RequestExpired`], and
+    /// what the storage says.
+    pub fn delete(
+        &self,
+        name: &DatasetName,
+        request: Option<RequestId>,
+        expected_version: Option<u64>,
+    ) -> Result<Published> {
+        let dataset = self.dataset(name);
+        if let Some(request) = request {
+            check_window(request, self.clock.now_us())?;
+        }
+        let _turn = dataset.log.turn.lock();
+        loop {
+            let newest = dataset.log.newest(0)?;
+            if let Some(published) = self.done_before(&dataset, request, newest.as_deref())? {
+                return Ok(published);
+            }
+            self.check_version(name, expected_version, newest.as_deref())?;
+            self.present(name, newest.as_deref())?.ok_or(()).or_else(|()| {
+                Err(self.unknown(name, newest.as_ref().is_some_and(|commit| commit.is_deleted()))?)
+            })?;
+            let commit = self.next_commit(&dataset, newest.as_deref(), CommitKind::Delete, None, vec![], request);
+            if let Attempt::Won(commit) = dataset.log.attempt(commit)? {
+                return Ok(published(name, &commit, false));
+            }
+        }
+    }
+
+    pub(crate) fn begin_upload(&self, name: &DatasetName, schema: SchemaRef) -> Result<UploadWriter> {
+        let backend = Arc::clone(&self.backend);
+        UploadWriter::new(name.clone(), backend, self.fresh_file_name(), schema, self.settings.encode.clone())
+    }
+
+    pub(crate) fn fresh_file_name(&self) -> String {
+        format!("{}.parquet", self.ids.fresh())
+    }
+
+    /// The commit that carried out a request, if one did.
+    fn done_before(
+        &self,
+        dataset: &Dataset,
+        request: Option<RequestId>,
+        newest: Option<&Commit>,
+    ) -> Result<Option<Published>> {
+        let (Some(request), Some(newest)) = (request, newest) else { return Ok(None) };
+        let Some(number) = dataset.requests.find(request, &dataset.log, newest, self.clock.now_us())? else {
+            return Ok(None);
+        };
+        // Whoever made it may have died before it was durable.
+        dataset.log.settle(number)?;
+        let commit = dataset.log.read_existing(number)?;
+        Ok(Some(published(&dataset.name, &commit, true)))
+    }
+
+    /// What the dataset is now, adopted files included; `None` where there is nothing to read.
+    fn present(&self, name: &DatasetName, newest: Option<&Commit>) -> Result<Option<Arc<Snapshot>>> {
+        match newest {
+            Some(commit) if commit.is_deleted() => Ok(None),
+            Some(commit) => self.snapshot_of(name, commit).map(Some),
+            None => self.adopted(name),
+        }
+    }
+
+    fn check_version(&self, name: &DatasetName, expected: Option<u64>, newest: Option<&Commit>) -> Result<()> {
+        let actual = newest.map_or(0, |commit| commit.version);
+        match expected {
+            Some(expected) if expected != actual => {
+                Err(Error::VersionConflict { name: name.clone(), expected, actual })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks a write against what the dataset is now, and returns that.
+    fn check(
+        &self,
+        dataset: &Dataset,
+        write: &Write,
+        newest: Option<&Commit>,
+    ) -> Result<Option<Arc<Snapshot>>> {
+        let name = &dataset.name;
+        self.check_version(name, write.expected_version, newest)?;
+        // An overwrite need not be able to read what it replaces.
+        if write.mode == WriteMode::Overwrite {
+            return Ok(None);
+        }
+        match (write.mode, self.present(name, newest)?) {
+            (WriteMode::Create, Some(present)) => {
+                Err(Error::AlreadyExists { name: name.clone(), version: present.version })
+            }
+            (WriteMode::Append, None) => Err(self.unknown(name, newest.is_some())?),
+            (_, present) => Ok(present),
+        }
+    }
+
+    pub(crate) fn next_commit(
+        &self,
+        dataset: &Dataset,
+        newest: Option<&Commit>,
+        kind: CommitKind,
+        schema: Option<Arc<str>>,
+        files: Vec<DataFile>,
+        request: Option<RequestId>,
+    ) -> Commit {
+        let number = newest.map_or(1, |commit| commit.number + 1);
+        let time_us = dataset.log.next_time_us(newest);
+        let uuid = self.ids.fresh();
+        let makes_version = kind.makes_version();
+        Commit {
+            format: FORMAT,
+            number,
+            kind,
+            version: newest.map_or(0, |commit| commit.version) + u64::from(makes_version),
+            time_us,
+            uuid,
+            version_uuid: newest.filter(|_| !makes_version).map_or(uuid, |commit| commit.version_uuid),
+            files,
+            schema,
+            requests: match request {
+                Some(id) => next_requests(newest, DoneRequest { id, commit: number, time_us }),
+                None => newest.map(|commit| commit.requests.clone()).unwrap_or_default(),
+            },
+            vacuum: None,
+        }
+    }
+}
+
+impl TableWriter<'_> {
+    /// The schema in which the rows are stored: for an append, the dataset's.
+    pub fn stored_schema(&self) -> Option<&SchemaRef> {
+        match &self.state {
+            State::Done(_) | State::Failed => None,
+            State::Uploading { upload, .. } => Some(upload.schema()),
+        }
+    }
+
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// A batch of another schema, a cell over the limit, and what the storage says. The table
+    /// can't be published after an error.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let written = match &mut self.state {
+            State::Done(_) => Ok(()),
+            State::Uploading { upload, conform: None } => upload.write(batch),
+            State::Uploading { upload, conform: Some(conform) } => {
+                conform.apply(batch).and_then(|batch| upload.write(&batch))
+            }
+            State::Failed => Err(failed_before()),
+        };
+        if written.is_err() {
+            self.state = State::Failed;
+        }
+        written
+    }
+
+    /// Waits until the rows are durable, and makes them the dataset's next version.
+    ///
+    /// When it returns, the version is on stable storage. When it fails with
+    /// [`Error::OutcomeUnknown`] the version may be there, or appear yet; after any other error
+    /// the dataset is as it was.
+    ///
+    /// # Errors
+    /// Those of [`Tables::writer`], as another writer may have come first.
+    pub fn publish(self) -> Result<Published> {
+        let Self { tables, dataset, write, state, base } = self;
+        match state {
+            State::Done(published) => Ok(published),
+            State::Failed => Err(failed_before()),
+            State::Uploading { upload, .. } => {
+                Publication { tables, dataset: &dataset, write, upload: upload.finish()?, copies: Vec::new(), base }
+                    .run()
+            }
+        }
+    }
+}
+
+/// An upload that looks for its place behind the newest commit.
+struct Publication<'a> {
+    tables: &'a Tables,
+    dataset: &'a Dataset,
+    write: Write,
+    upload: Upload,
+    /// The adopted files that a first append takes in.
+    copies: Vec<Upload>,
+    /// The vacuums up to this commit are known not to have condemned the upload.
+    base: u64,
+}
+
+impl Publication<'_> {
+    fn run(mut self) -> Result<Published> {
+        let name = &self.dataset.name;
+        let log = &self.dataset.log;
+        let _turn = log.turn.lock();
+        loop {
+            let newest = log.newest(0)?;
+            let newest = newest.as_deref();
+            if let Some(done) = self.tables.done_before(self.dataset, self.write.request, newest)? {
+                return Ok(done);
+            }
+            let present = self.tables.check(self.dataset, &self.write, newest)?;
+            if let Some(newest) = newest {
+                self.outlive_vacuums(newest.number)?;
+            }
+            let commit = match (self.write.mode, present) {
+                (WriteMode::Append, Some(present)) => self.append_to(&present, newest)?,
+                _ => {
+                    let files = self.upload.file.iter().cloned().collect();
+                    self.next(newest, CommitKind::Overwrite, files)
+                }
+            };
+            self.set_sent(true);
+            match log.attempt(commit) {
+                Ok(Attempt::Won(commit)) => return Ok(published(name, &commit, false)),
+                Ok(Attempt::Lost) => self.set_sent(false),
+                Err(unknown @ Error::OutcomeUnknown { .. }) => return Err(unknown),
+                Err(not_done) => {
+                    self.set_sent(false);
+                    return Err(not_done);
+                }
+            }
+        }
+    }
+
+    fn set_sent(&mut self, was_sent: bool) {
+        for upload in self.copies.iter_mut().chain([&mut self.upload]) {
+            upload.was_sent = was_sent;
+        }
+    }
+
+    fn next(&self, newest: Option<&Commit>, kind: CommitKind, files: Vec<DataFile>) -> Commit {
+        let schema = Some(encode_schema(&self.upload.schema));
+        self.tables.next_commit(self.dataset, newest, kind, schema, files, self.write.request)
+    }
+
+    /// The commit that puts the upload behind the rows there are.
+    fn append_to(&mut self, present: &Snapshot, newest: Option<&Commit>) -> Result<Commit> {
+        if present.schema != self.upload.schema {
+            // Another writer replaced the table meanwhile: fit the rows to what it is now.
+            let conform = Conform::new(&self.dataset.name, &self.upload.schema, &present.schema)?;
+            self.upload = self.tables.rewrite(&self.dataset.name, &self.upload, &present.schema, |batch| conform.apply(batch))?;
+        }
+        let mut files = match newest {
+            Some(commit) => commit.files.clone(),
+            None => {
+                if self.copies.is_empty() {
+                    self.copies = self.tables.take_in(present)?;
+                }
+                self.copies.iter().filter_map(|copy| copy.file.clone()).collect()
+            }
+        };
+        files.extend(self.upload.file.clone());
+        Ok(self.next(newest, CommitKind::Append, files))
+    }
+
+    /// Looks whether a vacuum took one of the uploaded files for a leftover, and uploads it
+    /// again under another name if so.
+    fn outlive_vacuums(&mut self, newest: u64) -> Result<()> {
+        let log = &self.dataset.log;
+        while self.base < newest {
+            self.base += 1;
+            let commit = log.read_existing(self.base)?;
+            for upload in self.copies.iter_mut().chain([&mut self.upload]) {
+                if commit.condemns(upload) {
+                    *upload = self.tables.upload_again(&self.dataset.name, upload)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Tables {
+    /// The same upload under another name, as long as its file is there.
+    fn upload_again(&self, name: &DatasetName, upload: &Upload) -> Result<Upload> {
+        let Some(file) = &upload.file else { return Err(Error::UploadExpired { name: name.clone() }) };
+        let copy = DataFile { name: self.fresh_file_name(), ..file.clone() };
+        let fresh = Upload::of_file(Arc::clone(&self.backend), name, Arc::clone(&upload.schema), copy);
+        match self.backend.copy_data(upload.path(), fresh.path()) {
+            Ok(()) => Ok(fresh),
+            Err(error) if error.kind == crate::backend::FailureKind::NotFound => {
+                Err(Error::UploadExpired { name: name.clone() })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn failed_before() -> Error {
+    polarway_parquet::Error::EncoderFailed.into()
+}
+
+fn published(name: &DatasetName, commit: &Commit, was_retry: bool) -> Published {
+    Published {
+        name: name.clone(),
+        version: commit.version,
+        rows: commit.rows(),
+        bytes: commit.bytes(),
+        time_us: commit.time_us,
+        was_retry,
+    }
+}

@@ -1,0 +1,155 @@
+//! Parquet files that Polarway did not write.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{RecordBatch, StringArray};
+use polarway_parquet::{EncodeOptions, TableEncoder};
+use polarway_storage::{At, Error};
+use tempfile::TempDir;
+
+use crate::support::{append, load, name, newest, numbers, on_disk, open, store};
+
+/// Writes a Parquet file, as any other program might.
+fn put(folder: &TempDir, path: &str, batch: &RecordBatch) {
+    let path = folder.path().join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut encoder = TableEncoder::new(Vec::new(), batch.schema(), EncodeOptions::default()).unwrap();
+    encoder.write(batch).unwrap();
+    fs::write(path, encoder.finish().unwrap().0).unwrap();
+}
+
+fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| (path.display().to_string(), fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_parquet_file_is_a_dataset_at_version_zero() {
+    let (tables, folder) = on_disk();
+    put(&folder, "trades.parquet", &numbers([1, 2, 3]));
+    let snapshot = tables.snapshot(&name("trades"), At::Newest).unwrap();
+    assert_eq!((snapshot.version, snapshot.rows), (0, 3));
+    assert_eq!(newest(&tables, &name("trades")).unwrap(), [1, 2, 3]);
+    let listed = tables.datasets().unwrap();
+    assert_eq!((listed[0].name.as_str(), listed[0].version, listed[0].rows), ("trades", 0, 3));
+}
+
+#[test]
+fn a_folder_of_parquet_files_is_one_table_in_the_order_of_their_names() {
+    let (tables, folder) = on_disk();
+    put(&folder, "trades/b.parquet", &numbers([3]));
+    put(&folder, "trades/a.parquet", &numbers([1, 2]));
+    fs::write(folder.path().join("trades/README.txt"), "no table").unwrap();
+    assert_eq!(newest(&tables, &name("trades")).unwrap(), [1, 2, 3]);
+}
+
+#[test]
+fn partition_folders_become_columns() {
+    let (tables, folder) = on_disk();
+    put(&folder, "trades/year=2024/venue=NYSE/x.parquet", &numbers([1, 2]));
+    put(&folder, "trades/year=2024/venue=__HIVE_DEFAULT_PARTITION__/x.parquet", &numbers([3]));
+    put(&folder, "trades/year=2025/venue=LSE/x.parquet", &numbers([4]));
+    let (snapshot, batches) = tables.load(&name("trades"), At::Newest).unwrap();
+    let columns: Vec<String> =
+        snapshot.schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
+    assert_eq!(columns, ["n Int64", "year Int64", "venue Utf8"]);
+    let mut rows = Vec::new();
+    for batch in &batches {
+        let [n, year] = [0, 1].map(|column| batch.column(column).as_primitive::<Int64Type>());
+        let venue = batch.column(2).as_string::<i32>();
+        for row in 0..batch.num_rows() {
+            let venue = arrow_array::Array::is_valid(venue, row).then(|| venue.value(row).to_owned());
+            rows.push((n.value(row), year.value(row), venue));
+        }
+    }
+    rows.sort();
+    let some = |venue: &str| Some(venue.to_owned());
+    assert_eq!(rows, [(1, 2024, some("NYSE")), (2, 2024, some("NYSE")), (3, 2024, None), (4, 2025, some("LSE"))]);
+    // The first append writes them into the dataset, partition columns and all.
+    let mut writer = tables
+        .writer(&name("trades"), snapshot.schema.clone(), polarway_storage::Write::new(polarway_storage::WriteMode::Append))
+        .unwrap();
+    writer.write(&batches[0]).unwrap();
+    assert_eq!(writer.publish().unwrap().rows, 4 + batches[0].num_rows() as u64);
+}
+
+#[test]
+fn an_overwrite_leaves_adopted_files_and_they_stay_readable_as_version_zero() {
+    let (tables, folder) = on_disk();
+    put(&folder, "trades/a.parquet", &numbers([1, 2]));
+    let before = contents(&folder.path().join("trades"));
+    assert_eq!(store(&tables, &name("trades"), [9]).unwrap().version, 1);
+    assert_eq!(newest(&tables, &name("trades")).unwrap(), [9]);
+    assert_eq!(load(&tables, &name("trades"), At::Version(0)).unwrap(), [1, 2]);
+    tables.delete(&name("trades"), None, None).unwrap();
+    tables.vacuum(&name("trades")).unwrap();
+    assert_eq!(contents(&folder.path().join("trades")), before);
+}
+
+#[test]
+fn a_first_append_copies_adopted_files_and_changes_none() {
+    let (tables, folder) = on_disk();
+    put(&folder, "trades.parquet", &numbers([1, 2]));
+    let before = contents(folder.path());
+    assert_eq!(append(&tables, &name("trades"), [3]).unwrap().version, 1);
+    assert_eq!(newest(&tables, &name("trades")).unwrap(), [1, 2, 3]);
+    assert_eq!(contents(folder.path()), before);
+    // The copy is no link: whoever writes to the file does not write to the version.
+    put(&folder, "trades.parquet", &numbers([7]));
+    assert_eq!(newest(&tables, &name("trades")).unwrap(), [1, 2, 3]);
+}
+
+#[test]
+fn a_file_that_is_replaced_while_it_is_read_is_an_error_and_no_mixture() {
+    let (tables, folder) = on_disk();
+    put(&folder, "trades/a.parquet", &numbers(0..200_000));
+    put(&folder, "trades/b.parquet", &numbers([1]));
+    let snapshot = tables.snapshot(&name("trades"), At::Newest).unwrap();
+    let reader = tables.read(&snapshot, 0).unwrap();
+    put(&folder, "trades/a.parquet", &numbers(0..200_001));
+    let failed = reader.filter_map(Result::err).next().expect("the change is noticed");
+    assert!(matches!(failed, Error::AdoptedFileChanged { .. }), "{failed}");
+    assert_eq!(newest(&tables, &name("trades")).unwrap().len(), 200_002, "reading again works");
+}
+
+#[test]
+fn files_that_are_not_one_table_are_refused_with_the_difference() {
+    let (tables, folder) = on_disk();
+    put(&folder, "trades/a.parquet", &numbers([1]));
+    let text = RecordBatch::try_from_iter([("n", Arc::new(StringArray::from(vec!["x"])) as _)]).unwrap();
+    put(&folder, "trades/b.parquet", &text);
+    let refused = newest(&tables, &name("trades")).unwrap_err();
+    let message = refused.to_string();
+    assert!(message.contains("b.parquet") && message.contains("Utf8") && message.contains("\"n\""), "{message}");
+    // One bad folder does not hide the other datasets.
+    store(&tables, &name("fine"), [1]).unwrap();
+    assert_eq!(tables.names().unwrap(), [name("fine")]);
+}
+
+#[test]
+fn a_file_that_is_no_parquet_is_an_error_that_names_it() {
+    let (tables, folder) = on_disk();
+    fs::write(folder.path().join("trades.parquet"), "PAR1 but not really").unwrap();
+    let refused = newest(&tables, &name("trades")).unwrap_err();
+    assert!(matches!(&refused, Error::UnreadableData { path, .. } if path == "trades.parquet"), "{refused}");
+}
+
+#[test]
+fn names_that_no_dataset_may_have_are_not_adopted() {
+    let (tables, folder) = on_disk();
+    put(&folder, "with space.parquet", &numbers([1]));
+    put(&folder, ".hidden.parquet", &numbers([1]));
+    put(&folder, "fine.parquet", &numbers([1]));
+    assert_eq!(open(&folder).names().unwrap(), [name("fine")]);
+    assert_eq!(tables.names().unwrap(), [name("fine")]);
+}

@@ -1,0 +1,90 @@
+//! Finding the newest of many versions, and retries among many writes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use polarway_storage::{At, DiskBackend, Error, Settings, Tables, Write, WriteMode};
+
+use crate::support::{CountedIds, SetClock, load, name, newest, numbers, open, store, write};
+
+#[test]
+fn a_cold_process_finds_the_newest_of_many_versions_with_and_without_the_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let warm = open(&folder);
+    let trades = name("trades");
+    let hint = folder.path().join("trades/_polarway/hint");
+    for n in 1..=70 {
+        store(&warm, &trades, [n]).unwrap();
+        assert_eq!(newest(&open(&folder), &trades).unwrap(), [n], "with the hint");
+        if n % 9 == 0 {
+            let _ = std::fs::remove_file(&hint);
+            assert_eq!(newest(&open(&folder), &trades).unwrap(), [n], "without the hint");
+        }
+    }
+    for nonsense in ["", "-1", "99999", "x", "18446744073709551615"] {
+        std::fs::write(&hint, nonsense).unwrap();
+        assert_eq!(newest(&open(&folder), &trades).unwrap(), [70], "with the hint {nonsense:?}");
+    }
+}
+
+#[test]
+fn a_retry_is_found_behind_a_hundred_other_writes_and_refused_when_it_is_too_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::new();
+    let fresh = || {
+        let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
+        Tables::with_environment(backend, Settings::default(), clock.clone(), Arc::new(polarway_storage::RandomIds))
+    };
+    let tables = fresh();
+    let trades = name("trades");
+    store(&tables, &trades, [0]).unwrap();
+    let how = Write::new(WriteMode::Append).with_request(clock.request(1));
+    assert_eq!(write(&tables, &trades, &numbers([7]), how).unwrap().version, 2);
+    for ordinal in 2..102 {
+        let other = Write::new(WriteMode::Overwrite).with_request(clock.request(ordinal));
+        write(&tables, &trades, &numbers([1]), other).unwrap();
+        clock.advance(Duration::from_secs(1));
+    }
+    for retrier in [&tables, &fresh()] {
+        let answered = write(retrier, &trades, &numbers([7]), how).unwrap();
+        assert_eq!((answered.version, answered.was_retry), (2, true));
+    }
+    clock.advance(Duration::from_secs(600));
+    let late = write(&tables, &trades, &numbers([7]), how);
+    assert!(matches!(late, Err(Error::RequestExpired { .. })), "{late:?}");
+    assert_eq!(newest(&tables, &trades).unwrap(), [1]);
+}
+
+#[test]
+fn a_retried_delete_and_create_are_answered_and_not_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::new();
+    let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
+    let ids = Arc::new(CountedIds::default());
+    let tables = Tables::with_environment(backend, Settings::default(), clock.clone(), ids);
+    let trades = name("trades");
+    let create = Write::new(WriteMode::Create).with_request(clock.request(1));
+    assert_eq!(write(&tables, &trades, &numbers([1]), create).unwrap().version, 1);
+    assert_eq!(write(&tables, &trades, &numbers([1]), create).unwrap().version, 1);
+    let delete = Some(clock.request(2));
+    assert_eq!(tables.delete(&trades, delete, Some(1)).unwrap().version, 2);
+    assert_eq!(tables.delete(&trades, delete, Some(1)).unwrap().version, 2);
+}
+
+#[test]
+fn with_an_allowance_for_staleness_the_newest_version_is_asked_for_no_more_often() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::new();
+    let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
+    let settings = Settings { max_staleness: Duration::from_secs(10), ..Settings::default() };
+    let relaxed = Tables::with_environment(backend, settings, clock.clone(), Arc::new(CountedIds::default()));
+    let trades = name("trades");
+    let other = open(&folder);
+    store(&other, &trades, [1]).unwrap();
+    assert_eq!(newest(&relaxed, &trades).unwrap(), [1]);
+    store(&other, &trades, [2]).unwrap();
+    assert_eq!(newest(&relaxed, &trades).unwrap(), [1], "within the allowance");
+    clock.advance(Duration::from_secs(11));
+    assert_eq!(newest(&relaxed, &trades).unwrap(), [2]);
+    assert_eq!(load(&relaxed, &trades, At::Version(1)).unwrap(), [1]);
+}

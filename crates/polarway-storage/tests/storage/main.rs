@@ -1,0 +1,14 @@
+//! Versioned tables against real storages, one sentence of the protocol at a time.
+
+mod support;
+
+mod adopted;
+mod bad_input;
+mod caching;
+mod conformance;
+mod disk_space;
+mod history;
+mod kills;
+mod model;
+mod races;
+mod retention;

@@ -1,0 +1,242 @@
+//! Random histories against a model that is a list: whatever is done in whatever order, by
+//! whichever worker, with failures anywhere, the tables are what the list says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::memory::InMemory;
+use polarway_storage::{At, Backend, Error, ObjectBackend, Published, RequestId, Result, Settings, Tables, Write, WriteMode};
+use proptest::prelude::*;
+
+use crate::support::failing::{Failure, FailingBackend};
+use crate::support::{CountedIds, SetClock, load, name, newest, numbers, write};
+
+#[derive(Clone, Debug)]
+enum Action {
+    Overwrite(Vec<i64>),
+    Create(Vec<i64>),
+    Append(Vec<i64>),
+    Delete,
+    Compact,
+    Vacuum,
+    /// Sends the last write once more, under its id.
+    Retry,
+    /// The worker's process ends and another one takes its place.
+    Restart,
+    Wait(u32),
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    worker: usize,
+    action: Action,
+    /// The storage fails at this operation, in this way.
+    failure: Option<(u64, Failure)>,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let rows = || prop::collection::vec(0..100_i64, 0..4);
+    let action = prop_oneof![
+        3 => rows().prop_map(Action::Overwrite),
+        2 => rows().prop_map(Action::Create),
+        6 => rows().prop_map(Action::Append),
+        1 => Just(Action::Delete),
+        1 => Just(Action::Compact),
+        2 => Just(Action::Vacuum),
+        3 => Just(Action::Retry),
+        1 => Just(Action::Restart),
+        1 => (0..5_000_u32).prop_map(Action::Wait),
+    ];
+    let kind = prop_oneof![Just(Failure::Before), Just(Failure::After), Just(Failure::FromHereOn)];
+    let failure = prop::option::weighted(0.4, (0..14_u64, kind));
+    let step = (0..WORKERS, action, failure);
+    prop::collection::vec(step.prop_map(|(worker, action, failure)| Step { worker, action, failure }), 1..30)
+}
+
+const WORKERS: usize = 2;
+
+/// What the tables should be: the rows of each version, from 1 on; a deletion has none.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Model {
+    versions: Vec<Option<Vec<i64>>>,
+}
+
+impl Model {
+    fn now(&self) -> Option<&Vec<i64>> {
+        self.versions.last().and_then(Option::as_ref)
+    }
+
+    /// What a write makes of it, or `None` when the write must be refused.
+    fn after(&self, action: &Action) -> Option<Self> {
+        let next = match (action, self.now()) {
+            (Action::Overwrite(rows), _) | (Action::Create(rows), None) => Some(rows.clone()),
+            (Action::Append(rows), Some(now)) => Some([&now[..], rows].concat()),
+            (Action::Delete, Some(_)) => None,
+            _ => return None,
+        };
+        let mut after = self.clone();
+        after.versions.push(next);
+        Some(after)
+    }
+}
+
+/// A write that was sent and may be sent again.
+#[derive(Clone, Debug)]
+struct Sent {
+    action: Action,
+    request: RequestId,
+    /// The version that it made, once that is known.
+    version: Option<u64>,
+}
+
+struct World {
+    clock: Arc<SetClock>,
+    ids: Arc<CountedIds>,
+    storage: Arc<dyn Backend>,
+    workers: Vec<(Tables, Arc<FailingBackend>)>,
+    model: Model,
+    last: Option<Sent>,
+    requests: u64,
+}
+
+impl World {
+    fn new() -> Self {
+        let storage: Arc<dyn Backend> = Arc::new(ObjectBackend::new(Arc::new(InMemory::new())).unwrap());
+        let mut world = Self {
+            clock: SetClock::new(),
+            ids: Arc::new(CountedIds::default()),
+            storage,
+            workers: Vec::new(),
+            model: Model::default(),
+            last: None,
+            requests: 0,
+        };
+        world.workers = (0..WORKERS).map(|_| world.worker(Failure::Before)).collect();
+        world
+    }
+
+    fn worker(&self, failure: Failure) -> (Tables, Arc<FailingBackend>) {
+        let failing = FailingBackend::new(Arc::clone(&self.storage), failure);
+        // The files are stamped by the machine's clock, so the clock of the test can't age
+        // them: writers that died leave files here, and none of them may be missed.
+        let settings = Settings { kept_versions: 3, grace: Duration::from_secs(600), ..Settings::default() };
+        let clock: Arc<SetClock> = Arc::clone(&self.clock);
+        (Tables::with_environment(failing.clone(), settings, clock, self.ids.clone()), failing)
+    }
+
+    fn run(&mut self, step: &Step) {
+        if let Some((at, failure)) = step.failure {
+            self.workers[step.worker] = self.worker(failure);
+            self.workers[step.worker].1.fail_after(at);
+        }
+        let (tables, _) = &self.workers[step.worker];
+        match &step.action {
+            Action::Restart => self.workers[step.worker] = self.worker(Failure::Before),
+            Action::Wait(seconds) => self.clock.advance(Duration::from_secs(u64::from(*seconds))),
+            Action::Compact => drop(tables.compact(&dataset())),
+            Action::Vacuum => drop(tables.vacuum(&dataset())),
+            Action::Retry => {
+                if let Some(sent) = self.last.clone() {
+                    self.send(step.worker, sent);
+                }
+            }
+            write => {
+                self.requests += 1;
+                let request = self.clock.request(self.requests);
+                self.send(step.worker, Sent { action: write.clone(), request, version: None });
+            }
+        }
+        self.workers[step.worker].1.heal();
+        self.settle();
+    }
+
+    fn send(&mut self, worker: usize, mut sent: Sent) {
+        let tables = &self.workers[worker].0;
+        let (rows, mode) = match &sent.action {
+            Action::Overwrite(rows) => (rows, WriteMode::Overwrite),
+            Action::Create(rows) => (rows, WriteMode::Create),
+            Action::Append(rows) => (rows, WriteMode::Append),
+            _ => {
+                let outcome = tables.delete(&dataset(), Some(sent.request), None);
+                return self.judge(sent, outcome);
+            }
+        };
+        let how = Write::new(mode).with_request(sent.request);
+        let outcome = write(tables, &dataset(), &numbers(rows.iter().copied()), how);
+        sent.action = sent.action.clone();
+        self.judge(sent, outcome);
+    }
+
+    /// Holds the answer to a write against what the model allows.
+    fn judge(&mut self, mut sent: Sent, outcome: Result<Published>) {
+        match (outcome, sent.version) {
+            (Ok(published), Some(made)) => assert_eq!(published.version, made, "a retry made a second write"),
+            (Ok(published), None) => {
+                let after = self.model.after(&sent.action).expect("a write that must be refused took place");
+                self.model = after;
+                assert_eq!(published.version, self.model.versions.len() as u64);
+                sent.version = Some(published.version);
+            }
+            (Err(Error::RequestExpired { .. }), _) => {}
+            (Err(Error::AlreadyExists { .. } | Error::UnknownDataset { .. }), version) => {
+                assert_eq!(version, None, "a retry of a write that took place was refused");
+                assert_eq!(self.model.after(&sent.action), None, "a write was refused for no reason");
+            }
+            (Err(Error::Backend(_) | Error::OutcomeUnknown { .. } | Error::Table(_)), version) => {
+                // It may have taken place. What is there now tells.
+                let there = self.healthy().versions(&dataset()).map_or(0, |versions| versions.len());
+                if version.is_none() && there > self.model.versions.len() {
+                    self.model = self.model.after(&sent.action).expect("a write that must be refused took place");
+                    sent.version = Some(self.model.versions.len() as u64);
+                }
+            }
+            (Err(other), _) => panic!("{other}"),
+        }
+        self.last = Some(sent);
+    }
+
+    fn healthy(&self) -> Tables {
+        self.worker(Failure::Before).0
+    }
+
+    /// Holds what each worker sees, and what a new one would see, against the model.
+    fn settle(&self) {
+        let fresh = self.healthy();
+        for tables in self.workers.iter().map(|(tables, _)| tables).chain([&fresh]) {
+            match newest(tables, &dataset()) {
+                Ok(rows) => assert_eq!(Some(&rows), self.model.now()),
+                Err(Error::UnknownDataset { .. }) => assert_eq!(self.model.now(), None),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        for (version, rows) in (1..).zip(&self.model.versions) {
+            let is_kept = version + 3 > self.model.versions.len() as u64;
+            match (load(&fresh, &dataset(), At::Version(version)), rows) {
+                (Ok(there), Some(rows)) => assert_eq!(&there, rows, "version {version}"),
+                (Err(Error::VersionIsDeletion { .. }), None) => {}
+                (Err(Error::VersionVacuumed { .. }), Some(_)) => assert!(!is_kept, "version {version} is gone"),
+                (other, _) => panic!("version {version}: {other:?}"),
+            }
+        }
+    }
+}
+
+fn dataset() -> polarway_storage::DatasetName {
+    name("trades")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_history_is_what_the_model_says(steps in steps()) {
+        let mut world = World::new();
+        for step in &steps {
+            world.run(step);
+        }
+    }
+}
+
+fn cases() -> u32 {
+    if std::env::var_os("POLARWAY_TEST_LONG").is_some() { 2_000 } else { 64 }
+}

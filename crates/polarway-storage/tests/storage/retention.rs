@@ -1,0 +1,155 @@
+//! What is kept, what goes, and what a vacuum must never take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use polarway_storage::{At, DiskBackend, Error, Settings, Tables, Vacuumed, Write, WriteMode};
+use tempfile::TempDir;
+
+use crate::support::{CountedIds, SetClock, append, load, name, newest, numbers, store};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn timed(folder: &TempDir, settings: Settings) -> (Tables, Arc<SetClock>) {
+    let clock = SetClock::new();
+    let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
+    (Tables::with_environment(backend, settings, clock.clone(), Arc::new(CountedIds::default())), clock)
+}
+
+fn data_files(folder: &TempDir, dataset: &str) -> usize {
+    std::fs::read_dir(folder.path().join(dataset).join("_polarway/data")).unwrap().count()
+}
+
+#[test]
+fn the_newest_five_versions_stay_and_older_ones_go_after_the_grace_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tables, clock) = timed(&folder, Settings::default());
+    let trades = name("trades");
+    for n in 1..=8 {
+        store(&tables, &trades, [n]).unwrap();
+    }
+    assert_eq!(tables.vacuum(&trades).unwrap(), Vacuumed::default(), "all were superseded just now");
+    clock.advance(HOUR * 2);
+    assert_eq!(tables.vacuum(&trades).unwrap().files, 3);
+    assert_eq!(data_files(&folder, "trades"), 5);
+    for version in 1..=3 {
+        let gone = load(&tables, &trades, At::Version(version));
+        assert!(matches!(gone, Err(Error::VersionVacuumed { .. })), "{gone:?}");
+    }
+    for version in 4..=8 {
+        assert_eq!(load(&tables, &trades, At::Version(version)).unwrap(), [version as i64]);
+    }
+    let vacuumed: Vec<bool> =
+        tables.versions(&trades).unwrap().iter().map(|version| version.vacuumed).collect();
+    assert_eq!(vacuumed, [true, true, true, false, false, false, false, false]);
+    assert_eq!(tables.vacuum(&trades).unwrap(), Vacuumed::default(), "a second vacuum finds nothing");
+    assert_eq!(store(&tables, &trades, [9]).unwrap().version, 9, "a vacuum makes no version");
+}
+
+#[test]
+fn compaction_makes_the_old_files_superfluous_after_the_grace_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tables, clock) = timed(&folder, Settings { kept_versions: 1, ..Settings::default() });
+    let trades = name("trades");
+    store(&tables, &trades, [0]).unwrap();
+    for n in 1..9 {
+        append(&tables, &trades, [n]).unwrap();
+    }
+    tables.compact(&trades).unwrap();
+    assert_eq!(tables.vacuum(&trades).unwrap(), Vacuumed::default(), "a reader may hold the old files");
+    clock.advance(HOUR * 2);
+    assert_eq!(tables.vacuum(&trades).unwrap().files, 9);
+    assert_eq!(newest(&tables, &trades).unwrap(), (0..9).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_a_writer_that_died_left_goes_after_a_day_and_not_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tables, _) = timed(&folder, Settings::default());
+    let trades = name("trades");
+    store(&tables, &trades, [1]).unwrap();
+    let orphan = folder.path().join("trades/_polarway/data/0199c0de-0000-7000-8000-000000000001.parquet");
+    std::fs::write(&orphan, "half a file").unwrap();
+    assert_eq!(tables.vacuum(&trades).unwrap(), Vacuumed::default());
+    assert!(orphan.exists());
+    let yesterday = std::time::SystemTime::now() - Duration::from_secs(25 * 3_600);
+    std::fs::File::options().write(true).open(&orphan).unwrap().set_modified(yesterday).unwrap();
+    assert_eq!(tables.vacuum(&trades).unwrap(), Vacuumed { files: 1, bytes: 11 });
+    assert!(!orphan.exists());
+    assert_eq!(newest(&tables, &trades).unwrap(), [1]);
+}
+
+#[test]
+fn a_writer_whose_upload_was_condemned_uploads_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tables, _) = timed(&folder, Settings::default());
+    let trades = name("trades");
+    store(&tables, &trades, [1]).unwrap();
+
+    let mut writer = tables.writer(&trades, numbers([]).schema(), Write::new(WriteMode::Append)).unwrap();
+    writer.write(&numbers([2])).unwrap();
+    // The writer is so slow that another worker takes its file for a leftover, and stops
+    // between saying so and removing it.
+    let data = folder.path().join("trades/_polarway/data");
+    let saved = tempfile::tempdir().unwrap();
+    let (hasty, _) = timed(&folder, Settings { orphan_grace: Duration::ZERO, ..Settings::default() });
+    std::thread::sleep(Duration::from_millis(20)); // the storage's clock must pass the file's time
+    let before: Vec<_> = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    for file in &before {
+        std::fs::hard_link(data.join(file), saved.path().join(file)).unwrap();
+    }
+    assert_eq!(hasty.vacuum(&trades).unwrap().files, 1);
+    for file in &before {
+        let _ = std::fs::hard_link(saved.path().join(file), data.join(file)); // those not removed are there
+    }
+
+    assert_eq!(writer.publish().unwrap().version, 2);
+    assert_eq!(newest(&tables, &trades).unwrap(), [1, 2]);
+    assert_eq!(hasty.vacuum(&trades).unwrap(), Vacuumed::default(), "the writer removed the condemned file itself");
+    assert_eq!(newest(&tables, &trades).unwrap(), [1, 2]);
+}
+
+#[test]
+fn a_writer_whose_condemned_upload_is_gone_is_told_to_store_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tables, _) = timed(&folder, Settings::default());
+    let trades = name("trades");
+    store(&tables, &trades, [1]).unwrap();
+    let mut writer = tables.writer(&trades, numbers([]).schema(), Write::new(WriteMode::Append)).unwrap();
+    writer.write(&numbers([2])).unwrap();
+    std::thread::sleep(Duration::from_millis(20)); // the storage's clock must pass the file's time
+    let (hasty, _) = timed(&folder, Settings { orphan_grace: Duration::ZERO, ..Settings::default() });
+    assert_eq!(hasty.vacuum(&trades).unwrap().files, 1);
+    assert!(matches!(writer.publish(), Err(Error::UploadExpired { .. } | Error::Backend(_))));
+    assert_eq!(newest(&tables, &trades).unwrap(), [1]);
+}
+
+#[test]
+fn time_travel_by_time_finds_the_version_of_that_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tables, clock) = timed(&folder, Settings::default());
+    let trades = name("trades");
+    let times: Vec<i64> = (1..=6)
+        .map(|n| {
+            clock.advance(HOUR);
+            store(&tables, &trades, [n]).unwrap().time_us
+        })
+        .collect();
+    for (n, time_us) in (1..).zip(&times) {
+        assert_eq!(load(&tables, &trades, At::TimeUs(*time_us)).unwrap(), [n]);
+        assert_eq!(load(&tables, &trades, At::TimeUs(time_us + 1_000)).unwrap(), [n]);
+    }
+    assert_eq!(load(&tables, &trades, At::TimeUs(i64::MAX)).unwrap(), [6]);
+    let too_early = load(&tables, &trades, At::TimeUs(times[0] - 1));
+    assert!(matches!(too_early, Err(Error::NoVersionThen { .. })), "{too_early:?}");
+}
+
+#[test]
+fn commit_times_increase_even_when_the_clock_stands_still() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tables, _) = timed(&folder, Settings::default());
+    let trades = name("trades");
+    let first = store(&tables, &trades, [1]).unwrap();
+    let second = store(&tables, &trades, [2]).unwrap();
+    assert_eq!(second.time_us, first.time_us + 1);
+}

@@ -1,0 +1,118 @@
+//! What the tests share: tables of numbers, a clock and ids that a test sets, a storage that fails.
+
+pub(crate) mod failing;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Int64Array, RecordBatch};
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use polarway_storage::{
+    At, Backend, Clock, DatasetName, DiskBackend, IdSource, ObjectBackend, Published, RequestId, Result, Settings,
+    Tables, Write, WriteMode,
+};
+use tempfile::TempDir;
+use uuid::{NoContext, Timestamp, Uuid};
+
+/// 2026-01-01 00:00 UTC, where tests begin.
+pub(crate) const START_US: i64 = 1_767_225_600_000_000;
+
+/// A clock that moves when the test says so.
+#[derive(Debug)]
+pub(crate) struct SetClock(AtomicI64);
+
+impl SetClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(START_US)))
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// A request id that is made now.
+    pub(crate) fn request(&self, ordinal: u64) -> RequestId {
+        let micros = u64::try_from(self.now_us()).unwrap();
+        let time = Timestamp::from_unix(NoContext, micros / 1_000_000, (micros % 1_000_000) as u32 * 1_000);
+        let millis = u128::from(time.to_unix().0) * 1_000 + u128::from(time.to_unix().1) / 1_000_000;
+        let call = Uuid::from_u128((millis << 80) | (7 << 76) | (2 << 62) | u128::from(ordinal));
+        RequestId::new(call, 0).unwrap()
+    }
+}
+
+impl Clock for SetClock {
+    fn now_us(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Ids in their order: 1, 2, 3…
+#[derive(Debug, Default)]
+pub(crate) struct CountedIds(AtomicU64);
+
+impl IdSource for CountedIds {
+    fn fresh(&self) -> Uuid {
+        Uuid::from_u128(u128::from(self.0.fetch_add(1, Ordering::SeqCst)) + (7 << 76) + (2 << 62))
+    }
+}
+
+/// The storages that all promises hold on.
+pub(crate) fn backends() -> Vec<(&'static str, Arc<dyn Backend>, Option<TempDir>)> {
+    let disk = tempfile::tempdir().unwrap();
+    let local = tempfile::tempdir().unwrap();
+    let objects = LocalFileSystem::new_with_prefix(local.path()).unwrap();
+    vec![
+        ("disk", Arc::new(DiskBackend::open(disk.path()).unwrap()), Some(disk)),
+        ("file://", Arc::new(ObjectBackend::new(Arc::new(objects)).unwrap()), Some(local)),
+        ("memory://", Arc::new(ObjectBackend::new(Arc::new(InMemory::new())).unwrap()), None),
+    ]
+}
+
+/// Tables in a new folder, which goes with the guard.
+pub(crate) fn on_disk() -> (Tables, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (open(&folder), folder)
+}
+
+/// Tables in a folder, as one more process would open them.
+pub(crate) fn open(folder: &TempDir) -> Tables {
+    Tables::new(Arc::new(DiskBackend::open(folder.path()).unwrap()), Settings::default())
+}
+
+pub(crate) fn name(name: &str) -> DatasetName {
+    name.parse().unwrap()
+}
+
+/// A table of one column `n`.
+pub(crate) fn numbers(numbers: impl IntoIterator<Item = i64>) -> RecordBatch {
+    let column = Int64Array::from_iter_values(numbers);
+    RecordBatch::try_from_iter([("n", Arc::new(column) as _)]).unwrap()
+}
+
+pub(crate) fn write(tables: &Tables, name: &DatasetName, batch: &RecordBatch, how: Write) -> Result<Published> {
+    let mut writer = tables.writer(name, batch.schema(), how)?;
+    writer.write(batch)?;
+    writer.publish()
+}
+
+pub(crate) fn store(tables: &Tables, name: &DatasetName, rows: impl IntoIterator<Item = i64>) -> Result<Published> {
+    write(tables, name, &numbers(rows), Write::new(WriteMode::Overwrite))
+}
+
+pub(crate) fn append(tables: &Tables, name: &DatasetName, rows: impl IntoIterator<Item = i64>) -> Result<Published> {
+    write(tables, name, &numbers(rows), Write::new(WriteMode::Append))
+}
+
+/// The numbers of a table of one column `n`, in row order.
+pub(crate) fn load(tables: &Tables, name: &DatasetName, at: At) -> Result<Vec<i64>> {
+    let (_, batches) = tables.load(name, at)?;
+    Ok(batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect())
+}
+
+pub(crate) fn newest(tables: &Tables, name: &DatasetName) -> Result<Vec<i64>> {
+    load(tables, name, At::Newest)
+}
