@@ -1,0 +1,113 @@
+"""The peers' side of `cargo xtask bench`: peers.py DATA WORK.
+
+Reads names of measures from standard input and answers each with a line of JSON. What is written is fsynced within the
+measured time, as Polarway does before it acknowledges.
+"""
+
+import gc
+import json
+import os
+import sys
+import time
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import polars
+import pyarrow
+import pyarrow.ipc
+import pyarrow.parquet
+
+DATA, WORK = Path(sys.argv[1]), Path(sys.argv[2])
+PARQUET = DATA / "table.parquet"
+WRITTEN = WORK / "written.parquet"
+
+
+@cache
+def arrow_table():
+    with pyarrow.ipc.open_file(DATA / "table.arrow") as reader:
+        return reader.read_all()
+
+
+@cache
+def polars_frame():
+    return polars.from_arrow(arrow_table())
+
+
+@cache
+def duckdb_connection():
+    """A connection that holds the rows in a table of DuckDB's own, which it copies faster than Arrow's."""
+    connection = duckdb.connect()
+    source = arrow_table()
+    connection.register("source", source)
+    connection.execute("CREATE TABLE stored AS SELECT * FROM source")
+    connection.unregister("source")
+    return connection
+
+
+def fsync(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
+def read_pyarrow():
+    return pyarrow.parquet.read_table(PARQUET)
+
+
+def read_polars():
+    return polars.read_parquet(PARQUET)
+
+
+def write_duckdb():
+    duckdb_connection().execute(
+        f"COPY stored TO '{WRITTEN}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3)"
+    )
+    fsync(WRITTEN)
+
+
+def write_polars():
+    polars_frame().write_parquet(WRITTEN, compression="zstd", compression_level=3)
+    fsync(WRITTEN)
+
+
+def write_pyarrow():
+    pyarrow.parquet.write_table(arrow_table(), WRITTEN, compression="zstd", compression_level=3)
+    fsync(WRITTEN)
+
+
+# What runs once before the clock does, and what runs under it.
+MEASURES = {
+    "pyarrow.parquet.read_table": (lambda: None, read_pyarrow),
+    "polars.read_parquet": (lambda: None, read_polars),
+    "duckdb.copy": (duckdb_connection, write_duckdb),
+    "polars.write_parquet": (polars_frame, write_polars),
+    "pyarrow.parquet.write_table": (arrow_table, write_pyarrow),
+}
+
+
+def measure(name):
+    prepare, run = MEASURES[name]
+    prepare()
+    WRITTEN.unlink(missing_ok=True)
+    gc.collect()
+    start = time.perf_counter()
+    result = run()
+    seconds = time.perf_counter() - start
+    del result  # Freeing it is not part of the seconds.
+    WRITTEN.unlink(missing_ok=True)
+    return seconds
+
+
+def main():
+    WORK.mkdir(parents=True, exist_ok=True)
+    for line in sys.stdin:
+        name = line.strip()
+        try:
+            answer = {"name": name, "seconds": measure(name)}
+        except Exception as error:  # Whatever it is, the other side is waiting for a line.
+            answer = {"name": name, "error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), flush=True)
+
+
+main()

@@ -1,0 +1,30 @@
+//! Taking time, once or often.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+/// Awaits `work` and says how many seconds it took. What it made is given back, so that freeing it is not among them.
+pub(crate) async fn timed<T>(work: impl Future<Output = polarway_core::Result<T>>) -> Result<(f64, T)> {
+    let started = Instant::now();
+    let made = work.await;
+    let seconds = started.elapsed().as_secs_f64();
+    Ok((seconds, made?))
+}
+
+/// The middle one of some measurements, for what is too short to be measured once.
+pub(crate) fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds.get(seconds.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(vec![3.0, -1.0, 2.0]), 2.0);
+        assert!(median(Vec::new()).is_nan());
+    }
+}

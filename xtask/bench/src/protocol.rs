@@ -1,0 +1,57 @@
+//! How `cargo xtask bench` asks and how it is answered: the name of a measure per line of input, and per name one line of
+//! JSON, `{"name": …, "seconds": …}` or `{"name": …, "error": …}`.
+
+use std::io::{BufRead, Write};
+
+use anyhow::Result;
+use serde_json::json;
+
+/// Answers each name in `commands` with the seconds that `measure` gives, until they end.
+///
+/// A measure that fails is an answer, too; the others can still be asked for.
+///
+/// # Errors
+/// When a command can't be read or an answer can't be written.
+pub(crate) fn serve(
+    commands: impl BufRead,
+    mut answers: impl Write,
+    mut measure: impl FnMut(&str) -> Result<f64>,
+) -> Result<()> {
+    for name in commands.lines() {
+        let name = name?;
+        let answer = match measure(&name) {
+            Ok(seconds) => json!({"name": name, "seconds": seconds}),
+            Err(error) => json!({"name": name, "error": format!("{error:#}")}),
+        };
+        writeln!(answers, "{answer}")?;
+        answers.flush()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers_to(commands: &str) -> String {
+        let mut answers = Vec::new();
+        serve(commands.as_bytes(), &mut answers, |name| match name {
+            "load" => Ok(0.25),
+            _ => anyhow::bail!("there is no measure {name:?}"),
+        })
+        .unwrap();
+        String::from_utf8(answers).unwrap()
+    }
+
+    #[test]
+    fn each_command_gets_one_line() {
+        assert_eq!(answers_to("load\nload\n"), "{\"name\":\"load\",\"seconds\":0.25}\n".repeat(2));
+        assert_eq!(answers_to(""), "");
+    }
+
+    #[test]
+    fn a_measure_that_fails_does_not_end_the_others() {
+        let expect = "{\"error\":\"there is no measure \\\"lo\\\"\",\"name\":\"lo\"}\n{\"name\":\"load\",\"seconds\":0.25}\n";
+        assert_eq!(answers_to("lo\nload\n"), expect);
+    }
+}

@@ -1,0 +1,171 @@
+//! `cargo xtask bench`: Polarway's speed beside that of its peers, in one run, over one table.
+//!
+//! Two programs hold the table in memory and wait for commands: `polarway-bench`, which calls the engine, and `peers.py`,
+//! which calls pyarrow, polars and DuckDB. Their turns alternate in every round, so that whatever slows the machine down
+//! slows all of them; what is compared are medians.
+
+mod measures;
+mod participant;
+mod python;
+mod report;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use lexopt::Arg::Long;
+use lexopt::ValueExt as _;
+
+use crate::folders::{ScratchFolder, cache_folder};
+use crate::{Subcommand, cargo, libduckdb};
+use measures::{MEASURES, Measure};
+use participant::Participant;
+use python::Python;
+use report::{Measurement, Report};
+
+pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
+    name: "bench",
+    summary: "measure speed, beside pyarrow, polars and DuckDB",
+    usage: "
+Usage: cargo xtask bench [--rows N] [--rounds N] [--only NAME]... [--json PATH]
+
+  --rows N     rows of the table (default 10000000, which is 640 MB)
+  --rounds N   rounds that count, after one that warms up (default 7)
+  --only NAME  measure only this: load-parquet, store, cached-load, query-overhead-new, query-overhead-seen,
+               latest-version-known, latest-version-cold or list-versions
+  --json PATH  where the numbers go (default: bench.json in the target folder)
+
+The peers live in a Python virtual environment in the cache folder. The table is generated there once per number of rows.
+",
+    run,
+};
+
+struct Options {
+    rows: u64,
+    rounds: usize,
+    measures: Vec<&'static Measure>,
+    json: Option<PathBuf>,
+}
+
+fn run(arguments: lexopt::Parser) -> Result<()> {
+    let options = parse(arguments)?;
+    let libduckdb = libduckdb::ensure()?;
+    let target = cargo::target_folder()?;
+    let python = Python::prepare(&cache_folder()?)?;
+    let table = python.table(&cache_folder()?, options.rows)?;
+
+    eprintln!("bench: building polarway-bench in release mode");
+    let program = ["--release", "--package", "polarway-bench"];
+    cargo::run(libduckdb.cargo("build").args(program))?;
+    // Beside the build and not in /tmp, which often is memory: storing is measured down to the disk.
+    let work = ScratchFolder::create_in(&target, "bench")?;
+    let mut ours = libduckdb.cargo("run");
+    ours.arg("--quiet").args(program).arg("--").arg(&table.folder).arg(work.path().join("polarway"));
+    let mut ours = Participant::start("polarway", &mut ours)?;
+    let mut peers = python.peers();
+    peers.arg(&table.folder).arg(work.path().join("peers"));
+    let mut peers = Participant::start("peers", &mut peers)?;
+
+    let mut measurements = Vec::new();
+    for measure in &options.measures {
+        eprintln!("bench: {}", measure.name);
+        measurements.push(measure_in_turns(measure, options.rounds, &mut ours, &mut peers)?);
+    }
+    let report = Report { table, rounds: options.rounds, measurements };
+    let json = options.json.unwrap_or_else(|| target.join("bench.json"));
+    fs::write(&json, report.to_json()).with_context(|| format!("writing {}", json.display()))?;
+    std::io::stdout().write_all(report.to_text().as_bytes())?;
+    eprintln!("bench: the numbers are in {}", json.display());
+    Ok(())
+}
+
+fn parse(mut arguments: lexopt::Parser) -> Result<Options> {
+    let mut options = Options { rows: 10_000_000, rounds: 7, measures: Vec::new(), json: None };
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("rows") => options.rows = arguments.value()?.parse()?,
+            Long("rounds") => options.rounds = arguments.value()?.parse()?,
+            Long("json") => options.json = Some(PathBuf::from(arguments.value()?)),
+            Long("only") => {
+                let name = arguments.value()?.string()?;
+                let Some(measure) = MEASURES.iter().find(|measure| measure.name == name) else {
+                    let names: Vec<_> = MEASURES.iter().map(|measure| measure.name).collect();
+                    bail!("there is no measure {name}; there are {}", names.join(", "));
+                };
+                options.measures.push(measure);
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    ensure!(options.rows > 0 && options.rounds > 0, "--rows and --rounds must be at least 1");
+    if options.measures.is_empty() {
+        options.measures.extend(&MEASURES);
+    }
+    Ok(options)
+}
+
+/// Round robin: each participant once per round, backwards in every other round, the first round not counted.
+fn measure_in_turns(
+    measure: &'static Measure,
+    rounds: usize,
+    ours: &mut Participant,
+    peers: &mut Participant,
+) -> Result<Measurement> {
+    let mut measurement = Measurement::new(measure);
+    for round in 0..=rounds {
+        let mut turns: Vec<Option<usize>> =
+            std::iter::once(None).chain((0..measure.rivals.len()).map(Some)).collect();
+        if round % 2 == 1 {
+            turns.reverse();
+        }
+        for turn in turns {
+            let seconds = match turn {
+                None => ours.measure(measure.name)?,
+                Some(rival) => peers.measure(measure.rivals[rival].name)?,
+            };
+            if round > 0 {
+                match turn {
+                    None => measurement.ours.push(seconds),
+                    Some(rival) => measurement.rivals[rival].push(seconds),
+                }
+            }
+        }
+    }
+    Ok(measurement)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(arguments: &[&str]) -> Result<Options> {
+        parse(lexopt::Parser::from_args(arguments))
+    }
+
+    #[test]
+    fn without_options_everything_is_measured_at_full_size() {
+        let options = options(&[]).unwrap();
+        assert_eq!((options.rows, options.rounds, options.measures.len()), (10_000_000, 7, MEASURES.len()));
+    }
+
+    #[test]
+    fn only_what_was_named_is_measured() {
+        let options = options(&["--only", "store", "--only=load-parquet", "--rows", "1000"]).unwrap();
+        let names: Vec<_> = options.measures.iter().map(|measure| measure.name).collect();
+        assert_eq!((options.rows, names), (1000, vec!["store", "load-parquet"]));
+    }
+
+    #[test]
+    fn a_name_that_is_no_measure_is_refused_with_those_that_are() {
+        let error = options(&["--only", "stoer"]).err().unwrap().to_string();
+        assert!(error.starts_with("there is no measure stoer; there are load-parquet, "), "{error}");
+    }
+
+    #[test]
+    fn no_rows_no_rounds_and_no_numbers_are_refused() {
+        for arguments in [["--rows", "0"], ["--rounds", "0"], ["--rows", "many"], ["--columns", "8"]] {
+            assert!(options(&arguments).is_err(), "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `cargo xtask lint`: everything that must hold of the source text before anyone runs it.
+
+mod files;
+mod layers;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use lexopt::Arg::Value;
+use lexopt::ValueExt as _;
+
+use crate::libduckdb::{self, Libduckdb};
+use crate::{Subcommand, cargo};
+
+pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
+    name: "lint",
+    summary: "check formatting, clippy, documentation, layers and files",
+    usage: "
+Usage: cargo xtask lint [STEP...]
+
+Runs the named steps, or all of them:
+
+  fmt     rustfmt has nothing to change
+  clippy  no warning in any target
+  doc     rustdoc has no warning: no broken link
+  layers  who depends on whom, and one Arrow for all
+  files   no file too large for a clone to carry
+
+The first step that fails shows what it found.
+",
+    run,
+};
+
+/// A check of the sources.
+struct Step {
+    name: &'static str,
+    check: fn(&Libduckdb) -> Result<Verdict>,
+}
+
+/// What a check found.
+struct Verdict {
+    passed: bool,
+    /// What to show when it failed.
+    findings: String,
+    /// What to show in any case.
+    warnings: Vec<String>,
+}
+
+const STEPS: [Step; 5] = [
+    Step { name: "fmt", check: |_| fmt() },
+    Step { name: "clippy", check: clippy },
+    Step { name: "doc", check: doc },
+    Step { name: "layers", check: |_| layers::check() },
+    Step { name: "files", check: |_| files::check() },
+];
+
+fn run(mut arguments: lexopt::Parser) -> Result<()> {
+    let mut names = Vec::new();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Value(name) => names.push(name.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    for name in &names {
+        ensure!(STEPS.iter().any(|step| step.name == name), "there is no step {name}");
+    }
+    let libduckdb = libduckdb::ensure()?;
+    let mut stdout = std::io::stdout();
+    let mut failed = Vec::new();
+    for step in STEPS.iter().filter(|step| names.is_empty() || names.iter().any(|name| name == step.name)) {
+        write!(stdout, "lint: {:8}", step.name)?;
+        stdout.flush()?;
+        let start = Instant::now();
+        let verdict = (step.check)(&libduckdb).unwrap_or_else(|error| Verdict {
+            passed: false,
+            findings: format!("{error:#}"),
+            warnings: Vec::new(),
+        });
+        let word = if verdict.passed { "ok" } else { "FAILED" };
+        writeln!(stdout, "{word:8}{:5.1} s", start.elapsed().as_secs_f64())?;
+        for warning in verdict.warnings {
+            writeln!(stdout, "lint: warning: {warning}")?;
+        }
+        if !verdict.passed {
+            // What breaks one step often breaks the ones behind it: the first is the one to read.
+            if failed.is_empty() {
+                writeln!(stdout, "{}", verdict.findings.trim_end())?;
+            }
+            failed.push(step.name);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("lint failed: {} (`cargo xtask lint STEP` runs one by itself)", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn fmt() -> Result<Verdict> {
+    // rustfmt colours its differences for a pipe, too.
+    let color = if std::io::stdout().is_terminal() { "always" } else { "never" };
+    from_cargo(cargo::command("fmt").args(["--all", "--check", "--", "--color", color]))
+}
+
+fn clippy(libduckdb: &Libduckdb) -> Result<Verdict> {
+    let mut command = libduckdb.cargo("clippy");
+    from_cargo(command.args(["--workspace", "--all-targets", "--", "--deny", "warnings"]))
+}
+
+fn doc(libduckdb: &Libduckdb) -> Result<Verdict> {
+    let mut command = libduckdb.cargo("doc");
+    from_cargo(command.args(["--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+fn from_cargo(command: &mut Command) -> Result<Verdict> {
+    if std::io::stdout().is_terminal() {
+        command.env("CARGO_TERM_COLOR", "always");
+    }
+    let output = command.output().context("starting cargo")?;
+    let findings = [output.stdout, output.stderr].concat();
+    Ok(Verdict {
+        passed: output.status.success(),
+        findings: String::from_utf8_lossy(&findings).into_owned(),
+        warnings: Vec::new(),
+    })
+}

@@ -1,0 +1,217 @@
+//! `cargo xtask test`: all tests, with what they need on the machine.
+
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::ops::AddAssign;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use lexopt::Arg::{Long, Value};
+
+use crate::{Subcommand, libduckdb};
+
+pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
+    name: "test",
+    summary: "run all tests: of the crates, the documentation and the examples",
+    usage: "
+Usage: cargo xtask test [--long] [-- CARGO TEST ARGUMENTS]
+
+  --long  run the long suites at full length as well (sets POLARWAY_TEST_LONG=1)
+
+What stands behind `--` goes to `cargo test`, and behind another `--` to the tests:
+  cargo xtask test -- -p polarway-storage
+  cargo xtask test -- -p polarway-storage -- --nocapture conformance
+",
+    run,
+};
+
+/// The variable by which tests know that they may take long.
+const LONG_VARIABLE: &str = "POLARWAY_TEST_LONG";
+
+fn run(mut arguments: lexopt::Parser) -> Result<()> {
+    let mut long = false;
+    let mut for_cargo: Vec<OsString> = Vec::new();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("long") => long = true,
+            // lexopt swallows the first `--` and gives what follows as values.
+            Value(first) => {
+                for_cargo.push(first);
+                for_cargo.extend(arguments.raw_args()?);
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let libduckdb = libduckdb::ensure()?;
+    let missing_strace = provide_strace().err();
+
+    let mut command = libduckdb.cargo("test");
+    command.arg("--no-fail-fast");
+    if !names_a_package(&for_cargo) {
+        command.arg("--workspace");
+    }
+    command.args(&for_cargo);
+    if long {
+        command.env(LONG_VARIABLE, "1");
+    }
+    let start = Instant::now();
+    let (passed, counts) = run_and_count(&mut command)?;
+
+    let mut stdout = std::io::stdout();
+    writeln!(stdout)?;
+    if let Some(error) = missing_strace {
+        writeln!(stdout, "test: {NO_STRACE} ({error:#})")?;
+    }
+    let length =
+        if long { "long suites at full length" } else { "long suites in short (--long runs them whole)" };
+    writeln!(
+        stdout,
+        "test: {} in {:.0} s: {} passed, {} failed, {} ignored; {length}",
+        if passed { "ok" } else { "FAILED" },
+        start.elapsed().as_secs_f64(),
+        counts.passed,
+        counts.failed,
+        counts.ignored,
+    )?;
+    if !passed {
+        bail!("tests failed; what each said stands above");
+    }
+    Ok(())
+}
+
+fn names_a_package(for_cargo: &[OsString]) -> bool {
+    for_cargo.iter().take_while(|argument| *argument != "--").any(|argument| {
+        let argument = argument.to_string_lossy();
+        ["-p", "--package", "--manifest-path"].iter().any(|option| argument.starts_with(option))
+    })
+}
+
+/// How many tests ended in which way.
+#[derive(Debug, Default, PartialEq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+    }
+}
+
+/// Runs `cargo test`, passing on what it prints, and adds its result lines up.
+fn run_and_count(command: &mut Command) -> Result<(bool, Counts)> {
+    let mut child = command.stdout(Stdio::piped()).spawn().context("starting cargo test")?;
+    let output = child.stdout.take().context("cargo test has no output")?;
+    let mut counts = Counts::default();
+    let mut stdout = std::io::stdout().lock();
+    // Tests may print any bytes: a line is passed on as it is and only then looked at.
+    let mut reader = BufReader::new(output);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        stdout.write_all(&line)?;
+        stdout.flush()?;
+        counts += counts_in(&String::from_utf8_lossy(&line)).unwrap_or_default();
+        line.clear();
+    }
+    let status = child.wait().context("waiting for cargo test")?;
+    Ok((status.success(), counts))
+}
+
+/// The counts in `test result: ok. 5 passed; 0 failed; 1 ignored; …`.
+fn counts_in(line: &str) -> Option<Counts> {
+    let (_, parts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let mut counts = Counts::default();
+    for part in parts.split("; ") {
+        match part.trim().split_once(' ') {
+            Some((number, "passed")) => counts.passed = number.parse().ok()?,
+            Some((number, "failed")) => counts.failed = number.parse().ok()?,
+            Some((number, "ignored")) => counts.ignored = number.parse().ok()?,
+            _ => {}
+        }
+    }
+    Some(counts)
+}
+
+const NO_STRACE: &str = "NOT RUN: the tests that kill a program at each system call of a commit, and those that assert the \
+                         order of its fsyncs. They need strace; install it and run again";
+
+/// Sees to it that strace is installed.
+///
+/// # Errors
+/// When it isn't and can't be. The tests that need it see that for themselves.
+fn provide_strace() -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        bail!("there is none for this system");
+    }
+    if runs("strace", &["-V"]) {
+        return Ok(());
+    }
+    if !Path::new("/usr/bin/apt-get").exists() || !is_root() {
+        bail!("it can't be installed without apt-get and root");
+    }
+    eprintln!("test: installing strace");
+    if !apt_get(&["update"]) || !apt_get(&["install", "--yes", "--no-install-recommends", "strace"]) {
+        bail!("apt-get could not install it");
+    }
+    if !runs("strace", &["-V"]) {
+        bail!("it was installed, but does not run");
+    }
+    Ok(())
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+fn apt_get(arguments: &[&str]) -> bool {
+    let mut command = Command::new("apt-get");
+    command.arg("--quiet").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+fn runs(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn result_lines_are_counted() {
+        let line = "test result: FAILED. 5 passed; 2 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.00s\n";
+        assert_eq!(counts_in(line), Some(Counts { passed: 5, failed: 2, ignored: 1 }));
+    }
+
+    #[test]
+    fn other_lines_are_not_counted() {
+        for line in ["", "test a_test ... ok", "test result: ", "test result: ok. many passed; 0 failed"] {
+            assert_eq!(counts_in(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_named_package_replaces_the_workspace() {
+        for arguments in [&["-p", "a"][..], &["-pa"], &["--lib", "--package=a"], &["--manifest-path", "x"]] {
+            assert!(
+                names_a_package(&arguments.iter().map(OsString::from).collect::<Vec<_>>()),
+                "{arguments:?}"
+            );
+        }
+        for arguments in [&[][..], &["--lib"], &["--profile", "long"], &["name_of_a_test", "--", "-p"]] {
+            assert!(
+                !names_a_package(&arguments.iter().map(OsString::from).collect::<Vec<_>>()),
+                "{arguments:?}"
+            );
+        }
+    }
+}
