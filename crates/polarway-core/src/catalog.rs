@@ -1,0 +1,164 @@
+//! What names in SQL mean: versioned datasets, pinned for the query.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use polarway_query::{AfterScan, At as QueryAt, Catalog, CatalogError, FileOptions, Reference, Relation};
+use polarway_storage::{At, DatasetName, Error, Snapshot, nearest_names};
+
+use crate::files::{UnknownFiles, match_files};
+use crate::polarway::EngineParts;
+
+/// The stored datasets, as the query engine asks for them.
+pub(crate) struct StoredCatalog {
+    engine: Arc<EngineParts>,
+}
+
+impl StoredCatalog {
+    pub(crate) fn new(engine: Arc<EngineParts>) -> Self {
+        Self { engine }
+    }
+
+    fn dataset(&self, name: &str, at: QueryAt) -> Result<Relation, CatalogError> {
+        let at = match at {
+            QueryAt::Newest => At::Newest,
+            QueryAt::Version(version) => At::Version(version),
+            QueryAt::Timestamp(time_us) => At::TimeUs(time_us),
+        };
+        let snapshot = match DatasetName::new(name) {
+            Ok(exact) => match self.engine.tables.snapshot(&exact, at) {
+                Err(Error::UnknownDataset { .. }) => self.dataset_in_other_case(name, at)?,
+                found => found.map_err(from_storage)?,
+            },
+            // A name that no dataset can have is simply not there.
+            Err(_) => self.dataset_in_other_case(name, at)?,
+        };
+        self.relation(vec![snapshot], false)
+    }
+
+    /// SQL's names don't mind their case: the one dataset that has the name in another case.
+    fn dataset_in_other_case(&self, name: &str, at: At) -> Result<Arc<Snapshot>, CatalogError> {
+        let names = self.engine.tables.names().map_err(from_storage)?;
+        let mut alike = names.iter().filter(|there| there.as_str().eq_ignore_ascii_case(name));
+        match (alike.next(), alike.next()) {
+            (Some(only), None) => self.engine.tables.snapshot(only, at).map_err(from_storage),
+            _ => Err(CatalogError::UnknownDataset {
+                name: name.to_owned(),
+                nearest: nearest_names(name, names.iter().map(DatasetName::as_str)),
+            }),
+        }
+    }
+
+    fn files(&self, patterns: &[String], options: FileOptions) -> Result<Relation, CatalogError> {
+        let names = self.engine.tables.names().map_err(from_storage)?;
+        let mut snapshots = Vec::new();
+        for pattern in patterns {
+            let matched = match_files(pattern, &self.engine.cold_folders, &names).map_err(|unknown| match unknown {
+                UnknownFiles::Outside => CatalogError::FilesNotAllowed {
+                    pattern: pattern.clone(),
+                    reason: "queries read the cold tier only: write a path under it, or a dataset's name".to_owned(),
+                },
+                UnknownFiles::NoPattern(reason) => {
+                    CatalogError::FilesNotAllowed { pattern: pattern.clone(), reason }
+                }
+            })?;
+            if matched.is_empty() {
+                return Err(CatalogError::NoFiles { pattern: pattern.clone() });
+            }
+            for name in matched {
+                snapshots.push(self.engine.tables.snapshot(name, At::Newest).map_err(from_storage)?);
+            }
+        }
+        self.relation(snapshots, options.union_by_name == Some(true))
+    }
+
+    /// One relation over the files of one or more snapshots.
+    fn relation(&self, snapshots: Vec<Arc<Snapshot>>, union_by_name: bool) -> Result<Relation, CatalogError> {
+        let schema = common_schema(&snapshots, union_by_name)?;
+        let mut files = Vec::new();
+        let mut pins = Vec::new();
+        let mut has_adopted = false;
+        for snapshot in &snapshots {
+            for file in &snapshot.files {
+                let local = self.engine.mirror.local(file).map_err(|error| from_storage(error.into()))?;
+                files.push(local.path().to_owned());
+                pins.push(local);
+                has_adopted |= file.adopted.is_some();
+            }
+        }
+        let partition_columns = snapshots.first().map(|snapshot| partition_columns(snapshot)).unwrap_or_default();
+        let after_scan = has_adopted.then(|| self.check_unchanged(snapshots));
+        Ok(Relation {
+            partition_columns,
+            union_by_name,
+            pin: Box::new(pins),
+            after_scan,
+            ..Relation::new(files, schema)
+        })
+    }
+
+    /// Files that somebody else may write to are looked at once more when the query has read them.
+    fn check_unchanged(&self, snapshots: Vec<Arc<Snapshot>>) -> AfterScan {
+        let engine = Arc::clone(&self.engine);
+        Box::new(move || {
+            for snapshot in &snapshots {
+                for file in &snapshot.files {
+                    engine.tables.check_unchanged(&snapshot.name, file).map_err(from_storage)?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Catalog for StoredCatalog {
+    fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
+        references
+            .iter()
+            .map(|reference| match reference {
+                Reference::Dataset { name, at } => self.dataset(name, *at),
+                Reference::Files { patterns, options } => self.files(patterns, *options),
+            })
+            .collect()
+    }
+}
+
+fn partition_columns(snapshot: &Snapshot) -> Vec<String> {
+    let fields = snapshot.schema.fields();
+    let first = fields.len() - snapshot.partition_columns;
+    fields[first..].iter().map(|field| field.name().clone()).collect()
+}
+
+/// The columns of several tables read as one.
+fn common_schema(snapshots: &[Arc<Snapshot>], union_by_name: bool) -> Result<SchemaRef, CatalogError> {
+    let Some((first, rest)) = snapshots.split_first() else {
+        return Ok(Arc::new(arrow::datatypes::Schema::empty()));
+    };
+    let mut fields = first.schema.fields().to_vec();
+    for other in rest {
+        let differ = |what: String| {
+            let hint = if union_by_name { "" } else { "; columns that only some have need union_by_name = true" };
+            let difference = format!("{what} in {} and {}{hint}", first.name, other.name);
+            from_storage(Error::AdoptedFilesDiffer { name: other.name.clone(), difference })
+        };
+        for field in other.schema.fields() {
+            match fields.iter().find(|there| there.name() == field.name()) {
+                Some(there) if there.data_type() == field.data_type() => {}
+                Some(_) => return Err(differ(format!("column {:?} has different types", field.name()))),
+                None if union_by_name => fields.push(Arc::clone(field)),
+                None => return Err(differ(format!("column {:?} is not the same", field.name()))),
+            }
+        }
+        if !union_by_name && other.schema.fields().len() != first.schema.fields().len() {
+            return Err(differ("the columns differ".to_owned()));
+        }
+        if other.partition_columns != first.partition_columns {
+            return Err(differ("the partition columns differ".to_owned()));
+        }
+    }
+    Ok(Arc::new(arrow::datatypes::Schema::new(fields)))
+}
+
+fn from_storage(error: Error) -> CatalogError {
+    CatalogError::Other(Box::new(error))
+}

@@ -1,0 +1,103 @@
+//! How an engine is set up: plain data.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// One GB, as users count it.
+const GB: u64 = 1_000_000_000;
+
+/// How an engine is set up. Build one with [`Config::new`] and change what should differ.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where what belongs to this process lies: temporary files, and the mirror of remote data.
+    pub data_dir: PathBuf,
+    /// Where datasets lie.
+    pub cold_tier: Location,
+    /// The RAM cache for loads, in bytes; 0 turns it off.
+    pub cache_bytes: u64,
+    /// What local copies of remote data files may take on disk, in bytes.
+    pub mirror_bytes: u64,
+    /// What DuckDB may hold in memory, in bytes, all queries together.
+    pub query_memory_bytes: u64,
+    /// What DuckDB may spill to disk, in bytes, all queries together.
+    pub query_temp_bytes: u64,
+    /// Threads that DuckDB works with.
+    pub query_threads: usize,
+    /// What is kept of superseded versions.
+    pub retention: Retention,
+    /// For how long the newest version is believed to be the newest without asking the storage.
+    pub max_staleness: Duration,
+    /// How often superseded data is removed and small files are put together; `None` is never,
+    /// for a process that leaves it to others.
+    pub janitor_interval: Option<Duration>,
+}
+
+/// Where datasets lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Location {
+    /// A directory. It is made if it is missing.
+    Directory(PathBuf),
+    /// This process's memory: gone when it ends.
+    Memory,
+}
+
+/// What is kept of superseded versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Versions whose data is always kept, counted from the newest.
+    pub versions: usize,
+    /// Data that was superseded this recently is kept too. It must be longer than the longest
+    /// query, load and retry.
+    pub grace: Duration,
+    /// Data that no version names is kept for this long: a slow writer may yet publish it.
+    pub orphan_grace: Duration,
+}
+
+impl Default for Retention {
+    /// Five versions, an hour, a day.
+    fn default() -> Self {
+        let settings = polarway_storage::Settings::default();
+        Self {
+            versions: settings.kept_versions,
+            grace: settings.grace,
+            orphan_grace: settings.orphan_grace,
+        }
+    }
+}
+
+impl Config {
+    /// An engine whose files all lie under one directory: datasets in `cold/`, a 2 GB cache,
+    /// 2 GB of memory and all cores for queries, five versions kept.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let data_dir = data_dir.into();
+        Self {
+            cold_tier: Location::Directory(data_dir.join("cold")),
+            data_dir,
+            cache_bytes: 2 * GB,
+            mirror_bytes: 10 * GB,
+            query_memory_bytes: 2 * GB,
+            query_temp_bytes: 20 * GB,
+            query_threads: std::thread::available_parallelism().map_or(1, usize::from),
+            retention: Retention::default(),
+            max_staleness: Duration::ZERO,
+            janitor_interval: Some(Duration::from_secs(300)),
+        }
+    }
+
+    /// The same, with datasets in this directory. Parquet files and folders of them that lie
+    /// there are datasets too.
+    #[must_use]
+    pub fn with_cold_tier(mut self, folder: impl AsRef<Path>) -> Self {
+        self.cold_tier = Location::Directory(folder.as_ref().to_owned());
+        self
+    }
+
+    /// The same, with a cache of this many bytes.
+    #[must_use]
+    pub fn with_cache_bytes(mut self, bytes: u64) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+}

@@ -1,0 +1,79 @@
+//! What there is: datasets, their schemas, their versions.
+
+use arrow::datatypes::SchemaRef;
+use polarway_storage::{At, DatasetName};
+
+use crate::error::Result;
+use crate::polarway::Polarway;
+
+pub use polarway_storage::{DatasetSummary as Dataset, VersionSummary as Version};
+
+/// One version of a dataset, described.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// The dataset.
+    pub name: DatasetName,
+    /// The version; 0 for Parquet files that Polarway did not write.
+    pub version: u64,
+    /// When it was made: microseconds since 1970-01-01 UTC.
+    pub time_us: i64,
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// Its rows.
+    pub rows: u64,
+    /// How many files it has.
+    pub files: usize,
+    /// What its files take, in bytes.
+    pub bytes: u64,
+    /// What it takes in memory as Arrow, in bytes; an estimate for version 0.
+    pub arrow_bytes: u64,
+}
+
+impl Polarway {
+    /// All datasets, by name, with their newest versions.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub async fn datasets(&self) -> Result<Vec<Dataset>> {
+        self.blocking(|engine| Ok(engine.tables.datasets()?)).await
+    }
+
+    /// A dataset's newest version, described.
+    ///
+    /// # Errors
+    /// A dataset that does not exist (with the names near it), and what the storage says.
+    pub async fn describe(&self, name: &str) -> Result<Description> {
+        self.describe_at(name, At::Newest).await
+    }
+
+    /// A version of a dataset, described.
+    ///
+    /// # Errors
+    /// As [`describe`](Self::describe); besides, a version that does not exist.
+    pub async fn describe_at(&self, name: &str, at: At) -> Result<Description> {
+        let name = DatasetName::new(name)?;
+        self.blocking(move |engine| {
+            let snapshot = engine.tables.snapshot(&name, at)?;
+            Ok(Description {
+                name,
+                version: snapshot.version,
+                time_us: snapshot.time_us,
+                schema: snapshot.schema.clone(),
+                rows: snapshot.rows,
+                files: snapshot.files.len(),
+                bytes: snapshot.bytes,
+                arrow_bytes: snapshot.arrow_bytes,
+            })
+        })
+        .await
+    }
+
+    /// All versions that a dataset ever had, oldest first, with those whose data is gone.
+    ///
+    /// # Errors
+    /// A dataset that never existed, and what the storage says.
+    pub async fn versions(&self, name: &str) -> Result<Vec<Version>> {
+        let name = DatasetName::new(name)?;
+        self.blocking(move |engine| Ok(engine.tables.versions(&name)?)).await
+    }
+}

@@ -1,0 +1,242 @@
+//! The one public error: a kind to act on, a message to read, and what caused it.
+
+use std::any::Any;
+use std::error::Error as StdError;
+use std::fmt;
+
+use polarway_query::CatalogError;
+use polarway_storage::FailureKind;
+
+/// The result of an operation of the engine.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong: a [kind](ErrorKind) to act on, a message that says what and what to do, and
+/// the cause as [`source`](StdError::source).
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    cause: Option<Cause>,
+}
+
+#[derive(Debug)]
+enum Cause {
+    /// An error whose message is ours already: only its own causes are left to tell.
+    Told(Box<dyn StdError + Send + Sync>),
+    /// An error that our message does not tell.
+    Untold(Box<dyn StdError + Send + Sync>),
+}
+
+/// What a caller can do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A name outside the grammar: use another.
+    InvalidName,
+    /// No dataset has this name; the message has those near it.
+    UnknownDataset,
+    /// The dataset has no such version, or retention has removed its data.
+    UnknownVersion,
+    /// A dataset of this name exists already.
+    AlreadyExists,
+    /// Another writer was faster: look at what is there now.
+    VersionConflict,
+    /// The rows don't fit the dataset: the message names each difference.
+    SchemaMismatch,
+    /// A column or a value that can't be stored, or not be used in SQL.
+    Unsupported,
+    /// What was given is wrong: data that contradicts itself, a reader that failed.
+    InvalidInput,
+    /// The request is too old to tell whether it was carried out.
+    RequestExpired,
+    /// The query is no SQL, or its names and types don't fit the tables.
+    InvalidQuery,
+    /// The query does what queries may not do here.
+    QueryNotAllowed,
+    /// The query failed on its data.
+    QueryFailed,
+    /// Memory, threads or temporary space were not enough: try again, or ask for less.
+    ResourceExhausted,
+    /// The deadline passed.
+    DeadlineExceeded,
+    /// Somebody cancelled the operation.
+    Cancelled,
+    /// The storage has no space left.
+    StorageFull,
+    /// The storage takes no writes.
+    ReadOnly,
+    /// The storage failed: the same call may work when made again.
+    StorageFailed,
+    /// Whether the write took place is not known: send it again with the same request id.
+    OutcomeUnknown,
+    /// Files that Polarway did not write changed while they were read: read again.
+    Changed,
+    /// A file of a dataset is missing, corrupt, or of a newer format.
+    Corrupt,
+    /// The configuration can't work.
+    Configuration,
+    /// A bug.
+    Internal,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), cause: None }
+    }
+
+    pub(crate) fn caused_by(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.cause = Some(Cause::Untold(Box::new(source)));
+        self
+    }
+
+    /// What a caller can do about it.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    pub(crate) fn from_panic(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Self::new(ErrorKind::Internal, format!("a bug in Polarway: {}", text.unwrap_or("it panicked")))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self.cause.as_ref()? {
+            Cause::Told(error) => error.source(),
+            Cause::Untold(error) => Some(error.as_ref()),
+        }
+    }
+}
+
+/// An error of a layer below, under a kind.
+fn told(kind: ErrorKind, error: impl StdError + Send + Sync + 'static) -> Error {
+    Error { kind, message: error.to_string(), cause: Some(Cause::Told(Box::new(error))) }
+}
+
+impl From<polarway_storage::InvalidName> for Error {
+    fn from(error: polarway_storage::InvalidName) -> Self {
+        told(ErrorKind::InvalidName, error)
+    }
+}
+
+impl From<arrow::error::ArrowError> for Error {
+    fn from(error: arrow::error::ArrowError) -> Self {
+        told(ErrorKind::InvalidInput, error)
+    }
+}
+
+impl From<polarway_storage::Error> for Error {
+    fn from(error: polarway_storage::Error) -> Self {
+        told(storage_kind(&error), error)
+    }
+}
+
+impl From<polarway_storage::BackendError> for Error {
+    fn from(error: polarway_storage::BackendError) -> Self {
+        told(failure_kind(error.kind), error)
+    }
+}
+
+fn storage_kind(error: &polarway_storage::Error) -> ErrorKind {
+    use polarway_storage::Error as Storage;
+
+    match error {
+        Storage::InvalidName(_) => ErrorKind::InvalidName,
+        Storage::UnknownDataset { .. } => ErrorKind::UnknownDataset,
+        Storage::UnknownVersion { .. }
+        | Storage::NoVersionThen { .. }
+        | Storage::VersionVacuumed { .. }
+        | Storage::VersionIsDeletion { .. } => ErrorKind::UnknownVersion,
+        Storage::AlreadyExists { .. } => ErrorKind::AlreadyExists,
+        Storage::VersionConflict { .. } => ErrorKind::VersionConflict,
+        Storage::SchemaMismatch { .. } => ErrorKind::SchemaMismatch,
+        Storage::RequestExpired { .. } => ErrorKind::RequestExpired,
+        Storage::UnreadableCommit { .. }
+        | Storage::DataFileMissing { .. }
+        | Storage::UnreadableData { .. }
+        | Storage::AdoptedFilesDiffer { .. } => ErrorKind::Corrupt,
+        Storage::AdoptedFileChanged { .. } => ErrorKind::Changed,
+        Storage::OutcomeUnknown { .. } => ErrorKind::OutcomeUnknown,
+        Storage::UploadExpired { .. } | Storage::LoadAbandoned => ErrorKind::StorageFailed,
+        Storage::Backend(error) => failure_kind(error.kind),
+        Storage::Table(error) => table_kind(error),
+        Storage::Chunks(_) | Storage::Arrow(_) => ErrorKind::InvalidInput,
+        Storage::Thread(_) => ErrorKind::ResourceExhausted,
+        Storage::SharedLoad(error) => storage_kind(error),
+        _ => ErrorKind::Internal,
+    }
+}
+
+fn failure_kind(failure: FailureKind) -> ErrorKind {
+    match failure {
+        FailureKind::Full => ErrorKind::StorageFull,
+        FailureKind::ReadOnly => ErrorKind::ReadOnly,
+        FailureKind::NotFound | FailureKind::Denied | FailureKind::Other => ErrorKind::StorageFailed,
+    }
+}
+
+fn table_kind(error: &polarway_parquet::Error) -> ErrorKind {
+    use polarway_parquet::Error as Parquet;
+
+    match error {
+        Parquet::Unsupported(_) | Parquet::CellTooLarge { .. } => ErrorKind::Unsupported,
+        Parquet::BatchSchema { .. } | Parquet::DecimalOutOfRange { .. } => ErrorKind::InvalidInput,
+        Parquet::Write(_) | Parquet::Read(_) => ErrorKind::StorageFailed,
+        Parquet::InFile { source, .. } => table_kind(source),
+        Parquet::NotParquet
+        | Parquet::Truncated
+        | Parquet::Corrupt { .. }
+        | Parquet::ColumnMissing { .. }
+        | Parquet::ColumnType { .. } => ErrorKind::Corrupt,
+        _ => ErrorKind::Internal,
+    }
+}
+
+impl From<polarway_query::Error> for Error {
+    fn from(error: polarway_query::Error) -> Self {
+        use polarway_query::Error as Query;
+
+        let kind = match &error {
+            Query::Catalog(CatalogError::UnknownDataset { .. } | CatalogError::NoFiles { .. }) => {
+                ErrorKind::UnknownDataset
+            }
+            Query::Catalog(CatalogError::UnknownVersion { .. }) => ErrorKind::UnknownVersion,
+            Query::Catalog(CatalogError::FilesNotAllowed { .. }) | Query::NotAllowed(_) => {
+                ErrorKind::QueryNotAllowed
+            }
+            Query::Catalog(CatalogError::Changed { .. }) => ErrorKind::Changed,
+            Query::Catalog(CatalogError::Other(_)) => return from_catalog(error),
+            Query::Syntax(_) | Query::Binder(_) | Query::TooLarge(_) => ErrorKind::InvalidQuery,
+            Query::Execution(_) => ErrorKind::QueryFailed,
+            Query::Unsupported(_) => ErrorKind::Unsupported,
+            Query::DataFile(_) => ErrorKind::Corrupt,
+            Query::OutOfMemory(_) => ErrorKind::ResourceExhausted,
+            Query::Interrupted => ErrorKind::Cancelled,
+            Query::Deadline => ErrorKind::DeadlineExceeded,
+            Query::Configuration(_) => ErrorKind::Configuration,
+            _ => ErrorKind::Internal,
+        };
+        told(kind, error)
+    }
+}
+
+/// Our own catalog's errors come back through the query engine: they are told as they are.
+fn from_catalog(error: polarway_query::Error) -> Error {
+    match error {
+        polarway_query::Error::Catalog(CatalogError::Other(source)) => {
+            match source.downcast::<polarway_storage::Error>() {
+                Ok(storage) => (*storage).into(),
+                Err(other) => Error { kind: ErrorKind::Internal, message: other.to_string(), cause: Some(Cause::Told(other)) },
+            }
+        }
+        other => told(ErrorKind::Internal, other),
+    }
+}

@@ -1,0 +1,51 @@
+//! The embedded engine: versioned tables, a cache and SQL inside a Rust program.
+//!
+//! This crate owns one type, [`Polarway`], and what it takes and gives: [`Table`], [`Config`],
+//! one public [`Error`] with a kind. It knows nothing of a network.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use polarway_core::arrow::array::{Float64Array, RecordBatch, StringArray};
+//! use polarway_core::{Config, Polarway};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let polarway = Polarway::open(Config::new("./polarway-data")).await?;
+//!
+//! let trades = RecordBatch::try_from_iter([
+//!     ("symbol", Arc::new(StringArray::from(vec!["BTC", "ETH", "SOL"])) as _),
+//!     ("price", Arc::new(Float64Array::from(vec![50_000.0, 3_000.0, 100.0])) as _),
+//! ])?;
+//! polarway.store("trades", trades).await?;
+//!
+//! let dear = polarway.query("SELECT symbol FROM trades WHERE price > 1000").await?;
+//! println!("{dear}");
+//! # Ok(())
+//! # }
+//! ```
+
+mod catalog;
+mod config;
+mod describe;
+mod error;
+mod files;
+mod janitor;
+mod load;
+mod polarway;
+mod query;
+mod store;
+mod stream;
+mod table;
+mod workspace;
+
+pub use arrow;
+pub use config::{Config, Location, Retention};
+pub use describe::{Dataset, Description, Version};
+pub use error::{Error, ErrorKind, Result};
+pub use load::{ChunkStream, TableStream};
+pub use polarway::Polarway;
+pub use polarway_ipc::Chunk;
+pub use polarway_storage::{At, CacheStats, CommitKind, DatasetName, RequestId};
+pub use query::QueryStream;
+pub use store::{DeleteOptions, Published, StoreOptions, WriteMode};
+pub use table::Table;

@@ -1,0 +1,121 @@
+//! The engine itself.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use object_store::memory::InMemory;
+use polarway_query::{Engine, EngineConfig};
+use polarway_storage::{Backend, DiskBackend, Loader, Mirror, ObjectBackend, Settings, Tables};
+
+use crate::config::{Config, Location};
+use crate::error::{Error, ErrorKind, Result};
+use crate::janitor::Janitor;
+use crate::workspace::Workspace;
+
+/// The embedded engine: stores tables under names, loads them back, runs SQL over them.
+///
+/// It is cheap to clone, and all methods take `&self`. Work that blocks runs on the tokio
+/// runtime's blocking threads. Several processes may open the same cold tier at once.
+///
+/// The crate's first page has an example.
+#[derive(Clone)]
+pub struct Polarway {
+    engine: Arc<EngineParts>,
+    /// Ends with the last clone.
+    _janitor: Option<Arc<Janitor>>,
+}
+
+/// What the methods work with; it may outlive [`Polarway`] in work that is still running.
+pub(crate) struct EngineParts {
+    pub(crate) tables: Arc<Tables>,
+    pub(crate) loader: Loader,
+    pub(crate) mirror: Mirror,
+    pub(crate) queries: Engine,
+    /// The cold tier as the configuration spells it and as it is, where it is a directory.
+    pub(crate) cold_folders: Vec<PathBuf>,
+    /// Dropped last: it holds what the others keep on disk.
+    _workspace: Workspace,
+}
+
+impl Polarway {
+    /// Opens an engine, making its directories where they are missing. A cold tier that can't be
+    /// written is opened all the same: what lies in it can be loaded and queried.
+    ///
+    /// # Errors
+    /// Directories that can't be made or read, and settings that DuckDB refuses.
+    pub async fn open(config: Config) -> Result<Self> {
+        let interval = config.janitor_interval;
+        let engine = run_blocking(move || EngineParts::open(&config)).await?;
+        let engine = Arc::new(engine);
+        let janitor = interval.map(|interval| Janitor::start(Arc::clone(&engine.tables), interval));
+        Ok(Self { engine, _janitor: janitor.transpose()?.map(Arc::new) })
+    }
+
+    pub(crate) fn engine(&self) -> &EngineParts {
+        &self.engine
+    }
+
+    /// Runs work that blocks on a thread that may.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<EngineParts>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let engine = Arc::clone(&self.engine);
+        run_blocking(move || work(&engine)).await
+    }
+}
+
+impl fmt::Debug for Polarway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Polarway").field("backend", self.engine.tables.backend()).finish_non_exhaustive()
+    }
+}
+
+async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => Err(Error::from_panic(&*panic)),
+            Err(_) => Err(Error::new(ErrorKind::Cancelled, "the runtime is shutting down")),
+        },
+    }
+}
+
+impl EngineParts {
+    fn open(config: &Config) -> Result<Self> {
+        let workspace = Workspace::open(&config.data_dir)?;
+        let mut cold_folders = Vec::new();
+        let backend: Arc<dyn Backend> = match &config.cold_tier {
+            Location::Directory(folder) => {
+                let disk = DiskBackend::open(folder)?;
+                cold_folders = vec![disk.root().to_owned(), folder.clone()];
+                if let Err(error) = disk.probe() {
+                    tracing::warn!(folder = %folder.display(), %error, "the cold tier can be read and not be written");
+                }
+                Arc::new(disk)
+            }
+            Location::Memory => Arc::new(ObjectBackend::new(Arc::new(InMemory::new()))?),
+        };
+        let mirror = Mirror::new(Arc::clone(&backend), workspace.path().join("mirror"), config.mirror_bytes)?;
+        let settings = Settings {
+            kept_versions: config.retention.versions,
+            grace: config.retention.grace,
+            orphan_grace: config.retention.orphan_grace,
+            max_staleness: config.max_staleness,
+            ..Settings::default()
+        };
+        let tables = Arc::new(Tables::new(backend, settings));
+
+        let mut readable: Vec<PathBuf> = cold_folders.first().cloned().into_iter().collect();
+        readable.push(mirror.folder().to_owned());
+        let queries = Engine::open(EngineConfig {
+            memory_bytes: config.query_memory_bytes,
+            temp_bytes: config.query_temp_bytes,
+            threads: config.query_threads,
+            ..EngineConfig::new(readable, workspace.path().join("spill"))
+        })?;
+        let loader = Loader::new(Arc::clone(&tables), config.cache_bytes);
+        Ok(Self { tables, loader, mirror, queries, cold_folders, _workspace: workspace })
+    }
+}

@@ -1,0 +1,174 @@
+//! Storing tables.
+
+use arrow::array::{RecordBatch, RecordBatchReader};
+use arrow::datatypes::SchemaRef;
+use polarway_storage::{DatasetName, RequestId, Tables, Write};
+
+use crate::error::{Error, Result};
+use crate::polarway::Polarway;
+use crate::table::Table;
+
+pub use polarway_storage::{Published, WriteMode};
+
+/// How a table is stored, where it matters.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreOptions {
+    /// What happens to the rows that are there.
+    pub mode: WriteMode,
+    /// With it, the same call made again is answered and not carried out again.
+    pub request: Option<RequestId>,
+    /// With it, the table is stored only if the dataset is at this version; 0 is a dataset that
+    /// was never stored.
+    pub expected_version: Option<u64>,
+}
+
+impl Default for StoreOptions {
+    /// Overwrites without conditions.
+    fn default() -> Self {
+        Self::new(WriteMode::Overwrite)
+    }
+}
+
+impl StoreOptions {
+    /// Without conditions.
+    pub fn new(mode: WriteMode) -> Self {
+        Self { mode, request: None, expected_version: None }
+    }
+
+    /// Makes a retry find this call.
+    #[must_use]
+    pub fn with_request(mut self, request: RequestId) -> Self {
+        self.request = Some(request);
+        self
+    }
+
+    /// Stores only if the dataset is at this version.
+    #[must_use]
+    pub fn expecting(mut self, version: u64) -> Self {
+        self.expected_version = Some(version);
+        self
+    }
+}
+
+/// How a dataset is deleted, where it matters.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeleteOptions {
+    /// With it, the same call made again is answered and not carried out again.
+    pub request: Option<RequestId>,
+    /// With it, the dataset is deleted only if it is at this version.
+    pub expected_version: Option<u64>,
+}
+
+impl From<StoreOptions> for Write {
+    fn from(options: StoreOptions) -> Self {
+        let StoreOptions { mode, request, expected_version } = options;
+        Self { mode, request, expected_version }
+    }
+}
+
+impl Polarway {
+    /// Stores a table under a name, in the place of what was there. It is on stable storage when
+    /// this returns; what was there stays readable as an older version.
+    ///
+    /// # Errors
+    /// A name outside the grammar, a column that can't be stored, and what the storage says. The
+    /// dataset is as it was then.
+    pub async fn store(&self, name: &str, table: impl Into<Table>) -> Result<Published> {
+        self.store_with(name, table, StoreOptions::default()).await
+    }
+
+    /// Puts a table's rows behind those of a dataset that exists. Columns are matched by name;
+    /// narrower types are widened where nothing can be lost.
+    ///
+    /// # Errors
+    /// As [`store`](Self::store); besides, a dataset that does not exist, and rows that don't
+    /// fit its schema.
+    pub async fn append(&self, name: &str, table: impl Into<Table>) -> Result<Published> {
+        self.store_with(name, table, StoreOptions::new(WriteMode::Append)).await
+    }
+
+    /// Stores a table with conditions.
+    ///
+    /// # Errors
+    /// As [`store`](Self::store) and [`append`](Self::append); besides, a condition that is not met.
+    pub async fn store_with(
+        &self,
+        name: &str,
+        table: impl Into<Table>,
+        options: StoreOptions,
+    ) -> Result<Published> {
+        let name = DatasetName::new(name)?;
+        let table = table.into();
+        self.blocking(move |engine| {
+            let schema = table.schema().clone();
+            write(&engine.tables, &name, schema, table.into_batches().into_iter().map(Ok), options)
+        })
+        .await
+    }
+
+    /// Stores rows as they come, in bounded memory. The reader is asked for them on a thread that
+    /// may block. When it fails, the dataset stays as it was.
+    ///
+    /// # Errors
+    /// As [`store_with`](Self::store_with), and the reader's own.
+    pub async fn store_reader(
+        &self,
+        name: &str,
+        reader: impl RecordBatchReader + Send + 'static,
+        options: StoreOptions,
+    ) -> Result<Published> {
+        let name = DatasetName::new(name)?;
+        self.blocking(move |engine| {
+            let schema = reader.schema();
+            write(&engine.tables, &name, schema, reader.map(|batch| batch.map_err(Error::from)), options)
+        })
+        .await
+    }
+
+    /// Stores several tables. Each is published on its own and has its own result, in the order
+    /// in which they were given: one that fails does not undo another.
+    pub async fn store_batch<N, T>(&self, tables: impl IntoIterator<Item = (N, T)>) -> Vec<Result<Published>>
+    where
+        N: AsRef<str>,
+        T: Into<Table>,
+    {
+        let mut results = Vec::new();
+        for (name, table) in tables {
+            results.push(self.store(name.as_ref(), table).await);
+        }
+        results
+    }
+
+    /// Deletes a dataset. Older versions stay readable by number until retention removes them;
+    /// Parquet files that Polarway did not write are never touched.
+    ///
+    /// # Errors
+    /// A dataset that does not exist, and what the storage says.
+    pub async fn delete(&self, name: &str) -> Result<Published> {
+        self.delete_with(name, DeleteOptions::default()).await
+    }
+
+    /// Deletes a dataset with conditions.
+    ///
+    /// # Errors
+    /// As [`delete`](Self::delete); besides, a condition that is not met.
+    pub async fn delete_with(&self, name: &str, options: DeleteOptions) -> Result<Published> {
+        let name = DatasetName::new(name)?;
+        let DeleteOptions { request, expected_version } = options;
+        self.blocking(move |engine| Ok(engine.tables.delete(&name, request, expected_version)?)).await
+    }
+}
+
+fn write(
+    tables: &Tables,
+    name: &DatasetName,
+    schema: SchemaRef,
+    batches: impl Iterator<Item = Result<RecordBatch>>,
+    options: StoreOptions,
+) -> Result<Published> {
+    let mut writer = tables.writer(name, schema, options.into())?;
+    for batch in batches {
+        writer.write(&batch?)?;
+    }
+    Ok(writer.publish()?)
+}

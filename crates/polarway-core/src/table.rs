@@ -1,0 +1,131 @@
+//! A table in memory: a schema and batches of rows.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+
+use crate::error::Result;
+
+/// A table in memory: a schema, and batches of rows in order. It may have no rows, and no batches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+}
+
+impl Table {
+    /// A table of these batches. Each must have this schema; storing one that differs is an error.
+    pub fn new(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
+        Self { schema, batches }
+    }
+
+    /// Its columns.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Its rows.
+    pub fn batches(&self) -> &[RecordBatch] {
+        &self.batches
+    }
+
+    /// Its rows, taken out.
+    pub fn into_batches(self) -> Vec<RecordBatch> {
+        self.batches
+    }
+
+    /// How many rows it has.
+    pub fn num_rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// What its rows take in memory, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.batches.iter().map(RecordBatch::get_array_memory_size).sum()
+    }
+
+    /// All rows as one batch; they are copied.
+    ///
+    /// # Errors
+    /// More than 2 GiB of text in a column with 32-bit offsets.
+    pub fn to_batch(&self) -> Result<RecordBatch> {
+        Ok(concat_batches(&self.schema, &self.batches)?)
+    }
+
+    /// A part of its rows, without copying. Rows behind the end are not there.
+    #[must_use]
+    pub fn slice(&self, first_row: usize, rows: usize) -> Self {
+        let (mut skip, mut left) = (first_row, rows);
+        let mut batches = Vec::new();
+        for batch in &self.batches {
+            let start = skip.min(batch.num_rows());
+            let length = left.min(batch.num_rows() - start);
+            skip -= start;
+            left -= length;
+            if length > 0 {
+                batches.push(batch.slice(start, length));
+            }
+        }
+        Self { schema: Arc::clone(&self.schema), batches }
+    }
+}
+
+impl From<RecordBatch> for Table {
+    fn from(batch: RecordBatch) -> Self {
+        Self { schema: batch.schema(), batches: vec![batch] }
+    }
+}
+
+impl From<&RecordBatch> for Table {
+    fn from(batch: &RecordBatch) -> Self {
+        batch.clone().into()
+    }
+}
+
+impl From<&Table> for Table {
+    fn from(table: &Table) -> Self {
+        table.clone()
+    }
+}
+
+/// Draws the table as text, whole: use [`Table::slice`] on one that is long.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options = arrow::util::display::FormatOptions::new().with_null("NULL").with_display_error(true);
+        let empty = [RecordBatch::new_empty(Arc::clone(&self.schema))];
+        let batches = if self.batches.is_empty() { &empty } else { &self.batches[..] };
+        match arrow::util::pretty::pretty_format_batches_with_options(batches, &options) {
+            Ok(drawn) => drawn.fmt(f),
+            Err(_) => Err(fmt::Error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Int64Array;
+
+    use super::*;
+
+    fn numbers(rows: std::ops::Range<i64>) -> RecordBatch {
+        RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from_iter_values(rows)) as _)]).unwrap()
+    }
+
+    #[test]
+    fn a_slice_crosses_batches_and_ends_with_the_table() {
+        let table = Table::new(numbers(0..0).schema(), vec![numbers(0..3), numbers(3..5)]);
+        let rows = |first, rows| table.slice(first, rows).to_batch().unwrap();
+        assert_eq!(rows(2, 2), numbers(2..4));
+        assert_eq!(rows(4, 10), numbers(4..5));
+        assert_eq!(rows(9, 1), numbers(0..0));
+    }
+
+    #[test]
+    fn a_table_without_batches_shows_its_columns() {
+        let table = Table::new(numbers(0..0).schema(), vec![]);
+        assert!(table.to_string().contains("| n |"), "{table}");
+    }
+}

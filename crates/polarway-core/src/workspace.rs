@@ -1,0 +1,87 @@
+//! The folder that one process works in: `tmp/worker-…` under the data directory.
+//!
+//! Processes may share a data directory. Each holds a lock on its own folder, so that the next
+//! one to start can tell those of processes that died, and remove them.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::error::{Error, ErrorKind, Result};
+
+const PREFIX: &str = "worker-";
+const LOCK_FILE: &str = "lock";
+
+/// A folder for this process alone, which goes when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    folder: TempDir,
+    /// Held as long as the folder is in use.
+    _lock: File,
+}
+
+impl Workspace {
+    /// Makes a folder under this data directory, which is made too if it is missing, and removes
+    /// those that dead processes left.
+    pub(crate) fn open(data_dir: &Path) -> Result<Self> {
+        let open = || -> io::Result<Self> {
+            let parent = data_dir.join("tmp");
+            fs::create_dir_all(&parent)?;
+            remove_left_over(&parent)?;
+            let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent.canonicalize()?)?;
+            let lock = File::create_new(folder.path().join(LOCK_FILE))?;
+            lock.lock()?;
+            Ok(Self { folder, _lock: lock })
+        };
+        open().map_err(|error| {
+            let message = format!("can't work in the data directory {:?}", data_dir.display().to_string());
+            Error::new(ErrorKind::Configuration, message).caused_by(error)
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+fn remove_left_over(parent: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(parent)? {
+        let folder = entry?.path();
+        let is_workers = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+        // A folder without a lock file is being made or removed this moment.
+        let Ok(lock) = File::open(folder.join(LOCK_FILE)) else { continue };
+        if is_workers && lock.try_lock().is_ok() {
+            tracing::debug!(folder = %folder.display(), "removing what a dead process left");
+            let _ = fs::remove_dir_all(&folder); // another process may be at it too
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folders_of_the_dead_go_and_those_of_the_living_stay() {
+        let data = tempfile::tempdir().unwrap();
+        let living = Workspace::open(data.path()).unwrap();
+        let dead = data.path().join("tmp/worker-dead");
+        fs::create_dir(&dead).unwrap();
+        File::create(dead.join(LOCK_FILE)).unwrap();
+        let foreign = data.path().join("tmp/mine");
+        fs::create_dir(&foreign).unwrap();
+        let _other = Workspace::open(data.path()).unwrap();
+        assert!(living.path().exists() && foreign.exists() && !dead.exists());
+    }
+
+    #[test]
+    fn a_data_directory_that_is_a_file_is_refused_by_name() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = Workspace::open(file.path()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains(file.path().to_str().unwrap()), "{error}");
+    }
+}

@@ -1,0 +1,68 @@
+use futures::{StreamExt, TryStreamExt};
+use polarway_core::arrow::array::RecordBatch;
+use polarway_core::{At, ErrorKind};
+
+use crate::support::{engine, lines, trades};
+
+#[tokio::test]
+async fn an_older_version_is_loaded_by_its_number() {
+    let (polarway, _folder) = engine().await;
+    polarway.store("trades", trades(&[("BTC", 1)])).await.unwrap();
+    polarway.store("trades", trades(&[("ETH", 2)])).await.unwrap();
+    assert_eq!(lines(&polarway.load_at("trades", At::Version(1)).await.unwrap()), ["BTC,1"]);
+    let error = polarway.load_at("trades", At::Version(3)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownVersion);
+    assert!(error.to_string().ends_with("near it are 1, 2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_stream_gives_all_rows_in_order_and_one_version() {
+    let (polarway, _folder) = engine().await;
+    let batch = trades(&[("BTC", 1); 200_000]);
+    polarway.store("trades", &batch).await.unwrap();
+    let stream = polarway.load_stream("trades", At::Newest).await.unwrap();
+    assert_eq!((stream.version(), stream.rows()), (1, 200_000));
+    polarway.store("trades", trades(&[("ETH", 2)])).await.unwrap();
+    let batches: Vec<RecordBatch> = stream.try_collect().await.unwrap();
+    assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 200_000);
+}
+
+#[tokio::test]
+async fn a_second_load_comes_from_the_cache() {
+    let (polarway, _folder) = engine().await;
+    polarway.store("trades", trades(&[("BTC", 1)])).await.unwrap();
+    assert_eq!(polarway.cache_stats().hit_rate(), 0.0);
+    for _ in 0..4 {
+        polarway.load("trades").await.unwrap();
+    }
+    let stats = polarway.cache_stats();
+    assert_eq!((stats.hits, stats.misses, stats.hit_rate()), (3, 1, 0.75));
+}
+
+#[tokio::test]
+async fn chunks_can_be_asked_for_from_any_row_on() {
+    let (polarway, _folder) = engine().await;
+    polarway.store("trades", trades(&[("BTC", 1), ("ETH", 2), ("SOL", 3)])).await.unwrap();
+    for first_row in 0..=3 {
+        let mut chunks = polarway.load_chunks("trades", At::Newest, first_row).await.unwrap();
+        let mut rows = first_row;
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.unwrap();
+            assert_eq!(chunk.first_row, rows);
+            rows += chunk.rows;
+        }
+        assert_eq!(rows, 3);
+    }
+    assert!(polarway.load_chunks("trades", At::Newest, 4).await.is_err());
+}
+
+#[tokio::test]
+async fn a_description_tells_columns_rows_and_sizes() {
+    let (polarway, _folder) = engine().await;
+    let batch = trades(&[("BTC", 1), ("ETH", 2)]);
+    polarway.store("trades", &batch).await.unwrap();
+    let described = polarway.describe("trades").await.unwrap();
+    assert_eq!((described.version, described.rows, described.files), (1, 2, 1));
+    assert_eq!(described.schema, batch.schema());
+    assert!(described.bytes > 0 && described.arrow_bytes > 0);
+}

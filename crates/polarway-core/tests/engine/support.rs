@@ -1,0 +1,41 @@
+//! What the tests share.
+
+use std::sync::Arc;
+
+use polarway_core::arrow::array::{Int64Array, RecordBatch, StringArray};
+use polarway_core::{Config, Polarway, Table};
+use tempfile::TempDir;
+
+/// An engine in a new folder, which goes with the guard.
+pub(crate) async fn engine() -> (Polarway, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (Polarway::open(config(&folder)).await.unwrap(), folder)
+}
+
+/// A configuration whose janitor leaves the tests alone.
+pub(crate) fn config(folder: &TempDir) -> Config {
+    let mut config = Config::new(folder.path());
+    config.janitor_interval = None;
+    config
+}
+
+/// A table of trades: a symbol and a price in cents.
+pub(crate) fn trades(rows: &[(&str, i64)]) -> RecordBatch {
+    let symbols: StringArray = rows.iter().map(|(symbol, _)| Some(*symbol)).collect();
+    let cents: Int64Array = rows.iter().map(|(_, cents)| Some(*cents)).collect();
+    RecordBatch::try_from_iter([("symbol", Arc::new(symbols) as _), ("cents", Arc::new(cents) as _)]).unwrap()
+}
+
+/// A table as text, one line per row, cells joined by commas.
+pub(crate) fn lines(table: &Table) -> Vec<String> {
+    use polarway_core::arrow::util::display::array_value_to_string;
+
+    let mut lines = Vec::new();
+    for batch in table.batches() {
+        for row in 0..batch.num_rows() {
+            let cells = batch.columns().iter().map(|column| array_value_to_string(column, row).unwrap());
+            lines.push(cells.collect::<Vec<_>>().join(","));
+        }
+    }
+    lines
+}
