@@ -1,0 +1,164 @@
+//! What the engine asks of the layer above it: which files stand behind the names in a query.
+
+use std::any::Any;
+use std::path::PathBuf;
+
+use arrow::datatypes::SchemaRef;
+
+/// Knows the datasets and the files of the cold tier.
+///
+/// The engine calls it once per query with everything that the query names, so that all of it can be pinned at
+/// one moment. It is called on the query's own thread, which may block.
+pub trait Catalog: Send + Sync {
+    /// Finds and pins what the references name; the answer has one relation per reference, in order.
+    ///
+    /// # Errors
+    /// The first reference that names nothing, or whatever kept the catalog from answering.
+    fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError>;
+}
+
+/// One table that a query reads. A query that names the same thing twice holds one reference.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Reference {
+    /// A dataset by its name.
+    Dataset {
+        /// The name as the query writes it, quotes removed.
+        name: String,
+        /// Which version is meant.
+        at: At,
+    },
+    /// Parquet files of the cold tier, from `read_parquet(…)`, `parquet_scan(…)` or `FROM '….parquet'`.
+    Files {
+        /// Paths and globs as the query writes them. URLs and `..` never come this far.
+        patterns: Vec<String>,
+        /// The options that the query gives.
+        options: FileOptions,
+    },
+}
+
+/// Which version of a dataset is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum At {
+    /// The newest one.
+    Newest,
+    /// The one with this number: `AT (VERSION => 3)`.
+    Version(u64),
+    /// The newest one that existed at that time, in microseconds since 1970 in UTC: `AT (TIMESTAMP => '…')`.
+    Timestamp(i64),
+}
+
+/// Options of `read_parquet` that a query may give; `None` where it gives none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct FileOptions {
+    /// Whether folders named `key=value` become columns.
+    pub hive_partitioning: Option<bool>,
+    /// Whether files with different columns are joined by column name, missing ones being NULL.
+    pub union_by_name: Option<bool>,
+}
+
+/// A check made after the last row was read, see [`Relation::after_scan`].
+pub type AfterScan = Box<dyn FnOnce() -> Result<(), CatalogError> + Send>;
+
+/// The files behind a reference, and what keeps them there.
+pub struct Relation {
+    /// Parquet files in row order, as absolute paths under a readable folder. None means a table without rows.
+    pub files: Vec<PathBuf>,
+    /// The stored columns. SQL sees these names and types, or refuses a column that DuckDB can't read right.
+    pub schema: SchemaRef,
+    /// Columns of `schema` that come from folders named `key=value`, not from the files.
+    pub partition_columns: Vec<String>,
+    /// Whether the files differ in their columns; those that a file lacks are then NULL.
+    pub union_by_name: bool,
+    /// Whether every file was written with exactly the types of `schema`. Then only the columns that DuckDB reads
+    /// as something else are cast, which makes wide tables faster to plan; otherwise all are.
+    pub has_exact_types: bool,
+    /// Dropped when the query has ended: whatever keeps the files from being removed.
+    pub pin: Box<dyn Any + Send + Sync>,
+    /// Called after the last row was read, for files that someone else may change under a running query. Its
+    /// error becomes the query's. Such relations are bound anew for every query.
+    pub after_scan: Option<AfterScan>,
+}
+
+impl Relation {
+    /// A relation over files that Polarway wrote with this schema and never changes, with nothing to pin.
+    #[must_use]
+    pub fn new(files: Vec<PathBuf>, schema: SchemaRef) -> Self {
+        Self {
+            files,
+            schema,
+            partition_columns: Vec::new(),
+            union_by_name: false,
+            has_exact_types: true,
+            pin: Box::new(()),
+            after_scan: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Relation {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Relation")
+            .field("files", &self.files)
+            .field("schema", &self.schema)
+            .field("partition_columns", &self.partition_columns)
+            .field("union_by_name", &self.union_by_name)
+            .field("has_exact_types", &self.has_exact_types)
+            .field("checked_after_scan", &self.after_scan.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a reference can't be answered. Users read these messages.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// No dataset has that name.
+    #[error("there is no dataset \"{name}\"{}", nearest_text(nearest))]
+    UnknownDataset {
+        /// The name that was asked for.
+        name: String,
+        /// Names that are close to it, the closest first.
+        nearest: Vec<String>,
+    },
+    /// The dataset exists, the version does not, or no longer.
+    #[error("the dataset \"{name}\" has no version {version}; {hint}")]
+    UnknownVersion {
+        /// The dataset.
+        name: String,
+        /// The version or time that was asked for, as text.
+        version: String,
+        /// Which versions there are, say `its versions are 3 to 7`.
+        hint: String,
+    },
+    /// No file matches.
+    #[error("no Parquet file matches {pattern}")]
+    NoFiles {
+        /// The path or glob as the query writes it.
+        pattern: String,
+    },
+    /// A path that a query may not read.
+    #[error("{pattern} may not be read: {reason}")]
+    FilesNotAllowed {
+        /// The path or glob as the query writes it.
+        pattern: String,
+        /// What would be allowed.
+        reason: String,
+    },
+    /// Files that Polarway does not own changed while they were read.
+    #[error("the files of \"{name}\" changed while the query read them; run it again")]
+    Changed {
+        /// The dataset or pattern.
+        name: String,
+    },
+    /// The catalog itself failed.
+    #[error("the datasets could not be looked up")]
+    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+fn nearest_text(nearest: &[String]) -> String {
+    match nearest {
+        [] => String::new(),
+        names => format!("; the nearest: {}", names.join(", ")),
+    }
+}

@@ -1,0 +1,134 @@
+//! From what DuckDB says to what the query's author can use.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::native::NativeError;
+
+/// Where a message came from decides what may be shown of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The author's own text, as it is: a position in it is worth showing.
+    OwnText,
+    /// Text that was changed before it ran, or text of ours: positions would be wrong.
+    OtherText,
+}
+
+/// Paths that no message may show, and what is shown instead.
+#[derive(Debug, Default)]
+pub(crate) struct Hidden {
+    files: Vec<(PathBuf, String)>,
+    folders: Vec<PathBuf>,
+}
+
+impl Hidden {
+    pub(crate) fn add_relation(&mut self, described: &str, files: &[PathBuf]) {
+        self.files.extend(files.iter().map(|file| (file.clone(), described.to_owned())));
+    }
+
+    pub(crate) fn add_folders(&mut self, folders: &[PathBuf]) {
+        self.folders.extend_from_slice(folders);
+    }
+
+    /// The text without paths, and what it turns out to be about if it names a data file.
+    fn hide(&self, text: &str) -> (String, Option<&str>) {
+        let mut text = text.to_owned();
+        let mut about = None;
+        for (file, described) in &self.files {
+            if let Some(path) = file.to_str().filter(|path| text.contains(path)) {
+                text = text.replace(path, &file_name(file));
+                about = Some(described.as_str());
+            }
+        }
+        for folder in self.folders.iter().filter_map(|folder| folder.to_str()).filter(|path| path.len() > 1) {
+            text = text.replace(folder, "");
+        }
+        (text, about)
+    }
+}
+
+fn file_name(file: &Path) -> String {
+    file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Sorts DuckDB's message into a kind and cleans it.
+pub(crate) fn diagnose(error: &NativeError, origin: Origin, hidden: &Hidden) -> Error {
+    let said = without_wrapper(&error.0);
+    let (prefix, text) = match said.split_once(" Error: ") {
+        Some((prefix, text)) if prefix.len() < 40 && !prefix.contains('\n') => (prefix, text),
+        _ => ("", said),
+    };
+    let (text, about) = hidden.hide(text);
+    let text = clean(text, origin);
+    if is_too_deep(&text) {
+        return Error::TooLarge("the query nests too deep; split it".to_owned());
+    }
+    match prefix {
+        "INTERRUPT" => return Error::Interrupted,
+        "Out of Memory" => return Error::OutOfMemory(memory_hint(&text)),
+        _ => {}
+    }
+    if let Some(about) = about {
+        return Error::DataFile(format!("{about} can't be read: {text}"));
+    }
+    match prefix {
+        "Parser" | "Syntax" => Error::Syntax(text),
+        "Binder" | "Catalog" | "Parameter Not Resolved" => Error::Binder(text),
+        "Permission" => Error::NotAllowed(text),
+        "IO" | "HTTP" | "Serialization" => Error::DataFile(text),
+        "Not implemented" => Error::Unsupported(text),
+        "INTERNAL" | "FATAL" | "TransactionContext" | "" => Error::Internal(text),
+        "Invalid Input" if text.contains("can't be read by SQL") => Error::Unsupported(text),
+        _ => Error::Execution(text),
+    }
+}
+
+fn clean(mut text: String, origin: Origin) -> String {
+    // A stack trace follows an internal error.
+    if let Some(end) = text.find("\n\nStack Trace:") {
+        text.truncate(end);
+    }
+    // The position block is the last thing that DuckDB adds.
+    if origin == Origin::OtherText
+        && let Some(start) = text.find("\n\nLINE ")
+    {
+        text.truncate(start);
+    }
+    text.trim_end().to_owned()
+}
+
+/// What failed, where DuckDB only says that it won't go on after a failure and quotes it.
+fn without_wrapper(message: &str) -> &str {
+    match message.split_once(" query result\nError: ") {
+        Some((wrapper, said)) if wrapper.starts_with("Invalid Input Error: Attempting to ") => said,
+        _ => message,
+    }
+}
+
+/// Whether DuckDB gives up because of how deep a text nests.
+pub(crate) fn is_too_deep(message: &str) -> bool {
+    message.starts_with("Max expression depth") || message.starts_with("memory exhausted at")
+}
+
+/// DuckDB's advice is about settings, which a query's author can't reach.
+fn memory_hint(text: &str) -> String {
+    let fact = text.split("\n").next().unwrap_or(text).trim_end();
+    format!("{fact}; select fewer rows or columns, or try again when fewer queries run")
+}
+
+/// A refusal of ours with the place it is about, in the form that DuckDB uses.
+pub(crate) fn with_position(message: &str, text: &str, position: Option<usize>) -> String {
+    let Some(position) = position.filter(|position| text.is_char_boundary(*position)) else {
+        return message.to_owned();
+    };
+    let line_start = text[..position].rfind('\n').map_or(0, |newline| newline + 1);
+    let line_number = text[..position].matches('\n').count() + 1;
+    let line = text[line_start..].lines().next().unwrap_or_default();
+    let label = format!("LINE {line_number}: ");
+    // A long line is cut around the place.
+    let before: Vec<char> = text[line_start..position].chars().collect();
+    let skipped = before.len().saturating_sub(60);
+    let shown: String = line.chars().skip(skipped).take(100).collect();
+    let caret = " ".repeat(label.len() + before.len() - skipped);
+    format!("{message}\n\n{label}{shown}\n{caret}^")
+}

@@ -1,0 +1,57 @@
+//! What can go wrong with a query, by what its author can do about it.
+
+use crate::catalog::CatalogError;
+
+/// Why a query gave no result, or stopped giving one.
+///
+/// Messages are for the query's author: they hold no file path and nothing of DuckDB's insides. Positions are
+/// given as DuckDB gives them, a line of the author's own text with a caret under it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text is not SQL as DuckDB knows it.
+    #[error("{0}")]
+    Syntax(String),
+    /// The text is SQL, but does what queries may not do here. The message says what is allowed.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// A name, version or file in the query can't be resolved.
+    #[error(transparent)]
+    Catalog(CatalogError),
+    /// Columns, types or functions that don't fit the tables.
+    #[error("{0}")]
+    Binder(String),
+    /// The query failed on its data: a conversion, an overflow, `error(…)`.
+    #[error("{0}")]
+    Execution(String),
+    /// The query, or a column it selects, needs what SQL can't do right here.
+    #[error("{0}")]
+    Unsupported(String),
+    /// A data file is missing, unreadable or no valid Parquet.
+    #[error("{0}")]
+    DataFile(String),
+    /// DuckDB's memory or temporary space was not enough, perhaps because other queries hold it.
+    #[error("{0}")]
+    OutOfMemory(String),
+    /// The text is longer or deeper than allowed.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Someone interrupted the query.
+    #[error("the query was interrupted")]
+    Interrupted,
+    /// The query's deadline passed.
+    #[error("the query did not end before its deadline")]
+    Deadline,
+    /// The engine can't be opened as configured.
+    #[error("{0}")]
+    Configuration(String),
+    /// A bug, of this crate or of DuckDB.
+    #[error("the query engine failed: {0}")]
+    Internal(String),
+}
+
+impl From<CatalogError> for Error {
+    fn from(error: CatalogError) -> Self {
+        Self::Catalog(error)
+    }
+}

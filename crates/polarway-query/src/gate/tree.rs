@@ -1,0 +1,380 @@
+//! The walk over DuckDB's syntax tree: everything not known to be harmless is refused.
+
+use serde_json::{Map, Value};
+
+use super::constants::{self, class, function_name};
+use super::{amplifiers, functions};
+use crate::catalog::FileOptions;
+
+/// Common table expressions can each need the stack of the one before while DuckDB binds them.
+const MOST_CTES: usize = 500;
+
+/// SELECTs in one statement, subqueries and branches of set operations included: planning can't be interrupted.
+const MOST_SELECTS: usize = 1_000;
+
+/// Something in the tree that a query may not have.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) message: String,
+    pub(crate) position: Option<usize>,
+    /// Whether it is the size that is refused, not what the query does.
+    pub(crate) is_too_large: bool,
+}
+
+/// A table that the text reads and that is not one of its own CTEs.
+#[derive(Debug)]
+pub(crate) struct TableUse<'t> {
+    /// The reference in the tree, for its name, alias and `AT`.
+    pub(crate) node: &'t Value,
+    /// The byte in the text where it starts.
+    pub(crate) start: usize,
+    pub(crate) source: Source,
+}
+
+/// What a table reference names.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Dataset(String),
+    Path(String),
+    Call { patterns: Vec<String>, options: FileOptions },
+}
+
+/// Checks a statement's tree and collects the tables it reads.
+pub(crate) fn check(statement: &Value) -> Result<Vec<TableUse<'_>>, Refusal> {
+    let mut walk = Walk { tables: Vec::new(), ctes: Vec::new(), cte_count: 0, select_count: 0 };
+    walk.value(statement, None)?;
+    Ok(walk.tables)
+}
+
+struct Walk<'t> {
+    tables: Vec<TableUse<'t>>,
+    /// Names of the CTEs that are in scope here, in lower case.
+    ctes: Vec<String>,
+    cte_count: usize,
+    select_count: usize,
+}
+
+impl<'t> Walk<'t> {
+    /// `outer` is the nearest position above, for nodes that have none.
+    fn value(&mut self, value: &'t Value, outer: Option<usize>) -> Result<(), Refusal> {
+        match value {
+            Value::Array(items) => items.iter().try_for_each(|item| self.value(item, outer)),
+            Value::Object(object) => self.object(value, object, outer),
+            _ => Ok(()),
+        }
+    }
+
+    fn object(
+        &mut self,
+        value: &'t Value,
+        object: &'t Map<String, Value>,
+        outer: Option<usize>,
+    ) -> Result<(), Refusal> {
+        let position = position(object).or(outer);
+        if object.contains_key("class") {
+            return self.expression(value, object, position);
+        }
+        match object.get("type") {
+            // A constant's value: data, nothing to check.
+            Some(Value::Object(_)) if object.contains_key("is_null") => Ok(()),
+            Some(Value::String(kind)) => match kind.as_str() {
+                "SELECT_NODE" | "SET_OPERATION_NODE" => self.query_node(object, position),
+                "RECURSIVE_CTE_NODE" => self.recursive_node(object, position),
+                "BASE_TABLE" => self.base_table(value, object, position),
+                "TABLE_FUNCTION" => self.table_function(value, object, position),
+                "SHOW_REF" => {
+                    refuse("SHOW, DESCRIBE and SUMMARIZE are not available; only SELECT is", position)
+                }
+                "SUBQUERY"
+                | "JOIN"
+                | "EXPRESSION_LIST"
+                | "EMPTY"
+                | "PIVOT"
+                | "LIMIT_MODIFIER"
+                | "LIMIT_PERCENT_MODIFIER"
+                | "ORDER_MODIFIER"
+                | "DISTINCT_MODIFIER"
+                | "ORDER_DEFAULT"
+                | "ASCENDING"
+                | "DESCENDING" => self.entries(object, &[], position),
+                kind if kind.ends_with("_TYPE_INFO") => self.entries(object, &[], position),
+                kind => refuse(&format!("{kind} is not available in queries"), position),
+            },
+            Some(_) | None => self.entries(object, &[], position),
+        }
+    }
+
+    fn entries(
+        &mut self,
+        object: &'t Map<String, Value>,
+        except: &[&str],
+        position: Option<usize>,
+    ) -> Result<(), Refusal> {
+        object
+            .iter()
+            .filter(|(key, _)| !except.contains(&key.as_str()))
+            .try_for_each(|(_, value)| self.value(value, position))
+    }
+
+    /// A SELECT or a set operation: its CTEs are seen by the later ones and by all of the rest.
+    fn query_node(&mut self, object: &'t Map<String, Value>, position: Option<usize>) -> Result<(), Refusal> {
+        self.select_count += 1;
+        if self.select_count > MOST_SELECTS {
+            return too_large(&format!("a query may have {MOST_SELECTS} SELECTs"), position);
+        }
+        let outer_scope = self.ctes.len();
+        self.ctes_of(object, position)?;
+        self.entries(object, &["cte_map"], position)?;
+        self.ctes.truncate(outer_scope);
+        Ok(())
+    }
+
+    fn ctes_of(&mut self, object: &'t Map<String, Value>, position: Option<usize>) -> Result<(), Refusal> {
+        let Some(entries) = object.get("cte_map").and_then(|map| map["map"].as_array()) else {
+            return Ok(());
+        };
+        for entry in entries {
+            self.cte_count += 1;
+            if self.cte_count > MOST_CTES {
+                return too_large(
+                    &format!("a query may have {MOST_CTES} common table expressions"),
+                    position,
+                );
+            }
+            self.value(&entry["value"], position)?;
+            let name = entry["key"].as_str().unwrap_or_default();
+            self.ctes.push(name.to_lowercase());
+        }
+        Ok(())
+    }
+
+    /// The recursive part sees the CTE itself, the part it starts from does not.
+    fn recursive_node(
+        &mut self,
+        object: &'t Map<String, Value>,
+        position: Option<usize>,
+    ) -> Result<(), Refusal> {
+        let outer_scope = self.ctes.len();
+        self.ctes_of(object, position)?;
+        self.entries(object, &["cte_map", "right"], position)?;
+        let name = object.get("cte_name").and_then(Value::as_str).unwrap_or_default();
+        self.ctes.push(name.to_lowercase());
+        if let Some(right) = object.get("right") {
+            self.value(right, position)?;
+        }
+        self.ctes.truncate(outer_scope);
+        Ok(())
+    }
+
+    fn expression(
+        &mut self,
+        value: &'t Value,
+        object: &'t Map<String, Value>,
+        position: Option<usize>,
+    ) -> Result<(), Refusal> {
+        match class(value) {
+            "CONSTANT" => return Ok(()),
+            "FUNCTION" | "WINDOW" => {
+                let name = function_name(value);
+                match functions::scalar(name) {
+                    functions::Verdict::Allowed => {}
+                    functions::Verdict::Refused => {
+                        return refuse(
+                            &format!("the function {name}() may not be used in queries"),
+                            position,
+                        );
+                    }
+                    functions::Verdict::Unknown => {
+                        let hint = functions::nearest(name).map(|near| format!("; did you mean {near}()?"));
+                        let hint = hint.unwrap_or_default();
+                        return refuse(&format!("there is no function {name}() for queries{hint}"), position);
+                    }
+                }
+                if let Some(message) = amplifiers::refuse_scalar(value) {
+                    return refuse(&message, position);
+                }
+            }
+            "PARAMETER" => {
+                return refuse("parameters have no values here; write the values in the text", position);
+            }
+            "CASE"
+            | "CAST"
+            | "COLUMN_REF"
+            | "COMPARISON"
+            | "CONJUNCTION"
+            | "OPERATOR"
+            | "STAR"
+            | "SUBQUERY"
+            | "COLLATE"
+            | "LAMBDA"
+            | "LAMBDA_REF"
+            | "POSITIONAL_REFERENCE"
+            | "BETWEEN"
+            | "TYPE" => {}
+            other => return refuse(&format!("{other} is not available in queries"), position),
+        }
+        self.entries(object, &[], position)
+    }
+
+    fn base_table(
+        &mut self,
+        value: &'t Value,
+        object: &'t Map<String, Value>,
+        position: Option<usize>,
+    ) -> Result<(), Refusal> {
+        let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+        let (catalog, schema, name) = (text("catalog_name"), text("schema_name"), text("table_name"));
+        let lower = name.to_lowercase();
+        let is_cte = self.ctes.contains(&lower);
+        if schema.eq_ignore_ascii_case("recurring") && catalog.is_empty() && is_cte {
+            return Ok(());
+        }
+        if !schema.is_empty() || !catalog.is_empty() {
+            let parts: Vec<_> = [catalog, schema, name].into_iter().filter(|part| !part.is_empty()).collect();
+            return refuse(
+                &format!(
+                    "{} is not a dataset: datasets have no schema, and a name with dots stands in double quotes, \
+                     \"{}\"",
+                    parts.join("."),
+                    parts.join(".")
+                ),
+                position,
+            );
+        }
+        if is_cte && object.get("at_clause").is_none_or(Value::is_null) {
+            return Ok(());
+        }
+        let source = if looks_like_a_path(name) {
+            Source::Path(checked_pattern(name, position)?)
+        } else {
+            Source::Dataset(name.to_owned())
+        };
+        let start = position.ok_or_else(|| lost(name))?;
+        self.tables.push(TableUse { node: value, start, source });
+        // The sample holds constants only; `at_clause` is read by the caller.
+        Ok(())
+    }
+
+    fn table_function(
+        &mut self,
+        value: &'t Value,
+        object: &'t Map<String, Value>,
+        position: Option<usize>,
+    ) -> Result<(), Refusal> {
+        let call = object.get("function").unwrap_or(&Value::Null);
+        let name = function_name(call);
+        if functions::table(name) != functions::Verdict::Allowed {
+            return refuse(
+                &format!(
+                    "the table function {name}() may not be used in queries; these may: {}",
+                    functions::allowed_tables().join(", ")
+                ),
+                position,
+            );
+        }
+        if let Some(message) = amplifiers::refuse_table(call) {
+            return refuse(&message, position);
+        }
+        if matches!(name, "read_parquet" | "parquet_scan") {
+            if object.get("with_ordinality").is_some_and(|with| with == "WITH_ORDINALITY") {
+                return refuse(&format!("WITH ORDINALITY is not available for {name}()"), position);
+            }
+            let start = position.ok_or_else(|| lost(name))?;
+            let source = file_arguments(call, start)?;
+            self.tables.push(TableUse { node: value, start, source });
+            return Ok(());
+        }
+        // Arguments may hold subqueries and functions of any kind.
+        call.as_object().into_iter().try_for_each(|call| self.entries(call, &[], position))
+    }
+}
+
+/// The patterns and options of a `read_parquet` call.
+fn file_arguments(call: &Value, start: usize) -> Result<Source, Refusal> {
+    let name = function_name(call);
+    let mut options = FileOptions::default();
+    let mut patterns = None;
+    for argument in call["children"].as_array().into_iter().flatten() {
+        let place = argument.as_object().and_then(position).or(Some(start));
+        if let Some((key, value)) = named_argument(argument) {
+            let value = constants::boolean(value);
+            match (key.to_lowercase().as_str(), value) {
+                ("hive_partitioning", Some(value)) => options.hive_partitioning = Some(value),
+                ("union_by_name", Some(value)) => options.union_by_name = Some(value),
+                ("hive_partitioning" | "union_by_name", None) => {
+                    return refuse(&format!("{key} is either true or false"), place);
+                }
+                _ => {
+                    return refuse(
+                        &format!("{name}() takes hive_partitioning and union_by_name here, not {key}"),
+                        place,
+                    );
+                }
+            }
+            continue;
+        }
+        let list = match (class(argument), function_name(argument)) {
+            ("FUNCTION", "list_value") => argument["children"].as_array().map(Vec::as_slice),
+            _ => Some(std::slice::from_ref(argument)),
+        };
+        let texts: Option<Vec<&str>> = list.unwrap_or_default().iter().map(constants::text).collect();
+        let Some(texts) = texts.filter(|texts| !texts.is_empty() && patterns.is_none()) else {
+            return refuse(&format!("{name}() takes a path in quotes or a list of them"), place);
+        };
+        let checked: Result<Vec<_>, _> = texts.into_iter().map(|text| checked_pattern(text, place)).collect();
+        patterns = Some(checked?);
+    }
+    match patterns {
+        Some(patterns) => Ok(Source::Call { patterns, options }),
+        None => refuse(&format!("{name}() takes a path in quotes or a list of them"), Some(start)),
+    }
+}
+
+/// `name = value` in an argument list, which the tree has as a comparison, or as an alias.
+fn named_argument(argument: &Value) -> Option<(&str, &Value)> {
+    if argument["type"] == "COMPARE_EQUAL" {
+        let names = argument["left"]["column_names"].as_array()?;
+        return Some((names.first()?.as_str()?, &argument["right"]));
+    }
+    match argument["alias"].as_str() {
+        None | Some("") => None,
+        Some(alias) => Some((alias, argument)),
+    }
+}
+
+fn looks_like_a_path(name: &str) -> bool {
+    let is_parquet = name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("parquet"));
+    is_parquet || name.contains(['/', '\\', '*', '?'])
+}
+
+fn checked_pattern(pattern: &str, position: Option<usize>) -> Result<String, Refusal> {
+    let refused = |reason: &str| refuse(&format!("\"{pattern}\" may not be read: {reason}"), position);
+    if pattern.contains("://") {
+        return refused("URLs are not available, only Parquet files of the cold tier");
+    }
+    if pattern.split(['/', '\\']).any(|part| part == "..") {
+        return refused("a path may not contain \"..\"");
+    }
+    if pattern.chars().any(char::is_control) {
+        return refused("it contains a control character");
+    }
+    Ok(pattern.to_owned())
+}
+
+fn position(object: &Map<String, Value>) -> Option<usize> {
+    // DuckDB writes the largest number where it has no position.
+    object.get("query_location")?.as_u64().filter(|location| *location != u64::MAX)?.try_into().ok()
+}
+
+fn refuse<T>(message: &str, position: Option<usize>) -> Result<T, Refusal> {
+    Err(Refusal { message: message.to_owned(), position, is_too_large: false })
+}
+
+fn too_large<T>(message: &str, position: Option<usize>) -> Result<T, Refusal> {
+    Err(Refusal { message: message.to_owned(), position, is_too_large: true })
+}
+
+fn lost(name: &str) -> Refusal {
+    let message = format!("{name} can't be found in the text; write it without comments inside");
+    Refusal { message, position: None, is_too_large: false }
+}

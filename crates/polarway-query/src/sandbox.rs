@@ -1,0 +1,149 @@
+//! Opening DuckDB so that what passes the gate still can't reach anything but data files.
+//!
+//! Order matters: the limits are set after opening (given as start-up options, the temporary space is not
+//! bounded), folders are allowed before everything else is forbidden, and the lock comes last.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::EngineConfig;
+use crate::error::Error;
+use crate::native::{Connection, Database, NativeError};
+use crate::quote::literal;
+
+/// Opens a locked instance and proves that it is one.
+pub(crate) fn open(config: &EngineConfig) -> Result<Arc<Database>, Error> {
+    std::fs::create_dir_all(&config.temp_dir)
+        .map_err(|error| Error::Configuration(format!("the temporary folder can't be made: {error}")))?;
+    let database = Database::open(&[
+        ("autoinstall_known_extensions", "false"),
+        ("autoload_known_extensions", "false"),
+        ("allow_community_extensions", "false"),
+    ])
+    .map_err(configuration)?;
+    let connection = Connection::open(&database).map_err(configuration)?;
+    let set = |name: &str, value: &str| {
+        connection.execute(&format!("SET GLOBAL {name} = {value}")).map_err(configuration)
+    };
+
+    set("temp_directory", &path_literal(&config.temp_dir)?)?;
+    prove_temporary_limit(&connection)?;
+    set("memory_limit", &literal(&format!("{}B", config.memory_bytes)))?;
+    set("max_temp_directory_size", &literal(&format!("{}B", config.temp_bytes)))?;
+    set("threads", &config.threads.max(1).to_string())?;
+
+    set("TimeZone", "'UTC'")?;
+    set("preserve_insertion_order", "true")?;
+    set("arrow_large_buffer_size", "false")?;
+    set("produce_arrow_string_view", "false")?;
+    set("arrow_lossless_conversion", "false")?;
+    set("arrow_output_version", "'1.0'")?;
+    set("enable_geoparquet_conversion", "false")?;
+    // DuckDB checks a cached footer against the file's time of change.
+    set("parquet_metadata_cache", "true")?;
+    set("allow_persistent_secrets", "false")?;
+
+    set("allowed_directories", &allowed_directories(&config.readable)?)?;
+    set("enable_external_access", "false")?;
+    set("lock_configuration", "true")?;
+    prove_locked(&connection, config)?;
+    Ok(database)
+}
+
+/// Folders as they are named and as they really are: DuckDB compares paths as text.
+fn allowed_directories(folders: &[std::path::PathBuf]) -> Result<String, Error> {
+    let mut allowed = Vec::new();
+    for folder in folders {
+        let real = std::fs::canonicalize(folder).map_err(|error| {
+            Error::Configuration(format!("the folder {} is not there: {error}", folder.display()))
+        })?;
+        for path in [folder, &real] {
+            let path = path_literal(path)?;
+            if !allowed.contains(&path) {
+                allowed.push(path);
+            }
+        }
+    }
+    Ok(format!("[{}]", allowed.join(", ")))
+}
+
+fn path_literal(path: &Path) -> Result<String, Error> {
+    path.to_str()
+        .map(literal)
+        .ok_or_else(|| Error::Configuration(format!("the path {} is not UTF-8", path.display())))
+}
+
+/// Spills more than a tiny limit allows, and expects to be stopped.
+fn prove_temporary_limit(connection: &Connection) -> Result<(), Error> {
+    let execute = |sql: &str| connection.execute(sql);
+    execute("SET GLOBAL threads = 1").map_err(configuration)?;
+    execute("SET GLOBAL memory_limit = '16MiB'").map_err(configuration)?;
+    execute("SET GLOBAL max_temp_directory_size = '1MiB'").map_err(configuration)?;
+    let spilled =
+        execute("CREATE TEMP TABLE spill AS SELECT hash(range) AS a, hash(a) AS b FROM range(3000000)");
+    match spilled {
+        Err(error) if error.0.starts_with("Out of Memory") => Ok(()),
+        Err(error) => Err(configuration(error)),
+        Ok(()) => {
+            Err(Error::Configuration("DuckDB does not keep to its limit of temporary space".to_owned()))
+        }
+    }
+}
+
+fn prove_locked(connection: &Connection, config: &EngineConfig) -> Result<(), Error> {
+    let unproved = |what: &str| Error::Configuration(format!("DuckDB does not keep the setting: {what}"));
+    let expected = [
+        ("enable_external_access", "false"),
+        ("lock_configuration", "true"),
+        ("autoload_known_extensions", "false"),
+        ("autoinstall_known_extensions", "false"),
+        ("preserve_insertion_order", "true"),
+        ("TimeZone", "UTC"),
+    ];
+    let threads = config.threads.max(1).to_string();
+    for (name, value) in expected.into_iter().chain([("threads", threads.as_str())]) {
+        if setting(connection, name)? != value {
+            return Err(unproved(name));
+        }
+    }
+    for (name, bytes) in
+        [("memory_limit", config.memory_bytes), ("max_temp_directory_size", config.temp_bytes)]
+    {
+        let read_back = parse_bytes(&setting(connection, name)?).ok_or_else(|| unproved(name))?;
+        // DuckDB prints one decimal.
+        if (read_back - bytes as f64).abs() > bytes as f64 * 0.1 {
+            return Err(unproved(name));
+        }
+    }
+    let outside = std::env::current_exe()
+        .map_err(|error| Error::Configuration(format!("the running program can't be found: {error}")))?;
+    let forbidden = [
+        format!("SELECT size FROM read_blob({})", path_literal(&outside)?),
+        "SET GLOBAL threads = 1".to_owned(),
+        "SET GLOBAL enable_external_access = true".to_owned(),
+        "INSTALL httpfs".to_owned(),
+    ];
+    for sql in forbidden {
+        if connection.execute(&sql).is_ok() {
+            return Err(unproved(&sql));
+        }
+    }
+    Ok(())
+}
+
+fn setting(connection: &Connection, name: &str) -> Result<String, Error> {
+    let sql = format!("SELECT CAST(current_setting({}) AS VARCHAR)", literal(name));
+    Ok(connection.text(&sql).map_err(configuration)?.unwrap_or_default())
+}
+
+/// Reads sizes as DuckDB prints them: `953.6 MiB`.
+fn parse_bytes(text: &str) -> Option<f64> {
+    let (number, unit) = text.split_once(' ')?;
+    let number: f64 = number.parse().ok()?;
+    let power = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"].into_iter().position(|known| known == unit)?;
+    Some(number * 1024_f64.powi(i32::try_from(power).ok()?))
+}
+
+fn configuration(error: NativeError) -> Error {
+    Error::Configuration(format!("DuckDB can't be opened as configured: {error}"))
+}

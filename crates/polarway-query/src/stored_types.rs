@@ -1,0 +1,233 @@
+//! How each stored Arrow type looks to SQL, and what restores it from what DuckDB reads.
+//!
+//! DuckDB ignores the Arrow schema in a Parquet file. Types without a Parquet equal come back as the integers
+//! that carry them; an expression turns those into the type again, exactly or with an error. What DuckDB can't
+//! read right at all is refused: the column is there, selecting it is an error that names it.
+
+use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+
+use crate::quote::{identifier, literal};
+
+/// What a view does with a column.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Restored {
+    /// This expression gives the stored type and value.
+    Expression(String),
+    /// SQL can't have this column, for this reason.
+    Refused(String),
+}
+
+/// The SQL type that a stored type is seen as, or why SQL has none.
+pub(crate) fn sql_type(data_type: &DataType) -> Result<String, String> {
+    let simple = match data_type {
+        DataType::Null => "\"NULL\"",
+        DataType::Boolean => "BOOLEAN",
+        DataType::Int8 => "TINYINT",
+        DataType::Int16 => "SMALLINT",
+        DataType::Int32 => "INTEGER",
+        DataType::Int64 => "BIGINT",
+        DataType::UInt8 => "UTINYINT",
+        DataType::UInt16 => "USMALLINT",
+        DataType::UInt32 => "UINTEGER",
+        DataType::UInt64 => "UBIGINT",
+        // SQL has no half precision; every half is exactly a single.
+        DataType::Float16 | DataType::Float32 => "FLOAT",
+        DataType::Float64 => "DOUBLE",
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "VARCHAR",
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            "BLOB"
+        }
+        DataType::Date32 | DataType::Date64 => "DATE",
+        DataType::Time32(_)
+        | DataType::Time64(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond) => "TIME",
+        DataType::Time64(TimeUnit::Nanosecond) => "TIME_NS",
+        DataType::Timestamp(TimeUnit::Second, None) => "TIMESTAMP_S",
+        DataType::Timestamp(TimeUnit::Millisecond, None) => "TIMESTAMP_MS",
+        DataType::Timestamp(TimeUnit::Microsecond, None) => "TIMESTAMP",
+        DataType::Timestamp(TimeUnit::Nanosecond, None) => "TIMESTAMP_NS",
+        DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) => {
+            return Err(
+                "it holds nanoseconds with a time zone, which SQL would cut to microseconds".to_owned()
+            );
+        }
+        DataType::Timestamp(_, Some(_)) => "TIMESTAMP WITH TIME ZONE",
+        DataType::Duration(_) => "INTERVAL",
+        DataType::Interval(IntervalUnit::YearMonth | IntervalUnit::DayTime) => "INTERVAL",
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale)
+        | DataType::Decimal256(precision, scale) => {
+            return match (*precision, u8::try_from(*scale)) {
+                (precision @ 1..=38, Ok(scale)) if scale <= precision => {
+                    Ok(format!("DECIMAL({precision}, {scale})"))
+                }
+                _ => Err(format!("SQL has no decimal({precision}, {scale}), at most 38 digits")),
+            };
+        }
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item) => {
+            return Ok(format!("{}[]", sql_type(item.data_type())?));
+        }
+        DataType::FixedSizeList(item, size) if *size > 0 => {
+            return Ok(format!("{}[{size}]", sql_type(item.data_type())?));
+        }
+        DataType::Struct(fields) if !fields.is_empty() => {
+            let mut parts = Vec::with_capacity(fields.len());
+            for field in fields {
+                parts.push(format!("{} {}", identifier(field_name(field)?), sql_type(field.data_type())?));
+            }
+            return Ok(format!("STRUCT({})", parts.join(", ")));
+        }
+        DataType::Map(entries, _) => {
+            let (key, value) = map_fields(entries)?;
+            return Ok(format!("MAP({}, {})", sql_type(key.data_type())?, sql_type(value.data_type())?));
+        }
+        DataType::Dictionary(_, values) => return sql_type(values),
+        DataType::RunEndEncoded(_, values) => return sql_type(values.data_type()),
+        other => return Err(format!("SQL has no type for {other}")),
+    };
+    Ok(simple.to_owned())
+}
+
+/// The expression over `source`, a column as DuckDB reads it, that has the stored type and value. A column whose
+/// file `has_exact_types` is not cast where DuckDB reads the type as it is.
+pub(crate) fn restore(column: &str, source: &str, data_type: &DataType, has_exact_types: bool) -> Restored {
+    if has_exact_types && is_read_as_stored(data_type) {
+        return Restored::Expression(source.to_owned());
+    }
+    let restored = sql_type(data_type).and_then(|sql_type| {
+        let expression = expression(column, source, data_type, 0)?;
+        Ok(format!("CAST({expression} AS {sql_type})"))
+    });
+    match restored {
+        Ok(expression) => Restored::Expression(expression),
+        Err(reason) => Restored::Refused(reason),
+    }
+}
+
+/// Types that DuckDB reads from a file of this type as just that.
+fn is_read_as_stored(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Boolean
+            | DataType::Int8
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::UInt8
+            | DataType::UInt16
+            | DataType::UInt32
+            | DataType::UInt64
+            | DataType::Float32
+            | DataType::Float64
+            | DataType::Utf8
+            | DataType::LargeUtf8
+            | DataType::Utf8View
+            | DataType::Date32
+            | DataType::Timestamp(TimeUnit::Microsecond, None)
+    )
+}
+
+/// The value with its meaning, not yet cast to its exact type. `depth` keeps lambda names apart.
+fn expression(column: &str, source: &str, data_type: &DataType, depth: usize) -> Result<String, String> {
+    if !needs_restoring(data_type) {
+        return Ok(source.to_owned());
+    }
+    let failing = |what: &str| format!("error({})", literal(&format!("column \"{column}\" {what}")));
+    Ok(match data_type {
+        DataType::Duration(unit) => {
+            let (micros, exact) = match unit {
+                TimeUnit::Second => (format!("{source} * 1000000"), "true".to_owned()),
+                TimeUnit::Millisecond => (format!("{source} * 1000"), "true".to_owned()),
+                TimeUnit::Microsecond => (source.to_owned(), "true".to_owned()),
+                TimeUnit::Nanosecond => (format!("{source} // 1000"), format!("{source} % 1000 = 0")),
+            };
+            // Beyond this many microseconds an interval no longer fits Arrow's nanoseconds.
+            format!(
+                "CASE WHEN {source} IS NULL THEN NULL WHEN NOT ({exact}) THEN {} \
+                 WHEN {micros} BETWEEN -9223372036854775 AND 9223372036854775 THEN to_microseconds({micros}) ELSE {} END",
+                failing("holds a duration with nanoseconds, SQL has microseconds"),
+                failing("holds a duration of more than 292 years")
+            )
+        }
+        DataType::Date64 => format!(
+            "CASE WHEN {source} IS NULL THEN NULL WHEN {source} % 86400000 = 0 \
+             THEN DATE '1970-01-01' + CAST({source} // 86400000 AS INTEGER) ELSE {} END",
+            failing("holds a date with a time of day")
+        ),
+        DataType::Timestamp(TimeUnit::Second, _) => format!("make_timestamp({source} * 1000000)"),
+        DataType::Time32(TimeUnit::Second) => format!(
+            "CASE WHEN {source} IS NULL THEN NULL WHEN {source} BETWEEN 0 AND 86399 \
+             THEN make_time({source} // 3600, ({source} // 60) % 60, CAST({source} % 60 AS DOUBLE)) ELSE {} END",
+            failing("holds a time outside of a day")
+        ),
+        DataType::Dictionary(_, values) => expression(column, source, values, depth)?,
+        DataType::RunEndEncoded(_, values) => expression(column, source, values.data_type(), depth)?,
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _) => {
+            let element = format!("e{depth}");
+            let inner = expression(column, &element, item.data_type(), depth + 1)?;
+            format!("list_transform({source}, lambda {element}: {inner})")
+        }
+        DataType::Struct(fields) => {
+            let mut parts = Vec::with_capacity(fields.len());
+            for field in fields {
+                let name = identifier(field_name(field)?);
+                let inner = expression(column, &format!("({source}).{name}"), field.data_type(), depth)?;
+                parts.push(format!("{name} := {inner}"));
+            }
+            format!("CASE WHEN {source} IS NULL THEN NULL ELSE struct_pack({}) END", parts.join(", "))
+        }
+        DataType::Map(entries, _) => {
+            let (key, value) = map_fields(entries)?;
+            let element = format!("e{depth}");
+            let key = expression(column, &format!("({element}).key"), key.data_type(), depth + 1)?;
+            let value = expression(column, &format!("({element}).value"), value.data_type(), depth + 1)?;
+            format!(
+                "map_from_entries(list_transform(map_entries({source}), \
+                 lambda {element}: struct_pack(key := {key}, value := {value})))"
+            )
+        }
+        _ => source.to_owned(),
+    })
+}
+
+/// Whether DuckDB reads the type, or one inside of it, as a plain integer.
+fn needs_restoring(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Duration(_)
+        | DataType::Date64
+        | DataType::Timestamp(TimeUnit::Second, _)
+        | DataType::Time32(TimeUnit::Second) => true,
+        DataType::Dictionary(_, values) => needs_restoring(values),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _)
+        | DataType::RunEndEncoded(_, item) => needs_restoring(item.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| needs_restoring(field.data_type())),
+        _ => false,
+    }
+}
+
+fn map_fields(entries: &Field) -> Result<(&Field, &Field), String> {
+    match entries.data_type() {
+        DataType::Struct(fields) if fields.len() == 2 => Ok((&fields[0], &fields[1])),
+        other => Err(format!("its map has entries of {other}")),
+    }
+}
+
+fn field_name(field: &Field) -> Result<&str, String> {
+    match field.name().as_str() {
+        "" => Err("one of its struct fields has no name".to_owned()),
+        name if name.contains('\0') => Err("the name of one of its struct fields holds a NUL".to_owned()),
+        name => Ok(name),
+    }
+}

@@ -1,0 +1,157 @@
+//! The view that stands for a relation in a query.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::catalog::Relation;
+use crate::error::Error;
+use crate::quote::{identifier, literal};
+use crate::stored_types::{Restored, restore, sql_type};
+
+/// A temporary view: the name that the query's text uses and the SELECT behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) name: String,
+    pub(crate) select: String,
+}
+
+impl View {
+    /// # Errors
+    /// A relation that SQL could only read wrong as a whole.
+    pub(crate) fn new(name: String, described: &str, relation: &Relation) -> Result<Self, Error> {
+        let columns = columns(relation);
+        if columns.is_empty() {
+            return Err(Error::Unsupported(format!("{described} has no columns, SQL needs one")));
+        }
+        let columns = columns.join(", ");
+        let select = if relation.files.is_empty() {
+            format!("SELECT {columns} WHERE false")
+        } else {
+            format!("SELECT {columns} FROM {} AS t", scan(described, relation)?)
+        };
+        Ok(Self { name, select })
+    }
+
+    pub(crate) fn create(&self) -> String {
+        // `system.main` names the built-in: a macro or table function of the same name can't take its place.
+        format!("CREATE OR REPLACE TEMP VIEW {} AS {}", identifier(&self.name), self.select)
+    }
+}
+
+fn columns(relation: &Relation) -> Vec<String> {
+    let fields = relation.schema.fields();
+    let mut same_but_for_case: HashMap<String, usize> = HashMap::new();
+    for field in fields {
+        *same_but_for_case.entry(field.name().to_lowercase()).or_default() += 1;
+    }
+    fields
+        .iter()
+        .enumerate()
+        .map(|(index, field)| {
+            let name = field.name();
+            if name.is_empty() || name.contains('\0') {
+                let message = format!("column {} has a name that SQL can't write, say `\"\"`", index + 1);
+                return format!(
+                    "error({}) AS {}",
+                    literal(&message),
+                    identifier(&format!("column {}", index + 1))
+                );
+            }
+            if same_but_for_case.get(&name.to_lowercase()).is_some_and(|count| *count > 1) {
+                return refused(
+                    name,
+                    "another column's name differs only in case, which SQL does not tell apart",
+                );
+            }
+            let restored = if relation.files.is_empty() {
+                sql_type(field.data_type()).map_or_else(Restored::Refused, |sql_type| {
+                    Restored::Expression(format!("CAST(NULL AS {sql_type})"))
+                })
+            } else if relation.partition_columns.contains(name) {
+                sql_type(field.data_type()).map_or_else(Restored::Refused, |sql_type| {
+                    Restored::Expression(format!("CAST(t.{} AS {sql_type})", identifier(name)))
+                })
+            } else {
+                restore(name, &format!("t.{}", identifier(name)), field.data_type(), relation.has_exact_types)
+            };
+            match restored {
+                Restored::Expression(expression) => format!("{expression} AS {}", identifier(name)),
+                Restored::Refused(reason) => refused(name, &reason),
+            }
+        })
+        .collect()
+}
+
+fn refused(column: &str, reason: &str) -> String {
+    let message = format!("column \"{column}\" can't be read by SQL: {reason}; load the dataset instead");
+    format!("error({}) AS {}", literal(&message), identifier(column))
+}
+
+fn scan(described: &str, relation: &Relation) -> Result<String, Error> {
+    let mut files = Vec::with_capacity(relation.files.len());
+    for file in &relation.files {
+        let path = file.to_str().ok_or_else(|| {
+            Error::Unsupported(format!("a file of {described} has a name that is not UTF-8"))
+        })?;
+        // DuckDB takes each entry for a glob; brackets make its special characters plain.
+        files.push(literal(&escape_glob(path)));
+    }
+    let mut options = String::new();
+    if relation.partition_columns.is_empty() {
+        // Without this a folder named `env=prod` on the way would grow a column.
+        options.push_str(", hive_partitioning = false");
+    } else {
+        // As text, because DuckDB turns what does not fit another type into NULL; the view casts.
+        check_partitions(described, relation)?;
+        let types: Vec<_> = relation
+            .partition_columns
+            .iter()
+            .map(|column| format!("{}: VARCHAR", identifier(column)))
+            .collect();
+        options.push_str(&format!(", hive_partitioning = true, hive_types = {{{}}}", types.join(", ")));
+    }
+    if relation.union_by_name {
+        options.push_str(", union_by_name = true");
+    }
+    Ok(format!("system.main.read_parquet([{}]{options})", files.join(", ")))
+}
+
+/// No folder on the way may give a value for a column other than the one folder that is meant to.
+fn check_partitions(described: &str, relation: &Relation) -> Result<(), Error> {
+    for file in &relation.files {
+        let keys = partition_keys(file);
+        for (index, key) in keys.iter().enumerate() {
+            let is_partition =
+                relation.partition_columns.iter().any(|column| column.eq_ignore_ascii_case(key));
+            let is_column =
+                relation.schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(key));
+            let repeated = keys[..index].iter().any(|earlier| earlier.eq_ignore_ascii_case(key));
+            if (is_column && !is_partition) || (is_partition && repeated) {
+                return Err(Error::Unsupported(format!(
+                    "{described} lies under folders that give more than one value for {}",
+                    identifier(key)
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn partition_keys(file: &Path) -> Vec<&str> {
+    let folders = file.parent().into_iter().flat_map(Path::components);
+    folders
+        .filter_map(|component| component.as_os_str().to_str())
+        .filter_map(|folder| folder.split_once('=').map(|(key, _)| key))
+        .collect()
+}
+
+fn escape_glob(path: &str) -> String {
+    let mut escaped = String::with_capacity(path.len());
+    for character in path.chars() {
+        match character {
+            '*' | '?' | '[' => escaped.extend(['[', character, ']']),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
