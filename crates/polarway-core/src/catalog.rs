@@ -53,15 +53,17 @@ impl StoredCatalog {
         let names = self.engine.tables.names().map_err(from_storage)?;
         let mut snapshots = Vec::new();
         for pattern in patterns {
-            let matched = match_files(pattern, &self.engine.cold_folders, &names).map_err(|unknown| match unknown {
-                UnknownFiles::Outside => CatalogError::FilesNotAllowed {
-                    pattern: pattern.clone(),
-                    reason: "queries read the cold tier only: write a path under it, or a dataset's name".to_owned(),
-                },
-                UnknownFiles::NoPattern(reason) => {
-                    CatalogError::FilesNotAllowed { pattern: pattern.clone(), reason }
-                }
-            })?;
+            let matched =
+                match_files(pattern, &self.engine.cold_folders, &names).map_err(|unknown| match unknown {
+                    UnknownFiles::Outside => CatalogError::FilesNotAllowed {
+                        pattern: pattern.clone(),
+                        reason: "queries read the cold tier only: write a path under it, or a dataset's name"
+                            .to_owned(),
+                    },
+                    UnknownFiles::NoPattern(reason) => {
+                        CatalogError::FilesNotAllowed { pattern: pattern.clone(), reason }
+                    }
+                })?;
             if matched.is_empty() {
                 return Err(CatalogError::NoFiles { pattern: pattern.clone() });
             }
@@ -86,11 +88,13 @@ impl StoredCatalog {
                 has_adopted |= file.adopted.is_some();
             }
         }
-        let partition_columns = snapshots.first().map(|snapshot| partition_columns(snapshot)).unwrap_or_default();
+        let partition_columns =
+            snapshots.first().map(|snapshot| partition_columns(snapshot)).unwrap_or_default();
         let after_scan = has_adopted.then(|| self.check_unchanged(snapshots));
         Ok(Relation {
             partition_columns,
             union_by_name,
+            has_exact_types: !has_adopted,
             pin: Box::new(pins),
             after_scan,
             ..Relation::new(files, schema)
@@ -137,7 +141,8 @@ fn common_schema(snapshots: &[Arc<Snapshot>], union_by_name: bool) -> Result<Sch
     let mut fields = first.schema.fields().to_vec();
     for other in rest {
         let differ = |what: String| {
-            let hint = if union_by_name { "" } else { "; columns that only some have need union_by_name = true" };
+            let hint =
+                if union_by_name { "" } else { "; columns that only some have need union_by_name = true" };
             let difference = format!("{what} in {} and {}{hint}", first.name, other.name);
             from_storage(Error::AdoptedFilesDiffer { name: other.name.clone(), difference })
         };

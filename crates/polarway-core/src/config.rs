@@ -59,11 +59,7 @@ impl Default for Retention {
     /// Five versions, an hour, a day.
     fn default() -> Self {
         let settings = polarway_storage::Settings::default();
-        Self {
-            versions: settings.kept_versions,
-            grace: settings.grace,
-            orphan_grace: settings.orphan_grace,
-        }
+        Self { versions: settings.kept_versions, grace: settings.grace, orphan_grace: settings.orphan_grace }
     }
 }
 

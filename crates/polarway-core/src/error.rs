@@ -234,7 +234,11 @@ fn from_catalog(error: polarway_query::Error) -> Error {
         polarway_query::Error::Catalog(CatalogError::Other(source)) => {
             match source.downcast::<polarway_storage::Error>() {
                 Ok(storage) => (*storage).into(),
-                Err(other) => Error { kind: ErrorKind::Internal, message: other.to_string(), cause: Some(Cause::Told(other)) },
+                Err(other) => Error {
+                    kind: ErrorKind::Internal,
+                    message: other.to_string(),
+                    cause: Some(Cause::Told(other)),
+                },
             }
         }
         other => told(ErrorKind::Internal, other),

@@ -33,7 +33,11 @@ pub(crate) fn match_files<'a>(
             return Err(UnknownFiles::NoPattern(reason.to_owned()));
         }
     };
-    let options = MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+    let options = MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+    };
     let pattern = Pattern::new(&file).map_err(|error| UnknownFiles::NoPattern(error.msg.to_owned()))?;
     Ok(names.iter().filter(|name| pattern.matches_with(&format!("{name}.parquet"), options)).collect())
 }
@@ -42,7 +46,8 @@ pub(crate) fn match_files<'a>(
 /// `*/*/*.parquet`.
 fn is_all_below(below: &str) -> bool {
     let (folders, last) = below.rsplit_once('/').unwrap_or(("", below));
-    matches!(last, "*.parquet" | "*" | "**") && folders.split('/').all(|folder| matches!(folder, "" | "*" | "**"))
+    matches!(last, "*.parquet" | "*" | "**")
+        && folders.split('/').all(|folder| matches!(folder, "" | "*" | "**"))
 }
 
 fn path_inside<'a>(pattern: &'a str, cold_folders: &[PathBuf]) -> Option<&'a str> {

@@ -24,9 +24,10 @@ impl Janitor {
                 tidy_all(&tables, || stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected));
             }
         };
-        let thread = std::thread::Builder::new().name("polarway-janitor".into()).spawn(rounds).map_err(|error| {
-            Error::new(ErrorKind::ResourceExhausted, "can't start the janitor's thread").caused_by(error)
-        })?;
+        let thread =
+            std::thread::Builder::new().name("polarway-janitor".into()).spawn(rounds).map_err(|error| {
+                Error::new(ErrorKind::ResourceExhausted, "can't start the janitor's thread").caused_by(error)
+            })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }

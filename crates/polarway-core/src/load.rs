@@ -53,7 +53,12 @@ impl Polarway {
             })
             .await?;
         let batches = BlockingStream::spawn(batches.map(|batch| batch.map_err(Error::from)));
-        Ok(TableStream { schema: snapshot.schema.clone(), rows: snapshot.rows, version: snapshot.version, batches })
+        Ok(TableStream {
+            schema: snapshot.schema.clone(),
+            rows: snapshot.rows,
+            version: snapshot.version,
+            batches,
+        })
     }
 
     /// Loads a version of a dataset as the Arrow IPC chunks that go on the wire, from a row on,

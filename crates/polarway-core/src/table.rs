@@ -1,13 +1,14 @@
 //! A table in memory: a schema and batches of rows.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// A table in memory: a schema, and batches of rows in order. It may have no rows, and no batches.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,9 +51,17 @@ impl Table {
     /// All rows as one batch; they are copied.
     ///
     /// # Errors
-    /// More than 2 GiB of text in a column with 32-bit offsets.
+    /// More than 2 GiB of text in a column with 32-bit offsets, and more dictionary values in all
+    /// than the keys can number.
     pub fn to_batch(&self) -> Result<RecordBatch> {
-        Ok(concat_batches(&self.schema, &self.batches)?)
+        // Arrow panics where the keys of a nested dictionary run out.
+        match catch_unwind(AssertUnwindSafe(|| concat_batches(&self.schema, &self.batches))) {
+            Ok(joined) => Ok(joined?),
+            Err(_) => Err(Error::new(
+                ErrorKind::Unsupported,
+                "the batches have too many dictionary values to be joined",
+            )),
+        }
     }
 
     /// A part of its rows, without copying. Rows behind the end are not there.

@@ -8,6 +8,13 @@ use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 
 use crate::quote::{identifier, literal};
 
+/// The first and the last second that DuckDB's microseconds reach, counted from 1970.
+const FIRST_SECOND: i64 = -9_223_372_022_400;
+const LAST_SECOND: i64 = 9_223_372_036_854;
+
+/// Beyond this many microseconds an interval does not fit into Arrow's nanoseconds.
+const MOST_MICROS: i64 = i64::MAX / 1_000;
+
 /// What a view does with a column.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Restored {
@@ -138,16 +145,18 @@ fn expression(column: &str, source: &str, data_type: &DataType, depth: usize) ->
     let failing = |what: &str| format!("error({})", literal(&format!("column \"{column}\" {what}")));
     Ok(match data_type {
         DataType::Duration(unit) => {
-            let (micros, exact) = match unit {
-                TimeUnit::Second => (format!("{source} * 1000000"), "true".to_owned()),
-                TimeUnit::Millisecond => (format!("{source} * 1000"), "true".to_owned()),
-                TimeUnit::Microsecond => (source.to_owned(), "true".to_owned()),
-                TimeUnit::Nanosecond => (format!("{source} // 1000"), format!("{source} % 1000 = 0")),
+            let (micros, most, exact) = match unit {
+                TimeUnit::Second => (format!("{source} * 1000000"), MOST_MICROS / 1_000_000, None),
+                TimeUnit::Millisecond => (format!("{source} * 1000"), MOST_MICROS / 1_000, None),
+                TimeUnit::Microsecond => (source.to_owned(), MOST_MICROS, None),
+                TimeUnit::Nanosecond => {
+                    (format!("{source} // 1000"), i64::MAX, Some(format!("{source} % 1000 = 0")))
+                }
             };
-            // Beyond this many microseconds an interval no longer fits Arrow's nanoseconds.
+            let exact = exact.unwrap_or_else(|| "true".to_owned());
             format!(
                 "CASE WHEN {source} IS NULL THEN NULL WHEN NOT ({exact}) THEN {} \
-                 WHEN {micros} BETWEEN -9223372036854775 AND 9223372036854775 THEN to_microseconds({micros}) ELSE {} END",
+                 WHEN {source} BETWEEN -{most} AND {most} THEN to_microseconds({micros}) ELSE {} END",
                 failing("holds a duration with nanoseconds, SQL has microseconds"),
                 failing("holds a duration of more than 292 years")
             )
@@ -157,7 +166,11 @@ fn expression(column: &str, source: &str, data_type: &DataType, depth: usize) ->
              THEN DATE '1970-01-01' + CAST({source} // 86400000 AS INTEGER) ELSE {} END",
             failing("holds a date with a time of day")
         ),
-        DataType::Timestamp(TimeUnit::Second, _) => format!("make_timestamp({source} * 1000000)"),
+        DataType::Timestamp(TimeUnit::Second, _) => format!(
+            "CASE WHEN {source} IS NULL THEN NULL WHEN {source} BETWEEN {FIRST_SECOND} AND {LAST_SECOND} \
+             THEN make_timestamp({source} * 1000000) ELSE {} END",
+            failing("holds a time outside of the years that SQL has")
+        ),
         DataType::Time32(TimeUnit::Second) => format!(
             "CASE WHEN {source} IS NULL THEN NULL WHEN {source} BETWEEN 0 AND 86399 \
              THEN make_time({source} // 3600, ({source} // 60) % 60, CAST({source} % 60 AS DOUBLE)) ELSE {} END",
@@ -189,8 +202,10 @@ fn expression(column: &str, source: &str, data_type: &DataType, depth: usize) ->
             let key = expression(column, &format!("({element}).key"), key.data_type(), depth + 1)?;
             let value = expression(column, &format!("({element}).value"), value.data_type(), depth + 1)?;
             format!(
-                "map_from_entries(list_transform(map_entries({source}), \
-                 lambda {element}: struct_pack(key := {key}, value := {value})))"
+                "CASE WHEN len(list_distinct(map_keys({source}))) < len(map_keys({source})) THEN {} \
+                 ELSE map_from_entries(list_transform(map_entries({source}), \
+                 lambda {element}: struct_pack(key := {key}, value := {value}))) END",
+                failing("holds a map with a key twice, which SQL can't")
             )
         }
         _ => source.to_owned(),

@@ -105,10 +105,16 @@ impl Tables {
             let footer = self.footer(name, file)?;
             if footer.schema.fields() != first.schema.fields() {
                 let [a, b] = [&found[0], file].map(|file| &file.path);
-                return Err(differ(format!("{a:?} and {b:?} differ in {}", difference(&first.schema, &footer.schema))));
+                return Err(differ(format!(
+                    "{a:?} and {b:?} differ in {}",
+                    difference(&first.schema, &footer.schema)
+                )));
             }
             if !file.partitions.iter().map(|(column, _)| column).eq(partition_names.iter().copied()) {
-                return Err(differ(format!("{:?} lies under other partition columns than {:?}", file.path, found[0].path)));
+                return Err(differ(format!(
+                    "{:?} lies under other partition columns than {:?}",
+                    file.path, found[0].path
+                )));
             }
             rows += footer.rows;
             bytes += file.meta.bytes;
@@ -130,7 +136,8 @@ impl Tables {
             .iter()
             .enumerate()
             .map(|(place, column)| {
-                let values: Vec<Option<&str>> = found.iter().map(|file| file.partitions[place].1.as_deref()).collect();
+                let values: Vec<Option<&str>> =
+                    found.iter().map(|file| file.partitions[place].1.as_deref()).collect();
                 column_field(column, &values)
             })
             .collect();
@@ -155,8 +162,10 @@ impl Tables {
         if let Some(footer) = self.footers.known.lock().get(&key) {
             return Ok(footer.clone());
         }
-        let unreadable = |source| Error::UnreadableData { name: name.clone(), path: file.path.clone(), source };
-        let reader = polarway_parquet::FileReader::open(self.backend.open(&file.path)?).map_err(unreadable)?;
+        let unreadable =
+            |source| Error::UnreadableData { name: name.clone(), path: file.path.clone(), source };
+        let reader =
+            polarway_parquet::FileReader::open(self.backend.open(&file.path)?).map_err(unreadable)?;
         let footer = Footer {
             schema: Arc::clone(reader.schema()),
             rows: reader.rows(),
@@ -179,7 +188,12 @@ impl Tables {
         let mut copies = Vec::with_capacity(adopted.files.len());
         for file in &adopted.files {
             let share = adopted.arrow_bytes / adopted.files.len() as u64;
-            let copy = DataFile { name: self.fresh_file_name(), rows: file.rows, bytes: file.bytes, arrow_bytes: share };
+            let copy = DataFile {
+                name: self.fresh_file_name(),
+                rows: file.rows,
+                bytes: file.bytes,
+                arrow_bytes: share,
+            };
             let upload =
                 Upload::of_file(Arc::clone(&self.backend), &adopted.name, Arc::clone(&adopted.schema), copy);
             self.backend.copy_data(&file.path, upload.path())?;
@@ -222,7 +236,9 @@ fn with_partitions(name: &DatasetName, files: &SchemaRef, partitions: &[Field]) 
 fn difference(a: &Schema, b: &Schema) -> String {
     let mismatch = a.fields().iter().zip(b.fields()).find(|(a, b)| a != b);
     match mismatch {
-        Some((a, b)) if a.name() == b.name() && a.data_type() == b.data_type() => format!("column {:?}", a.name()),
+        Some((a, b)) if a.name() == b.name() && a.data_type() == b.data_type() => {
+            format!("column {:?}", a.name())
+        }
         Some((a, b)) => {
             format!("column {:?} ({}) against {:?} ({})", a.name(), a.data_type(), b.name(), b.data_type())
         }

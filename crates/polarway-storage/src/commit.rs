@@ -167,7 +167,9 @@ pub enum NotACommit {
     #[error("it is no commit file")]
     Malformed(#[from] serde_json::Error),
     /// It has another form, as a newer Polarway may write it.
-    #[error("its format is {0}, and this Polarway reads format {FORMAT}: a newer Polarway may have written it")]
+    #[error(
+        "its format is {0}, and this Polarway reads format {FORMAT}: a newer Polarway may have written it"
+    )]
     UnknownFormat(u32),
     /// It says that it is another commit.
     #[error("it says that it is commit {0}")]
@@ -269,11 +271,16 @@ mod tests {
     #[test]
     fn a_schema_survives_with_all_it_carries() {
         let dictionary = DataType::Dictionary(Box::new(DataType::Int16), Box::new(DataType::Utf8));
-        let inner = Field::new("item", dictionary, true).with_metadata(HashMap::from([("k".into(), "v".into())]));
+        let inner =
+            Field::new("item", dictionary, true).with_metadata(HashMap::from([("k".into(), "v".into())]));
         let schema = Schema::new_with_metadata(
             vec![
                 Field::new("list", DataType::List(Arc::new(inner)), false),
-                Field::new("time", DataType::Timestamp(arrow_schema::TimeUnit::Second, Some("Europe/Paris".into())), true),
+                Field::new(
+                    "time",
+                    DataType::Timestamp(arrow_schema::TimeUnit::Second, Some("Europe/Paris".into())),
+                    true,
+                ),
             ],
             HashMap::from([("origin".into(), "a test".into())]),
         );

@@ -28,7 +28,9 @@ impl Conform {
         let mut sources = Vec::with_capacity(target.fields().len());
         for field in target.fields() {
             match source.fields().find(field.name()) {
-                None => differences.push(format!("column {:?} ({}) is missing", field.name(), field.data_type())),
+                None => {
+                    differences.push(format!("column {:?} ({}) is missing", field.name(), field.data_type()))
+                }
                 Some((place, given)) => {
                     sources.push(place);
                     differences.extend(difference(given, field));
@@ -37,8 +39,11 @@ impl Conform {
         }
         for field in source.fields() {
             if target.fields().find(field.name()).is_none() {
-                differences
-                    .push(format!("column {:?} ({}) is not in the dataset", field.name(), field.data_type()));
+                differences.push(format!(
+                    "column {:?} ({}) is not in the dataset",
+                    field.name(),
+                    field.data_type()
+                ));
             }
         }
         if !differences.is_empty() {
@@ -95,10 +100,14 @@ fn fits(given: &DataType, wanted: &DataType) -> bool {
         (Utf8 | LargeUtf8 | Utf8View, Utf8 | LargeUtf8 | Utf8View) => true,
         (Binary | LargeBinary | BinaryView | FixedSizeBinary(_), Binary | LargeBinary | BinaryView) => true,
         (Float16, Float32 | Float64) | (Float32, Float64) => true,
-        (Decimal128(digits, scale), Decimal128(wanted_digits, wanted_scale) | Decimal256(wanted_digits, wanted_scale))
+        (
+            Decimal128(digits, scale),
+            Decimal128(wanted_digits, wanted_scale) | Decimal256(wanted_digits, wanted_scale),
+        )
         | (Decimal256(digits, scale), Decimal256(wanted_digits, wanted_scale)) => {
             scale <= wanted_scale
-                && i16::from(*digits) - i16::from(*scale) <= i16::from(*wanted_digits) - i16::from(*wanted_scale)
+                && i16::from(*digits) - i16::from(*scale)
+                    <= i16::from(*wanted_digits) - i16::from(*wanted_scale)
         }
         // A finer unit holds the same times, short of the far ends, where the strict cast refuses.
         (Timestamp(unit, zone), Timestamp(wanted_unit, wanted_zone)) => {
@@ -123,13 +132,16 @@ fn fits(given: &DataType, wanted: &DataType) -> bool {
 
 /// Whether an integer type has a sign, and its bits.
 fn integer(data_type: &DataType) -> Option<(bool, u32)> {
-    Some((data_type.is_signed_integer(), match data_type {
-        DataType::Int8 | DataType::UInt8 => 8,
-        DataType::Int16 | DataType::UInt16 => 16,
-        DataType::Int32 | DataType::UInt32 => 32,
-        DataType::Int64 | DataType::UInt64 => 64,
-        _ => return None,
-    }))
+    Some((
+        data_type.is_signed_integer(),
+        match data_type {
+            DataType::Int8 | DataType::UInt8 => 8,
+            DataType::Int16 | DataType::UInt16 => 16,
+            DataType::Int32 | DataType::UInt32 => 32,
+            DataType::Int64 | DataType::UInt64 => 64,
+            _ => return None,
+        },
+    ))
 }
 
 fn fineness(unit: TimeUnit) -> u8 {
@@ -148,7 +160,8 @@ mod tests {
     use super::*;
 
     fn schema(fields: &[(&str, DataType)]) -> SchemaRef {
-        let fields: Vec<Field> = fields.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect();
+        let fields: Vec<Field> =
+            fields.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect();
         Arc::new(Schema::new(fields))
     }
 
@@ -206,7 +219,11 @@ mod tests {
             (Timestamp(TimeUnit::Microsecond, None), Timestamp(TimeUnit::Millisecond, None)),
             (Timestamp(TimeUnit::Microsecond, None), Timestamp(TimeUnit::Microsecond, zone())),
         ] {
-            assert_eq!(differences(&[("c", given.clone())], &[("c", wanted.clone())]).len(), 1, "{given} {wanted}");
+            assert_eq!(
+                differences(&[("c", given.clone())], &[("c", wanted.clone())]).len(),
+                1,
+                "{given} {wanted}"
+            );
         }
     }
 
@@ -215,7 +232,8 @@ mod tests {
         let wanted = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, false)]));
         let given = schema(&[("a", DataType::Int64)]);
         let conform = Conform::new(&"t".parse().unwrap(), &given, &wanted).unwrap();
-        let batch = RecordBatch::try_new(given, vec![Arc::new(Int64Array::from(vec![None, Some(1)]))]).unwrap();
+        let batch =
+            RecordBatch::try_new(given, vec![Arc::new(Int64Array::from(vec![None, Some(1)]))]).unwrap();
         assert!(conform.apply(&batch).unwrap_err().to_string().contains("NULL"));
     }
 }

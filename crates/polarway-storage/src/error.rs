@@ -42,7 +42,9 @@ pub enum Error {
     },
 
     /// The dataset did not exist at that time.
-    #[error("dataset {name} has no version as old as that: the oldest is from {oldest_us} µs after 1970-01-01 UTC")]
+    #[error(
+        "dataset {name} has no version as old as that: the oldest is from {oldest_us} µs after 1970-01-01 UTC"
+    )]
     NoVersionThen {
         /// The dataset.
         name: DatasetName,
@@ -134,7 +136,9 @@ pub enum Error {
     },
 
     /// A file that Polarway did not write was changed while it was read.
-    #[error("{path:?}, which belongs to dataset {name} and was not written by Polarway, changed while it was read: read again")]
+    #[error(
+        "{path:?}, which belongs to dataset {name} and was not written by Polarway, changed while it was read: read again"
+    )]
     AdoptedFileChanged {
         /// The dataset.
         name: DatasetName,
@@ -152,7 +156,9 @@ pub enum Error {
     },
 
     /// Whether the write took place is not known: the storage did not say.
-    #[error("the storage does not say whether the write to dataset {name} took place: retry it with the same request id")]
+    #[error(
+        "the storage does not say whether the write to dataset {name} took place: retry it with the same request id"
+    )]
     OutcomeUnknown {
         /// The dataset.
         name: DatasetName,

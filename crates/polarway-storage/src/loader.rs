@@ -38,8 +38,11 @@ impl Loader {
     /// The chunks of a cached table are at hand; others come as they are read. Iterating blocks.
     ///
     /// # Errors
-    /// Those of [`Tables::read`]; the chunks carry them too.
+    /// A row behind the table's end, and those of [`Tables::read`]; the chunks carry them too.
     pub fn chunks(&self, snapshot: &Arc<Snapshot>, first_row: u64) -> Result<ChunkReader> {
+        if first_row > snapshot.rows {
+            return Err(polarway_ipc::Error::RowOutOfRange { row: first_row, rows: snapshot.rows }.into());
+        }
         match self.look_up(snapshot) {
             Lookup::Hit(Cached::Whole(table)) => Ok(ChunkReader::whole(table.from_row(first_row)?)),
             Lookup::Hit(Cached::Coming(feed)) if first_row == 0 => Ok(ChunkReader::along(feed)),
@@ -137,7 +140,7 @@ impl Loader {
         let make = move |batch: RecordBatch, row| Ok(encode_batch(&batch, row, &options)?);
         let reader = TableReader::open(tables, snapshot, first_row, Arc::new(make))?;
         let start = encode_schema(&snapshot.schema, first_row)?;
-        let end = encode_end(snapshot.rows.max(first_row));
+        let end = encode_end(snapshot.rows);
         Ok(Box::new(once(Ok(vec![start])).chain(reader).chain(once(Ok(vec![end])))))
     }
 }

@@ -61,7 +61,11 @@ impl Mirror {
     ///
     /// # Errors
     /// The folder can't be made or emptied.
-    pub fn new(backend: Arc<dyn Backend>, folder: impl Into<PathBuf>, capacity_bytes: u64) -> BackendResult<Self> {
+    pub fn new(
+        backend: Arc<dyn Backend>,
+        folder: impl Into<PathBuf>,
+        capacity_bytes: u64,
+    ) -> BackendResult<Self> {
         let folder = folder.into();
         let prepare = || {
             if folder.exists() {
@@ -71,7 +75,12 @@ impl Mirror {
             folder.canonicalize()
         };
         let folder = prepare().map_err(|error| {
-            BackendError::of_io("prepare the mirror in", &folder.display().to_string(), Outcome::NotDone, error)
+            BackendError::of_io(
+                "prepare the mirror in",
+                &folder.display().to_string(),
+                Outcome::NotDone,
+                error,
+            )
         })?;
         Ok(Self { backend, folder, capacity_bytes, copies: Mutex::new(LruCache::unbounded()) })
     }

@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn texts_that_are_no_ids_are_refused() {
-        for text in ["", "x/0", "0199c0de-0000-7000-8000-000000000001", "00000000-0000-4000-8000-000000000000/0"]
+        for text in
+            ["", "x/0", "0199c0de-0000-7000-8000-000000000001", "00000000-0000-4000-8000-000000000000/0"]
         {
             assert!(text.parse::<RequestId>().is_err(), "{text:?}");
         }

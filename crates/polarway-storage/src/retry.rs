@@ -75,7 +75,8 @@ pub(crate) fn check_window(id: RequestId, now_us: i64) -> Result<()> {
 pub(crate) fn next_requests(previous: Option<&Commit>, done: DoneRequest) -> Vec<DoneRequest> {
     let oldest_us = done.time_us - REMEMBERED_US;
     let earlier = previous.map_or(&[][..], |commit| &commit.requests);
-    let mut requests: Vec<_> = earlier.iter().filter(|request| request.time_us > oldest_us).cloned().collect();
+    let mut requests: Vec<_> =
+        earlier.iter().filter(|request| request.time_us > oldest_us).cloned().collect();
     requests.push(done);
     let surplus = requests.len().saturating_sub(REQUESTS_KEPT);
     requests.drain(..surplus);

@@ -184,7 +184,11 @@ impl Tables {
     fn version(&self, dataset: &Dataset, newest: &Arc<Commit>, version: u64) -> Result<Arc<Snapshot>> {
         let name = &dataset.name;
         let unknown = || {
-            let nearest = if version == 0 { vec![1, newest.version] } else { vec![newest.version.saturating_sub(1), newest.version] };
+            let nearest = if version == 0 {
+                vec![1, newest.version]
+            } else {
+                vec![newest.version.saturating_sub(1), newest.version]
+            };
             let mut nearest: Vec<u64> = nearest.into_iter().filter(|near| *near > 0).collect();
             nearest.dedup();
             Error::UnknownVersion { name: name.clone(), version, nearest }
@@ -211,12 +215,10 @@ impl Tables {
         let later = dataset.log.first_not(1, newest, |commit| commit.time_us <= time_us)?;
         match later {
             None => self.version(dataset, newest, newest.version),
-            Some(first) if first.number == 1 => {
-                match self.adopted(&dataset.name)? {
-                    Some(adopted) if adopted.time_us <= time_us => Ok(adopted),
-                    _ => Err(Error::NoVersionThen { name: dataset.name.clone(), oldest_us: first.time_us }),
-                }
-            }
+            Some(first) if first.number == 1 => match self.adopted(&dataset.name)? {
+                Some(adopted) if adopted.time_us <= time_us => Ok(adopted),
+                _ => Err(Error::NoVersionThen { name: dataset.name.clone(), oldest_us: first.time_us }),
+            },
             Some(later) => {
                 let then = dataset.log.read_existing(later.number - 1)?;
                 self.version(dataset, newest, then.version)

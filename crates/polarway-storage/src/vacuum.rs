@@ -68,12 +68,18 @@ impl Tables {
     }
 
     /// The files of the data folder that may go.
-    fn condemned(&self, name: &DatasetName, listed: Vec<Entry>, kept: &Kept) -> Result<Vec<(String, FileMeta)>> {
+    fn condemned(
+        &self,
+        name: &DatasetName,
+        listed: Vec<Entry>,
+        kept: &Kept,
+    ) -> Result<Vec<(String, FileMeta)>> {
         let staging = staging_folder(name);
         let staged = self.backend.list(&staging)?;
         let files = listed.into_iter().filter_map(|entry| Some((entry.name, entry.file?)));
-        let (mut condemned, unnamed): (Vec<_>, Vec<_>) =
-            files.filter(|(file, _)| !kept.files.contains(file)).partition(|(file, _)| kept.named.contains(file));
+        let (mut condemned, unnamed): (Vec<_>, Vec<_>) = files
+            .filter(|(file, _)| !kept.files.contains(file))
+            .partition(|(file, _)| kept.named.contains(file));
         if unnamed.is_empty() && staged.is_empty() {
             return Ok(condemned);
         }

@@ -92,7 +92,10 @@ pub struct TableWriter<'a> {
 enum State {
     /// The request was carried out before: the rows are taken and dropped.
     Done(Published),
-    Uploading { upload: UploadWriter, conform: Option<Conform> },
+    Uploading {
+        upload: UploadWriter,
+        conform: Option<Conform>,
+    },
     /// A batch was refused: what there is, is not the table.
     Failed,
 }
@@ -156,7 +159,8 @@ impl Tables {
             self.present(name, newest.as_deref())?.ok_or(()).or_else(|()| {
                 Err(self.unknown(name, newest.as_ref().is_some_and(|commit| commit.is_deleted()))?)
             })?;
-            let commit = self.next_commit(&dataset, newest.as_deref(), CommitKind::Delete, None, vec![], request);
+            let commit =
+                self.next_commit(&dataset, newest.as_deref(), CommitKind::Delete, None, vec![], request);
             if let Attempt::Won(commit) = dataset.log.attempt(commit)? {
                 return Ok(published(name, &commit, false));
             }
@@ -198,7 +202,12 @@ impl Tables {
         }
     }
 
-    fn check_version(&self, name: &DatasetName, expected: Option<u64>, newest: Option<&Commit>) -> Result<()> {
+    fn check_version(
+        &self,
+        name: &DatasetName,
+        expected: Option<u64>,
+        newest: Option<&Commit>,
+    ) -> Result<()> {
         let actual = newest.map_or(0, |commit| commit.version);
         match expected {
             Some(expected) if expected != actual => {
@@ -304,10 +313,15 @@ impl TableWriter<'_> {
         match state {
             State::Done(published) => Ok(published),
             State::Failed => Err(failed_before()),
-            State::Uploading { upload, .. } => {
-                Publication { tables, dataset: &dataset, write, upload: upload.finish()?, copies: Vec::new(), base }
-                    .run()
+            State::Uploading { upload, .. } => Publication {
+                tables,
+                dataset: &dataset,
+                write,
+                upload: upload.finish()?,
+                copies: Vec::new(),
+                base,
             }
+            .run(),
         }
     }
 }
@@ -375,7 +389,10 @@ impl Publication<'_> {
         if present.schema != self.upload.schema {
             // Another writer replaced the table meanwhile: fit the rows to what it is now.
             let conform = Conform::new(&self.dataset.name, &self.upload.schema, &present.schema)?;
-            self.upload = self.tables.rewrite(&self.dataset.name, &self.upload, &present.schema, |batch| conform.apply(batch))?;
+            self.upload =
+                self.tables.rewrite(&self.dataset.name, &self.upload, &present.schema, |batch| {
+                    conform.apply(batch)
+                })?;
         }
         let mut files = match newest {
             Some(commit) => commit.files.clone(),

@@ -40,7 +40,8 @@ async fn a_reader_that_fails_leaves_the_dataset_as_it_was() {
 #[tokio::test]
 async fn a_reader_that_panics_is_an_error_and_the_engine_lives() {
     let (polarway, _folder) = engine().await;
-    let batches = std::iter::from_fn(|| -> Option<Result<RecordBatch, ArrowError>> { panic!("a bug of the caller") });
+    let batches =
+        std::iter::from_fn(|| -> Option<Result<RecordBatch, ArrowError>> { panic!("a bug of the caller") });
     let reader = RecordBatchIterator::new(batches, trades(&[]).schema());
     let error = polarway.store_reader("trades", reader, StoreOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);

@@ -19,7 +19,8 @@ fn batch(number: i64) -> RecordBatch {
     let ids = Int64Array::from_iter_values(rows.clone());
     let hashes = Int64Array::from_iter_values(rows.clone().map(mixed));
     let prices = Float64Array::from_iter_values(rows.clone().map(|row| (mixed(row) >> 40) as f64 / 100.0));
-    let symbols = StringArray::from_iter_values(rows.map(|row| format!("SYM{}", mixed(row).rem_euclid(1_000))));
+    let symbols =
+        StringArray::from_iter_values(rows.map(|row| format!("SYM{}", mixed(row).rem_euclid(1_000))));
     RecordBatch::try_from_iter([
         ("id", Arc::new(ids) as _),
         ("hash", Arc::new(hashes) as _),
@@ -52,7 +53,7 @@ async fn child_that_stores_and_loads() {
 
 #[test]
 fn ten_gigabytes_are_stored_and_loaded_in_one_and_a_half() {
-    if std::env::var_os("POLARWAY_TEST_LONG").is_none() {
+    if !polarway_testing::is_long() {
         return;
     }
     let output = Command::new(std::env::current_exe().unwrap())

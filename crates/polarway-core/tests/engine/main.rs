@@ -4,6 +4,7 @@ mod support;
 
 mod bad_input;
 mod bounded;
+mod fidelity;
 mod loading;
 mod sharing;
 mod sql;

@@ -9,7 +9,10 @@ async fn what_one_engine_stores_another_on_the_same_folder_loads_and_queries() {
     let other = Polarway::open(config(&folder)).await.unwrap();
     for version in 1..=5 {
         let (writer, reader) = if version % 2 == 0 { (&one, &other) } else { (&other, &one) };
-        assert_eq!(writer.store("trades", trades(&[("BTC", version)])).await.unwrap().version, version as u64);
+        assert_eq!(
+            writer.store("trades", trades(&[("BTC", version)])).await.unwrap().version,
+            version as u64
+        );
         let expected = [format!("BTC,{version}")];
         assert_eq!(lines(&reader.load("trades").await.unwrap()), expected);
         assert_eq!(lines(&reader.query("FROM trades").await.unwrap()), expected);

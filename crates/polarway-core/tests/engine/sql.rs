@@ -15,7 +15,8 @@ async fn datasets_are_tables_under_their_names() {
     let (polarway, _folder) = engine().await;
     polarway.store("trades", trades(&[("BTC", 1), ("ETH", 2), ("BTC", 3)])).await.unwrap();
     polarway.store("limits.eu-west", trades(&[("BTC", 9)])).await.unwrap();
-    check(&polarway, "SELECT symbol, sum(cents) FROM trades GROUP BY ALL ORDER BY ALL", &["BTC,4", "ETH,2"]).await;
+    check(&polarway, "SELECT symbol, sum(cents) FROM trades GROUP BY ALL ORDER BY ALL", &["BTC,4", "ETH,2"])
+        .await;
     check(&polarway, "FROM TRADES WHERE cents > 2", &["BTC,3"]).await;
     let join = "SELECT t.cents, l.cents FROM trades t JOIN \"limits.eu-west\" l USING (symbol) ORDER BY 1";
     check(&polarway, join, &["1,9", "3,9"]).await;

@@ -33,7 +33,8 @@ async fn appended_rows_come_behind_those_there_are() {
 #[tokio::test]
 async fn a_batch_of_tables_gives_each_its_own_result() {
     let (polarway, _folder) = engine().await;
-    let tables = [("trades", trades(&[("BTC", 1)])), ("no name!", trades(&[])), ("quotes", trades(&[("ETH", 2)]))];
+    let tables =
+        [("trades", trades(&[("BTC", 1)])), ("no name!", trades(&[])), ("quotes", trades(&[("ETH", 2)]))];
     let results = polarway.store_batch(tables).await;
     assert_eq!(results[0].as_ref().unwrap().version, 1);
     assert_eq!(results[1].as_ref().unwrap_err().kind(), ErrorKind::InvalidName);

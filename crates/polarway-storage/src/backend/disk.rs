@@ -41,7 +41,9 @@ impl DiskBackend {
     /// The path is no directory, or can neither be found nor made.
     pub fn open(root: impl Into<PathBuf>) -> BackendResult<Self> {
         let root = root.into();
-        let failed = |error| BackendError::of_io("open the folder", &root.display().to_string(), Outcome::NotDone, error);
+        let failed = |error| {
+            BackendError::of_io("open the folder", &root.display().to_string(), Outcome::NotDone, error)
+        };
         if !root.is_dir() {
             fs::create_dir_all(&root).map_err(failed)?;
         }
@@ -64,7 +66,8 @@ impl DiskBackend {
         let probed = File::create_new(&file).and_then(|_| fs::hard_link(&file, &link));
         let _ = fs::remove_file(&link); // absent where the link failed
         let _ = fs::remove_file(&file); // absent where the creation failed
-        probed.map_err(|error| BackendError::of_io("link files in", &self.root_name(), Outcome::NotDone, error))
+        probed
+            .map_err(|error| BackendError::of_io("link files in", &self.root_name(), Outcome::NotDone, error))
     }
 
     fn root_name(&self) -> String {
@@ -108,7 +111,9 @@ impl DiskBackend {
         let full = self.ensure_folder(folder)?;
         match work(&full) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.settled_folders.lock().retain(|settled| !settled.starts_with(&full) && !full.starts_with(settled));
+                self.settled_folders
+                    .lock()
+                    .retain(|settled| !settled.starts_with(&full) && !full.starts_with(settled));
                 work(&self.ensure_folder(folder)?)
             }
             other => other,
@@ -122,7 +127,8 @@ impl DiskBackend {
             let file = OpenOptions::new().write(true).create_new(true).open(&full)?;
             Ok(DiskWriter { file, folder: folder.to_owned(), full, path: path.to_owned(), finished: false })
         };
-        self.in_folder(folder, create).map_err(|error| BackendError::of_io("create", path, Outcome::NotDone, error))
+        self.in_folder(folder, create)
+            .map_err(|error| BackendError::of_io("create", path, Outcome::NotDone, error))
     }
 
     /// Writes a file that is to be at `path` under a staging name.
@@ -236,7 +242,8 @@ impl Backend for DiskBackend {
             let outcome = if failed.kind == FailureKind::Other { Outcome::Unknown } else { Outcome::NotDone };
             BackendError { outcome, ..failed }
         })?;
-        sync_folder(&folder).map_err(|error| BackendError::of_io("publish", path, Outcome::Unknown, error))?;
+        sync_folder(&folder)
+            .map_err(|error| BackendError::of_io("publish", path, Outcome::Unknown, error))?;
         Ok(created)
     }
 
@@ -267,7 +274,9 @@ impl Backend for DiskBackend {
 
     fn remove(&self, path: &str) -> BackendResult<()> {
         match fs::remove_file(self.full(path)) {
-            Err(error) if !is_absent(&error) => Err(BackendError::of_io("remove", path, Outcome::Unknown, error)),
+            Err(error) if !is_absent(&error) => {
+                Err(BackendError::of_io("remove", path, Outcome::Unknown, error))
+            }
             _ => Ok(()),
         }
     }

@@ -121,7 +121,8 @@ impl Backend for ObjectBackend {
             // It may be our own put whose answer was lost, another's file, or (as some stores
             // answer a conflict of two puts) nobody's: what is there decides.
             Err(
-                error @ (object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }),
+                error
+                @ (object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }),
             ) => match self.get(path) {
                 Ok(Some(there)) if there == contents => Ok(Created::New),
                 Ok(Some(_)) => Ok(Created::Taken),

@@ -60,8 +60,12 @@ fn partition_folders_become_columns() {
     put(&folder, "trades/year=2024/venue=__HIVE_DEFAULT_PARTITION__/x.parquet", &numbers([3]));
     put(&folder, "trades/year=2025/venue=LSE/x.parquet", &numbers([4]));
     let (snapshot, batches) = tables.load(&name("trades"), At::Newest).unwrap();
-    let columns: Vec<String> =
-        snapshot.schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
+    let columns: Vec<String> = snapshot
+        .schema
+        .fields()
+        .iter()
+        .map(|field| format!("{} {}", field.name(), field.data_type()))
+        .collect();
     assert_eq!(columns, ["n Int64", "year Int64", "venue Utf8"]);
     let mut rows = Vec::new();
     for batch in &batches {
@@ -74,10 +78,17 @@ fn partition_folders_become_columns() {
     }
     rows.sort();
     let some = |venue: &str| Some(venue.to_owned());
-    assert_eq!(rows, [(1, 2024, some("NYSE")), (2, 2024, some("NYSE")), (3, 2024, None), (4, 2025, some("LSE"))]);
+    assert_eq!(
+        rows,
+        [(1, 2024, some("NYSE")), (2, 2024, some("NYSE")), (3, 2024, None), (4, 2025, some("LSE"))]
+    );
     // The first append writes them into the dataset, partition columns and all.
     let mut writer = tables
-        .writer(&name("trades"), snapshot.schema.clone(), polarway_storage::Write::new(polarway_storage::WriteMode::Append))
+        .writer(
+            &name("trades"),
+            snapshot.schema.clone(),
+            polarway_storage::Write::new(polarway_storage::WriteMode::Append),
+        )
         .unwrap();
     writer.write(&batches[0]).unwrap();
     assert_eq!(writer.publish().unwrap().rows, 4 + batches[0].num_rows() as u64);
@@ -130,7 +141,10 @@ fn files_that_are_not_one_table_are_refused_with_the_difference() {
     put(&folder, "trades/b.parquet", &text);
     let refused = newest(&tables, &name("trades")).unwrap_err();
     let message = refused.to_string();
-    assert!(message.contains("b.parquet") && message.contains("Utf8") && message.contains("\"n\""), "{message}");
+    assert!(
+        message.contains("b.parquet") && message.contains("Utf8") && message.contains("\"n\""),
+        "{message}"
+    );
     // One bad folder does not hide the other datasets.
     store(&tables, &name("fine"), [1]).unwrap();
     assert_eq!(tables.names().unwrap(), [name("fine")]);

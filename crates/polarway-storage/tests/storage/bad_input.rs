@@ -118,7 +118,10 @@ fn a_commit_that_cannot_be_read_is_an_error_that_names_it() {
         for tables in [&tables, &open(&folder)] {
             let error = newest(tables, &trades).unwrap_err();
             let source = std::error::Error::source(&error).unwrap().to_string();
-            assert!(error.to_string().contains("0000000002.json") && source.contains(reason), "{error}: {source}");
+            assert!(
+                error.to_string().contains("0000000002.json") && source.contains(reason),
+                "{error}: {source}"
+            );
             assert!(store(tables, &trades, [2]).is_err(), "nothing is written over what is not understood");
         }
         store(&tables, &name("other"), [3]).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use polarway_storage::{At, Backend, Created, Error, Settings, Tables, Write, WriteMode};
 
-use crate::support::failing::{Failure, FailingBackend};
+use crate::support::failing::{FailingBackend, Failure};
 use crate::support::{append, backends, load, name, newest, numbers, store, write};
 
 fn on_every_backend(check: impl Fn(Arc<dyn Backend>)) {
@@ -71,7 +71,8 @@ fn a_data_file_appears_when_it_is_finished_and_not_when_it_is_dropped() {
 
         backend.copy_data("d/data/kept", "d/data/copy").unwrap();
         assert_eq!(backend.get("d/data/copy").unwrap().unwrap(), "all of it");
-        let names: Vec<String> = backend.list("d/data").unwrap().into_iter().map(|entry| entry.name).collect();
+        let names: Vec<String> =
+            backend.list("d/data").unwrap().into_iter().map(|entry| entry.name).collect();
         assert_eq!(names, ["copy", "kept"]);
     });
 }
@@ -99,11 +100,10 @@ fn versions_are_numbered_without_holes_and_stay_readable() {
         assert_eq!(load(&tables, &trades, At::Version(1)).unwrap(), [1, 2]);
         assert_eq!(load(&tables, &trades, At::Version(2)).unwrap(), [1, 2, 3]);
         let versions = tables.versions(&trades).unwrap();
-        assert_eq!(versions.iter().map(|version| (version.version, version.rows)).collect::<Vec<_>>(), [
-            (1, 2),
-            (2, 3),
-            (3, 1)
-        ]);
+        assert_eq!(
+            versions.iter().map(|version| (version.version, version.rows)).collect::<Vec<_>>(),
+            [(1, 2), (2, 3), (3, 1)]
+        );
     });
 }
 
@@ -115,7 +115,10 @@ fn a_deleted_dataset_is_unknown_and_its_old_versions_are_not() {
         store(&tables, &trades, [1]).unwrap();
         assert_eq!(tables.delete(&trades, None, None).unwrap().version, 2);
         assert!(matches!(newest(&tables, &trades), Err(Error::UnknownDataset { deleted: true, .. })));
-        assert!(matches!(load(&tables, &trades, At::Version(2)), Err(Error::VersionIsDeletion { version: 2, .. })));
+        assert!(matches!(
+            load(&tables, &trades, At::Version(2)),
+            Err(Error::VersionIsDeletion { version: 2, .. })
+        ));
         assert_eq!(load(&tables, &trades, At::Version(1)).unwrap(), [1]);
         assert!(tables.datasets().unwrap().is_empty());
         assert!(matches!(tables.delete(&trades, None, None), Err(Error::UnknownDataset { .. })));
@@ -141,7 +144,10 @@ fn compaction_and_vacuum_change_no_version_and_no_row() {
         assert_eq!(tables.vacuum(&trades).unwrap().files, 10);
         assert_eq!(newest(&tables, &trades).unwrap(), (0..10).collect::<Vec<_>>());
         assert_eq!(append(&tables, &trades, [10]).unwrap().version, 11);
-        assert!(matches!(load(&tables, &trades, At::Version(3)), Err(Error::VersionVacuumed { version: 3, .. })));
+        assert!(matches!(
+            load(&tables, &trades, At::Version(3)),
+            Err(Error::VersionVacuumed { version: 3, .. })
+        ));
     });
 }
 
@@ -162,7 +168,11 @@ fn a_failure_at_any_operation_leaves_the_old_version_or_the_new_one() {
                 let now = newest(&tables, &dataset).unwrap();
                 match &appended {
                     Ok(published) => {
-                        assert_eq!((published.version, &now[..]), (2, &[1, 2][..]), "{kind} {failure:?} {step}");
+                        assert_eq!(
+                            (published.version, &now[..]),
+                            (2, &[1, 2][..]),
+                            "{kind} {failure:?} {step}"
+                        );
                     }
                     // What it may have done it did whole.
                     Err(_) => assert!(now == [1] || now == [1, 2], "{kind} {failure:?} {step}: {now:?}"),

@@ -98,7 +98,9 @@ fn a_read_only_folder_is_served_and_stores_are_refused() {
     let file = source.path().join("stored/_polarway/data");
     let data = std::fs::read_dir(file).unwrap().next().unwrap().unwrap().path();
     std::fs::copy(data, source.path().join("adopted.parquet")).unwrap();
-    let Some(mounted) = Mounted::new(&["--bind", "-o", "ro", source.path().to_str().unwrap()]) else { return };
+    let Some(mounted) = Mounted::new(&["--bind", "-o", "ro", source.path().to_str().unwrap()]) else {
+        return;
+    };
 
     let backend = DiskBackend::open(mounted.0.path()).unwrap();
     assert_eq!(backend.probe().unwrap_err().kind, FailureKind::ReadOnly);

@@ -33,7 +33,12 @@ fn a_retry_is_found_behind_a_hundred_other_writes_and_refused_when_it_is_too_old
     let clock = SetClock::new();
     let fresh = || {
         let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
-        Tables::with_environment(backend, Settings::default(), clock.clone(), Arc::new(polarway_storage::RandomIds))
+        Tables::with_environment(
+            backend,
+            Settings::default(),
+            clock.clone(),
+            Arc::new(polarway_storage::RandomIds),
+        )
     };
     let tables = fresh();
     let trades = name("trades");

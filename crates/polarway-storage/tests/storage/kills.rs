@@ -17,8 +17,7 @@ use crate::support::{append, name, newest, open, store};
 const FOLDER_VARIABLE: &str = "POLARWAY_TEST_KILL_FOLDER";
 
 /// The calls that touch files: those at which a kill can make a difference.
-const FILE_CALLS: &str =
-    "openat,write,pwrite64,fsync,fdatasync,link,linkat,unlink,unlinkat,mkdir,mkdirat,rename,renameat,renameat2,close,ioctl";
+const FILE_CALLS: &str = "openat,write,pwrite64,fsync,fdatasync,link,linkat,unlink,unlinkat,mkdir,mkdirat,rename,renameat,renameat2,close,ioctl";
 
 /// What each of the child's steps leaves; `None` is a dataset that is not there.
 fn states() -> [Option<Vec<i64>>; 6] {
@@ -63,7 +62,8 @@ fn child(strace: &[&str], folder: &TempDir) -> Command {
 }
 
 fn has_strace() -> bool {
-    let found = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
+    let found =
+        Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
     if !found {
         println!("NOT TESTED: strace is not installed, so no process can be killed at a chosen system call");
     }
@@ -133,7 +133,10 @@ fn check_after_kill(folder: &TempDir, acknowledged: usize, at: &KillPoint) {
     assert!(possible.contains(&now), "killed at {at:?}, {acknowledged} acknowledged: {now:?}");
 
     let versions = tables.versions(&trades).map(|versions| versions.len()).unwrap_or_default();
-    assert!((acknowledged..=acknowledged + 1).contains(&versions), "{versions} versions, {acknowledged} acknowledged");
+    assert!(
+        (acknowledged..=acknowledged + 1).contains(&versions),
+        "{versions} versions, {acknowledged} acknowledged"
+    );
     assert_eq!(store(&tables, &trades, [7]).unwrap().version, versions as u64 + 1);
     assert_eq!(newest(&tables, &trades).unwrap(), [7]);
     clean_up(folder);
@@ -142,8 +145,12 @@ fn check_after_kill(folder: &TempDir, acknowledged: usize, at: &KillPoint) {
 
 /// Once nothing is kept for slow writers, a vacuum leaves the newest version's file and no other.
 fn clean_up(folder: &TempDir) {
-    let nothing_kept =
-        Settings { kept_versions: 1, grace: Duration::ZERO, orphan_grace: Duration::ZERO, ..Settings::default() };
+    let nothing_kept = Settings {
+        kept_versions: 1,
+        grace: Duration::ZERO,
+        orphan_grace: Duration::ZERO,
+        ..Settings::default()
+    };
     let tables = Tables::new(std::sync::Arc::new(DiskBackend::open(folder.path()).unwrap()), nothing_kept);
     std::thread::sleep(Duration::from_millis(10)); // the storage's clock must pass the files' times
     tables.vacuum(&name("trades")).unwrap();
@@ -159,10 +166,9 @@ fn a_kill_at_any_system_call_leaves_the_old_version_or_the_new_one_whole() {
     if !has_strace() {
         return;
     }
-    let is_long = std::env::var_os("POLARWAY_TEST_LONG").is_some();
     let points = kill_points();
     assert!(points.len() >= 200, "the kills reach into the commits: {points:?}");
-    let step = if is_long { 1 } else { points.len() / 20 };
+    let step = if polarway_testing::is_long() { 1 } else { points.len() / 20 };
     for at in points.iter().step_by(step) {
         let folder = tempfile::tempdir().unwrap();
         let acknowledged = run_and_kill(&folder, at);

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::memory::InMemory;
-use polarway_storage::{At, Backend, Error, ObjectBackend, Published, RequestId, Result, Settings, Tables, Write, WriteMode};
+use polarway_storage::{
+    At, Backend, Error, ObjectBackend, Published, RequestId, Result, Settings, Tables, Write, WriteMode,
+};
+use polarway_testing::tries;
 use proptest::prelude::*;
 
-use crate::support::failing::{Failure, FailingBackend};
+use crate::support::failing::{FailingBackend, Failure};
 use crate::support::{CountedIds, SetClock, load, name, newest, numbers, write};
 
 #[derive(Clone, Debug)]
@@ -186,7 +189,8 @@ impl World {
                 // It may have taken place. What is there now tells.
                 let there = self.healthy().versions(&dataset()).map_or(0, |versions| versions.len());
                 if version.is_none() && there > self.model.versions.len() {
-                    self.model = self.model.after(&sent.action).expect("a write that must be refused took place");
+                    self.model =
+                        self.model.after(&sent.action).expect("a write that must be refused took place");
                     sent.version = Some(self.model.versions.len() as u64);
                 }
             }
@@ -214,7 +218,9 @@ impl World {
             match (load(&fresh, &dataset(), At::Version(version)), rows) {
                 (Ok(there), Some(rows)) => assert_eq!(&there, rows, "version {version}"),
                 (Err(Error::VersionIsDeletion { .. }), None) => {}
-                (Err(Error::VersionVacuumed { .. }), Some(_)) => assert!(!is_kept, "version {version} is gone"),
+                (Err(Error::VersionVacuumed { .. }), Some(_)) => {
+                    assert!(!is_kept, "version {version} is gone")
+                }
                 (other, _) => panic!("version {version}: {other:?}"),
             }
         }
@@ -226,7 +232,7 @@ fn dataset() -> polarway_storage::DatasetName {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(tries(96, 4_000))]
 
     #[test]
     fn any_history_is_what_the_model_says(steps in steps()) {
@@ -235,8 +241,4 @@ proptest! {
             world.run(step);
         }
     }
-}
-
-fn cases() -> u32 {
-    if std::env::var_os("POLARWAY_TEST_LONG").is_some() { 2_000 } else { 64 }
 }

@@ -75,7 +75,8 @@ fn sixteen_appenders_lose_no_row_while_compaction_and_vacuum_run() {
     });
     let mut rows = newest(&tables, &trades).unwrap();
     rows.sort();
-    let expected: Vec<i64> = (0..RACERS).flat_map(|racer| (0..4).map(move |round| racer * 10 + round)).collect();
+    let expected: Vec<i64> =
+        (0..RACERS).flat_map(|racer| (0..4).map(move |round| racer * 10 + round)).collect();
     assert_eq!(rows, expected);
     assert_eq!(tables.versions(&trades).unwrap().len() as i64, 1 + RACERS * 4);
 }

@@ -105,7 +105,11 @@ fn a_writer_whose_upload_was_condemned_uploads_again() {
 
     assert_eq!(writer.publish().unwrap().version, 2);
     assert_eq!(newest(&tables, &trades).unwrap(), [1, 2]);
-    assert_eq!(hasty.vacuum(&trades).unwrap(), Vacuumed::default(), "the writer removed the condemned file itself");
+    assert_eq!(
+        hasty.vacuum(&trades).unwrap(),
+        Vacuumed::default(),
+        "the writer removed the condemned file itself"
+    );
     assert_eq!(newest(&tables, &trades).unwrap(), [1, 2]);
 }
 

@@ -12,8 +12,8 @@ use arrow_array::{Int64Array, RecordBatch};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use polarway_storage::{
-    At, Backend, Clock, DatasetName, DiskBackend, IdSource, ObjectBackend, Published, RequestId, Result, Settings,
-    Tables, Write, WriteMode,
+    At, Backend, Clock, DatasetName, DiskBackend, IdSource, ObjectBackend, Published, RequestId, Result,
+    Settings, Tables, Write, WriteMode,
 };
 use tempfile::TempDir;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -93,24 +93,40 @@ pub(crate) fn numbers(numbers: impl IntoIterator<Item = i64>) -> RecordBatch {
     RecordBatch::try_from_iter([("n", Arc::new(column) as _)]).unwrap()
 }
 
-pub(crate) fn write(tables: &Tables, name: &DatasetName, batch: &RecordBatch, how: Write) -> Result<Published> {
+pub(crate) fn write(
+    tables: &Tables,
+    name: &DatasetName,
+    batch: &RecordBatch,
+    how: Write,
+) -> Result<Published> {
     let mut writer = tables.writer(name, batch.schema(), how)?;
     writer.write(batch)?;
     writer.publish()
 }
 
-pub(crate) fn store(tables: &Tables, name: &DatasetName, rows: impl IntoIterator<Item = i64>) -> Result<Published> {
+pub(crate) fn store(
+    tables: &Tables,
+    name: &DatasetName,
+    rows: impl IntoIterator<Item = i64>,
+) -> Result<Published> {
     write(tables, name, &numbers(rows), Write::new(WriteMode::Overwrite))
 }
 
-pub(crate) fn append(tables: &Tables, name: &DatasetName, rows: impl IntoIterator<Item = i64>) -> Result<Published> {
+pub(crate) fn append(
+    tables: &Tables,
+    name: &DatasetName,
+    rows: impl IntoIterator<Item = i64>,
+) -> Result<Published> {
     write(tables, name, &numbers(rows), Write::new(WriteMode::Append))
 }
 
 /// The numbers of a table of one column `n`, in row order.
 pub(crate) fn load(tables: &Tables, name: &DatasetName, at: At) -> Result<Vec<i64>> {
     let (_, batches) = tables.load(name, at)?;
-    Ok(batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect())
+    Ok(batches
+        .iter()
+        .flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec())
+        .collect())
 }
 
 pub(crate) fn newest(tables: &Tables, name: &DatasetName) -> Result<Vec<i64>> {

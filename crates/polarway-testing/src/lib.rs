@@ -1,0 +1,26 @@
+//! Random tables of everything that can be stored, for the tests of the other crates.
+//!
+//! Schemas come from a proptest strategy; data follows from a seed and is as awkward as its type
+//! allows: NaNs with payloads, −0.0, sliced arrays, null slots with leftovers, empty lists.
+//!
+//! ```
+//! use polarway_testing::{Noise, assert_same_rows, batches, schemas};
+//! use proptest::prelude::*;
+//!
+//! proptest!(|(schema in schemas(), seed in any::<u64>())| {
+//!     let table = batches(&mut Noise::new(seed), &schema, &[3, 0, 70]);
+//!     assert_same_rows(&table, &table);
+//! });
+//! ```
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "what goes wrong here fails the test that called")]
+
+mod data;
+mod effort;
+mod rows;
+mod schema;
+
+pub use data::{Noise, batches};
+pub use effort::{is_long, tries};
+pub use rows::assert_same_rows;
+pub use schema::schemas;
