@@ -20,8 +20,19 @@ const FOLDER_VARIABLE: &str = "POLARWAY_TEST_KILL_FOLDER";
 const FILE_CALLS: &str = "openat,write,pwrite64,fsync,fdatasync,link,linkat,unlink,unlinkat,mkdir,mkdirat,rename,renameat,renameat2,close,ioctl";
 
 /// What each of the child's steps leaves; `None` is a dataset that is not there.
-fn states() -> [Option<Vec<i64>>; 6] {
-    [None, Some(vec![1, 2]), Some(vec![1, 2, 3]), Some(vec![9]), None, Some(vec![5])]
+fn states() -> [Option<Vec<i64>>; 10] {
+    [
+        None,
+        Some(vec![1, 2]),
+        Some(vec![1, 2, 3]),
+        Some(vec![9]),
+        None,
+        Some(vec![5]),
+        Some(vec![5, 6]),
+        Some(vec![5, 6, 7]),
+        Some(vec![4]),
+        Some(vec![4, 8]),
+    ]
 }
 
 /// What the child does: each step is acknowledged on its standard output when it returned.
@@ -30,12 +41,16 @@ fn child_that_writes() {
     let Some(folder) = std::env::var_os(FOLDER_VARIABLE) else { return };
     let tables = Tables::new(std::sync::Arc::new(DiskBackend::open(folder).unwrap()), Settings::default());
     let trades = name("trades");
-    let steps: [&dyn Fn(); 5] = [
+    let steps: [&dyn Fn(); 9] = [
         &|| drop(store(&tables, &trades, [1, 2]).unwrap()),
         &|| drop(append(&tables, &trades, [3]).unwrap()),
         &|| drop(store(&tables, &trades, [9]).unwrap()),
         &|| drop(tables.delete(&trades, None, None).unwrap()),
         &|| drop(store(&tables, &trades, [5]).unwrap()),
+        &|| drop(append(&tables, &trades, [6]).unwrap()),
+        &|| drop(append(&tables, &trades, [7]).unwrap()),
+        &|| drop(store(&tables, &trades, [4]).unwrap()),
+        &|| drop(append(&tables, &trades, [8]).unwrap()),
     ];
     for (number, step) in (1..).zip(steps) {
         step();
@@ -167,6 +182,7 @@ fn a_kill_at_any_system_call_leaves_the_old_version_or_the_new_one_whole() {
         return;
     }
     let points = kill_points();
+    println!("{} places to kill at", points.len());
     assert!(points.len() >= 200, "the kills reach into the commits: {points:?}");
     let step = if polarway_testing::is_long() { 1 } else { points.len() / 20 };
     for at in points.iter().step_by(step) {
@@ -188,7 +204,7 @@ fn a_commit_waits_for_the_disk_in_the_right_order() {
     let path = |part: &str| root.join(part).display().to_string();
 
     let mut from = 0;
-    for (step, has_data) in [(1, true), (2, true), (3, true), (4, false), (5, true)] {
+    for (step, has_data) in [(1, true), (2, true), (3, true), (4, false), (5, true), (6, true)] {
         let end = position(&lines, from, &["write(", &format!("acknowledged {step}")]);
         let step_lines = &lines[from..end];
         let commit = path(&format!("trades/_polarway/commits/{step:010}.json"));
