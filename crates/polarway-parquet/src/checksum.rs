@@ -1,0 +1,122 @@
+//! A checksum per column chunk, kept in the file's footer.
+//!
+//! Parquet has a place for checksums in its page headers, which the `parquet` crate does not fill. Without them
+//! a flipped bit in an incompressible page is read as another number. Other readers ignore the footer's entry.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+
+use crc32fast::Hasher;
+use parquet::file::metadata::ParquetMetaData;
+
+/// The footer's key-value entry: CRC-32 of each column chunk as 8 hex digits, row group by row group.
+pub(crate) const FOOTER_KEY: &str = "polarway:chunk-crc32";
+
+/// Bytes collected before the sink sees them: the `parquet` crate hands over 8 KiB at a time.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// A sink that takes the checksum of announced stretches of what passes through.
+pub(crate) struct ChecksumSink<W: Write> {
+    sink: io::BufWriter<W>,
+    position: u64,
+    /// Stretches to come, in order: where each starts and how long it is.
+    announced: VecDeque<(u64, u64)>,
+    hasher: Hasher,
+    /// The checksums of the stretches that passed.
+    finished: Vec<u32>,
+}
+
+impl<W: Write> ChecksumSink<W> {
+    pub(crate) fn new(sink: W) -> Self {
+        Self {
+            sink: io::BufWriter::with_capacity(BUFFER_BYTES, sink),
+            position: 0,
+            announced: VecDeque::new(),
+            hasher: Hasher::new(),
+            finished: Vec::new(),
+        }
+    }
+
+    /// Takes the checksum of the `length` bytes from `start`, which must not have passed yet.
+    pub(crate) fn announce(&mut self, start: u64, length: u64) {
+        self.announced.push_back((start, length));
+    }
+
+    /// The footer entry's value, once everything announced has passed.
+    pub(crate) fn footer_value(&self) -> String {
+        self.finished.iter().map(|crc| format!("{crc:08x}")).collect()
+    }
+
+    /// The bytes that passed.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    pub(crate) fn into_inner(self) -> io::Result<W> {
+        self.sink.into_inner().map_err(io::IntoInnerError::into_error)
+    }
+
+    fn hash(&mut self, mut bytes: &[u8]) {
+        while let Some((start, length)) = self.announced.front().copied() {
+            let end = start + length;
+            let skipped = start.saturating_sub(self.position).min(bytes.len() as u64);
+            self.position += skipped;
+            bytes = &bytes[skipped as usize..];
+            let taken = end.saturating_sub(self.position).min(bytes.len() as u64);
+            self.hasher.update(&bytes[..taken as usize]);
+            self.position += taken;
+            bytes = &bytes[taken as usize..];
+            if self.position < end {
+                break;
+            }
+            self.finished.push(std::mem::take(&mut self.hasher).finalize());
+            self.announced.pop_front();
+        }
+        self.position += bytes.len() as u64;
+    }
+}
+
+impl<W: Write> Write for ChecksumSink<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.sink.write(bytes)?;
+        self.hash(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+/// The checksums in a footer, row group by row group; `None` in a file that others wrote.
+pub(crate) fn from_footer(metadata: &ParquetMetaData) -> Option<Vec<u32>> {
+    let entries = metadata.file_metadata().key_value_metadata()?;
+    let text = entries.iter().find(|entry| entry.key == FOOTER_KEY)?.value.as_deref()?;
+    let chunks: usize = metadata.row_groups().iter().map(|group| group.num_columns()).sum();
+    let parse = |digits: &[u8]| u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok();
+    let checksums: Option<Vec<u32>> = text.as_bytes().chunks(8).map(parse).collect();
+    checksums.filter(|checksums| checksums.len() == chunks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn announced_stretches_are_hashed_however_the_bytes_arrive() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        for step in [1, 7, 64, 256] {
+            let mut sink = ChecksumSink::new(Vec::new());
+            sink.announce(4, 100);
+            sink.announce(104, 50);
+            sink.announce(200, 56);
+            for part in bytes.chunks(step) {
+                sink.write_all(part).unwrap();
+            }
+            let expected = [&bytes[4..104], &bytes[104..154], &bytes[200..256]].map(crc32fast::hash);
+            assert_eq!(sink.finished, expected);
+            assert_eq!(sink.position(), 256);
+            assert_eq!(sink.into_inner().unwrap(), bytes);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The bytes of one column chunk, fetched in windows and checked as they come.
+
+use std::io::{self, Read};
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use crc32fast::Hasher;
+use parking_lot::Mutex;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::reader::{ChunkReader, Length};
+
+use crate::ReadAt;
+
+/// Bytes fetched at once. A chunk of a usual row group is one or two of these; a huge chunk is never held whole.
+const WINDOW_BYTES: u64 = 4 << 20;
+
+/// Where a failed fetch leaves its error: the decoder passes on no more than its text.
+#[derive(Clone, Default)]
+pub(crate) struct FetchFailure(Arc<Mutex<Option<io::Error>>>);
+
+impl FetchFailure {
+    pub(crate) fn take(&self) -> Option<io::Error> {
+        self.0.lock().take()
+    }
+
+    fn keep(&self, error: io::Error) -> ParquetError {
+        let text = error.to_string();
+        self.0.lock().get_or_insert(error);
+        ParquetError::General(text)
+    }
+}
+
+/// Some column chunks, addressed by the file's offsets as the page readers of the `parquet` crate do.
+pub(crate) struct ChunkSources {
+    /// In the order of their offsets.
+    chunks: Vec<ChunkSource>,
+    file_bytes: u64,
+}
+
+impl ChunkSources {
+    pub(crate) fn new(mut chunks: Vec<ChunkSource>, file_bytes: u64) -> Self {
+        chunks.sort_unstable_by_key(|chunk| chunk.0.range.start);
+        Self { chunks, file_bytes }
+    }
+
+    fn chunk_at(&self, offset: u64) -> Result<&ChunkSource> {
+        let after = self.chunks.partition_point(|chunk| chunk.0.range.start <= offset);
+        let chunk = after.checked_sub(1).and_then(|last| self.chunks.get(last));
+        chunk.ok_or_else(|| ParquetError::EOF("a page lies outside of its column chunk".to_owned()))
+    }
+}
+
+impl Length for ChunkSources {
+    fn len(&self) -> u64 {
+        self.file_bytes
+    }
+}
+
+impl ChunkReader for ChunkSources {
+    type T = SequentialRead;
+
+    fn get_read(&self, start: u64) -> Result<SequentialRead> {
+        let source = self.chunk_at(start)?.clone();
+        Ok(SequentialRead { source, at: start, bytes: Bytes::new() })
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        if length == 0 {
+            return Ok(Bytes::new());
+        }
+        Ok(self.chunk_at(start)?.fetch(start, length)?.slice(..length))
+    }
+}
+
+/// The bytes of one column chunk.
+#[derive(Clone)]
+pub(crate) struct ChunkSource(Arc<Inner>);
+
+struct Inner {
+    file: Arc<dyn ReadAt>,
+    range: Range<u64>,
+    checksum: Option<u32>,
+    failure: FetchFailure,
+    window: Mutex<Window>,
+}
+
+struct Window {
+    start: u64,
+    bytes: Bytes,
+    /// Everything before this offset went through `hasher`.
+    hashed_to: u64,
+    hasher: Hasher,
+}
+
+impl ChunkSource {
+    pub(crate) fn new(
+        file: Arc<dyn ReadAt>,
+        range: Range<u64>,
+        checksum: Option<u32>,
+        failure: FetchFailure,
+    ) -> Self {
+        let window =
+            Window { start: range.start, bytes: Bytes::new(), hashed_to: range.start, hasher: Hasher::new() };
+        Self(Arc::new(Inner { file, range, checksum, failure, window: Mutex::new(window) }))
+    }
+
+    /// At least `wanted` bytes from the file's offset `at`: whatever the window that holds them has from there.
+    fn fetch(&self, at: u64, wanted: usize) -> Result<Bytes> {
+        let range = &self.0.range;
+        let end = at.checked_add(wanted as u64);
+        if at < range.start || end.is_none_or(|end| end > range.end) {
+            return Err(ParquetError::EOF("a page reaches beyond its column chunk".to_owned()));
+        }
+        let mut window = self.0.window.lock();
+        let inside = at.checked_sub(window.start).and_then(|skipped| usize::try_from(skipped).ok());
+        if let Some(skipped) = inside
+            && skipped <= window.bytes.len()
+            && wanted <= window.bytes.len() - skipped
+            && !window.bytes.is_empty()
+        {
+            return Ok(window.bytes.slice(skipped..));
+        }
+        let length = (wanted as u64).max(WINDOW_BYTES).min(range.end - at);
+        let fetched = self.0.file.read_at(at, length as usize).and_then(|bytes| {
+            let whole = bytes.len() as u64 == length;
+            whole.then_some(bytes).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        });
+        let bytes = fetched.map_err(|error| self.0.failure.keep(error))?;
+        self.check(&mut window, at, &bytes)?;
+        window.start = at;
+        window.bytes = bytes.clone();
+        Ok(bytes)
+    }
+
+    /// Hashes what is new in `bytes`; once pages were skipped, the rest of the chunk goes unchecked.
+    fn check(&self, window: &mut Window, at: u64, bytes: &Bytes) -> Result<()> {
+        let Some(expected) = self.0.checksum else { return Ok(()) };
+        let end = at + bytes.len() as u64;
+        if at > window.hashed_to || end <= window.hashed_to {
+            return Ok(());
+        }
+        window.hasher.update(&bytes[(window.hashed_to - at) as usize..]);
+        window.hashed_to = end;
+        if end == self.0.range.end && window.hasher.clone().finalize() != expected {
+            return Err(ParquetError::General("a column chunk does not match its checksum".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// Reads a page header, whose length is known only once it was read.
+pub(crate) struct SequentialRead {
+    source: ChunkSource,
+    at: u64,
+    bytes: Bytes,
+}
+
+impl Read for SequentialRead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.bytes.is_empty() {
+            if self.at >= self.source.0.range.end {
+                return Ok(0);
+            }
+            self.bytes = self.source.fetch(self.at, 1).map_err(io::Error::other)?;
+        }
+        let length = buffer.len().min(self.bytes.len());
+        buffer[..length].copy_from_slice(&self.bytes.split_to(length));
+        self.at += length as u64;
+        Ok(length)
+    }
+}

@@ -1,0 +1,47 @@
+//! Finds decimals that have more digits than their type allows.
+//!
+//! Arrow does not insist on the precision. Parquet chooses the stored width by it, so that such a value would be cut.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type};
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
+
+use crate::size::{children, first_row};
+
+pub(crate) fn first_row_out_of_range(array: &ArrayRef) -> Option<usize> {
+    if holds_decimals(array.data_type()) { first_row(array, &is_out_of_range) } else { None }
+}
+
+fn holds_decimals(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Struct(fields) => fields.iter().any(|field| holds_decimals(field.data_type())),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => holds_decimals(item.data_type()),
+        DataType::Dictionary(_, values) => values.is_decimal(),
+        other => other.is_decimal(),
+    }
+}
+
+fn is_out_of_range(array: &dyn Array) -> bool {
+    match array.data_type() {
+        DataType::Decimal32(precision, _) => {
+            array.as_primitive::<Decimal32Type>().validate_decimal_precision(*precision).is_err()
+        }
+        DataType::Decimal64(precision, _) => {
+            array.as_primitive::<Decimal64Type>().validate_decimal_precision(*precision).is_err()
+        }
+        DataType::Decimal128(precision, _) => {
+            array.as_primitive::<Decimal128Type>().validate_decimal_precision(*precision).is_err()
+        }
+        DataType::Decimal256(precision, _) => {
+            array.as_primitive::<Decimal256Type>().validate_decimal_precision(*precision).is_err()
+        }
+        DataType::Dictionary(_, _) => is_out_of_range(array.as_any_dictionary().values()),
+        _ => children(array).iter().any(|child| is_out_of_range(child)),
+    }
+}

@@ -1,0 +1,458 @@
+//! Writes one table as one Parquet file.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, FieldRef, Fields, Schema, SchemaRef};
+use crossbeam_channel::Receiver;
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
+};
+use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+
+use crate::checksum::{self, ChecksumSink};
+use crate::encoding::{self, LeafEncoding};
+use crate::restore::restore;
+use crate::schema::encoded_field;
+use crate::size::{arrow_bytes, first_row_over};
+use crate::{Error, Result, check_schema, decimal, pool};
+
+/// How a file is laid out.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct EncodeOptions {
+    /// Zstandard's level, 1 to 22, for columns that compress at all.
+    pub zstd_level: i32,
+    /// A row group ends at this many rows …
+    pub row_group_rows: usize,
+    /// … or at this many bytes of Arrow memory, whichever comes first.
+    pub row_group_bytes: u64,
+    /// The most bytes that one row's value in one column may take.
+    pub max_cell_bytes: u64,
+}
+
+impl Default for EncodeOptions {
+    fn default() -> Self {
+        Self {
+            zstd_level: 3,
+            row_group_rows: 1_000_000,
+            row_group_bytes: 128 << 20,
+            max_cell_bytes: 64 << 20,
+        }
+    }
+}
+
+impl EncodeOptions {
+    /// These options, with row groups that end at `rows` rows.
+    pub fn with_row_group_rows(self, rows: usize) -> Self {
+        Self { row_group_rows: rows, ..self }
+    }
+
+    /// These options, with row groups that end at `bytes` bytes of Arrow memory.
+    pub fn with_row_group_bytes(self, bytes: u64) -> Self {
+        Self { row_group_bytes: bytes, ..self }
+    }
+
+    /// These options, with values of at most `bytes` bytes.
+    pub fn with_max_cell_bytes(self, bytes: u64) -> Self {
+        Self { max_cell_bytes: bytes, ..self }
+    }
+
+    /// These options, compressing at `level`.
+    pub fn with_zstd_level(self, level: i32) -> Self {
+        Self { zstd_level: level, ..self }
+    }
+}
+
+/// What a finished file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileSummary {
+    /// Rows.
+    pub rows: u64,
+    /// The file's length.
+    pub bytes: u64,
+    /// What the rows take uncompressed, as Arrow arrays.
+    pub arrow_bytes: u64,
+    /// Row groups.
+    pub row_groups: usize,
+}
+
+/// Encodes record batches into one Parquet file.
+///
+/// Batches are collected until they make a row group, whose columns are then encoded on all cores in the background,
+/// while the caller brings the next batches: at most one row group is collected and one encoded at a time.
+/// Without [`finish`](Self::finish) the sink holds no readable file.
+pub struct TableEncoder<W: Write + Send> {
+    schema: SchemaRef,
+    options: EncodeOptions,
+    compression: Compression,
+    output: Output<W>,
+    collected: Vec<RecordBatch>,
+    collected_rows: usize,
+    collected_bytes: u64,
+    /// The row group that is being encoded.
+    encoding: Option<EncodingGroup>,
+    rows: u64,
+    arrow_bytes: u64,
+    row_groups: usize,
+}
+
+/// The file is begun with the first row group: encodings are chosen from its data and hold for the whole file.
+enum Output<W: Write + Send> {
+    Unbegun(W),
+    Begun(Box<OpenFile<W>>),
+    Failed,
+}
+
+struct OpenFile<W: Write + Send> {
+    writer: SerializedFileWriter<ChecksumSink<W>>,
+    factory: ArrowRowGroupWriterFactory,
+}
+
+struct EncodingGroup {
+    columns: usize,
+    results: Receiver<(usize, ParquetResult<Vec<ArrowColumnChunk>>)>,
+}
+
+impl<W: Write + Send> TableEncoder<W> {
+    /// Prepares to write a table of `schema`. Nothing reaches the sink before the first row group is full.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the schema does not fit, [`Error::Encode`] if the compression level does not exist.
+    pub fn new(sink: W, schema: SchemaRef, options: EncodeOptions) -> Result<Self> {
+        check_schema(&schema)?;
+        let level = ZstdLevel::try_new(options.zstd_level).map_err(Error::Encode)?;
+        Ok(Self {
+            schema,
+            options,
+            compression: Compression::ZSTD(level),
+            output: Output::Unbegun(sink),
+            collected: Vec::new(),
+            collected_rows: 0,
+            collected_bytes: 0,
+            encoding: None,
+            rows: 0,
+            arrow_bytes: 0,
+            row_groups: 0,
+        })
+    }
+
+    /// Adds a batch's rows. Its columns must have the schema's names, types and nullability.
+    ///
+    /// # Errors
+    /// [`Error::BatchSchema`], [`Error::CellTooLarge`] or [`Error::DecimalOutOfRange`] before any row of the batch was
+    /// taken: the encoder stays usable. After any other error it is not.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if matches!(self.output, Output::Failed) {
+            return Err(Error::EncoderFailed);
+        }
+        self.check_batch(batch)?;
+        let mut rest = batch.clone();
+        while rest.num_rows() > 0 {
+            let bytes = arrow_bytes(&rest);
+            let rows = self.rows_that_fit(&rest, bytes);
+            if rows == 0 {
+                self.encode_collected()?;
+                continue;
+            }
+            let part = rest.slice(0, rows);
+            let part_bytes = if rows == rest.num_rows() { bytes } else { arrow_bytes(&part) };
+            self.collected_rows += rows;
+            self.collected_bytes += part_bytes;
+            self.rows += rows as u64;
+            self.arrow_bytes += part_bytes;
+            self.collected.push(part);
+            rest = rest.slice(rows, rest.num_rows() - rows);
+            if self.collected_rows >= self.options.row_group_rows
+                || self.collected_bytes >= self.options.row_group_bytes
+            {
+                self.encode_collected()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left and the footer, flushes the sink and hands it back. The caller makes it durable.
+    ///
+    /// # Errors
+    /// [`Error::Write`] if the sink refuses bytes, [`Error::Encode`] if encoding fails.
+    pub fn finish(mut self) -> Result<(W, FileSummary)> {
+        if self.collected_rows > 0 {
+            self.encode_collected()?;
+        }
+        if let Some(group) = self.encoding.take() {
+            self.write_group(group)?;
+        }
+        self.begin()?;
+        let Output::Begun(file) = std::mem::replace(&mut self.output, Output::Failed) else {
+            return Err(Error::EncoderFailed);
+        };
+        let mut writer = file.writer;
+        writer.flush().map_err(Error::Write)?;
+        let checksums = writer.inner().footer_value();
+        writer.append_key_value_metadata(KeyValue::new(checksum::FOOTER_KEY.to_owned(), checksums));
+        let sink = writer.into_inner().map_err(Error::from_encoding)?;
+        let bytes = sink.position();
+        let sink = sink.into_inner().map_err(Error::Write)?;
+        let (rows, arrow_bytes, row_groups) = (self.rows, self.arrow_bytes, self.row_groups);
+        Ok((sink, FileSummary { rows, bytes, arrow_bytes, row_groups }))
+    }
+
+    fn check_batch(&self, batch: &RecordBatch) -> Result<()> {
+        let schema = batch.schema_ref();
+        if !Arc::ptr_eq(schema, &self.schema) {
+            compare_columns(&self.schema, schema)?;
+        }
+        for (field, column) in self.schema.fields().iter().zip(batch.columns()) {
+            if let Some(row) = first_row_over(column, self.options.max_cell_bytes) {
+                let (column, row) = (field.name().clone(), self.rows + row as u64);
+                return Err(Error::CellTooLarge { column, row, limit_bytes: self.options.max_cell_bytes });
+            }
+            if let Some(row) = decimal::first_row_out_of_range(column) {
+                return Err(Error::DecimalOutOfRange {
+                    column: field.name().clone(),
+                    row: self.rows + row as u64,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// How many rows of `batch` the collected row group takes; 0 if it should end first.
+    fn rows_that_fit(&self, batch: &RecordBatch, bytes: u64) -> usize {
+        let rows = batch.num_rows();
+        let by_rows = self.options.row_group_rows.saturating_sub(self.collected_rows).min(rows);
+        let room = self.options.row_group_bytes.saturating_sub(self.collected_bytes);
+        if bytes <= room {
+            return by_rows.max(usize::from(self.collected_rows == 0));
+        }
+        let by_bytes = (u128::from(room) * rows as u128 / u128::from(bytes)) as usize;
+        by_rows.min(by_bytes).max(usize::from(self.collected_rows == 0))
+    }
+
+    /// Starts to encode the collected rows, and writes the row group before them.
+    fn encode_collected(&mut self) -> Result<()> {
+        self.begin()?;
+        let collected = std::mem::take(&mut self.collected);
+        (self.collected_rows, self.collected_bytes) = (0, 0);
+        let Output::Begun(file) = &self.output else { return Err(Error::EncoderFailed) };
+        let started = start_group(&self.schema, &file.factory, self.row_groups, &collected);
+        drop(collected);
+        let before = match started {
+            Ok(group) => self.encoding.replace(group),
+            Err(error) => {
+                self.output = Output::Failed;
+                return Err(Error::from_encoding(error));
+            }
+        };
+        self.row_groups += 1;
+        before.map_or(Ok(()), |group| self.write_group(group))
+    }
+
+    /// Opens the file, if it is not, with encodings that suit the collected rows.
+    fn begin(&mut self) -> Result<()> {
+        let sink = match std::mem::replace(&mut self.output, Output::Failed) {
+            Output::Unbegun(sink) => sink,
+            begun => {
+                self.output = begun;
+                return Ok(());
+            }
+        };
+        let columns = columns_of(&self.schema, &self.collected);
+        let encodings =
+            choose_encodings(&self.schema, columns, self.compression).map_err(Error::from_encoding)?;
+        let file =
+            begin_file(sink, &self.schema, self.compression, &encodings).map_err(Error::from_encoding)?;
+        self.output = Output::Begun(Box::new(file));
+        Ok(())
+    }
+
+    /// Waits for an encoded row group and writes it to the sink.
+    fn write_group(&mut self, group: EncodingGroup) -> Result<()> {
+        let Output::Begun(mut file) = std::mem::replace(&mut self.output, Output::Failed) else {
+            return Err(Error::EncoderFailed);
+        };
+        append_group(&mut file.writer, group).map_err(Error::from_encoding)?;
+        self.output = Output::Begun(file);
+        Ok(())
+    }
+}
+
+impl<W: Write + Send> std::fmt::Debug for TableEncoder<W> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("TableEncoder")
+            .field("schema", &self.schema)
+            .field("options", &self.options)
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}
+
+fn compare_columns(wanted: &SchemaRef, found: &SchemaRef) -> Result<()> {
+    let differ = |difference| Err(Error::BatchSchema { difference });
+    if wanted.fields().len() != found.fields().len() {
+        let (wanted, found) = (wanted.fields().len(), found.fields().len());
+        return differ(format!("{found} columns instead of {wanted}"));
+    }
+    for (wanted, found) in wanted.fields().iter().zip(found.fields()) {
+        let name = wanted.name();
+        if name != found.name() {
+            return differ(format!("column `{}` stands where `{name}` should", found.name()));
+        }
+        if wanted.data_type() != found.data_type() {
+            let (wanted, found) = (wanted.data_type(), found.data_type());
+            return differ(format!("column `{name}` is {found} instead of {wanted}"));
+        }
+        if found.is_nullable() && !wanted.is_nullable() {
+            return differ(format!("column `{name}` may be null"));
+        }
+    }
+    Ok(())
+}
+
+fn columns_of(schema: &SchemaRef, batches: &[RecordBatch]) -> Vec<Vec<ArrayRef>> {
+    (0..schema.fields().len())
+        .map(|column| batches.iter().map(|batch| batch.column(column).clone()).collect())
+        .collect()
+}
+
+fn choose_encodings(
+    schema: &SchemaRef,
+    columns: Vec<Vec<ArrayRef>>,
+    zstd: Compression,
+) -> ParquetResult<Vec<Vec<LeafEncoding>>> {
+    let count = columns.len();
+    if columns.iter().all(|parts| parts.is_empty()) {
+        return Ok(Vec::new());
+    }
+    let (sender, results) = crossbeam_channel::unbounded();
+    for (column, (field, parts)) in schema.fields().iter().zip(columns).enumerate() {
+        let (field, sender) = (encoded_field(field), sender.clone());
+        pool::spawn(move || {
+            let chosen = fenced(|| encoding::choose(&field, &parts, zstd));
+            // The receiver is gone only when another column failed.
+            let _ = sender.send((column, chosen));
+        });
+    }
+    drop(sender);
+    in_order(count, &results)
+}
+
+fn begin_file<W: Write + Send>(
+    sink: W,
+    schema: &SchemaRef,
+    zstd: Compression,
+    encodings: &[Vec<LeafEncoding>],
+) -> ParquetResult<OpenFile<W>> {
+    let descriptor = ArrowSchemaConverter::new().convert(schema)?;
+    let mut builder = WriterProperties::builder()
+        .set_compression(zstd)
+        .set_created_by(concat!("polarway ", env!("CARGO_PKG_VERSION")).to_owned());
+    for (leaf, encoding) in descriptor.columns().iter().zip(encodings.iter().flatten()) {
+        builder = encoding.apply(builder, leaf.path().clone());
+    }
+    let mut properties = builder.build();
+    add_encoded_arrow_schema_to_metadata(schema, &mut properties);
+    let root = descriptor.root_schema_ptr();
+    let writer = SerializedFileWriter::new(ChecksumSink::new(sink), root, Arc::new(properties))?;
+    let encoded: Fields = schema.fields().iter().map(|field| Arc::new(encoded_field(field))).collect();
+    let factory = ArrowRowGroupWriterFactory::new(&writer, Arc::new(Schema::new(encoded)));
+    Ok(OpenFile { writer, factory })
+}
+
+/// Starts one task for each column.
+fn start_group(
+    schema: &SchemaRef,
+    factory: &ArrowRowGroupWriterFactory,
+    row_group: usize,
+    batches: &[RecordBatch],
+) -> ParquetResult<EncodingGroup> {
+    let mut writers = factory.create_column_writers(row_group)?.into_iter();
+    let (sender, results) = crossbeam_channel::unbounded();
+    let columns = columns_of(schema, batches);
+    for (column, (field, parts)) in schema.fields().iter().zip(columns).enumerate() {
+        let writers: Vec<_> = writers.by_ref().take(leaf_count(field.data_type())).collect();
+        let (field, sender) = (Arc::clone(field), sender.clone());
+        pool::spawn(move || {
+            let encoded = fenced(|| encode_column(&field, parts, writers));
+            // The receiver is gone only when the encoder is.
+            let _ = sender.send((column, encoded));
+        });
+    }
+    Ok(EncodingGroup { columns: schema.fields().len(), results })
+}
+
+/// Some column writers of the `parquet` crate panic where others return errors.
+fn fenced<T>(encode: impl FnOnce() -> ParquetResult<T>) -> ParquetResult<T> {
+    pool::fence(encode)
+        .unwrap_or_else(|payload| Err(ParquetError::General(pool::panic_message(payload.as_ref()))))
+}
+
+fn encode_column(
+    field: &FieldRef,
+    parts: Vec<ArrayRef>,
+    mut writers: Vec<ArrowColumnWriter>,
+) -> ParquetResult<Vec<ArrowColumnChunk>> {
+    let field = encoded_field(field);
+    // Each part is freed as soon as it is encoded.
+    for part in parts {
+        let part =
+            restore(&part, field.data_type()).map_err(|error| ParquetError::External(Box::new(error)))?;
+        for (leaf, writer) in compute_leaves(&field, &part)?.iter().zip(&mut writers) {
+            writer.write(leaf)?;
+        }
+    }
+    writers.into_iter().map(ArrowColumnWriter::close).collect()
+}
+
+fn leaf_count(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::Struct(fields) => fields.iter().map(|field| leaf_count(field.data_type())).sum(),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => leaf_count(item.data_type()),
+        _ => 1,
+    }
+}
+
+fn append_group<W: Write + Send>(
+    writer: &mut SerializedFileWriter<ChecksumSink<W>>,
+    group: EncodingGroup,
+) -> ParquetResult<()> {
+    let chunks: Vec<ArrowColumnChunk> =
+        in_order(group.columns, &group.results)?.into_iter().flatten().collect();
+    let mut start = writer.bytes_written() as u64;
+    for chunk in &chunks {
+        let length = u64::try_from(chunk.close().metadata.compressed_size())?;
+        writer.inner_mut().announce(start, length);
+        start += length;
+    }
+    let mut row_group = writer.next_row_group()?;
+    for chunk in chunks {
+        chunk.append_to_row_group(&mut row_group)?;
+    }
+    row_group.close()?;
+    Ok(())
+}
+
+/// Waits for the results of `count` tasks and puts them in the order of their numbers.
+fn in_order<T>(count: usize, results: &Receiver<(usize, ParquetResult<T>)>) -> ParquetResult<Vec<T>> {
+    let mut places: Vec<Option<T>> = (0..count).map(|_| None).collect();
+    for (place, result) in results.iter().take(count) {
+        if let Some(slot) = places.get_mut(place) {
+            *slot = Some(result?);
+        }
+    }
+    let complete: Option<Vec<T>> = places.into_iter().collect();
+    complete.ok_or_else(|| ParquetError::General("an encoding task was lost".to_owned()))
+}

@@ -1,0 +1,164 @@
+//! One file's footer.
+
+use std::io;
+use std::sync::Arc;
+
+use arrow_ipc::convert::try_schema_from_flatbuffer_bytes;
+use arrow_schema::{Schema, SchemaRef};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, parquet_to_arrow_schema};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+
+use crate::{Error, ReadAt, Result, checksum, pool};
+
+const MAGIC: &[u8; 4] = b"PAR1";
+/// The metadata's length, then the magic.
+const TAIL_BYTES: u64 = 8;
+/// Fetched from the end in one go: most footers are smaller.
+const FIRST_FETCH_BYTES: u64 = 64 << 10;
+
+/// One Parquet file, open: its footer was read and found consistent with the file's length.
+#[derive(Debug, Clone)]
+pub struct FileReader {
+    bytes: Arc<dyn ReadAt>,
+    metadata: Arc<ParquetMetaData>,
+    schema: SchemaRef,
+    rows: u64,
+    checksums: Option<Arc<[u32]>>,
+}
+
+impl FileReader {
+    /// Reads the footer.
+    ///
+    /// # Errors
+    /// [`Error::NotParquet`], [`Error::Truncated`] or [`Error::Corrupt`] when the bytes are at fault,
+    /// [`Error::Read`] when they can't be fetched.
+    pub fn open(bytes: Arc<dyn ReadAt>) -> Result<Self> {
+        let footer = fetch_footer(bytes.as_ref())?;
+        // Malformed metadata can panic inside its parser.
+        let (metadata, schema) = pool::fence(|| parse_footer(&footer))
+            .map_err(|payload| Error::corrupt(pool::panic_message(payload.as_ref())))??;
+        let data_end = bytes.len() - footer.len() as u64 - TAIL_BYTES;
+        let rows = check_ranges(&metadata, data_end)?;
+        let checksums = checksum::from_footer(&metadata).map(Arc::from);
+        Ok(Self { bytes, metadata: Arc::new(metadata), schema: Arc::new(schema), rows, checksums })
+    }
+
+    /// The schema of the table in the file: exactly the one that was written if [`TableEncoder`](crate::TableEncoder)
+    /// wrote it, otherwise what its columns are read as.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// What the columns take when their compression is undone, in bytes: about what the table takes in memory.
+    pub fn uncompressed_bytes(&self) -> u64 {
+        let groups = self.metadata.row_groups().iter();
+        groups.map(|group| u64::try_from(group.total_byte_size()).unwrap_or(0)).sum()
+    }
+
+    /// The number of row groups.
+    pub fn row_groups(&self) -> usize {
+        self.metadata.num_row_groups()
+    }
+
+    pub(crate) fn metadata(&self) -> &Arc<ParquetMetaData> {
+        &self.metadata
+    }
+
+    pub(crate) fn bytes(&self) -> &Arc<dyn ReadAt> {
+        &self.bytes
+    }
+
+    /// What the bytes of a column chunk must add up to, where the file says so.
+    pub(crate) fn checksum(&self, row_group: usize, leaf: usize) -> Option<u32> {
+        let leaves = self.metadata.file_metadata().schema_descr().num_columns();
+        self.checksums.as_ref()?.get(row_group * leaves + leaf).copied()
+    }
+}
+
+fn fetch_footer(file: &dyn ReadAt) -> Result<bytes::Bytes> {
+    let length = file.len();
+    let head = file.read_at(0, length.min(MAGIC.len() as u64) as usize).map_err(Error::from_reading)?;
+    if head.as_ref() != MAGIC {
+        return Err(Error::NotParquet);
+    }
+    if length < MAGIC.len() as u64 + TAIL_BYTES {
+        return Err(Error::Truncated);
+    }
+    let fetched = length.min(FIRST_FETCH_BYTES);
+    let end = file.read_at(length - fetched, fetched as usize).map_err(Error::from_reading)?;
+    let Some((before, [a, b, c, d, magic @ ..])) = end.split_last_chunk::<8>() else {
+        return Err(Error::Read(io::ErrorKind::UnexpectedEof.into()));
+    };
+    if magic != MAGIC {
+        return Err(Error::Truncated);
+    }
+    let footer = u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
+    if footer > length - TAIL_BYTES - MAGIC.len() as u64 {
+        return Err(Error::corrupt("the footer is longer than the file"));
+    }
+    match before.len().checked_sub(footer as usize) {
+        Some(start) => Ok(end.slice(start..before.len())),
+        None => file.read_at(length - TAIL_BYTES - footer, footer as usize).map_err(Error::from_reading),
+    }
+}
+
+fn parse_footer(footer: &[u8]) -> Result<(ParquetMetaData, Schema)> {
+    let metadata = ParquetMetaDataReader::decode_metadata(footer).map_err(Error::corrupt)?;
+    let file = metadata.file_metadata();
+    let written = match written_schema(&metadata) {
+        Some(schema) => schema,
+        None => {
+            parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()).map_err(Error::corrupt)?
+        }
+    };
+    Ok((metadata, written))
+}
+
+/// The Arrow schema that the footer carries, if the file's columns are just what it is stored as.
+fn written_schema(metadata: &ParquetMetaData) -> Option<Schema> {
+    let entries = metadata.file_metadata().key_value_metadata()?;
+    let text = entries.iter().find(|entry| entry.key == ARROW_SCHEMA_META_KEY)?.value.as_deref()?;
+    let bytes = BASE64_STANDARD.decode(text).ok()?;
+    // An IPC message: a continuation marker and a length come first.
+    let message =
+        bytes.strip_prefix(&[0xff; 4]).map_or(bytes.as_slice(), |rest| rest.get(4..).unwrap_or(&[]));
+    let schema = try_schema_from_flatbuffer_bytes(message).ok()?;
+    let stored_as = ArrowSchemaConverter::new().convert(&schema).ok()?;
+    let found = metadata.file_metadata().schema_descr().root_schema();
+    (stored_as.root_schema().get_fields() == found.get_fields()).then_some(schema)
+}
+
+/// Checks what decoding relies on, so that a damaged number is an error before it is an allocation.
+fn check_ranges(metadata: &ParquetMetaData, data_end: u64) -> Result<u64> {
+    let leaves = metadata.file_metadata().schema_descr().num_columns();
+    let mut rows = 0u64;
+    for group in metadata.row_groups() {
+        let count = u64::try_from(group.num_rows()).map_err(Error::corrupt)?;
+        rows = rows.checked_add(count).ok_or_else(|| Error::corrupt("too many rows"))?;
+        if group.num_columns() != leaves {
+            return Err(Error::corrupt("a row group lacks columns"));
+        }
+        for chunk in group.columns() {
+            let offset = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
+            let inside = u64::try_from(offset)
+                .ok()
+                .zip(u64::try_from(chunk.compressed_size()).ok())
+                .and_then(|(start, length)| start.checked_add(length))
+                .is_some_and(|end| end <= data_end);
+            if !inside {
+                return Err(Error::corrupt("a column chunk lies outside the file"));
+            }
+        }
+    }
+    match u64::try_from(metadata.file_metadata().num_rows()) {
+        Ok(total) if total == rows => Ok(rows),
+        _ => Err(Error::corrupt("the row groups do not add up to the file's rows")),
+    }
+}

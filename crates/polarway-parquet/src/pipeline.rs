@@ -1,0 +1,428 @@
+//! The machinery behind a [`BatchReader`](crate::BatchReader).
+//!
+//! Rows are cut into **stripes**: a row group, or, where one would not fit into the budget, the next part of it. The
+//! column groups of a stripe are decoded as tasks of their own; the last one to finish turns the stripe's columns into
+//! batches, again one task each. Stripes start in order while the budget lasts, so a slow consumer stops the
+//! decoding; they finish in any order and are delivered in theirs.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::SchemaRef;
+use parking_lot::{Condvar, Mutex};
+
+use crate::assemble::batches_of;
+use crate::decode::Decoder;
+use crate::plan::FilePlan;
+use crate::size::arrow_bytes;
+use crate::{Error, ReadOptions, Result, pool};
+
+/// Batches per stripe: bounds the bookkeeping when a damaged footer claims absurdly many rows.
+const MOST_BATCHES_PER_STRIPE: usize = 4_096;
+
+pub(crate) type Map<T> = Box<dyn Fn(RecordBatch, u64) -> T + Send + Sync>;
+
+/// What became of one batch.
+pub(crate) enum Outcome<T> {
+    Item(T),
+    Failed(Error),
+    Panicked(Box<dyn Any + Send>),
+}
+
+pub(crate) struct Pipeline<T> {
+    files: Vec<FilePlan>,
+    schema: SchemaRef,
+    batch_rows: usize,
+    budget: u64,
+    map: Map<T>,
+    cancelled: AtomicBool,
+    state: Mutex<State<T>>,
+    /// The front of the queue has something to deliver.
+    ready: Condvar,
+}
+
+struct State<T> {
+    cursor: Cursor,
+    /// Stripes that were started, in order; the front is `delivered_stripes`.
+    queue: VecDeque<Slot<T>>,
+    delivered_stripes: usize,
+    /// Outcomes of the batch that is being delivered.
+    delivering: VecDeque<Outcome<T>>,
+    bytes_in_flight: u64,
+    /// What the batches that are there were estimated at, and what they measured.
+    estimated_bytes: u64,
+    measured_bytes: u64,
+}
+
+/// The results of one stripe.
+struct Slot<T> {
+    /// Its batches, those that were delivered already cut off the front.
+    batches: VecDeque<BatchSlot<T>>,
+    delivered_batches: usize,
+}
+
+struct BatchSlot<T> {
+    /// One outcome, or several where a dictionary's keys ran out.
+    outcomes: Option<VecDeque<Outcome<T>>>,
+    /// What the batch takes of the budget: estimated before it is there, measured after.
+    bytes: u64,
+}
+
+/// The next rows to start on.
+struct Cursor {
+    file: usize,
+    row_group: usize,
+    /// Rows of the row group that are behind us.
+    row: u64,
+    /// The number of the next row over all files.
+    table_row: u64,
+    /// The decoders of a row group of which only a part was started.
+    open: Option<Arc<Vec<Mutex<Option<Decoder>>>>>,
+    /// The last stripe's part of that row group is still being decoded.
+    blocked: bool,
+    failed: bool,
+}
+
+struct Stripe {
+    index: usize,
+    file: usize,
+    row_group: usize,
+    /// Rows of the row group before the stripe; they matter to whoever opens its decoders.
+    skipped_rows: usize,
+    /// The number of the first row over all files.
+    table_row: u64,
+    batches: Vec<usize>,
+    ends_row_group: bool,
+    decoders: Arc<Vec<Mutex<Option<Decoder>>>>,
+    /// For each column group and batch its columns.
+    decoded: Vec<Mutex<Vec<Vec<ArrayRef>>>>,
+    failure: Mutex<Option<Error>>,
+    unfinished: AtomicUsize,
+}
+
+impl<T: Send + 'static> Pipeline<T> {
+    pub(crate) fn start(
+        files: Vec<FilePlan>,
+        schema: SchemaRef,
+        options: &ReadOptions,
+        map: Map<T>,
+    ) -> Arc<Self> {
+        let cursor = Cursor::at(&files, options.first_row);
+        let pipeline = Arc::new(Self {
+            files,
+            schema,
+            batch_rows: options.batch_rows.max(1),
+            budget: options.buffered_bytes.max(1),
+            map,
+            cancelled: AtomicBool::new(false),
+            state: Mutex::new(State {
+                cursor,
+                queue: VecDeque::new(),
+                delivered_stripes: 0,
+                delivering: VecDeque::new(),
+                bytes_in_flight: 0,
+                estimated_bytes: 0,
+                measured_bytes: 0,
+            }),
+            ready: Condvar::new(),
+        });
+        pipeline.start_stripes();
+        pipeline
+    }
+
+    /// Waits for the next result; `None` at the end.
+    pub(crate) fn next_outcome(self: &Arc<Self>) -> Option<Outcome<T>> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(outcome) = state.delivering.pop_front() {
+                return Some(outcome);
+            }
+            if state.take_batch() {
+                drop(state);
+                // The budget has room again.
+                self.start_stripes();
+                state = self.state.lock();
+            } else if state.queue.is_empty() {
+                return None;
+            } else {
+                self.ready.wait(&mut state);
+            }
+        }
+    }
+
+    /// Starts what the budget allows.
+    fn start_stripes(self: &Arc<Self>) {
+        let mut started = Vec::new();
+        {
+            let mut state = self.state.lock();
+            while !self.cancelled.load(Ordering::Relaxed) {
+                let Some(stripe) = self.next_stripe(&mut state) else { break };
+                started.push(Arc::new(stripe));
+            }
+        }
+        for stripe in started {
+            for group in 0..stripe.decoded.len() {
+                let (pipeline, stripe) = (Arc::clone(self), Arc::clone(&stripe));
+                pool::spawn(move || pipeline.decode(&stripe, group));
+            }
+        }
+    }
+
+    fn next_stripe(&self, state: &mut State<T>) -> Option<Stripe> {
+        let cursor = &mut state.cursor;
+        if cursor.blocked || cursor.failed || state.queue.len() > 4 * pool::threads() {
+            return None;
+        }
+        let (planned, rows_left) = cursor.settle(&self.files)?;
+        let group_rows = planned.group_rows(cursor.row_group).max(1);
+        let group_bytes = planned.decoded_bytes(cursor.row_group);
+        let row_bytes =
+            inflated((group_bytes / group_rows).max(1), state.estimated_bytes, state.measured_bytes);
+
+        // Half the budget, so that one stripe can be decoded while another one waits; whole batches, so that
+        // the next stripe goes on where this one's decoders stopped.
+        let most =
+            (self.budget / 2 / row_bytes / self.batch_rows as u64).clamp(1, MOST_BATCHES_PER_STRIPE as u64);
+        let rows = rows_left.min(most * self.batch_rows as u64);
+        let bytes = rows.saturating_mul(row_bytes);
+        if state.bytes_in_flight > 0 && state.bytes_in_flight.saturating_add(bytes) > self.budget {
+            return None;
+        }
+
+        let ends_row_group = rows == rows_left;
+        let fresh = || Arc::new(planned.columns.iter().map(|_| Mutex::new(None)).collect());
+        let decoders = cursor.open.take().unwrap_or_else(fresh);
+        let step = self.batch_rows as u64;
+        let batches: Vec<usize> =
+            (0..rows.div_ceil(step)).map(|batch| step.min(rows - batch * step) as usize).collect();
+        let stripe = Stripe {
+            index: state.delivered_stripes + state.queue.len(),
+            file: cursor.file,
+            row_group: cursor.row_group,
+            skipped_rows: cursor.row as usize,
+            table_row: cursor.table_row,
+            ends_row_group,
+            decoded: planned.columns.iter().map(|_| Mutex::default()).collect(),
+            failure: Mutex::new(None),
+            unfinished: AtomicUsize::new(planned.columns.len()),
+            decoders: Arc::clone(&decoders),
+            batches,
+        };
+        cursor.row += rows;
+        cursor.table_row += rows;
+        if !ends_row_group {
+            cursor.open = Some(decoders);
+            cursor.blocked = true;
+        }
+        state.bytes_in_flight = state.bytes_in_flight.saturating_add(bytes);
+        let waiting = |rows: &usize| BatchSlot { outcomes: None, bytes: *rows as u64 * row_bytes };
+        let batches = stripe.batches.iter().map(waiting).collect();
+        state.queue.push_back(Slot { batches, delivered_batches: 0 });
+        Some(stripe)
+    }
+
+    /// Decodes one column group of a stripe, and finishes the stripe if it was the last one.
+    fn decode(self: &Arc<Self>, stripe: &Arc<Stripe>, group: usize) {
+        if let Err(error) = self.decode_columns(stripe, group) {
+            stripe.failure.lock().get_or_insert(error);
+        }
+        if stripe.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 && !self.is_cancelled() {
+            self.finish(stripe);
+        }
+    }
+
+    fn decode_columns(&self, stripe: &Stripe, group: usize) -> Result<()> {
+        let planned = &self.files[stripe.file];
+        let mut place = stripe.decoders[group].lock();
+        let mut decoder = match place.take() {
+            Some(decoder) => decoder,
+            None => {
+                let columns = &planned.columns[group];
+                let (row_group, skipped) = (stripe.row_group, stripe.skipped_rows);
+                Decoder::open(planned, row_group, columns, skipped, self.batch_rows)?
+            }
+        };
+        let mut decoded = Vec::with_capacity(stripe.batches.len());
+        for rows in &stripe.batches {
+            if self.is_cancelled() || stripe.failure.lock().is_some() {
+                return Ok(());
+            }
+            decoded.push(decoder.next(*rows)?);
+        }
+        *stripe.decoded[group].lock() = decoded;
+        if !stripe.ends_row_group {
+            *place = Some(decoder);
+        }
+        Ok(())
+    }
+
+    /// Every column of the stripe is there: makes batches of them.
+    fn finish(self: &Arc<Self>, stripe: &Arc<Stripe>) {
+        if let Some(error) = stripe.failure.lock().take() {
+            self.fail(stripe, 0, error);
+            return;
+        }
+        if !stripe.ends_row_group {
+            self.state.lock().cursor.blocked = false;
+        }
+        self.start_stripes();
+        // A thread takes what it spawned last first: the first batch before the others, all before new stripes.
+        for batch in (1..stripe.batches.len()).rev() {
+            let (pipeline, stripe) = (Arc::clone(self), Arc::clone(stripe));
+            pool::spawn(move || pipeline.assemble(&stripe, batch));
+        }
+        self.assemble(stripe, 0);
+    }
+
+    fn assemble(&self, stripe: &Stripe, batch: usize) {
+        if self.is_cancelled() {
+            return;
+        }
+        let mut columns: Vec<Option<ArrayRef>> = vec![None; self.schema.fields().len()];
+        for (group, decoded) in self.files[stripe.file].columns.iter().zip(&stripe.decoded) {
+            let arrays = std::mem::take(&mut decoded.lock()[batch]);
+            for (place, array) in group.places.iter().zip(arrays) {
+                columns[*place] = Some(array);
+            }
+        }
+        let columns: Vec<ArrayRef> = columns.into_iter().flatten().collect();
+        let batches = pool::fence(|| batches_of(&self.schema, columns, stripe.batches[batch]))
+            .unwrap_or_else(|payload| Err(Error::corrupt(pool::panic_message(payload.as_ref()))));
+        match batches {
+            Err(error) => self.fail(stripe, batch, error),
+            Ok(batches) => {
+                let before: usize = stripe.batches[..batch].iter().sum();
+                let mut row = stripe.table_row + before as u64;
+                let mut bytes = 0;
+                let mut outcomes = VecDeque::with_capacity(batches.len());
+                for batch in batches {
+                    bytes += arrow_bytes(&batch);
+                    let first_row = row;
+                    row += batch.num_rows() as u64;
+                    outcomes.push_back(match pool::fence(|| (self.map)(batch, first_row)) {
+                        Ok(item) => Outcome::Item(item),
+                        Err(payload) => Outcome::Panicked(payload),
+                    });
+                }
+                self.deliver(stripe, batch, outcomes, bytes);
+            }
+        }
+    }
+
+    /// Ends the table with `error` in place of a batch.
+    fn fail(&self, stripe: &Stripe, batch: usize, error: Error) {
+        self.state.lock().cursor.failed = true;
+        let error = error.in_file(stripe.file);
+        self.deliver(stripe, batch, VecDeque::from([Outcome::Failed(error)]), 0);
+    }
+
+    fn deliver(&self, stripe: &Stripe, batch: usize, outcomes: VecDeque<Outcome<T>>, bytes: u64) {
+        self.state.lock().deliver(stripe.index, batch, outcomes, bytes);
+        self.ready.notify_all();
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+impl<T> Pipeline<T> {
+    /// Ends all work soon, and frees what was decoded.
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+        let mut state = self.state.lock();
+        let waiting = std::mem::take(&mut state.queue);
+        state.cursor.open = None;
+        drop(state);
+        drop(waiting);
+    }
+}
+
+impl<T> State<T> {
+    fn deliver(&mut self, stripe: usize, batch: usize, outcomes: VecDeque<Outcome<T>>, bytes: u64) {
+        // A cancelled reader has no queue anymore.
+        let Some(slot) = stripe.checked_sub(self.delivered_stripes).and_then(|at| self.queue.get_mut(at))
+        else {
+            return;
+        };
+        let Some(batch) = batch.checked_sub(slot.delivered_batches).and_then(|at| slot.batches.get_mut(at))
+        else {
+            return;
+        };
+        self.bytes_in_flight = self.bytes_in_flight.saturating_sub(batch.bytes).saturating_add(bytes);
+        self.estimated_bytes = self.estimated_bytes.saturating_add(batch.bytes);
+        self.measured_bytes = self.measured_bytes.saturating_add(bytes);
+        *batch = BatchSlot { outcomes: Some(outcomes), bytes };
+    }
+
+    /// Takes the next batch for delivery, if it is there.
+    fn take_batch(&mut self) -> bool {
+        let Some(slot) = self.queue.front_mut() else { return false };
+        let Some(outcomes) = slot.batches.front_mut().and_then(|batch| batch.outcomes.take()) else {
+            return false;
+        };
+        let bytes = slot.batches.pop_front().map_or(0, |batch| batch.bytes);
+        slot.delivered_batches += 1;
+        if slot.batches.is_empty() {
+            self.queue.pop_front();
+            self.delivered_stripes += 1;
+        }
+        self.delivering = outcomes;
+        self.bytes_in_flight = self.bytes_in_flight.saturating_sub(bytes);
+        true
+    }
+}
+
+/// What a row is expected to take, after what was learned from earlier ones: a file need not say how long its
+/// strings are.
+fn inflated(row_bytes: u64, estimated: u64, measured: u64) -> u64 {
+    let factor = measured.checked_div(estimated).unwrap_or(1).max(1);
+    row_bytes.saturating_mul(factor)
+}
+
+impl Cursor {
+    fn at(files: &[FilePlan], first_row: u64) -> Self {
+        let mut cursor = Self {
+            file: 0,
+            row_group: 0,
+            row: 0,
+            table_row: first_row,
+            open: None,
+            blocked: false,
+            failed: false,
+        };
+        let mut left = first_row;
+        while let Some(planned) = files.get(cursor.file)
+            && left >= planned.file.rows()
+        {
+            left -= planned.file.rows();
+            cursor.file += 1;
+        }
+        if let Some(planned) = files.get(cursor.file) {
+            while left >= planned.group_rows(cursor.row_group) {
+                left -= planned.group_rows(cursor.row_group);
+                cursor.row_group += 1;
+            }
+        }
+        cursor.row = left;
+        cursor
+    }
+
+    /// Steps over what is done or empty; the file to read from and how many rows its row group still has.
+    fn settle<'a>(&mut self, files: &'a [FilePlan]) -> Option<(&'a FilePlan, u64)> {
+        loop {
+            let planned = files.get(self.file)?;
+            if self.row_group == planned.file.row_groups() {
+                (self.file, self.row_group, self.row) = (self.file + 1, 0, 0);
+                continue;
+            }
+            match planned.group_rows(self.row_group).checked_sub(self.row) {
+                Some(rows_left) if rows_left > 0 => return Some((planned, rows_left)),
+                _ => (self.row_group, self.row) = (self.row_group + 1, 0),
+            }
+        }
+    }
+}

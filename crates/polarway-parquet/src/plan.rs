@@ -1,0 +1,159 @@
+//! How the wanted columns are found in one file, and which are decoded together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, FieldRef, Schema};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ProjectionMask, encode_arrow_schema};
+use parquet::basic::Type as PhysicalType;
+use parquet::file::metadata::{
+    ColumnChunkMetaData, FileMetaData, KeyValue, ParquetMetaData, ParquetMetaDataBuilder, RowGroupMetaData,
+};
+
+use crate::restore::is_restorable;
+use crate::schema::decoded_field;
+use crate::{Error, FileReader, Result, pool};
+
+/// One file, and how the wanted columns are read from it.
+pub(crate) struct FilePlan {
+    pub(crate) file: FileReader,
+    /// The file's footer with the types that the decoder shall return.
+    pub(crate) decoding: ArrowReaderMetadata,
+    pub(crate) columns: Vec<ColumnGroup>,
+}
+
+/// Columns that one task decodes, in the file's order.
+pub(crate) struct ColumnGroup {
+    /// For each column its place in the wanted schema.
+    pub(crate) places: Vec<usize>,
+    pub(crate) mask: ProjectionMask,
+    /// The leaf columns of the file that these columns are made of.
+    pub(crate) leaves: Vec<usize>,
+}
+
+impl FilePlan {
+    /// Finds the columns of `wanted` in `file` by name and forms at most `most_groups` groups of them. The file's other
+    /// columns are not read.
+    pub(crate) fn new(file: FileReader, wanted: &Schema, most_groups: usize) -> Result<Self> {
+        let descriptor = file.metadata().file_metadata().schema_descr();
+        let in_file = descriptor.root_schema().get_fields();
+        let roots: HashMap<&str, usize> =
+            in_file.iter().enumerate().map(|(root, field)| (field.name(), root)).collect();
+        let mut columns = Vec::with_capacity(wanted.fields().len());
+        for (place, field) in wanted.fields().iter().enumerate() {
+            let root = roots.get(field.name().as_str()).copied();
+            let root = root.ok_or_else(|| Error::ColumnMissing { column: field.name().clone() })?;
+            columns.push((root, place));
+        }
+        columns.sort_unstable();
+
+        let decoding = decoding_metadata(&file, wanted, &columns)?;
+        for (root, place) in &columns {
+            let wanted = wanted.field(*place);
+            let found = decoding.schema().fields().get(*root);
+            let found = found.ok_or_else(|| Error::corrupt("a column has no values"))?;
+            if !is_restorable(found.data_type(), wanted.data_type()) {
+                return Err(mismatch(wanted, found));
+            }
+        }
+
+        let per_group = columns.len().div_ceil(most_groups.max(1)).max(1);
+        let columns = columns
+            .chunks(per_group)
+            .map(|columns| {
+                let mask = ProjectionMask::roots(descriptor, columns.iter().map(|(root, _)| *root));
+                let leaves = (0..descriptor.num_columns()).filter(|leaf| mask.leaf_included(*leaf)).collect();
+                ColumnGroup { places: columns.iter().map(|(_, place)| *place).collect(), mask, leaves }
+            })
+            .collect();
+        Ok(Self { file, decoding, columns })
+    }
+
+    pub(crate) fn group_rows(&self, row_group: usize) -> u64 {
+        u64::try_from(self.file.metadata().row_group(row_group).num_rows()).unwrap_or(0)
+    }
+
+    /// About how many bytes of Arrow memory the wanted columns take in a row group.
+    pub(crate) fn decoded_bytes(&self, row_group: usize) -> u64 {
+        let metadata: &RowGroupMetaData = self.file.metadata().row_group(row_group);
+        let leaves = self.columns.iter().flat_map(|columns| &columns.leaves);
+        leaves.fold(0, |sum, leaf| leaf_bytes(metadata.column(*leaf)).saturating_add(sum))
+    }
+}
+
+fn leaf_bytes(chunk: &ColumnChunkMetaData) -> u64 {
+    let values = u64::try_from(chunk.num_values()).unwrap_or(0);
+    let width = match chunk.column_type() {
+        PhysicalType::BOOLEAN => 1,
+        PhysicalType::INT32 | PhysicalType::FLOAT => 4,
+        PhysicalType::INT64 | PhysicalType::DOUBLE => 8,
+        PhysicalType::INT96 => 12,
+        PhysicalType::FIXED_LEN_BYTE_ARRAY => u64::try_from(chunk.column_descr().type_length()).unwrap_or(0),
+        PhysicalType::BYTE_ARRAY => {
+            let known = chunk.unencoded_byte_array_data_bytes().unwrap_or_else(|| chunk.uncompressed_size());
+            return values.saturating_mul(8).saturating_add(u64::try_from(known).unwrap_or(0));
+        }
+    };
+    values.saturating_mul(width)
+}
+
+/// The decoder takes the types it shall return from the Arrow schema in the footer, as hints that must not
+/// contradict the columns: so the footer is given one that asks for what is wanted.
+fn decoding_metadata(
+    file: &FileReader,
+    wanted: &Schema,
+    columns: &[(usize, usize)],
+) -> Result<ArrowReaderMetadata> {
+    let metadata = file.metadata();
+    let in_file = metadata.file_metadata().schema_descr().root_schema().get_fields();
+    let own = |name: &str| match file.schema().field_with_name(name) {
+        Ok(own) => own.clone(),
+        Err(_) => Field::new(name, DataType::Null, true),
+    };
+    let mut hints: Vec<FieldRef> = in_file.iter().map(|field| Arc::new(own(field.name()))).collect();
+    for (root, place) in columns {
+        hints[*root] = Arc::new(decoded_field(wanted.field(*place)));
+    }
+    let metadata = with_arrow_schema(metadata, &Schema::new(hints));
+    match pool::fence(|| ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())) {
+        Ok(Ok(decoding)) => Ok(decoding),
+        failed => {
+            // The decoder says that shapes differ, but not where.
+            for (_, place) in columns {
+                let wanted = wanted.field(*place);
+                let own = own(wanted.name());
+                if !is_restorable(decoded_field(&own).data_type(), wanted.data_type()) {
+                    return Err(mismatch(wanted, &own));
+                }
+            }
+            Err(match failed {
+                Ok(Err(error)) => Error::corrupt(error),
+                Err(payload) => Error::corrupt(pool::panic_message(payload.as_ref())),
+                Ok(Ok(_)) => Error::corrupt("its columns can't be decoded"),
+            })
+        }
+    }
+}
+
+fn with_arrow_schema(metadata: &ParquetMetaData, schema: &Schema) -> ParquetMetaData {
+    let file = metadata.file_metadata();
+    let entry = KeyValue::new(ARROW_SCHEMA_META_KEY.to_owned(), encode_arrow_schema(schema));
+    let file = FileMetaData::new(
+        file.version(),
+        file.num_rows(),
+        file.created_by().map(str::to_owned),
+        Some(vec![entry]),
+        file.schema_descr_ptr(),
+        file.column_orders().cloned(),
+    );
+    ParquetMetaDataBuilder::new(file).set_row_groups(metadata.row_groups().to_vec()).build()
+}
+
+fn mismatch(wanted: &Field, found: &Field) -> Error {
+    Error::ColumnType {
+        column: wanted.name().clone(),
+        wanted: wanted.data_type().clone(),
+        found: found.data_type().clone(),
+    }
+}

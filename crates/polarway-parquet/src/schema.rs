@@ -1,0 +1,160 @@
+//! Which Arrow schemas a Parquet file gives back exactly.
+
+use std::collections::HashSet;
+
+use arrow_schema::{DataType, Field, FieldRef, Fields, Schema};
+
+use crate::Unsupported;
+
+/// Says whether every column of `schema` comes back from a Parquet file as it went in, and names the first
+/// that does not.
+///
+/// Refused are unions, run-end encodings, intervals, decimals with a negative scale or a scale above their precision,
+/// structs without fields, fixed-size types of size zero, and dictionaries whose values are booleans, durations or nested.
+///
+/// # Errors
+/// The first thing that does not fit, with its column.
+///
+/// ```
+/// use arrow_schema::{DataType, Field, IntervalUnit, Schema};
+/// use polarway_parquet::check_schema;
+///
+/// let interval = Field::new("b", DataType::Interval(IntervalUnit::MonthDayNano), true);
+/// let schema = Schema::new(vec![Field::new_struct("a", vec![interval], false)]);
+/// let refused = check_schema(&schema).unwrap_err();
+/// assert!(refused.to_string().starts_with("column `a.b` has type Interval"));
+/// ```
+pub fn check_schema(schema: &Schema) -> Result<(), Unsupported> {
+    if schema.fields().is_empty() {
+        return Err(Unsupported::NoColumns);
+    }
+    check_fields(schema.fields(), "")
+}
+
+fn check_fields(fields: &Fields, parent: &str) -> Result<(), Unsupported> {
+    let mut names = HashSet::with_capacity(fields.len());
+    for field in fields {
+        if !names.insert(field.name()) {
+            return Err(Unsupported::DuplicateColumn { column: path_of(field, parent) });
+        }
+        check_field(field, parent)?;
+    }
+    Ok(())
+}
+
+fn check_field(field: &Field, parent: &str) -> Result<(), Unsupported> {
+    use DataType::*;
+    let path = path_of(field, parent);
+    match field.data_type() {
+        Struct(fields) if !fields.is_empty() => check_fields(fields, &path),
+        List(item) | LargeList(item) | ListView(item) | LargeListView(item) => check_field(item, &path),
+        FixedSizeList(item, size) if *size > 0 => check_field(item, &path),
+        Map(entries, _) => match entries.data_type() {
+            // Parquet has no place for a null entry or a null key.
+            Struct(pair) if pair.len() == 2 && !entries.is_nullable() && !pair[0].is_nullable() => {
+                check_fields(pair, &path_of(entries, &path))
+            }
+            _ => Err(Unsupported::Type { column: path, data_type: field.data_type().clone() }),
+        },
+        Dictionary(_, values) if is_dictionary_value(values) => Ok(()),
+        leaf if is_leaf(leaf) => Ok(()),
+        other => Err(Unsupported::Type { column: path, data_type: other.clone() }),
+    }
+}
+
+fn path_of(field: &Field, parent: &str) -> String {
+    if parent.is_empty() { field.name().clone() } else { format!("{parent}.{}", field.name()) }
+}
+
+fn is_leaf(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Null | DataType::Boolean | DataType::Duration(_))
+        || is_dictionary_value(data_type)
+}
+
+fn is_dictionary_value(data_type: &DataType) -> bool {
+    use DataType::*;
+    match data_type {
+        Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64 => true,
+        Float16 | Float32 | Float64 => true,
+        Date32 | Date64 | Time32(_) | Time64(_) | Timestamp(_, _) => true,
+        Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView => true,
+        FixedSizeBinary(size) => *size > 0,
+        Decimal32(precision, scale)
+        | Decimal64(precision, scale)
+        | Decimal128(precision, scale)
+        | Decimal256(precision, scale) => {
+            u8::try_from(*scale).is_ok_and(|scale| scale <= *precision && *precision > 0)
+        }
+        _ => false,
+    }
+}
+
+/// The type that the Parquet decoder is asked for, from which [`restore`](crate::restore) makes `wanted`.
+///
+/// The decoder keeps a file's dictionary only for strings, and only where the key type has room for the dictionary of
+/// the whole row group, which may join those of many batches: so it is asked for 32-bit keys there, and for
+/// plain values everywhere else.
+pub(crate) fn decoded_type(wanted: &DataType) -> DataType {
+    use DataType::*;
+    with_leaves(wanted, &|leaf| match leaf {
+        Dictionary(_, values) => match values.as_ref() {
+            Utf8 | Utf8View => Dictionary(Box::new(Int32), Box::new(Utf8)),
+            Binary | BinaryView => Dictionary(Box::new(Int32), Box::new(Binary)),
+            LargeUtf8 => Dictionary(Box::new(Int32), Box::new(LargeUtf8)),
+            LargeBinary => Dictionary(Box::new(Int32), Box::new(LargeBinary)),
+            other => codable(other),
+        },
+        other => codable(other),
+    })
+}
+
+/// `field` with the type that the decoder is asked for.
+pub(crate) fn decoded_field(field: &Field) -> Field {
+    field.clone().with_data_type(decoded_type(field.data_type()))
+}
+
+/// `stored` with the type that the Parquet encoder is given: it takes no dictionaries of views, and those of fixed-size
+/// values it writes so that only it can read them.
+pub(crate) fn encoded_field(stored: &Field) -> Field {
+    use DataType::*;
+    let encoded_type = with_leaves(stored.data_type(), &|leaf| match leaf {
+        Dictionary(keys, values) => {
+            let values = match values.as_ref() {
+                FixedSizeBinary(size) => return FixedSizeBinary(*size),
+                Utf8View => Utf8,
+                BinaryView => Binary,
+                other => codable(other),
+            };
+            Dictionary(keys.clone(), Box::new(values))
+        }
+        other => codable(other),
+    });
+    stored.clone().with_data_type(encoded_type)
+}
+
+/// One digit is stored in 64 bits, which neither encoder nor decoder expects of a 32-bit decimal.
+fn codable(leaf: &DataType) -> DataType {
+    match leaf {
+        DataType::Decimal32(1, scale) => DataType::Decimal64(1, *scale),
+        other => other.clone(),
+    }
+}
+
+/// `data_type` with each leaf in it replaced; a dictionary is a leaf.
+fn with_leaves(data_type: &DataType, replace: &impl Fn(&DataType) -> DataType) -> DataType {
+    use DataType::*;
+    let item = |field: &FieldRef| {
+        let replaced = with_leaves(field.data_type(), replace);
+        FieldRef::new(field.as_ref().clone().with_data_type(replaced))
+    };
+    match data_type {
+        List(field) => List(item(field)),
+        LargeList(field) => LargeList(item(field)),
+        ListView(field) => ListView(item(field)),
+        LargeListView(field) => LargeListView(item(field)),
+        FixedSizeList(field, size) => FixedSizeList(item(field), *size),
+        Map(entries, sorted) => Map(item(entries), *sorted),
+        Struct(fields) => Struct(fields.iter().map(item).collect()),
+        leaf => replace(leaf),
+    }
+}

@@ -1,0 +1,177 @@
+//! How large rows are in Arrow memory, and which row breaks a limit.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::ByteViewType;
+use arrow_array::{Array, ArrayRef, GenericByteViewArray, OffsetSizeTrait, RecordBatch};
+use arrow_schema::DataType;
+
+/// The uncompressed size in bytes of a batch's rows: what their values take, not what the buffers behind them do,
+/// which other batches may share.
+pub fn arrow_bytes(batch: &RecordBatch) -> u64 {
+    batch.columns().iter().map(|column| array_bytes(column)).sum()
+}
+
+pub(crate) fn array_bytes(array: &dyn Array) -> u64 {
+    let rows = array.len() as u64;
+    let validity = if array.null_count() > 0 { rows.div_ceil(8) } else { 0 };
+    validity
+        + match array.data_type() {
+            DataType::Boolean => rows.div_ceil(8),
+            DataType::FixedSizeBinary(size) => rows * u64::from(size.unsigned_abs()),
+            DataType::Utf8 => 4 * rows + span(array.as_string::<i32>().value_offsets()),
+            DataType::LargeUtf8 => 8 * rows + span(array.as_string::<i64>().value_offsets()),
+            DataType::Binary => 4 * rows + span(array.as_binary::<i32>().value_offsets()),
+            DataType::LargeBinary => 8 * rows + span(array.as_binary::<i64>().value_offsets()),
+            DataType::Utf8View => view_bytes(array.as_string_view()),
+            DataType::BinaryView => view_bytes(array.as_binary_view()),
+            DataType::Dictionary(key, _) => {
+                let values = array.as_any_dictionary().values();
+                // A dictionary larger than the batch is shared with others: count this batch's part.
+                let whole = array_bytes(values);
+                let part =
+                    if values.len() > array.len() { whole * rows / values.len() as u64 } else { whole };
+                rows * width(key) + part
+            }
+            DataType::List(_) => 4 * rows + children_bytes(array),
+            DataType::LargeList(_) => 8 * rows + children_bytes(array),
+            DataType::ListView(_) => 8 * rows + children_bytes(array),
+            DataType::LargeListView(_) => 16 * rows + children_bytes(array),
+            DataType::Map(_, _) => 4 * rows + children_bytes(array),
+            DataType::FixedSizeList(_, _) | DataType::Struct(_) => children_bytes(array),
+            fixed => rows * width(fixed),
+        }
+}
+
+fn children_bytes(array: &dyn Array) -> u64 {
+    children(array).iter().map(|child| array_bytes(child)).sum()
+}
+
+/// The children of a nested array, cut to what its own rows refer to.
+pub(crate) fn children(array: &dyn Array) -> Vec<ArrayRef> {
+    match array.data_type() {
+        DataType::Struct(_) => array.as_struct().columns().to_vec(),
+        DataType::List(_) => {
+            vec![visible(array.as_list::<i32>().value_offsets(), array.as_list::<i32>().values())]
+        }
+        DataType::LargeList(_) => {
+            vec![visible(array.as_list::<i64>().value_offsets(), array.as_list::<i64>().values())]
+        }
+        DataType::Map(_, _) => {
+            let map = array.as_map();
+            map.entries().columns().iter().map(|column| visible(map.value_offsets(), column)).collect()
+        }
+        DataType::FixedSizeList(_, size) => {
+            let list = array.as_fixed_size_list();
+            let size = usize::try_from(*size).unwrap_or(0);
+            // A sliced fixed-size list holds a slice of its values already.
+            vec![list.values().slice(0, list.len() * size)]
+        }
+        DataType::ListView(_) => {
+            let list = array.as_list_view::<i32>();
+            view_children(list.value_offsets(), list.value_sizes(), list.values())
+        }
+        DataType::LargeListView(_) => {
+            let list = array.as_list_view::<i64>();
+            view_children(list.value_offsets(), list.value_sizes(), list.values())
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn visible<O: OffsetSizeTrait>(offsets: &[O], values: &ArrayRef) -> ArrayRef {
+    let start = offsets.first().map_or(0, |offset| offset.as_usize());
+    let end = offsets.last().map_or(0, |offset| offset.as_usize());
+    values.slice(start, end - start)
+}
+
+fn view_children<O: OffsetSizeTrait>(offsets: &[O], sizes: &[O], values: &ArrayRef) -> Vec<ArrayRef> {
+    let cut = |(offset, size): (&O, &O)| values.slice(offset.as_usize(), size.as_usize());
+    offsets.iter().zip(sizes).map(cut).collect()
+}
+
+fn span<O: OffsetSizeTrait>(offsets: &[O]) -> u64 {
+    match (offsets.first(), offsets.last()) {
+        (Some(first), Some(last)) => (last.as_usize() - first.as_usize()) as u64,
+        _ => 0,
+    }
+}
+
+fn view_bytes<T: ByteViewType>(array: &GenericByteViewArray<T>) -> u64 {
+    // A view's low half is the length; up to 12 bytes stand in the view itself.
+    let outside = |view: &u128| Some(*view as u32).filter(|length| *length > 12).map_or(0, u64::from);
+    16 * array.len() as u64 + array.views().iter().map(outside).sum::<u64>()
+}
+
+/// Bytes per value of a type that has a fixed width, else 0.
+pub(crate) fn width(data_type: &DataType) -> u64 {
+    data_type.primitive_width().unwrap_or(0) as u64
+}
+
+/// The first row for which `holds`, given that it holds for a slice exactly when it holds for a row in it.
+pub(crate) fn first_row(array: &ArrayRef, holds: &impl Fn(&dyn Array) -> bool) -> Option<usize> {
+    if array.is_empty() || !holds(array) {
+        return None;
+    }
+    if array.len() == 1 {
+        return Some(0);
+    }
+    let half = array.len() / 2;
+    first_row(&array.slice(0, half), holds)
+        .or_else(|| first_row(&array.slice(half, array.len() - half), holds).map(|row| row + half))
+}
+
+/// The first row of a column that takes more than `limit` bytes by itself.
+pub(crate) fn first_row_over(array: &ArrayRef, limit: u64) -> Option<usize> {
+    // A dictionary's rows take little; what they point at may not.
+    if let DataType::Dictionary(_, _) = array.data_type() {
+        let dictionary = array.as_any_dictionary();
+        let value = first_row_over(dictionary.values(), limit)?;
+        let keys = dictionary.normalized_keys();
+        return (0..array.len()).find(|row| !array.is_null(*row) && keys[*row] == value);
+    }
+    // Halves are skipped by their total, so a column of small values costs one look.
+    if array.is_empty() || array_bytes(array) <= limit {
+        return None;
+    }
+    if array.len() == 1 {
+        return Some(0);
+    }
+    let half = array.len() / 2;
+    first_row_over(&array.slice(0, half), limit)
+        .or_else(|| first_row_over(&array.slice(half, array.len() - half), limit).map(|row| row + half))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{
+        DictionaryArray, Int64Array, ListArray, StringArray, StringViewArray, types::Int32Type,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_slice_counts_its_own_rows_only() {
+        let ints = Int64Array::from_iter_values(0..1_000);
+        assert_eq!(array_bytes(&ints.slice(10, 20)), 160);
+        let strings = StringArray::from(vec!["abcd"; 100]);
+        assert_eq!(array_bytes(&strings.slice(50, 10)), 10 * 4 + 40);
+        let lists = ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1); 10]); 100]);
+        assert_eq!(array_bytes(&lists.slice(90, 10)), 10 * 4 + 10 * 40);
+        let views = StringViewArray::from(vec!["short", "a string of more than twelve bytes"]);
+        assert_eq!(array_bytes(&views), 2 * 16 + 34);
+    }
+
+    #[test]
+    fn the_row_that_is_too_large_is_found() {
+        let mut values = vec!["small".to_owned(); 1_000];
+        values[777] = "x".repeat(5_000);
+        let array: ArrayRef = Arc::new(StringArray::from(values.clone()));
+        assert_eq!(first_row_over(&array, 4_000), Some(777));
+        assert_eq!(first_row_over(&array, 6_000), None);
+        let dictionary: DictionaryArray<Int32Type> = values.iter().map(String::as_str).collect();
+        let dictionary: ArrayRef = Arc::new(dictionary);
+        assert_eq!(first_row_over(&dictionary, 4_000), Some(777));
+    }
+}

@@ -1,0 +1,54 @@
+//! What was written is what is read.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use polarway_parquet::{EncodeOptions, FileReader, ReadOptions, check_schema};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use support::data::{Noise, batches};
+use support::{assert_same_rows, decode, encode, source};
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_table_comes_back_as_it_was_stored(
+        schema in support::schema::schemas(),
+        seed in any::<u64>(),
+        rows in vec(0..150usize, 0..5),
+        row_group_rows in 1..300usize,
+        batch_rows in 1..200usize,
+        first_row in 0..40u64,
+    ) {
+        prop_assert_eq!(check_schema(&schema), Ok(()));
+        let written = batches(&mut Noise::new(seed), &schema, &rows);
+        let (file, summary) = encode(&schema, &written, EncodeOptions::default().with_row_group_rows(row_group_rows));
+        prop_assert_eq!(summary.rows, rows.iter().sum::<usize>() as u64);
+        prop_assert_eq!(summary.bytes, file.len() as u64);
+
+        let reader = FileReader::open(source(&file)).unwrap();
+        prop_assert_eq!(reader.schema(), &schema);
+        prop_assert_eq!(reader.rows(), summary.rows);
+        prop_assert_eq!(reader.row_groups(), summary.row_groups);
+
+        let options = ReadOptions::default().with_batch_rows(batch_rows);
+        let read = decode(std::slice::from_ref(&file), &schema, options.clone()).unwrap();
+        for batch in &read {
+            prop_assert_eq!(&batch.schema(), &schema);
+            prop_assert!(batch.num_rows() <= batch_rows && batch.num_rows() > 0);
+        }
+        assert_same_rows(&written, &read);
+
+        // From any row on, it is the same rows.
+        let first_row = first_row.min(summary.rows);
+        let rest = decode(&[file], &schema, options.with_first_row(first_row)).unwrap();
+        let mut skip = first_row as usize;
+        let expected: Vec<_> = written.iter().filter_map(|batch| {
+            let skipped = skip.min(batch.num_rows());
+            skip -= skipped;
+            (skipped < batch.num_rows()).then(|| batch.slice(skipped, batch.num_rows() - skipped))
+        }).collect();
+        assert_same_rows(&expected, &rest);
+    }
+}
