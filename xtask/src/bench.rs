@@ -32,8 +32,8 @@ Usage: cargo xtask bench [--rows N] [--rounds N] [--only NAME]... [--json PATH]
 
   --rows N     rows of the table (default 10000000, which is 640 MB)
   --rounds N   rounds that count, after one that warms up (default 7)
-  --only NAME  measure only this: load-parquet, store, cached-load, query-overhead-new, query-overhead-seen,
-               latest-version-known, latest-version-cold or list-versions
+  --only NAME  measure only this: load-parquet, load-parquet-adopted, load-parquet-filling, store, cached-load,
+               query-overhead-new, query-overhead-seen, latest-version-known, latest-version-cold or list-versions
   --json PATH  where the numbers go (default: bench.json in the target folder)
 
 The peers live in a Python virtual environment in the cache folder. The table is generated there once per number of rows.

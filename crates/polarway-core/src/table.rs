@@ -43,9 +43,9 @@ impl Table {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
-    /// What its rows take in memory, in bytes.
-    pub fn memory_bytes(&self) -> usize {
-        self.batches.iter().map(RecordBatch::get_array_memory_size).sum()
+    /// What its rows take as Arrow, in bytes. Memory that they share with other tables counts for each.
+    pub fn arrow_bytes(&self) -> u64 {
+        self.batches.iter().map(polarway_parquet::arrow_bytes).sum()
     }
 
     /// All rows as one batch; they are copied.

@@ -38,7 +38,7 @@ fn numbers(rows: i64) -> RecordBatch {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(polarway_testing::tries(192, 10_000))]
 
     #[test]
     fn a_table_of_any_schema_comes_back_as_it_was(

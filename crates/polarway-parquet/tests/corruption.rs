@@ -11,9 +11,9 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use polarway_parquet::{EncodeOptions, Error, FileReader, ReadAt, ReadOptions, read};
+use polarway_testing::{Noise, assert_same_rows, batches};
 use proptest::prelude::*;
-use support::data::{Noise, batches};
-use support::{assert_same_rows, decode, encode, source};
+use support::{decode, encode, source};
 
 fn schema() -> SchemaRef {
     let item = Arc::new(Field::new("item", DataType::Utf8, true));
@@ -137,7 +137,7 @@ fn the_plain_parquet_reader_reads_the_file_too() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(polarway_testing::tries(256, 4_000))]
 
     #[test]
     fn random_bytes_in_place_of_the_metadata_are_an_error(footer in proptest::collection::vec(any::<u8>(), 0..200)) {

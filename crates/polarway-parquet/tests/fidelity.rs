@@ -4,17 +4,17 @@
 mod support;
 
 use polarway_parquet::{EncodeOptions, FileReader, ReadOptions, check_schema};
+use polarway_testing::{Noise, assert_same_rows, batches};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use support::data::{Noise, batches};
-use support::{assert_same_rows, decode, encode, source};
+use support::{decode, encode, source};
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(polarway_testing::tries(256, 20_000))]
 
     #[test]
     fn any_table_comes_back_as_it_was_stored(
-        schema in support::schema::schemas(),
+        schema in polarway_testing::schemas(),
         seed in any::<u64>(),
         rows in vec(0..150usize, 0..5),
         row_group_rows in 1..300usize,

@@ -11,8 +11,8 @@ use arrow_array::{Array, DictionaryArray, Int8Array, Int64Array, RecordBatch, St
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use polarway_parquet::{EncodeOptions, Error, LocalFile, ReadAt, ReadOptions, arrow_bytes, read, read_map};
-use support::data::{Noise, batches};
-use support::{assert_same_rows, decode, encode, source};
+use polarway_testing::{Noise, assert_same_rows, batches};
+use support::{decode, encode, source};
 
 /// One column of numbers from `first` on.
 fn numbers(first: i64, rows: i64, row_group_rows: usize) -> (SchemaRef, Bytes) {

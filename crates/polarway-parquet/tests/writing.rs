@@ -12,8 +12,8 @@ use arrow_schema::{DataType, Field, Fields, IntervalUnit, Schema, SchemaRef, Uni
 use polarway_parquet::{
     EncodeOptions, Error, FileReader, ReadOptions, TableEncoder, Unsupported, check_schema,
 };
-use support::data::{Noise, batches};
-use support::{assert_same_rows, decode, encode, source};
+use polarway_testing::{Noise, assert_same_rows, batches};
+use support::{decode, encode, source};
 
 fn batch(name: &str, column: impl Array + 'static) -> RecordBatch {
     RecordBatch::try_from_iter([(name, Arc::new(column) as _)]).unwrap()

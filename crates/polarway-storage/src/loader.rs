@@ -76,7 +76,8 @@ impl Loader {
             }
         };
         let decoder = ChunkDecoder::new(DecodeLimits::trusting());
-        Ok(BatchReader(Batches::Chunked { chunks, decoder, ready: Vec::new().into_iter() }))
+        let batches = ChunkedBatches { chunks, decoder, ready: Vec::new().into_iter() };
+        Ok(BatchReader(Batches::Chunked(Box::new(batches))))
     }
 
     fn look_up(&self, snapshot: &Snapshot) -> Lookup {
@@ -204,7 +205,27 @@ pub struct BatchReader(Batches);
 
 enum Batches {
     Stored(Box<TableReader<Arc<Tables>>>),
-    Chunked { chunks: ChunkReader, decoder: ChunkDecoder, ready: std::vec::IntoIter<RecordBatch> },
+    Chunked(Box<ChunkedBatches>),
+}
+
+struct ChunkedBatches {
+    chunks: ChunkReader,
+    decoder: ChunkDecoder,
+    ready: std::vec::IntoIter<RecordBatch>,
+}
+
+impl ChunkedBatches {
+    fn next(&mut self) -> Option<Result<RecordBatch>> {
+        loop {
+            if let Some(batch) = self.ready.next() {
+                return Some(Ok(batch));
+            }
+            match self.chunks.next()?.and_then(|chunk| Ok(self.decoder.decode(chunk.ipc)?)) {
+                Ok(batches) => self.ready = batches.into_iter(),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
 }
 
 impl Iterator for BatchReader {
@@ -213,15 +234,7 @@ impl Iterator for BatchReader {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
             Batches::Stored(batches) => batches.next(),
-            Batches::Chunked { chunks, decoder, ready } => loop {
-                if let Some(batch) = ready.next() {
-                    return Some(Ok(batch));
-                }
-                match chunks.next()?.and_then(|chunk| Ok(decoder.decode(chunk.ipc)?)) {
-                    Ok(batches) => *ready = batches.into_iter(),
-                    Err(error) => return Some(Err(error)),
-                }
-            },
+            Batches::Chunked(batches) => batches.next(),
         }
     }
 }

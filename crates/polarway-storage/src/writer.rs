@@ -93,7 +93,7 @@ enum State {
     /// The request was carried out before: the rows are taken and dropped.
     Done(Published),
     Uploading {
-        upload: UploadWriter,
+        upload: Box<UploadWriter>,
         conform: Option<Conform>,
     },
     /// A batch was refused: what there is, is not the table.
@@ -127,7 +127,7 @@ impl Tables {
                     }
                     _ => (schema, None),
                 };
-                State::Uploading { upload: self.begin_upload(name, schema)?, conform }
+                State::Uploading { upload: Box::new(self.begin_upload(name, schema)?), conform }
             }
         };
         Ok(TableWriter { tables: self, dataset, write, state, base })

@@ -35,6 +35,10 @@ impl WholeTable {
         uncached.store("stored", &table).await?;
         std::os::unix::fs::symlink(data.join("table.parquet"), folder.join("cold/adopted.parquet"))
             .context("linking table.parquet")?;
+        for dataset in ["stored", "adopted"] {
+            let loaded = uncached.load(dataset).await?;
+            ensure!(has_same_rows(&loaded, &table)?, "{dataset} is not the table that was stored");
+        }
         Ok(Self { folder: folder.to_owned(), table, uncached, cached: None, stores: 0 })
     }
 
@@ -91,6 +95,19 @@ impl WholeTable {
         ensure!(engine.cache_stats().misses == 1, "the table was not in the cache");
         Ok(median(seconds))
     }
+}
+
+/// Whether two tables hold the same rows, however they are cut into batches.
+fn has_same_rows(left: &Table, right: &Table) -> Result<bool> {
+    let mut first_row = 0;
+    for batch in left.batches() {
+        let beside = right.slice(first_row, batch.num_rows()).to_batch()?;
+        if batch.columns() != beside.columns() {
+            return Ok(false);
+        }
+        first_row += batch.num_rows();
+    }
+    Ok(first_row == right.num_rows())
 }
 
 /// A table from an Arrow IPC file.

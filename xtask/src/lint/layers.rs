@@ -17,7 +17,8 @@ struct Layer {
 }
 
 /// ARCHITECTURE.md draws this table.
-const LAYERS: [Layer; 7] = [
+const LAYERS: [Layer; 8] = [
+    Layer { package: "polarway-testing", may_reach: &[], networked: false },
     Layer { package: "polarway-ipc", may_reach: &[], networked: false },
     Layer { package: "polarway-parquet", may_reach: &[], networked: false },
     Layer { package: "polarway-query", may_reach: &[], networked: false },

@@ -1,4 +1,5 @@
 //! The embedded engine, used as a program uses it.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Versioned tables against real storages, one sentence of the protocol at a time.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
