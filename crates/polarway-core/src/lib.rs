@@ -47,5 +47,5 @@ pub use polarway::Polarway;
 pub use polarway_ipc::Chunk;
 pub use polarway_storage::{At, CacheStats, CommitKind, DatasetName, RequestId};
 pub use query::QueryStream;
-pub use store::{DeleteOptions, Published, StoreOptions, WriteMode};
+pub use store::{DeleteOptions, Published, WriteMode, WriteOptions};
 pub use table::Table;

@@ -2,53 +2,13 @@
 
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef;
-use polarway_storage::{DatasetName, RequestId, Tables, Write};
+use polarway_storage::{DatasetName, RequestId, Tables};
 
 use crate::error::{Error, Result};
 use crate::polarway::Polarway;
 use crate::table::Table;
 
-pub use polarway_storage::{Published, WriteMode};
-
-/// How a table is stored, where it matters.
-#[derive(Clone, Copy, Debug)]
-pub struct StoreOptions {
-    /// What happens to the rows that are there.
-    pub mode: WriteMode,
-    /// With it, the same call made again is answered and not carried out again.
-    pub request: Option<RequestId>,
-    /// With it, the table is stored only if the dataset is at this version; 0 is a dataset that
-    /// was never stored.
-    pub expected_version: Option<u64>,
-}
-
-impl Default for StoreOptions {
-    /// Overwrites without conditions.
-    fn default() -> Self {
-        Self::new(WriteMode::Overwrite)
-    }
-}
-
-impl StoreOptions {
-    /// Without conditions.
-    pub fn new(mode: WriteMode) -> Self {
-        Self { mode, request: None, expected_version: None }
-    }
-
-    /// Makes a retry find this call.
-    #[must_use]
-    pub fn with_request(mut self, request: RequestId) -> Self {
-        self.request = Some(request);
-        self
-    }
-
-    /// Stores only if the dataset is at this version.
-    #[must_use]
-    pub fn expecting(mut self, version: u64) -> Self {
-        self.expected_version = Some(version);
-        self
-    }
-}
+pub use polarway_storage::{Published, WriteMode, WriteOptions};
 
 /// How a dataset is deleted, where it matters.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,13 +19,6 @@ pub struct DeleteOptions {
     pub expected_version: Option<u64>,
 }
 
-impl From<StoreOptions> for Write {
-    fn from(options: StoreOptions) -> Self {
-        let StoreOptions { mode, request, expected_version } = options;
-        Self { mode, request, expected_version }
-    }
-}
-
 impl Polarway {
     /// Stores a table under a name, in the place of what was there. It is on stable storage when
     /// this returns; what was there stays readable as an older version.
@@ -74,7 +27,7 @@ impl Polarway {
     /// A name outside the grammar, a column that can't be stored, and what the storage says. The
     /// dataset is as it was then.
     pub async fn store(&self, name: &str, table: impl Into<Table>) -> Result<Published> {
-        self.store_with(name, table, StoreOptions::default()).await
+        self.store_with(name, table, WriteOptions::default()).await
     }
 
     /// Puts a table's rows behind those of a dataset that exists. Columns are matched by name;
@@ -84,7 +37,7 @@ impl Polarway {
     /// As [`store`](Self::store); besides, a dataset that does not exist, and rows that don't
     /// fit its schema.
     pub async fn append(&self, name: &str, table: impl Into<Table>) -> Result<Published> {
-        self.store_with(name, table, StoreOptions::new(WriteMode::Append)).await
+        self.store_with(name, table, WriteOptions::new(WriteMode::Append)).await
     }
 
     /// Stores a table with conditions.
@@ -95,7 +48,7 @@ impl Polarway {
         &self,
         name: &str,
         table: impl Into<Table>,
-        options: StoreOptions,
+        options: WriteOptions,
     ) -> Result<Published> {
         let name = DatasetName::new(name)?;
         let table = table.into();
@@ -115,7 +68,7 @@ impl Polarway {
         &self,
         name: &str,
         reader: impl RecordBatchReader + Send + 'static,
-        options: StoreOptions,
+        options: WriteOptions,
     ) -> Result<Published> {
         let name = DatasetName::new(name)?;
         self.blocking(move |engine| {
@@ -164,9 +117,9 @@ fn write(
     name: &DatasetName,
     schema: SchemaRef,
     batches: impl Iterator<Item = Result<RecordBatch>>,
-    options: StoreOptions,
+    options: WriteOptions,
 ) -> Result<Published> {
-    let mut writer = tables.writer(name, schema, options.into())?;
+    let mut writer = tables.writer(name, schema, options)?;
     for batch in batches {
         writer.write(&batch?)?;
     }

@@ -53,4 +53,4 @@ pub use request::{InvalidRequestId, REQUEST_WINDOW_US, RequestId};
 pub use snapshot::{AdoptedFile, At, Snapshot, SnapshotFile};
 pub use tables::{DatasetSummary, Settings, Tables};
 pub use vacuum::Vacuumed;
-pub use writer::{Published, TableWriter, Write, WriteMode};
+pub use writer::{Published, TableWriter, WriteMode, WriteOptions};

@@ -61,7 +61,7 @@ impl Default for Settings {
 ///
 /// ```
 /// use std::sync::Arc;
-/// use polarway_storage::{At, DiskBackend, RequestId, Settings, Tables, Write, WriteMode};
+/// use polarway_storage::{At, DiskBackend, RequestId, Settings, Tables, WriteOptions, WriteMode};
 /// use arrow_array::{Int64Array, RecordBatch};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -70,7 +70,7 @@ impl Default for Settings {
 ///
 /// let name = "squares".parse()?;
 /// let batch = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1, 4, 9])) as _)])?;
-/// let mut writer = tables.writer(&name, batch.schema(), Write::new(WriteMode::Overwrite))?;
+/// let mut writer = tables.writer(&name, batch.schema(), WriteOptions::new(WriteMode::Overwrite))?;
 /// writer.write(&batch)?;
 /// assert_eq!(writer.publish()?.version, 1);
 ///

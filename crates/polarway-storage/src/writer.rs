@@ -29,7 +29,7 @@ pub enum WriteMode {
 
 /// How a table is to be written.
 #[derive(Clone, Copy, Debug)]
-pub struct Write {
+pub struct WriteOptions {
     /// What happens to the rows that are there.
     pub mode: WriteMode,
     /// With it, the same write sent again is answered and not carried out again.
@@ -39,7 +39,14 @@ pub struct Write {
     pub expected_version: Option<u64>,
 }
 
-impl Write {
+impl Default for WriteOptions {
+    /// Overwrites without conditions.
+    fn default() -> Self {
+        Self::new(WriteMode::Overwrite)
+    }
+}
+
+impl WriteOptions {
     /// A write without conditions.
     pub fn new(mode: WriteMode) -> Self {
         Self { mode, request: None, expected_version: None }
@@ -83,7 +90,7 @@ pub struct Published {
 pub struct TableWriter<'a> {
     tables: &'a Tables,
     dataset: Arc<Dataset>,
-    write: Write,
+    write: WriteOptions,
     state: State,
     /// The newest commit before the upload began: a vacuum after it may have condemned the upload.
     base: u64,
@@ -109,7 +116,12 @@ impl Tables {
     /// A column that can't be stored ([`Error::Table`]), [`Error::AlreadyExists`],
     /// [`Error::VersionConflict`], for an append [`Error::UnknownDataset`] and
     /// [`Error::SchemaMismatch`], [`Error::RequestExpired`], and what the storage says.
-    pub fn writer(&self, name: &DatasetName, schema: SchemaRef, write: Write) -> Result<TableWriter<'_>> {
+    pub fn writer(
+        &self,
+        name: &DatasetName,
+        schema: SchemaRef,
+        write: WriteOptions,
+    ) -> Result<TableWriter<'_>> {
         let dataset = self.dataset(name);
         if let Some(request) = write.request {
             check_window(request, self.clock.now_us())?;
@@ -221,7 +233,7 @@ impl Tables {
     fn check(
         &self,
         dataset: &Dataset,
-        write: &Write,
+        write: &WriteOptions,
         newest: Option<&Commit>,
     ) -> Result<Option<Arc<Snapshot>>> {
         let name = &dataset.name;
@@ -330,7 +342,7 @@ impl TableWriter<'_> {
 struct Publication<'a> {
     tables: &'a Tables,
     dataset: &'a Dataset,
-    write: Write,
+    write: WriteOptions,
     upload: Upload,
     /// The adopted files that a first append takes in.
     copies: Vec<Upload>,

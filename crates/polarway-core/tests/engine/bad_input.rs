@@ -2,7 +2,7 @@ use std::error::Error as _;
 
 use polarway_core::arrow::array::{RecordBatch, RecordBatchIterator};
 use polarway_core::arrow::error::ArrowError;
-use polarway_core::{Config, ErrorKind, Location, Polarway, StoreOptions};
+use polarway_core::{Config, ErrorKind, Location, Polarway, WriteOptions};
 
 use crate::support::{engine, lines, trades};
 
@@ -31,7 +31,7 @@ async fn a_reader_that_fails_leaves_the_dataset_as_it_was() {
     let batches: Vec<Result<RecordBatch, ArrowError>> =
         vec![Ok(trades(&[("ETH", 2)])), Err(ArrowError::ParseError("the line ended early".into()))];
     let reader = RecordBatchIterator::new(batches, trades(&[]).schema());
-    let error = polarway.store_reader("trades", reader, StoreOptions::default()).await.unwrap_err();
+    let error = polarway.store_reader("trades", reader, WriteOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains("the line ended early"), "{error}");
     assert_eq!(lines(&polarway.load("trades").await.unwrap()), ["BTC,1"]);
@@ -43,7 +43,7 @@ async fn a_reader_that_panics_is_an_error_and_the_engine_lives() {
     let batches =
         std::iter::from_fn(|| -> Option<Result<RecordBatch, ArrowError>> { panic!("a bug of the caller") });
     let reader = RecordBatchIterator::new(batches, trades(&[]).schema());
-    let error = polarway.store_reader("trades", reader, StoreOptions::default()).await.unwrap_err();
+    let error = polarway.store_reader("trades", reader, WriteOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);
     polarway.store("trades", trades(&[("BTC", 1)])).await.unwrap();
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use polarway_core::arrow::array::{Float64Array, Int64Array, RecordBatch, RecordBatchIterator, StringArray};
-use polarway_core::{At, Polarway, StoreOptions};
+use polarway_core::{At, Polarway, WriteOptions};
 
 use crate::support::config;
 
@@ -39,7 +39,7 @@ async fn child_that_stores_and_loads() {
     config.cache_bytes = GB / 2;
     let polarway = Polarway::open(config).await.unwrap();
     let reader = RecordBatchIterator::new((0..batches).map(|number| Ok(batch(number))), batch(0).schema());
-    polarway.store_reader("large", reader, StoreOptions::default()).await.unwrap();
+    polarway.store_reader("large", reader, WriteOptions::default()).await.unwrap();
     let mut stream = polarway.load_stream("large", At::Newest).await.unwrap();
     let mut rows = 0;
     while let Some(loaded) = stream.next().await {

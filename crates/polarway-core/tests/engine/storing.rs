@@ -1,4 +1,4 @@
-use polarway_core::{ErrorKind, RequestId, StoreOptions, Table, WriteMode};
+use polarway_core::{ErrorKind, RequestId, Table, WriteMode, WriteOptions};
 
 use crate::support::{engine, lines, trades};
 
@@ -48,7 +48,7 @@ async fn a_batch_of_tables_gives_each_its_own_result() {
 async fn a_retry_with_the_same_request_id_is_answered_and_not_done_again() {
     let (polarway, _folder) = engine().await;
     polarway.store("trades", trades(&[("BTC", 1)])).await.unwrap();
-    let options = StoreOptions::new(WriteMode::Append).with_request(RequestId::fresh());
+    let options = WriteOptions::new(WriteMode::Append).with_request(RequestId::fresh());
     for _ in 0..3 {
         let published = polarway.store_with("trades", trades(&[("ETH", 2)]), options).await.unwrap();
         assert_eq!(published.version, 2);
@@ -60,7 +60,7 @@ async fn a_retry_with_the_same_request_id_is_answered_and_not_done_again() {
 async fn a_write_that_expects_another_version_is_refused() {
     let (polarway, _folder) = engine().await;
     polarway.store("trades", trades(&[("BTC", 1)])).await.unwrap();
-    let stale = StoreOptions::default().expecting(0);
+    let stale = WriteOptions::default().expecting(0);
     let error = polarway.store_with("trades", trades(&[]), stale).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::VersionConflict);
     assert_eq!(error.to_string(), "dataset trades is at version 1, not 0: another writer was here");

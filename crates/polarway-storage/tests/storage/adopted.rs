@@ -87,7 +87,7 @@ fn partition_folders_become_columns() {
         .writer(
             &name("trades"),
             snapshot.schema.clone(),
-            polarway_storage::Write::new(polarway_storage::WriteMode::Append),
+            polarway_storage::WriteOptions::new(polarway_storage::WriteMode::Append),
         )
         .unwrap();
     writer.write(&batches[0]).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::{Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, UnionFields, UnionMode};
-use polarway_storage::{At, Error, Write, WriteMode};
+use polarway_storage::{At, Error, WriteMode, WriteOptions};
 use tempfile::TempDir;
 
 use crate::support::{append, load, name, newest, numbers, on_disk, open, store, write};
@@ -54,7 +54,7 @@ fn an_append_that_does_not_fit_is_refused_with_the_differences() {
         ("n", Arc::new(StringArray::from(vec!["x"])) as _),
         ("m", Arc::new(Int64Array::from(vec![1])) as _),
     ]);
-    let error = write(&tables, &trades, &other.unwrap(), Write::new(WriteMode::Append)).unwrap_err();
+    let error = write(&tables, &trades, &other.unwrap(), WriteOptions::new(WriteMode::Append)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the rows don't fit dataset trades: column \"n\" is Utf8 and must be Int64; column \"m\" (Int64) is not in the dataset"
@@ -71,7 +71,7 @@ fn a_column_that_parquet_cannot_hold_is_refused_by_name_and_the_old_version_stay
     let fields = UnionFields::try_new([0], [Field::new("a", DataType::Int32, true)]).unwrap();
     let union = DataType::Union(fields, UnionMode::Sparse);
     let schema = Arc::new(Schema::new(vec![Field::new("either", union, true)]));
-    let error = tables.writer(&trades, schema, Write::new(WriteMode::Overwrite)).err().unwrap();
+    let error = tables.writer(&trades, schema, WriteOptions::new(WriteMode::Overwrite)).err().unwrap();
     let message = error.to_string();
     assert!(message.contains("either") && message.contains("Union"), "{message}");
     assert_eq!(newest(&tables, &trades).unwrap(), [1]);
@@ -83,7 +83,8 @@ fn an_input_that_ends_early_leaves_the_old_version_and_no_file() {
     let (tables, folder) = on_disk();
     let trades = name("trades");
     store(&tables, &trades, [1]).unwrap();
-    let mut writer = tables.writer(&trades, numbers([]).schema(), Write::new(WriteMode::Overwrite)).unwrap();
+    let mut writer =
+        tables.writer(&trades, numbers([]).schema(), WriteOptions::new(WriteMode::Overwrite)).unwrap();
     writer.write(&numbers(0..100_000)).unwrap();
     drop(writer); // its rows stopped coming
     assert_eq!(newest(&tables, &trades).unwrap(), [1]);
@@ -94,7 +95,8 @@ fn an_input_that_ends_early_leaves_the_old_version_and_no_file() {
 fn a_batch_of_another_schema_ends_the_write() {
     let (tables, folder) = on_disk();
     let trades = name("trades");
-    let mut writer = tables.writer(&trades, numbers([]).schema(), Write::new(WriteMode::Overwrite)).unwrap();
+    let mut writer =
+        tables.writer(&trades, numbers([]).schema(), WriteOptions::new(WriteMode::Overwrite)).unwrap();
     writer.write(&numbers([1])).unwrap();
     let other = RecordBatch::try_from_iter([("m", Arc::new(Int64Array::from(vec![1])) as _)]).unwrap();
     assert!(matches!(writer.write(&other), Err(Error::Table(_))));

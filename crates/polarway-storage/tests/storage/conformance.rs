@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use polarway_storage::{At, Backend, Created, Error, Settings, Tables, Write, WriteMode};
+use polarway_storage::{At, Backend, Created, Error, Settings, Tables, WriteMode, WriteOptions};
 
 use crate::support::failing::{FailingBackend, Failure};
 use crate::support::{append, backends, load, name, newest, numbers, store, write};
@@ -200,7 +200,7 @@ fn a_write_whose_answers_were_lost_is_done_once_when_it_is_sent_again() {
                 let tables = Tables::new(failing.clone(), Settings::default());
                 store(&tables, &dataset, [1]).unwrap();
                 let request = polarway_storage::RequestId::fresh();
-                let how = Write::new(WriteMode::Append).with_request(request);
+                let how = WriteOptions::new(WriteMode::Append).with_request(request);
                 failing.fail_after(step);
                 let first = write(&tables, &dataset, &numbers([2]), how);
                 let came = failing.heal();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use polarway_storage::{DiskBackend, FailureKind, Settings, Tables, Write, WriteMode};
+use polarway_storage::{DiskBackend, FailureKind, Settings, Tables, WriteMode, WriteOptions};
 use tempfile::TempDir;
 
 use crate::support::{name, newest, numbers, open, store};
@@ -68,7 +68,8 @@ fn a_full_disk_is_a_clear_error_that_leaves_the_old_version_and_no_leftovers() {
 
     // The disk is full to the last byte: not even the commit fits.
     let filler = mounted.0.path().join("filler");
-    let mut writer = tables.writer(&trades, numbers([]).schema(), Write::new(WriteMode::Overwrite)).unwrap();
+    let mut writer =
+        tables.writer(&trades, numbers([]).schema(), WriteOptions::new(WriteMode::Overwrite)).unwrap();
     writer.write(&numbers([3])).unwrap();
     let mut room = 4 << 20;
     while room > 0 {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use polarway_storage::{At, DiskBackend, Error, Settings, Tables, Write, WriteMode};
+use polarway_storage::{At, DiskBackend, Error, Settings, Tables, WriteMode, WriteOptions};
 
 use crate::support::{CountedIds, SetClock, load, name, newest, numbers, open, store, write};
 
@@ -43,10 +43,10 @@ fn a_retry_is_found_behind_a_hundred_other_writes_and_refused_when_it_is_too_old
     let tables = fresh();
     let trades = name("trades");
     store(&tables, &trades, [0]).unwrap();
-    let how = Write::new(WriteMode::Append).with_request(clock.request(1));
+    let how = WriteOptions::new(WriteMode::Append).with_request(clock.request(1));
     assert_eq!(write(&tables, &trades, &numbers([7]), how).unwrap().version, 2);
     for ordinal in 2..102 {
-        let other = Write::new(WriteMode::Overwrite).with_request(clock.request(ordinal));
+        let other = WriteOptions::new(WriteMode::Overwrite).with_request(clock.request(ordinal));
         write(&tables, &trades, &numbers([1]), other).unwrap();
         clock.advance(Duration::from_secs(1));
     }
@@ -68,7 +68,7 @@ fn a_retried_delete_and_create_are_answered_and_not_refused() {
     let ids = Arc::new(CountedIds::default());
     let tables = Tables::with_environment(backend, Settings::default(), clock.clone(), ids);
     let trades = name("trades");
-    let create = Write::new(WriteMode::Create).with_request(clock.request(1));
+    let create = WriteOptions::new(WriteMode::Create).with_request(clock.request(1));
     assert_eq!(write(&tables, &trades, &numbers([1]), create).unwrap().version, 1);
     assert_eq!(write(&tables, &trades, &numbers([1]), create).unwrap().version, 1);
     let delete = Some(clock.request(2));

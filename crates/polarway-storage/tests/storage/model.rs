@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use object_store::memory::InMemory;
 use polarway_storage::{
-    At, Backend, Error, ObjectBackend, Published, RequestId, Result, Settings, Tables, Write, WriteMode,
+    At, Backend, Error, ObjectBackend, Published, RequestId, Result, Settings, Tables, WriteMode,
+    WriteOptions,
 };
 use polarway_testing::tries;
 use proptest::prelude::*;
@@ -164,7 +165,7 @@ impl World {
                 return self.judge(sent, outcome);
             }
         };
-        let how = Write::new(mode).with_request(sent.request);
+        let how = WriteOptions::new(mode).with_request(sent.request);
         let outcome = write(tables, &dataset(), &numbers(rows.iter().copied()), how);
         sent.action = sent.action.clone();
         self.judge(sent, outcome);

@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::time::Duration;
 
-use polarway_storage::{At, DiskBackend, Error, RequestId, Settings, Tables, Write, WriteMode};
+use polarway_storage::{At, DiskBackend, Error, RequestId, Settings, Tables, WriteMode, WriteOptions};
 
 use crate::support::{append, load, name, newest, numbers, on_disk, open, store, write};
 
@@ -89,7 +89,9 @@ fn of_sixteen_creators_one_succeeds() {
         let racers: Vec<_> = (0..RACERS)
             .map(|racer| {
                 let (trades, own) = (&trades, open(&folder));
-                scope.spawn(move || write(&own, trades, &numbers([racer]), Write::new(WriteMode::Create)))
+                scope.spawn(move || {
+                    write(&own, trades, &numbers([racer]), WriteOptions::new(WriteMode::Create))
+                })
             })
             .collect();
         racers.into_iter().map(|racer| racer.join().unwrap()).collect()
@@ -109,7 +111,7 @@ fn of_sixteen_that_expect_one_version_one_succeeds() {
         let racers: Vec<_> = (0..RACERS)
             .map(|racer| {
                 let (trades, own) = (&trades, open(&folder));
-                let how = Write::new(WriteMode::Append).expecting(1);
+                let how = WriteOptions::new(WriteMode::Append).expecting(1);
                 scope.spawn(move || match write(&own, trades, &numbers([racer]), how) {
                     Ok(published) => published.version as usize - 1,
                     Err(Error::VersionConflict { expected: 1, actual: 2, .. }) => 0,
@@ -128,7 +130,7 @@ fn one_request_sent_sixteen_times_at_once_is_one_write() {
     let (tables, folder) = on_disk();
     let trades = name("trades");
     store(&tables, &trades, [0]).unwrap();
-    let how = Write::new(WriteMode::Append).with_request(RequestId::fresh());
+    let how = WriteOptions::new(WriteMode::Append).with_request(RequestId::fresh());
     std::thread::scope(|scope| {
         for _ in 0..RACERS {
             let (trades, own) = (&trades, open(&folder));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use polarway_storage::{At, DiskBackend, Error, Settings, Tables, Vacuumed, Write, WriteMode};
+use polarway_storage::{At, DiskBackend, Error, Settings, Tables, Vacuumed, WriteMode, WriteOptions};
 use tempfile::TempDir;
 
 use crate::support::{CountedIds, SetClock, append, load, name, newest, numbers, store};
@@ -86,7 +86,8 @@ fn a_writer_whose_upload_was_condemned_uploads_again() {
     let trades = name("trades");
     store(&tables, &trades, [1]).unwrap();
 
-    let mut writer = tables.writer(&trades, numbers([]).schema(), Write::new(WriteMode::Append)).unwrap();
+    let mut writer =
+        tables.writer(&trades, numbers([]).schema(), WriteOptions::new(WriteMode::Append)).unwrap();
     writer.write(&numbers([2])).unwrap();
     // The writer is so slow that another worker takes its file for a leftover, and stops
     // between saying so and removing it.
@@ -119,7 +120,8 @@ fn a_writer_whose_condemned_upload_is_gone_is_told_to_store_again() {
     let (tables, _) = timed(&folder, Settings::default());
     let trades = name("trades");
     store(&tables, &trades, [1]).unwrap();
-    let mut writer = tables.writer(&trades, numbers([]).schema(), Write::new(WriteMode::Append)).unwrap();
+    let mut writer =
+        tables.writer(&trades, numbers([]).schema(), WriteOptions::new(WriteMode::Append)).unwrap();
     writer.write(&numbers([2])).unwrap();
     std::thread::sleep(Duration::from_millis(20)); // the storage's clock must pass the file's time
     let (hasty, _) = timed(&folder, Settings { orphan_grace: Duration::ZERO, ..Settings::default() });

@@ -13,7 +13,7 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use polarway_storage::{
     At, Backend, Clock, DatasetName, DiskBackend, IdSource, ObjectBackend, Published, RequestId, Result,
-    Settings, Tables, Write, WriteMode,
+    Settings, Tables, WriteMode, WriteOptions,
 };
 use tempfile::TempDir;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -97,7 +97,7 @@ pub(crate) fn write(
     tables: &Tables,
     name: &DatasetName,
     batch: &RecordBatch,
-    how: Write,
+    how: WriteOptions,
 ) -> Result<Published> {
     let mut writer = tables.writer(name, batch.schema(), how)?;
     writer.write(batch)?;
@@ -109,7 +109,7 @@ pub(crate) fn store(
     name: &DatasetName,
     rows: impl IntoIterator<Item = i64>,
 ) -> Result<Published> {
-    write(tables, name, &numbers(rows), Write::new(WriteMode::Overwrite))
+    write(tables, name, &numbers(rows), WriteOptions::new(WriteMode::Overwrite))
 }
 
 pub(crate) fn append(
@@ -117,7 +117,7 @@ pub(crate) fn append(
     name: &DatasetName,
     rows: impl IntoIterator<Item = i64>,
 ) -> Result<Published> {
-    write(tables, name, &numbers(rows), Write::new(WriteMode::Append))
+    write(tables, name, &numbers(rows), WriteOptions::new(WriteMode::Append))
 }
 
 /// The numbers of a table of one column `n`, in row order.
