@@ -24,6 +24,11 @@
 //! # }
 //! ```
 
+/// The README's program, held to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
+
 mod catalog;
 mod config;
 mod describe;
