@@ -51,7 +51,7 @@ fn tidy_all(tables: &Arc<Tables>, is_stopped: impl Fn() -> bool) {
             return;
         }
         if let Err(error) = tidy(tables, &name) {
-            if matches!(error.backend_failure(), Some(FailureKind::ReadOnly | FailureKind::Denied)) {
+            if error.backend_failure() == Some(FailureKind::ReadOnly) {
                 return tracing::debug!(%error, "the janitor can't write here");
             }
             tracing::warn!(dataset = %name, %error, "the janitor could not tidy a dataset");

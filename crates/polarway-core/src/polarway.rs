@@ -3,15 +3,21 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::memory::InMemory;
 use polarway_query::{Engine, EngineConfig};
-use polarway_storage::{Backend, DiskBackend, Loader, Mirror, ObjectBackend, Settings, Tables};
+use polarway_storage::{
+    Backend, DiskBackend, Loader, Mirror, ObjectBackend, REQUEST_WINDOW_US, Settings, Tables,
+};
 
 use crate::config::{Config, Location};
 use crate::error::{Error, ErrorKind, Result};
 use crate::janitor::Janitor;
 use crate::workspace::Workspace;
+
+/// For how long a retry may come, and a reader must not lose its files.
+const RETRY_WINDOW: Duration = Duration::from_micros(REQUEST_WINDOW_US.unsigned_abs());
 
 /// The embedded engine: stores tables under names, loads them back, runs SQL over them.
 ///
@@ -84,6 +90,11 @@ async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
 
 impl EngineParts {
     fn open(config: &Config) -> Result<Self> {
+        if config.retention.grace < RETRY_WINDOW {
+            let message =
+                "retention.grace must be ten minutes at least: retries and readers need the data for so long";
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
         let workspace = Workspace::open(&config.data_dir)?;
         let mut cold_folders = Vec::new();
         let backend: Arc<dyn Backend> = match &config.cold_tier {

@@ -30,10 +30,15 @@ impl Workspace {
             let parent = data_dir.join("tmp");
             fs::create_dir_all(&parent)?;
             remove_left_over(&parent)?;
-            let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent.canonicalize()?)?;
-            let lock = File::create_new(folder.path().join(LOCK_FILE))?;
-            lock.lock()?;
-            Ok(Self { folder, _lock: lock })
+            loop {
+                let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent.canonicalize()?)?;
+                let lock = File::create_new(folder.path().join(LOCK_FILE))?;
+                lock.lock()?;
+                // Before it was locked, another process may have taken the folder for left over.
+                if folder.path().join(LOCK_FILE).exists() {
+                    return Ok(Self { folder, _lock: lock });
+                }
+            }
         };
         open().map_err(|error| {
             let message = format!("can't work in the data directory {:?}", data_dir.display().to_string());

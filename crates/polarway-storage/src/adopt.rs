@@ -169,7 +169,10 @@ impl Tables {
         let footer = Footer {
             schema: Arc::clone(reader.schema()),
             rows: reader.rows(),
-            arrow_bytes: reader.uncompressed_bytes(),
+            // Dictionaries make a file small and not the table: it has so many values at least.
+            arrow_bytes: reader
+                .uncompressed_bytes()
+                .max(reader.rows().saturating_mul(row_bytes(reader.schema()))),
         };
         self.footers.known.lock().put(key, footer.clone());
         Ok(footer)
@@ -214,6 +217,13 @@ impl Tables {
             _ => Err(Error::AdoptedFileChanged { name: name.clone(), path: file.path.clone() }),
         }
     }
+}
+
+/// What a row may take as Arrow, in bytes; for texts and nested values a guess.
+fn row_bytes(schema: &Schema) -> u64 {
+    const GUESS: usize = 32;
+    let widths = schema.fields().iter().map(|field| field.data_type().primitive_width().unwrap_or(GUESS));
+    widths.map(|width| width as u64).sum()
 }
 
 fn with_partitions(name: &DatasetName, files: &SchemaRef, partitions: &[Field]) -> Result<SchemaRef> {

@@ -116,12 +116,26 @@ impl Commit {
         self.files.iter().map(|file| file.arrow_bytes).sum()
     }
 
+    /// Whether this commit is the one that carried out a request.
+    pub(crate) fn carries_out(&self, request: RequestId) -> bool {
+        self.requests.iter().any(|done| done.id == request && done.commit == self.number)
+    }
+
     /// Whether this is a vacuum that removes the file of an upload.
     pub(crate) fn condemns(&self, upload: &Upload) -> bool {
         match (&self.vacuum, &upload.file) {
             (Some(vacuum), Some(file)) => vacuum.condemned.contains(&file.name),
             _ => false,
         }
+    }
+
+    /// Whether sums can be formed of the numbers, and next ones of versions and times.
+    fn has_sound_numbers(&self) -> bool {
+        let sum = |part: fn(&DataFile) -> u64| {
+            self.files.iter().try_fold(0_u64, |sum, file| sum.checked_add(part(file)))
+        };
+        let sums = [sum(|file| file.rows), sum(|file| file.bytes), sum(|file| file.arrow_bytes)];
+        sums.iter().all(Option::is_some) && self.version <= self.number && self.time_us < i64::MAX / 2
     }
 
     pub(crate) fn is_deleted(&self) -> bool {
@@ -147,6 +161,9 @@ impl Commit {
         let commit: Self = serde_json::from_slice(contents)?;
         if commit.number != number {
             return Err(NotACommit::OtherNumber(commit.number));
+        }
+        if !commit.has_sound_numbers() {
+            return Err(NotACommit::UnsoundNumbers);
         }
         if let Some(file) = commit.files.iter().find(|file| !is_plain_name(&file.name)) {
             return Err(NotACommit::FileOutside(file.name.clone()));
@@ -174,6 +191,9 @@ pub enum NotACommit {
     /// It says that it is another commit.
     #[error("it says that it is commit {0}")]
     OtherNumber(u64),
+    /// Its numbers can't be those of a table.
+    #[error("its numbers are out of all bounds")]
+    UnsoundNumbers,
     /// It names a file that lies elsewhere.
     #[error("it names the data file {0:?}, which is no plain file name")]
     FileOutside(String),

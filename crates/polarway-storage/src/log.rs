@@ -158,6 +158,12 @@ impl CommitLog {
     /// [`Error::Backend`] when it certainly was not made; [`Error::OutcomeUnknown`] when it may
     /// be there, or appear yet.
     pub(crate) fn attempt(&self, commit: Commit) -> Result<Attempt> {
+        // A dataset whose folder was removed by hand starts anew: behind commits that are gone,
+        // nobody else would find this one.
+        if commit.number > 1 && !self.exists(commit.number - 1)? {
+            *self.seen.lock() = None;
+            return Ok(Attempt::Lost);
+        }
         let path = commit_path(&self.name, commit.number);
         let contents = match commit.encode() {
             Ok(contents) => contents,

@@ -55,10 +55,17 @@ impl Tables {
 
     /// Opens a data file of a snapshot, and says what it means when it is gone.
     pub(crate) fn open_file(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Result<Arc<dyn ReadAt>> {
-        self.backend.open(&file.path).map_err(|error| match error.kind {
+        let source = self.backend.open(&file.path).map_err(|error| match error.kind {
             FailureKind::NotFound => self.why_missing(snapshot, file),
             _ => error.into(),
-        })
+        })?;
+        if source.len() == file.bytes {
+            return Ok(source);
+        }
+        self.check_unchanged(&snapshot.name, file)?;
+        let detail = format!("it has {} bytes and should have {}", source.len(), file.bytes);
+        let (name, path) = (snapshot.name.clone(), file.path.clone());
+        Err(Error::UnreadableData { name, path, source: polarway_parquet::Error::Corrupt { detail } })
     }
 
     /// The error for a data file that is not there.

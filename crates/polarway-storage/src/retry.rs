@@ -71,12 +71,11 @@ pub(crate) fn check_window(id: RequestId, now_us: i64) -> Result<()> {
     Ok(())
 }
 
-/// The list that the next commit carries: the one before's, and the new write.
+/// The list that the next commit carries: the one before's, and the new write. Old writes stay
+/// on it until newer ones take their place: a list that is not full ends the search, and one
+/// worker's wrong clock must not make another's write hard to find.
 pub(crate) fn next_requests(previous: Option<&Commit>, done: DoneRequest) -> Vec<DoneRequest> {
-    let oldest_us = done.time_us - REMEMBERED_US;
-    let earlier = previous.map_or(&[][..], |commit| &commit.requests);
-    let mut requests: Vec<_> =
-        earlier.iter().filter(|request| request.time_us > oldest_us).cloned().collect();
+    let mut requests = previous.map(|commit| commit.requests.clone()).unwrap_or_default();
     requests.push(done);
     let surplus = requests.len().saturating_sub(REQUESTS_KEPT);
     requests.drain(..surplus);

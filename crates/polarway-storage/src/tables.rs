@@ -10,7 +10,7 @@ use polarway_parquet::EncodeOptions;
 use uuid::Uuid;
 
 use crate::adopt::Footers;
-use crate::backend::Backend;
+use crate::backend::{Backend, FailureKind};
 use crate::commit::{CONTROL_FOLDER, Commit, commit_path, decode_schema};
 use crate::environment::{Clock, IdSource, RandomIds, SystemClock};
 use crate::error::{Error, Result};
@@ -87,7 +87,7 @@ pub struct Tables {
     pub(crate) settings: Settings,
     pub(crate) footers: Footers,
     datasets: Mutex<LruCache<DatasetName, Arc<Dataset>>>,
-    snapshots: Mutex<LruCache<Uuid, Arc<Snapshot>>>,
+    snapshots: Mutex<LruCache<(DatasetName, Uuid), Arc<Snapshot>>>,
 }
 
 /// What this process knows of one dataset.
@@ -159,7 +159,11 @@ impl Tables {
     /// what the storage says.
     pub fn snapshot(&self, name: &DatasetName, at: At) -> Result<Arc<Snapshot>> {
         let dataset = self.dataset(name);
-        let max_staleness_us = i64::try_from(self.settings.max_staleness.as_micros()).unwrap_or(i64::MAX);
+        // Only who asks for the newest takes what was the newest lately.
+        let max_staleness_us = match at {
+            At::Newest => i64::try_from(self.settings.max_staleness.as_micros()).unwrap_or(i64::MAX),
+            At::Version(_) | At::TimeUs(_) => 0,
+        };
         let newest = dataset.log.newest(max_staleness_us)?;
         match (newest, at) {
             (Some(commit), At::Newest) if commit.is_deleted() => Err(self.unknown(name, true)?),
@@ -228,7 +232,9 @@ impl Tables {
 
     /// The snapshot that a commit describes.
     pub(crate) fn snapshot_of(&self, name: &DatasetName, commit: &Commit) -> Result<Arc<Snapshot>> {
-        if let Some(snapshot) = self.snapshots.lock().get(&commit.uuid) {
+        // By name too: a dataset's folder may have been copied or renamed.
+        let key = (name.clone(), commit.uuid);
+        if let Some(snapshot) = self.snapshots.lock().get(&key) {
             return Ok(Arc::clone(snapshot));
         }
         let Some(schema) = &commit.schema else {
@@ -250,13 +256,13 @@ impl Tables {
             files: commit.files.iter().map(|file| Snapshot::data_file(name, file)).collect(),
             partition_columns: 0,
         });
-        self.snapshots.lock().put(commit.uuid, Arc::clone(&snapshot));
+        self.snapshots.lock().put(key, Arc::clone(&snapshot));
         Ok(snapshot)
     }
 
     /// The error for a name that is none, with the names near it.
     pub(crate) fn unknown(&self, name: &DatasetName, deleted: bool) -> Result<Error> {
-        let names = self.names()?;
+        let names = self.names().unwrap_or_default(); // a help only
         let nearest = nearest_names(name.as_str(), names.iter().map(DatasetName::as_str));
         Ok(Error::UnknownDataset { name: name.as_str().to_owned(), deleted, nearest })
     }
@@ -296,7 +302,7 @@ impl Tables {
                     time_us: snapshot.time_us,
                 }),
                 Ok(None) => {}
-                Err(Error::Backend(error)) => return Err(error.into()),
+                Err(Error::Backend(error)) if error.kind != FailureKind::Denied => return Err(error.into()),
                 Err(error) => tracing::warn!(dataset = %name, %error, "a dataset can't be listed"),
             }
         }

@@ -25,10 +25,13 @@ pub struct Vacuumed {
 }
 
 /// What must stay, and the first commit of which something is kept.
+#[derive(Default)]
 struct Kept {
     files: HashSet<String>,
     /// Every file that a commit of the kept stretch, or an earlier one still in question, names.
     named: HashSet<String>,
+    /// What vacuums of that stretch condemned.
+    condemned: HashSet<String>,
     kept_from: u64,
 }
 
@@ -50,6 +53,9 @@ impl Tables {
             if condemned.is_empty() {
                 return Ok(Vacuumed::default());
             }
+            if condemned.iter().all(|(file, _)| kept.condemned.contains(file)) {
+                return self.remove_condemned(name, &condemned); // an earlier vacuum's rest
+            }
             let (schema, files) = (newest.schema.clone(), newest.files.clone());
             let mut commit =
                 self.next_commit(&dataset, Some(&newest), CommitKind::Vacuum, schema, files, None);
@@ -58,11 +64,22 @@ impl Tables {
                 kept_from: kept.kept_from,
             });
             if let Attempt::Won(_) = dataset.log.attempt(commit)? {
-                for (file, _) in &condemned {
-                    self.backend.remove(&data_path(name, file))?;
-                }
+                return self.remove_condemned(name, &condemned);
+            }
+        }
+    }
+
+    /// Removes what a commit has condemned: all that it can, also when one file resists.
+    fn remove_condemned(&self, name: &DatasetName, condemned: &[(String, FileMeta)]) -> Result<Vacuumed> {
+        let mut failed = None;
+        for (file, _) in condemned {
+            failed = failed.or(self.backend.remove(&data_path(name, file)).err());
+        }
+        match failed {
+            Some(error) => Err(error.into()),
+            None => {
                 let bytes = condemned.iter().map(|(_, meta)| meta.bytes).sum();
-                return Ok(Vacuumed { files: condemned.len(), bytes });
+                Ok(Vacuumed { files: condemned.len(), bytes })
             }
         }
     }
@@ -100,7 +117,7 @@ impl Tables {
     /// stretch that the last vacuum has dealt with.
     fn kept(&self, dataset: &Dataset, newest: &Arc<Commit>) -> Result<Kept> {
         let superseded_after_us = self.clock.now_us() - micros(self.settings.grace);
-        let mut kept = Kept { files: HashSet::new(), named: HashSet::new(), kept_from: newest.number };
+        let mut kept = Kept { kept_from: newest.number, ..Kept::default() };
         let mut versions_left = self.settings.kept_versions.max(1);
         let mut vacuumed_before = None;
         let mut later: Option<Arc<Commit>> = None;
@@ -111,6 +128,7 @@ impl Tables {
             if let Some(vacuum) = &commit.vacuum {
                 // Whoever condemned these may have died before removing them all.
                 kept.named.extend(vacuum.condemned.iter().cloned());
+                kept.condemned.extend(vacuum.condemned.iter().cloned());
                 vacuumed_before = vacuumed_before.or(Some(vacuum.kept_from));
             }
             // The last commit of a version is the one that its readers use from now on.

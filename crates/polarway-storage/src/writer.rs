@@ -361,10 +361,12 @@ impl Publication<'_> {
             if let Some(done) = self.tables.done_before(self.dataset, self.write.request, newest)? {
                 return Ok(done);
             }
-            let present = self.tables.check(self.dataset, &self.write, newest)?;
-            if let Some(newest) = newest {
-                self.outlive_vacuums(newest.number)?;
+            if let Some(newest) = newest
+                && let Some(done) = self.catch_up(newest.number)?
+            {
+                return Ok(published(name, &done, true));
             }
+            let present = self.tables.check(self.dataset, &self.write, newest)?;
             let commit = match (self.write.mode, present) {
                 (WriteMode::Append, Some(present)) => self.append_to(&present, newest)?,
                 _ => {
@@ -407,7 +409,10 @@ impl Publication<'_> {
                 })?;
         }
         let mut files = match newest {
-            Some(commit) => commit.files.clone(),
+            Some(commit) => {
+                self.copies.clear(); // another writer's first append took the files in
+                commit.files.clone()
+            }
             None => {
                 if self.copies.is_empty() {
                     self.copies = self.tables.take_in(present)?;
@@ -419,20 +424,25 @@ impl Publication<'_> {
         Ok(self.next(newest, CommitKind::Append, files))
     }
 
-    /// Looks whether a vacuum took one of the uploaded files for a leftover, and uploads it
-    /// again under another name if so.
-    fn outlive_vacuums(&mut self, newest: u64) -> Result<()> {
+    /// Looks at the commits that were made since the upload began. Where one of them is this very
+    /// request, by an earlier try that was still under way then, it is the answer, however long
+    /// ago. Where one condemned an uploaded file as a leftover, the file is uploaded again.
+    fn catch_up(&mut self, newest: u64) -> Result<Option<Arc<Commit>>> {
         let log = &self.dataset.log;
         while self.base < newest {
             self.base += 1;
             let commit = log.read_existing(self.base)?;
+            if self.write.request.is_some_and(|request| commit.carries_out(request)) {
+                log.settle(commit.number)?;
+                return Ok(Some(commit));
+            }
             for upload in self.copies.iter_mut().chain([&mut self.upload]) {
                 if commit.condemns(upload) {
                     *upload = self.tables.upload_again(&self.dataset.name, upload)?;
                 }
             }
         }
-        Ok(())
+        Ok(None)
     }
 }
 

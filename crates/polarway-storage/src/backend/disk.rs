@@ -44,10 +44,16 @@ impl DiskBackend {
         let failed = |error| {
             BackendError::of_io("open the folder", &root.display().to_string(), Outcome::NotDone, error)
         };
+        let existing = root.ancestors().position(|folder| folder.is_dir()).unwrap_or_default();
         if !root.is_dir() {
             fs::create_dir_all(&root).map_err(failed)?;
         }
         let root = root.canonicalize().map_err(failed)?;
+        // The names of the folders that were made must last, and so must the root's, which
+        // another process may have made just now.
+        for parent in root.ancestors().skip(1).take(existing.max(1)) {
+            let _ = sync_folder(parent); // it may be none of ours to open
+        }
         Ok(Self { root, settled_folders: Mutex::default(), staged: AtomicU64::new(0) })
     }
 
@@ -148,12 +154,10 @@ impl DiskBackend {
 
 /// Where the file for a path is staged: in the dataset's control folder, where nothing of a user's lies.
 fn staging_folder(path: &str) -> String {
-    let (folder, _) = split(path);
-    let control = match folder.split_once(CONTROL_FOLDER) {
-        Some((dataset, _)) => format!("{dataset}{CONTROL_FOLDER}"),
-        None => folder.to_owned(),
-    };
-    super::join(&control, STAGING_FOLDER)
+    match path.rsplit_once(&format!("/{CONTROL_FOLDER}/")) {
+        Some((dataset, _)) => format!("{dataset}/{CONTROL_FOLDER}/{STAGING_FOLDER}"),
+        None => super::join(split(path).0, STAGING_FOLDER),
+    }
 }
 
 /// A staged file; its name goes when this does.
@@ -196,7 +200,7 @@ impl Backend for DiskBackend {
                         entries.push(Entry { name, file: meta.is_file().then(|| file_meta(&meta)) });
                     }
                     Err(error) if is_absent(&error) => {} // removed meanwhile, or a dangling link
-                    Err(error) => return Err(error),
+                    Err(error) => tracing::debug!(name, %error, "an entry can't be looked at"),
                 }
             }
             entries.sort_by(|a, b| a.name.cmp(&b.name));

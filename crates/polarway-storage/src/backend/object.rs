@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io::{self, Write};
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ const PARTS_IN_FLIGHT: usize = 4;
 /// Its calls block on a small runtime of its own: they may come from any thread that may block.
 pub struct ObjectBackend {
     store: Arc<dyn ObjectStore>,
-    runtime: Arc<Runtime>,
+    runtime: Arc<OwnRuntime>,
 }
 
 impl ObjectBackend {
@@ -49,11 +49,31 @@ impl ObjectBackend {
                 outcome: Outcome::NotDone,
                 source: error.into(),
             })?;
-        Ok(Self { store, runtime: Arc::new(runtime) })
+        Ok(Self { store, runtime: Arc::new(OwnRuntime(Some(runtime))) })
     }
 
     fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
+    }
+}
+
+/// A runtime that may be dropped anywhere, also by a task of another one.
+struct OwnRuntime(Option<Runtime>);
+
+impl Deref for OwnRuntime {
+    type Target = Runtime;
+
+    #[expect(clippy::expect_used, reason = "it is taken out by drop alone")]
+    fn deref(&self) -> &Runtime {
+        self.0.as_ref().expect("it was not dropped")
+    }
+}
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background(); // to wait for its threads is not allowed everywhere
+        }
     }
 }
 
@@ -129,6 +149,11 @@ impl Backend for ObjectBackend {
                 Ok(None) => Err(failure("publish", path, Outcome::Unknown, error)),
                 Err(unread) => Err(BackendError { outcome: Outcome::Unknown, ..unread }),
             },
+            Err(
+                error @ (object_store::Error::PermissionDenied { .. }
+                | object_store::Error::Unauthenticated { .. }
+                | object_store::Error::NotSupported { .. }),
+            ) => Err(failure("publish", path, Outcome::NotDone, error)),
             Err(error) => Err(failure("publish", path, Outcome::Unknown, error)),
         }
     }
@@ -171,7 +196,7 @@ impl Backend for ObjectBackend {
 /// One object, read by ranges.
 struct ObjectSource {
     store: Arc<dyn ObjectStore>,
-    runtime: Arc<Runtime>,
+    runtime: Arc<OwnRuntime>,
     location: ObjectPath,
     bytes: u64,
 }
@@ -199,7 +224,7 @@ impl ReadAt for ObjectSource {
 struct ObjectWriter {
     /// `None` once the upload was finished or given up.
     upload: Option<WriteMultipart>,
-    runtime: Arc<Runtime>,
+    runtime: Arc<OwnRuntime>,
     path: String,
 }
 
@@ -238,7 +263,8 @@ impl Drop for ObjectWriter {
 }
 
 fn object_path(path: &str) -> ObjectPath {
-    ObjectPath::from(path)
+    // What a storage listed is a path already; only another's text needs escapes.
+    ObjectPath::parse(path).unwrap_or_else(|_| ObjectPath::from(path))
 }
 
 fn file_meta(object: &object_store::ObjectMeta) -> FileMeta {

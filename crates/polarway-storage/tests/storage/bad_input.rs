@@ -168,3 +168,62 @@ fn a_corrupt_data_file_is_an_error_and_never_wrong_rows() {
         check(&bad, &format!("bit flipped in byte {place}"));
     }
 }
+
+#[test]
+fn a_commit_with_numbers_beyond_all_bounds_is_refused() {
+    let (tables, folder) = on_disk();
+    let trades = name("trades");
+    store(&tables, &trades, [1]).unwrap();
+    append(&tables, &trades, [1]).unwrap();
+    let path = folder.path().join("trades/_polarway/commits/0000000002.json");
+    let good = fs::read_to_string(&path).unwrap();
+    for (from, to) in [("\"rows\":1", "\"rows\":18446744073709551615"), ("\"version\":2", "\"version\":99")] {
+        fs::write(&path, good.replace(from, to)).unwrap();
+        let error = newest(&open(&folder), &trades).unwrap_err();
+        assert!(matches!(error, Error::UnreadableCommit { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_data_file_that_was_replaced_by_another_is_an_error() {
+    let (tables, folder) = on_disk();
+    store(&tables, &name("trades"), [1, 2, 3]).unwrap();
+    store(&tables, &name("quotes"), 0..1_000).unwrap();
+    fs::copy(only_data_file(&folder, "quotes"), only_data_file(&folder, "trades")).unwrap();
+    let error = newest(&tables, &name("trades")).unwrap_err();
+    assert!(matches!(error, Error::UnreadableData { .. }), "{error}");
+}
+
+#[test]
+fn what_cannot_be_looked_at_in_the_root_hides_no_dataset() {
+    let (tables, folder) = on_disk();
+    store(&tables, &name("trades"), [1]).unwrap();
+    std::os::unix::fs::symlink("loop", folder.path().join("loop")).unwrap();
+    assert_eq!(tables.names().unwrap(), [name("trades")]);
+}
+
+#[test]
+fn a_dataset_that_was_removed_copied_or_renamed_by_hand_is_what_its_folder_says() {
+    let (tables, folder) = on_disk();
+    let at = |dataset: &str| folder.path().join(dataset);
+    store(&tables, &name("a"), [1]).unwrap();
+    newest(&tables, &name("a")).unwrap();
+    fs::rename(at("a"), at("b")).unwrap();
+    assert_eq!(newest(&tables, &name("b")).unwrap(), [1]);
+    assert_eq!(tables.snapshot(&name("b"), At::Newest).unwrap().name, name("b"));
+    assert_eq!(store(&tables, &name("a"), [2]).unwrap().version, 1, "the name is free again");
+    assert_eq!(newest(&open(&folder), &name("a")).unwrap(), [2]);
+}
+
+#[test]
+fn all_that_a_write_makes_lies_in_the_datasets_own_folder() {
+    let (tables, folder) = on_disk();
+    for dataset in ["my_polarway_x", "a_polarway", "_polarway"] {
+        store(&tables, &name(dataset), [1]).unwrap();
+        assert_eq!(newest(&tables, &name(dataset)).unwrap(), [1]);
+    }
+    let mut there: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    there.sort();
+    assert_eq!(there, ["_polarway", "a_polarway", "my_polarway_x"]);
+}

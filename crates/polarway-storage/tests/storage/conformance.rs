@@ -216,3 +216,21 @@ fn a_write_whose_answers_were_lost_is_done_once_when_it_is_sent_again() {
         }
     }
 }
+
+#[test]
+fn paths_with_escapes_in_them_are_taken_as_they_are() {
+    on_every_backend(|backend| {
+        let mut writer = backend.create_data("t/city=S%C3%A3o/x~[1].parquet").unwrap();
+        writer.write_all(b"x").unwrap();
+        writer.finish().unwrap();
+        let folder = backend.list("t").unwrap().remove(0).name;
+        let file = backend.list(&format!("t/{folder}")).unwrap().remove(0).name;
+        assert_eq!(backend.get(&format!("t/{folder}/{file}")).unwrap().unwrap(), "x", "{folder}/{file}");
+    });
+}
+
+#[test]
+fn a_backend_may_be_dropped_by_async_code() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async { drop(backends()) });
+}

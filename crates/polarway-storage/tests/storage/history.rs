@@ -93,3 +93,63 @@ fn with_an_allowance_for_staleness_the_newest_version_is_asked_for_no_more_often
     assert_eq!(newest(&relaxed, &trades).unwrap(), [2]);
     assert_eq!(load(&relaxed, &trades, At::Version(1)).unwrap(), [1]);
 }
+
+#[test]
+fn a_retry_whose_upload_outlasts_the_window_finds_the_write_it_repeats() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::new();
+    let worker = |clock: &Arc<SetClock>| {
+        let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
+        Tables::with_environment(
+            backend,
+            Settings::default(),
+            clock.clone(),
+            Arc::new(polarway_storage::RandomIds),
+        )
+    };
+    let (one, other) = (worker(&clock), worker(&clock));
+    let trades = name("trades");
+    store(&one, &trades, [0]).unwrap();
+    let how = WriteOptions::new(WriteMode::Append).with_request(clock.request(1));
+    let mut retry = other.writer(&trades, numbers([7]).schema(), how).unwrap();
+    write(&one, &trades, &numbers([7]), how).unwrap();
+    clock.advance(Duration::from_secs(25 * 60));
+    retry.write(&numbers([7])).unwrap();
+    assert!(retry.publish().unwrap().was_retry);
+    assert_eq!(newest(&one, &trades).unwrap(), [0, 7]);
+}
+
+#[test]
+fn one_workers_fast_clock_hides_no_write_from_its_retry() {
+    let folder = tempfile::tempdir().unwrap();
+    let (clock, fast) = (SetClock::new(), SetClock::new());
+    fast.advance(Duration::from_secs(30 * 60));
+    let worker = |clock: &Arc<SetClock>| {
+        let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
+        Tables::with_environment(
+            backend,
+            Settings::default(),
+            clock.clone(),
+            Arc::new(polarway_storage::RandomIds),
+        )
+    };
+    let trades = name("trades");
+    let how = |ordinal| WriteOptions::new(WriteMode::Append).with_request(clock.request(ordinal));
+    store(&worker(&clock), &trades, [0]).unwrap();
+    write(&worker(&clock), &trades, &numbers([1]), how(1)).unwrap();
+    store(&worker(&fast), &trades, [2]).unwrap();
+    write(&worker(&clock), &trades, &numbers([3]), how(3)).unwrap();
+    assert!(write(&worker(&clock), &trades, &numbers([1]), how(1)).unwrap().was_retry);
+}
+
+#[test]
+fn a_version_by_number_is_found_whatever_the_allowance_for_staleness() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { max_staleness: Duration::from_secs(60), ..Settings::default() };
+    let relaxed = Tables::new(Arc::new(DiskBackend::open(folder.path()).unwrap()), settings);
+    let trades = name("trades");
+    store(&open(&folder), &trades, [1]).unwrap();
+    newest(&relaxed, &trades).unwrap();
+    store(&open(&folder), &trades, [2]).unwrap();
+    assert_eq!(load(&relaxed, &trades, At::Version(2)).unwrap(), [2]);
+}
