@@ -2,6 +2,7 @@
 
 mod files;
 mod layers;
+mod protocol;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::Command;
@@ -16,17 +17,18 @@ use crate::{Subcommand, cargo};
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "lint",
-    summary: "check formatting, clippy, documentation, layers and files",
+    summary: "check formatting, clippy, documentation, layers, files and generated code",
     usage: "
 Usage: cargo xtask lint [STEP...]
 
 Runs the named steps, or all of them:
 
-  fmt     rustfmt has nothing to change
-  clippy  no warning in any target
-  doc     rustdoc has no warning: no broken link
-  layers  who depends on whom, and one Arrow for all
-  files   no file too large for a clone to carry
+  fmt      rustfmt has nothing to change
+  clippy   no warning in any target
+  doc      rustdoc has no warning: no broken link
+  layers   who depends on whom, and one Arrow for all
+  files    no file too large for a clone to carry
+  codegen  generated code is current, and buf, where installed, finds nothing in proto/
 
 The first step that fails shows what it found.
 ",
@@ -48,12 +50,13 @@ struct Verdict {
     warnings: Vec<String>,
 }
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     Step { name: "fmt", check: |_| fmt() },
     Step { name: "clippy", check: clippy },
     Step { name: "doc", check: doc },
     Step { name: "layers", check: |_| layers::check() },
     Step { name: "files", check: |_| files::check() },
+    Step { name: "codegen", check: |_| protocol::check() },
 ];
 
 fn run(mut arguments: lexopt::Parser) -> Result<()> {

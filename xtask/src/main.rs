@@ -6,6 +6,7 @@
 
 mod bench;
 mod cargo;
+mod codegen;
 mod folders;
 mod libduckdb;
 mod lint;
@@ -26,10 +27,11 @@ struct Subcommand {
     run: fn(lexopt::Parser) -> Result<()>,
 }
 
-const SUBCOMMANDS: [&Subcommand; 5] = [
+const SUBCOMMANDS: [&Subcommand; 6] = [
     &quickstart::SUBCOMMAND,
     &test::SUBCOMMAND,
     &lint::SUBCOMMAND,
+    &codegen::SUBCOMMAND,
     &bench::SUBCOMMAND,
     &libduckdb::SUBCOMMAND,
 ];

@@ -17,10 +17,11 @@ struct Layer {
 }
 
 /// ARCHITECTURE.md draws this table.
-const LAYERS: [Layer; 8] = [
+const LAYERS: [Layer; 10] = [
     Layer { package: "polarway-testing", may_reach: &[], networked: false },
     Layer { package: "polarway-ipc", may_reach: &[], networked: false },
     Layer { package: "polarway-parquet", may_reach: &[], networked: false },
+    Layer { package: "polarway-proto", may_reach: &[], networked: true },
     Layer { package: "polarway-query", may_reach: &[], networked: false },
     Layer { package: "polarway-storage", may_reach: &["polarway-ipc", "polarway-parquet"], networked: false },
     Layer {
@@ -39,6 +40,7 @@ const LAYERS: [Layer; 8] = [
         ],
         networked: false,
     },
+    Layer { package: "polarway-codegen", may_reach: &[], networked: true },
     Layer { package: "xtask", may_reach: &[], networked: false },
 ];
 

@@ -1,0 +1,206 @@
+//! A failure as a message of ours and as the status of a call: the same content in two forms.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::v1::Failure;
+
+/// The domain of the `google.rpc.ErrorInfo` in our statuses. A reason of another domain, from a proxy
+/// on the way perhaps, is none of ours.
+pub const ERROR_DOMAIN: &str = "polarway";
+
+/// The longest message in a status, in bytes. A status travels in HTTP/2 headers, its message twice and
+/// escaped; many clients take no more than 16 KiB of headers and drop a larger status whole.
+const MOST_MESSAGE_BYTES: usize = 2048;
+
+/// The most that names and values of metadata take in a status, in bytes.
+const MOST_METADATA_BYTES: usize = 2048;
+
+/// What stands where a message was cut.
+const ELLIPSIS: &str = "…";
+
+impl Failure {
+    /// A failure with a reason for programs and a message for people.
+    pub fn new(code: Code, reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code: code as i32,
+            message: message.into(),
+            reason: reason.into(),
+            metadata: BTreeMap::new(),
+            retry_delay_ms: None,
+        }
+    }
+
+    /// Adds a name and a value that belong to the reason.
+    #[must_use]
+    pub fn with_metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(name.into(), value.into());
+        self
+    }
+
+    /// Says after how long to try again. Kept in whole milliseconds, rounded up.
+    #[must_use]
+    pub fn with_retry_delay(mut self, delay: Duration) -> Self {
+        self.retry_delay_ms = Some(whole_milliseconds(delay));
+        self
+    }
+
+    /// The code. A failure can't be [`Code::Ok`]: that and unknown numbers are [`Code::Unknown`].
+    pub fn code(&self) -> Code {
+        match Code::from_i32(self.code) {
+            Code::Ok => Code::Unknown,
+            code => code,
+        }
+    }
+
+    /// After how long to try again, if the server said so.
+    pub fn retry_delay(&self) -> Option<Duration> {
+        self.retry_delay_ms.map(Duration::from_millis)
+    }
+}
+
+/// A long message is cut, and metadata that would make the status too large is left out.
+impl From<Failure> for Status {
+    fn from(failure: Failure) -> Self {
+        let code = failure.code();
+        let mut details = ErrorDetails::new();
+        if let Some(delay) = failure.retry_delay() {
+            details.set_retry_info(Some(delay));
+        }
+        details.set_error_info(failure.reason, ERROR_DOMAIN, fitting(failure.metadata));
+        Self::with_error_details(code, shortened(failure.message), details)
+    }
+}
+
+/// Of a status that is not ours, code and message remain.
+impl From<&Status> for Failure {
+    fn from(status: &Status) -> Self {
+        let details = status.get_error_details();
+        let mut failure = Self::new(status.code(), "", status.message());
+        if let Some(info) = details.error_info().filter(|info| info.domain == ERROR_DOMAIN) {
+            failure.reason.clone_from(&info.reason);
+            failure.metadata.extend(info.metadata.clone());
+        }
+        if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
+            failure = failure.with_retry_delay(delay);
+        }
+        failure
+    }
+}
+
+fn whole_milliseconds(delay: Duration) -> u64 {
+    u64::try_from(delay.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+fn shortened(mut message: String) -> String {
+    if message.len() > MOST_MESSAGE_BYTES {
+        message.truncate(message.floor_char_boundary(MOST_MESSAGE_BYTES - ELLIPSIS.len()));
+        message.push_str(ELLIPSIS);
+    }
+    message
+}
+
+fn fitting(metadata: BTreeMap<String, String>) -> HashMap<String, String> {
+    let mut bytes = 0;
+    metadata
+        .into_iter()
+        .filter(|(name, value)| {
+            let fits = bytes + name.len() + value.len() <= MOST_METADATA_BYTES;
+            if fits {
+                bytes += name.len() + value.len();
+            }
+            fits
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    fn failure() -> Failure {
+        Failure::new(Code::NotFound, "UNKNOWN_DATASET", "there is no dataset flihgts")
+            .with_metadata("name", "flihgts")
+            .with_retry_delay(Duration::from_millis(1500))
+    }
+
+    #[test]
+    fn a_failure_survives_being_a_status() {
+        let status = Status::from(failure());
+        assert_eq!((status.code(), status.message()), (Code::NotFound, "there is no dataset flihgts"));
+        assert_eq!(Failure::from(&status), failure());
+    }
+
+    #[test]
+    fn the_status_carries_the_details_that_google_defines() {
+        let details = Status::from(failure()).get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("UNKNOWN_DATASET", "polarway"));
+        let retry = details.retry_info().unwrap();
+        assert_eq!(retry.retry_delay, Some(Duration::from_millis(1500)));
+    }
+
+    #[test]
+    fn without_a_retry_delay_there_is_no_retry_info() {
+        let status = Status::from(Failure::new(Code::Internal, "INTERNAL", "a bug"));
+        assert!(status.get_error_details().retry_info().is_none());
+    }
+
+    #[test]
+    fn a_reason_of_another_domain_is_none_of_ours() {
+        let details = ErrorDetails::with_error_info("QUOTA", "proxy.example", HashMap::new());
+        let status = Status::with_error_details(Code::Unavailable, "over quota", details);
+        assert_eq!(Failure::from(&status), Failure::new(Code::Unavailable, "", "over quota"));
+    }
+
+    #[test]
+    fn malformed_details_leave_code_and_message() {
+        let status = Status::with_details(Code::Aborted, "lost", bytes::Bytes::from_static(&[0xff; 40]));
+        assert_eq!(Failure::from(&status), Failure::new(Code::Aborted, "", "lost"));
+    }
+
+    #[test]
+    fn a_failure_is_never_ok() {
+        for code in [0, -1, 17, i32::MAX] {
+            let failure = Failure { code, ..failure() };
+            assert_eq!(failure.code(), Code::Unknown);
+            assert_eq!(Status::from(failure).code(), Code::Unknown);
+        }
+    }
+
+    #[test]
+    fn the_largest_status_fits_into_the_headers_that_clients_take() {
+        // Three bytes each, and each byte escaped.
+        let mut failure = Failure::new(Code::InvalidArgument, "INVALID_QUERY", "語".repeat(1_000_000));
+        for number in 0..1000 {
+            failure = failure.with_metadata(format!("name {number}"), "x".repeat(100));
+        }
+        let headers = Status::from(failure).into_http::<()>().into_parts().0.headers;
+        let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+        assert!(bytes < 16 << 10, "{bytes}");
+        assert!(bytes > 8 << 10, "{bytes}");
+    }
+
+    #[test]
+    fn a_cut_message_is_whole_characters() {
+        for length in 2040..2060 {
+            let message = format!("{}{}", "x".repeat(length), "語".repeat(10));
+            let short = shortened(message.clone());
+            assert!(short.len() <= MOST_MESSAGE_BYTES);
+            assert!(message.starts_with(short.strip_suffix(ELLIPSIS).unwrap_or(&message)));
+        }
+    }
+
+    #[test]
+    fn a_delay_of_any_length_is_told() {
+        assert_eq!(whole_milliseconds(Duration::from_nanos(1)), 1);
+        assert_eq!(whole_milliseconds(Duration::MAX), u64::MAX);
+        let status = Status::from(failure().with_retry_delay(Duration::MAX));
+        assert!(Failure::from(&status).retry_delay().unwrap() > Duration::from_secs(3600));
+    }
+}

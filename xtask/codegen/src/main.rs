@@ -1,0 +1,76 @@
+//! What `cargo xtask codegen` runs: messages, client and server in Rust, and the descriptors for reflection, out of the
+//! protocol's definition.
+//!
+//! It is a program of its own because a compiler of protobuf is more than everyone should have to build for `cargo xtask`.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use prost_build::Config;
+use protox::Compiler;
+use protox::prost::Message as _;
+
+/// The descriptors, as a serialized `google.protobuf.FileDescriptorSet`.
+const DESCRIPTORS: &str = "descriptors.bin";
+
+fn main() -> ExitCode {
+    let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let [proto, output] = arguments.as_slice() else {
+        eprintln!("usage: polarway-codegen PROTO_FOLDER OUTPUT_FOLDER");
+        return ExitCode::from(2);
+    };
+    match generate(proto, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn generate(proto: &Path, output: &Path) -> Result<()> {
+    let files = proto_files(proto)?;
+    ensure!(!files.is_empty(), "there is no .proto file under {}", proto.display());
+    let mut compiler = Compiler::new([proto]).map_err(located)?;
+    // The comments become the documentation.
+    compiler.include_source_info(true).include_imports(true);
+    compiler.open_files(&files).map_err(located)?;
+    let mut descriptors = compiler.file_descriptor_set();
+
+    let mut config = Config::new();
+    // Bytes share the buffer they were received in; maps are ordered, so that equal messages have equal bytes.
+    config.bytes(["."]).btree_map(["."]).out_dir(output);
+    // How to connect is for the client to say: here it would only bring the network in.
+    let services = tonic_prost_build::configure().build_transport(false).service_generator();
+    config.service_generator(services).compile_fds(descriptors.clone()).context("generating Rust")?;
+
+    for file in &mut descriptors.file {
+        file.source_code_info = None;
+    }
+    let path = output.join(DESCRIPTORS);
+    fs::write(&path, descriptors.encode_to_vec()).with_context(|| format!("writing {}", path.display()))
+}
+
+/// With file and line, which protox says in `Debug` alone.
+fn located(error: protox::Error) -> anyhow::Error {
+    anyhow!("{error:?}")
+}
+
+/// All `.proto` files under `folder`, in the same order on every machine.
+fn proto_files(folder: &Path) -> Result<BTreeSet<PathBuf>> {
+    let mut files = BTreeSet::new();
+    let reading = || format!("reading {}", folder.display());
+    for entry in fs::read_dir(folder).with_context(reading)? {
+        let path = entry.with_context(reading)?.path();
+        if path.is_dir() {
+            files.extend(proto_files(&path)?);
+        } else if path.extension() == Some(OsStr::new("proto")) {
+            files.insert(path);
+        }
+    }
+    Ok(files)
+}

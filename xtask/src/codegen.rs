@@ -1,0 +1,193 @@
+//! `cargo xtask codegen`: the Rust of `polarway-proto`, out of `proto/`.
+//!
+//! What is generated is committed, so that nobody needs the generator to build the rest.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use lexopt::Arg::Long;
+
+use crate::folders::{ScratchFolder, workspace_root};
+use crate::{Subcommand, cargo};
+
+pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
+    name: "codegen",
+    summary: "generate the protocol's Rust from proto/",
+    usage: "
+Usage: cargo xtask codegen [--check]
+
+Writes crates/polarway-proto/src/generated. No protoc is needed.
+
+  --check  write nothing, and fail if anything would change
+",
+    run,
+};
+
+fn run(mut arguments: lexopt::Parser) -> Result<()> {
+    let mut only_check = false;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("check") => only_check = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let generated = generate()?;
+    let differences = differences(&read_files(&committed_folder())?, &generated);
+    if only_check {
+        return match stale_findings(&differences) {
+            Some(findings) => bail!(findings),
+            None => Ok(()),
+        };
+    }
+    for (name, difference) in differences {
+        let path = committed_folder().join(&name);
+        match difference {
+            Difference::Missing | Difference::Changed => write(&path, &generated[&name])?,
+            Difference::Abandoned => {
+                fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+            }
+        }
+        eprintln!("codegen: {name}: {}", difference.remedy());
+    }
+    Ok(())
+}
+
+/// What is wrong with the generated code that is committed; `None` if it is what would be generated now.
+///
+/// # Errors
+/// When the protocol's definition is wrong; the generator's own words are in the message.
+pub(crate) fn check() -> Result<Option<String>> {
+    Ok(stale_findings(&differences(&read_files(&committed_folder())?, &generate()?)))
+}
+
+fn committed_folder() -> PathBuf {
+    workspace_root().join("crates").join("polarway-proto").join("src").join("generated")
+}
+
+/// Files of one folder by their names.
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// What would be committed now.
+fn generate() -> Result<Files> {
+    let scratch = ScratchFolder::create_in(&cargo::target_folder()?, "codegen")?;
+    let mut generator = cargo::command("run");
+    generator.args(["--quiet", "--package", "polarway-codegen", "--"]);
+    generator.arg(workspace_root().join("proto")).arg(scratch.path());
+    let output = generator.output().context("starting cargo")?;
+    if !output.status.success() {
+        bail!("the generator failed:\n{}", String::from_utf8_lossy(&output.stderr).trim_end());
+    }
+    read_files(scratch.path())
+}
+
+fn read_files(folder: &Path) -> Result<Files> {
+    let mut files = Files::new();
+    if !folder.exists() {
+        return Ok(files);
+    }
+    let reading = || format!("reading {}", folder.display());
+    for entry in fs::read_dir(folder).with_context(reading)? {
+        let entry = entry.with_context(reading)?;
+        let bytes = fs::read(entry.path()).with_context(|| format!("reading {}", entry.path().display()))?;
+        files.insert(entry.file_name().to_string_lossy().into_owned(), bytes);
+    }
+    Ok(files)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    }
+    fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
+}
+
+/// How a committed file differs from a generated one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Difference {
+    /// It was never committed.
+    Missing,
+    Changed,
+    /// It is not generated any more.
+    Abandoned,
+}
+
+impl Difference {
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Missing => "added",
+            Self::Changed => "changed",
+            Self::Abandoned => "removed",
+        }
+    }
+
+    fn complaint(self) -> &'static str {
+        match self {
+            Self::Missing => "is missing",
+            Self::Changed => "is not what is generated",
+            Self::Abandoned => "is not generated any more",
+        }
+    }
+}
+
+fn differences(committed: &Files, generated: &Files) -> BTreeMap<String, Difference> {
+    let mut differences = BTreeMap::new();
+    for (name, bytes) in generated {
+        match committed.get(name) {
+            None => differences.insert(name.clone(), Difference::Missing),
+            Some(committed) if committed != bytes => differences.insert(name.clone(), Difference::Changed),
+            Some(_) => None,
+        };
+    }
+    for name in committed.keys().filter(|name| !generated.contains_key(*name)) {
+        differences.insert(name.clone(), Difference::Abandoned);
+    }
+    differences
+}
+
+fn stale_findings(differences: &BTreeMap<String, Difference>) -> Option<String> {
+    let mut lines: Vec<String> = differences
+        .iter()
+        .map(|(name, difference)| format!("generated/{name} {}", difference.complaint()))
+        .collect();
+    if lines.is_empty() {
+        return None;
+    }
+    lines.push("`cargo xtask codegen` sets it right".to_owned());
+    Some(lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(files: &[(&str, &str)]) -> Files {
+        files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn equal_files_are_no_finding() {
+        let same = files(&[("a.rs", "1"), ("b.bin", "2")]);
+        assert_eq!(stale_findings(&differences(&same, &same)), None);
+    }
+
+    #[test]
+    fn files_that_are_missing_changed_or_left_over_are_found() {
+        let committed = files(&[("changed.rs", "1"), ("left.rs", "2"), ("same.rs", "3")]);
+        let generated = files(&[("changed.rs", "one"), ("new.rs", "4"), ("same.rs", "3")]);
+        let expect = "generated/changed.rs is not what is generated\ngenerated/left.rs is not generated any more\n\
+                      generated/new.rs is missing\n`cargo xtask codegen` sets it right";
+        assert_eq!(stale_findings(&differences(&committed, &generated)).unwrap(), expect);
+    }
+
+    #[test]
+    fn a_folder_that_was_never_made_is_empty() {
+        assert!(read_files(Path::new("/nowhere/at/all")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn options_that_do_not_exist_are_refused() {
+        assert!(run(lexopt::Parser::from_args(["--chekc"])).is_err());
+    }
+}
