@@ -108,7 +108,7 @@ impl fmt::Display for Table {
         let batches = if self.batches.is_empty() { &empty } else { &self.batches[..] };
         match arrow::util::pretty::pretty_format_batches_with_options(batches, &options) {
             Ok(drawn) => drawn.fmt(f),
-            Err(_) => Err(fmt::Error),
+            Err(error) => write!(f, "(a table that can't be drawn: {error})"),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::config::{EngineConfig, QueryOptions};
 use crate::diagnose::{Hidden, Origin, diagnose};
 use crate::error::Error;
 use crate::gate::{Checked, Gate};
-use crate::native::{NativeError, Rows};
+use crate::native::{NativeError, Prepared, Rows};
 use crate::sandbox;
 use crate::sessions::{Session, Sessions};
 use crate::stream::{Control, Event, QueryStream};
@@ -139,12 +139,12 @@ impl Run {
     /// Runs on a session that goes back to the others if all went well.
     fn run_resolved(&self, checked: &Checked, resolved: &mut Resolved) -> Result<(), Error> {
         let fresh = !resolved.after_scans.is_empty();
-        let session = self
+        let mut session = self
             .shared
             .sessions
-            .take(std::mem::take(&mut resolved.views), fresh)
+            .take(&checked.text, std::mem::take(&mut resolved.views), fresh)
             .map_err(|error| diagnose(&error, Origin::OtherText, &resolved.hidden))?;
-        let outcome = self.stream_rows(&session, checked, resolved);
+        let outcome = self.stream_rows(&mut session, checked, resolved);
         self.control.detach();
         if outcome.is_ok() && !fresh {
             self.shared.sessions.give_back(session);
@@ -174,11 +174,16 @@ impl Run {
         Ok(resolved)
     }
 
-    fn stream_rows(&self, session: &Session, checked: &Checked, resolved: &Resolved) -> Result<(), Error> {
+    fn stream_rows(
+        &self,
+        session: &mut Session,
+        checked: &Checked,
+        resolved: &Resolved,
+    ) -> Result<(), Error> {
         let origin = if checked.is_own_text { Origin::OwnText } else { Origin::OtherText };
         let failed = |error: NativeError| diagnose(&error, origin, &resolved.hidden);
         self.control.attach(&session.connection);
-        let prepared = session.connection.prepare(&checked.text).map_err(failed)?;
+        let prepared = session.prepare(&checked.text).map_err(failed)?;
         let types = prepared.column_types();
         if let Some((column, type_name)) = types.first_lossy() {
             return Err(Error::Unsupported(format!(
@@ -191,7 +196,9 @@ impl Run {
         self.control.check()?;
         self.control.send(&self.events, Event::Started(Arc::clone(&schema)))?;
         let rows = pending.start().map_err(failed)?;
-        self.forward(rows, schema, failed)
+        let prepared = self.forward(rows, schema, failed)?;
+        session.keep(&checked.text, prepared);
+        Ok(())
     }
 
     fn forward(
@@ -199,7 +206,7 @@ impl Run {
         mut rows: Rows,
         schema: SchemaRef,
         failed: impl Fn(NativeError) -> Error,
-    ) -> Result<(), Error> {
+    ) -> Result<Prepared, Error> {
         let joining = |error| Error::Internal(format!("batches can't be joined: {error}"));
         let mut joiner = Joiner::new(schema, self.batch_bytes);
         while let Some(batch) = rows.next().map_err(&failed)? {
@@ -208,10 +215,10 @@ impl Run {
             }
             self.control.check()?;
         }
-        match joiner.finish().map_err(joining)? {
-            Some(rest) => self.control.send(&self.events, Event::Batch(rest)),
-            None => Ok(()),
+        if let Some(rest) = joiner.finish().map_err(joining)? {
+            self.control.send(&self.events, Event::Batch(rest))?;
         }
+        Ok(rows.into_prepared())
     }
 }
 

@@ -214,12 +214,12 @@ impl Prepared {
 
     /// Plans execution. An interrupt that comes after this returned will be heard by [`Pending::start`].
     pub(crate) fn pending(self) -> Result<Pending> {
-        let mut pending = Pending { raw: ptr::null_mut(), prepared: self };
+        let mut pending = Pending { raw: RawPending(ptr::null_mut()), prepared: self };
         // SAFETY: the statement is alive; `pending` destroys the object, also after an error.
-        match unsafe { ffi::duckdb_pending_prepared_streaming(pending.prepared.raw, &mut pending.raw) } {
+        match unsafe { ffi::duckdb_pending_prepared_streaming(pending.prepared.raw, &mut pending.raw.0) } {
             ffi::DuckDBSuccess => Ok(pending),
             // SAFETY: the object exists after a failure too and owns the message.
-            _ => Err(unsafe { message_of(ffi::duckdb_pending_error(pending.raw)) }),
+            _ => Err(unsafe { message_of(ffi::duckdb_pending_error(pending.raw.0)) }),
         }
     }
 }
@@ -227,14 +227,18 @@ impl Prepared {
 /// A query that is planned and not yet started.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    raw: ffi::duckdb_pending_result,
+    // Fields drop in this order: the plan first, then the statement that it is of.
+    raw: RawPending,
     prepared: Prepared,
 }
 
-impl Drop for Pending {
+#[derive(Debug)]
+struct RawPending(ffi::duckdb_pending_result);
+
+impl Drop for RawPending {
     fn drop(&mut self) {
         // SAFETY: the object came from `duckdb_pending_prepared_streaming`; null is accepted.
-        unsafe { ffi::duckdb_destroy_pending(&mut self.raw) };
+        unsafe { ffi::duckdb_destroy_pending(&mut self.0) };
     }
 }
 
@@ -243,12 +247,12 @@ impl Pending {
     pub(crate) fn start(self) -> Result<Rows> {
         let mut result = QueryResult::empty();
         // SAFETY: the pending object is alive; `result` destroys what DuckDB puts in, also after an error.
-        if unsafe { ffi::duckdb_execute_pending(self.raw, &mut result.0) } != ffi::DuckDBSuccess {
+        if unsafe { ffi::duckdb_execute_pending(self.raw.0, &mut result.0) } != ffi::DuckDBSuccess {
             return Err(result.error());
         }
         let arrow_options = ArrowOptions::of(&self.prepared.connection);
         let schema = self.prepared.column_types().arrow_schema(&arrow_options)?;
-        Ok(Rows { result, arrow_options, schema, _pending: self })
+        Ok(Rows { result, arrow_options, schema, pending: self })
     }
 }
 
@@ -259,12 +263,19 @@ pub(crate) struct Rows {
     result: QueryResult,
     arrow_options: ArrowOptions,
     schema: SchemaRef,
-    _pending: Pending,
+    pending: Pending,
 }
 
 impl Rows {
     pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>> {
         self.result.fetch(&self.arrow_options, &self.schema)
+    }
+
+    /// Ends the query and gives back its statement, which may run again.
+    pub(crate) fn into_prepared(self) -> Prepared {
+        let Self { result, arrow_options, pending, .. } = self;
+        drop((result, arrow_options));
+        pending.prepared
     }
 }
 

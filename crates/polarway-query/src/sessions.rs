@@ -5,14 +5,34 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::native::{Connection, Database, NativeError};
+use crate::native::{Connection, Database, NativeError, Prepared};
 use crate::view::View;
 
 /// A connection and the views that were made on it.
 #[derive(Debug)]
 pub(crate) struct Session {
+    /// The text that ran last, prepared: to prepare it again takes as long as a small query.
+    kept: Option<(String, Prepared)>,
     pub(crate) connection: Connection,
     views: Vec<View>,
+}
+
+impl Session {
+    /// A statement of this text: the one that was kept, if it is the same.
+    pub(crate) fn prepare(&mut self, text: &str) -> Result<Prepared, NativeError> {
+        match self.kept.take() {
+            Some((kept, prepared)) if kept == text => Ok(prepared),
+            _ => self.connection.prepare(text),
+        }
+    }
+
+    /// Keeps a statement for the next query of this text. Only one that reads files is worth it,
+    /// and only such a one DuckDB plans anew each time it runs, so that `now()` is now.
+    pub(crate) fn keep(&mut self, text: &str, prepared: Prepared) {
+        if !self.views.is_empty() {
+            self.kept = Some((text.to_owned(), prepared));
+        }
+    }
 }
 
 /// Idle sessions, the longest idle first.
@@ -30,10 +50,14 @@ impl Sessions {
 
     /// A session that has exactly these views: nothing of an earlier query can be named, or suggested by an
     /// error message. With `fresh` the views are bound anew, for files that may have changed since.
-    pub(crate) fn take(&self, views: Vec<View>, fresh: bool) -> Result<Session, NativeError> {
+    /// One that ran this text last is preferred.
+    pub(crate) fn take(&self, text: &str, views: Vec<View>, fresh: bool) -> Result<Session, NativeError> {
         if !fresh {
             let mut idle = self.idle.lock();
-            let found = idle.iter().rposition(|session| session.views == views);
+            let fits = |session: &Session| session.views == views;
+            let ran_it = |session: &Session| session.kept.as_ref().is_some_and(|(kept, _)| kept == text);
+            let found = idle.iter().rposition(|session| ran_it(session) && fits(session));
+            let found = found.or_else(|| idle.iter().rposition(fits));
             if let Some(session) = found.and_then(|index| idle.remove(index)) {
                 return Ok(session);
             }
@@ -42,7 +66,7 @@ impl Sessions {
         for view in &views {
             connection.execute(&view.create())?;
         }
-        Ok(Session { connection, views })
+        Ok(Session { kept: None, connection, views })
     }
 
     /// Takes back a session whose query ended well.

@@ -262,3 +262,22 @@ fn a_configuration_that_can_not_hold_is_refused() {
     let no_folder = EngineConfig::new(vec![], dir.path().join("file"));
     assert!(matches!(Engine::open(no_folder), Err(Error::Configuration(_))));
 }
+
+#[test]
+fn a_text_that_ran_before_runs_anew_and_sees_its_own_time() {
+    let bench = Bench::new();
+    bench.store("t", &[numbers(10)]);
+    let ask = || {
+        let sql = "SELECT epoch_us(now()) AS now_us, sum(a) AS total FROM t";
+        let batches: Vec<RecordBatch> =
+            start(&bench, sql, QueryOptions::default()).collect::<Result<_, _>>().unwrap();
+        let now_us = batches[0].column(0).as_primitive::<arrow::datatypes::Int64Type>().value(0);
+        let total = arrow::util::display::array_value_to_string(batches[0].column(1), 0).unwrap();
+        (now_us, total)
+    };
+    let answers: Vec<_> = (0..4).map(|_| ask()).collect();
+    for pair in answers.windows(2) {
+        assert!(pair[0].0 < pair[1].0, "the time stood still: {answers:?}");
+    }
+    assert!(answers.iter().all(|(_, total)| total == "45"), "{answers:?}");
+}
