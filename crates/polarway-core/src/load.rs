@@ -69,7 +69,7 @@ impl Polarway {
     pub async fn load_chunks(&self, name: &str, at: At, first_row: u64) -> Result<ChunkStream> {
         let name = DatasetName::new(name)?;
         let (version, chunks) = self
-            .blocking(move |engine| {
+            .blocking_briefly(move |engine| {
                 let snapshot = engine.tables.snapshot(&name, at)?;
                 Ok((snapshot.version, engine.loader.chunks(&snapshot, first_row)?))
             })

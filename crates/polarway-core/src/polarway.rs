@@ -10,6 +10,7 @@ use polarway_query::{Engine, EngineConfig};
 use polarway_storage::{
     Backend, DiskBackend, Loader, Mirror, ObjectBackend, REQUEST_WINDOW_US, Settings, Tables,
 };
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::config::{Config, Location};
 use crate::error::{Error, ErrorKind, Result};
@@ -69,6 +70,20 @@ impl Polarway {
     ) -> Result<T> {
         let engine = Arc::clone(&self.engine);
         run_blocking(move || work(&engine)).await
+    }
+}
+
+impl Polarway {
+    /// Runs work that most likely blocks for a moment only: where the runtime has other threads
+    /// to go on with, it is done right here, since to wake one takes longer.
+    pub(crate) async fn blocking_briefly<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<EngineParts>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        match Handle::current().runtime_flavor() {
+            RuntimeFlavor::MultiThread => tokio::task::block_in_place(|| work(&self.engine)),
+            _ => self.blocking(work).await,
+        }
     }
 }
 

@@ -39,6 +39,19 @@ async fn a_second_load_comes_from_the_cache() {
     assert_eq!((stats.hits, stats.misses, stats.hit_rate()), (3, 1, 0.75));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn chunks_can_be_asked_for_on_a_runtime_of_many_threads() {
+    let (polarway, _folder) = engine().await;
+    polarway.store("trades", trades(&[("BTC", 1), ("ETH", 2)])).await.unwrap();
+    for _ in 0..3 {
+        let chunks = polarway.load_chunks("trades", At::Newest, 0).await.unwrap();
+        let rows: Vec<u64> = chunks.map(|chunk| chunk.unwrap().rows).collect().await;
+        assert_eq!(rows.iter().sum::<u64>(), 2);
+    }
+    let unknown = polarway.load_chunks("trade", At::Newest, 0).await.err().unwrap();
+    assert_eq!(unknown.kind(), ErrorKind::UnknownDataset);
+}
+
 #[tokio::test]
 async fn chunks_can_be_asked_for_from_any_row_on() {
     let (polarway, _folder) = engine().await;
