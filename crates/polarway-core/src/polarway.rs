@@ -1,6 +1,7 @@
 //! The engine itself.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +82,10 @@ impl Polarway {
         work: impl FnOnce(&Arc<EngineParts>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         match Handle::current().runtime_flavor() {
-            RuntimeFlavor::MultiThread => tokio::task::block_in_place(|| work(&self.engine)),
+            RuntimeFlavor::MultiThread => {
+                let here = || tokio::task::block_in_place(|| work(&self.engine));
+                catch_unwind(AssertUnwindSafe(here)).unwrap_or_else(|panic| Err(Error::from_panic(&*panic)))
+            }
             _ => self.blocking(work).await,
         }
     }
