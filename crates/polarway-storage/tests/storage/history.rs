@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use polarway_storage::{At, DiskBackend, Error, Settings, Tables, WriteMode, WriteOptions};
 
-use crate::support::{CountedIds, SetClock, load, name, newest, numbers, open, store, write};
+use crate::support::{CountedIds, SetClock, load, name, newest, numbers, open, open_by, store, write};
 
 #[test]
 fn a_cold_process_finds_the_newest_of_many_versions_with_and_without_the_hint() {
@@ -31,15 +31,7 @@ fn a_cold_process_finds_the_newest_of_many_versions_with_and_without_the_hint() 
 fn a_retry_is_found_behind_a_hundred_other_writes_and_refused_when_it_is_too_old() {
     let folder = tempfile::tempdir().unwrap();
     let clock = SetClock::new();
-    let fresh = || {
-        let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
-        Tables::with_environment(
-            backend,
-            Settings::default(),
-            clock.clone(),
-            Arc::new(polarway_storage::RandomIds),
-        )
-    };
+    let fresh = || open_by(&folder, &clock);
     let tables = fresh();
     let trades = name("trades");
     store(&tables, &trades, [0]).unwrap();
@@ -98,15 +90,7 @@ fn with_an_allowance_for_staleness_the_newest_version_is_asked_for_no_more_often
 fn a_retry_whose_upload_outlasts_the_window_finds_the_write_it_repeats() {
     let folder = tempfile::tempdir().unwrap();
     let clock = SetClock::new();
-    let worker = |clock: &Arc<SetClock>| {
-        let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
-        Tables::with_environment(
-            backend,
-            Settings::default(),
-            clock.clone(),
-            Arc::new(polarway_storage::RandomIds),
-        )
-    };
+    let worker = |clock: &Arc<SetClock>| open_by(&folder, clock);
     let (one, other) = (worker(&clock), worker(&clock));
     let trades = name("trades");
     store(&one, &trades, [0]).unwrap();
@@ -124,15 +108,7 @@ fn one_workers_fast_clock_hides_no_write_from_its_retry() {
     let folder = tempfile::tempdir().unwrap();
     let (clock, fast) = (SetClock::new(), SetClock::new());
     fast.advance(Duration::from_secs(30 * 60));
-    let worker = |clock: &Arc<SetClock>| {
-        let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
-        Tables::with_environment(
-            backend,
-            Settings::default(),
-            clock.clone(),
-            Arc::new(polarway_storage::RandomIds),
-        )
-    };
+    let worker = |clock: &Arc<SetClock>| open_by(&folder, clock);
     let trades = name("trades");
     let how = |ordinal| WriteOptions::new(WriteMode::Append).with_request(clock.request(ordinal));
     store(&worker(&clock), &trades, [0]).unwrap();

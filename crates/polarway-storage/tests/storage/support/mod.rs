@@ -12,8 +12,8 @@ use arrow_array::{Int64Array, RecordBatch};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use polarway_storage::{
-    At, Backend, Clock, DatasetName, DiskBackend, IdSource, ObjectBackend, Published, RequestId, Result,
-    Settings, Tables, WriteMode, WriteOptions,
+    At, Backend, Clock, DatasetName, DiskBackend, IdSource, ObjectBackend, Published, RandomIds, RequestId,
+    Result, Settings, Tables, WriteMode, WriteOptions,
 };
 use tempfile::TempDir;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -81,6 +81,12 @@ pub(crate) fn on_disk() -> (Tables, TempDir) {
 /// Tables in a folder, as one more process would open them.
 pub(crate) fn open(folder: &TempDir) -> Tables {
     Tables::new(Arc::new(DiskBackend::open(folder.path()).unwrap()), Settings::default())
+}
+
+/// The same, for a process that goes by this clock.
+pub(crate) fn open_by(folder: &TempDir, clock: &Arc<SetClock>) -> Tables {
+    let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
+    Tables::with_environment(backend, Settings::default(), clock.clone(), Arc::new(RandomIds))
 }
 
 pub(crate) fn name(name: &str) -> DatasetName {
