@@ -50,6 +50,18 @@ pub(crate) fn metadata(arguments: &[&str]) -> Result<Value> {
     serde_json::from_slice(&output.stdout).context("reading the answer of cargo metadata")
 }
 
+/// What `cargo tree` says with these `arguments`.
+///
+/// # Errors
+/// When cargo fails; its own words are in the message.
+pub(crate) fn tree(arguments: &[&str]) -> Result<String> {
+    let output = command("tree").args(arguments).output().context("starting cargo tree")?;
+    if !output.status.success() {
+        bail!("cargo tree failed:\n{}", String::from_utf8_lossy(&output.stderr).trim_end());
+    }
+    String::from_utf8(output.stdout).context("reading the answer of cargo tree")
+}
+
 /// The folder that cargo builds into.
 ///
 /// # Errors

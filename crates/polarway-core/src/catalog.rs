@@ -1,6 +1,7 @@
 //! What names in SQL mean: versioned datasets, pinned for the query.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use polarway_query::{AfterScan, At as QueryAt, Catalog, CatalogError, FileOptions, Reference, Relation};
@@ -8,15 +9,37 @@ use polarway_storage::{At, DatasetName, Error, Snapshot, nearest_names};
 
 use crate::files::{UnknownFiles, match_files};
 use crate::polarway::EngineParts;
+use crate::query::DatasetVersion;
 
 /// The stored datasets, as the query engine asks for them.
 pub(crate) struct StoredCatalog {
     engine: Arc<EngineParts>,
+    read: DatasetsRead,
+}
+
+/// What a query reads, written down while its names are resolved. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DatasetsRead(Arc<Mutex<BTreeSet<DatasetVersion>>>);
+
+impl DatasetsRead {
+    fn add(&self, snapshot: &Snapshot) {
+        let dataset = DatasetVersion { name: snapshot.name.clone(), version: snapshot.version };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(dataset);
+    }
+
+    pub(crate) fn to_vec(&self) -> Vec<DatasetVersion> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
 }
 
 impl StoredCatalog {
     pub(crate) fn new(engine: Arc<EngineParts>) -> Self {
-        Self { engine }
+        Self { engine, read: DatasetsRead::default() }
+    }
+
+    /// The datasets that names were found to mean.
+    pub(crate) fn datasets_read(&self) -> DatasetsRead {
+        self.read.clone()
     }
 
     fn dataset(&self, name: &str, at: QueryAt) -> Result<Relation, CatalogError> {
@@ -81,6 +104,7 @@ impl StoredCatalog {
         let mut pins = Vec::new();
         let mut has_adopted = false;
         for snapshot in &snapshots {
+            self.read.add(snapshot);
             for file in &snapshot.files {
                 let local = self.engine.mirror.local(file).map_err(|error| from_storage(error.into()))?;
                 files.push(local.path().to_owned());

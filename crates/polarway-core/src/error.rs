@@ -27,9 +27,9 @@ enum Cause {
     Untold(Box<dyn StdError + Send + Sync>),
 }
 
-/// What a caller can do about an error.
+/// What a caller can do about an error. Whoever maps kinds to something else may match all of them: a kind that is
+/// added then asks for its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum ErrorKind {
     /// A name outside the grammar: use another.
     InvalidName,
@@ -119,6 +119,12 @@ impl StdError for Error {
 /// An error of a layer below, under a kind.
 fn told(kind: ErrorKind, error: impl StdError + Send + Sync + 'static) -> Error {
     Error { kind, message: error.to_string(), cause: Some(Cause::Told(Box::new(error))) }
+}
+
+impl From<polarway_ipc::Error> for Error {
+    fn from(error: polarway_ipc::Error) -> Self {
+        told(ErrorKind::InvalidInput, error)
+    }
 }
 
 impl From<polarway_storage::InvalidName> for Error {

@@ -30,6 +30,7 @@
 mod readme {}
 
 mod catalog;
+mod chunks;
 mod config;
 mod describe;
 mod error;
@@ -40,7 +41,6 @@ mod polarway;
 mod query;
 mod store;
 mod stream;
-mod table;
 mod workspace;
 
 pub use arrow;
@@ -49,8 +49,9 @@ pub use describe::{Dataset, Description, Version};
 pub use error::{Error, ErrorKind, Result};
 pub use load::{ChunkStream, TableStream};
 pub use polarway::Polarway;
-pub use polarway_ipc::Chunk;
+pub use polarway_ipc::{Chunk, Compression};
+pub use polarway_query::duckdb_version;
 pub use polarway_storage::{At, CacheStats, CommitKind, DatasetName, RequestId};
-pub use query::QueryStream;
+pub use polarway_table::Table;
+pub use query::{DatasetVersion, QueryChunkStream, QueryOptions, QueryStream};
 pub use store::{DeleteOptions, Published, WriteMode, WriteOptions};
-pub use table::Table;

@@ -6,13 +6,14 @@ use std::task::{Context, Poll};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::Stream;
-use polarway_ipc::Chunk;
+use polarway_ipc::{Chunk, Compression};
 use polarway_storage::{At, CacheStats, ChunkReader, DatasetName};
 
+use crate::chunks::compressed;
 use crate::error::{Error, Result};
 use crate::polarway::Polarway;
 use crate::stream::BlockingStream;
-use crate::table::Table;
+use polarway_table::Table;
 
 impl Polarway {
     /// Loads a dataset's newest version.
@@ -62,19 +63,34 @@ impl Polarway {
     }
 
     /// Loads a version of a dataset as the Arrow IPC chunks that go on the wire, from a row on,
-    /// counted from 0. The chunks of a table in the cache are the cache's own.
+    /// counted from 0. Without compression, the chunks of a table in the cache are the cache's own.
     ///
     /// # Errors
     /// As [`load_at`](Self::load_at); besides, a row behind the table's end.
-    pub async fn load_chunks(&self, name: &str, at: At, first_row: u64) -> Result<ChunkStream> {
+    pub async fn load_chunks(
+        &self,
+        name: &str,
+        at: At,
+        first_row: u64,
+        compression: Compression,
+    ) -> Result<ChunkStream> {
         let name = DatasetName::new(name)?;
-        let (version, chunks) = self
+        let (snapshot, chunks) = self
             .blocking_briefly(move |engine| {
                 let snapshot = engine.tables.snapshot(&name, at)?;
-                Ok((snapshot.version, engine.loader.chunks(&snapshot, first_row)?))
+                let chunks = engine.loader.chunks(&snapshot, first_row)?;
+                Ok((snapshot, chunks))
             })
             .await?;
-        Ok(ChunkStream { version, chunks: Chunks::from(chunks) })
+        Ok(ChunkStream {
+            version: snapshot.version,
+            rows: snapshot.rows,
+            time_us: snapshot.time_us,
+            chunks: match compression {
+                Compression::None => Chunks::from(chunks),
+                _ => Chunks::compressed(chunks, first_row, compression),
+            },
+        })
     }
 
     /// How the RAM cache is doing.
@@ -119,6 +135,8 @@ impl Stream for TableStream {
 /// A dataset's chunks, as they are read.
 pub struct ChunkStream {
     version: u64,
+    rows: u64,
+    time_us: i64,
     chunks: Chunks,
 }
 
@@ -126,6 +144,13 @@ enum Chunks {
     /// All are in memory: no thread is needed to wait for them.
     AtHand(ChunkReader),
     Coming(BlockingStream<Chunk>),
+}
+
+impl Chunks {
+    fn compressed(chunks: ChunkReader, first_row: u64, compression: Compression) -> Self {
+        let chunks = chunks.map(|chunk| chunk.map_err(Error::from));
+        Self::Coming(BlockingStream::start(move || compressed(chunks, first_row, compression)))
+    }
 }
 
 impl From<ChunkReader> for Chunks {
@@ -142,6 +167,16 @@ impl ChunkStream {
     /// The version that is read, whatever is stored meanwhile.
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// How many rows the whole version has, also when the stream starts in its middle.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// When the version was made: microseconds since 1970-01-01 UTC.
+    pub fn time_us(&self) -> i64 {
+        self.time_us
     }
 }
 

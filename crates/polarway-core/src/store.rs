@@ -2,11 +2,12 @@
 
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use polarway_storage::{DatasetName, RequestId, Tables};
 
 use crate::error::{Error, Result};
 use crate::polarway::Polarway;
-use crate::table::Table;
+use polarway_table::Table;
 
 pub use polarway_storage::{Published, WriteMode, WriteOptions};
 
@@ -70,8 +71,23 @@ impl Polarway {
         reader: impl RecordBatchReader + Send + 'static,
         options: WriteOptions,
     ) -> Result<Published> {
+        self.store_from(name, move || Ok(reader), options).await
+    }
+
+    /// As [`store_reader`](Self::store_reader), with a reader that is opened on the thread that may block: for one whose
+    /// schema has to be waited for.
+    ///
+    /// # Errors
+    /// As [`store_reader`](Self::store_reader), and what opening it says.
+    pub async fn store_from<R: RecordBatchReader>(
+        &self,
+        name: &str,
+        open: impl FnOnce() -> Result<R, ArrowError> + Send + 'static,
+        options: WriteOptions,
+    ) -> Result<Published> {
         let name = DatasetName::new(name)?;
         self.blocking(move |engine| {
+            let reader = open()?;
             let schema = reader.schema();
             write(&engine.tables, &name, schema, reader.map(|batch| batch.map_err(Error::from)), options)
         })

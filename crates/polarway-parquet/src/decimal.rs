@@ -7,7 +7,9 @@ use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal25
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
-use crate::size::{children, first_row};
+use polarway_table::children;
+
+use crate::first_row::first_row;
 
 pub(crate) fn first_row_out_of_range(array: &ArrayRef) -> Option<usize> {
     if holds_decimals(array.data_type()) { first_row(array, &is_out_of_range) } else { None }

@@ -15,12 +15,13 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
+use polarway_table::arrow_bytes;
 
 use crate::checksum::{self, ChecksumSink};
 use crate::encoding::{self, LeafEncoding};
+use crate::first_row::first_row_over;
 use crate::restore::restore;
 use crate::schema::encoded_field;
-use crate::size::{arrow_bytes, first_row_over};
 use crate::{Error, Result, check_schema, decimal, pool};
 
 /// How a file is laid out.

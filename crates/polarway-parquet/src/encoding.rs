@@ -18,9 +18,9 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
+use polarway_table::{array_bytes, children};
 
 use crate::restore::restore;
-use crate::size::{array_bytes, children};
 
 /// Values beyond this tell little more.
 const MOST_SAMPLE_ROWS: usize = 16_384;

@@ -39,6 +39,7 @@ mod encode;
 mod encoding;
 mod error;
 mod file;
+mod first_row;
 mod pipeline;
 mod plan;
 mod pool;
@@ -46,7 +47,6 @@ mod read;
 mod read_at;
 mod restore;
 mod schema;
-mod size;
 
 pub use encode::{EncodeOptions, FileSummary, TableEncoder};
 pub use error::{Error, Unsupported};
@@ -54,7 +54,6 @@ pub use file::FileReader;
 pub use read::{BatchReader, ReadOptions, read, read_map};
 pub use read_at::{LocalFile, ReadAt};
 pub use schema::check_schema;
-pub use size::arrow_bytes;
 
 /// What an operation of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use parking_lot::{Condvar, Mutex};
+use polarway_table::arrow_bytes;
 
 use crate::assemble::batches_of;
 use crate::decode::Decoder;
 use crate::plan::FilePlan;
-use crate::size::arrow_bytes;
 use crate::{Error, ReadOptions, Result, pool};
 
 /// Batches per stripe: bounds the bookkeeping when a damaged footer claims absurdly many rows.

@@ -10,7 +10,8 @@ use arrow_array::types::Int8Type;
 use arrow_array::{Array, DictionaryArray, Int8Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
-use polarway_parquet::{EncodeOptions, Error, LocalFile, ReadAt, ReadOptions, arrow_bytes, read, read_map};
+use polarway_parquet::{EncodeOptions, Error, LocalFile, ReadAt, ReadOptions, read, read_map};
+use polarway_table::arrow_bytes;
 use polarway_testing::{Noise, assert_same_rows, batches};
 use support::{decode, encode, source};
 

@@ -1,9 +1,9 @@
 //! Polarway's protocol in Rust: messages, client and server of `polarway.v1.PolarwayService`.
 //!
 //! This crate owns what `proto/` at the root of the repository defines, as Rust, and how a failure is
-//! told: [`v1::Failure`] is the content of a failed call's [`Status`](tonic::Status). It knows nothing
-//! of how to connect, of how anything is answered, or of any other crate of Polarway. Which reasons
-//! for failures there are is the server's business.
+//! told: [`v1::Failure`] is the content of a failed call's [`Status`](tonic::Status), and [`Reason`] lists why
+//! calls fail; and what keeps a stream alive that has nothing to send, [`WithHeartbeats`]. It knows nothing of how to connect, of how anything is answered, or of any other crate of
+//! Polarway.
 //!
 //! A table's bytes are [`Bytes`] that share the buffer they were received in.
 //!
@@ -11,12 +11,13 @@
 //! reflection. `cargo xtask codegen` writes the generated part again after a change in `proto/`.
 //!
 //! ```
+//! use polarway_proto::Reason;
 //! use polarway_proto::v1::{Failure, LoadRequest};
-//! use tonic::{Code, Status};
+//! use tonic::Status;
 //!
 //! fn check(request: &LoadRequest) -> Result<(), Status> {
 //!     if request.name.is_empty() {
-//!         return Err(Failure::new(Code::InvalidArgument, "INVALID_NAME", "a name can't be empty").into());
+//!         return Err(Reason::InvalidName.failure("a name can't be empty").into());
 //!     }
 //!     Ok(())
 //! }
@@ -28,8 +29,12 @@
 //! [`Bytes`]: bytes::Bytes
 
 mod failure;
+mod heartbeat;
+mod reason;
 
 pub use failure::ERROR_DOMAIN;
+pub use heartbeat::{HEARTBEAT, SILENCE, WithHeartbeats};
+pub use reason::{Reason, Retry};
 pub use v1::{polarway_service_client as client, polarway_service_server as server};
 
 /// The revision of `polarway.v1` that this crate was generated from. It grows with every addition;

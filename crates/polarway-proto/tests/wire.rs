@@ -26,6 +26,7 @@ fn messages_survive_their_bytes() {
         mode: WriteMode::Append as i32,
         request_id: "01985f2e-3c1d-7a6b-9f00-5a4b3c2d1e0f/0".to_owned(),
         expected_version: Some(0),
+        last: true,
     };
     let trailer = StoreTrailer { rows: u64::MAX, crc32: u32::MAX };
     for part in [

@@ -34,4 +34,5 @@ pub use catalog::{AfterScan, At, Catalog, CatalogError, FileOptions, Reference, 
 pub use config::{EngineConfig, QueryOptions};
 pub use engine::Engine;
 pub use error::Error;
+pub use native::duckdb_version;
 pub use stream::{InterruptHandle, QueryStream};

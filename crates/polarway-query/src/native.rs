@@ -30,6 +30,14 @@ impl NativeError {
 
 type Result<T> = std::result::Result<T, NativeError>;
 
+/// The version of the DuckDB that this process is linked to, such as `1.5.6`.
+#[must_use]
+pub fn duckdb_version() -> String {
+    // SAFETY: DuckDB gives a constant string that ends in NUL.
+    let version = unsafe { CStr::from_ptr(ffi::duckdb_library_version()) };
+    version.to_string_lossy().trim_start_matches('v').to_owned()
+}
+
 /// One in-memory DuckDB instance.
 #[derive(Debug)]
 pub(crate) struct Database {

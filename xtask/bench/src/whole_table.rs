@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use futures::TryStreamExt as _;
-use polarway_core::{At, Polarway, Table};
+use polarway_core::{At, Compression, Polarway, Table};
 
 use crate::clock::{median, timed};
 use crate::open;
@@ -86,8 +86,13 @@ impl WholeTable {
         };
         let mut seconds = Vec::with_capacity(CACHED_LOADS);
         for _ in 0..CACHED_LOADS {
-            let all =
-                async { engine.load_chunks("stored", At::Newest, 0).await?.try_collect::<Vec<_>>().await };
+            let all = async {
+                engine
+                    .load_chunks("stored", At::Newest, 0, Compression::None)
+                    .await?
+                    .try_collect::<Vec<_>>()
+                    .await
+            };
             let (elapsed, chunks) = timed(all).await?;
             ensure!(!chunks.is_empty(), "the cached table has no chunks");
             seconds.push(elapsed);

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use anyhow::{Context as _, Result};
-use serde_json::Value;
+use anyhow::{Context as _, Result, bail};
 
 use super::Verdict;
 use crate::cargo;
@@ -17,48 +16,72 @@ struct Layer {
 }
 
 /// ARCHITECTURE.md draws this table.
-const LAYERS: [Layer; 10] = [
+const LAYERS: [Layer; 17] = [
     Layer { package: "polarway-testing", may_reach: &[], networked: false },
+    Layer { package: "polarway-table", may_reach: &[], networked: false },
     Layer { package: "polarway-ipc", may_reach: &[], networked: false },
-    Layer { package: "polarway-parquet", may_reach: &[], networked: false },
+    Layer { package: "polarway-parquet", may_reach: &["polarway-table"], networked: false },
     Layer { package: "polarway-proto", may_reach: &[], networked: true },
     Layer { package: "polarway-query", may_reach: &[], networked: false },
-    Layer { package: "polarway-storage", may_reach: &["polarway-ipc", "polarway-parquet"], networked: false },
-    Layer {
-        package: "polarway-core",
-        may_reach: &["polarway-ipc", "polarway-parquet", "polarway-query", "polarway-storage"],
-        networked: false,
-    },
-    Layer {
-        package: "polarway-bench",
-        may_reach: &[
-            "polarway-core",
-            "polarway-ipc",
-            "polarway-parquet",
-            "polarway-query",
-            "polarway-storage",
-        ],
-        networked: false,
-    },
+    Layer { package: "polarway-storage", may_reach: STORAGE, networked: false },
+    Layer { package: "polarway-core", may_reach: BELOW_CORE, networked: false },
+    Layer { package: "polarway-server", may_reach: BELOW_SERVER, networked: true },
+    Layer { package: "polarway-client", may_reach: BELOW_CLIENT, networked: true },
+    // The engine is optional there, and the check looks with all features.
+    Layer { package: "polarway", may_reach: BELOW_COMMANDS, networked: true },
+    Layer { package: "polarway-cli", may_reach: BELOW_COMMANDS, networked: true },
+    Layer { package: "polarway-server-bin", may_reach: BELOW_COMMANDS, networked: true },
+    Layer { package: "polarway-examples", may_reach: &[], networked: false },
+    Layer { package: "polarway-bench", may_reach: BELOW_COMMANDS, networked: true },
     Layer { package: "polarway-codegen", may_reach: &[], networked: true },
     Layer { package: "xtask", may_reach: &[], networked: false },
+];
+
+const STORAGE: &[&str] = &["polarway-ipc", "polarway-parquet", "polarway-table"];
+const BELOW_CORE: &[&str] =
+    &["polarway-ipc", "polarway-parquet", "polarway-query", "polarway-storage", "polarway-table"];
+const BELOW_SERVER: &[&str] = &[
+    "polarway-core",
+    "polarway-ipc",
+    "polarway-parquet",
+    "polarway-proto",
+    "polarway-query",
+    "polarway-storage",
+    "polarway-table",
+];
+const BELOW_CLIENT: &[&str] = &["polarway-ipc", "polarway-proto", "polarway-table"];
+const BELOW_COMMANDS: &[&str] = &[
+    "polarway",
+    "polarway-client",
+    "polarway-core",
+    "polarway-ipc",
+    "polarway-parquet",
+    "polarway-proto",
+    "polarway-query",
+    "polarway-server",
+    "polarway-storage",
+    "polarway-table",
 ];
 
 /// The crates that a server or a client is made of. The engine embeds into a program without them.
 const NETWORK: [&str; 5] = ["axum", "hyper", "prost", "tonic", "tower"];
 
 pub(super) fn check() -> Result<Verdict> {
-    // With all features, so that no optional dependency slips by.
-    let graph = Graph::from_metadata(&cargo::metadata(&["--all-features"])?)?;
+    // With all features, so that no optional dependency slips by. `cargo metadata` would not do: it also counts what
+    // features of features could turn on and nobody does.
+    let arguments =
+        ["--workspace", "--all-features", "--edges=normal,build", "--prefix=depth", "--format={p}"];
+    let graph = Graph::from_tree(&cargo::tree(&arguments)?)?;
     let mut findings = graph.layer_findings(&LAYERS);
     findings.extend(graph.duplicate_findings());
     Ok(Verdict { passed: findings.is_empty(), findings: findings.join("\n"), warnings: Vec::new() })
 }
 
-/// A package as cargo identifies it: one name may stand for several versions.
+/// A package as `cargo tree` writes it, such as `tonic v0.14.9`: one name may stand for several versions.
 type PackageId = String;
 
 /// What depends on what, tests left out.
+#[derive(Default)]
 struct Graph {
     ours: BTreeSet<PackageId>,
     names: BTreeMap<PackageId, String>,
@@ -67,30 +90,30 @@ struct Graph {
 }
 
 impl Graph {
-    fn from_metadata(metadata: &Value) -> Result<Self> {
-        let mut graph = Self {
-            ours: BTreeSet::new(),
-            names: BTreeMap::new(),
-            versions: BTreeMap::new(),
-            dependencies: BTreeMap::new(),
-        };
-        for member in array(metadata, "workspace_members")? {
-            graph.ours.insert(member.as_str().context("a member's id is no string")?.to_owned());
-        }
-        for package in array(metadata, "packages")? {
-            let name = text(package, "name")?;
-            graph.versions.entry(name.clone()).or_default().insert(text(package, "version")?);
-            graph.names.insert(text(package, "id")?, name);
-        }
-        for node in array(&metadata["resolve"], "nodes")? {
-            let mut dependencies = Vec::new();
-            for dependency in array(node, "deps")? {
-                let kinds = array(dependency, "dep_kinds")?;
-                if kinds.iter().any(|kind| kind["kind"] != "dev") {
-                    dependencies.push(text(dependency, "pkg")?);
+    /// Reads lines of a depth and a package; what a package depends on stands below it, one deeper, where it is first met.
+    fn from_tree(tree: &str) -> Result<Self> {
+        let mut graph = Self::default();
+        let mut path: Vec<PackageId> = Vec::new();
+        for line in tree.lines().filter(|line| !line.is_empty()) {
+            let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+            let (depth, package) = line.split_at(digits);
+            let depth: usize =
+                depth.parse().with_context(|| format!("cargo tree's line {line:?} has no depth"))?;
+            let mut words = package.split(' ');
+            let (Some(name), Some(version)) = (words.next(), words.next()) else {
+                bail!("cargo tree's line {line:?} names no package and version");
+            };
+            let id = format!("{name} {version}");
+            graph.names.insert(id.clone(), name.to_owned());
+            graph.versions.entry(name.to_owned()).or_default().insert(version.to_owned());
+            path.truncate(depth);
+            match path.last() {
+                Some(above) => graph.dependencies.entry(above.clone()).or_default().push(id.clone()),
+                None => {
+                    graph.ours.insert(id.clone());
                 }
             }
-            graph.dependencies.insert(text(node, "id")?, dependencies);
+            path.push(id);
         }
         Ok(graph)
     }
@@ -151,18 +174,8 @@ impl Graph {
     }
 }
 
-fn array<'value>(value: &'value Value, key: &str) -> Result<&'value Vec<Value>> {
-    value[key].as_array().with_context(|| format!("cargo metadata has no list {key}"))
-}
-
-fn text(value: &Value, key: &str) -> Result<String> {
-    Ok(value[key].as_str().with_context(|| format!("cargo metadata has no text {key}"))?.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     const MADE_UP: [Layer; 3] = [
@@ -171,48 +184,27 @@ mod tests {
         Layer { package: "server", may_reach: &["low", "high"], networked: true },
     ];
 
-    /// A graph whose packages are `name version`, of which those in `ours` are members.
-    fn graph(ours: &[&str], packages: &[&str], edges: &[(&str, &str, Option<&str>)]) -> Graph {
-        let packages: Vec<Value> = packages
-            .iter()
-            .map(|id| {
-                let (name, version) = id.split_once(' ').unwrap_or((id, "1.0.0"));
-                json!({"id": id, "name": name, "version": version})
-            })
-            .collect();
-        let nodes: Vec<Value> = packages
-            .iter()
-            .map(|package| {
-                let deps: Vec<Value> = edges
-                    .iter()
-                    .filter(|(from, _, _)| package["id"] == *from)
-                    .map(|(_, to, kind)| json!({"pkg": to, "dep_kinds": [{"kind": kind}]}))
-                    .collect();
-                json!({"id": package["id"], "deps": deps})
-            })
-            .collect();
-        let metadata = json!({"workspace_members": ours, "packages": packages, "resolve": {"nodes": nodes}});
-        Graph::from_metadata(&metadata).unwrap()
+    /// A graph of a tree whose packages all have one version.
+    fn graph(tree: &str) -> Graph {
+        let versioned = tree.lines().map(|line| format!("{line} v1.0.0\n"));
+        Graph::from_tree(&versioned.collect::<String>()).unwrap()
     }
 
     #[test]
     fn arrows_that_go_down_are_fine() {
-        let edges = [("high", "low", None), ("server", "high", None), ("server", "tonic", None)];
-        let graph = graph(&["low", "high", "server"], &["low", "high", "server", "tonic"], &edges);
+        let graph = graph("0low\n0high\n1low\n0server\n1high\n1tonic");
         assert!(graph.layer_findings(&MADE_UP).is_empty());
     }
 
     #[test]
     fn an_arrow_that_goes_up_is_found() {
-        let graph = graph(&["low", "high"], &["low", "high"], &[("low", "high", Some("build"))]);
+        let graph = graph("0low\n1high\n0high");
         assert_eq!(graph.layer_findings(&MADE_UP), ["low must not reach high: low → high"]);
     }
 
     #[test]
     fn what_is_reached_through_others_is_found_with_its_path() {
-        let packages = ["low", "high", "store", "hyper"];
-        let edges = [("high", "low", None), ("low", "store", None), ("store", "hyper", None)];
-        let graph = graph(&["low", "high"], &packages, &edges);
+        let graph = graph("0high\n1low\n2store\n3hyper\n0low");
         let expect = [
             "high must not reach hyper: high → low → store → hyper",
             "low must not reach hyper: low → store → hyper",
@@ -221,36 +213,28 @@ mod tests {
     }
 
     #[test]
-    fn tests_may_reach_what_they_like() {
-        let edges = [("low", "high", Some("dev")), ("low", "tonic", Some("dev"))];
-        let graph = graph(&["low", "high"], &["low", "high", "tonic"], &edges);
-        assert!(graph.layer_findings(&MADE_UP).is_empty());
-    }
-
-    #[test]
-    fn a_circle_among_dependencies_ends() {
-        let graph =
-            graph(&["low"], &["low", "a", "b"], &[("low", "a", None), ("a", "b", None), ("b", "a", None)]);
-        assert!(graph.layer_findings(&MADE_UP).is_empty());
+    fn a_package_whose_dependencies_were_shown_before_is_not_without_them() {
+        let graph = graph("0server\n1store\n2hyper\n0low\n1store");
+        assert_eq!(graph.layer_findings(&MADE_UP), ["low must not reach hyper: low → store → hyper"]);
     }
 
     #[test]
     fn a_package_that_no_layer_names_is_found() {
-        let graph = graph(&["new"], &["new"], &[]);
-        assert_eq!(graph.layer_findings(&MADE_UP), ["new has no place in the layers: give it one"]);
+        assert_eq!(graph("0new").layer_findings(&MADE_UP), ["new has no place in the layers: give it one"]);
     }
 
     #[test]
     fn a_second_arrow_is_found_and_a_second_syn_is_not() {
-        let packages =
-            ["arrow-schema 58.4.0", "arrow-schema 59.0.0", "parquet 58.4.0", "syn 2.0.0", "syn 3.0.0"];
-        let expect = ["arrow-schema is there 2 times: 58.4.0, 59.0.0"];
-        assert_eq!(graph(&[], &packages, &[]).duplicate_findings(), expect);
+        let tree = "0low v1.0.0\n1arrow-schema v58.4.0\n1parquet v58.4.0\n1syn v2.0.0\n1syn v3.0.0 (proc-macro)\n\
+                    1arrow-schema v59.0.0 (*)\n";
+        let expect = ["arrow-schema is there 2 times: v58.4.0, v59.0.0"];
+        assert_eq!(Graph::from_tree(tree).unwrap().duplicate_findings(), expect);
     }
 
     #[test]
-    fn metadata_without_a_graph_is_an_error() {
-        assert!(Graph::from_metadata(&json!({"workspace_members": [], "packages": []})).is_err());
-        assert!(Graph::from_metadata(&json!(null)).is_err());
+    fn lines_that_are_no_tree_are_an_error() {
+        for line in ["warning: something", "0", "0name"] {
+            assert!(Graph::from_tree(line).is_err(), "{line}");
+        }
     }
 }

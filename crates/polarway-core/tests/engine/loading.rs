@@ -1,6 +1,6 @@
 use futures::{StreamExt, TryStreamExt};
 use polarway_core::arrow::array::RecordBatch;
-use polarway_core::{At, ErrorKind};
+use polarway_core::{At, Compression, ErrorKind};
 
 use crate::support::{engine, lines, trades};
 
@@ -44,11 +44,11 @@ async fn chunks_can_be_asked_for_on_a_runtime_of_many_threads() {
     let (polarway, _folder) = engine().await;
     polarway.store("trades", trades(&[("BTC", 1), ("ETH", 2)])).await.unwrap();
     for _ in 0..3 {
-        let chunks = polarway.load_chunks("trades", At::Newest, 0).await.unwrap();
+        let chunks = polarway.load_chunks("trades", At::Newest, 0, Compression::None).await.unwrap();
         let rows: Vec<u64> = chunks.map(|chunk| chunk.unwrap().rows).collect().await;
         assert_eq!(rows.iter().sum::<u64>(), 2);
     }
-    let unknown = polarway.load_chunks("trade", At::Newest, 0).await.err().unwrap();
+    let unknown = polarway.load_chunks("trade", At::Newest, 0, Compression::None).await.err().unwrap();
     assert_eq!(unknown.kind(), ErrorKind::UnknownDataset);
 }
 
@@ -57,7 +57,8 @@ async fn chunks_can_be_asked_for_from_any_row_on() {
     let (polarway, _folder) = engine().await;
     polarway.store("trades", trades(&[("BTC", 1), ("ETH", 2), ("SOL", 3)])).await.unwrap();
     for first_row in 0..=3 {
-        let mut chunks = polarway.load_chunks("trades", At::Newest, first_row).await.unwrap();
+        let mut chunks =
+            polarway.load_chunks("trades", At::Newest, first_row, Compression::None).await.unwrap();
         let mut rows = first_row;
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.unwrap();
@@ -66,7 +67,7 @@ async fn chunks_can_be_asked_for_from_any_row_on() {
         }
         assert_eq!(rows, 3);
     }
-    assert!(polarway.load_chunks("trades", At::Newest, 4).await.is_err());
+    assert!(polarway.load_chunks("trades", At::Newest, 4, Compression::None).await.is_err());
 }
 
 #[tokio::test]

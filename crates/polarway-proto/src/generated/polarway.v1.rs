@@ -498,6 +498,10 @@ pub struct StoreHeader {
     /// never written. Absent: whatever it is at.
     #[prost(uint64, optional, tag = "4")]
     pub expected_version: ::core::option::Option<u64>,
+    /// No other table follows in this call. If this one fails, the server then answers at once and need
+    /// not be sent the rest.
+    #[prost(bool, tag = "5")]
+    pub last: bool,
 }
 /// What the client sent, as the client counted it. A table that arrived otherwise is not published.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

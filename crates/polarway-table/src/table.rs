@@ -4,14 +4,19 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
-use arrow::datatypes::SchemaRef;
+use arrow_array::RecordBatch;
+use arrow_cast::display::FormatOptions;
+use arrow_cast::pretty::pretty_format_batches_with_options;
+use arrow_schema::{ArrowError, SchemaRef};
+use arrow_select::concat::concat_batches;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::size::arrow_bytes;
+
+/// Rows that debug output shows at the most.
+const DEBUG_ROWS: usize = 10;
 
 /// A table in memory: a schema, and batches of rows in order. It may have no rows, and no batches.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Table {
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
@@ -45,7 +50,7 @@ impl Table {
 
     /// What its rows take as Arrow, in bytes. Memory that they share with other tables counts for each.
     pub fn arrow_bytes(&self) -> u64 {
-        self.batches.iter().map(polarway_parquet::arrow_bytes).sum()
+        self.batches.iter().map(arrow_bytes).sum()
     }
 
     /// All rows as one batch; they are copied.
@@ -53,15 +58,10 @@ impl Table {
     /// # Errors
     /// More than 2 GiB of text in a column with 32-bit offsets, and more dictionary values in all
     /// than the keys can number.
-    pub fn to_batch(&self) -> Result<RecordBatch> {
+    pub fn to_batch(&self) -> Result<RecordBatch, ArrowError> {
         // Arrow panics where the keys of a nested dictionary run out.
-        match catch_unwind(AssertUnwindSafe(|| concat_batches(&self.schema, &self.batches))) {
-            Ok(joined) => Ok(joined?),
-            Err(_) => Err(Error::new(
-                ErrorKind::Unsupported,
-                "the batches have too many dictionary values to be joined",
-            )),
-        }
+        catch_unwind(AssertUnwindSafe(|| concat_batches(&self.schema, &self.batches)))
+            .unwrap_or(Err(ArrowError::DictionaryKeyOverflowError))
     }
 
     /// A part of its rows, without copying. Rows behind the end are not there.
@@ -103,19 +103,31 @@ impl From<&Table> for Table {
 /// Draws the table as text, whole: use [`Table::slice`] on one that is long.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let options = arrow::util::display::FormatOptions::new().with_null("NULL").with_display_error(true);
+        let options = FormatOptions::new().with_null("NULL").with_display_error(true);
         let empty = [RecordBatch::new_empty(Arc::clone(&self.schema))];
         let batches = if self.batches.is_empty() { &empty } else { &self.batches[..] };
-        match arrow::util::pretty::pretty_format_batches_with_options(batches, &options) {
+        match pretty_format_batches_with_options(batches, &options) {
             Ok(drawn) => drawn.fmt(f),
             Err(error) => write!(f, "(a table that can't be drawn: {error})"),
         }
     }
 }
 
+/// Says how large the table is and draws its first rows.
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (rows, columns) = (self.num_rows(), self.schema.fields().len());
+        write!(f, "{rows} rows × {columns} columns\n{}", self.slice(0, DEBUG_ROWS))?;
+        match rows.saturating_sub(DEBUG_ROWS) {
+            0 => Ok(()),
+            hidden => write!(f, "\n… {hidden} more rows"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use arrow::array::Int64Array;
+    use arrow_array::Int64Array;
 
     use super::*;
 
@@ -136,5 +148,14 @@ mod tests {
     fn a_table_without_batches_shows_its_columns() {
         let table = Table::new(numbers(0..0).schema(), vec![]);
         assert!(table.to_string().contains("| n |"), "{table}");
+    }
+
+    #[test]
+    fn debug_output_is_cut_and_says_how_much_is_hidden() {
+        let text = format!("{:?}", Table::from(numbers(0..25)));
+        assert!(text.starts_with("25 rows × 1 columns\n"), "{text}");
+        assert!(text.contains("| 9 "), "{text}");
+        assert!(!text.contains("| 10 "), "{text}");
+        assert!(text.ends_with("… 15 more rows"), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! How large rows are in Arrow memory, and which row breaks a limit.
+//! How large rows are in Arrow memory.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::ByteViewType;
@@ -11,7 +11,8 @@ pub fn arrow_bytes(batch: &RecordBatch) -> u64 {
     batch.columns().iter().map(|column| array_bytes(column)).sum()
 }
 
-pub(crate) fn array_bytes(array: &dyn Array) -> u64 {
+/// The uncompressed size in bytes of an array's rows, as [`arrow_bytes`] counts it.
+pub fn array_bytes(array: &dyn Array) -> u64 {
     let rows = array.len() as u64;
     let validity = if array.null_count() > 0 { rows.div_ceil(8) } else { 0 };
     validity
@@ -47,7 +48,7 @@ fn children_bytes(array: &dyn Array) -> u64 {
 }
 
 /// The children of a nested array, cut to what its own rows refer to.
-pub(crate) fn children(array: &dyn Array) -> Vec<ArrayRef> {
+pub fn children(array: &dyn Array) -> Vec<ArrayRef> {
     match array.data_type() {
         DataType::Struct(_) => array.as_struct().columns().to_vec(),
         DataType::List(_) => {
@@ -103,51 +104,14 @@ fn view_bytes<T: ByteViewType>(array: &GenericByteViewArray<T>) -> u64 {
 }
 
 /// Bytes per value of a type that has a fixed width, else 0.
-pub(crate) fn width(data_type: &DataType) -> u64 {
+fn width(data_type: &DataType) -> u64 {
     data_type.primitive_width().unwrap_or(0) as u64
-}
-
-/// The first row for which `holds`, given that it holds for a slice exactly when it holds for a row in it.
-pub(crate) fn first_row(array: &ArrayRef, holds: &impl Fn(&dyn Array) -> bool) -> Option<usize> {
-    if array.is_empty() || !holds(array) {
-        return None;
-    }
-    if array.len() == 1 {
-        return Some(0);
-    }
-    let half = array.len() / 2;
-    first_row(&array.slice(0, half), holds)
-        .or_else(|| first_row(&array.slice(half, array.len() - half), holds).map(|row| row + half))
-}
-
-/// The first row of a column that takes more than `limit` bytes by itself.
-pub(crate) fn first_row_over(array: &ArrayRef, limit: u64) -> Option<usize> {
-    // A dictionary's rows take little; what they point at may not.
-    if let DataType::Dictionary(_, _) = array.data_type() {
-        let dictionary = array.as_any_dictionary();
-        let value = first_row_over(dictionary.values(), limit)?;
-        let keys = dictionary.normalized_keys();
-        return (0..array.len()).find(|row| !array.is_null(*row) && keys[*row] == value);
-    }
-    // Halves are skipped by their total, so a column of small values costs one look.
-    if array.is_empty() || array_bytes(array) <= limit {
-        return None;
-    }
-    if array.len() == 1 {
-        return Some(0);
-    }
-    let half = array.len() / 2;
-    first_row_over(&array.slice(0, half), limit)
-        .or_else(|| first_row_over(&array.slice(half, array.len() - half), limit).map(|row| row + half))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow_array::{
-        DictionaryArray, Int64Array, ListArray, StringArray, StringViewArray, types::Int32Type,
-    };
+    use arrow_array::types::Int32Type;
+    use arrow_array::{Int64Array, ListArray, StringArray, StringViewArray};
 
     use super::*;
 
@@ -161,17 +125,5 @@ mod tests {
         assert_eq!(array_bytes(&lists.slice(90, 10)), 10 * 4 + 10 * 40);
         let views = StringViewArray::from(vec!["short", "a string of more than twelve bytes"]);
         assert_eq!(array_bytes(&views), 2 * 16 + 34);
-    }
-
-    #[test]
-    fn the_row_that_is_too_large_is_found() {
-        let mut values = vec!["small".to_owned(); 1_000];
-        values[777] = "x".repeat(5_000);
-        let array: ArrayRef = Arc::new(StringArray::from(values.clone()));
-        assert_eq!(first_row_over(&array, 4_000), Some(777));
-        assert_eq!(first_row_over(&array, 6_000), None);
-        let dictionary: DictionaryArray<Int32Type> = values.iter().map(String::as_str).collect();
-        let dictionary: ArrayRef = Arc::new(dictionary);
-        assert_eq!(first_row_over(&dictionary, 4_000), Some(777));
     }
 }

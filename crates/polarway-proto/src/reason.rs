@@ -1,0 +1,181 @@
+//! Why calls fail: every reason, with its gRPC code and what a client can do about it.
+
+use std::fmt;
+
+use tonic::Code;
+
+use crate::v1::Failure;
+
+/// Makes the enum, its list and its properties of one table, so that a reason can't lack one of them.
+macro_rules! reasons {
+    ($($variant:ident, $text:literal, $code:ident, $retry:ident, $about:literal;)*) => {
+        /// Why a call failed, for programs: the `reason` of the `google.rpc.ErrorInfo` in the call's status.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Reason {
+            $(#[doc = $about] $variant,)*
+        }
+
+        impl Reason {
+            /// Every reason there is.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The reason as it travels, such as `UNKNOWN_DATASET`.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+
+            /// The gRPC code that goes with it.
+            pub fn code(self) -> Code {
+                match self {
+                    $(Self::$variant => Code::$code,)*
+                }
+            }
+
+            /// Whether the same call, made again, may succeed.
+            pub fn retry(self) -> Retry {
+                match self {
+                    $(Self::$variant => Retry::$retry,)*
+                }
+            }
+
+            /// What it means and what to do, in a sentence or two.
+            pub fn about(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $about,)*
+                }
+            }
+        }
+    };
+}
+
+/// Whether the same call, made again, may succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Retry {
+    /// It fails again until something is changed.
+    No,
+    /// It may succeed, at once or elsewhere.
+    Yes,
+}
+
+reasons! {
+    InvalidName, "INVALID_NAME", InvalidArgument, No,
+        "A dataset's name is outside the grammar. Use letters, digits, `_`, `.` and `-`, 128 at most.";
+    UnknownDataset, "UNKNOWN_DATASET", NotFound, No,
+        "No dataset has this name. The message has those near it.";
+    UnknownVersion, "UNKNOWN_VERSION", NotFound, No,
+        "The dataset has no such version, or retention has removed its data.";
+    AlreadyExists, "ALREADY_EXISTS", AlreadyExists, No,
+        "A dataset of this name exists, and the write asked for a new one.";
+    VersionConflict, "VERSION_CONFLICT", Aborted, No,
+        "The dataset is not at the version that the write expected. Look at what is there now and decide again.";
+    SchemaMismatch, "SCHEMA_MISMATCH", FailedPrecondition, No,
+        "The rows don't fit the dataset. The message names each difference.";
+    Unsupported, "UNSUPPORTED", InvalidArgument, No,
+        "A column or a value that can't be stored, or not be used in SQL. The message names it.";
+    InvalidInput, "INVALID_INPUT", InvalidArgument, No,
+        "What was sent contradicts itself, or asks for rows that are not there.";
+    RequestExpired, "REQUEST_EXPIRED", FailedPrecondition, No,
+        "The request id is too old to tell whether the write was carried out. Look at the dataset, then write under a new id.";
+    InvalidQuery, "INVALID_QUERY", InvalidArgument, No,
+        "The text is no SQL, or its names and types don't fit the tables.";
+    QueryNotAllowed, "QUERY_NOT_ALLOWED", PermissionDenied, No,
+        "The query does what queries may not do. The message says what would be allowed.";
+    QueryFailed, "QUERY_FAILED", FailedPrecondition, No,
+        "The query failed on its data: a cast, a division, an overflow.";
+    ResourceExhausted, "RESOURCE_EXHAUSTED", ResourceExhausted, Yes,
+        "Memory, threads or temporary space were not enough. Try again later, or ask for less.";
+    DeadlineExceeded, "DEADLINE_EXCEEDED", DeadlineExceeded, No,
+        "The call's deadline passed.";
+    Cancelled, "CANCELLED", Cancelled, No,
+        "Somebody cancelled the work.";
+    StorageFull, "STORAGE_FULL", ResourceExhausted, No,
+        "The storage has no space left. Nothing was published.";
+    ReadOnly, "READ_ONLY", FailedPrecondition, No,
+        "The storage takes no writes.";
+    StorageFailed, "STORAGE_FAILED", Unavailable, Yes,
+        "The storage failed. The same call may work when made again.";
+    OutcomeUnknown, "OUTCOME_UNKNOWN", Unavailable, Yes,
+        "Whether the write took place is not known. Send it again with the same request id: it is not written twice.";
+    Changed, "CHANGED", Aborted, Yes,
+        "Parquet files that Polarway did not write changed while they were read. Read again.";
+    Corrupt, "CORRUPT", DataLoss, No,
+        "A file of the dataset is missing, damaged, or of a newer format.";
+    Misconfigured, "MISCONFIGURED", FailedPrecondition, No,
+        "The worker's configuration can't work. Whoever runs it has to change it.";
+    Internal, "INTERNAL", Internal, No,
+        "A bug in Polarway.";
+    InvalidRequest, "INVALID_REQUEST", InvalidArgument, No,
+        "A field of the request has a value that it can't have. The message names it.";
+    MalformedMessage, "MALFORMED_MESSAGE", InvalidArgument, No,
+        "The bytes are no message of this protocol.";
+    MessageTooLarge, "MESSAGE_TOO_LARGE", InvalidArgument, No,
+        "A message is over the limit of 64 MiB. Cut the table into smaller chunks.";
+    UnknownMethod, "UNKNOWN_METHOD", Unimplemented, No,
+        "The server has no such service or method: the client speaks another version of the protocol.";
+    UnexpectedPart, "UNEXPECTED_PART", InvalidArgument, No,
+        "An upload's parts came out of turn: a chunk without a header, two headers without a trailer.";
+    ChunkOutOfOrder, "CHUNK_OUT_OF_ORDER", InvalidArgument, No,
+        "A chunk does not start at the row that comes next, or holds another number of rows than it says.";
+    MalformedArrow, "MALFORMED_ARROW", InvalidArgument, No,
+        "A chunk is no Arrow IPC, or breaks its rules.";
+    RowCountMismatch, "ROW_COUNT_MISMATCH", InvalidArgument, No,
+        "The trailer counts other rows than arrived. Nothing was published.";
+    ChecksumMismatch, "CHECKSUM_MISMATCH", Aborted, Yes,
+        "The trailer's checksum is not that of what arrived. Nothing was published; send the table again.";
+    UploadTruncated, "UPLOAD_TRUNCATED", Aborted, Yes,
+        "The upload ended before a table's trailer. Nothing of that table was published; send it again.";
+    UploadStalled, "UPLOAD_STALLED", Aborted, Yes,
+        "Nothing arrived for too long, not even a heartbeat. Nothing of the table was published; send it again.";
+    ShuttingDown, "SHUTTING_DOWN", Unavailable, Yes,
+        "The worker is about to end. Another one, or the same after its restart, answers.";
+}
+
+impl Reason {
+    /// The reason that travels under this text; `None` for one that this version does not know.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == text)
+    }
+
+    /// A failure for this reason, with a message for people.
+    pub fn failure(self, message: impl Into<String>) -> Failure {
+        Failure::new(self.code(), self.as_str(), message)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_found_by_its_text_and_no_two_share_one() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::parse(reason.as_str()), Some(*reason));
+        }
+        assert_eq!(Reason::parse("UNHEARD_OF"), None);
+        assert_eq!(Reason::parse(""), None);
+    }
+
+    #[test]
+    fn texts_are_in_screaming_snake_case() {
+        for reason in Reason::ALL {
+            let text = reason.as_str();
+            assert!(text.bytes().all(|byte| byte == b'_' || byte.is_ascii_uppercase()), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_reason_has_a_code_that_means_success_or_nothing() {
+        for reason in Reason::ALL {
+            assert!(!matches!(reason.code(), Code::Ok | Code::Unknown), "{reason}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! A table in memory: a schema and record batches.
+//!
+//! This crate owns [`Table`], which the engine and the client both give and take: how it is sliced, joined,
+//! measured and drawn, and, with the feature `polars`, how it becomes a polars `DataFrame` and comes from
+//! one. It knows no files, no network, and no names of tables.
+
+#[cfg(feature = "polars")]
+mod polars;
+mod size;
+mod table;
+
+pub use size::{array_bytes, arrow_bytes, children};
+pub use table::Table;
