@@ -1,0 +1,117 @@
+//! Who reads slowly, writes slowly or is gone holds little, and not for long.
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use polarway_proto::v1::{LoadRequest, StoreRequest};
+use tokio::sync::mpsc;
+use tonic::Request;
+
+use crate::support::{Server, Upload, numbers, raw, wide};
+
+const MIB: u64 = 1 << 20;
+
+/// A table that is many times larger than what may wait: about 110 MB.
+const ROWS: i64 = 1_500_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_stop_reading_hold_no_more_than_some_chunks_each() {
+    let server = Server::start_with(&["--cache-size", "0", "--query-memory", "0.2"]);
+    let client = server.client().await;
+    client.store("flights", wide(ROWS, 1)).await.unwrap();
+    let before = server.resident_bytes();
+    let mut readers = Vec::new();
+    for _ in 0..4 {
+        // Cross joined, the result has no end that anybody could hold.
+        let sql = "SELECT a.* FROM flights AS a, range(1000)";
+        let mut stream = client.query_stream(sql).await.unwrap();
+        stream.next().await.unwrap().unwrap();
+        readers.push(stream);
+    }
+    // What can be made ahead is made within this time.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let grown = server.resident_bytes().saturating_sub(before);
+    assert!(grown < 600 * MIB, "it grew by {} MiB", grown / MIB);
+    drop(readers);
+    client.health_check().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cached_table_that_is_read_slowly_is_not_copied() {
+    let server = Server::start();
+    let client = server.client().await;
+    client.store("flights", wide(ROWS, 1)).await.unwrap();
+    client.load("flights").await.unwrap();
+    let before = server.resident_bytes();
+    let mut readers = Vec::new();
+    for _ in 0..4 {
+        let request = LoadRequest { name: "flights".to_owned(), ..LoadRequest::default() };
+        let mut stream = raw(&server).await.load(request).await.unwrap().into_inner();
+        stream.next().await.unwrap().unwrap();
+        readers.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let grown = server.resident_bytes().saturating_sub(before);
+    assert!(grown < 64 * MIB, "it grew by {} MiB", grown / MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_goes_away_stops_its_query() {
+    let server = Server::start();
+    let client = server.client().await;
+    let sql = "SELECT count(*) FROM range(1000000000000) AS numbers(n) WHERE n % 7 = 3";
+    let running = tokio::spawn(async move { client.query(sql).await.map(drop) });
+    while server.processor_ticks() < 60 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    running.abort();
+    let start = Instant::now();
+    loop {
+        let ticks = server.processor_ticks();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        if server.processor_ticks() - ticks < 3 {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "the query goes on");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_client_vanishes_leaves_no_file_behind() {
+    let server = Server::start();
+    let client = server.client().await;
+    client.store("trades", numbers(0..3)).await.unwrap();
+    for _ in 0..5 {
+        let (sender, receiver) = mpsc::channel(64);
+        let requests =
+            futures::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+        let mut service = raw(&server).await;
+        let call = tokio::spawn(async move { service.store(Request::new(requests)).await.map(drop) });
+        for part in Upload::of("trades", &wide(200_000, 1)).parts.into_iter().take(8) {
+            sender.send(StoreRequest { part: Some(part) }).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        call.abort();
+        drop(call.await);
+    }
+    let data = server.folder().join("cold/trades/_polarway/data");
+    let start = Instant::now();
+    while std::fs::read_dir(&data).unwrap().count() > 1 {
+        assert!(start.elapsed() < Duration::from_secs(30), "unfinished uploads are left");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(client.versions("trades").await.unwrap().len(), 1);
+    assert_eq!(client.load("trades").await.unwrap().num_rows(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_never_speaks_is_closed() {
+    use tokio::io::AsyncReadExt as _;
+
+    let server = Server::start();
+    let mut silent = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+    let mut buffer = Vec::new();
+    // The server may greet before it gives up; what matters is that it ends the connection.
+    let closed = tokio::time::timeout(Duration::from_secs(30), silent.read_to_end(&mut buffer)).await;
+    assert!(closed.is_ok(), "it is still open");
+}

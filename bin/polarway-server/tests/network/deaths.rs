@@ -1,0 +1,57 @@
+//! A server that is killed loses nothing that it acknowledged, and its clients get on with the next one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use polarway_client::DistributedClient;
+use polarway_testing::{Noise, is_long};
+
+use crate::support::{Server, numbers, sum_of};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_killed_and_started_again_loses_and_doubles_no_append() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::over(folder.path(), "127.0.0.1:0");
+    let address = server.address().to_owned();
+    let client = DistributedClient::builder()
+        .url(server.url())
+        .timeout(Duration::from_secs(60))
+        .connect()
+        .await
+        .unwrap();
+    client.store("numbers", numbers(0..0)).await.unwrap();
+
+    let done = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..4_i64)
+        .map(|writer| {
+            let (client, done) = (client.clone(), Arc::clone(&done));
+            tokio::spawn(async move {
+                let mut appended = 0;
+                while !done.load(Ordering::Relaxed) {
+                    let first = writer * 1_000_000 + appended * 10;
+                    client.append("numbers", numbers(first..first + 10)).await.unwrap();
+                    appended += 1;
+                }
+                appended
+            })
+        })
+        .collect();
+
+    let mut noise = Noise::new(1);
+    for _ in 0..if is_long() { 100 } else { 10 } {
+        tokio::time::sleep(Duration::from_millis(50 + noise.below(250) as u64)).await;
+        server.kill();
+        server = Server::over(folder.path(), &address);
+    }
+    done.store(true, Ordering::Relaxed);
+    let (mut rows, mut sum) = (0, 0);
+    for (writer, task) in writers.into_iter().enumerate() {
+        let appended = task.await.unwrap();
+        let first = writer as i64 * 1_000_000;
+        rows += appended * 10;
+        sum += (first..first + appended * 10).sum::<i64>();
+    }
+    let table = client.load("numbers").await.unwrap();
+    assert_eq!((table.num_rows() as i64, sum_of(&table)), (rows, sum));
+}

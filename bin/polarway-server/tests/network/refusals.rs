@@ -1,0 +1,141 @@
+//! What the engine refuses, a client hears as a typed error.
+
+use polarway_client::{At, DistributedClient, Error, ErrorKind, Reason, WriteMode, WriteOptions};
+
+use crate::support::{Server, numbers, raw, reason_of};
+use polarway_proto::v1::{DeleteDatasetRequest, ListVersionsRequest, LoadRequest};
+
+async fn setup() -> (Server, DistributedClient) {
+    let server = Server::start();
+    let client = server.client().await;
+    client.store("flights", numbers(0..10)).await.unwrap();
+    (server, client)
+}
+
+#[track_caller]
+fn refused<T>(result: Result<T, Error>) -> (Reason, String) {
+    let error = result.err().expect("it was accepted");
+    (error.reason().expect("it has no reason"), error.to_string())
+}
+
+#[tokio::test]
+async fn an_unknown_name_is_answered_with_those_near_it() {
+    let (_server, client) = setup().await;
+    for (reason, said) in [
+        refused(client.load("flihgts").await),
+        refused(client.describe("flihgts").await),
+        refused(client.versions("flihgts").await),
+        refused(client.delete("flihgts").await),
+        refused(client.append("flihgts", numbers(0..1)).await),
+        refused(client.query("SELECT * FROM flihgts").await),
+    ] {
+        assert_eq!(reason, Reason::UnknownDataset, "{said}");
+        assert!(said.contains("flihgts") && said.contains("flights"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn each_condition_that_is_not_met_has_its_reason() {
+    let (_server, client) = setup().await;
+    let create = WriteOptions::new(WriteMode::Create);
+    let stale = WriteOptions::default().expecting(7);
+    assert_eq!(refused(client.store_with("flights", numbers(0..1), create).await).0, Reason::AlreadyExists);
+    assert_eq!(refused(client.store_with("flights", numbers(0..1), stale).await).0, Reason::VersionConflict);
+    assert_eq!(refused(client.delete_expecting("flights", Some(7)).await).0, Reason::VersionConflict);
+    assert_eq!(refused(client.load_at("flights", At::Version(9)).await).0, Reason::UnknownVersion);
+    assert_eq!(refused(client.load_at("flights", At::TimeUs(0)).await).0, Reason::UnknownVersion);
+    assert_eq!(refused(client.store("no/name", numbers(0..1)).await).0, Reason::InvalidName);
+    let other = client.query("SELECT 'text' AS n").await.unwrap();
+    assert_eq!(refused(client.append("flights", other).await).0, Reason::SchemaMismatch);
+}
+
+#[tokio::test]
+async fn each_query_that_fails_has_its_reason() {
+    let (_server, client) = setup().await;
+    for (sql, reason) in [
+        ("SELECT", Reason::InvalidQuery),
+        ("SELECT nothing FROM flights", Reason::InvalidQuery),
+        ("DROP TABLE flights", Reason::QueryNotAllowed),
+        ("SELECT * FROM read_csv('/etc/passwd')", Reason::QueryNotAllowed),
+        ("SELECT 1; SELECT 2", Reason::QueryNotAllowed),
+        ("SELECT CAST('many' AS INTEGER) FROM flights", Reason::QueryFailed),
+    ] {
+        let (found, said) = refused(client.query(sql).await);
+        assert_eq!(found, reason, "{sql}: {said}");
+    }
+    // An error in the middle of the rows is that error.
+    let late =
+        "SELECT CASE WHEN n < 2000000 THEN n ELSE error('now')::INTEGER END FROM range(3000000) AS t(n)";
+    let (reason, _) = refused(client.query(late).await);
+    assert!(matches!(reason, Reason::QueryFailed | Reason::QueryNotAllowed), "{reason}");
+}
+
+#[tokio::test]
+async fn an_overflow_in_mid_stream_reaches_the_client_as_that_error() {
+    let (_server, client) = setup().await;
+    let late =
+        "SELECT CAST(9223372036854775807 - 2000000 + n AS BIGINT) + 1 AS n FROM range(3000000) AS t(n)";
+    let (reason, said) = refused(client.query(late).await);
+    assert_eq!(reason, Reason::QueryFailed, "{said}");
+}
+
+#[tokio::test]
+async fn fields_that_can_have_no_such_value_are_named() {
+    let (server, _client) = setup().await;
+    let mut service = raw(&server).await;
+    let load = LoadRequest { name: "flights".to_owned(), compression: 9, ..LoadRequest::default() };
+    let status = service.load(load).await.unwrap().into_inner().message().await.unwrap_err();
+    assert_eq!(reason_of(&status), Reason::InvalidRequest);
+    let behind_the_end = LoadRequest { name: "flights".to_owned(), first_row: 11, ..LoadRequest::default() };
+    let status = service.load(behind_the_end).await.unwrap().into_inner().message().await.unwrap_err();
+    assert_eq!(reason_of(&status), Reason::InvalidInput);
+    let page = ListVersionsRequest { name: "flights".to_owned(), page_token: "x".to_owned(), page_size: 0 };
+    assert_eq!(reason_of(&service.list_versions(page).await.unwrap_err()), Reason::InvalidRequest);
+    let delete = DeleteDatasetRequest {
+        name: "flights".to_owned(),
+        request_id: "x".to_owned(),
+        expected_version: None,
+    };
+    assert_eq!(reason_of(&service.delete_dataset(delete).await.unwrap_err()), Reason::InvalidRequest);
+}
+
+#[tokio::test]
+async fn nobody_at_the_address_is_said_at_once_when_connecting() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = DistributedClient::connect(format!("http://{address}")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert!(error.to_string().contains("refused"), "{error}");
+}
+
+#[tokio::test]
+async fn lists_come_whole_however_many_pages_they_take() {
+    let server = Server::start();
+    let client = server.client().await;
+    let tables = (0..5).map(|number| (format!("table_{number}"), numbers(0..number)));
+    for result in client.store_batch(tables).await.unwrap() {
+        result.unwrap();
+    }
+    let mut service = raw(&server).await;
+    let mut names = Vec::new();
+    let mut request = polarway_proto::v1::ListDatasetsRequest { page_size: 2, page_token: String::new() };
+    loop {
+        let page = service.list_datasets(request.clone()).await.unwrap().into_inner();
+        assert!(page.datasets.len() <= 2);
+        names.extend(page.datasets.into_iter().map(|dataset| dataset.name));
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    assert_eq!(names, ["table_0", "table_1", "table_2", "table_3", "table_4"]);
+    assert_eq!(client.datasets().await.unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn a_deleted_dataset_is_gone_and_its_versions_are_not() {
+    let (_server, client) = setup().await;
+    assert_eq!(client.delete("flights").await.unwrap().version, 2);
+    assert!(client.datasets().await.unwrap().is_empty());
+    assert_eq!(client.load_at("flights", At::Version(1)).await.unwrap().num_rows(), 10);
+    assert_eq!(client.versions("flights").await.unwrap().len(), 2);
+}

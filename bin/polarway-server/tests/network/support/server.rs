@@ -1,0 +1,152 @@
+//! A server process of the test's own.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use polarway_client::DistributedClient;
+use tempfile::TempDir;
+
+/// How long a process may take for what takes it milliseconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A `polarway-server` on a free port; it is killed when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    address: String,
+    log: Arc<Mutex<String>>,
+    /// Removed with the server, if it is the server's own.
+    folder: Option<TempDir>,
+}
+
+impl Server {
+    /// A server over an empty folder of its own.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn start_with(flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Self::spawn(folder.path(), "127.0.0.1:0", flags);
+        server.folder = Some(folder);
+        server
+    }
+
+    /// A server over a folder that outlives it.
+    pub(crate) fn over(folder: &Path, bind: &str) -> Self {
+        Self::spawn(folder, bind, &[])
+    }
+
+    fn spawn(folder: &Path, bind: &str, flags: &[&str]) -> Self {
+        let mut child = Self::command()
+            .args(["--bind", bind, "--data-dir"])
+            .arg(folder)
+            .args(flags)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let mut first = String::new();
+        lines.read_line(&mut first).unwrap();
+        let Some((_, address)) = first.trim().rsplit_once("listening on ") else {
+            panic!("the first line is {first:?}");
+        };
+        let address = address.to_owned();
+        let kept = Arc::clone(&log);
+        kept.lock().unwrap().push_str(&first);
+        thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                let mut log = kept.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        Self { child, address, log, folder: None }
+    }
+
+    /// The program, in an environment without settings.
+    pub(crate) fn command() -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_polarway-server"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("POLARWAY_")) {
+            command.env_remove(name);
+        }
+        command.env_remove("RUST_LOG").stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.as_ref().unwrap().path()
+    }
+
+    pub(crate) async fn client(&self) -> DistributedClient {
+        DistributedClient::connect(self.url()).await.unwrap()
+    }
+
+    /// Waits until the log has this text.
+    pub(crate) async fn logged(&self, text: &str) {
+        let start = Instant::now();
+        while !self.log.lock().unwrap().contains(text) {
+            assert!(start.elapsed() < PATIENCE, "{text:?} is not in the log:\n{}", self.log.lock().unwrap());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Sends a signal, by its number.
+    pub(crate) fn signal(&self, signal: &str) {
+        let killed = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+    }
+
+    /// Kills it as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not end");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What it holds in memory, in bytes.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    /// The processor time that it has used, in hundredths of a second.
+    pub(crate) fn processor_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // The name, in parentheses, may have spaces; user and system time are the 12th and 13th fields after it.
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,132 @@
+//! The client itself, and how it makes a call.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use polarway_proto::client::PolarwayServiceClient;
+use polarway_proto::v1::GetServerInfoRequest;
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+
+use crate::builder::Builder;
+use crate::connection::{Worker, Workers};
+use crate::datasets::ServerInfo;
+use crate::error::{Error, Result};
+use crate::retry::Tries;
+
+/// The name under which health is asked for.
+const SERVICE: &str = "polarway.v1.PolarwayService";
+
+/// A client of one Polarway server, or of several workers over the same tables.
+///
+/// It is cheap to clone, and clones share their connections; all methods take `&self`, so calls may run at the same time,
+/// as with `tokio::try_join!`. The [crate's documentation](crate) tells what is retried.
+#[derive(Clone)]
+pub struct DistributedClient {
+    workers: Arc<Workers>,
+    timeout: Duration,
+}
+
+impl DistributedClient {
+    /// Connects to one server, such as `http://localhost:50052`, with a timeout of 30 seconds.
+    ///
+    /// # Errors
+    /// An address that is none, and a server that does not answer or speaks another protocol.
+    pub async fn connect(url: impl Into<String>) -> Result<Self> {
+        Self::builder().url(url).connect().await
+    }
+
+    /// Sets a client up with more than an address.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn new(workers: Arc<Workers>, timeout: Duration) -> Self {
+        Self { workers, timeout }
+    }
+
+    pub(crate) fn workers(&self) -> &Arc<Workers> {
+        &self.workers
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Whether the server serves.
+    ///
+    /// # Errors
+    /// A server that does not answer, or says that it does not serve.
+    pub async fn health_check(&self) -> Result<()> {
+        let answer = self
+            .retrying(async |worker, left| {
+                let mut request = self.workers.request(HealthCheckRequest { service: SERVICE.to_owned() });
+                request.set_timeout(left);
+                worker.health().check(request).await
+            })
+            .await?;
+        match answer.status() {
+            ServingStatus::Serving => Ok(()),
+            status => Err(Error::unreachable(format!("the server says that it is {}", status.as_str_name()))),
+        }
+    }
+
+    /// Asks each worker once who it is; the first answer counts.
+    pub(crate) async fn server_info_once(&self) -> Result<ServerInfo> {
+        let mut failed = Error::unreachable("no server was named");
+        for _ in 0..self.workers.count() {
+            let worker = self.workers.pick();
+            let mut request = self.workers.request(GetServerInfoRequest {});
+            request.set_timeout(self.timeout);
+            match worker.service().get_server_info(request).await {
+                Ok(info) => return Ok(info.into_inner()),
+                Err(status) => failed = status.into(),
+            }
+            self.workers.pass_over(&worker);
+        }
+        Err(failed)
+    }
+
+    /// Makes a unary call until it succeeds, or fails for good, or time has run out.
+    pub(crate) async fn unary<M: Clone, R>(
+        &self,
+        message: M,
+        call: impl AsyncFn(&mut PolarwayServiceClient<Channel>, Request<M>) -> Result<Response<R>, Status>,
+    ) -> Result<R> {
+        self.retrying(async |worker, left| {
+            let mut request = self.workers.request(message.clone());
+            request.set_timeout(left);
+            call(&mut worker.service(), request).await
+        })
+        .await
+    }
+
+    async fn retrying<R>(
+        &self,
+        call: impl AsyncFn(&Worker, Duration) -> Result<Response<R>, Status>,
+    ) -> Result<R> {
+        let mut tries = Tries::new(self.timeout);
+        loop {
+            let worker = self.workers.pick();
+            match call(&worker, tries.left()).await {
+                Ok(response) => return Ok(response.into_inner()),
+                Err(status) => {
+                    self.workers.pass_over(&worker);
+                    tries.after(status.into()).await?;
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DistributedClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DistributedClient")
+            .field("workers", &self.workers.count())
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}

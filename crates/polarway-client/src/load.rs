@@ -1,0 +1,245 @@
+//! Loading tables. A stream that breaks goes on at the next row of the version that it was reading.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use futures::Stream;
+use polarway_proto::Reason;
+use polarway_proto::v1::{self, LoadHeader, LoadRequest, LoadResponse};
+use polarway_table::Table;
+
+use crate::client::DistributedClient;
+use crate::error::{Error, ErrorKind, Result};
+use crate::receive::{Received, Receiver};
+use crate::retry::Tries;
+use crate::stream::{BatchStream, Batches};
+
+/// Which version of a dataset is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum At {
+    /// The newest.
+    #[default]
+    Newest,
+    /// The one with this number; 0 is made of Parquet files that Polarway did not write.
+    Version(u64),
+    /// The one that was the newest at this time: microseconds since 1970-01-01 UTC.
+    TimeUs(i64),
+}
+
+impl At {
+    pub(crate) fn to_message(self) -> Option<v1::At> {
+        let at = match self {
+            Self::Newest => return None,
+            Self::Version(version) => v1::at::At::Version(version),
+            Self::TimeUs(time_us) => v1::at::At::AsOfUs(time_us),
+        };
+        Some(v1::At { at: Some(at) })
+    }
+}
+
+impl DistributedClient {
+    /// Loads a dataset's newest version.
+    ///
+    /// # Errors
+    /// A dataset that does not exist; the message has the names near it.
+    pub async fn load(&self, name: &str) -> Result<Table> {
+        self.load_at(name, At::Newest).await
+    }
+
+    /// Loads a version of a dataset.
+    ///
+    /// # Errors
+    /// A dataset or a version that does not exist, or whose data retention has removed.
+    pub async fn load_at(&self, name: &str, at: At) -> Result<Table> {
+        let mut loading = self.begin_loading(name, at).await?;
+        let mut batches = Vec::new();
+        while let Some(batch) = loading.next().await? {
+            batches.push(batch);
+        }
+        Ok(Table::new(loading.schema, batches))
+    }
+
+    /// Loads a dataset's newest version in pieces, in row order: what was handed out and dropped takes no memory.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load). The stream carries errors that come later, and ends with them.
+    pub async fn load_stream(&self, name: &str) -> Result<TableStream> {
+        self.load_stream_at(name, At::Newest).await
+    }
+
+    /// Loads a version of a dataset in pieces.
+    ///
+    /// # Errors
+    /// As [`load_at`](Self::load_at). The stream carries errors that come later, and ends with them.
+    pub async fn load_stream_at(&self, name: &str, at: At) -> Result<TableStream> {
+        let loading = self.begin_loading(name, at).await?;
+        Ok(TableStream {
+            schema: SchemaRef::clone(&loading.schema),
+            header: loading.header,
+            batches: BatchStream::new(loading),
+        })
+    }
+
+    /// Opens the stream and waits for its first chunk.
+    async fn begin_loading(&self, name: &str, at: At) -> Result<Loading> {
+        let mut tries = Tries::new(self.timeout());
+        loop {
+            let begun = self.try_to_begin(name, at, &mut tries).await;
+            match begun {
+                Ok(loading) => return Ok(loading),
+                Err(error) => tries.after(error).await?,
+            }
+        }
+    }
+
+    async fn try_to_begin(&self, name: &str, at: At, tries: &mut Tries) -> Result<Loading> {
+        let mut receiver = self.open_load(name, at, 0).await?;
+        loop {
+            match receiver.next().await? {
+                Received::Heartbeat => tries.progress(),
+                Received::Note(header, batches) => {
+                    let schema = receiver.schema().cloned();
+                    let schema = schema.ok_or_else(|| Error::protocol("a load began without a schema"))?;
+                    return Ok(Loading {
+                        client: self.clone(),
+                        name: name.to_owned(),
+                        schema,
+                        header,
+                        next_row: 0,
+                        ready: batches.into(),
+                        receiver: Some(receiver),
+                        tries: Tries::new(self.timeout()),
+                    });
+                }
+                Received::Rows(_) | Received::End => {
+                    return Err(Error::protocol("a load began without its header"));
+                }
+            }
+        }
+    }
+
+    async fn open_load(&self, name: &str, at: At, first_row: u64) -> Result<Receiver<LoadResponse>> {
+        let request = LoadRequest { name: name.to_owned(), at: at.to_message(), first_row, compression: 0 };
+        Receiver::open(self.workers(), request, first_row, async |service, request| {
+            service.load(request).await
+        })
+        .await
+    }
+}
+
+/// A load under way.
+struct Loading {
+    client: DistributedClient,
+    name: String,
+    schema: SchemaRef,
+    header: LoadHeader,
+    /// The first row that was not handed out, and that `ready` begins with.
+    next_row: u64,
+    ready: VecDeque<RecordBatch>,
+    /// Until the stream has broken or ended.
+    receiver: Option<Receiver<LoadResponse>>,
+    tries: Tries,
+}
+
+impl Batches for Loading {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(batch) = self.ready.pop_front() {
+                self.next_row += batch.num_rows() as u64;
+                return Ok(Some(batch));
+            }
+            match self.advance().await {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                Err(error) => {
+                    self.receiver = None;
+                    self.tries.after(error).await?;
+                }
+            }
+        }
+    }
+}
+
+impl Loading {
+    /// Takes one message; whether there may be more.
+    async fn advance(&mut self) -> Result<bool> {
+        let receiver = match &mut self.receiver {
+            Some(receiver) => receiver,
+            None => {
+                let at = At::Version(self.header.version);
+                let receiver = self.client.open_load(&self.name, at, self.next_row).await?;
+                self.receiver.insert(receiver)
+            }
+        };
+        match receiver.next().await? {
+            Received::Heartbeat => self.tries.progress(),
+            Received::Rows(batches) => {
+                self.ready.extend(batches);
+                self.tries.progress();
+            }
+            Received::Note(header, batches) => {
+                check_same(&self.name, self.header, header)?;
+                self.ready.extend(batches);
+                self.tries.progress();
+            }
+            Received::End if receiver.next_row() == self.header.rows => return Ok(false),
+            Received::End => {
+                return Err(Error::protocol(format!(
+                    "the load ended after {} of {} rows",
+                    receiver.next_row(),
+                    self.header.rows
+                )));
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Files that Polarway did not write may change between two tries, under the same version.
+fn check_same(name: &str, first: LoadHeader, now: LoadHeader) -> Result<()> {
+    if first == now {
+        return Ok(());
+    }
+    let message = format!("the files of {name:?} changed while they were read: load it again");
+    Err(Error::new(ErrorKind::Refused(Reason::Changed), message).for_good())
+}
+
+/// A dataset's rows, as they arrive.
+pub struct TableStream {
+    schema: SchemaRef,
+    header: LoadHeader,
+    batches: BatchStream,
+}
+
+impl TableStream {
+    /// The table's columns.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// How many rows there are in all.
+    pub fn rows(&self) -> u64 {
+        self.header.rows
+    }
+
+    /// The version that is read, whatever is stored meanwhile.
+    pub fn version(&self) -> u64 {
+        self.header.version
+    }
+
+    /// When that version was made: microseconds since 1970-01-01 UTC.
+    pub fn time_us(&self) -> i64 {
+        self.header.time_us
+    }
+}
+
+impl Stream for TableStream {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.batches).poll_next(context)
+    }
+}

@@ -1,0 +1,143 @@
+//! One try of a stream: messages in, batches out, silence and breaks noticed.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use polarway_ipc::{ChunkDecoder, DecodeLimits};
+use polarway_proto::SILENCE;
+use polarway_proto::client::PolarwayServiceClient;
+use polarway_proto::v1::{Chunk, LoadHeader, LoadResponse, QueryResponse, QuerySummary};
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::connection::{Worker, Workers};
+use crate::error::{Error, Result};
+
+/// A step of a stream: some rows, and what else the stream has to say.
+pub(crate) trait Step {
+    /// What comes besides rows, once.
+    type Note;
+
+    fn into_parts(self) -> (Option<Chunk>, Option<Self::Note>);
+}
+
+impl Step for LoadResponse {
+    type Note = LoadHeader;
+
+    fn into_parts(self) -> (Option<Chunk>, Option<LoadHeader>) {
+        (self.chunk, self.header)
+    }
+}
+
+impl Step for QueryResponse {
+    type Note = QuerySummary;
+
+    fn into_parts(self) -> (Option<Chunk>, Option<QuerySummary>) {
+        (self.chunk, self.summary)
+    }
+}
+
+/// What arrived.
+pub(crate) enum Received<N> {
+    /// A sign of life.
+    Heartbeat,
+    Rows(Vec<RecordBatch>),
+    Note(N, Vec<RecordBatch>),
+    /// The stream ended as it should.
+    End,
+}
+
+/// A stream as one call of a worker sends it.
+pub(crate) struct Receiver<M> {
+    workers: Arc<Workers>,
+    worker: Worker,
+    stream: Streaming<M>,
+    decoder: ChunkDecoder,
+    next_row: u64,
+}
+
+impl<M: Step> Receiver<M> {
+    /// Asks the worker whose turn it is for a stream whose first row is this one.
+    pub(crate) async fn open<Q>(
+        workers: &Arc<Workers>,
+        request: Q,
+        first_row: u64,
+        call: impl AsyncFnOnce(
+            &mut PolarwayServiceClient<Channel>,
+            Request<Q>,
+        ) -> Result<Response<Streaming<M>>, Status>,
+    ) -> Result<Self> {
+        let worker = workers.pick();
+        match call(&mut worker.service(), workers.request(request)).await {
+            Ok(response) => Ok(Self {
+                workers: Arc::clone(workers),
+                worker,
+                stream: response.into_inner(),
+                decoder: ChunkDecoder::new(DecodeLimits::default()),
+                next_row: first_row,
+            }),
+            Err(status) => {
+                workers.pass_over(&worker);
+                Err(status.into())
+            }
+        }
+    }
+
+    /// The table's columns, once they have come.
+    pub(crate) fn schema(&self) -> Option<&SchemaRef> {
+        self.decoder.schema()
+    }
+
+    /// The row that comes next.
+    pub(crate) fn next_row(&self) -> u64 {
+        self.next_row
+    }
+
+    /// Waits for the next message. After an error another worker has its turn.
+    pub(crate) async fn next(&mut self) -> Result<Received<M::Note>> {
+        let received = self.receive().await;
+        if received.is_err() {
+            self.workers.pass_over(&self.worker);
+        }
+        received
+    }
+
+    async fn receive(&mut self) -> Result<Received<M::Note>> {
+        let Ok(message) = tokio::time::timeout(SILENCE, self.stream.message()).await else {
+            return Err(Error::unreachable(format!("the server has been silent for {SILENCE:?}")));
+        };
+        let Some(message) = message? else { return self.end() };
+        let (chunk, note) = message.into_parts();
+        let batches = match chunk {
+            Some(chunk) => Some(self.decode(chunk)?),
+            None => None,
+        };
+        Ok(match (note, batches) {
+            (Some(note), batches) => Received::Note(note, batches.unwrap_or_default()),
+            (None, Some(batches)) => Received::Rows(batches),
+            (None, None) => Received::Heartbeat,
+        })
+    }
+
+    fn decode(&mut self, chunk: Chunk) -> Result<Vec<RecordBatch>> {
+        if chunk.first_row != self.next_row {
+            return Err(Error::protocol(format!(
+                "the server sent row {} where row {} comes next",
+                chunk.first_row, self.next_row
+            )));
+        }
+        let batches = self.decoder.decode(chunk.ipc)?;
+        self.next_row += batches.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
+        Ok(batches)
+    }
+
+    /// A proxy may end a stream that the server did not: what says that the table is whole is the mark in it.
+    fn end(&self) -> Result<Received<M::Note>> {
+        if self.decoder.ended() {
+            Ok(Received::End)
+        } else {
+            Err(Error::unreachable("the stream ended in the middle of the table"))
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! When to try again: exponential backoff with full jitter, inside a deadline.
+//!
+//! "Full jitter" draws each wait evenly between nothing and a bound that doubles; see Marc Brooker, "Exponential Backoff
+//! And Jitter", AWS Architecture Blog, 2015.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The bound of the first wait; it doubles with each that follows.
+const FIRST: Duration = Duration::from_millis(50);
+
+/// The most that one wait may take.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// The tries of one call.
+pub(crate) struct Tries {
+    timeout: Duration,
+    deadline: Instant,
+    failed: u32,
+}
+
+impl Tries {
+    /// A call that begins now.
+    pub(crate) fn new(timeout: Duration) -> Self {
+        Self { timeout, deadline: Instant::now() + timeout, failed: 0 }
+    }
+
+    /// How much time is left.
+    pub(crate) fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// The call got on: what comes next has the whole timeout again.
+    pub(crate) fn progress(&mut self) {
+        self.deadline = Instant::now() + self.timeout;
+        self.failed = 0;
+    }
+
+    /// Waits before the next try.
+    ///
+    /// # Errors
+    /// The error itself, when trying again is no use or there is no time left for it.
+    pub(crate) async fn after(&mut self, error: Error) -> Result<()> {
+        if !error.is_transient() {
+            return Err(error);
+        }
+        let bound = FIRST.saturating_mul(2_u32.saturating_pow(self.failed)).min(LONGEST);
+        let wait = bound.mul_f64(fastrand::f64()).max(error.retry_delay().unwrap_or_default());
+        if wait >= self.left() {
+            return Err(self.out_of_time(error));
+        }
+        self.failed += 1;
+        tracing::debug!(%error, ?wait, "trying again");
+        sleep(wait).await;
+        Ok(())
+    }
+
+    fn out_of_time(&self, error: Error) -> Error {
+        match error.kind() {
+            // Whoever hears that a worker is busy can act on it; that a connection broke is only how time ran out.
+            ErrorKind::Unreachable if self.failed > 0 => {
+                let tries = self.failed + 1;
+                let message =
+                    format!("no answer within {:?}, in {tries} tries; the last said: {error}", self.timeout);
+                Error::new(ErrorKind::Unreachable, message).caused_by(error)
+            }
+            _ => error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polarway_proto::Reason;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn tries_end_with_the_deadline_and_not_before() {
+        let start = Instant::now();
+        let mut tries = Tries::new(Duration::from_secs(10));
+        let mut count = 0;
+        let error = loop {
+            if let Err(error) = tries.after(Error::unreachable("reset")).await {
+                break error;
+            }
+            count += 1;
+        };
+        assert!(count > 5, "{count} tries");
+        assert!(start.elapsed() <= Duration::from_secs(10));
+        assert_eq!(error.kind(), ErrorKind::Unreachable);
+        assert!(error.to_string().contains("within 10s"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_pass_is_not_tried_again() {
+        let mut tries = Tries::new(Duration::from_secs(10));
+        let start = Instant::now();
+        let refused = Error::from(Reason::UnknownDataset.failure("there is none"));
+        assert_eq!(tries.after(refused).await.unwrap_err().reason(), Some(Reason::UnknownDataset));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_server_says_how_long_to_wait_at_least() {
+        let mut tries = Tries::new(Duration::from_secs(10));
+        let start = Instant::now();
+        let busy = Reason::ResourceExhausted.failure("busy").with_retry_delay(Duration::from_secs(3));
+        tries.after(busy.into()).await.unwrap();
+        assert!(start.elapsed() >= Duration::from_secs(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_gives_the_whole_timeout_again() {
+        let mut tries = Tries::new(Duration::from_secs(1));
+        for _ in 0..10 {
+            sleep(Duration::from_millis(900)).await;
+            tries.progress();
+            assert_eq!(tries.left(), Duration::from_secs(1));
+        }
+    }
+}

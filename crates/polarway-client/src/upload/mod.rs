@@ -1,0 +1,274 @@
+//! Storing tables. A try that breaks is made again under the same ids, so that nothing is written twice.
+
+mod encode;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_array::{RecordBatchIterator, RecordBatchReader};
+use arrow_schema::ArrowError;
+use polarway_proto::WithHeartbeats;
+use polarway_proto::v1::{self, StoreRequest, StoreResult, store_result};
+use polarway_table::Table;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
+
+use self::encode::{Encoding, encode};
+use crate::client::DistributedClient;
+use crate::error::{Error, Result};
+use crate::retry::Tries;
+
+pub use polarway_proto::v1::PublishedVersion as Published;
+
+/// What a write does with the rows that are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum WriteMode {
+    /// The dataset holds the new rows and no others; it is made if it is missing.
+    #[default]
+    Overwrite,
+    /// The same, but refused if the dataset exists.
+    Create,
+    /// The new rows come behind those there are; the dataset must exist.
+    Append,
+}
+
+/// How a table is written, where it matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WriteOptions {
+    /// What happens to the rows that are there.
+    pub mode: WriteMode,
+    /// With it, the write is refused unless the dataset is at this version; 0 is a dataset that was never written.
+    pub expected_version: Option<u64>,
+}
+
+impl WriteOptions {
+    /// Writing in this mode, whatever version the dataset is at.
+    pub fn new(mode: WriteMode) -> Self {
+        Self { mode, expected_version: None }
+    }
+
+    /// The same, refused unless the dataset is at this version.
+    #[must_use]
+    pub fn expecting(mut self, version: u64) -> Self {
+        self.expected_version = Some(version);
+        self
+    }
+}
+
+/// Rows that can be read from the start as often as it takes: an upload that broke is sent again.
+pub trait TableSource: Send + Sync {
+    /// Begins at the first row. Called on a thread that may block, and again for each retry.
+    ///
+    /// # Errors
+    /// When the rows can't be read, or not once more.
+    fn open(&self) -> Result<Box<dyn RecordBatchReader + Send>, ArrowError>;
+}
+
+impl TableSource for Table {
+    fn open(&self) -> Result<Box<dyn RecordBatchReader + Send>, ArrowError> {
+        let batches = self.batches().to_vec().into_iter().map(Ok);
+        Ok(Box::new(RecordBatchIterator::new(batches, Arc::clone(self.schema()))))
+    }
+}
+
+impl DistributedClient {
+    /// Stores a table under a name, in the place of what was there. It is on the server's stable storage when this
+    /// returns; what was there stays readable as an older version.
+    ///
+    /// # Errors
+    /// A name outside the grammar, a column that can't be stored, and what the storage says. The dataset is as it was then.
+    pub async fn store<T>(&self, name: &str, table: T) -> Result<Published>
+    where
+        T: TryInto<Table>,
+        Error: From<T::Error>,
+    {
+        self.store_with(name, table, WriteOptions::default()).await
+    }
+
+    /// Puts a table's rows behind those of a dataset that exists. Columns are matched by name; narrower types are widened
+    /// where nothing can be lost.
+    ///
+    /// # Errors
+    /// As [`store`](Self::store); besides, a dataset that does not exist, and rows that don't fit its schema.
+    pub async fn append<T>(&self, name: &str, table: T) -> Result<Published>
+    where
+        T: TryInto<Table>,
+        Error: From<T::Error>,
+    {
+        self.store_with(name, table, WriteOptions::new(WriteMode::Append)).await
+    }
+
+    /// Stores a table with conditions.
+    ///
+    /// # Errors
+    /// As [`store`](Self::store) and [`append`](Self::append); besides, a condition that is not met.
+    pub async fn store_with<T>(&self, name: &str, table: T, options: WriteOptions) -> Result<Published>
+    where
+        T: TryInto<Table>,
+        Error: From<T::Error>,
+    {
+        self.store_from(name, Arc::new(table.try_into()?), options).await
+    }
+
+    /// Stores rows as they are read, in bounded memory.
+    ///
+    /// # Errors
+    /// As [`store_with`](Self::store_with), and the source's own. The dataset is as it was then.
+    pub async fn store_from(
+        &self,
+        name: &str,
+        source: Arc<dyn TableSource>,
+        options: WriteOptions,
+    ) -> Result<Published> {
+        let mut results = self.upload(vec![(name.to_owned(), source)], options).await;
+        results.pop().unwrap_or_else(|| Err(Error::protocol("the server gave no result for the table")))
+    }
+
+    /// Stores several tables in one call. Each is published on its own and has its own result, in the order in which they
+    /// were given: one that fails does not undo another.
+    ///
+    /// # Errors
+    /// A table that can't become one; then nothing is sent.
+    pub async fn store_batch<N, T>(
+        &self,
+        tables: impl IntoIterator<Item = (N, T)>,
+    ) -> Result<Vec<Result<Published>>>
+    where
+        N: Into<String>,
+        T: TryInto<Table>,
+        Error: From<T::Error>,
+    {
+        let mut sources: Vec<(String, Arc<dyn TableSource>)> = Vec::new();
+        for (name, table) in tables {
+            sources.push((name.into(), Arc::new(table.try_into()?)));
+        }
+        Ok(self.upload(sources, WriteOptions::default()).await)
+    }
+
+    /// Uploads tables until each has a result.
+    async fn upload(
+        &self,
+        sources: Vec<(String, Arc<dyn TableSource>)>,
+        options: WriteOptions,
+    ) -> Vec<Result<Published>> {
+        let call = Uuid::now_v7();
+        let mut waiting: Vec<Encoding> = Vec::with_capacity(sources.len());
+        for (ordinal, (name, source)) in sources.into_iter().enumerate() {
+            waiting.push(Encoding { ordinal, header: header(name, call, ordinal, options), source });
+        }
+        let mut results: Vec<Option<Result<Published>>> = waiting.iter().map(|_| None).collect();
+        let mut tries = Tries::new(self.timeout());
+        while !waiting.is_empty() {
+            let failed = match self.try_upload(&waiting, &mut tries).await {
+                Ok(outcomes) => sort_out(&mut waiting, outcomes, &mut results),
+                Err(error) => Some(error),
+            };
+            if let Some(error) = failed
+                && let Err(error) = tries.after(error).await
+            {
+                settle(&mut waiting, &error, &mut results);
+            }
+        }
+        let missing = || Err(Error::protocol("the server gave no result for a table"));
+        results.into_iter().map(|result| result.unwrap_or_else(missing)).collect()
+    }
+
+    /// Sends all tables once.
+    async fn try_upload(&self, tables: &[Encoding], tries: &mut Tries) -> Result<Vec<StoreResult>> {
+        let (parts, encoder) = encode(tables);
+        let (moved, mut movement) = watch::channel(());
+        let parts = WithHeartbeats::new(parts, StoreRequest::default);
+        let parts = futures::StreamExt::inspect(parts, move |_| {
+            let _ = moved.send(());
+        });
+        let worker = self.workers().pick();
+        let mut service = worker.service();
+        let call = service.store(self.workers().request(parts));
+        let mut call = std::pin::pin!(call);
+        let mut deadline = Instant::now() + self.timeout();
+        let mut all_sent = false;
+        let answer = loop {
+            tokio::select! {
+                answer = &mut call => break answer.map_err(Error::from),
+                () = sleep_until(deadline) => break Err(stuck(self.timeout())),
+                // The sender is gone once all parts are on their way.
+                change = movement.changed(), if !all_sent => {
+                    all_sent = change.is_err();
+                    deadline = Instant::now() + self.timeout();
+                    tries.progress();
+                }
+            }
+        };
+        match answer {
+            Ok(response) => Ok(response.into_inner().results),
+            Err(error) => {
+                self.workers().pass_over(&worker);
+                // The server only saw the upload end; the source knows why.
+                Err(encoder.failure().unwrap_or(error))
+            }
+        }
+    }
+}
+
+fn stuck(timeout: Duration) -> Error {
+    Error::unreachable(format!("the server took no more of the upload for {timeout:?}"))
+}
+
+fn header(name: String, call: Uuid, ordinal: usize, options: WriteOptions) -> v1::StoreHeader {
+    let mode = match options.mode {
+        WriteMode::Overwrite => v1::WriteMode::Overwrite,
+        WriteMode::Create => v1::WriteMode::Create,
+        WriteMode::Append => v1::WriteMode::Append,
+    };
+    v1::StoreHeader {
+        name,
+        mode: mode.into(),
+        request_id: format!("{call}/{ordinal}"),
+        expected_version: options.expected_version,
+        last: false,
+    }
+}
+
+/// Takes what the server says of each table. Those that may yet succeed go on waiting, and the error of one is returned.
+fn sort_out(
+    waiting: &mut Vec<Encoding>,
+    outcomes: Vec<StoreResult>,
+    results: &mut [Option<Result<Published>>],
+) -> Option<Error> {
+    if outcomes.len() != waiting.len() {
+        let message = format!("the server gave {} results for {} tables", outcomes.len(), waiting.len());
+        let error = Error::protocol(message);
+        settle(waiting, &error, results);
+        return None;
+    }
+    let mut transient = None;
+    let tables = std::mem::take(waiting);
+    for (table, outcome) in tables.into_iter().zip(outcomes) {
+        match outcome.outcome {
+            Some(store_result::Outcome::Published(published)) => results[table.ordinal] = Some(Ok(published)),
+            Some(store_result::Outcome::Failure(failure)) => {
+                let error = Error::from(failure);
+                if error.is_transient() {
+                    transient = Some(error);
+                    waiting.push(table);
+                } else {
+                    results[table.ordinal] = Some(Err(error));
+                }
+            }
+            None => {
+                let error = Error::protocol(format!("the server gave no result for {:?}", table.header.name));
+                results[table.ordinal] = Some(Err(error));
+            }
+        }
+    }
+    transient
+}
+
+/// Gives all tables that are left the same error.
+fn settle(waiting: &mut Vec<Encoding>, error: &Error, results: &mut [Option<Result<Published>>]) {
+    for table in waiting.drain(..) {
+        results[table.ordinal] = Some(Err(error.again()));
+    }
+}

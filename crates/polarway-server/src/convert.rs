@@ -1,0 +1,122 @@
+//! Between the protocol's messages and the engine's types.
+
+use std::sync::Arc;
+
+use polarway_core::{
+    At, Chunk, CommitKind, Compression, Dataset, DatasetVersion, Description, Published, RequestId, Version,
+    WriteMode, WriteOptions,
+};
+use polarway_proto::Reason;
+use polarway_proto::v1::{self, Failure};
+
+pub(crate) fn at(at: Option<v1::At>) -> At {
+    match at.and_then(|at| at.at) {
+        None => At::Newest,
+        Some(v1::at::At::Version(version)) => At::Version(version),
+        Some(v1::at::At::AsOfUs(time_us)) => At::TimeUs(time_us),
+    }
+}
+
+pub(crate) fn compression(number: i32) -> Result<Compression, Failure> {
+    match v1::Compression::try_from(number) {
+        Ok(v1::Compression::Unspecified) => Ok(Compression::None),
+        Ok(v1::Compression::Lz4Frame) => Ok(Compression::Lz4),
+        Ok(v1::Compression::Zstd) => Ok(Compression::Zstd),
+        Err(_) => Err(Reason::InvalidRequest.failure(format!(
+            "{number} is no compression that this server knows: leave it out, or use LZ4_FRAME or ZSTD"
+        ))),
+    }
+}
+
+/// A request id; an empty one is none.
+pub(crate) fn request_id(text: &str) -> Result<Option<RequestId>, Failure> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let id = text.parse().map_err(|error| Reason::InvalidRequest.failure(format!("{error}")))?;
+    Ok(Some(id))
+}
+
+pub(crate) fn write_options(header: &v1::StoreHeader) -> Result<WriteOptions, Failure> {
+    let mode = match v1::WriteMode::try_from(header.mode) {
+        Ok(v1::WriteMode::Overwrite) => WriteMode::Overwrite,
+        Ok(v1::WriteMode::Create) => WriteMode::Create,
+        Ok(v1::WriteMode::Append) => WriteMode::Append,
+        Ok(v1::WriteMode::Unspecified) | Err(_) => {
+            return Err(Reason::InvalidRequest.failure(format!(
+                "the header of {:?} has the write mode {}: say OVERWRITE, CREATE or APPEND",
+                header.name, header.mode
+            )));
+        }
+    };
+    let mut options = WriteOptions::new(mode);
+    options.request = request_id(&header.request_id)?;
+    options.expected_version = header.expected_version;
+    Ok(options)
+}
+
+pub(crate) fn chunk(chunk: Chunk) -> v1::Chunk {
+    v1::Chunk { ipc: chunk.ipc, first_row: chunk.first_row, rows: chunk.rows }
+}
+
+pub(crate) fn published(published: &Published) -> v1::PublishedVersion {
+    v1::PublishedVersion {
+        name: published.name.to_string(),
+        version: published.version,
+        rows: published.rows,
+        bytes: published.bytes,
+        time_us: published.time_us,
+        was_retry: published.was_retry,
+    }
+}
+
+pub(crate) fn dataset(dataset: &Dataset) -> v1::DatasetSummary {
+    v1::DatasetSummary {
+        name: dataset.name.to_string(),
+        version: dataset.version,
+        rows: dataset.rows,
+        bytes: dataset.bytes,
+        time_us: dataset.time_us,
+    }
+}
+
+pub(crate) fn description(description: Description) -> Result<v1::Dataset, Failure> {
+    let Description { name, version, time_us, schema, rows, files, bytes, arrow_bytes } = description;
+    let encoder =
+        polarway_ipc::ChunkEncoder::new(&Arc::clone(&schema), polarway_ipc::EncodeOptions::default());
+    let schema_ipc = encoder.map_err(|error| Reason::Unsupported.failure(error.to_string()))?.finish().ipc;
+    Ok(v1::Dataset {
+        name: name.to_string(),
+        version,
+        time_us,
+        schema_ipc,
+        rows,
+        files: files as u64,
+        bytes,
+        arrow_bytes,
+    })
+}
+
+pub(crate) fn version(version: &Version) -> v1::Version {
+    let kind = match version.kind {
+        None => v1::VersionKind::Adopted,
+        Some(CommitKind::Overwrite) => v1::VersionKind::Overwrite,
+        Some(CommitKind::Append) => v1::VersionKind::Append,
+        Some(CommitKind::Delete) => v1::VersionKind::Delete,
+        // These make commits and no versions.
+        Some(CommitKind::Compact | CommitKind::Vacuum) => v1::VersionKind::Unspecified,
+    };
+    v1::Version {
+        version: version.version,
+        kind: kind.into(),
+        rows: version.rows,
+        bytes: version.bytes,
+        files: version.files as u64,
+        time_us: version.time_us,
+        vacuumed: version.vacuumed,
+    }
+}
+
+pub(crate) fn dataset_version(dataset: &DatasetVersion) -> v1::DatasetVersion {
+    v1::DatasetVersion { name: dataset.name.to_string(), version: dataset.version }
+}

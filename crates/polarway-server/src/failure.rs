@@ -1,0 +1,156 @@
+//! The engine's errors as failures of calls.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use polarway_core::{Error, ErrorKind};
+use polarway_proto::Reason;
+use polarway_proto::v1::Failure;
+
+/// When to try again what failed for others' use of memory or threads: by then a typical query has ended.
+const BUSY: Duration = Duration::from_millis(500);
+
+/// When to try again what a storage failed at.
+const STORAGE_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a client is told of an error. A bug is also logged, with all that led to it.
+pub(crate) fn failure(error: &Error) -> Failure {
+    if let Some(known) = carried(error) {
+        return known.clone();
+    }
+    match error.kind() {
+        ErrorKind::Internal | ErrorKind::Corrupt | ErrorKind::StorageFailed => {
+            tracing::error!(error = chain(error), "a call failed");
+        }
+        _ => {}
+    }
+    let failure = reason(error.kind()).failure(error.to_string());
+    match error.kind() {
+        ErrorKind::ResourceExhausted => failure.with_retry_delay(BUSY),
+        ErrorKind::StorageFailed | ErrorKind::OutcomeUnknown => failure.with_retry_delay(STORAGE_PAUSE),
+        _ => failure,
+    }
+}
+
+/// A failure on its way through the engine: what is wrong with an upload, seen by the reader that the engine reads from.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.message)]
+pub(crate) struct Carried(pub(crate) Failure);
+
+fn carried(error: &Error) -> Option<&Failure> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(Carried(failure)) = error.downcast_ref() {
+            return Some(failure);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// An error with everything that caused it, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Each kind has a reason of its own, and with it a gRPC code.
+fn reason(kind: ErrorKind) -> Reason {
+    match kind {
+        ErrorKind::InvalidName => Reason::InvalidName,
+        ErrorKind::UnknownDataset => Reason::UnknownDataset,
+        ErrorKind::UnknownVersion => Reason::UnknownVersion,
+        ErrorKind::AlreadyExists => Reason::AlreadyExists,
+        ErrorKind::VersionConflict => Reason::VersionConflict,
+        ErrorKind::SchemaMismatch => Reason::SchemaMismatch,
+        ErrorKind::Unsupported => Reason::Unsupported,
+        ErrorKind::InvalidInput => Reason::InvalidInput,
+        ErrorKind::RequestExpired => Reason::RequestExpired,
+        ErrorKind::InvalidQuery => Reason::InvalidQuery,
+        ErrorKind::QueryNotAllowed => Reason::QueryNotAllowed,
+        ErrorKind::QueryFailed => Reason::QueryFailed,
+        ErrorKind::ResourceExhausted => Reason::ResourceExhausted,
+        ErrorKind::DeadlineExceeded => Reason::DeadlineExceeded,
+        ErrorKind::Cancelled => Reason::Cancelled,
+        ErrorKind::StorageFull => Reason::StorageFull,
+        ErrorKind::ReadOnly => Reason::ReadOnly,
+        ErrorKind::StorageFailed => Reason::StorageFailed,
+        ErrorKind::OutcomeUnknown => Reason::OutcomeUnknown,
+        ErrorKind::Changed => Reason::Changed,
+        ErrorKind::Corrupt => Reason::Corrupt,
+        ErrorKind::Configuration => Reason::Misconfigured,
+        ErrorKind::Internal => Reason::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// The kind after this one. The compiler asks for the place of a new kind.
+    fn next(kind: ErrorKind) -> Option<ErrorKind> {
+        use ErrorKind::*;
+        match kind {
+            InvalidName => Some(UnknownDataset),
+            UnknownDataset => Some(UnknownVersion),
+            UnknownVersion => Some(AlreadyExists),
+            AlreadyExists => Some(VersionConflict),
+            VersionConflict => Some(SchemaMismatch),
+            SchemaMismatch => Some(Unsupported),
+            Unsupported => Some(InvalidInput),
+            InvalidInput => Some(RequestExpired),
+            RequestExpired => Some(InvalidQuery),
+            InvalidQuery => Some(QueryNotAllowed),
+            QueryNotAllowed => Some(QueryFailed),
+            QueryFailed => Some(ResourceExhausted),
+            ResourceExhausted => Some(DeadlineExceeded),
+            DeadlineExceeded => Some(Cancelled),
+            Cancelled => Some(StorageFull),
+            StorageFull => Some(ReadOnly),
+            ReadOnly => Some(StorageFailed),
+            StorageFailed => Some(OutcomeUnknown),
+            OutcomeUnknown => Some(Changed),
+            Changed => Some(Corrupt),
+            Corrupt => Some(Configuration),
+            Configuration => Some(Internal),
+            Internal => None,
+        }
+    }
+
+    /// Reasons that no kind of the engine's stands behind: they are about the wire.
+    const OF_THE_WIRE: [Reason; 12] = [
+        Reason::InvalidRequest,
+        Reason::MalformedMessage,
+        Reason::MessageTooLarge,
+        Reason::UnknownMethod,
+        Reason::UnexpectedPart,
+        Reason::ChunkOutOfOrder,
+        Reason::MalformedArrow,
+        Reason::RowCountMismatch,
+        Reason::ChecksumMismatch,
+        Reason::UploadTruncated,
+        Reason::UploadStalled,
+        Reason::ShuttingDown,
+    ];
+
+    #[test]
+    fn every_kind_has_a_reason_of_its_own_and_every_reason_comes_from_a_kind_or_the_wire() {
+        let kinds = std::iter::successors(Some(ErrorKind::InvalidName), |kind| next(*kind));
+        let mut kind_of: HashMap<Reason, ErrorKind> = HashMap::new();
+        for kind in kinds {
+            let other = kind_of.insert(reason(kind), kind);
+            assert_eq!(other, None, "{kind:?} shares its reason");
+        }
+        for reason in Reason::ALL {
+            let of_the_wire = OF_THE_WIRE.contains(reason);
+            assert_ne!(kind_of.contains_key(reason), of_the_wire, "{reason}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The server: Polarway's engine on the network.
+//!
+//! This crate owns the methods of `polarway.v1.PolarwayService` (each unpacks its request, calls the engine and converts
+//! what comes back), how connections are accepted and bounded, health and reflection, how a server starts and ends, and
+//! its [`settings`]. It does not know how anything is stored, or what a query means: that is `polarway-core`.
+//!
+//! ```no_run
+//! use polarway_server::{Server, ServerConfig};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut config = ServerConfig::new("./polarway-data");
+//! config.bind = "127.0.0.1:0".parse()?;
+//! let server = Server::start(config).await?;
+//! println!("listening on {}", server.local_addr());
+//! server.run(async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod accept;
+mod config;
+mod convert;
+mod failure;
+mod logging;
+mod process;
+mod reasons;
+mod server;
+mod service;
+pub mod settings;
+
+pub use config::ServerConfig;
+pub use process::{command, run};
+pub use server::{Server, StartError};

@@ -1,0 +1,37 @@
+//! Statuses that the layers below ours made, given the reason that all failures have.
+
+use http::Response;
+use polarway_proto::v1::Failure;
+use polarway_proto::{PROTOCOL_REVISION, Reason};
+use tonic::body::Body;
+use tonic::{Code, Status};
+
+/// Gives a failed response a reason if it has none: it was refused before a method of ours saw it.
+pub(crate) fn with_reason(response: Response<Body>) -> Response<Body> {
+    match Status::from_header_map(response.headers()) {
+        Some(status) if status.code() != Code::Ok && status.details().is_empty() => {
+            Status::from(refusal(&status)).into_http()
+        }
+        _ => response,
+    }
+}
+
+/// What a status means that tonic made.
+pub(crate) fn refusal(status: &Status) -> Failure {
+    let message = status.message();
+    match status.code() {
+        Code::Unimplemented => Reason::UnknownMethod.failure(format!(
+            "this server has no such method: it speaks polarway.v1, revision {PROTOCOL_REVISION}. Use a client of the \
+             same protocol version"
+        )),
+        Code::OutOfRange => Reason::MessageTooLarge
+            .failure(format!("a message is over the limit of 64 MiB: cut the table into smaller chunks ({message})")),
+        Code::DeadlineExceeded | Code::Cancelled if message.contains("imeout") => {
+            Reason::DeadlineExceeded.failure("the call's deadline passed")
+        }
+        Code::Cancelled => Reason::Cancelled.failure(message),
+        // tonic's word for bytes that are no protobuf message, or no gRPC frame.
+        Code::Internal => Reason::MalformedMessage.failure(format!("the bytes are no message of polarway.v1: {message}")),
+        code => Failure::new(code, "", message),
+    }
+}

@@ -1,0 +1,178 @@
+//! A server's life: bind, open the engine, serve, end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use polarway_core::Polarway;
+use polarway_proto::FILE_DESCRIPTOR_SET;
+use polarway_proto::server::PolarwayServiceServer;
+use tokio::net::TcpListener;
+use tonic::transport::server::Router;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::server::HealthReporter;
+use tower::util::MapResponseLayer;
+
+use crate::accept::connections;
+use crate::config::ServerConfig;
+use crate::reasons::with_reason;
+use crate::service::Service;
+
+/// A message holds a chunk of 64 MiB at the most, and what stands around it.
+const MESSAGE_BYTES: usize = (64 << 20) + (64 << 10);
+
+/// What a stream may be sent before it is read: enough to move gigabytes in a second, and all that a stream which nobody
+/// reads can hold.
+const STREAM_WINDOW_BYTES: u32 = 16 << 20;
+
+/// The most that HTTP/2 allows: streams that nobody reads must not keep the others of a connection waiting.
+const CONNECTION_WINDOW_BYTES: u32 = i32::MAX as u32;
+
+/// The largest frames: few of them for a chunk.
+const FRAME_BYTES: u32 = 1 << 20;
+
+/// Calls at a time on one connection.
+const STREAMS: u32 = 1024;
+
+/// The largest headers of a request.
+const HEADER_BYTES: u32 = 32 << 10;
+
+/// A client that is silent for this long is asked whether it is still there …
+const KEEPALIVE: Duration = Duration::from_secs(10);
+/// … and has this long to answer.
+const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
+
+/// A server that listens and has not begun to answer; [`run`](Self::run) does.
+pub struct Server {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    config: ServerConfig,
+    engine: Polarway,
+}
+
+/// Why a server did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address can't be listened on.
+    #[error("can't listen on {address}{}", advice(.source))]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The signals that end a server can't be heard.
+    #[error("can't listen to signals")]
+    Signals(#[source] io::Error),
+    /// The engine can't be opened.
+    #[error(transparent)]
+    Engine(#[from] polarway_core::Error),
+    /// The protocol can't be described to reflection.
+    #[error("the protocol's description is damaged")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The network failed.
+    #[error("the server ended")]
+    Serve(#[from] tonic::transport::Error),
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            ": another program does. Choose another port with --grpc-port, or 0 for any that is free"
+        }
+        io::ErrorKind::PermissionDenied => ": ports below 1024 are root's. Choose another with --grpc-port",
+        io::ErrorKind::AddrNotAvailable => ": this machine has no such address. Choose another with --bind",
+        _ => "",
+    }
+}
+
+impl Server {
+    /// Listens, and opens the engine. Clients that connect meanwhile wait.
+    ///
+    /// # Errors
+    /// An address that can't be listened on, and what the engine says.
+    pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
+        let failed = |source| StartError::Bind { address: config.bind, source };
+        let listener = TcpListener::bind(config.bind).await.map_err(failed)?;
+        let local_addr = listener.local_addr().map_err(failed)?;
+        tracing::info!("listening on {local_addr}");
+        let engine = Polarway::open(config.engine.clone()).await?;
+        Ok(Self { listener, local_addr, config, engine })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Serves until `shutdown` is ready. Then health says so, no new call is taken, and what runs may finish, for as long
+    /// as the configuration allows.
+    ///
+    /// # Errors
+    /// When the network fails.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
+        let Self { listener, config, engine, .. } = self;
+        let (health, health_service) = tonic_health::server::health_reporter();
+        health.set_serving::<PolarwayServiceServer<Service>>().await;
+        let router = router(Service::new(engine, config.upload_silence), health_service)?;
+
+        let (began, ending) = tokio::sync::oneshot::channel();
+        let shutdown = async {
+            shutdown.await;
+            tracing::info!("ending: what runs has {:?} to finish", config.shutdown_grace);
+            say_not_serving(&health).await;
+            let _ = began.send(());
+        };
+        let serving = router.serve_with_incoming_shutdown(connections(listener), shutdown);
+        let too_long = async {
+            match ending.await {
+                Ok(()) => tokio::time::sleep(config.shutdown_grace).await,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            served = serving => served?,
+            () = too_long => tracing::warn!("calls were still running and are cut off"),
+        }
+        Ok(())
+    }
+}
+
+async fn say_not_serving(health: &HealthReporter) {
+    let not_serving = tonic_health::ServingStatus::NotServing;
+    health.set_not_serving::<PolarwayServiceServer<Service>>().await;
+    // The empty name is the server as a whole.
+    health.set_service_status("", not_serving).await;
+}
+
+type Layers = tower::layer::util::Stack<
+    MapResponseLayer<fn(http::Response<tonic::body::Body>) -> http::Response<tonic::body::Body>>,
+    tower::layer::util::Identity,
+>;
+
+fn router(service: Service, health: HealthServer<impl Health>) -> Result<Router<Layers>, StartError> {
+    let service = PolarwayServiceServer::new(service)
+        .max_decoding_message_size(MESSAGE_BYTES)
+        .max_encoding_message_size(MESSAGE_BYTES);
+    let give_reasons: fn(http::Response<_>) -> http::Response<_> = with_reason;
+    Ok(tonic::transport::Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_frame_size(FRAME_BYTES)
+        .max_concurrent_streams(STREAMS)
+        .http2_max_header_list_size(HEADER_BYTES)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
+        .layer(MapResponseLayer::new(give_reasons))
+        .add_service(service)
+        .add_service(health)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?))
+}
+
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}

@@ -1,0 +1,83 @@
+//! What there is: datasets, their schemas, their versions; and deleting them.
+
+use polarway_core::{DeleteOptions, Polarway};
+use polarway_proto::Reason;
+use polarway_proto::v1::{
+    DeleteDatasetRequest, DeleteDatasetResponse, Failure, GetDatasetRequest, GetDatasetResponse,
+    ListDatasetsRequest, ListDatasetsResponse, ListVersionsRequest, ListVersionsResponse,
+};
+
+use crate::convert;
+use crate::failure::failure;
+
+/// Entries on a page at the most: some 100 KB.
+const MOST_ENTRIES: usize = 1000;
+
+pub(super) async fn list(
+    engine: &Polarway,
+    request: ListDatasetsRequest,
+) -> Result<ListDatasetsResponse, Failure> {
+    let mut datasets = engine.datasets().await.map_err(|error| failure(&error))?;
+    // The token is the last name of the page before: what was made or deleted meanwhile shifts nothing.
+    datasets.retain(|dataset| dataset.name.as_str() > request.page_token.as_str());
+    let is_last = cut_page(&mut datasets, request.page_size);
+    let next_page_token = match datasets.last() {
+        Some(last) if !is_last => last.name.to_string(),
+        _ => String::new(),
+    };
+    Ok(ListDatasetsResponse { datasets: datasets.iter().map(convert::dataset).collect(), next_page_token })
+}
+
+pub(super) async fn get(
+    engine: &Polarway,
+    request: GetDatasetRequest,
+) -> Result<GetDatasetResponse, Failure> {
+    let description = engine.describe_at(&request.name, convert::at(request.at)).await;
+    let dataset = convert::description(description.map_err(|error| failure(&error))?)?;
+    Ok(GetDatasetResponse { dataset: Some(dataset) })
+}
+
+pub(super) async fn list_versions(
+    engine: &Polarway,
+    request: ListVersionsRequest,
+) -> Result<ListVersionsResponse, Failure> {
+    let mut versions = engine.versions(&request.name).await.map_err(|error| failure(&error))?;
+    if !request.page_token.is_empty() {
+        let last: u64 = request.page_token.parse().map_err(|_| {
+            Reason::InvalidRequest.failure(format!(
+                "{:?} is no page token of this list: give the one that the page before came with",
+                request.page_token
+            ))
+        })?;
+        versions.retain(|version| version.version > last);
+    }
+    let is_last = cut_page(&mut versions, request.page_size);
+    let next_page_token = match versions.last() {
+        Some(last) if !is_last => last.version.to_string(),
+        _ => String::new(),
+    };
+    Ok(ListVersionsResponse { versions: versions.iter().map(convert::version).collect(), next_page_token })
+}
+
+pub(super) async fn delete(
+    engine: &Polarway,
+    request: DeleteDatasetRequest,
+) -> Result<DeleteDatasetResponse, Failure> {
+    let options = DeleteOptions {
+        request: convert::request_id(&request.request_id)?,
+        expected_version: request.expected_version,
+    };
+    let published = engine.delete_with(&request.name, options).await.map_err(|error| failure(&error))?;
+    Ok(DeleteDatasetResponse { published: Some(convert::published(&published)) })
+}
+
+/// Keeps one page of the entries, and says whether it is the last.
+fn cut_page<T>(entries: &mut Vec<T>, page_size: u32) -> bool {
+    let size = match page_size as usize {
+        0 => MOST_ENTRIES,
+        size => size.min(MOST_ENTRIES),
+    };
+    let is_last = entries.len() <= size;
+    entries.truncate(size);
+    is_last
+}

@@ -1,0 +1,159 @@
+//! Store: uploads of one table or many.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use polarway_core::{Polarway, Published};
+use polarway_proto::Reason;
+use polarway_proto::v1::store_request::Part;
+use polarway_proto::v1::store_result::Outcome;
+use polarway_proto::v1::{Failure, StoreHeader, StoreRequest, StoreResponse, StoreResult};
+use tokio::sync::mpsc;
+use tonic::{Code, Status, Streaming};
+
+use super::upload::{Piece, Upload};
+use crate::convert;
+use crate::failure::failure;
+use crate::reasons::refusal;
+
+/// Chunks that wait for the engine. One that is slow then slows the client: HTTP/2 lets no more in.
+const WAITING_CHUNKS: usize = 2;
+
+pub(super) async fn store(
+    engine: &Polarway,
+    requests: Streaming<StoreRequest>,
+    silence: Duration,
+) -> Result<StoreResponse, Failure> {
+    let mut parts = Parts { requests, silence };
+    let mut results = Vec::new();
+    while let Some(part) = parts.next().await? {
+        let header = match part {
+            Part::Header(header) => header,
+            Part::Chunk(_) => return Err(Reason::UnexpectedPart.failure("a chunk came before any header")),
+            Part::Trailer(_) => {
+                return Err(Reason::UnexpectedPart.failure("a trailer came before any header"));
+            }
+        };
+        let is_last = header.last;
+        let outcome = match store_table(engine, &mut parts, header).await? {
+            Ok(published) => Outcome::Published(convert::published(&published)),
+            Err(failure) => Outcome::Failure(failure),
+        };
+        results.push(StoreResult { outcome: Some(outcome) });
+        if is_last {
+            break;
+        }
+    }
+    Ok(StoreResponse { results })
+}
+
+/// Receives one table and stores it. The inner result is the table's own, the outer one ends the call.
+async fn store_table(
+    engine: &Polarway,
+    parts: &mut Parts,
+    header: StoreHeader,
+) -> Result<Result<Published, Failure>, Failure> {
+    let name = header.name.clone();
+    let is_last = header.last;
+    let options = match convert::write_options(&header) {
+        Ok(options) => options,
+        Err(refused) => return give_up(parts, &name, is_last, refused).await,
+    };
+    let (pieces, received) = mpsc::channel(WAITING_CHUNKS);
+    let writing = engine.store_from(&name, move || Upload::open(received), options);
+    let mut writing = std::pin::pin!(writing);
+    loop {
+        let piece = tokio::select! {
+            // Without a trailer it can't have been published.
+            stored = &mut writing => return match stored {
+                Ok(_) => Err(Reason::Internal.failure(format!("{name:?} was stored before all of it had come"))),
+                Err(error) => give_up(parts, &name, is_last, failure(&error)).await,
+            },
+            part = parts.next() => match part? {
+                Some(Part::Chunk(chunk)) => Piece::Chunk(chunk),
+                Some(Part::Trailer(trailer)) => Piece::Trailer(trailer),
+                Some(Part::Header(_)) => {
+                    return Err(Reason::UnexpectedPart.failure(format!("a header came before the trailer of {name:?}")));
+                }
+                None => return Err(truncated(&name)),
+            },
+        };
+        let is_trailer = matches!(piece, Piece::Trailer(_));
+        tokio::select! {
+            stored = &mut writing => return match stored {
+                Ok(_) => Err(Reason::Internal.failure(format!("{name:?} was stored before all of it had come"))),
+                Err(error) if is_trailer => Ok(Err(failure(&error))),
+                Err(error) => give_up(parts, &name, is_last, failure(&error)).await,
+            },
+            // Nobody receives when the writing has failed, which the next turn sees.
+            _ = pieces.send(piece) => {}
+        }
+        if is_trailer {
+            return Ok(writing.await.map_err(|error| failure(&error)));
+        }
+    }
+}
+
+/// A table that has failed: the rest of it is passed over, for the sake of those that follow.
+async fn give_up(
+    parts: &mut Parts,
+    name: &str,
+    is_last: bool,
+    failure: Failure,
+) -> Result<Result<Published, Failure>, Failure> {
+    if is_last {
+        return Ok(Err(failure));
+    }
+    loop {
+        match parts.next().await? {
+            Some(Part::Chunk(_)) => {}
+            Some(Part::Trailer(_)) => return Ok(Err(failure)),
+            Some(Part::Header(_)) => {
+                return Err(
+                    Reason::UnexpectedPart.failure(format!("a header came before the trailer of {name:?}"))
+                );
+            }
+            None => return Err(truncated(name)),
+        }
+    }
+}
+
+fn truncated(name: &str) -> Failure {
+    Reason::UploadTruncated
+        .failure(format!("the upload ended before the trailer of {name:?}: nothing of it was published"))
+}
+
+/// The parts of an upload as they come in, heartbeats left out.
+struct Parts {
+    requests: Streaming<StoreRequest>,
+    silence: Duration,
+}
+
+impl Parts {
+    async fn next(&mut self) -> Result<Option<Part>, Failure> {
+        loop {
+            let Ok(request) = tokio::time::timeout(self.silence, self.requests.next()).await else {
+                return Err(Reason::UploadStalled.failure(format!(
+                    "the upload brought nothing for {:?}: send it again, with a heartbeat each second",
+                    self.silence
+                )));
+            };
+            match request {
+                None => return Ok(None),
+                Some(Ok(StoreRequest { part: None })) => {}
+                Some(Ok(StoreRequest { part })) => return Ok(part),
+                Some(Err(status)) => return Err(broken(&status)),
+            }
+        }
+    }
+}
+
+fn broken(status: &Status) -> Failure {
+    match status.code() {
+        // The connection, or the client, is gone.
+        Code::Cancelled | Code::Unknown | Code::Unavailable => {
+            Reason::UploadTruncated.failure(format!("the upload broke off: {}", status.message()))
+        }
+        _ => refusal(status),
+    }
+}

@@ -1,0 +1,273 @@
+//! What each setting is: the one place where it is defined.
+
+use polarway_core::Location;
+
+use super::values::{self, Invalid};
+use crate::ServerConfig;
+
+/// A setting. Its flag and its key in the file follow from its name.
+pub(crate) struct Setting {
+    /// Its key in the configuration file; the flag has dashes in the place of underscores.
+    pub(crate) key: &'static str,
+    /// The environment variable that sets it.
+    pub(crate) variable: &'static str,
+    /// What stands for its value in help.
+    pub(crate) value_name: &'static str,
+    /// What it is in the configuration file.
+    pub(crate) form: Form,
+    /// What it means, in a sentence or two.
+    pub(crate) about: &'static str,
+    /// The default in words, where it is not the same everywhere.
+    pub(crate) default: Option<&'static str>,
+    /// Reads a text and puts its value into a configuration.
+    pub(crate) apply: fn(&mut ServerConfig, &str) -> Result<(), Invalid>,
+    /// The value in a configuration, as a text that `apply` reads.
+    pub(crate) current: fn(&ServerConfig) -> String,
+}
+
+/// What a value is in the configuration file. It does not follow from the text: `1.10` may be the name of a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Number,
+    Text,
+}
+
+impl Setting {
+    /// Its flag, without the dashes in front.
+    pub(crate) fn flag(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// Its default, for people.
+    pub(crate) fn default_text(&self) -> String {
+        match self.default {
+            Some(words) => words.to_owned(),
+            None => (self.current)(&ServerConfig::new(DEFAULT_DATA_DIR)),
+        }
+    }
+}
+
+/// Where data lies unless said otherwise.
+pub(crate) const DEFAULT_DATA_DIR: &str = "./polarway-data";
+
+/// The variable that names the configuration file, and its flag.
+pub(crate) const CONFIG_VARIABLE: &str = "POLARWAY_CONFIG";
+pub(crate) const CONFIG_FLAG: &str = "config";
+
+/// The flag that replaces the port of the address.
+pub(crate) const PORT_FLAG: &str = "grpc-port";
+
+/// The variable that filters the log.
+pub(crate) const LOG_VARIABLE: &str = "RUST_LOG";
+
+/// The variables that the client reads: they may stand in an environment that server and client share.
+pub(crate) const CLIENT_VARIABLES: [&str; 2] = ["POLARWAY_URL", "POLARWAY_TIMEOUT"];
+
+/// The token of the client, which a server can't check yet and does not start with.
+pub(crate) const TOKEN_VARIABLE: &str = "POLARWAY_AUTH_TOKEN";
+
+/// All settings, in the order in which help tells them. The data directory comes before what lies in it.
+pub(crate) const SETTINGS: [Setting; 15] = [
+    Setting {
+        key: "bind",
+        variable: "POLARWAY_BIND_ADDRESS",
+        value_name: "ADDR:PORT",
+        form: Form::Text,
+        about: "The address to listen on. Port 0 picks a free one, which the first line of the log tells.",
+        default: None,
+        apply: |config, text| values::address(text).map(|address| config.bind = address),
+        current: |config| config.bind.to_string(),
+    },
+    Setting {
+        key: "data_dir",
+        variable: "POLARWAY_DATA_DIR",
+        value_name: "DIR",
+        form: Form::Text,
+        about: "The root of all files: `cold/` lies in it unless set by itself, and so do temporary files.",
+        default: None,
+        apply: |config, text| {
+            let folder = values::directory(text)?;
+            config.engine.cold_tier = Location::Directory(folder.join("cold"));
+            config.engine.data_dir = folder;
+            Ok(())
+        },
+        current: |config| config.engine.data_dir.display().to_string(),
+    },
+    Setting {
+        key: "parquet_path",
+        variable: "POLARWAY_PARQUET_PATH",
+        value_name: "DIR",
+        form: Form::Text,
+        about: "The cold tier: the directory of the datasets, which workers share. Parquet files that lie in it, and folders \
+                of them, are datasets too.",
+        default: Some("<data-dir>/cold"),
+        apply: |config, text| {
+            values::directory(text).map(|folder| config.engine.cold_tier = Location::Directory(folder))
+        },
+        current: |config| match &config.engine.cold_tier {
+            Location::Directory(folder) => folder.display().to_string(),
+            _ => String::new(),
+        },
+    },
+    Setting {
+        key: "cache_size",
+        variable: "POLARWAY_CACHE_SIZE",
+        value_name: "GB",
+        form: Form::Number,
+        about: "The RAM cache of this worker, in GB (10⁹ bytes); 0 turns it off.",
+        default: None,
+        apply: |config, text| values::gigabytes(text).map(|bytes| config.engine.cache_bytes = bytes),
+        current: |config| values::in_gigabytes(config.engine.cache_bytes),
+    },
+    Setting {
+        key: "query_memory",
+        variable: "POLARWAY_QUERY_MEMORY",
+        value_name: "GB",
+        form: Form::Number,
+        about: "What all queries together may hold in memory, in GB. Beyond it they spill to disk.",
+        default: None,
+        apply: |config, text| {
+            values::gigabytes_above_zero(text).map(|bytes| config.engine.query_memory_bytes = bytes)
+        },
+        current: |config| values::in_gigabytes(config.engine.query_memory_bytes),
+    },
+    Setting {
+        key: "query_temp",
+        variable: "POLARWAY_QUERY_TEMP",
+        value_name: "GB",
+        form: Form::Number,
+        about: "What all queries together may spill to disk, in GB.",
+        default: None,
+        apply: |config, text| {
+            values::gigabytes_above_zero(text).map(|bytes| config.engine.query_temp_bytes = bytes)
+        },
+        current: |config| values::in_gigabytes(config.engine.query_temp_bytes),
+    },
+    Setting {
+        key: "query_threads",
+        variable: "POLARWAY_QUERY_THREADS",
+        value_name: "N",
+        form: Form::Number,
+        about: "The threads that queries run on.",
+        default: Some("all cores"),
+        apply: |config, text| values::count(text).map(|count| config.engine.query_threads = count),
+        current: |config| config.engine.query_threads.to_string(),
+    },
+    Setting {
+        key: "keep_versions",
+        variable: "POLARWAY_KEEP_VERSIONS",
+        value_name: "N",
+        form: Form::Number,
+        about: "How many of a dataset's newest versions are always kept.",
+        default: None,
+        apply: |config, text| values::count(text).map(|count| config.engine.retention.versions = count),
+        current: |config| config.engine.retention.versions.to_string(),
+    },
+    Setting {
+        key: "grace",
+        variable: "POLARWAY_GRACE",
+        value_name: "DUR",
+        form: Form::Text,
+        about: "For how long superseded data is kept, whatever its version. At least ten minutes, and longer than the longest \
+                query and load.",
+        default: None,
+        apply: |config, text| values::grace(text).map(|grace| config.engine.retention.grace = grace),
+        current: |config| values::duration_text(config.engine.retention.grace),
+    },
+    Setting {
+        key: "orphan_grace",
+        variable: "POLARWAY_ORPHAN_GRACE",
+        value_name: "DUR",
+        form: Form::Text,
+        about: "For how long data that no version names is kept: a slow upload may yet publish it.",
+        default: None,
+        apply: |config, text| {
+            values::duration(text).map(|grace| config.engine.retention.orphan_grace = grace)
+        },
+        current: |config| values::duration_text(config.engine.retention.orphan_grace),
+    },
+    Setting {
+        key: "max_staleness",
+        variable: "POLARWAY_MAX_STALENESS",
+        value_name: "DUR",
+        form: Form::Text,
+        about: "For how long the newest version is believed to be the newest without asking the storage.",
+        default: None,
+        apply: |config, text| values::duration(text).map(|staleness| config.engine.max_staleness = staleness),
+        current: |config| values::duration_text(config.engine.max_staleness),
+    },
+    Setting {
+        key: "janitor_interval",
+        variable: "POLARWAY_JANITOR_INTERVAL",
+        value_name: "DUR",
+        form: Form::Text,
+        about: "How often superseded data is removed and small files are put together; `never` leaves it to other workers.",
+        default: None,
+        apply: |config, text| {
+            values::duration_or_never(text).map(|interval| config.engine.janitor_interval = interval)
+        },
+        current: |config| match config.engine.janitor_interval {
+            Some(interval) => values::duration_text(interval),
+            None => values::NEVER.to_owned(),
+        },
+    },
+    Setting {
+        key: "mirror_size",
+        variable: "POLARWAY_MIRROR_SIZE",
+        value_name: "GB",
+        form: Form::Number,
+        about: "What local copies of data files that lie in no directory may take on disk, in GB.",
+        default: None,
+        apply: |config, text| {
+            values::gigabytes_above_zero(text).map(|bytes| config.engine.mirror_bytes = bytes)
+        },
+        current: |config| values::in_gigabytes(config.engine.mirror_bytes),
+    },
+    Setting {
+        key: "upload_silence",
+        variable: "POLARWAY_UPLOAD_SILENCE",
+        value_name: "DUR",
+        form: Form::Text,
+        about: "For how long an upload may bring nothing, not even a heartbeat, before it is given up.",
+        default: None,
+        apply: |config, text| {
+            values::duration_above_zero(text).map(|silence| config.upload_silence = silence)
+        },
+        current: |config| values::duration_text(config.upload_silence),
+    },
+    Setting {
+        key: "shutdown_grace",
+        variable: "POLARWAY_SHUTDOWN_GRACE",
+        value_name: "DUR",
+        form: Form::Text,
+        about: "How long what is running may take to finish once the server is told to end (SIGTERM).",
+        default: None,
+        apply: |config, text| values::duration(text).map(|grace| config.shutdown_grace = grace),
+        current: |config| values::duration_text(config.shutdown_grace),
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn what_each_setting_shows_it_also_reads() {
+        let config = ServerConfig::new("/data");
+        for setting in &SETTINGS {
+            let text = (setting.current)(&config);
+            let mut changed = config.clone();
+            assert_eq!((setting.apply)(&mut changed, &text), Ok(()), "{}", setting.key);
+            assert_eq!((setting.current)(&changed), text, "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn no_two_settings_share_a_key_or_a_variable() {
+        let keys: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.key).collect();
+        let variables: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.variable).collect();
+        assert_eq!((keys.len(), variables.len()), (SETTINGS.len(), SETTINGS.len()));
+    }
+}

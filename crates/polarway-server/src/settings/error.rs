@@ -1,0 +1,77 @@
+//! What can be wrong with settings.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A configuration that can't be used, and where it came from.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A value that is none for its setting.
+    #[error("{origin} is {value:?}: it takes {expected}")]
+    Value {
+        /// Where the value came from, such as `POLARWAY_CACHE_SIZE`.
+        origin: String,
+        /// The value.
+        value: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+    /// The file can't be read.
+    #[error("can't read the configuration file {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The file is no TOML.
+    #[error("the configuration file {} is no TOML: {message}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        message: String,
+    },
+    /// The file has a key that no setting has.
+    #[error("the configuration file {} has an unknown key {key:?}{}", path.display(), near(nearest.as_deref()))]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// The key that may have been meant.
+        nearest: Option<String>,
+    },
+    /// A value in the file has a type that its setting does not take.
+    #[error("{key} in the configuration file {} is a {found}: give {expected}", path.display())]
+    Type {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// What it is.
+        found: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A variable's value is not Unicode. Taking it for unset would start a server that nobody asked for.
+    #[error("{variable} is set to bytes that are no UTF-8 text")]
+    NotText {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// A token is set that nobody would check.
+    #[error(
+        "POLARWAY_AUTH_TOKEN is set, but this server can't check tokens yet and would be open to all: unset it, and bind to \
+         127.0.0.1 or put a proxy that checks tokens before it"
+    )]
+    TokenUnchecked,
+}
+
+fn near(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(nearest) => format!("; did you mean {nearest:?}?"),
+        None => "; `polarway config show` lists those there are".to_owned(),
+    }
+}

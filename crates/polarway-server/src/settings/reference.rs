@@ -1,0 +1,92 @@
+//! The settings as a page of the documentation.
+
+use std::fmt::Write as _;
+
+use super::definition::{CLIENT_VARIABLES, CONFIG_VARIABLE, LOG_VARIABLE, SETTINGS, TOKEN_VARIABLE};
+use super::show::toml_value;
+
+/// The page, in Markdown. `docs/configuration.md` is this text.
+pub fn reference() -> String {
+    let mut page = String::from(INTRODUCTION);
+    page.push_str("| flag | variable | key in the file | default | meaning |\n|---|---|---|---|---|\n");
+    for setting in &SETTINGS {
+        let (flag, key, default) = (setting.flag(), setting.key, setting.default_text());
+        let _ = writeln!(
+            page,
+            "| `--{flag} {}` | `{}` | `{key}` | `{default}` | {} |",
+            setting.value_name, setting.variable, setting.about
+        );
+    }
+    let _ = write!(
+        page,
+        "| `--grpc-port N` | – | – | – | The port to listen on, in the place of that of the address. With `--bind` a usage error. |\n\
+         | `--config FILE` | `{CONFIG_VARIABLE}` | – | – | A TOML file of settings. |\n\
+         | – | `{LOG_VARIABLE}` | – | `info` | The filter of the log, such as `debug` or `polarway_server=debug,info`. |\n\n"
+    );
+    let client = CLIENT_VARIABLES.map(|variable| format!("`{variable}`")).join(" and ");
+    let _ = write!(
+        page,
+        "## A configuration file\n\n```toml\n{}```\n\n{VARIABLES} {client}. `{TOKEN_VARIABLE}` may not: this server can't check \
+         tokens yet, so it does not start with one.\n",
+        example()
+    );
+    page
+}
+
+/// A configuration file.
+fn example() -> String {
+    let values = [
+        ("bind", "127.0.0.1:50052"),
+        ("data_dir", "/var/lib/polarway"),
+        ("cache_size", "8.0"),
+        ("keep_versions", "10"),
+        ("janitor_interval", "1m"),
+    ];
+    let mut file = String::new();
+    for (key, value) in values {
+        for setting in SETTINGS.iter().filter(|setting| setting.key == key) {
+            let _ = writeln!(file, "{key} = {}", toml_value(setting.form, value));
+        }
+    }
+    file
+}
+
+const INTRODUCTION: &str = "\
+# Configuration of the server
+
+The settings of `polarway server` and `polarway-server`. A flag beats its variable, a variable beats the configuration \
+file, the file beats the default; an empty variable counts as none. `polarway config show` prints the settings in force, \
+with where each came from, in the form of a configuration file. Sizes are in GB of 10⁹ bytes, durations are like `90s`, \
+`30m` or `1h 30m`. This page is made from the settings' definitions.
+
+";
+
+const VARIABLES: &str = "\
+An unknown key is an error that names it.
+
+## Variables that nobody reads
+
+A variable that begins with `POLARWAY_` and that no setting reads is named in the log at start, with the one that may have \
+been meant: a typo shall not pass in silence. Those of the client may be there as well:";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Settings, Sources};
+
+    #[test]
+    fn the_example_is_a_configuration_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("polarway.toml");
+        std::fs::write(&path, example()).unwrap();
+        let mut sources = Sources::default();
+        sources.flags.insert("config".to_owned(), path.display().to_string());
+        let config = Settings::read(&sources).unwrap().config;
+        assert_eq!((config.engine.cache_bytes, config.engine.retention.versions), (8_000_000_000, 10));
+    }
+
+    #[test]
+    fn the_page_does_not_promise_that_a_token_is_ignored() {
+        assert!(reference().contains("`POLARWAY_AUTH_TOKEN` may not"));
+    }
+}

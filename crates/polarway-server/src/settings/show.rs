@@ -1,0 +1,26 @@
+//! The settings in force, as a configuration file.
+
+use std::fmt;
+
+use super::definition::{Form, SETTINGS};
+use super::resolve::Settings;
+
+/// TOML that, read as a configuration file, gives these settings again. A comment tells where each came from.
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (setting, origin) in SETTINGS.iter().zip(&self.origins) {
+            let value = toml_value(setting.form, &(setting.current)(&self.config));
+            let origin = origin.to_string().replace(char::is_control, "?"); // a line break would end the comment
+            writeln!(f, "{:40} # {origin}", format!("{} = {value}", setting.key))?;
+        }
+        Ok(())
+    }
+}
+
+/// A value as TOML writes it.
+pub(super) fn toml_value(form: Form, text: &str) -> String {
+    match form {
+        Form::Number => text.to_owned(),
+        Form::Text => toml::Value::from(text).to_string(),
+    }
+}

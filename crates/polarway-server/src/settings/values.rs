@@ -1,0 +1,138 @@
+//! Values as texts: one reader for flags, variables and the file.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a value would have to be: `a number of GB, such as 2.0`.
+pub(crate) type Invalid = &'static str;
+
+/// How a duration says that something never happens.
+pub(crate) const NEVER: &str = "never";
+
+const GB: f64 = 1e9;
+
+/// What the engine asks for. It is checked here too, since only here it is known where the value came from.
+const LEAST_GRACE: Duration = Duration::from_secs(600);
+
+pub(crate) fn address(text: &str) -> Result<SocketAddr, Invalid> {
+    const EXPECTED: &str = "an address and a port, such as 0.0.0.0:50052 or localhost:50052";
+
+    let mut found = text.to_socket_addrs().map_err(|_| EXPECTED)?;
+    found.next().ok_or(EXPECTED)
+}
+
+pub(crate) fn directory(text: &str) -> Result<PathBuf, Invalid> {
+    if text.contains("://") {
+        return Err("a directory: buckets can't be used yet");
+    }
+    if text.is_empty() { Err("a directory") } else { Ok(text.into()) }
+}
+
+pub(crate) fn gigabytes(text: &str) -> Result<u64, Invalid> {
+    match text.trim().parse::<f64>() {
+        Ok(number) if (0.0..1e9).contains(&number) => Ok((number * GB).round() as u64),
+        _ => Err("a number of GB, such as 2.0"),
+    }
+}
+
+pub(crate) fn gigabytes_above_zero(text: &str) -> Result<u64, Invalid> {
+    match gigabytes(text) {
+        Ok(bytes) if bytes > 0 => Ok(bytes),
+        _ => Err("a number of GB above 0, such as 2.0"),
+    }
+}
+
+pub(crate) fn in_gigabytes(bytes: u64) -> String {
+    format!("{:?}", bytes as f64 / GB)
+}
+
+pub(crate) fn count(text: &str) -> Result<usize, Invalid> {
+    match text.trim().parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err("a whole number from 1 on"),
+    }
+}
+
+pub(crate) fn duration(text: &str) -> Result<Duration, Invalid> {
+    humantime::parse_duration(text.trim()).map_err(|_| "a duration, such as 90s, 30m or 1h 30m")
+}
+
+pub(crate) fn grace(text: &str) -> Result<Duration, Invalid> {
+    match duration(text)? {
+        grace if grace < LEAST_GRACE => Err("a duration such as 1h; grace must be ten minutes at least"),
+        grace => Ok(grace),
+    }
+}
+
+pub(crate) fn duration_above_zero(text: &str) -> Result<Duration, Invalid> {
+    match duration(text)? {
+        Duration::ZERO => Err("a duration above 0, such as 60s"),
+        duration => Ok(duration),
+    }
+}
+
+pub(crate) fn duration_or_never(text: &str) -> Result<Option<Duration>, Invalid> {
+    if text.trim() == NEVER {
+        return Ok(None);
+    }
+    match duration_above_zero(text) {
+        Ok(duration) => Ok(Some(duration)),
+        Err(_) => Err("a duration above 0, such as 5m, or never"),
+    }
+}
+
+pub(crate) fn duration_text(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gigabytes_are_ten_to_the_ninth_and_may_be_fractions() {
+        assert_eq!(gigabytes("2.0"), Ok(2_000_000_000));
+        assert_eq!(gigabytes("0.25"), Ok(250_000_000));
+        assert_eq!(gigabytes("0"), Ok(0));
+        assert_eq!(in_gigabytes(2_000_000_000), "2.0");
+        for text in ["", "lots", "-1", "2 GB", "nan", "inf", "1e300"] {
+            assert!(gigabytes(text).is_err(), "{text}");
+        }
+        assert!(gigabytes_above_zero("0").is_err());
+    }
+
+    #[test]
+    fn durations_have_units_and_may_be_never_where_that_makes_sense() {
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+        assert_eq!(duration_or_never("never"), Ok(None));
+        for text in ["", "30", "soon", "-5s"] {
+            assert!(duration(text).is_err(), "{text}");
+            assert!(duration_or_never(text).is_err(), "{text}");
+        }
+        assert!(duration_or_never("0s").is_err());
+    }
+
+    #[test]
+    fn an_address_may_name_the_machine_itself() {
+        assert_eq!(address("127.0.0.1:0"), Ok(SocketAddr::from(([127, 0, 0, 1], 0))));
+        assert!(address("localhost:50052").is_ok_and(|address| address.ip().is_loopback()));
+        for text in ["", "50052", "localhost", "1.2.3.4:99999"] {
+            assert!(address(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_grace_below_ten_minutes_is_refused() {
+        assert_eq!(grace("10m"), Ok(LEAST_GRACE));
+        assert!(grace("9m 59s").is_err_and(|expected| expected.contains("ten minutes at least")));
+        assert_eq!(grace("soon"), duration("soon"));
+    }
+
+    #[test]
+    fn a_bucket_is_refused() {
+        assert!(directory("s3://bucket/cold").is_err_and(|expected| expected.contains("buckets")));
+        assert_eq!(directory("/data/cold"), Ok("/data/cold".into()));
+    }
+}
