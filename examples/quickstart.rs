@@ -1,19 +1,18 @@
 //! Polarway at work on real tables: `cargo xtask quickstart` builds and runs this.
 //!
-//! `quickstart TABLES DATA` stores the five nycflights13 tables of the folder TABLES with an engine that keeps its files in
-//! the empty folder DATA. Then it loads, queries, overwrites, goes back a version and appends, and says how long each took.
-//! `embedded.rs` beside it is the same in its shortest form.
+//! `quickstart POLARWAY TABLES DATA` starts a server with the program POLARWAY, on a free port, over the empty folder DATA.
+//! Through the command and through the client it stores the five nycflights13 tables of the folder TABLES, loads, queries,
+//! overwrites, goes back a version and appends, and says how long each took. `client.rs` beside it is the client in its
+//! shortest form, `embedded.rs` the engine without a server.
 
 use std::fmt;
-use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use polarway_core::arrow::array::RecordBatchReader as _;
-use polarway_core::{At, Config, Polarway, Table};
+use polarway::{At, DistributedClient, Table};
 
 const TABLES: [&str; 5] = ["airlines", "airports", "planes", "weather", "flights"];
 
@@ -57,105 +56,154 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<()> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [tables, data] = arguments.as_slice() else {
-        bail!("usage: quickstart <folder with the tables> <empty folder for the data>");
+    let [program, tables, data] = arguments.as_slice() else {
+        bail!("usage: quickstart <program polarway> <folder with the tables> <empty folder for the data>");
     };
-    let polarway = Polarway::open(Config::new(data)).await?;
+    headline("1. Start a server");
+    let server = Server::start(program, data)?;
+    println!("   it listens on {}", server.address);
+    let client = DistributedClient::connect(server.url()).await?;
 
-    store(&polarway, tables).await?;
-    load(&polarway).await?;
-    query(&polarway).await?;
-    overwrite(&polarway).await?;
-    append(&polarway).await?;
-    list(&polarway).await?;
+    store(&server, tables)?;
+    load(&client).await?;
+    query(&client).await?;
+    overwrite(&client).await?;
+    append(&client).await?;
+    look(&server)?;
+    server.stop()?;
     say_how_to_go_on();
     Ok(())
 }
 
-async fn store(polarway: &Polarway, folder: &Path) -> Result<()> {
-    headline("1. Store five tables: each is on disk before the call returns");
-    for name in TABLES {
-        let table = read_parquet(&folder.join(name).with_extension("parquet"))?;
-        let started = Instant::now();
-        polarway.store(name, &table).await?;
-        println!("   {name:9}{}", Pace::of(&table, started.elapsed()));
+/// A server of our own; it ends with this program.
+struct Server {
+    program: PathBuf,
+    address: String,
+    process: Child,
+}
+
+impl Server {
+    /// Starts it on a free port, which the first line of its log tells.
+    fn start(program: &Path, data: &Path) -> Result<Self> {
+        let mut process = Command::new(program)
+            .args(["server", "--bind", "127.0.0.1:0", "--data-dir"])
+            .arg(data)
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {}", program.display()))?;
+        let log = process.stderr.take().context("the server has no log")?;
+        let mut log = BufReader::new(log);
+        let mut line = String::new();
+        log.read_line(&mut line)?;
+        let Some((_, address)) = line.trim().rsplit_once("listening on ") else {
+            log.read_to_string(&mut line)?;
+            bail!("the server did not start: {line}");
+        };
+        let address = address.to_owned();
+        // What else it says is for the terminal.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::stderr()));
+        Ok(Self { program: program.to_owned(), address, process })
     }
-    Ok(())
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Runs a command and shows what one would type and what it prints.
+    fn polarway(&self, arguments: &[&str]) -> Result<()> {
+        println!("   $ polarway {}", arguments.join(" "));
+        let output = Command::new(&self.program)
+            .args(arguments)
+            .env("POLARWAY_URL", self.url())
+            .stderr(Stdio::inherit())
+            .output()?;
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            println!("   {line}");
+        }
+        ensure!(output.status.success(), "polarway {} failed", arguments.join(" "));
+        Ok(())
+    }
+
+    fn stop(mut self) -> Result<()> {
+        self.process.kill().context("stopping the server")?;
+        self.process.wait()?;
+        Ok(())
+    }
 }
 
-fn read_parquet(path: &Path) -> Result<Table> {
-    let context = || format!("reading {}", path.display());
-    let file = File::open(path).with_context(context)?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.with_batch_size(65_536).build())
-        .with_context(context)?;
-    let schema = reader.schema();
-    Ok(Table::new(schema, reader.collect::<Result<_, _>>().with_context(context)?))
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
-async fn load(polarway: &Polarway) -> Result<()> {
-    headline("2. Load one: from disk, and once more from the cache");
+fn store(server: &Server, folder: &Path) -> Result<()> {
+    headline("2. Store five tables: each is on disk before the command says so");
+    let files: Vec<String> =
+        TABLES.iter().map(|name| folder.join(name).with_extension("parquet").display().to_string()).collect();
+    let mut arguments = vec!["store", "--each"];
+    arguments.extend(files.iter().map(String::as_str));
+    server.polarway(&arguments)
+}
+
+async fn load(client: &DistributedClient) -> Result<()> {
+    headline("3. Load one: from the server's disk, and once more from its cache");
     for source in ["from disk", "cached"] {
         let started = Instant::now();
-        let flights = polarway.load("flights").await?;
+        let flights = client.load("flights").await?;
         println!("   {source:9}{}", Pace::of(&flights, started.elapsed()));
     }
     println!();
-    show(&polarway.load("flights").await?, 3)
+    show(&client.load("flights").await?, 3)
 }
 
-async fn query(polarway: &Polarway) -> Result<()> {
-    headline("3. Query: who is late when the pilots can't see three miles?");
+async fn query(client: &DistributedClient) -> Result<()> {
+    headline("4. Query: who is late when the pilots can't see three miles?");
     let mut scanned = 0;
     for name in ["flights", "airlines", "weather"] {
-        scanned += polarway.describe(name).await?.rows;
+        scanned += client.describe(name).await?.rows;
     }
-    let (answer, elapsed) = ask(polarway, LATE_IN_FOG).await?;
+    let (answer, elapsed) = ask(client, LATE_IN_FOG).await?;
     show(&answer, usize::MAX)?;
     let rows_pace = grouped(per_second(scanned as f64, elapsed));
     println!("\n   {} rows of three tables in {}: {rows_pace} rows/s", grouped(scanned), millis(elapsed));
     Ok(())
 }
 
-async fn overwrite(polarway: &Polarway) -> Result<()> {
-    headline("4. Overwrite, and go back: every version stays readable");
-    let before = polarway.load("airlines").await?;
-    let (renamed, _) = ask(polarway, AFTER_THE_MERGER).await?;
+async fn overwrite(client: &DistributedClient) -> Result<()> {
+    headline("5. Overwrite, and go back: every version stays readable");
+    let before = client.load("airlines").await?;
+    let (renamed, _) = ask(client, AFTER_THE_MERGER).await?;
 
     let started = Instant::now();
-    let stored = polarway.store("airlines", renamed).await?;
+    let stored = client.store("airlines", renamed).await?;
     println!("   stored as version {} in {}\n", stored.version, millis(started.elapsed()));
 
-    let (changes, _) = ask(polarway, RENAMED).await?;
+    let (changes, _) = ask(client, RENAMED).await?;
     show(&changes, usize::MAX)?;
-    let version_1 = polarway.load_at("airlines", At::Version(1)).await?;
+    let version_1 = client.load_at("airlines", At::Version(1)).await?;
     ensure!(version_1 == before, "version 1 of airlines is not what was stored");
     let rows = before.num_rows();
     println!("\n   and load_at(\"airlines\", At::Version(1)) gives all {rows} rows as they were");
     Ok(())
 }
 
-async fn append(polarway: &Polarway) -> Result<()> {
-    headline("5. Append: its cost is that of the new rows");
-    let (january, _) = ask(polarway, NEXT_JANUARY).await?;
+async fn append(client: &DistributedClient) -> Result<()> {
+    headline("6. Append: its cost is that of the new rows");
+    let (january, _) = ask(client, NEXT_JANUARY).await?;
     let started = Instant::now();
-    let stored = polarway.append("flights", &january).await?;
+    let stored = client.append("flights", &january).await?;
     println!("   appended {}", Pace::of(&january, started.elapsed()));
     println!("   flights version {} has {} rows", stored.version, grouped(stored.rows));
     Ok(())
 }
 
-async fn list(polarway: &Polarway) -> Result<()> {
-    headline("6. List what is there");
-    println!("   dataset    newest version        rows    on disk");
-    for dataset in polarway.datasets().await? {
-        let (name, rows, disk) = (dataset.name.as_str(), grouped(dataset.rows), megabytes(dataset.bytes));
-        println!("   {name:9}{:>16} {rows:>11} {disk:>10}", dataset.version);
-    }
-    println!("\n   flights           version        rows    on disk");
-    for version in polarway.versions("flights").await? {
-        let (rows, disk) = (grouped(version.rows), megabytes(version.bytes));
-        println!("{:>28} {rows:>11} {disk:>10}", version.version);
+fn look(server: &Server) -> Result<()> {
+    headline("7. Look at what is there");
+    for arguments in [&["ls"][..], &["versions", "flights"], &["stats"]] {
+        server.polarway(arguments)?;
+        println!();
     }
     Ok(())
 }
@@ -163,9 +211,11 @@ async fn list(polarway: &Polarway) -> Result<()> {
 fn say_how_to_go_on() {
     headline("How to go on");
     for (what, about) in [
-        ("examples/embedded.rs", "the smallest complete program: copy it into a crate of your own"),
-        ("README.md", "what Polarway is, and how to depend on it"),
-        ("docs/embedding.md", "all that the embedded engine can do"),
+        ("cargo xtask run", "a server that stays, and what to type at it"),
+        ("cargo xtask build", "the programs in dist/, to run from anywhere"),
+        ("examples/client.rs", "the client in a program of your own"),
+        ("examples/embedded.rs", "the engine in a program, without a server"),
+        ("docs/", "the command, the client, the settings, the storage format"),
         ("cargo xtask test", "see it proved"),
     ] {
         println!("   {what:22}{about}");
@@ -173,13 +223,13 @@ fn say_how_to_go_on() {
 }
 
 /// Runs a query and shows its text.
-async fn ask(polarway: &Polarway, sql: &str) -> Result<(Table, Duration)> {
+async fn ask(client: &DistributedClient, sql: &str) -> Result<(Table, Duration)> {
     for line in sql.lines() {
         println!("   {line}");
     }
     println!();
     let started = Instant::now();
-    let answer = polarway.query(sql).await?;
+    let answer = client.query(sql).await?;
     Ok((answer, started.elapsed()))
 }
 

@@ -12,6 +12,7 @@ mod report;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use lexopt::Arg::Long;
@@ -19,21 +20,23 @@ use lexopt::ValueExt as _;
 
 use crate::folders::{ScratchFolder, cache_folder};
 use crate::{Subcommand, cargo, libduckdb};
-use measures::{MEASURES, Measure};
+use measures::{MEASURES, Measure, Party};
 use participant::Participant;
 use python::Python;
 use report::{Measurement, Report};
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "bench",
-    summary: "measure speed, beside pyarrow, polars and DuckDB",
+    summary: "measure speed, beside pyarrow, Arrow Flight, polars and DuckDB",
     usage: "
 Usage: cargo xtask bench [--rows N] [--rounds N] [--only NAME]... [--json PATH]
 
   --rows N     rows of the table (default 10000000, which is 640 MB)
   --rounds N   rounds that count, after one that warms up (default 7)
   --only NAME  measure only this: load-parquet, load-parquet-adopted, load-parquet-filling, store, cached-load,
-               query-overhead-new, query-overhead-seen, latest-version-known, latest-version-cold or list-versions
+               query-overhead-new, query-overhead-seen, latest-version-known, latest-version-cold, list-versions,
+               network-cached-load, network-load-parquet, network-store, network-cached-load-small, network-select-42
+               or network-ping
   --json PATH  where the numbers go (default: bench.json in the target folder)
 
 The peers live in a Python virtual environment in the cache folder. The table is generated there once per number of rows.
@@ -57,11 +60,11 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
 
     eprintln!("bench: building polarway-bench in release mode");
     let program = ["--release", "--package", "polarway-bench"];
-    cargo::run(libduckdb.cargo("build").args(program))?;
+    cargo::run(libduckdb.cargo("build").args(program).args(["--package", "polarway-server-bin"]))?;
     // Beside the build and not in /tmp, which often is memory: storing is measured down to the disk.
     let work = ScratchFolder::create_in(&target, "bench")?;
-    let mut ours = libduckdb.cargo("run");
-    ours.arg("--quiet").args(program).arg("--").arg(&table.folder).arg(work.path().join("polarway"));
+    let mut ours = Command::new(target.join("release").join("polarway-bench"));
+    ours.arg(&table.folder).arg(work.path().join("polarway"));
     let mut ours = Participant::start("polarway", &mut ours)?;
     let mut peers = python.peers();
     peers.arg(&table.folder).arg(work.path().join("peers"));
@@ -122,7 +125,10 @@ fn measure_in_turns(
         for turn in turns {
             let seconds = match turn {
                 None => ours.measure(measure.name)?,
-                Some(rival) => peers.measure(measure.rivals[rival].name)?,
+                Some(rival) => match measure.rivals[rival].by {
+                    Party::Polarway => ours.measure(measure.rivals[rival].name)?,
+                    Party::Peers => peers.measure(measure.rivals[rival].name)?,
+                },
             };
             if round > 0 {
                 match turn {

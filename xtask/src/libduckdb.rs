@@ -87,6 +87,11 @@ impl fmt::Display for Source {
 }
 
 impl Libduckdb {
+    /// The library itself; none when cargo compiles it into the programs.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(library_name()))
+    }
+
     /// A call of `cargo <subcommand>` whose programs link this library and find it when they run.
     pub(crate) fn cargo(&self, subcommand: &str) -> Command {
         let mut command = cargo::command(subcommand);

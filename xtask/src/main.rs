@@ -5,12 +5,14 @@
 //! with a [`Subcommand`] constant, and a line in [`SUBCOMMANDS`].
 
 mod bench;
+mod build;
 mod cargo;
 mod codegen;
 mod folders;
 mod libduckdb;
 mod lint;
 mod quickstart;
+mod run;
 mod test;
 
 use std::ffi::OsString;
@@ -27,8 +29,10 @@ struct Subcommand {
     run: fn(lexopt::Parser) -> Result<()>,
 }
 
-const SUBCOMMANDS: [&Subcommand; 6] = [
+const SUBCOMMANDS: [&Subcommand; 8] = [
     &quickstart::SUBCOMMAND,
+    &run::SUBCOMMAND,
+    &build::SUBCOMMAND,
     &test::SUBCOMMAND,
     &lint::SUBCOMMAND,
     &codegen::SUBCOMMAND,

@@ -1,5 +1,7 @@
 //! `cargo xtask quickstart`: Polarway at work on real tables, one command after the clone.
 
+use std::env::consts::EXE_SUFFIX;
+
 use anyhow::Result;
 
 use crate::folders::{ScratchFolder, workspace_root};
@@ -11,8 +13,8 @@ pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     usage: "
 Usage: cargo xtask quickstart
 
-Builds examples/quickstart.rs in release mode and runs it over the flights of New York City in 2013, in a folder that is
-removed at the end.
+Builds the command and examples/quickstart.rs in release mode. That starts a server on a free port, and through the command
+and the client stores, loads and queries the flights of New York City in 2013, in a folder that is removed at the end.
 ",
     run,
 };
@@ -22,14 +24,17 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         return Err(argument.unexpected().into());
     }
     let libduckdb = libduckdb::ensure()?;
-    let example = ["--release", "--package", "polarway-core", "--example", "quickstart"];
-
     eprintln!("quickstart: building it in release mode (the first time takes minutes)");
-    cargo::run(libduckdb.cargo("build").args(example))?;
+    let example = ["--release", "--package", "polarway-cli", "--example", "quickstart"];
+    cargo::run(libduckdb.cargo("build").args(example).args(["--bin", "polarway"]))?;
 
     let tables = workspace_root().join("examples").join("data").join("nycflights13");
+    let target = cargo::target_folder()?;
+    let program = target.join("release").join(format!("polarway{EXE_SUFFIX}"));
     // Beside the build and not in /tmp, which often is memory: what is stored here shall meet a disk.
-    let data = ScratchFolder::create_in(&cargo::target_folder()?, "quickstart")?;
+    let data = ScratchFolder::create_in(&target, "quickstart")?;
     eprintln!("quickstart: running it over {} with its data in {}", tables.display(), data.path().display());
-    cargo::run(libduckdb.cargo("run").arg("--quiet").args(example).arg("--").arg(&tables).arg(data.path()))
+    let mut quickstart = libduckdb.cargo("run");
+    quickstart.arg("--quiet").args(example).arg("--").arg(&program).arg(&tables).arg(data.path());
+    cargo::run(&mut quickstart)
 }

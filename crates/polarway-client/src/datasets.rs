@@ -39,6 +39,16 @@ pub struct Description {
     pub arrow_bytes: u64,
 }
 
+/// How a dataset is deleted, where it matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeleteOptions {
+    /// With it, the dataset is deleted only if it is at this version.
+    pub expected_version: Option<u64>,
+    /// Whether its data goes at once, instead of when retention lets it go. Of a dataset that is deleted already, what is
+    /// left goes.
+    pub purge: bool,
+}
+
 impl DistributedClient {
     /// All datasets with their newest versions, by name.
     ///
@@ -109,16 +119,20 @@ impl DistributedClient {
     /// # Errors
     /// A dataset that does not exist, and what the storage says.
     pub async fn delete(&self, name: &str) -> Result<Published> {
-        self.delete_expecting(name, None).await
+        self.delete_with(name, DeleteOptions::default()).await
     }
 
-    /// Deletes a dataset, if it is at this version.
+    /// Deletes a dataset with conditions.
     ///
     /// # Errors
-    /// As [`delete`](Self::delete); besides, a dataset that is at another version.
-    pub async fn delete_expecting(&self, name: &str, expected_version: Option<u64>) -> Result<Published> {
-        let request_id = format!("{}/0", Uuid::now_v7());
-        let request = DeleteDatasetRequest { name: name.to_owned(), request_id, expected_version };
+    /// As [`delete`](Self::delete); besides, a condition that is not met.
+    pub async fn delete_with(&self, name: &str, options: DeleteOptions) -> Result<Published> {
+        let request = DeleteDatasetRequest {
+            name: name.to_owned(),
+            request_id: format!("{}/0", Uuid::now_v7()),
+            expected_version: options.expected_version,
+            purge: options.purge,
+        };
         let response =
             self.unary(request, async |service, request| service.delete_dataset(request).await).await?;
         response.published.ok_or_else(|| Error::protocol("the server deleted a dataset and did not say how"))

@@ -42,7 +42,7 @@ pub use arrow_array as array;
 pub use arrow_schema as schema;
 pub use builder::Builder;
 pub use client::DistributedClient;
-pub use datasets::{CacheStats, Dataset, Description, ServerInfo, Version, VersionKind};
+pub use datasets::{CacheStats, Dataset, DeleteOptions, Description, ServerInfo, Version, VersionKind};
 pub use error::{Error, ErrorKind, Result};
 pub use load::{At, TableStream};
 pub use polarway_proto::Reason;

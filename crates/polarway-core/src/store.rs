@@ -3,7 +3,7 @@
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use polarway_storage::{DatasetName, RequestId, Tables};
+use polarway_storage::{CommitKind, DatasetName, RequestId, Tables};
 
 use crate::error::{Error, Result};
 use crate::polarway::Polarway;
@@ -18,6 +18,9 @@ pub struct DeleteOptions {
     pub request: Option<RequestId>,
     /// With it, the dataset is deleted only if it is at this version.
     pub expected_version: Option<u64>,
+    /// Whether its data goes at once, instead of when retention lets it go: older versions can't be read any more. Of a
+    /// dataset that is deleted already, what is left goes.
+    pub purge: bool,
 }
 
 impl Polarway {
@@ -123,9 +126,36 @@ impl Polarway {
     /// As [`delete`](Self::delete); besides, a condition that is not met.
     pub async fn delete_with(&self, name: &str, options: DeleteOptions) -> Result<Published> {
         let name = DatasetName::new(name)?;
-        let DeleteOptions { request, expected_version } = options;
-        self.blocking(move |engine| Ok(engine.tables.delete(&name, request, expected_version)?)).await
+        let DeleteOptions { request, expected_version, purge } = options;
+        self.blocking(move |engine| {
+            let deleted = engine.tables.delete(&name, request, expected_version);
+            if !purge {
+                return Ok(deleted?);
+            }
+            let deleted = match deleted {
+                Err(error @ polarway_storage::Error::UnknownDataset { .. }) => {
+                    deleted_before(&engine.tables, &name).ok_or(error)
+                }
+                other => other,
+            }?;
+            engine.tables.purge(&name)?;
+            Ok(deleted)
+        })
+        .await
     }
+}
+
+/// The version that says that a dataset is deleted, if it is.
+fn deleted_before(tables: &Tables, name: &DatasetName) -> Option<Published> {
+    let newest = tables.versions(name).ok()?.pop()?;
+    (newest.kind == Some(CommitKind::Delete)).then(|| Published {
+        name: name.clone(),
+        version: newest.version,
+        rows: newest.rows,
+        bytes: newest.bytes,
+        time_us: newest.time_us,
+        was_retry: true,
+    })
 }
 
 fn write(

@@ -212,7 +212,19 @@ impl Tables {
         if commit.is_deleted() {
             return Err(Error::VersionIsDeletion { name: name.clone(), version });
         }
-        self.snapshot_of(name, &commit)
+        let snapshot = self.snapshot_of(name, &commit)?;
+        if commit.number != newest.number {
+            self.check_present(&snapshot)?;
+        }
+        Ok(snapshot)
+    }
+
+    /// An older version whose data is gone is gone, also where a cache still has it.
+    fn check_present(&self, snapshot: &Snapshot) -> Result<()> {
+        match snapshot.files.first() {
+            Some(file) if self.backend.head(&file.path)?.is_none() => Err(self.why_missing(snapshot, file)),
+            _ => Ok(()),
+        }
     }
 
     fn version_then(&self, dataset: &Dataset, newest: &Arc<Commit>, time_us: i64) -> Result<Arc<Snapshot>> {

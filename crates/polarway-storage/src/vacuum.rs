@@ -44,11 +44,24 @@ impl Tables {
     /// # Errors
     /// What the storage says. A vacuum that was interrupted is completed by the next one.
     pub fn vacuum(&self, name: &DatasetName) -> Result<Vacuumed> {
+        self.vacuum_keeping(name, self.settings.kept_versions, self.settings.grace)
+    }
+
+    /// Removes the data of all versions but the newest, whatever retention says: of a deleted dataset, all data. Whoever is
+    /// reading an older version gets an error. Uploads under way and adopted files are not touched.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub fn purge(&self, name: &DatasetName) -> Result<Vacuumed> {
+        self.vacuum_keeping(name, 1, Duration::ZERO)
+    }
+
+    fn vacuum_keeping(&self, name: &DatasetName, kept_versions: usize, grace: Duration) -> Result<Vacuumed> {
         let dataset = self.dataset(name);
         loop {
             let Some(newest) = dataset.log.newest(0)? else { return Ok(Vacuumed::default()) };
             let listed = self.backend.list(&data_folder(name))?;
-            let kept = self.kept(&dataset, &newest)?;
+            let kept = self.kept(&dataset, &newest, kept_versions, grace)?;
             let condemned = self.condemned(name, listed, &kept)?;
             if condemned.is_empty() {
                 return Ok(Vacuumed::default());
@@ -115,10 +128,16 @@ impl Tables {
 
     /// Walks back from the newest commit through all that retention still keeps, and on to the
     /// stretch that the last vacuum has dealt with.
-    fn kept(&self, dataset: &Dataset, newest: &Arc<Commit>) -> Result<Kept> {
-        let superseded_after_us = self.clock.now_us() - micros(self.settings.grace);
+    fn kept(
+        &self,
+        dataset: &Dataset,
+        newest: &Arc<Commit>,
+        kept_versions: usize,
+        grace: Duration,
+    ) -> Result<Kept> {
+        let superseded_after_us = self.clock.now_us() - micros(grace);
         let mut kept = Kept { kept_from: newest.number, ..Kept::default() };
-        let mut versions_left = self.settings.kept_versions.max(1);
+        let mut versions_left = kept_versions.max(1);
         let mut vacuumed_before = None;
         let mut later: Option<Arc<Commit>> = None;
         let mut commit = Arc::clone(newest);

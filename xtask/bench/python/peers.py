@@ -7,6 +7,7 @@ measured time, as Polarway does before it acknowledges.
 import gc
 import json
 import os
+import subprocess
 import sys
 import time
 from functools import cache
@@ -15,6 +16,7 @@ from pathlib import Path
 import duckdb
 import polars
 import pyarrow
+import pyarrow.flight
 import pyarrow.ipc
 import pyarrow.parquet
 
@@ -43,6 +45,16 @@ def duckdb_connection():
     connection.execute("CREATE TABLE stored AS SELECT * FROM source")
     connection.unregister("source")
     return connection
+
+
+@cache
+def flight_client():
+    """A client of a Flight server in a process of its own, which ends with this one."""
+    script = Path(__file__).with_name("flight.py")
+    server = subprocess.Popen(
+        [sys.executable, script, DATA], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    return pyarrow.flight.connect(f"grpc://127.0.0.1:{int(server.stdout.readline())}"), server
 
 
 def fsync(path):
@@ -76,6 +88,26 @@ def write_pyarrow():
     fsync(WRITTEN)
 
 
+def flight_get(what):
+    client, _ = flight_client()
+    table = client.do_get(pyarrow.flight.Ticket(what)).read_all()
+    assert table.num_rows == arrow_table().num_rows
+    return table
+
+
+def flight_put():
+    client, _ = flight_client()
+    table = arrow_table()
+    descriptor = pyarrow.flight.FlightDescriptor.for_path("table")
+    writer, _ = client.do_put(descriptor, table.schema)
+    writer.write_table(table, max_chunksize=65_536)
+    writer.close()
+
+
+def flight_ready():
+    flight_client(), arrow_table()
+
+
 # What runs once before the clock does, and what runs under it.
 MEASURES = {
     "pyarrow.parquet.read_table": (lambda: None, read_pyarrow),
@@ -83,6 +115,9 @@ MEASURES = {
     "duckdb.copy": (duckdb_connection, write_duckdb),
     "polars.write_parquet": (polars_frame, write_polars),
     "pyarrow.parquet.write_table": (arrow_table, write_pyarrow),
+    "flight.do_get": (flight_ready, lambda: flight_get(b"memory")),
+    "flight.do_get_parquet": (flight_ready, lambda: flight_get(b"parquet")),
+    "flight.do_put": (flight_ready, flight_put),
 }
 
 

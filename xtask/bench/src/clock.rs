@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 
 /// Awaits `work` and says how many seconds it took. What it made is given back, so that freeing it is not among them.
-pub(crate) async fn timed<T>(work: impl Future<Output = polarway_core::Result<T>>) -> Result<(f64, T)> {
+pub(crate) async fn timed<T, E: Into<Error>>(work: impl Future<Output = Result<T, E>>) -> Result<(f64, T)> {
     let started = Instant::now();
     let made = work.await;
     let seconds = started.elapsed().as_secs_f64();
-    Ok((seconds, made?))
+    Ok((seconds, made.map_err(Into::into)?))
 }
 
 /// The middle one of some measurements, for what is too short to be measured once.

@@ -4,6 +4,7 @@
 //! caller's. DATA holds the table as `table.parquet` and `table.arrow`; WORK is a folder to make and to write into.
 
 mod clock;
+mod network;
 mod protocol;
 mod queries;
 mod versions;
@@ -15,6 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use polarway_core::{Config, Polarway};
 use tokio::runtime::Runtime;
 
+use network::Network;
 use queries::Queries;
 use versions::Versions;
 use whole_table::WholeTable;
@@ -25,7 +27,7 @@ fn main() -> Result<()> {
         bail!("usage: polarway-bench DATA WORK");
     };
     let runtime = Runtime::new().context("starting tokio")?;
-    let mut bench = Bench { data, work, whole_table: None, queries: None, versions: None };
+    let mut bench = Bench { data, work, whole_table: None, queries: None, versions: None, network: None };
     protocol::serve(std::io::stdin().lock(), std::io::stdout().lock(), |name| {
         runtime.block_on(bench.measure(name))
     })
@@ -38,6 +40,7 @@ struct Bench {
     whole_table: Option<WholeTable>,
     queries: Option<Queries>,
     versions: Option<Versions>,
+    network: Option<Network>,
 }
 
 impl Bench {
@@ -54,6 +57,13 @@ impl Bench {
             "latest-version-known" => self.versions().await?.newest_known().await,
             "latest-version-cold" => self.versions().await?.newest_cold().await,
             "list-versions" => self.versions().await?.list().await,
+            "network-cached-load" => self.network().await?.load_cached().await,
+            "network-cached-bytes" => self.network().await?.receive_cached().await,
+            "network-cached-load-small" => self.network().await?.load_small().await,
+            "network-load-parquet" => self.network().await?.load_parquet().await,
+            "network-store" => self.network().await?.store().await,
+            "network-select-42" => self.network().await?.select_42().await,
+            "network-ping" => self.network().await?.ping().await,
             _ => bail!("polarway-bench has no measure {name}"),
         }
     }
@@ -62,6 +72,13 @@ impl Bench {
         Ok(match self.whole_table.take() {
             Some(ready) => self.whole_table.insert(ready),
             None => self.whole_table.insert(WholeTable::set_up(&self.data, &self.work.join("whole")).await?),
+        })
+    }
+
+    async fn network(&mut self) -> Result<&mut Network> {
+        Ok(match self.network.take() {
+            Some(ready) => self.network.insert(ready),
+            None => self.network.insert(Network::set_up(&self.data, &self.work.join("network")).await?),
         })
     }
 

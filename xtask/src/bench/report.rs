@@ -132,7 +132,7 @@ fn rival_words(measurement: &Measurement, rival: usize) -> String {
     let (ratio, passed) = measurement.against(rival);
     match (measurement.measure.rivals[rival].at_least, passed) {
         (Some(bar), Some(passed)) => {
-            format!("polarway is {ratio:.2} times as fast, at least {bar}: {}", word(passed))
+            format!("polarway is {ratio:.2} times as fast, at least {bar:.3}: {}", word(passed))
         }
         _ => format!("polarway is {ratio:.2} times as fast"),
     }
@@ -186,7 +186,7 @@ fn duration(seconds: f64) -> String {
 mod tests {
     use std::path::PathBuf;
 
-    use super::super::measures::Rival;
+    use super::super::measures::{Party, Rival};
     use super::*;
 
     const STORE: Measure = Measure {
@@ -194,7 +194,10 @@ mod tests {
         about: "store a table",
         moves_the_table: true,
         limit_seconds: Some(0.6),
-        rivals: &[Rival { name: "slow", at_least: Some(1.5) }, Rival { name: "fast", at_least: None }],
+        rivals: &[
+            Rival { name: "slow", by: Party::Peers, at_least: Some(1.5) },
+            Rival { name: "fast", by: Party::Peers, at_least: None },
+        ],
     };
 
     fn report(ours: &[f64]) -> Report {
@@ -230,7 +233,7 @@ mod tests {
     fn what_meets_its_bars_passes() {
         let text = report(&[0.4, 0.5, 0.6]).to_text();
         assert!(text.contains("at most 600 ms: pass"), "{text}");
-        assert!(text.contains("polarway is 2.00 times as fast, at least 1.5: pass"), "{text}");
+        assert!(text.contains("polarway is 2.00 times as fast, at least 1.500: pass"), "{text}");
         assert!(text.contains("polarway is 0.50 times as fast\n"), "{text}");
         assert!(text.contains("2.00 GB/s"), "{text}");
         assert!(text.contains("2 of 2 bars passed"), "{text}");
@@ -240,7 +243,7 @@ mod tests {
     fn what_misses_its_bars_fails() {
         let text = report(&[0.8]).to_text();
         assert!(text.contains("at most 600 ms: FAIL"), "{text}");
-        assert!(text.contains("polarway is 1.25 times as fast, at least 1.5: FAIL"), "{text}");
+        assert!(text.contains("polarway is 1.25 times as fast, at least 1.500: FAIL"), "{text}");
         assert!(text.contains("0 of 2 bars passed"), "{text}");
     }
 

@@ -1,6 +1,8 @@
 //! What the engine refuses, a client hears as a typed error.
 
-use polarway_client::{At, DistributedClient, Error, ErrorKind, Reason, WriteMode, WriteOptions};
+use polarway_client::{
+    At, DeleteOptions, DistributedClient, Error, ErrorKind, Reason, WriteMode, WriteOptions,
+};
 
 use crate::support::{Server, numbers, raw, reason_of};
 use polarway_proto::v1::{DeleteDatasetRequest, ListVersionsRequest, LoadRequest};
@@ -38,10 +40,11 @@ async fn an_unknown_name_is_answered_with_those_near_it() {
 async fn each_condition_that_is_not_met_has_its_reason() {
     let (_server, client) = setup().await;
     let create = WriteOptions::new(WriteMode::Create);
+    let stale_delete = DeleteOptions { expected_version: Some(7), ..DeleteOptions::default() };
     let stale = WriteOptions::default().expecting(7);
     assert_eq!(refused(client.store_with("flights", numbers(0..1), create).await).0, Reason::AlreadyExists);
     assert_eq!(refused(client.store_with("flights", numbers(0..1), stale).await).0, Reason::VersionConflict);
-    assert_eq!(refused(client.delete_expecting("flights", Some(7)).await).0, Reason::VersionConflict);
+    assert_eq!(refused(client.delete_with("flights", stale_delete).await).0, Reason::VersionConflict);
     assert_eq!(refused(client.load_at("flights", At::Version(9)).await).0, Reason::UnknownVersion);
     assert_eq!(refused(client.load_at("flights", At::TimeUs(0)).await).0, Reason::UnknownVersion);
     assert_eq!(refused(client.store("no/name", numbers(0..1)).await).0, Reason::InvalidName);
@@ -94,7 +97,7 @@ async fn fields_that_can_have_no_such_value_are_named() {
     let delete = DeleteDatasetRequest {
         name: "flights".to_owned(),
         request_id: "x".to_owned(),
-        expected_version: None,
+        ..DeleteDatasetRequest::default()
     };
     assert_eq!(reason_of(&service.delete_dataset(delete).await.unwrap_err()), Reason::InvalidRequest);
 }
@@ -138,4 +141,18 @@ async fn a_deleted_dataset_is_gone_and_its_versions_are_not() {
     assert!(client.datasets().await.unwrap().is_empty());
     assert_eq!(client.load_at("flights", At::Version(1)).await.unwrap().num_rows(), 10);
     assert_eq!(client.versions("flights").await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_purged_dataset_leaves_no_data_behind() {
+    let (server, client) = setup().await;
+    client.store("flights", numbers(0..20)).await.unwrap();
+    client.delete("flights").await.unwrap();
+    let purge = DeleteOptions { purge: true, ..DeleteOptions::default() };
+    assert_eq!(client.delete_with("flights", purge).await.unwrap().version, 3);
+    let (reason, said) = refused(client.load_at("flights", At::Version(1)).await);
+    assert_eq!(reason, Reason::UnknownVersion, "{said}");
+    let data = server.folder().join("cold/flights/_polarway/data");
+    assert_eq!(std::fs::read_dir(data).unwrap().count(), 0);
+    assert_eq!(refused(client.delete_with("nobody", purge).await).0, Reason::UnknownDataset);
 }

@@ -262,6 +262,10 @@ pub struct DeleteDatasetRequest {
     /// With it, the dataset is deleted only if it is at this version. Absent: whatever it is at.
     #[prost(uint64, optional, tag = "3")]
     pub expected_version: ::core::option::Option<u64>,
+    /// Its data goes at once, instead of when retention lets it go: older versions can't be read any
+    /// more. Of a dataset that is deleted already, what is left goes.
+    #[prost(bool, tag = "4")]
+    pub purge: bool,
 }
 /// The deletion of a dataset.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -66,6 +66,7 @@ pub(super) async fn delete(
     let options = DeleteOptions {
         request: convert::request_id(&request.request_id)?,
         expected_version: request.expected_version,
+        purge: request.purge,
     };
     let published = engine.delete_with(&request.name, options).await.map_err(|error| failure(&error))?;
     Ok(DeleteDatasetResponse { published: Some(convert::published(&published)) })

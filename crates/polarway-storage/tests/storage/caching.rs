@@ -43,6 +43,21 @@ fn a_new_version_is_never_answered_with_the_cached_old_one() {
 }
 
 #[test]
+fn a_version_whose_data_was_purged_is_not_answered_from_the_cache() {
+    let (tables, _folder) = on_disk();
+    let tables = Arc::new(tables);
+    let loader = Loader::new(Arc::clone(&tables), 1 << 30);
+    store(&tables, &name("trades"), [1]).unwrap();
+    assert_eq!(rows(&loader, &tables, "trades"), [1]);
+    store(&tables, &name("trades"), [2]).unwrap();
+    assert!(tables.snapshot(&name("trades"), At::Version(1)).is_ok());
+    assert_eq!(tables.purge(&name("trades")).unwrap().files, 1);
+    let error = tables.snapshot(&name("trades"), At::Version(1)).unwrap_err();
+    assert!(matches!(error, polarway_storage::Error::VersionVacuumed { version: 1, .. }), "{error}");
+    assert_eq!(rows(&loader, &tables, "trades"), [2]);
+}
+
+#[test]
 fn chunks_from_any_row_on_hold_the_rest_of_the_table() {
     let (tables, _folder) = on_disk();
     let tables = Arc::new(tables);

@@ -1,0 +1,280 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Command, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::format::{InputFormat, OutputFormat};
+use crate::time;
+
+const ABOUT: &str = "Named, versioned tables on a server, and SQL over them";
+
+/// The whole command line.
+pub(crate) fn command() -> Command {
+    let show = Command::new("show")
+        .about("Print the settings in force, with where each came from, as a configuration file")
+        .args(polarway_server::settings::arguments());
+    let config = Command::new("config")
+        .about("Look at the settings of the server")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(show);
+    let command = Command::new("polarway")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .after_help(
+            "Start a server with `polarway server`; the other commands talk to it. `polarway COMMAND --help` tells more.",
+        )
+        .subcommand(polarway_server::command("server"));
+    // What describes the commands of the client would describe all of it.
+    ClientCommand::augment_subcommands(command).about(ABOUT).long_about(None).subcommand(config)
+}
+
+/// What is asked of a server.
+#[derive(Subcommand)]
+pub(crate) enum ClientCommand {
+    /// Store a file as a table, in the place of what was there
+    #[command(after_help = STORE_EXAMPLES)]
+    Store(Store),
+    /// Put a file's rows behind those of a table
+    Append(Append),
+    /// Load a table, to the terminal or to a file
+    #[command(after_help = LOAD_EXAMPLES)]
+    Load(Load),
+    /// Run a SELECT in DuckDB's dialect
+    #[command(after_help = QUERY_EXAMPLES)]
+    Query(Query),
+    /// List the datasets
+    Ls(Ls),
+    /// Show a dataset's columns and size
+    Describe(Describe),
+    /// List all versions of a dataset
+    Versions(Versions),
+    /// Delete a dataset; older versions stay readable until retention removes them
+    Rm(Rm),
+    /// Show the server, and how its cache is doing
+    Stats(Stats),
+    /// Ask whether the server serves
+    Health(Health),
+    /// Print the completions of a shell
+    #[command(
+        after_help = "Example, for bash: polarway completions bash > ~/.local/share/bash-completion/completions/polarway"
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+const STORE_EXAMPLES: &str = "\
+Examples:
+  polarway store flights flights.parquet
+  polarway store --each data/*.parquet
+  gzip -dc trades.csv.gz | polarway store trades - --format csv";
+
+const LOAD_EXAMPLES: &str = "\
+Examples:
+  polarway load flights
+  polarway load flights -o flights.parquet --version 3
+  polarway load flights --as-of 2026-11-01 --format csv | head";
+
+const QUERY_EXAMPLES: &str = "\
+Examples:
+  polarway query \"SELECT carrier, count(*) FROM flights GROUP BY ALL\"
+  polarway query -f report.sql -o report.csv
+  polarway query \"FROM flights AT (VERSION => 3)\" --format json";
+
+/// Which server, and how long to wait for it.
+#[derive(Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
+    /// The server; several, with commas between them, are workers over the same tables
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "POLARWAY_URL",
+        default_value = "http://localhost:50052",
+        value_delimiter = ','
+    )]
+    pub(crate) url: Vec<String>,
+    /// How long to wait for an answer, retries included; for transfers, how long nothing new may come
+    #[arg(long, value_name = "DUR", env = "POLARWAY_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: std::time::Duration,
+}
+
+/// What a file is, where its name does not tell.
+#[derive(Args)]
+pub(crate) struct InputOptions {
+    /// The file's format, where its name does not tell
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<InputFormat>,
+    /// CSV: the file begins with rows, not with the columns' names
+    #[arg(long)]
+    pub(crate) no_header: bool,
+    /// CSV: what stands between values [default: `,`, or a tab in a .tsv]
+    #[arg(long, value_name = "CHARACTER")]
+    pub(crate) delimiter: Option<char>,
+    /// CSV: read each column as text
+    #[arg(long)]
+    pub(crate) all_text: bool,
+    /// CSV, JSON: how many rows to look at for the columns' types
+    #[arg(long, value_name = "N", default_value_t = crate::input::INFER_ROWS)]
+    pub(crate) infer_rows: usize,
+}
+
+/// Where rows go.
+#[derive(Args)]
+pub(crate) struct OutputOptions {
+    /// Write to this file instead of the terminal
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The format [default: by the file's name; `table` without a file]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<OutputFormat>,
+}
+
+/// Which version is meant.
+#[derive(Args)]
+#[group(multiple = false)]
+pub(crate) struct At {
+    /// The version with this number
+    #[arg(long, value_name = "N")]
+    pub(crate) version: Option<u64>,
+    /// The version that was the newest then: 2026-11-01, "2026-11-01 13:30", 2026-11-01T13:30:00Z; UTC unless said
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub(crate) as_of: Option<i64>,
+}
+
+#[derive(Args)]
+pub(crate) struct Store {
+    /// The dataset, and the file with its rows (`-` reads a pipe); with --each, files
+    #[arg(value_name = "NAME FILE", required = true, num_args = 1..)]
+    pub(crate) arguments: Vec<PathBuf>,
+    /// Store each file under its own name without the extension
+    #[arg(long)]
+    pub(crate) each: bool,
+    /// Refuse to replace a dataset that exists
+    #[arg(long)]
+    pub(crate) create: bool,
+    /// Refuse unless the dataset is at this version; 0 is one that was never written
+    #[arg(long, value_name = "N", conflicts_with_all = ["each", "create"])]
+    pub(crate) expect_version: Option<u64>,
+    #[command(flatten)]
+    pub(crate) input: InputOptions,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args)]
+pub(crate) struct Append {
+    /// The dataset
+    pub(crate) name: String,
+    /// The file with the rows; `-` reads a pipe
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) input: InputOptions,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args)]
+pub(crate) struct Load {
+    /// The dataset
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) at: At,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args)]
+pub(crate) struct Query {
+    /// The query; `-` reads it from a pipe
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    pub(crate) sql: Option<String>,
+    /// Read the query from this file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// How a list is printed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For people
+    Table,
+    /// With a header line
+    Csv,
+    /// An object a line
+    Json,
+}
+
+#[derive(Args)]
+pub(crate) struct ListOptions {
+    /// The format
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table")]
+    pub(crate) format: ListFormat,
+}
+
+#[derive(Args)]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    pub(crate) list: ListOptions,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args)]
+pub(crate) struct Describe {
+    /// The dataset
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) at: At,
+    #[command(flatten)]
+    pub(crate) list: ListOptions,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args)]
+pub(crate) struct Versions {
+    /// The dataset; it may be a deleted one
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) list: ListOptions,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args)]
+pub(crate) struct Rm {
+    /// The datasets
+    #[arg(required = true)]
+    pub(crate) names: Vec<String>,
+    /// Remove the data of all versions at once: nothing can be read any more
+    #[arg(long)]
+    pub(crate) purge: bool,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args)]
+pub(crate) struct Stats {
+    #[command(flatten)]
+    pub(crate) list: ListOptions,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args)]
+pub(crate) struct Health {
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}

@@ -1,0 +1,116 @@
+//! Small lists: drawn for people, or as CSV and JSON for programs.
+
+use std::io;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array};
+
+use crate::arguments::ListFormat;
+use crate::failure::Result;
+use crate::format::OutputFormat;
+use crate::output::{Shape, Writer, draw, grouped};
+use crate::time;
+
+/// A column of a list.
+pub(super) enum Values {
+    Texts(Vec<String>),
+    Numbers(Vec<u64>),
+    Bytes(Vec<u64>),
+    /// Microseconds since 1970-01-01 UTC.
+    Times(Vec<i64>),
+}
+
+impl Values {
+    fn cell(&self, row: usize) -> String {
+        match self {
+            Self::Texts(texts) => texts[row].clone(),
+            Self::Numbers(numbers) => grouped(numbers[row]),
+            Self::Bytes(bytes) => human_bytes(bytes[row]),
+            Self::Times(times) => time::show(times[row]),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Texts(texts) => texts.len(),
+            Self::Numbers(numbers) | Self::Bytes(numbers) => numbers.len(),
+            Self::Times(times) => times.len(),
+        }
+    }
+
+    fn is_right(&self) -> bool {
+        matches!(self, Self::Numbers(_) | Self::Bytes(_))
+    }
+
+    fn into_array(self) -> ArrayRef {
+        match self {
+            Self::Texts(texts) => Arc::new(StringArray::from(texts)),
+            Self::Numbers(numbers) | Self::Bytes(numbers) => Arc::new(UInt64Array::from(numbers)),
+            Self::Times(times) => Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")),
+        }
+    }
+}
+
+/// Prints a list; for people, `empty` says what there is instead of nothing.
+pub(super) fn print(columns: Vec<(&str, Values)>, format: ListFormat, empty: &str) -> Result<()> {
+    let output = match format {
+        ListFormat::Table => {
+            let rows = columns.first().map_or(0, |(_, values)| values.len());
+            if rows == 0 {
+                println!("{empty}");
+                return Ok(());
+            }
+            let headers: Vec<_> = columns.iter().map(|(name, values)| (*name, values.is_right())).collect();
+            let rows: Vec<Vec<String>> =
+                (0..rows).map(|row| columns.iter().map(|(_, values)| values.cell(row)).collect()).collect();
+            print!("{}", draw(&headers, &rows, Shape::of_stdout()));
+            return Ok(());
+        }
+        ListFormat::Csv => OutputFormat::Csv,
+        ListFormat::Json => OutputFormat::Json,
+    };
+    let batch =
+        RecordBatch::try_from_iter(columns.into_iter().map(|(name, values)| (name, values.into_array())))?;
+    let mut writer = Writer::start(output, &batch.schema(), Box::new(io::stdout()), Shape { width: None })?;
+    writer.write(&batch)?;
+    writer.finish()?;
+    Ok(())
+}
+
+/// A size in the unit that keeps it readable; GB is 10⁹ bytes.
+pub(super) fn human_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{bytes} B"),
+        _ if value < 9.95 => format!("{value:.1} {}", UNITS[unit]),
+        _ => format!("{value:.0} {}", UNITS[unit]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_keep_two_or_three_digits() {
+        for (bytes, expect) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (9_960, "10 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.0 MB"),
+            (5_014_463, "5.0 MB"),
+            (u64::MAX, "18446744 TB"),
+        ] {
+            assert_eq!(human_bytes(bytes), expect);
+        }
+    }
+}

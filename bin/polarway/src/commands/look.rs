@@ -1,0 +1,129 @@
+//! Commands that look: ls, describe, versions, stats.
+
+use polarway::{CacheStats, Description, ServerInfo, VersionKind};
+use serde_json::json;
+
+use super::listing::{Values, human_bytes, print};
+use crate::arguments::{Describe, ListFormat, Ls, Stats, Versions};
+use crate::failure::Result;
+use crate::output::{grouped, type_name};
+use crate::time;
+
+pub(crate) async fn ls(ls: Ls) -> Result<()> {
+    let datasets = ls.connection.connect().await?.datasets().await?;
+    let columns = vec![
+        ("name", Values::Texts(datasets.iter().map(|dataset| dataset.name.clone()).collect())),
+        ("version", Values::Numbers(datasets.iter().map(|dataset| dataset.version).collect())),
+        ("rows", Values::Numbers(datasets.iter().map(|dataset| dataset.rows).collect())),
+        ("bytes", Values::Bytes(datasets.iter().map(|dataset| dataset.bytes).collect())),
+        ("stored", Values::Times(datasets.iter().map(|dataset| dataset.time_us).collect())),
+    ];
+    print(columns, ls.list.format, "no datasets yet: `polarway store NAME FILE` makes one")
+}
+
+pub(crate) async fn versions(versions: Versions) -> Result<()> {
+    let list = versions.connection.connect().await?.versions(&versions.name).await?;
+    let columns = vec![
+        ("version", Values::Numbers(list.iter().map(|version| version.version).collect())),
+        ("made by", Values::Texts(list.iter().map(|version| kind(version.kind()).to_owned()).collect())),
+        ("rows", Values::Numbers(list.iter().map(|version| version.rows).collect())),
+        ("bytes", Values::Bytes(list.iter().map(|version| version.bytes).collect())),
+        ("files", Values::Numbers(list.iter().map(|version| version.files).collect())),
+        ("time", Values::Times(list.iter().map(|version| version.time_us).collect())),
+        ("data", Values::Texts(list.iter().map(|version| data(version.vacuumed).to_owned()).collect())),
+    ];
+    print(columns, versions.list.format, "no versions")
+}
+
+fn kind(kind: VersionKind) -> &'static str {
+    match kind {
+        VersionKind::Adopted => "files",
+        VersionKind::Overwrite => "store",
+        VersionKind::Append => "append",
+        VersionKind::Delete => "rm",
+        VersionKind::Unspecified => "",
+    }
+}
+
+fn data(vacuumed: bool) -> &'static str {
+    if vacuumed { "removed" } else { "kept" }
+}
+
+pub(crate) async fn describe(describe: Describe) -> Result<()> {
+    let client = describe.connection.connect().await?;
+    let description = client.describe_at(&describe.name, describe.at.version()).await?;
+    let fields = description.schema.fields();
+    match describe.list.format {
+        ListFormat::Json => {
+            println!("{}", as_json(&description));
+            return Ok(());
+        }
+        ListFormat::Table => {
+            let Description { name, version, time_us, rows, files, bytes, arrow_bytes, .. } = &description;
+            println!("{name}, version {version} of {}", time::show(*time_us));
+            println!(
+                "{} rows, {} in {}, {} in memory",
+                grouped(*rows),
+                human_bytes(*bytes),
+                if *files == 1 { "1 file".to_owned() } else { format!("{} files", grouped(*files)) },
+                human_bytes(*arrow_bytes),
+            );
+        }
+        ListFormat::Csv => {}
+    }
+    let columns = vec![
+        ("column", Values::Texts(fields.iter().map(|field| field.name().clone()).collect())),
+        ("type", Values::Texts(fields.iter().map(|field| type_name(field.data_type())).collect())),
+        ("null", Values::Texts(fields.iter().map(|field| yes(field.is_nullable()).to_owned()).collect())),
+    ];
+    print(columns, describe.list.format, "no columns")
+}
+
+fn yes(is_so: bool) -> &'static str {
+    if is_so { "yes" } else { "no" }
+}
+
+fn as_json(description: &Description) -> serde_json::Value {
+    let Description { name, version, time_us, schema, rows, files, bytes, arrow_bytes } = description;
+    let columns = schema.fields().iter().map(|field| {
+        json!({"column": field.name(), "type": type_name(field.data_type()), "null": field.is_nullable()})
+    });
+    json!({
+        "name": name, "version": version, "time": time::show(*time_us), "rows": rows, "files": files, "bytes": bytes,
+        "arrow_bytes": arrow_bytes, "columns": columns.collect::<Vec<_>>(),
+    })
+}
+
+pub(crate) async fn stats(stats: Stats) -> Result<()> {
+    let client = stats.connection.connect().await?;
+    let (info, cache) = tokio::try_join!(client.server_info(), client.cache_stats())?;
+    let ServerInfo { server_version, protocol_revision, duckdb_version, worker_id, started_us } = info;
+    let CacheStats { hits, misses, hit_rate, tables, bytes, capacity_bytes, evictions } = cache;
+    if stats.list.format == ListFormat::Json {
+        println!(
+            "{}",
+            json!({
+                "server_version": server_version, "protocol_revision": protocol_revision,
+                "duckdb_version": duckdb_version, "worker_id": worker_id, "started": time::show(started_us),
+                "cache": {
+                    "hits": hits, "misses": misses, "hit_rate": hit_rate, "tables": tables, "bytes": bytes,
+                    "capacity_bytes": capacity_bytes, "evictions": evictions,
+                },
+            })
+        );
+        return Ok(());
+    }
+    let facts = [
+        ("server", server_version),
+        ("protocol", format!("polarway.v1, revision {protocol_revision}")),
+        ("DuckDB", duckdb_version),
+        ("worker", worker_id),
+        ("started", time::show(started_us)),
+        ("cache hit rate", format!("{:.1} % of {}", hit_rate * 100.0, grouped(hits + misses))),
+        ("cache tables", grouped(tables)),
+        ("cache bytes", format!("{} of {}", human_bytes(bytes), human_bytes(capacity_bytes))),
+        ("cache evictions", grouped(evictions)),
+    ];
+    let (names, values) = facts.into_iter().map(|(name, value)| (name.to_owned(), value)).unzip();
+    print(vec![("what", Values::Texts(names)), ("value", Values::Texts(values))], stats.list.format, "")
+}

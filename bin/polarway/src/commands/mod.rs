@@ -1,0 +1,55 @@
+//! What each command does.
+
+pub(crate) mod config;
+mod listing;
+mod look;
+mod store;
+mod transfer;
+
+use std::process::ExitCode;
+
+use tokio::runtime::Runtime;
+
+use crate::arguments::{self, ClientCommand};
+use crate::failure::{Failure, Result};
+
+/// Runs a command of the client.
+pub(crate) fn run(command: ClientCommand) -> ExitCode {
+    let done = match Runtime::new() {
+        Ok(runtime) => {
+            let done = runtime.block_on(dispatch(command));
+            // A pipe that nobody closes may still be read from: it is not waited for.
+            runtime.shutdown_background();
+            done
+        }
+        Err(error) => Err(Failure::from(error)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn dispatch(command: ClientCommand) -> Result<()> {
+    match command {
+        ClientCommand::Store(store) => store::store(store).await,
+        ClientCommand::Append(append) => store::append(append).await,
+        ClientCommand::Load(load) => transfer::load(load).await,
+        ClientCommand::Query(query) => transfer::query(query).await,
+        ClientCommand::Ls(ls) => look::ls(ls).await,
+        ClientCommand::Describe(describe) => look::describe(describe).await,
+        ClientCommand::Versions(versions) => look::versions(versions).await,
+        ClientCommand::Rm(rm) => store::rm(rm).await,
+        ClientCommand::Stats(stats) => look::stats(stats).await,
+        ClientCommand::Health(health) => {
+            health.connection.connect().await?.health_check().await?;
+            println!("OK");
+            Ok(())
+        }
+        ClientCommand::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut arguments::command(), "polarway", &mut script);
+            Ok(std::io::Write::write_all(&mut std::io::stdout(), &script)?)
+        }
+    }
+}

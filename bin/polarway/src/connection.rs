@@ -1,0 +1,29 @@
+//! From options to a client.
+
+use polarway::DistributedClient;
+
+use crate::arguments::Connection;
+use crate::failure::{Failure, Result};
+
+impl Connection {
+    /// Connects with the token of the environment. It is no option, so that it stays out of lists of processes.
+    pub(crate) async fn connect(&self) -> Result<DistributedClient> {
+        let urls = self.url.iter().map(|url| with_scheme(url));
+        let mut builder = DistributedClient::builder().urls(urls).timeout(self.timeout);
+        if let Some(token) = std::env::var("POLARWAY_AUTH_TOKEN").ok().filter(|token| !token.is_empty()) {
+            builder = builder.token(token);
+        }
+        builder.connect().await.map_err(|error| match error.kind() {
+            polarway::ErrorKind::Unreachable => Failure::new(format!(
+                "no server answers at {}: {error}. Start one with `polarway server`, or name another with --url",
+                self.url.join(", ")
+            )),
+            _ => error.into(),
+        })
+    }
+}
+
+/// `localhost:50052` is as good as `http://localhost:50052`.
+fn with_scheme(url: &str) -> String {
+    if url.contains("://") { url.to_owned() } else { format!("http://{url}") }
+}

@@ -1,0 +1,37 @@
+//! Parquet files, decoded on all cores.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use arrow_array::RecordBatchReader;
+use arrow_schema::{ArrowError, SchemaRef};
+use polarway_parquet::{FileReader, LocalFile, ReadAt, ReadOptions};
+
+use super::counted::CountedFile;
+use super::error::{Advised, InputError};
+
+pub(super) fn open(
+    file: File,
+    read_bytes: &Arc<AtomicU64>,
+) -> Result<Box<dyn RecordBatchReader + Send>, InputError> {
+    if file.metadata()?.len() == 0 {
+        return Err(InputError::Empty);
+    }
+    let file = CountedFile { file: LocalFile::new(file)?, count: Arc::clone(read_bytes) };
+    let file: Arc<dyn ReadAt> = Arc::new(file);
+    let schema = SchemaRef::clone(FileReader::open(Arc::clone(&file))?.schema());
+    let rows = polarway_parquet::read(vec![file], &schema, ReadOptions::default())?;
+    let rows = rows.map(|batch| batch.map_err(|error| ArrowError::ExternalError(Box::new(error))));
+    Ok(Box::new(Advised { schema, rows, advise: plain }))
+}
+
+fn plain(error: ArrowError) -> InputError {
+    match error {
+        ArrowError::ExternalError(error) => match error.downcast() {
+            Ok(error) => InputError::Parquet(*error),
+            Err(error) => InputError::Arrow(ArrowError::ExternalError(error)),
+        },
+        other => InputError::Arrow(other),
+    }
+}

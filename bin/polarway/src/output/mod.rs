@@ -1,0 +1,111 @@
+//! Rows written as they come, in any of the formats.
+
+mod plain;
+mod table;
+
+use std::io::{self, Write};
+
+use arrow_array::RecordBatch;
+use arrow_ipc::writer::StreamWriter;
+use arrow_schema::{ArrowError, SchemaRef};
+use polarway_parquet::{EncodeOptions, TableEncoder};
+
+use crate::format::OutputFormat;
+pub(crate) use table::{Shape, draw, grouped, type_name};
+
+/// Where the bytes go.
+pub(crate) type Sink = Box<dyn Write + Send>;
+
+/// Why rows can't be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutputError {
+    #[error("can't write: {0}")]
+    Write(#[from] io::Error),
+    #[error("can't write these rows: {0}")]
+    Rows(ArrowError),
+    #[error("can't write these rows as Parquet: {0}")]
+    Parquet(polarway_parquet::Error),
+}
+
+impl OutputError {
+    /// Whether whoever was reading has stopped.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        match self {
+            Self::Write(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            Self::Parquet(polarway_parquet::Error::Write(error)) => error.kind() == io::ErrorKind::BrokenPipe,
+            Self::Rows(_) | Self::Parquet(_) => false,
+        }
+    }
+}
+
+impl From<ArrowError> for OutputError {
+    fn from(error: ArrowError) -> Self {
+        match error {
+            ArrowError::IoError(_, error) => Self::Write(error),
+            ArrowError::CsvError(words) if words.contains("Broken pipe") => {
+                Self::Write(io::ErrorKind::BrokenPipe.into())
+            }
+            other => Self::Rows(other),
+        }
+    }
+}
+
+/// Writes rows in one format.
+pub(crate) enum Writer {
+    Table(table::Drawing),
+    Csv(Box<plain::Csv>),
+    Json(plain::JsonLines),
+    Arrow(StreamWriter<Sink>),
+    Parquet(Box<TableEncoder<Sink>>),
+}
+
+impl Writer {
+    /// Begins a file of these columns. `shape` is for tables that are drawn.
+    pub(crate) fn start(
+        format: OutputFormat,
+        schema: &SchemaRef,
+        sink: Sink,
+        shape: Shape,
+    ) -> Result<Self, OutputError> {
+        Ok(match format {
+            OutputFormat::Table => Self::Table(table::Drawing::new(schema, sink, shape)),
+            OutputFormat::Csv => Self::Csv(Box::new(plain::Csv::new(schema, sink)?)),
+            OutputFormat::Json => Self::Json(plain::JsonLines::new(schema, sink)),
+            OutputFormat::Arrow => Self::Arrow(StreamWriter::try_new(sink, schema)?),
+            OutputFormat::Parquet => {
+                let encoder = TableEncoder::new(sink, SchemaRef::clone(schema), EncodeOptions::default());
+                Self::Parquet(Box::new(encoder.map_err(OutputError::Parquet)?))
+            }
+        })
+    }
+
+    /// Writes the next rows.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), OutputError> {
+        match self {
+            Self::Table(drawing) => {
+                drawing.add(batch);
+                Ok(())
+            }
+            Self::Csv(csv) => csv.write(batch),
+            Self::Json(json) => json.write(batch),
+            Self::Arrow(stream) => Ok(stream.write(batch)?),
+            Self::Parquet(encoder) => encoder.write(batch).map_err(OutputError::Parquet),
+        }
+    }
+
+    /// Ends the file, and gives the sink back with all that was written to it.
+    pub(crate) fn finish(self) -> Result<Sink, OutputError> {
+        let mut sink = match self {
+            Self::Table(drawing) => drawing.finish()?,
+            Self::Csv(csv) => csv.finish(),
+            Self::Json(json) => json.finish()?,
+            Self::Arrow(stream) => stream.into_inner()?,
+            Self::Parquet(encoder) => encoder.finish().map_err(OutputError::Parquet)?.0,
+        };
+        sink.flush()?;
+        Ok(sink)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+use std::sync::{Arc, Mutex};
+
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, DurationSecondArray, Int64Array, ListArray,
+    StringArray,
+};
+
+use super::*;
+
+/// A sink that can be looked into afterwards.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn written(format: OutputFormat, batches: &[RecordBatch], width: Option<usize>) -> String {
+    let sink = Shared::default();
+    let schema = batches[0].schema();
+    let mut writer = Writer::start(format, &schema, Box::new(sink.clone()), Shape { width }).unwrap();
+    for batch in batches {
+        writer.write(batch).unwrap();
+    }
+    writer.finish().unwrap();
+    let bytes = sink.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+fn awkward() -> RecordBatch {
+    let columns: [(&str, ArrayRef); 6] = [
+        ("n", Arc::new(Int64Array::from(vec![Some(1), None]))),
+        ("text", Arc::new(StringArray::from(vec![Some("a, \"b\"\nc"), None]))),
+        (
+            "price",
+            Arc::new(
+                Decimal128Array::from(vec![Some(123_456), None]).with_precision_and_scale(20, 2).unwrap(),
+            ),
+        ),
+        (
+            "tags",
+            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None]), None])),
+        ),
+        ("raw", Arc::new(BinaryArray::from(vec![Some(&b"\x00\xff"[..]), None]))),
+        ("took", Arc::new(DurationSecondArray::from(vec![Some(90), None]))),
+    ];
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
+}
+
+fn numbers(rows: i64) -> RecordBatch {
+    let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+    RecordBatch::try_from_iter([("n", column)]).unwrap()
+}
+
+#[test]
+fn csv_holds_any_type_and_nulls_are_empty() {
+    let text = written(OutputFormat::Csv, &[awkward()], None);
+    let lines: Vec<&str> = text.splitn(2, '\n').collect();
+    assert_eq!(lines[0], "n,text,price,tags,raw,took");
+    assert!(lines[1].starts_with("1,\"a, \"\"b\"\"\nc\",1234.56,\"[1, "), "{text}");
+    assert!(lines[1].ends_with("\n,,,,,\n"), "{text}");
+}
+
+#[test]
+fn csv_without_rows_has_its_header() {
+    assert_eq!(written(OutputFormat::Csv, &[numbers(0)], None), "n\n");
+}
+
+#[test]
+fn json_lines_have_all_keys_and_keep_the_digits_of_decimals() {
+    let text = written(OutputFormat::Json, &[awkward()], None);
+    let rows: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&rows[0]["price"], &rows[0]["n"]), (&"1234.56".into(), &1.into()));
+    assert_eq!(rows[0]["tags"], serde_json::json!([1, null]));
+    assert_eq!(rows[1].as_object().unwrap().len(), 6);
+    assert!(rows[1]["text"].is_null());
+}
+
+#[test]
+fn a_short_table_is_drawn_whole() {
+    let truths: ArrayRef = Arc::new(BooleanArray::from(vec![Some(true), None]));
+    let names: ArrayRef = Arc::new(StringArray::from(vec!["one", "二"]));
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        ("n", Arc::new(Int64Array::from(vec![1, 22])) as ArrayRef, true),
+        ("name", names, true),
+        ("is it", truths, true),
+    ])
+    .unwrap();
+    let expect = "\
+┌───────┬──────┬─────────┐
+│   n   │ name │  is it  │
+│ int64 │ utf8 │ boolean │
+├───────┼──────┼─────────┤
+│     1 │ one  │ true    │
+│    22 │ 二   │ NULL    │
+└───────┴──────┴─────────┘
+2 rows
+";
+    assert_eq!(written(OutputFormat::Table, &[batch], None), expect);
+}
+
+#[test]
+fn a_long_table_shows_its_first_and_last_rows_and_says_how_many_there_are() {
+    let text = written(OutputFormat::Table, &[numbers(30), numbers(1_000_000), numbers(5)], None);
+    let cells: Vec<&str> =
+        text.lines().filter(|line| line.starts_with('│')).map(|line| line.trim_matches(['│', ' '])).collect();
+    assert_eq!(cells.len(), 2 + 20 + 1 + 20);
+    assert_eq!((cells[2], cells[21], cells[22]), ("0", "19", "…"));
+    assert_eq!((cells[23], cells[37], cells[42]), ("999985", "999999", "4"));
+    assert!(text.ends_with("1,000,035 rows (40 shown)\n"), "{text}");
+}
+
+#[test]
+fn a_wide_table_is_cut_to_the_terminal_and_says_what_is_hidden() {
+    let columns = (0..30).map(|number| {
+        let column: ArrayRef = Arc::new(StringArray::from(vec!["a text of some length"]));
+        (format!("column_{number}"), column)
+    });
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    for width in [20, 40, 80, 120] {
+        let text = written(OutputFormat::Table, std::slice::from_ref(&batch), Some(width));
+        for line in text.lines().filter(|line| !line.starts_with('1')) {
+            assert!(unicode_width::UnicodeWidthStr::width(line) <= width, "{width}:\n{text}");
+        }
+        assert!(text.contains("30 columns (") && text.contains("shown)"), "{text}");
+        assert!(text.contains("column_0") || width == 20, "{text}");
+    }
+}
+
+#[test]
+fn what_would_move_the_cursor_is_shown_as_what_it_is() {
+    let column: ArrayRef = Arc::new(StringArray::from(vec!["\u{1b}[31mred\n"]));
+    let text = written(OutputFormat::Table, &[RecordBatch::try_from_iter([("a\tb", column)]).unwrap()], None);
+    assert!(!text.contains('\u{1b}') && text.contains("\\u{1b}[31mred\\n"), "{text}");
+    assert!(text.contains("a\\tb"), "{text}");
+}
+
+/// A pipe that somebody closed.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_known_in_every_format() {
+    use clap::ValueEnum as _;
+
+    for format in OutputFormat::value_variants() {
+        let batch = numbers(100_000);
+        let written = Writer::start(*format, &batch.schema(), Box::new(Closed), Shape { width: None })
+            .and_then(|mut writer| {
+                writer.write(&batch)?;
+                writer.finish()
+            });
+        let error = written.err().unwrap();
+        assert!(error.is_closed_pipe(), "{format:?}: {error}");
+    }
+}

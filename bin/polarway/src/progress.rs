@@ -1,0 +1,63 @@
+//! Progress bars on standard error, where that is a terminal.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::task::JoinHandle;
+
+/// How often a bar is drawn.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A bar that follows a count, until it is dropped.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    follower: JoinHandle<()>,
+}
+
+impl Progress {
+    /// Bytes on their way to the server. Without a total there is no bar, only what has passed and how fast.
+    pub(crate) fn of_bytes(name: &str, count: Arc<AtomicU64>, total: Option<u64>) -> Self {
+        let template = match total {
+            Some(_) => "{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+            None => "{msg} {bytes} {bytes_per_sec}",
+        };
+        Self::start(name, template, count, total)
+    }
+
+    /// Rows on their way from the server.
+    pub(crate) fn of_rows(name: &str, count: Arc<AtomicU64>, total: Option<u64>) -> Self {
+        let template = match total {
+            Some(_) => "{msg} {bar:30} {human_pos}/{human_len} rows {per_sec} {eta}",
+            None => "{msg} {human_pos} rows {per_sec}",
+        };
+        Self::start(name, template, count, total)
+    }
+
+    fn start(name: &str, template: &str, count: Arc<AtomicU64>, total: Option<u64>) -> Self {
+        let bar = match total {
+            Some(total) => ProgressBar::new(total),
+            None => ProgressBar::no_length(),
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message(name.to_owned());
+        let following = bar.clone();
+        let follower = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(TICK).await;
+                following.set_position(count.load(Ordering::Relaxed).min(total.unwrap_or(u64::MAX)));
+            }
+        });
+        Self { bar, follower }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.follower.abort();
+        self.bar.finish_and_clear();
+    }
+}

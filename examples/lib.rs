@@ -1,0 +1,1 @@
+//! Programs to copy from. They stand beside this file; there is nothing in the library.

@@ -1,0 +1,45 @@
+"""An Arrow Flight server over the table: flight.py DATA.
+
+It keeps the table in memory in batches of 65,536 rows, prints its port, and serves until its input ends. `do_get` answers the
+ticket `memory` with those batches, and `parquet` with what it reads from the Parquet file for that call; `do_put` takes rows
+and drops them.
+"""
+
+import sys
+import threading
+from pathlib import Path
+
+import pyarrow
+import pyarrow.flight
+import pyarrow.ipc
+import pyarrow.parquet
+
+DATA = Path(sys.argv[1])
+BATCH_ROWS = 65_536
+
+
+class Server(pyarrow.flight.FlightServerBase):
+    def __init__(self):
+        super().__init__("grpc://127.0.0.1:0")
+        with pyarrow.ipc.open_file(DATA / "table.arrow") as reader:
+            table = reader.read_all()
+        self.schema = table.schema
+        self.batches = table.combine_chunks().to_batches(max_chunksize=BATCH_ROWS)
+
+    def do_get(self, context, ticket):
+        if ticket.ticket == b"parquet":
+            table = pyarrow.parquet.read_table(DATA / "table.parquet")
+            return pyarrow.flight.GeneratorStream(table.schema, table.to_batches(max_chunksize=BATCH_ROWS))
+        return pyarrow.flight.RecordBatchStream(
+            pyarrow.RecordBatchReader.from_batches(self.schema, self.batches)
+        )
+
+    def do_put(self, context, descriptor, reader, writer):
+        for _ in reader:
+            pass
+
+
+server = Server()
+print(server.port, flush=True)
+threading.Thread(target=server.serve, daemon=True).start()
+sys.stdin.read()
