@@ -3,15 +3,15 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures::Stream;
 use http::Uri;
+use polarway_proto::bulk::{Bulk, End, Received, received_status, send};
 use polarway_proto::client::PolarwayServiceClient;
-use tonic::Request;
-use tonic::metadata::{Ascii, MetadataValue};
+use tonic::codegen::Service as _;
+use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Extensions, Request, Status};
 use tonic_health::pb::health_client::HealthClient;
-
-/// A message holds a chunk of 64 MiB at the most, and what stands around it.
-const MESSAGE_BYTES: usize = (64 << 20) + (64 << 10);
 
 /// What a stream may be sent before it is read: enough to move gigabytes in a second, and all that a stream which nobody
 /// reads can hold.
@@ -68,19 +68,53 @@ impl Workers {
 
     /// A request with what each request carries.
     pub(crate) fn request<M>(&self, message: M) -> Request<M> {
-        let mut request = Request::new(message);
+        Request::from_parts(self.metadata(), Extensions::new(), message)
+    }
+
+    /// What each request carries besides its message.
+    pub(crate) fn metadata(&self) -> MetadataMap {
+        let mut metadata = MetadataMap::new();
         if let Some(token) = &self.token {
-            request.metadata_mut().insert("authorization", token.clone());
+            metadata.insert("authorization", token.clone());
         }
-        request
+        metadata
     }
 }
 
 impl Worker {
     pub(crate) fn service(&self) -> PolarwayServiceClient<Channel> {
         PolarwayServiceClient::new(self.channel.clone())
-            .max_decoding_message_size(MESSAGE_BYTES)
-            .max_encoding_message_size(MESSAGE_BYTES)
+    }
+
+    /// Calls a method that moves tables, and gives the messages that it answers with.
+    pub(crate) async fn bulk<Q, M>(
+        &self,
+        path: &'static str,
+        metadata: MetadataMap,
+        messages: impl Stream<Item = Result<Q, Status>> + Send + Unpin + 'static,
+    ) -> Result<Received<M>, Status>
+    where
+        Q: Bulk + 'static,
+        M: Bulk,
+    {
+        let mut request = http::Request::new(send(messages, End::Nothing));
+        *request.method_mut() = http::Method::POST;
+        *request.version_mut() = http::Version::HTTP_2;
+        *request.uri_mut() = Uri::from_static(path);
+        *request.headers_mut() = metadata.into_headers();
+        for (name, value) in
+            [(http::header::TE, "trailers"), (http::header::CONTENT_TYPE, "application/grpc")]
+        {
+            request.headers_mut().insert(name, http::HeaderValue::from_static(value));
+        }
+        let mut channel = self.channel.clone();
+        let failed = |error: tonic::transport::Error| Status::from_error(Box::new(error));
+        std::future::poll_fn(|context| channel.poll_ready(context)).await.map_err(failed)?;
+        let response = channel.call(request).await.map_err(failed)?;
+        match received_status(&response) {
+            Some(status) => Err(status),
+            None => Ok(Received::new(response.into_body(), End::Status)),
+        }
     }
 
     pub(crate) fn health(&self) -> HealthClient<Channel> {

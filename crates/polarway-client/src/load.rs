@@ -13,7 +13,7 @@ use polarway_table::Table;
 
 use crate::client::DistributedClient;
 use crate::error::{Error, ErrorKind, Result};
-use crate::receive::{Received, Receiver};
+use crate::receive::{Arrived, Receiver};
 use crate::retry::Tries;
 use crate::stream::{BatchStream, Batches};
 
@@ -99,8 +99,8 @@ impl DistributedClient {
         let mut receiver = self.open_load(name, at, 0).await?;
         loop {
             match receiver.next().await? {
-                Received::Heartbeat => tries.progress(),
-                Received::Note(header, batches) => {
+                Arrived::Heartbeat => tries.progress(),
+                Arrived::Note(header, batches) => {
                     let schema = receiver.schema().cloned();
                     let schema = schema.ok_or_else(|| Error::protocol("a load began without a schema"))?;
                     return Ok(Loading {
@@ -114,7 +114,7 @@ impl DistributedClient {
                         tries: Tries::new(self.timeout()),
                     });
                 }
-                Received::Rows(_) | Received::End => {
+                Arrived::Rows(_) | Arrived::End => {
                     return Err(Error::protocol("a load began without its header"));
                 }
             }
@@ -123,10 +123,7 @@ impl DistributedClient {
 
     async fn open_load(&self, name: &str, at: At, first_row: u64) -> Result<Receiver<LoadResponse>> {
         let request = LoadRequest { name: name.to_owned(), at: at.to_message(), first_row, compression: 0 };
-        Receiver::open(self.workers(), request, first_row, async |service, request| {
-            service.load(request).await
-        })
-        .await
+        Receiver::open(self.workers(), "/polarway.v1.PolarwayService/Load", request, first_row).await
     }
 }
 
@@ -175,18 +172,18 @@ impl Loading {
             }
         };
         match receiver.next().await? {
-            Received::Heartbeat => self.tries.progress(),
-            Received::Rows(batches) => {
+            Arrived::Heartbeat => self.tries.progress(),
+            Arrived::Rows(batches) => {
                 self.ready.extend(batches);
                 self.tries.progress();
             }
-            Received::Note(header, batches) => {
+            Arrived::Note(header, batches) => {
                 check_same(&self.name, self.header, header)?;
                 self.ready.extend(batches);
                 self.tries.progress();
             }
-            Received::End if receiver.next_row() == self.header.rows => return Ok(false),
-            Received::End => {
+            Arrived::End if receiver.next_row() == self.header.rows => return Ok(false),
+            Arrived::End => {
                 return Err(Error::protocol(format!(
                     "the load ended after {} of {} rows",
                     receiver.next_row(),

@@ -13,7 +13,7 @@ use polarway_table::Table;
 
 use crate::client::DistributedClient;
 use crate::error::{Error, Result};
-use crate::receive::{Received, Receiver};
+use crate::receive::{Arrived, Receiver};
 use crate::retry::Tries;
 use crate::stream::{BatchStream, Batches};
 
@@ -67,18 +67,17 @@ impl DistributedClient {
     /// Starts a query and waits for its first rows, or its end.
     async fn try_to_run(&self, sql: &str, tries: &mut Tries) -> Result<Running> {
         let request = QueryRequest { sql: sql.to_owned(), compression: 0 };
-        let call =
-            Receiver::open(self.workers(), request, 0, async |service, request| service.query(request).await);
-        let mut receiver = call.await?;
+        let path = "/polarway.v1.PolarwayService/Query";
+        let mut receiver = Receiver::open(self.workers(), path, request, 0).await?;
         loop {
             match receiver.next().await? {
-                Received::Heartbeat => tries.progress(),
-                Received::Rows(batches) => {
+                Arrived::Heartbeat => tries.progress(),
+                Arrived::Rows(batches) => {
                     let schema = receiver.schema().cloned();
                     let schema = schema.ok_or_else(|| Error::protocol("a result began without a schema"))?;
                     return Ok(Running { schema, ready: batches.into(), receiver, summary: Arc::default() });
                 }
-                Received::Note(..) | Received::End => {
+                Arrived::Note(..) | Arrived::End => {
                     return Err(Error::protocol("a result ended before it began"));
                 }
             }
@@ -101,14 +100,14 @@ impl Batches for Running {
                 return Ok(Some(batch));
             }
             match self.receiver.next().await? {
-                Received::Heartbeat => {}
-                Received::Rows(batches) => self.ready.extend(batches),
-                Received::Note(summary, batches) => {
+                Arrived::Heartbeat => {}
+                Arrived::Rows(batches) => self.ready.extend(batches),
+                Arrived::Note(summary, batches) => {
                     self.ready.extend(batches);
                     let _ = self.summary.set(summary);
                 }
-                Received::End if self.summary.get().is_some() => return Ok(None),
-                Received::End => return Err(Error::unreachable("the result ended before its summary")),
+                Arrived::End if self.summary.get().is_some() => return Ok(None),
+                Arrived::End => return Err(Error::unreachable("the result ended before its summary")),
             }
         }
     }

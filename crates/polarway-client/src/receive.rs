@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use futures::{StreamExt as _, stream};
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
 use polarway_proto::SILENCE;
-use polarway_proto::client::PolarwayServiceClient;
+use polarway_proto::bulk::{Bulk, Received};
 use polarway_proto::v1::{Chunk, LoadHeader, LoadResponse, QueryResponse, QuerySummary};
-use tonic::transport::Channel;
-use tonic::{Request, Response, Status, Streaming};
 
 use crate::connection::{Worker, Workers};
 use crate::error::{Error, Result};
@@ -39,7 +38,7 @@ impl Step for QueryResponse {
 }
 
 /// What arrived.
-pub(crate) enum Received<N> {
+pub(crate) enum Arrived<N> {
     /// A sign of life.
     Heartbeat,
     Rows(Vec<RecordBatch>),
@@ -52,28 +51,25 @@ pub(crate) enum Received<N> {
 pub(crate) struct Receiver<M> {
     workers: Arc<Workers>,
     worker: Worker,
-    stream: Streaming<M>,
+    stream: Received<M>,
     decoder: ChunkDecoder,
     next_row: u64,
 }
 
-impl<M: Step> Receiver<M> {
+impl<M: Step + Bulk> Receiver<M> {
     /// Asks the worker whose turn it is for a stream whose first row is this one.
-    pub(crate) async fn open<Q>(
+    pub(crate) async fn open<Q: Bulk + 'static>(
         workers: &Arc<Workers>,
+        path: &'static str,
         request: Q,
         first_row: u64,
-        call: impl AsyncFnOnce(
-            &mut PolarwayServiceClient<Channel>,
-            Request<Q>,
-        ) -> Result<Response<Streaming<M>>, Status>,
     ) -> Result<Self> {
         let worker = workers.pick();
-        match call(&mut worker.service(), workers.request(request)).await {
-            Ok(response) => Ok(Self {
+        match worker.bulk(path, workers.metadata(), stream::iter([Ok(request)])).await {
+            Ok(stream) => Ok(Self {
                 workers: Arc::clone(workers),
                 worker,
-                stream: response.into_inner(),
+                stream,
                 decoder: ChunkDecoder::new(DecodeLimits::default()),
                 next_row: first_row,
             }),
@@ -95,7 +91,7 @@ impl<M: Step> Receiver<M> {
     }
 
     /// Waits for the next message. After an error another worker has its turn.
-    pub(crate) async fn next(&mut self) -> Result<Received<M::Note>> {
+    pub(crate) async fn next(&mut self) -> Result<Arrived<M::Note>> {
         let received = self.receive().await;
         if received.is_err() {
             self.workers.pass_over(&self.worker);
@@ -103,20 +99,20 @@ impl<M: Step> Receiver<M> {
         received
     }
 
-    async fn receive(&mut self) -> Result<Received<M::Note>> {
-        let Ok(message) = tokio::time::timeout(SILENCE, self.stream.message()).await else {
+    async fn receive(&mut self) -> Result<Arrived<M::Note>> {
+        let Ok(message) = tokio::time::timeout(SILENCE, self.stream.next()).await else {
             return Err(Error::unreachable(format!("the server has been silent for {SILENCE:?}")));
         };
-        let Some(message) = message? else { return self.end() };
+        let Some(message) = message.transpose()? else { return self.end() };
         let (chunk, note) = message.into_parts();
         let batches = match chunk {
             Some(chunk) => Some(self.decode(chunk)?),
             None => None,
         };
         Ok(match (note, batches) {
-            (Some(note), batches) => Received::Note(note, batches.unwrap_or_default()),
-            (None, Some(batches)) => Received::Rows(batches),
-            (None, None) => Received::Heartbeat,
+            (Some(note), batches) => Arrived::Note(note, batches.unwrap_or_default()),
+            (None, Some(batches)) => Arrived::Rows(batches),
+            (None, None) => Arrived::Heartbeat,
         })
     }
 
@@ -133,9 +129,9 @@ impl<M: Step> Receiver<M> {
     }
 
     /// A proxy may end a stream that the server did not: what says that the table is whole is the mark in it.
-    fn end(&self) -> Result<Received<M::Note>> {
+    fn end(&self) -> Result<Arrived<M::Note>> {
         if self.decoder.ended() {
-            Ok(Received::End)
+            Ok(Arrived::End)
         } else {
             Err(Error::unreachable("the stream ended in the middle of the table"))
         }

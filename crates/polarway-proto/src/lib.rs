@@ -5,6 +5,8 @@
 //! calls fail; and what keeps a stream alive that has nothing to send, [`WithHeartbeats`]. It knows nothing of how to connect, of how anything is answered, or of any other crate of
 //! Polarway.
 //!
+//! Chunks move through [`bulk`] without tonic's copies.
+//!
 //! A table's bytes are [`Bytes`] that share the buffer they were received in.
 //!
 //! [`client`] and [`server`] have what tonic needs to call and to serve; [`FILE_DESCRIPTOR_SET`] is for
@@ -28,6 +30,7 @@
 //!
 //! [`Bytes`]: bytes::Bytes
 
+pub mod bulk;
 mod failure;
 mod heartbeat;
 mod reason;

@@ -144,7 +144,15 @@ impl Run {
             .sessions
             .take(&checked.text, std::mem::take(&mut resolved.views), fresh)
             .map_err(|error| diagnose(&error, Origin::OtherText, &resolved.hidden))?;
-        let outcome = self.stream_rows(&mut session, checked, resolved);
+        let mut outcome = self.stream_rows(&mut session, checked, resolved, Output::Sent);
+        if matches!(outcome, Err(Error::Interrupted)) && self.control.check().is_ok() {
+            // Nobody stopped it: one of DuckDB's threads failed, and another, stopped by that, was the first to say so.
+            // Only running it once more tells what the failure was.
+            outcome = match self.stream_rows(&mut session, checked, resolved, Output::Dropped) {
+                Ok(()) => Err(Error::Internal("a thread of DuckDB failed and did not say how".to_owned())),
+                Err(error) => Err(error),
+            };
+        }
         self.control.detach();
         if outcome.is_ok() && !fresh {
             self.shared.sessions.give_back(session);
@@ -179,6 +187,7 @@ impl Run {
         session: &mut Session,
         checked: &Checked,
         resolved: &Resolved,
+        output: Output,
     ) -> Result<(), Error> {
         let origin = if checked.is_own_text { Origin::OwnText } else { Origin::OtherText };
         let failed = |error: NativeError| diagnose(&error, origin, &resolved.hidden);
@@ -194,9 +203,9 @@ impl Run {
         // An interrupt before this point may be lost, one after it is heard; the check catches the former.
         let pending = prepared.pending().map_err(failed)?;
         self.control.check()?;
-        self.control.send(&self.events, Event::Started(Arc::clone(&schema)))?;
+        self.emit(output, || Event::Started(Arc::clone(&schema)))?;
         let rows = pending.start().map_err(failed)?;
-        let prepared = self.forward(rows, schema, failed)?;
+        let prepared = self.forward(rows, schema, output, failed)?;
         session.keep(&checked.text, prepared);
         Ok(())
     }
@@ -205,21 +214,36 @@ impl Run {
         &self,
         mut rows: Rows,
         schema: SchemaRef,
+        output: Output,
         failed: impl Fn(NativeError) -> Error,
     ) -> Result<Prepared, Error> {
         let joining = |error| Error::Internal(format!("batches can't be joined: {error}"));
         let mut joiner = Joiner::new(schema, self.batch_bytes);
         while let Some(batch) = rows.next().map_err(&failed)? {
             if let Some(joined) = joiner.push(batch).map_err(joining)? {
-                self.control.send(&self.events, Event::Batch(joined))?;
+                self.emit(output, || Event::Batch(joined))?;
             }
             self.control.check()?;
         }
         if let Some(rest) = joiner.finish().map_err(joining)? {
-            self.control.send(&self.events, Event::Batch(rest))?;
+            self.emit(output, || Event::Batch(rest))?;
         }
         Ok(rows.into_prepared())
     }
+
+    fn emit(&self, output: Output, event: impl FnOnce() -> Event) -> Result<(), Error> {
+        match output {
+            Output::Sent => self.control.send(&self.events, event()),
+            Output::Dropped => Ok(()),
+        }
+    }
+}
+
+/// What becomes of rows.
+#[derive(Clone, Copy)]
+enum Output {
+    Sent,
+    Dropped,
 }
 
 /// What a query reads, pinned.

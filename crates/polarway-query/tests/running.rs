@@ -281,3 +281,15 @@ fn a_text_that_ran_before_runs_anew_and_sees_its_own_time() {
     }
     assert!(answers.iter().all(|(_, total)| total == "45"), "{answers:?}");
 }
+
+#[test]
+fn a_failure_in_one_of_many_threads_is_always_told_as_that_failure() {
+    let bench = Bench::new();
+    let overflow =
+        "SELECT CAST(9223372036854775807 - 1000000 + n AS BIGINT) + 1 AS n FROM range(2000000) AS t(n)";
+    // DuckDB itself says now and then that another thread was interrupted.
+    for _ in 0..100 {
+        let error = bench.error(overflow);
+        assert!(matches!(error, Error::Execution(_)), "{error}");
+    }
+}

@@ -16,10 +16,7 @@ use tower::util::MapResponseLayer;
 use crate::accept::connections;
 use crate::config::ServerConfig;
 use crate::reasons::with_reason;
-use crate::service::Service;
-
-/// A message holds a chunk of 64 MiB at the most, and what stands around it.
-const MESSAGE_BYTES: usize = (64 << 20) + (64 << 10);
+use crate::service::{BulkService, Service};
 
 /// What a stream may be sent before it is read: enough to move gigabytes in a second, and all that a stream which nobody
 /// reads can hold.
@@ -152,9 +149,6 @@ type Layers = tower::layer::util::Stack<
 >;
 
 fn router(service: Service, health: HealthServer<impl Health>) -> Result<Router<Layers>, StartError> {
-    let service = PolarwayServiceServer::new(service)
-        .max_decoding_message_size(MESSAGE_BYTES)
-        .max_encoding_message_size(MESSAGE_BYTES);
     let give_reasons: fn(http::Response<_>) -> http::Response<_> = with_reason;
     Ok(tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -165,7 +159,7 @@ fn router(service: Service, health: HealthServer<impl Health>) -> Result<Router<
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
         .layer(MapResponseLayer::new(give_reasons))
-        .add_service(service)
+        .add_service(BulkService::new(service))
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))

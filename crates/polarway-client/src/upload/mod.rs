@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use arrow_array::{RecordBatchIterator, RecordBatchReader};
 use arrow_schema::ArrowError;
+use futures::StreamExt as _;
 use polarway_proto::WithHeartbeats;
-use polarway_proto::v1::{self, StoreRequest, StoreResult, store_result};
+use polarway_proto::v1::{self, StoreRequest, StoreResponse, StoreResult, store_result};
 use polarway_table::Table;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
+use tonic::Status;
 use uuid::Uuid;
 
 use self::encode::{Encoding, encode};
@@ -180,12 +182,17 @@ impl DistributedClient {
         let (parts, encoder) = encode(tables);
         let (moved, mut movement) = watch::channel(());
         let parts = WithHeartbeats::new(parts, StoreRequest::default);
-        let parts = futures::StreamExt::inspect(parts, move |_| {
+        let parts = parts.map(move |part| {
             let _ = moved.send(());
+            Ok(part)
         });
         let worker = self.workers().pick();
-        let mut service = worker.service();
-        let call = service.store(self.workers().request(parts));
+        let call = async {
+            let path = "/polarway.v1.PolarwayService/Store";
+            let mut responses = worker.bulk(path, self.workers().metadata(), parts).await?;
+            let missing = || Status::unavailable("the server did not say what it stored");
+            responses.next().await.unwrap_or_else(|| Err(missing()))
+        };
         let mut call = std::pin::pin!(call);
         let mut deadline = Instant::now() + self.timeout();
         let mut all_sent = false;
@@ -202,7 +209,7 @@ impl DistributedClient {
             }
         };
         match answer {
-            Ok(response) => Ok(response.into_inner().results),
+            Ok(StoreResponse { results }) => Ok(results),
             Err(error) => {
                 self.workers().pass_over(&worker);
                 // The server only saw the upload end; the source knows why.

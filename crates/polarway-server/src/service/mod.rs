@@ -1,5 +1,6 @@
 //! The methods of `polarway.v1.PolarwayService`. Each has one shape: unpack, call the engine, convert.
 
+mod bulk;
 mod datasets;
 mod deadline;
 mod load;
@@ -7,6 +8,8 @@ mod query;
 mod store;
 mod upload;
 mod worker;
+
+pub(crate) use bulk::BulkService;
 
 use std::pin::Pin;
 use std::time::Duration;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use polarway_core::{Polarway, Published};
 use polarway_proto::Reason;
 use polarway_proto::v1::store_request::Part;
 use polarway_proto::v1::store_result::Outcome;
 use polarway_proto::v1::{Failure, StoreHeader, StoreRequest, StoreResponse, StoreResult};
 use tokio::sync::mpsc;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Status};
 
 use super::upload::{Piece, Upload};
 use crate::convert;
@@ -21,7 +21,7 @@ const WAITING_CHUNKS: usize = 2;
 
 pub(super) async fn store(
     engine: &Polarway,
-    requests: Streaming<StoreRequest>,
+    requests: impl Stream<Item = Result<StoreRequest, Status>> + Unpin,
     silence: Duration,
 ) -> Result<StoreResponse, Failure> {
     let mut parts = Parts { requests, silence };
@@ -50,7 +50,7 @@ pub(super) async fn store(
 /// Receives one table and stores it. The inner result is the table's own, the outer one ends the call.
 async fn store_table(
     engine: &Polarway,
-    parts: &mut Parts,
+    parts: &mut Parts<impl Stream<Item = Result<StoreRequest, Status>> + Unpin>,
     header: StoreHeader,
 ) -> Result<Result<Published, Failure>, Failure> {
     let name = header.name.clone();
@@ -96,7 +96,7 @@ async fn store_table(
 
 /// A table that has failed: the rest of it is passed over, for the sake of those that follow.
 async fn give_up(
-    parts: &mut Parts,
+    parts: &mut Parts<impl Stream<Item = Result<StoreRequest, Status>> + Unpin>,
     name: &str,
     is_last: bool,
     failure: Failure,
@@ -124,12 +124,12 @@ fn truncated(name: &str) -> Failure {
 }
 
 /// The parts of an upload as they come in, heartbeats left out.
-struct Parts {
-    requests: Streaming<StoreRequest>,
+struct Parts<S> {
+    requests: S,
     silence: Duration,
 }
 
-impl Parts {
+impl<S: Stream<Item = Result<StoreRequest, Status>> + Unpin> Parts<S> {
     async fn next(&mut self) -> Result<Option<Part>, Failure> {
         loop {
             let Ok(request) = tokio::time::timeout(self.silence, self.requests.next()).await else {

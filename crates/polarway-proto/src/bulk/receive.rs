@@ -1,0 +1,226 @@
+//! Messages in: frames of HTTP put together, each message in memory of its own.
+
+use std::collections::VecDeque;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use futures_core::Stream;
+use http::{HeaderMap, StatusCode};
+use http_body::Body as _;
+use prost::encoding::{WireType, decode_key, decode_varint};
+use tonic::{Code, Status};
+
+use super::send::IPC_FIELD;
+use super::{Bulk, End, HEADER_BYTES, MESSAGE_BYTES};
+
+/// What Arrow wants the bytes of a chunk to be aligned to.
+const ALIGNMENT: usize = 64;
+
+/// How far into a message is looked for where its chunk's bytes begin.
+const PEEKED_BYTES: usize = 64;
+
+/// The messages of a body, as they arrive. An error ends them.
+///
+/// A chunk's bytes lie where Arrow can point into them, whoever sent them.
+#[derive(Debug)]
+pub struct Received<M> {
+    /// Until it has ended.
+    body: Option<tonic::body::Body>,
+    end: End,
+    frames: Frames,
+    message: Option<Unfinished>,
+    messages: PhantomData<fn() -> M>,
+}
+
+/// A message that is being put together.
+#[derive(Debug)]
+struct Unfinished {
+    bytes: BytesMut,
+    missing: usize,
+}
+
+impl<M: Bulk> Received<M> {
+    /// The messages of this body, which ends as its sender's role has it: a server's response with a status.
+    pub fn new(body: tonic::body::Body, end: End) -> Self {
+        Self { body: Some(body), end, frames: Frames::default(), message: None, messages: PhantomData }
+    }
+
+    /// The next message, as far as its bytes are there.
+    fn take_message(&mut self) -> Result<Option<M>, Status> {
+        if self.message.is_none() {
+            self.message = begin::<M>(&mut self.frames)?;
+        }
+        let Some(unfinished) = &mut self.message else { return Ok(None) };
+        self.frames.move_into(unfinished);
+        if unfinished.missing > 0 {
+            return Ok(None);
+        }
+        let bytes = self.message.take().map(|finished| finished.bytes.freeze()).unwrap_or_default();
+        M::decode(bytes).map(Some).map_err(|error| Status::internal(error.to_string()))
+    }
+
+    /// What it means that the body has ended.
+    fn ended(&self, trailers: Option<&HeaderMap>) -> Option<Status> {
+        if self.message.is_some() || self.frames.length > 0 {
+            return Some(Status::unavailable("the stream broke off in the middle of a message"));
+        }
+        match (self.end, trailers.and_then(Status::from_header_map)) {
+            (_, Some(status)) if status.code() != Code::Ok => Some(status),
+            (End::Status, None) => Some(Status::unavailable("the stream ended without a status")),
+            _ => None,
+        }
+    }
+}
+
+impl<M: Bulk> Stream for Received<M> {
+    type Item = Result<M, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            match this.take_message() {
+                Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
+                Ok(None) => {}
+                Err(status) => {
+                    this.body = None;
+                    this.frames = Frames::default();
+                    return Poll::Ready(Some(Err(status)));
+                }
+            }
+            let Some(body) = &mut this.body else { return Poll::Ready(None) };
+            let failure = match ready!(Pin::new(body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => {
+                        this.frames.push(data);
+                        continue;
+                    }
+                    Err(frame) => this.ended(frame.trailers_ref()),
+                },
+                Some(Err(status)) => Some(status),
+                None => this.ended(None),
+            };
+            this.body = None;
+            this.frames = Frames::default();
+            this.message = None;
+            return Poll::Ready(failure.map(Err));
+        }
+    }
+}
+
+/// Reads the header of a message, and makes room for it; nothing until enough has come to do so.
+fn begin<M: Bulk>(frames: &mut Frames) -> Result<Option<Unfinished>, Status> {
+    let Some(start) = frames.peek::<{ HEADER_BYTES + PEEKED_BYTES }>() else { return Ok(None) };
+    let Some((header, start)) = start.split_first_chunk::<HEADER_BYTES>() else { return Ok(None) };
+    let [is_compressed, length @ ..] = *header;
+    if is_compressed != 0 {
+        return Err(Status::unimplemented("messages that gRPC compressed are not understood"));
+    }
+    let length = u32::from_be_bytes(length) as usize;
+    if length > MESSAGE_BYTES {
+        return Err(Status::out_of_range(format!(
+            "{length} bytes, where the limit is {MESSAGE_BYTES} bytes"
+        )));
+    }
+    if start.len() < length.min(PEEKED_BYTES) {
+        return Ok(None);
+    }
+    let offset = ipc_offset::<M>(start).unwrap_or(0);
+    frames.skip(HEADER_BYTES);
+    let mut bytes = BytesMut::with_capacity(length + ALIGNMENT);
+    let misaligned = (bytes.as_ptr() as usize + offset) % ALIGNMENT;
+    let padding = (ALIGNMENT - misaligned) % ALIGNMENT;
+    bytes.put_bytes(0, padding);
+    bytes.advance(padding);
+    Ok(Some(Unfinished { bytes, missing: length }))
+}
+
+/// Where in a message its chunk's bytes begin, as far as its start tells.
+fn ipc_offset<M: Bulk>(start: &[u8]) -> Option<usize> {
+    let mut rest = start;
+    // In each message the fields before the one that is looked for are passed over.
+    for field in [M::CHUNK_FIELD, IPC_FIELD] {
+        loop {
+            let (found, wire_type) = decode_key(&mut rest).ok()?;
+            match wire_type {
+                WireType::LengthDelimited => {
+                    let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
+                    if found == field {
+                        break;
+                    }
+                    rest = rest.get(length..)?;
+                }
+                WireType::Varint => {
+                    decode_varint(&mut rest).ok()?;
+                }
+                WireType::ThirtyTwoBit => rest = rest.get(4..)?,
+                WireType::SixtyFourBit => rest = rest.get(8..)?,
+                WireType::StartGroup | WireType::EndGroup => return None,
+            }
+        }
+    }
+    Some(start.len() - rest.len())
+}
+
+/// What has come and was not taken yet.
+#[derive(Debug, Default)]
+struct Frames {
+    frames: VecDeque<Bytes>,
+    length: usize,
+}
+
+impl Frames {
+    fn push(&mut self, frame: Bytes) {
+        self.length += frame.len();
+        if !frame.is_empty() {
+            self.frames.push_back(frame);
+        }
+    }
+
+    /// The first bytes, as many as there are up to `N`; nothing if there are none.
+    fn peek<const N: usize>(&self) -> Option<Vec<u8>> {
+        let mut start = Vec::with_capacity(N.min(self.length));
+        for frame in &self.frames {
+            let room = N - start.len();
+            start.extend_from_slice(&frame[..frame.len().min(room)]);
+        }
+        (!start.is_empty()).then_some(start)
+    }
+
+    fn skip(&mut self, mut count: usize) {
+        self.length -= count;
+        while let Some(first) = self.frames.front_mut() {
+            let skipped = count.min(first.len());
+            first.advance(skipped);
+            count -= skipped;
+            if !first.is_empty() {
+                return;
+            }
+            self.frames.pop_front();
+        }
+    }
+
+    /// Moves bytes to where they are missing.
+    fn move_into(&mut self, message: &mut Unfinished) {
+        while message.missing > 0
+            && let Some(first) = self.frames.front()
+        {
+            let count = message.missing.min(first.len());
+            message.bytes.put_slice(&first[..count]);
+            message.missing -= count;
+            self.skip(count);
+        }
+    }
+}
+
+/// The status of a response that has no messages, for one was refused, or a proxy answered; `None` where messages follow.
+pub fn received_status<B>(response: &http::Response<B>) -> Option<Status> {
+    if let Some(status) = Status::from_header_map(response.headers()) {
+        return (status.code() != Code::Ok).then_some(status);
+    }
+    match response.status() {
+        StatusCode::OK => None,
+        other => Some(Status::unavailable(format!("a proxy answered {other}"))),
+    }
+}
