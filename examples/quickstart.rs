@@ -102,18 +102,19 @@ impl Server {
         let address = address.to_owned();
         // What else it says is for the terminal.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::stderr()));
-        Ok(Self { program: program.to_owned(), address, process })
+        Ok(Self { program: program.canonicalize()?, address, process })
     }
 
     fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Runs a command and shows what one would type and what it prints.
-    fn polarway(&self, arguments: &[&str]) -> Result<()> {
+    /// Runs a command in this folder, and shows what one would type and what it prints.
+    fn polarway(&self, folder: &Path, arguments: &[&str]) -> Result<()> {
         println!("   $ polarway {}", arguments.join(" "));
         let output = Command::new(&self.program)
             .args(arguments)
+            .current_dir(folder)
             .env("POLARWAY_URL", self.url())
             .stderr(Stdio::inherit())
             .output()?;
@@ -140,11 +141,10 @@ impl Drop for Server {
 
 fn store(server: &Server, folder: &Path) -> Result<()> {
     headline("2. Store five tables: each is on disk before the command says so");
-    let files: Vec<String> =
-        TABLES.iter().map(|name| folder.join(name).with_extension("parquet").display().to_string()).collect();
-    let mut arguments = vec!["store", "--each"];
-    arguments.extend(files.iter().map(String::as_str));
-    server.polarway(&arguments)
+    let files = TABLES.map(|name| format!("{name}.parquet"));
+    let arguments: Vec<&str> =
+        ["store", "--each"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    server.polarway(folder, &arguments)
 }
 
 async fn load(client: &DistributedClient) -> Result<()> {
@@ -202,7 +202,7 @@ async fn append(client: &DistributedClient) -> Result<()> {
 fn look(server: &Server) -> Result<()> {
     headline("7. Look at what is there");
     for arguments in [&["ls"][..], &["versions", "flights"], &["stats"]] {
-        server.polarway(arguments)?;
+        server.polarway(Path::new("."), arguments)?;
         println!();
     }
     Ok(())

@@ -20,8 +20,8 @@ impl Progress {
     /// Bytes on their way to the server. Without a total there is no bar, only what has passed and how fast.
     pub(crate) fn of_bytes(name: &str, count: Arc<AtomicU64>, total: Option<u64>) -> Self {
         let template = match total {
-            Some(_) => "{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
-            None => "{msg} {bytes} {bytes_per_sec}",
+            Some(_) => "{msg} {bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",
+            None => "{msg} {decimal_bytes} {decimal_bytes_per_sec}",
         };
         Self::start(name, template, count, total)
     }
@@ -29,8 +29,8 @@ impl Progress {
     /// Rows on their way from the server.
     pub(crate) fn of_rows(name: &str, count: Arc<AtomicU64>, total: Option<u64>) -> Self {
         let template = match total {
-            Some(_) => "{msg} {bar:30} {human_pos}/{human_len} rows {per_sec} {eta}",
-            None => "{msg} {human_pos} rows {per_sec}",
+            Some(_) => "{msg} {bar:30} {human_pos}/{human_len} rows {eta}",
+            None => "{msg} {human_pos} rows {elapsed}",
         };
         Self::start(name, template, count, total)
     }
