@@ -99,7 +99,7 @@ impl DistributedClient {
         let mut receiver = self.open_load(name, at, 0).await?;
         loop {
             match receiver.next().await? {
-                Arrived::Heartbeat => tries.progress(),
+                Arrived::Heartbeat => tries.going(),
                 Arrived::Note(header, batches) => {
                     let schema = receiver.schema().cloned();
                     let schema = schema.ok_or_else(|| Error::protocol("a load began without a schema"))?;
@@ -172,7 +172,7 @@ impl Loading {
             }
         };
         match receiver.next().await? {
-            Arrived::Heartbeat => self.tries.progress(),
+            Arrived::Heartbeat => self.tries.going(),
             Arrived::Rows(batches) => {
                 self.ready.extend(batches);
                 self.tries.progress();

@@ -19,13 +19,16 @@ use crate::stream::{BatchStream, Batches};
 
 pub use polarway_proto::v1::{DatasetVersion, QuerySummary};
 
+/// How often a query is run again that had begun: one that a worker dies of must not walk through all of them.
+const MOST_RUNS_AGAIN: u32 = 2;
+
 impl DistributedClient {
     /// Runs a SELECT in DuckDB's dialect. Datasets are tables under their names.
     ///
     /// # Errors
     /// Text that is no SELECT or does what queries may not do, names that don't exist, and what goes wrong while it runs.
     pub async fn query(&self, sql: &str) -> Result<Table> {
-        let mut tries = Tries::new(self.timeout());
+        let mut tries = Tries::new(self.timeout()).with_most_breaks(MOST_RUNS_AGAIN);
         loop {
             match self.try_query(sql, &mut tries).await {
                 Ok(table) => return Ok(table),
@@ -39,7 +42,7 @@ impl DistributedClient {
         let mut batches = Vec::new();
         while let Some(batch) = running.next().await? {
             batches.push(batch);
-            tries.progress();
+            tries.going();
         }
         Ok(Table::new(running.schema, batches))
     }
@@ -51,7 +54,7 @@ impl DistributedClient {
     /// As [`query`](Self::query). The stream carries errors that come later, and ends with them; a connection that breaks
     /// after the first rows is one of them.
     pub async fn query_stream(&self, sql: &str) -> Result<QueryStream> {
-        let mut tries = Tries::new(self.timeout());
+        let mut tries = Tries::new(self.timeout()).with_most_breaks(MOST_RUNS_AGAIN);
         loop {
             match self.try_to_run(sql, &mut tries).await {
                 Ok(running) => {
@@ -71,7 +74,7 @@ impl DistributedClient {
         let mut receiver = Receiver::open(self.workers(), path, request, 0).await?;
         loop {
             match receiver.next().await? {
-                Arrived::Heartbeat => tries.progress(),
+                Arrived::Heartbeat => tries.going(),
                 Arrived::Rows(batches) => {
                     let schema = receiver.schema().cloned();
                     let schema = schema.ok_or_else(|| Error::protocol("a result began without a schema"))?;

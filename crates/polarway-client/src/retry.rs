@@ -15,17 +15,38 @@ const FIRST: Duration = Duration::from_millis(50);
 /// The most that one wait may take.
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// How often a call may break after it got going, unless said otherwise: what breaks each time will break again.
+const MOST_BREAKS: u32 = 10;
+
 /// The tries of one call.
 pub(crate) struct Tries {
     timeout: Duration,
     deadline: Instant,
     failed: u32,
+    /// Whether this try got going.
+    is_going: bool,
+    breaks_left: u32,
+    most_breaks: u32,
 }
 
 impl Tries {
     /// A call that begins now.
     pub(crate) fn new(timeout: Duration) -> Self {
-        Self { timeout, deadline: Instant::now() + timeout, failed: 0 }
+        Self {
+            timeout,
+            deadline: Instant::now() + timeout,
+            failed: 0,
+            is_going: false,
+            breaks_left: MOST_BREAKS,
+            most_breaks: MOST_BREAKS,
+        }
+    }
+
+    /// The same for a call that may break no more often than this after it got going.
+    pub(crate) fn with_most_breaks(mut self, most_breaks: u32) -> Self {
+        self.breaks_left = most_breaks;
+        self.most_breaks = most_breaks;
+        self
     }
 
     /// How much time is left.
@@ -33,10 +54,17 @@ impl Tries {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// The call got on: what comes next has the whole timeout again.
-    pub(crate) fn progress(&mut self) {
+    /// The server is at work: the call has the whole timeout again.
+    pub(crate) fn going(&mut self) {
         self.deadline = Instant::now() + self.timeout;
+        self.is_going = true;
+    }
+
+    /// The call got on, and what it has done need not be done again.
+    pub(crate) fn progress(&mut self) {
+        self.going();
         self.failed = 0;
+        self.breaks_left = self.most_breaks;
     }
 
     /// Waits before the next try.
@@ -46,6 +74,12 @@ impl Tries {
     pub(crate) async fn after(&mut self, error: Error) -> Result<()> {
         if !error.is_transient() {
             return Err(error);
+        }
+        if std::mem::take(&mut self.is_going) {
+            if self.breaks_left == 0 {
+                return Err(error);
+            }
+            self.breaks_left -= 1;
         }
         let bound = FIRST.saturating_mul(2_u32.saturating_pow(self.failed)).min(LONGEST);
         let wait = bound.mul_f64(fastrand::f64()).max(error.retry_delay().unwrap_or_default());
@@ -111,6 +145,26 @@ mod tests {
         let busy = Reason::ResourceExhausted.failure("busy").with_retry_delay(Duration::from_secs(3));
         tries.after(busy.into()).await.unwrap();
         assert!(start.elapsed() >= Duration::from_secs(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_breaks_each_time_it_got_going_is_not_made_for_ever() {
+        let mut tries = Tries::new(Duration::from_secs(10)).with_most_breaks(2);
+        for _ in 0..2 {
+            tries.going();
+            tries.after(Error::unreachable("reset")).await.unwrap();
+        }
+        tries.going();
+        assert!(tries.after(Error::unreachable("reset")).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_gets_on_may_break_any_number_of_times() {
+        let mut tries = Tries::new(Duration::from_secs(10)).with_most_breaks(2);
+        for _ in 0..100 {
+            tries.progress();
+            tries.after(Error::unreachable("reset")).await.unwrap();
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::{Stream, stream};
@@ -16,6 +16,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// The bytes with which each HTTP/2 connection begins (RFC 9113, section 3.4).
 const PREFACE_BYTES: usize = 24;
+
+/// How long a connection that is over may take until its client has closed it, too.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// How long to wait when no connection can be accepted: mostly because there are too many.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -43,6 +46,8 @@ pub(crate) struct Connection {
     stream: TcpStream,
     /// Until the preface is there.
     handshake: Option<Handshake>,
+    /// Once all was sent.
+    linger: Option<Pin<Box<Sleep>>>,
 }
 
 struct Handshake {
@@ -53,7 +58,7 @@ struct Handshake {
 impl Connection {
     fn new(stream: TcpStream) -> Self {
         let deadline = Box::pin(sleep(HANDSHAKE));
-        Self { stream, handshake: Some(Handshake { deadline, missing_bytes: PREFACE_BYTES }) }
+        Self { stream, handshake: Some(Handshake { deadline, missing_bytes: PREFACE_BYTES }), linger: None }
     }
 }
 
@@ -95,8 +100,27 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
+    /// Says that no more will come, and waits until the client has heard all of it. A socket that is closed while there is
+    /// something left to read from it resets the connection, and what is still on its way to the client is lost: of a
+    /// client that was acknowledging what it read, up to megabytes.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let this = &mut *self;
+        let linger = match &mut this.linger {
+            Some(linger) => linger,
+            None => {
+                ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
+                this.linger.insert(Box::pin(sleep(LINGER)))
+            }
+        };
+        let mut ignored = [0; 4096];
+        loop {
+            let mut buffer = ReadBuf::new(&mut ignored);
+            match Pin::new(&mut this.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return linger.as_mut().poll(context).map(Ok),
+            }
+        }
     }
 
     fn poll_write_vectored(

@@ -204,7 +204,7 @@ impl DistributedClient {
                 change = movement.changed(), if !all_sent => {
                     all_sent = change.is_err();
                     deadline = Instant::now() + self.timeout();
-                    tries.progress();
+                    tries.going();
                 }
             }
         };
