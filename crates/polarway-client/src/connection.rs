@@ -54,6 +54,11 @@ impl Workers {
         self.channels.len()
     }
 
+    /// Every worker.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Worker> {
+        self.channels.iter().enumerate().map(|(index, channel)| Worker { index, channel: channel.clone() })
+    }
+
     /// The worker to ask now.
     pub(crate) fn pick(&self) -> Worker {
         let index = self.current.load(Ordering::Relaxed) % self.channels.len();

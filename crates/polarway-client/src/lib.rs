@@ -46,6 +46,8 @@ pub use datasets::{CacheStats, Dataset, DeleteOptions, Description, ServerInfo, 
 pub use error::{Error, ErrorKind, Result};
 pub use load::{At, TableStream};
 pub use polarway_proto::Reason;
-pub use polarway_table::Table;
-pub use query::{DatasetVersion, QueryStream, QuerySummary};
+pub use polarway_table::{Parameter, Parameters, Table, params};
+pub use query::{
+    DatasetVersion, QueryOptions, QueryPhase, QueryStream, QuerySummary, QueryTimes, RunningQuery,
+};
 pub use upload::{Published, TableSource, WriteMode, WriteOptions};

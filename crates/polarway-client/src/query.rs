@@ -4,12 +4,15 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use bytes::Bytes;
 use futures::Stream;
-use polarway_proto::v1::{QueryRequest, QueryResponse};
-use polarway_table::Table;
+use polarway_ipc::{ChunkEncoder, EncodeOptions};
+use polarway_proto::v1::{CancelQueryRequest, ListQueriesRequest, QueryRequest, QueryResponse};
+use polarway_table::{Parameters, Table};
 
 use crate::client::DistributedClient;
 use crate::error::{Error, Result};
@@ -17,28 +20,62 @@ use crate::receive::{Arrived, Receiver};
 use crate::retry::Tries;
 use crate::stream::{BatchStream, Batches};
 
-pub use polarway_proto::v1::{DatasetVersion, QuerySummary};
+pub use polarway_proto::v1::{DatasetVersion, QueryPhase, QuerySummary, QueryTimes, RunningQuery};
 
 /// How often a query is run again that had begun: one that a worker dies of must not walk through all of them.
 const MOST_RUNS_AGAIN: u32 = 2;
 
+/// How a query is run, where it matters.
+#[derive(Clone, Debug, Default)]
+pub struct QueryOptions {
+    /// The values of the text's parameters.
+    pub parameters: Parameters,
+    /// How long the query may take on the server, waiting included; `None` is as long as the server lets it.
+    pub time: Option<Duration>,
+}
+
+impl From<Parameters> for QueryOptions {
+    fn from(parameters: Parameters) -> Self {
+        Self { parameters, ..Self::default() }
+    }
+}
+
 impl DistributedClient {
-    /// Runs a SELECT in DuckDB's dialect. Datasets are tables under their names.
+    /// Runs a SELECT in DuckDB's dialect, or EXPLAIN, DESCRIBE, SUMMARIZE or SHOW TABLES. Datasets are tables under their
+    /// names.
     ///
     /// # Errors
     /// Text that is no SELECT or does what queries may not do, names that don't exist, and what goes wrong while it runs.
     pub async fn query(&self, sql: &str) -> Result<Table> {
+        self.query_with(sql, QueryOptions::default()).await
+    }
+
+    /// Runs a SELECT with values for its parameters, or with other options.
+    ///
+    /// ```no_run
+    /// # use polarway_client::{DistributedClient, Result, params};
+    /// # async fn count(client: DistributedClient) -> Result<()> {
+    /// let sql = "SELECT count(*) FROM flights WHERE year = $year AND carrier = $carrier";
+    /// let flights = client.query_with(sql, params![year = 2013, carrier = "UA"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`query`](Self::query); besides, values that don't fit the parameters.
+    pub async fn query_with(&self, sql: &str, options: impl Into<QueryOptions>) -> Result<Table> {
+        let call = Call::new(sql, &options.into())?;
         let mut tries = Tries::new(self.timeout()).with_most_breaks(MOST_RUNS_AGAIN);
         loop {
-            match self.try_query(sql, &mut tries).await {
+            match self.try_query(&call, &mut tries).await {
                 Ok(table) => return Ok(table),
                 Err(error) => tries.after(error).await?,
             }
         }
     }
 
-    async fn try_query(&self, sql: &str, tries: &mut Tries) -> Result<Table> {
-        let mut running = self.try_to_run(sql, tries).await?;
+    async fn try_query(&self, call: &Call, tries: &mut Tries) -> Result<Table> {
+        let mut running = self.try_to_run(call, tries).await?;
         let mut batches = Vec::new();
         while let Some(batch) = running.next().await? {
             batches.push(batch);
@@ -54,9 +91,22 @@ impl DistributedClient {
     /// As [`query`](Self::query). The stream carries errors that come later, and ends with them; a connection that breaks
     /// after the first rows is one of them.
     pub async fn query_stream(&self, sql: &str) -> Result<QueryStream> {
+        self.query_stream_with(sql, QueryOptions::default()).await
+    }
+
+    /// As [`query_stream`](Self::query_stream), with values for parameters, or with other options.
+    ///
+    /// # Errors
+    /// As [`query_with`](Self::query_with), and as [`query_stream`](Self::query_stream).
+    pub async fn query_stream_with(
+        &self,
+        sql: &str,
+        options: impl Into<QueryOptions>,
+    ) -> Result<QueryStream> {
+        let call = Call::new(sql, &options.into())?;
         let mut tries = Tries::new(self.timeout()).with_most_breaks(MOST_RUNS_AGAIN);
         loop {
-            match self.try_to_run(sql, &mut tries).await {
+            match self.try_to_run(&call, &mut tries).await {
                 Ok(running) => {
                     let schema = SchemaRef::clone(&running.schema);
                     let summary = Arc::clone(&running.summary);
@@ -68,10 +118,10 @@ impl DistributedClient {
     }
 
     /// Starts a query and waits for its first rows, or its end.
-    async fn try_to_run(&self, sql: &str, tries: &mut Tries) -> Result<Running> {
-        let request = QueryRequest { sql: sql.to_owned(), compression: 0 };
+    async fn try_to_run(&self, call: &Call, tries: &mut Tries) -> Result<Running> {
         let path = "/polarway.v1.PolarwayService/Query";
-        let mut receiver = Receiver::open(self.workers(), path, request, 0).await?;
+        let mut receiver =
+            Receiver::open_within(self.workers(), path, call.request.clone(), 0, call.time).await?;
         loop {
             match receiver.next().await? {
                 Arrived::Heartbeat => tries.going(),
@@ -86,6 +136,62 @@ impl DistributedClient {
             }
         }
     }
+
+    /// The queries that wait or run, the oldest first, on every worker that this client was told of.
+    ///
+    /// # Errors
+    /// A worker that does not answer.
+    pub async fn queries(&self) -> Result<Vec<RunningQuery>> {
+        let mut queries = Vec::new();
+        for worker in self.workers().all() {
+            let request = self.workers().request(ListQueriesRequest {});
+            queries.extend(worker.service().list_queries(request).await?.into_inner().queries);
+        }
+        queries.sort_by_key(|query| query.started_us);
+        Ok(queries)
+    }
+
+    /// Cancels a query by the id that [`queries`](Self::queries) tells. Its caller gets
+    /// [`Reason::Cancelled`](crate::Reason::Cancelled).
+    ///
+    /// # Errors
+    /// No worker that this client was told of runs such a query, or it has ended.
+    pub async fn cancel_query(&self, query_id: &str) -> Result<()> {
+        let mut failed = Error::unreachable("no server was named");
+        for worker in self.workers().all() {
+            let request = self.workers().request(CancelQueryRequest { query_id: query_id.to_owned() });
+            match worker.service().cancel_query(request).await {
+                Ok(_) => return Ok(()),
+                Err(status) => failed = status.into(),
+            }
+        }
+        Err(failed)
+    }
+}
+
+/// What is asked, as often as need be.
+struct Call {
+    request: QueryRequest,
+    time: Option<Duration>,
+}
+
+impl Call {
+    fn new(sql: &str, options: &QueryOptions) -> Result<Self> {
+        let parameters = match options.parameters.is_empty() {
+            true => Bytes::new(),
+            false => encode_row(&options.parameters.to_batch()?)?,
+        };
+        let request = QueryRequest { sql: sql.to_owned(), compression: 0, parameters };
+        Ok(Self { request, time: options.time })
+    }
+}
+
+/// A small table as an Arrow IPC stream.
+fn encode_row(row: &RecordBatch) -> Result<Bytes> {
+    let mut encoder = ChunkEncoder::new(&row.schema(), EncodeOptions::default())?;
+    let mut chunks = encoder.encode(row)?;
+    chunks.push(encoder.finish());
+    Ok(chunks.into_iter().flat_map(|chunk| chunk.ipc).collect())
 }
 
 /// A query whose rows are coming.

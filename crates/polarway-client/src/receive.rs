@@ -1,6 +1,7 @@
 //! One try of a stream: messages in, batches out, silence and breaks noticed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -9,6 +10,7 @@ use polarway_ipc::{ChunkDecoder, DecodeLimits};
 use polarway_proto::SILENCE;
 use polarway_proto::bulk::{Bulk, Received};
 use polarway_proto::v1::{Chunk, LoadHeader, LoadResponse, QueryResponse, QuerySummary};
+use tonic::metadata::{Ascii, MetadataValue};
 
 use crate::connection::{Worker, Workers};
 use crate::error::{Error, Result};
@@ -64,8 +66,23 @@ impl<M: Step + Bulk> Receiver<M> {
         request: Q,
         first_row: u64,
     ) -> Result<Self> {
+        Self::open_within(workers, path, request, first_row, None).await
+    }
+
+    /// The same for a call that the server ends after some time.
+    pub(crate) async fn open_within<Q: Bulk + 'static>(
+        workers: &Arc<Workers>,
+        path: &'static str,
+        request: Q,
+        first_row: u64,
+        time: Option<Duration>,
+    ) -> Result<Self> {
         let worker = workers.pick();
-        match worker.bulk(path, workers.metadata(), stream::iter([Ok(request)])).await {
+        let mut metadata = workers.metadata();
+        if let Some(time) = time {
+            metadata.insert("grpc-timeout", timeout(time));
+        }
+        match worker.bulk(path, metadata, stream::iter([Ok(request)])).await {
             Ok(stream) => Ok(Self {
                 workers: Arc::clone(workers),
                 worker,
@@ -134,6 +151,31 @@ impl<M: Step + Bulk> Receiver<M> {
             Ok(Arrived::End)
         } else {
             Err(Error::unreachable("the stream ended in the middle of the table"))
+        }
+    }
+}
+
+/// A duration as gRPC writes it: at most eight digits and a unit (gRPC over HTTP/2, "Requests").
+fn timeout(time: Duration) -> MetadataValue<Ascii> {
+    let millis = time.as_millis();
+    let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX).min(99_999_999);
+    let text = if millis < 100_000_000 { format!("{}m", millis.max(1)) } else { format!("{seconds}S") };
+    text.parse().unwrap_or_else(|_| MetadataValue::from_static("99999999S"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_has_at_most_eight_digits_and_is_never_nothing() {
+        for (time, expect) in [
+            (Duration::ZERO, "1m"),
+            (Duration::from_millis(1500), "1500m"),
+            (Duration::from_secs(200_000), "200000S"),
+            (Duration::MAX, "99999999S"),
+        ] {
+            assert_eq!(timeout(time), expect);
         }
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
-use polarway_query::{AfterScan, At as QueryAt, Catalog, CatalogError, FileOptions, Reference, Relation};
+use polarway_query::{
+    AfterScan, At as QueryAt, Catalog, CatalogError, FileOptions, Listed, Reference, Relation,
+};
 use polarway_storage::{At, DatasetName, Error, Snapshot, nearest_names};
 
 use crate::files::{UnknownFiles, match_files};
@@ -148,6 +150,17 @@ impl Catalog for StoredCatalog {
                 Reference::Files { patterns, options } => self.files(patterns, *options),
             })
             .collect()
+    }
+
+    fn list(&self) -> Result<Vec<Listed>, CatalogError> {
+        let names = self.engine.tables.names().map_err(from_storage)?;
+        let listed = names.iter().filter_map(|name| match self.engine.tables.snapshot(name, At::Newest) {
+            Ok(snapshot) => Some(Ok(Listed { name: name.to_string(), schema: Arc::clone(&snapshot.schema) })),
+            // It was deleted since.
+            Err(Error::UnknownDataset { .. }) => None,
+            Err(error) => Some(Err(from_storage(error))),
+        });
+        listed.collect()
     }
 }
 

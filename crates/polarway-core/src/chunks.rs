@@ -5,19 +5,43 @@ use arrow::datatypes::SchemaRef;
 use polarway_ipc::{Chunk, ChunkDecoder, ChunkEncoder, Compression, DecodeLimits, EncodeOptions};
 
 use crate::error::Result;
+use crate::query_events::Form;
 
 fn encode_options(compression: Compression) -> EncodeOptions {
     EncodeOptions { compression, ..EncodeOptions::default() }
 }
 
-/// The chunks of some batches, the one that ends the stream included.
-pub(crate) fn encoded<I: Iterator<Item = Result<RecordBatch>>>(
-    schema: &SchemaRef,
-    batches: I,
+/// A query's rows as chunks, the one that ends the stream included.
+pub(crate) struct ChunkForm {
     compression: Compression,
-) -> Result<impl Iterator<Item = Result<Chunk>> + use<I>> {
-    let encoder = ChunkEncoder::new(schema, encode_options(compression))?;
-    Ok(Encoded { encoder: Some(encoder), batches, ready: Vec::new().into_iter() })
+    /// Between the columns and the end.
+    encoder: Option<ChunkEncoder>,
+}
+
+impl ChunkForm {
+    pub(crate) fn new(compression: Compression) -> Self {
+        Self { compression, encoder: None }
+    }
+}
+
+impl Form for ChunkForm {
+    type Item = Chunk;
+
+    fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
+        self.encoder = Some(ChunkEncoder::new(schema, encode_options(self.compression))?);
+        Ok(())
+    }
+
+    fn rows(&mut self, batch: RecordBatch) -> Result<Vec<Chunk>> {
+        match &mut self.encoder {
+            Some(encoder) => Ok(encoder.encode(&batch)?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn end(&mut self) -> Option<Chunk> {
+        self.encoder.take().map(ChunkEncoder::finish)
+    }
 }
 
 struct Encoded<I> {

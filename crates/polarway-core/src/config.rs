@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use polarway_query::Limits as QueryLimits;
+
 /// One GB, as users count it.
 const GB: u64 = 1_000_000_000;
 
@@ -24,6 +26,10 @@ pub struct Config {
     pub query_temp_bytes: u64,
     /// Threads that DuckDB works with.
     pub query_threads: usize,
+    /// How many queries may run and wait, and what each may take.
+    pub query_limits: QueryLimits,
+    /// A DuckDB database file whose tables queries read as `analytics.<table>`, if it exists. It is opened read-only.
+    pub analytics: Option<PathBuf>,
     /// What is kept of superseded versions.
     pub retention: Retention,
     /// For how long the newest version is believed to be the newest without asking the storage.
@@ -64,21 +70,23 @@ impl Default for Retention {
 }
 
 impl Config {
-    /// An engine whose files all lie under one directory: datasets in `cold/`, a 2 GB cache,
+    /// An engine whose files all lie under one directory: datasets in `cold/`, `analytics.duckdb` if there is one, a 2 GB cache,
     /// 2 GB of memory and all cores for queries, five versions kept.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         let data_dir = data_dir.into();
         Self {
             cold_tier: Location::Directory(data_dir.join("cold")),
-            data_dir,
             cache_bytes: 2 * GB,
             mirror_bytes: 10 * GB,
             query_memory_bytes: 2 * GB,
             query_temp_bytes: 20 * GB,
             query_threads: std::thread::available_parallelism().map_or(1, usize::from),
+            query_limits: QueryLimits::default(),
+            analytics: Some(data_dir.join("analytics.duckdb")),
             retention: Retention::default(),
             max_staleness: Duration::ZERO,
             janitor_interval: Some(Duration::from_secs(300)),
+            data_dir,
         }
     }
 

@@ -55,8 +55,12 @@ pub enum ErrorKind {
     QueryNotAllowed,
     /// The query failed on its data.
     QueryFailed,
-    /// Memory, threads or temporary space were not enough: try again, or ask for less.
+    /// Others have the memory, the threads or the slots for queries: try again.
     ResourceExhausted,
+    /// The query needs more memory or temporary space than there is, or its result is larger than it may be: ask for less.
+    QueryTooLarge,
+    /// No query of this id runs.
+    UnknownQuery,
     /// The deadline passed.
     DeadlineExceeded,
     /// Somebody cancelled the operation.
@@ -220,11 +224,14 @@ impl From<polarway_query::Error> for Error {
             }
             Query::Catalog(CatalogError::Changed { .. }) => ErrorKind::Changed,
             Query::Catalog(CatalogError::Other(_)) => return from_catalog(error),
-            Query::Syntax(_) | Query::Binder(_) | Query::TooLarge(_) => ErrorKind::InvalidQuery,
+            Query::Syntax(_) | Query::Binder(_) | Query::Parameters(_) | Query::TooLarge(_) => {
+                ErrorKind::InvalidQuery
+            }
             Query::Execution(_) => ErrorKind::QueryFailed,
             Query::Unsupported(_) => ErrorKind::Unsupported,
             Query::DataFile(_) => ErrorKind::Corrupt,
-            Query::OutOfMemory(_) => ErrorKind::ResourceExhausted,
+            Query::OutOfMemory(_) | Query::Busy(_) => ErrorKind::ResourceExhausted,
+            Query::QueryTooLarge(_) => ErrorKind::QueryTooLarge,
             Query::Interrupted => ErrorKind::Cancelled,
             Query::Deadline => ErrorKind::DeadlineExceeded,
             Query::Configuration(_) => ErrorKind::Configuration,

@@ -39,19 +39,22 @@ mod janitor;
 mod load;
 mod polarway;
 mod query;
+mod query_events;
 mod store;
 mod stream;
 mod workspace;
 
 pub use arrow;
-pub use config::{Config, Location, Retention};
+pub use config::{Config, Location, QueryLimits, Retention};
 pub use describe::{Dataset, Description, Version};
 pub use error::{Error, ErrorKind, Result};
 pub use load::{ChunkStream, TableStream};
 pub use polarway::Polarway;
 pub use polarway_ipc::{Chunk, Compression};
-pub use polarway_query::duckdb_version;
+pub use polarway_query::{
+    MemoryLimit, Phase, PhaseTimes, QueryStatus, Summary, duckdb_version, memory_limit,
+};
 pub use polarway_storage::{At, CacheStats, CommitKind, DatasetName, RequestId};
-pub use polarway_table::Table;
+pub use polarway_table::{Parameter, Parameters, Table, params};
 pub use query::{DatasetVersion, QueryChunkStream, QueryOptions, QueryStream};
 pub use store::{DeleteOptions, Published, WriteMode, WriteOptions};

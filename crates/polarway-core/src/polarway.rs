@@ -64,6 +64,10 @@ impl Polarway {
         &self.engine
     }
 
+    pub(crate) fn shared_engine(&self) -> &Arc<EngineParts> {
+        &self.engine
+    }
+
     /// Runs work that blocks on a thread that may.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
@@ -114,6 +118,10 @@ impl EngineParts {
                 "retention.grace must be ten minutes at least: retries and readers need the data for so long";
             return Err(Error::new(ErrorKind::Configuration, message));
         }
+        if config.retention.grace < config.query_limits.time {
+            let message = "retention.grace must be as long as query_limits.time at least: a query needs its data to the end";
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
         let workspace = Workspace::open(&config.data_dir)?;
         let mut cold_folders = Vec::new();
         let backend: Arc<dyn Backend> = match &config.cold_tier {
@@ -143,6 +151,8 @@ impl EngineParts {
             memory_bytes: config.query_memory_bytes,
             temp_bytes: config.query_temp_bytes,
             threads: config.query_threads,
+            limits: config.query_limits,
+            analytics: config.analytics.clone(),
             ..EngineConfig::new(readable, workspace.path().join("spill"))
         })?;
         let loader = Loader::new(Arc::clone(&tables), config.cache_bytes);

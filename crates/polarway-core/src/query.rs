@@ -2,29 +2,37 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use futures::Stream;
+use futures::{Stream, TryStreamExt as _};
 use polarway_ipc::{Chunk, Compression};
-use polarway_query::InterruptHandle;
+use polarway_query::{QueryStatus, Summary};
 use polarway_storage::DatasetName;
+use polarway_table::{Parameters, Table};
 
 use crate::catalog::{DatasetsRead, StoredCatalog};
-use crate::chunks::encoded;
-use crate::error::{Error, Result};
+use crate::chunks::ChunkForm;
+use crate::error::{Error, ErrorKind, Result};
 use crate::polarway::Polarway;
-use crate::stream::BlockingStream;
-use polarway_table::Table;
+use crate::query_events::{self, Event, Form, QueryEvents};
 
 /// How a query is run, where it matters.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct QueryOptions {
     /// When the query ends with [`ErrorKind::DeadlineExceeded`](crate::ErrorKind::DeadlineExceeded), wherever it
-    /// stands; `None` is never.
+    /// stands; `None` is when the [limits](crate::QueryLimits) say.
     pub deadline: Option<Instant>,
+    /// The values of the text's parameters.
+    pub parameters: Parameters,
+}
+
+impl From<Parameters> for QueryOptions {
+    fn from(parameters: Parameters) -> Self {
+        Self { parameters, ..Self::default() }
+    }
 }
 
 /// A version of a dataset.
@@ -40,20 +48,32 @@ impl Polarway {
     /// Runs a SELECT in DuckDB's dialect. Datasets are tables under their names;
     /// `flights AT (VERSION => 2)` is an older version, and
     /// `parquet_scan('…/trades_*.parquet')` is all datasets and Parquet files of the cold tier
-    /// whose names fit.
+    /// whose names fit. EXPLAIN, DESCRIBE, SUMMARIZE and SHOW TABLES can be asked as well.
     ///
     /// # Errors
     /// Text that is no SELECT or does what queries may not do, names that don't exist (with
     /// those near them), and what goes wrong while it runs.
     pub async fn query(&self, sql: &str) -> Result<Table> {
-        let sql = sql.to_owned();
-        self.blocking(move |engine| {
-            let catalog = Arc::new(StoredCatalog::new(Arc::clone(engine)));
-            let stream = engine.queries.query(&sql, catalog, polarway_query::QueryOptions::default())?;
-            let schema = stream.schema();
-            Ok(Table::new(schema, stream.collect::<std::result::Result<_, _>>()?))
-        })
-        .await
+        self.query_with(sql, QueryOptions::default()).await
+    }
+
+    /// Runs a SELECT with values for its parameters, or with other options.
+    ///
+    /// ```no_run
+    /// # use polarway_core::{Polarway, Result, params};
+    /// # async fn count(polarway: Polarway) -> Result<()> {
+    /// let sql = "SELECT count(*) FROM flights WHERE year = $year AND carrier = $carrier";
+    /// let flights = polarway.query_with(sql, params![year = 2013, carrier = "UA"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`query`](Self::query); besides, values that don't fit the parameters, and a deadline that has passed.
+    pub async fn query_with(&self, sql: &str, options: impl Into<QueryOptions>) -> Result<Table> {
+        let stream = self.query_stream_with(sql, options).await?;
+        let schema = Arc::clone(stream.schema());
+        Ok(Table::new(schema, stream.try_collect().await?))
     }
 
     /// Runs a SELECT and gives its rows as DuckDB makes them, in bounded memory: a reader that is
@@ -68,12 +88,14 @@ impl Polarway {
     /// As [`query_stream`](Self::query_stream), with options.
     ///
     /// # Errors
-    /// As [`query_stream`](Self::query_stream); besides, a deadline that has passed.
-    pub async fn query_stream_with(&self, sql: &str, options: QueryOptions) -> Result<QueryStream> {
-        let (stream, datasets) = self.start_query(sql, options).await?;
-        let (schema, interrupt) = (stream.schema(), InterruptOnDrop(stream.interrupt_handle()));
-        let batches = BlockingStream::spawn(stream.map(|batch| batch.map_err(Error::from)));
-        Ok(QueryStream { schema, datasets, batches, _interrupt: interrupt })
+    /// As [`query_with`](Self::query_with), and as [`query_stream`](Self::query_stream).
+    pub async fn query_stream_with(
+        &self,
+        sql: &str,
+        options: impl Into<QueryOptions>,
+    ) -> Result<QueryStream> {
+        let (schema, items) = self.start_query(sql, options.into(), BatchForm).await?;
+        Ok(QueryStream { schema, items })
     }
 
     /// As [`query_stream_with`](Self::query_stream_with), with the rows as the Arrow IPC chunks that go on the wire.
@@ -83,48 +105,101 @@ impl Polarway {
     pub async fn query_chunks(
         &self,
         sql: &str,
-        options: QueryOptions,
+        options: impl Into<QueryOptions>,
         compression: Compression,
     ) -> Result<QueryChunkStream> {
-        let (stream, datasets) = self.start_query(sql, options).await?;
-        let interrupt = InterruptOnDrop(stream.interrupt_handle());
-        let schema = stream.schema();
-        let batches = stream.map(|batch| batch.map_err(Error::from));
-        let chunks = BlockingStream::start(move || encoded(&schema, batches, compression));
-        Ok(QueryChunkStream { datasets, chunks, _interrupt: interrupt })
+        let (_, items) = self.start_query(sql, options.into(), ChunkForm::new(compression)).await?;
+        Ok(QueryChunkStream { items })
     }
 
-    async fn start_query(
+    async fn start_query<F: Form>(
         &self,
         sql: &str,
         options: QueryOptions,
-    ) -> Result<(polarway_query::QueryStream, DatasetsRead)> {
-        let sql = sql.to_owned();
-        self.blocking(move |engine| {
-            let catalog = StoredCatalog::new(Arc::clone(engine));
-            let datasets = catalog.datasets_read();
-            let options = polarway_query::QueryOptions { deadline: options.deadline, ..Default::default() };
-            Ok((engine.queries.query(&sql, Arc::new(catalog), options)?, datasets))
-        })
-        .await
+        form: F,
+    ) -> Result<(SchemaRef, Items<F::Item>)> {
+        let catalog = StoredCatalog::new(Arc::clone(self.shared_engine()));
+        let datasets = catalog.datasets_read();
+        let parameters = match options.parameters.is_empty() {
+            true => None,
+            false => Some(options.parameters.to_batch()?),
+        };
+        let options =
+            polarway_query::QueryOptions { deadline: options.deadline, parameters, ..Default::default() };
+        let (sink, receivers) = query_events::channel(form);
+        let query = self.engine().queries.start(sql, Arc::new(catalog), options, Box::new(sink))?;
+        let mut events = receivers.of(query);
+        let schema = events.columns().await?;
+        Ok((schema, Items { events, datasets, summary: None }))
+    }
+
+    /// The queries that wait or run on this engine, the oldest first.
+    pub fn queries(&self) -> Vec<QueryStatus> {
+        self.engine().queries.queries()
+    }
+
+    /// Stops a query by the id that [`queries`](Self::queries) tells. Its caller gets
+    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled) at once.
+    ///
+    /// # Errors
+    /// No such query runs here, or it has ended.
+    pub fn cancel_query(&self, id: &str) -> Result<()> {
+        let known = id.parse().is_ok_and(|id| self.engine().queries.cancel(id));
+        match known {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::UnknownQuery, format!("no query {id:?} runs here"))),
+        }
     }
 }
 
-/// Stops the query when the stream of its rows is dropped.
-struct InterruptOnDrop(InterruptHandle);
+/// Rows as DuckDB's batches, joined.
+struct BatchForm;
 
-impl Drop for InterruptOnDrop {
-    fn drop(&mut self) {
-        self.0.interrupt();
+impl Form for BatchForm {
+    type Item = RecordBatch;
+
+    fn begin(&mut self, _schema: &SchemaRef) -> Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, batch: RecordBatch) -> Result<Vec<RecordBatch>> {
+        Ok(vec![batch])
+    }
+
+    fn end(&mut self) -> Option<RecordBatch> {
+        None
+    }
+}
+
+/// What a query gives behind its columns.
+struct Items<T> {
+    events: QueryEvents<T>,
+    datasets: DatasetsRead,
+    summary: Option<Summary>,
+}
+
+impl<T: Send + 'static> Items<T> {
+    fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        let event = ready!(Pin::new(&mut self.events).poll_next(context));
+        Poll::Ready(match event {
+            Some(Ok(Event::Item(item))) => Some(Ok(item)),
+            Some(Ok(Event::End(summary))) => {
+                self.summary = Some(summary);
+                None
+            }
+            Some(Ok(Event::Columns(_))) => {
+                Some(Err(Error::new(ErrorKind::Internal, "a bug in Polarway: a query has columns twice")))
+            }
+            Some(Err(error)) => Some(Err(error)),
+            None => None,
+        })
     }
 }
 
 /// The rows of a query, as it makes them.
 pub struct QueryStream {
     schema: SchemaRef,
-    datasets: DatasetsRead,
-    batches: BlockingStream<RecordBatch>,
-    _interrupt: InterruptOnDrop,
+    items: Items<RecordBatch>,
 }
 
 impl QueryStream {
@@ -135,7 +210,12 @@ impl QueryStream {
 
     /// The datasets that the query reads, each once per version, by name and version.
     pub fn datasets(&self) -> Vec<DatasetVersion> {
-        self.datasets.to_vec()
+        self.items.datasets.to_vec()
+    }
+
+    /// What the query did; known once the stream has ended without an error.
+    pub fn summary(&self) -> Option<Summary> {
+        self.items.summary
     }
 }
 
@@ -143,21 +223,24 @@ impl Stream for QueryStream {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.batches).poll_next(context)
+        self.items.poll_item(context)
     }
 }
 
 /// The chunks of a query's result, as it makes them.
 pub struct QueryChunkStream {
-    datasets: DatasetsRead,
-    chunks: BlockingStream<Chunk>,
-    _interrupt: InterruptOnDrop,
+    items: Items<Chunk>,
 }
 
 impl QueryChunkStream {
     /// The datasets that the query reads, each once per version, by name and version.
     pub fn datasets(&self) -> Vec<DatasetVersion> {
-        self.datasets.to_vec()
+        self.items.datasets.to_vec()
+    }
+
+    /// What the query did; known once the stream has ended without an error.
+    pub fn summary(&self) -> Option<Summary> {
+        self.items.summary
     }
 }
 
@@ -165,6 +248,6 @@ impl Stream for QueryChunkStream {
     type Item = Result<Chunk>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.chunks).poll_next(context)
+        self.items.poll_item(context)
     }
 }

@@ -86,7 +86,12 @@ reasons! {
     QueryFailed, "QUERY_FAILED", FailedPrecondition, No,
         "The query failed on its data: a cast, a division, an overflow.";
     ResourceExhausted, "RESOURCE_EXHAUSTED", ResourceExhausted, Yes,
-        "Memory, threads or temporary space were not enough. Try again later, or ask for less.";
+        "Others have the memory, the threads or the slots for queries. Try again later.";
+    QueryTooLarge, "QUERY_TOO_LARGE", ResourceExhausted, No,
+        "The query needs more memory or temporary space than the server has, or its result is larger than it may be. Ask \
+         for less.";
+    UnknownQuery, "UNKNOWN_QUERY", NotFound, No,
+        "No query of this id runs on the worker that answered.";
     DeadlineExceeded, "DEADLINE_EXCEEDED", DeadlineExceeded, No,
         "The call's deadline passed.";
     Cancelled, "CANCELLED", Cancelled, No,

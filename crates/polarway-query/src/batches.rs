@@ -41,7 +41,7 @@ impl Joiner {
 }
 
 /// The bytes that a batch's rows take, without what its buffers have to spare.
-fn bytes(batch: &RecordBatch) -> usize {
+pub(crate) fn bytes(batch: &RecordBatch) -> usize {
     batch
         .columns()
         .iter()

@@ -15,6 +15,21 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// The first reference that names nothing, or whatever kept the catalog from answering.
     fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError>;
+
+    /// All datasets that the query's author may see, by name: what `SHOW TABLES` and the information schema tell.
+    ///
+    /// # Errors
+    /// Whatever kept the catalog from answering.
+    fn list(&self) -> Result<Vec<Listed>, CatalogError>;
+}
+
+/// A dataset in a list.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// The columns of its newest version.
+    pub schema: SchemaRef,
 }
 
 /// One table that a query reads. A query that names the same thing twice holds one reference.
@@ -34,6 +49,16 @@ pub enum Reference {
         /// The options that the query gives.
         options: FileOptions,
     },
+}
+
+impl std::fmt::Display for Reference {
+    /// As messages name it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Dataset { name, .. } => write!(f, "the dataset \"{name}\""),
+            Self::Files { patterns, .. } => f.write_str(&patterns.join(", ")),
+        }
+    }
 }
 
 /// Which version of a dataset is meant.

@@ -1,7 +1,11 @@
 //! Settings of the engine and of one query: plain data.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+
+use crate::memory::memory_limit;
 
 /// How an [`Engine`](crate::Engine) is set up.
 #[derive(Debug, Clone)]
@@ -25,6 +29,48 @@ pub struct EngineConfig {
     /// How many idle connections, with their views in place, are kept for the next query over the same tables, and
     /// how many idle threads.
     pub idle_connections: usize,
+    /// How many queries may run and wait, and for how long.
+    pub limits: Limits,
+    /// A DuckDB database file whose tables queries read as `analytics.<table>`. It is opened read-only.
+    pub analytics: Option<PathBuf>,
+}
+
+/// What keeps queries out of each other's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How many queries run at once. A query's slot stays taken until DuckDB has let go of it, also when its caller
+    /// was released before.
+    pub running: usize,
+    /// How many more may wait for a slot; what comes beyond is turned away with [`Error::Busy`](crate::Error::Busy).
+    pub waiting: usize,
+    /// How long a query may wait before it is turned away.
+    pub wait: Duration,
+    /// The longest time a query may take, waiting included, whatever its own deadline is.
+    pub time: Duration,
+    /// The most rows of one result.
+    pub result_rows: u64,
+    /// The most bytes of one result, in Arrow's form.
+    pub result_bytes: u64,
+    /// What the whole process may have in memory, in bytes. Beyond it the newest large query is stopped: DuckDB's own
+    /// limit does not count all that queries allocate.
+    pub process_bytes: u64,
+}
+
+impl Default for Limits {
+    /// Four queries for each core, a thousand waiting for ten seconds at most, an hour for each, results of any size,
+    /// and nine tenths of the memory that this process may take.
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            running: 4 * cores,
+            waiting: 1_000,
+            wait: Duration::from_secs(10),
+            time: Duration::from_secs(3600),
+            result_rows: u64::MAX,
+            result_bytes: u64::MAX,
+            process_bytes: memory_limit().bytes / 10 * 9,
+        }
+    }
 }
 
 impl EngineConfig {
@@ -41,6 +87,8 @@ impl EngineConfig {
             text_bytes: 1_000_000,
             cached_texts: 1_000,
             idle_connections: 32,
+            limits: Limits::default(),
+            analytics: None,
         }
     }
 }
@@ -52,10 +100,13 @@ pub struct QueryOptions {
     pub deadline: Option<Instant>,
     /// The size that result batches aim at, in bytes. DuckDB's small ones are joined up to it.
     pub batch_bytes: usize,
+    /// The values of the text's parameters: one row, whose columns have the parameters' names (`1` for the first `?` and
+    /// for `$1`, `name` for `$name`).
+    pub parameters: Option<RecordBatch>,
 }
 
 impl Default for QueryOptions {
     fn default() -> Self {
-        Self { deadline: None, batch_bytes: 1 << 20 }
+        Self { deadline: None, batch_bytes: 1 << 20, parameters: None }
     }
 }

@@ -65,7 +65,8 @@ pub(crate) fn diagnose(error: &NativeError, origin: Origin, hidden: &Hidden) -> 
     }
     match prefix {
         "INTERRUPT" => return Error::Interrupted,
-        "Out of Memory" => return Error::OutOfMemory(memory_hint(&text)),
+        // DuckDB's advice is about settings, which a query's author can't reach.
+        "Out of Memory" => return Error::OutOfMemory(first_line(&text)),
         _ => {}
     }
     if let Some(about) = about {
@@ -110,10 +111,8 @@ pub(crate) fn is_too_deep(message: &str) -> bool {
     message.starts_with("Max expression depth") || message.starts_with("memory exhausted at")
 }
 
-/// DuckDB's advice is about settings, which a query's author can't reach.
-fn memory_hint(text: &str) -> String {
-    let fact = text.split("\n").next().unwrap_or(text).trim_end();
-    format!("{fact}; select fewer rows or columns, or try again when fewer queries run")
+fn first_line(text: &str) -> String {
+    text.split('\n').next().unwrap_or(text).trim_end().to_owned()
 }
 
 /// A refusal of ours with the place it is about, in the form that DuckDB uses.

@@ -1,26 +1,27 @@
-//! One query from text to rows: gate, resolve, run, stream.
+//! The engine: queries in, results out, and what runs meanwhile.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
-use arrow::datatypes::SchemaRef;
-use crossbeam_channel::Sender;
+use parking_lot::Mutex;
+use uuid::Uuid;
 
-use crate::batches::Joiner;
-use crate::catalog::{AfterScan, Catalog, Reference, Relation};
-use crate::config::{EngineConfig, QueryOptions};
-use crate::diagnose::{Hidden, Origin, diagnose};
+use crate::activity::{Activity, QueryStatus};
+use crate::admission::Admission;
+use crate::catalog::Catalog;
+use crate::config::{EngineConfig, Limits, QueryOptions};
+use crate::control::{Control, InterruptHandle, StopReason};
 use crate::error::Error;
-use crate::gate::{Checked, Gate};
-use crate::native::{NativeError, Prepared, Rows};
+use crate::gate::Gate;
+use crate::registry::Registry;
+use crate::run::Run;
 use crate::sandbox;
-use crate::sessions::{Session, Sessions};
-use crate::stream::{Control, Event, QueryStream};
+use crate::sessions::Sessions;
+use crate::sink::ResultSink;
+use crate::stream::{QueryStream, channel};
 use crate::threads::Threads;
-use crate::view::View;
-
-/// Batches that may wait for the reader, besides the one that is being made.
-const BATCHES_AHEAD: usize = 2;
+use crate::watch;
 
 /// A sandboxed DuckDB that runs SELECT statements over what a [`Catalog`] resolves.
 ///
@@ -42,12 +43,18 @@ const BATCHES_AHEAD: usize = 2;
 #[derive(Debug, Clone)]
 pub struct Engine(Arc<Shared>);
 
+/// What all queries share.
 #[derive(Debug)]
-struct Shared {
-    gate: Gate,
-    sessions: Sessions,
-    threads: Arc<Threads>,
-    folders: Vec<PathBuf>,
+pub(crate) struct Shared {
+    pub(crate) gate: Gate,
+    pub(crate) sessions: Sessions,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) limits: Limits,
+    /// Folders that no message may name.
+    pub(crate) folders: Vec<PathBuf>,
+    /// Held by the one query that runs again because others had the memory.
+    pub(crate) second_try: Mutex<()>,
+    admission: Arc<Admission>,
 }
 
 impl Engine {
@@ -56,216 +63,92 @@ impl Engine {
     /// # Errors
     /// [`Error::Configuration`] when a folder is missing, a value is refused, or a limit is not kept.
     pub fn open(config: EngineConfig) -> Result<Self, Error> {
-        let database = sandbox::open(&config)?;
-        let gate = Gate::new(Arc::clone(&database), config.text_bytes, config.cached_texts);
-        let sessions = Sessions::new(database, config.idle_connections);
-        let threads = Threads::new(config.idle_connections);
-        let mut folders = config.readable;
-        folders.push(config.temp_dir);
-        Ok(Self(Arc::new(Shared { gate, sessions, threads, folders })))
+        let sandbox = sandbox::open(&config)?;
+        let gate = Gate::new(
+            Arc::clone(&sandbox.database),
+            sandbox.analytics,
+            config.text_bytes,
+            config.cached_texts,
+        );
+        let sessions = Sessions::new(sandbox.database, config.idle_connections);
+        let admission = Admission::new(config.limits, Threads::new(config.idle_connections));
+        let registry = Arc::new(Registry::default());
+        let shared = Self(Arc::new(Shared {
+            gate,
+            sessions,
+            registry: Arc::clone(&registry),
+            limits: config.limits,
+            folders: config.readable.into_iter().chain([config.temp_dir]).chain(config.analytics).collect(),
+            second_try: Mutex::new(()),
+            admission: Arc::clone(&admission),
+        }));
+        watch::start(registry, admission, config.limits.process_bytes)
+            .map_err(|error| Error::Configuration(format!("no thread to watch queries: {error}")))?;
+        Ok(shared)
     }
 
     /// Checks, resolves and starts a query; returns when its columns are known. Blocks: call it where that is
     /// allowed.
     ///
     /// # Errors
-    /// Whatever is wrong with the text, the names in it, or the deadline. What happens after the first row comes
-    /// out of the stream.
+    /// Whatever is wrong with the text, the names in it, its parameters, or the deadline; a full queue. What happens
+    /// after the first row comes out of the stream.
     pub fn query(
         &self,
         sql: &str,
         catalog: Arc<dyn Catalog>,
         options: QueryOptions,
     ) -> Result<QueryStream, Error> {
-        let control = Control::new(options.deadline);
-        let (sender, events) = crossbeam_channel::bounded(BATCHES_AHEAD);
-        let run = Run {
-            shared: Arc::clone(&self.0),
-            sql: sql.to_owned(),
-            catalog,
-            batch_bytes: options.batch_bytes,
-            control: Arc::clone(&control),
-            events: sender,
-        };
-        self.0
-            .threads
-            .run(Box::new(move || run.run()))
-            .map_err(|error| Error::Internal(format!("no thread for the query: {error}")))?;
-        // Whatever ends this function before the stream is there stops the query.
-        let mut stream = QueryStream::new(Arc::new(arrow::datatypes::Schema::empty()), events, control);
-        stream.wait_for_schema()?;
-        Ok(stream)
-    }
-}
-
-/// One query on its own thread.
-struct Run {
-    shared: Arc<Shared>,
-    sql: String,
-    catalog: Arc<dyn Catalog>,
-    batch_bytes: usize,
-    control: Arc<Control>,
-    events: Sender<Event>,
-}
-
-impl Run {
-    fn run(self) {
-        let last = match self.rows() {
-            Ok(()) => Event::Ended,
-            // A stop makes DuckDB fail in several ways; the stop is what the caller wants to know of.
-            Err(error) => Event::Failed(self.control.check().err().unwrap_or(error)),
-        };
-        // Nobody may be listening any more.
-        let _ = self.control.send(&self.events, last);
+        let (sink, events) = channel();
+        let interrupt = self.start(sql, catalog, options, Box::new(sink))?;
+        QueryStream::open(events, interrupt)
     }
 
-    fn rows(&self) -> Result<(), Error> {
-        let checked = self.shared.gate.check(&self.sql)?;
-        self.control.check()?;
-        let mut resolved = self.resolve(&checked)?;
-        self.control.check()?;
-        let outcome = self.run_resolved(&checked, &mut resolved);
-        match outcome {
-            // Files that changed under the query are the reason for whatever else went wrong.
-            Ok(())
-            | Err(Error::DataFile(_) | Error::Execution(_) | Error::Binder(_) | Error::Internal(_)) => {
-                resolved.check_after_scan()?;
-                outcome
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Runs on a session that goes back to the others if all went well.
-    fn run_resolved(&self, checked: &Checked, resolved: &mut Resolved) -> Result<(), Error> {
-        let fresh = !resolved.after_scans.is_empty();
-        let mut session = self
-            .shared
-            .sessions
-            .take(&checked.text, std::mem::take(&mut resolved.views), fresh)
-            .map_err(|error| diagnose(&error, Origin::OtherText, &resolved.hidden))?;
-        let mut outcome = self.stream_rows(&mut session, checked, resolved, Output::Sent);
-        if matches!(outcome, Err(Error::Interrupted)) && self.control.check().is_ok() {
-            // Nobody stopped it: one of DuckDB's threads failed, and another, stopped by that, was the first to say so.
-            // Only running it once more tells what the failure was.
-            outcome = match self.stream_rows(&mut session, checked, resolved, Output::Dropped) {
-                Ok(()) => Err(Error::Internal("a thread of DuckDB failed and did not say how".to_owned())),
-                Err(error) => Err(error),
-            };
-        }
-        self.control.detach();
-        if outcome.is_ok() && !fresh {
-            self.shared.sessions.give_back(session);
-        }
-        outcome
-    }
-
-    fn resolve(&self, checked: &Checked) -> Result<Resolved, Error> {
-        let relations = match checked.references.as_slice() {
-            [] => Vec::new(),
-            references => self.catalog.resolve(references)?,
-        };
-        if relations.len() != checked.references.len() {
-            return Err(Error::Internal("the catalog gave another number of relations".to_owned()));
-        }
-        let mut resolved = Resolved::default();
-        for ((relation, view), reference) in
-            relations.into_iter().zip(&checked.views).zip(&checked.references)
-        {
-            resolved.views.push(View::new(view.clone(), &described(reference), &relation)?);
-            resolved.hidden.add_relation(&described(reference), &relation.files);
-            let Relation { after_scan, pin, .. } = relation;
-            resolved.after_scans.extend(after_scan);
-            resolved.pins.push(pin);
-        }
-        resolved.hidden.add_folders(&self.shared.folders);
-        Ok(resolved)
-    }
-
-    fn stream_rows(
+    /// Starts a query, or puts it into the queue, and returns at once. All that comes of it goes to `sink`, on the
+    /// query's own thread.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when the queue is full.
+    pub fn start(
         &self,
-        session: &mut Session,
-        checked: &Checked,
-        resolved: &Resolved,
-        output: Output,
-    ) -> Result<(), Error> {
-        let origin = if checked.is_own_text { Origin::OwnText } else { Origin::OtherText };
-        let failed = |error: NativeError| diagnose(&error, origin, &resolved.hidden);
-        self.control.attach(&session.connection);
-        let prepared = session.prepare(&checked.text).map_err(failed)?;
-        let types = prepared.column_types();
-        if let Some((column, type_name)) = types.first_lossy() {
-            return Err(Error::Unsupported(format!(
-                "the result's column \"{column}\" is of type {type_name}, which Arrow can't hold; cast it, say to VARCHAR"
-            )));
-        }
-        let schema = types.to_arrow().map_err(failed)?;
-        // An interrupt before this point may be lost, one after it is heard; the check catches the former.
-        let pending = prepared.pending().map_err(failed)?;
-        self.control.check()?;
-        self.emit(output, || Event::Started(Arc::clone(&schema)))?;
-        let rows = pending.start().map_err(failed)?;
-        let prepared = self.forward(rows, schema, output, failed)?;
-        session.keep(&checked.text, prepared);
-        Ok(())
+        sql: &str,
+        catalog: Arc<dyn Catalog>,
+        options: QueryOptions,
+        mut sink: Box<dyn ResultSink>,
+    ) -> Result<InterruptHandle, Error> {
+        let latest = Instant::now().checked_add(self.0.limits.time);
+        let deadline = match (options.deadline, latest) {
+            (Some(wanted), Some(latest)) => Some(wanted.min(latest)),
+            (wanted, latest) => wanted.or(latest),
+        };
+        let control = Arc::new(Control::new(deadline, sink.releaser()));
+        let activity = Arc::new(Activity::new(sql, Arc::clone(&control)));
+        let registered = self.0.registry.add(Arc::clone(&activity));
+        let run = Run::new(Arc::clone(&self.0), registered, catalog, options, sink);
+        self.0.admission.submit(&activity, Box::new(move || run.run()))?;
+        Ok(InterruptHandle(control))
     }
 
-    fn forward(
-        &self,
-        mut rows: Rows,
-        schema: SchemaRef,
-        output: Output,
-        failed: impl Fn(NativeError) -> Error,
-    ) -> Result<Prepared, Error> {
-        let joining = |error| Error::Internal(format!("batches can't be joined: {error}"));
-        let mut joiner = Joiner::new(schema, self.batch_bytes);
-        while let Some(batch) = rows.next().map_err(&failed)? {
-            if let Some(joined) = joiner.push(batch).map_err(joining)? {
-                self.emit(output, || Event::Batch(joined))?;
-            }
-            self.control.check()?;
-        }
-        if let Some(rest) = joiner.finish().map_err(joining)? {
-            self.emit(output, || Event::Batch(rest))?;
-        }
-        Ok(rows.into_prepared())
+    /// The queries that wait or run, the oldest first.
+    #[must_use]
+    pub fn queries(&self) -> Vec<QueryStatus> {
+        self.0.registry.all().iter().map(|activity| activity.status()).collect()
     }
 
-    fn emit(&self, output: Output, event: impl FnOnce() -> Event) -> Result<(), Error> {
-        match output {
-            Output::Sent => self.control.send(&self.events, event()),
-            Output::Dropped => Ok(()),
-        }
+    /// Stops a query by its id; `false` when there is none of that id, or no more. Its caller gets
+    /// [`Error::Interrupted`].
+    #[must_use]
+    pub fn cancel(&self, id: Uuid) -> bool {
+        let activity = self.0.registry.get(id);
+        activity.is_some_and(|activity| {
+            activity.control.stop(StopReason::Cancelled);
+            true
+        })
     }
 }
 
-/// What becomes of rows.
-#[derive(Clone, Copy)]
-enum Output {
-    Sent,
-    Dropped,
-}
-
-/// What a query reads, pinned.
-#[derive(Default)]
-struct Resolved {
-    views: Vec<View>,
-    hidden: Hidden,
-    after_scans: Vec<AfterScan>,
-    /// Held until the query ends.
-    pins: Vec<Box<dyn std::any::Any + Send + Sync>>,
-}
-
-impl Resolved {
-    fn check_after_scan(&mut self) -> Result<(), Error> {
-        self.after_scans.drain(..).try_for_each(|check| check()).map_err(Error::from)
-    }
-}
-
-/// How messages name a reference.
-fn described(reference: &Reference) -> String {
-    match reference {
-        Reference::Dataset { name, .. } => format!("the dataset \"{name}\""),
-        Reference::Files { patterns, .. } => patterns.join(", "),
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.registry.close();
     }
 }

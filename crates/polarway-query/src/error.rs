@@ -30,9 +30,19 @@ pub enum Error {
     /// A data file is missing, unreadable or no valid Parquet.
     #[error("{0}")]
     DataFile(String),
-    /// DuckDB's memory or temporary space was not enough, perhaps because other queries hold it.
+    /// The values that were given don't fit the text's parameters.
+    #[error("{0}")]
+    Parameters(String),
+    /// DuckDB's memory or temporary space was not enough while other queries held some of it: the same query may work
+    /// when fewer run.
     #[error("{0}")]
     OutOfMemory(String),
+    /// The query needs more memory or temporary space than there is, or gives more than it may.
+    #[error("{0}")]
+    QueryTooLarge(String),
+    /// Too many queries run and wait, or the query waited too long for them.
+    #[error("{0}")]
+    Busy(String),
     /// The text is longer or deeper than allowed.
     #[error("{0}")]
     TooLarge(String),

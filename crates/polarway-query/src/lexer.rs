@@ -7,6 +7,8 @@ pub(crate) enum Token {
     Word(String),
     /// A name in double quotes, or a string in single quotes, unescaped.
     Quoted(String),
+    /// A parameter, `$1` or `$name`, without the dollar.
+    Parameter(String),
     /// Any other single character.
     Symbol(char),
     /// What this lexer does not read: other string forms.
@@ -31,8 +33,14 @@ pub(crate) fn next_token(text: &str, from: usize) -> Option<Spanned> {
             let (content, length) = quoted(rest, first)?;
             spanned(Token::Quoted(content), length)
         }
-        '$' if rest[1..].starts_with(|next: char| next == '$' || is_word_start(next)) => {
-            spanned(Token::Other, 1)
+        '$' => {
+            let name = &rest[1..];
+            let length = name.find(|next: char| next == '$' || !is_word(next)).unwrap_or(name.len());
+            // A dollar behind the name, or right here, begins a string in dollar quotes.
+            match length > 0 && !name[length..].starts_with('$') {
+                true => spanned(Token::Parameter(name[..length].to_owned()), 1 + length),
+                false => spanned(Token::Other, 1),
+            }
         }
         _ if is_word_start(first) || first.is_ascii_digit() => {
             let length = rest.find(|next: char| !is_word(next)).unwrap_or(rest.len());
@@ -155,6 +163,14 @@ mod tests {
     fn parentheses_inside_strings_and_comments_do_not_count() {
         let text = "(a, ')', \"(\" /* ( */, (b)) c";
         assert_eq!(after_parentheses(text, 0), Some(text.len() - 2));
+    }
+
+    #[test]
+    fn a_parameter_is_told_from_a_string_in_dollar_quotes() {
+        let parameter = |name: &str| Token::Parameter(name.to_owned());
+        assert_eq!(tokens("$1 $name"), vec![parameter("1"), parameter("name")]);
+        assert_eq!(tokens("$$")[0], Token::Other);
+        assert_eq!(tokens("$tag$ x $tag$")[0], Token::Other);
     }
 
     #[test]

@@ -9,30 +9,50 @@
 //! 3. **Run**, on a thread of its own with a large stack, inside a DuckDB that can read nothing but data files.
 //! 4. **Stream**: DuckDB's small batches, joined, through a short channel, so that a slow reader slows the query.
 //!
-//! It does not know where files come from, what a version is made of, who asks, or how results travel. It is
-//! synchronous: calls block, and results are an iterator.
+//! In front of that stands a queue: so many queries run, so many wait, the others are turned away. A watch stops those
+//! that are past their deadline, and the newest large one when the process runs short of memory; a stopped query's
+//! caller is released at once, whatever DuckDB is still at.
+//!
+//! It does not know where files come from, what a version is made of, who asks, or how results travel. It has threads
+//! of its own, and hands results to a [`ResultSink`] on them, or out of an iterator that blocks.
 
+mod activity;
+mod admission;
+mod analytics;
 mod batches;
 mod catalog;
 mod config;
+mod control;
 mod diagnose;
 mod engine;
 mod error;
 mod gate;
 mod lexer;
+mod listing;
+mod memory;
 mod native;
+mod parameters;
+mod plan;
 mod quote;
 mod recent;
+mod registry;
+mod run;
 mod sandbox;
 mod sessions;
+mod sink;
 mod stored_types;
 mod stream;
 mod threads;
 mod view;
+mod watch;
 
-pub use catalog::{AfterScan, At, Catalog, CatalogError, FileOptions, Reference, Relation};
-pub use config::{EngineConfig, QueryOptions};
+pub use activity::{Phase, PhaseTimes, QueryStatus, Summary};
+pub use catalog::{AfterScan, At, Catalog, CatalogError, FileOptions, Listed, Reference, Relation};
+pub use config::{EngineConfig, Limits, QueryOptions};
+pub use control::{InterruptHandle, StopSignal};
 pub use engine::Engine;
 pub use error::Error;
+pub use memory::{MemoryLimit, memory_limit};
 pub use native::duckdb_version;
-pub use stream::{InterruptHandle, QueryStream};
+pub use sink::{Closed, Release, ResultEvent, ResultSink};
+pub use stream::QueryStream;

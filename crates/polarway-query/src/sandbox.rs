@@ -6,13 +6,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::analytics::Analytics;
 use crate::config::EngineConfig;
 use crate::error::Error;
 use crate::native::{Connection, Database, NativeError};
 use crate::quote::literal;
 
+/// A DuckDB that reads data files and nothing else.
+pub(crate) struct Sandbox {
+    pub(crate) database: Arc<Database>,
+    pub(crate) analytics: Option<Analytics>,
+}
+
 /// Opens a locked instance and proves that it is one.
-pub(crate) fn open(config: &EngineConfig) -> Result<Arc<Database>, Error> {
+pub(crate) fn open(config: &EngineConfig) -> Result<Sandbox, Error> {
     std::fs::create_dir_all(&config.temp_dir)
         .map_err(|error| Error::Configuration(format!("the temporary folder can't be made: {error}")))?;
     let database = Database::open(&[
@@ -43,11 +50,15 @@ pub(crate) fn open(config: &EngineConfig) -> Result<Arc<Database>, Error> {
     set("parquet_metadata_cache", "true")?;
     set("allow_persistent_secrets", "false")?;
 
+    // A file that is not there yet can't be opened read-only.
+    let file = config.analytics.as_deref().filter(|file| file.exists());
+    let analytics = file.map(|file| Analytics::attach(&connection, file)).transpose()?;
+
     set("allowed_directories", &allowed_directories(&config.readable)?)?;
     set("enable_external_access", "false")?;
     set("lock_configuration", "true")?;
     prove_locked(&connection, config)?;
-    Ok(database)
+    Ok(Sandbox { database, analytics })
 }
 
 /// Folders as they are named and as they really are: DuckDB compares paths as text.

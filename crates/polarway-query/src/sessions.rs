@@ -51,7 +51,7 @@ impl Sessions {
     /// A session that has exactly these views: nothing of an earlier query can be named, or suggested by an
     /// error message. With `fresh` the views are bound anew, for files that may have changed since.
     /// One that ran this text last is preferred.
-    pub(crate) fn take(&self, text: &str, views: Vec<View>, fresh: bool) -> Result<Session, NativeError> {
+    pub(crate) fn take(&self, text: &str, views: &[View], fresh: bool) -> Result<Session, NativeError> {
         if !fresh {
             let mut idle = self.idle.lock();
             let fits = |session: &Session| session.views == views;
@@ -63,10 +63,10 @@ impl Sessions {
             }
         }
         let connection = Connection::open(&self.database)?;
-        for view in &views {
+        for view in views {
             connection.execute(&view.create())?;
         }
-        Ok(Session { kept: None, connection, views })
+        Ok(Session { kept: None, connection, views: views.to_vec() })
     }
 
     /// Takes back a session whose query ended well.

@@ -1,115 +1,73 @@
-//! A running query as its caller sees it.
+//! A query's result as an iterator.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
-use crossbeam_channel::{Receiver, Sender, at, never, select_biased};
-use parking_lot::Mutex;
+use arrow::datatypes::{Schema, SchemaRef};
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded, select_biased};
 
+use crate::activity::Summary;
+use crate::control::{InterruptHandle, StopSignal};
 use crate::error::Error;
-use crate::native::Connection;
+use crate::sink::{Closed, Release, ResultEvent, ResultSink};
 
-/// What the query's thread sends. An end or a failure is the last thing it sends.
-pub(crate) enum Event {
-    Started(SchemaRef),
-    Batch(RecordBatch),
-    Ended,
-    Failed(Error),
+/// Steps that may wait for the reader, besides the one that is being made.
+const STEPS_AHEAD: usize = 2;
+
+/// How often a query that waits for its reader looks whether it was stopped.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// The query's end of an iterator.
+pub(crate) struct ChannelSink {
+    events: Sender<ResultEvent>,
+    failure: Sender<Error>,
 }
 
-/// What the caller and the query's thread share to stop the query.
+/// The reader's end.
 #[derive(Debug)]
-pub(crate) struct Control {
-    is_stopped: AtomicBool,
-    /// Dropped to wake whoever waits.
-    waker: Mutex<Option<Sender<()>>>,
-    stopped: Receiver<()>,
-    /// The connection while the query is on it.
-    connection: Mutex<Option<Connection>>,
-    deadline: Option<Instant>,
+pub(crate) struct Events {
+    events: Receiver<ResultEvent>,
+    failure: Receiver<Error>,
+    /// Held, so that a failure is all that ever comes through that channel: its end is no news.
+    _open: Sender<Error>,
 }
 
-impl Control {
-    pub(crate) fn new(deadline: Option<Instant>) -> Arc<Self> {
-        let (waker, stopped) = crossbeam_channel::bounded(0);
-        Arc::new(Self {
-            is_stopped: AtomicBool::new(false),
-            waker: Mutex::new(Some(waker)),
-            stopped,
-            connection: Mutex::new(None),
-            deadline,
+pub(crate) fn channel() -> (ChannelSink, Events) {
+    let (sender, receiver) = bounded(STEPS_AHEAD);
+    let (failure, failed) = bounded(1);
+    let open = failure.clone();
+    (ChannelSink { events: sender, failure }, Events { events: receiver, failure: failed, _open: open })
+}
+
+impl ResultSink for ChannelSink {
+    fn push(&mut self, event: ResultEvent, stop: &StopSignal) -> Result<(), Closed> {
+        let mut event = event;
+        while !stop.is_raised() {
+            event = match self.events.send_timeout(event, PATIENCE) {
+                Ok(()) => return Ok(()),
+                Err(SendTimeoutError::Timeout(event)) => event,
+                Err(SendTimeoutError::Disconnected(_)) => return Err(Closed),
+            };
+        }
+        Err(Closed)
+    }
+
+    fn releaser(&mut self) -> Release {
+        let failure = self.failure.clone();
+        Box::new(move |error| {
+            let _ = failure.try_send(error);
         })
     }
-
-    fn stop(&self) {
-        // First the flag, then the interrupt: a query that starts between the two sees the flag.
-        self.is_stopped.store(true, Ordering::SeqCst);
-        drop(self.waker.lock().take());
-        if let Some(connection) = self.connection.lock().as_ref() {
-            connection.interrupt();
-        }
-    }
-
-    /// Whether the query may go on.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.is_past_deadline() {
-            return Err(Error::Deadline);
-        }
-        if self.is_stopped.load(Ordering::SeqCst) {
-            return Err(Error::Interrupted);
-        }
-        Ok(())
-    }
-
-    fn is_past_deadline(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-    }
-
-    /// From now on a stop interrupts this connection.
-    pub(crate) fn attach(&self, connection: &Connection) {
-        *self.connection.lock() = Some(connection.clone());
-    }
-
-    /// From now on the connection belongs to others.
-    pub(crate) fn detach(&self) {
-        *self.connection.lock() = None;
-    }
-
-    /// Hands an event to the caller, waiting until there is room.
-    pub(crate) fn send(&self, events: &Sender<Event>, event: Event) -> Result<(), Error> {
-        select_biased! {
-            send(events, event) -> sent => sent.map_err(|_| Error::Interrupted),
-            recv(self.stopped) -> _ => Err(Error::Interrupted),
-            recv(self.timer()) -> _ => Err(Error::Deadline),
-        }
-    }
-
-    /// Waits for the next event.
-    pub(crate) fn receive(&self, events: &Receiver<Event>) -> Result<Event, Error> {
-        self.check()?;
-        select_biased! {
-            recv(events) -> event => event.map_err(|_| Error::Internal("its thread ended early".to_owned())),
-            recv(self.stopped) -> _ => Err(Error::Interrupted),
-            recv(self.timer()) -> _ => Err(Error::Deadline),
-        }
-    }
-
-    fn timer(&self) -> Receiver<Instant> {
-        self.deadline.map_or_else(never, at)
-    }
 }
 
-/// Stops a query from any thread; cheap to clone, and harmless once the query has ended.
-#[derive(Debug, Clone)]
-pub struct InterruptHandle(Arc<Control>);
-
-impl InterruptHandle {
-    /// Stops the query. Its caller gets [`Error::Interrupted`] at once; DuckDB may hear it a little later.
-    pub fn interrupt(&self) {
-        self.0.stop();
+impl Events {
+    fn next(&self) -> Result<ResultEvent, Error> {
+        let ended_early = |_| Error::Internal("its thread ended early".to_owned());
+        select_biased! {
+            recv(self.failure) -> error => Err(error.unwrap_or_else(ended_early)),
+            recv(self.events) -> event => event.map_err(ended_early),
+        }
     }
 }
 
@@ -120,26 +78,26 @@ impl InterruptHandle {
 #[derive(Debug)]
 pub struct QueryStream {
     schema: SchemaRef,
-    events: Receiver<Event>,
-    control: Arc<Control>,
+    events: Events,
+    interrupt: InterruptHandle,
+    summary: Option<Summary>,
     is_over: bool,
 }
 
 impl QueryStream {
-    pub(crate) fn new(schema: SchemaRef, events: Receiver<Event>, control: Arc<Control>) -> Self {
-        Self { schema, events, control, is_over: false }
-    }
-
     /// Waits until the query's columns are known, or it failed before that.
-    pub(crate) fn wait_for_schema(&mut self) -> Result<(), Error> {
-        match self.control.receive(&self.events)? {
-            Event::Started(schema) => self.schema = schema,
-            Event::Failed(error) => return Err(error),
-            Event::Batch(_) | Event::Ended => {
+    pub(crate) fn open(events: Events, interrupt: InterruptHandle) -> Result<Self, Error> {
+        // Whatever ends this function before the columns are known stops the query.
+        let schema = Arc::new(Schema::empty());
+        let mut stream = Self { schema, events, interrupt, summary: None, is_over: false };
+        match stream.events.next()? {
+            ResultEvent::Columns(schema) => stream.schema = schema,
+            ResultEvent::Failed(error) => return Err(error),
+            ResultEvent::Rows(_) | ResultEvent::End(_) => {
                 return Err(Error::Internal("it gave rows before its columns".to_owned()));
             }
         }
-        Ok(())
+        Ok(stream)
     }
 
     /// The columns of every batch.
@@ -148,10 +106,16 @@ impl QueryStream {
         Arc::clone(&self.schema)
     }
 
+    /// What the query did; known once the stream has ended.
+    #[must_use]
+    pub fn summary(&self) -> Option<Summary> {
+        self.summary
+    }
+
     /// What stops the query from another thread.
     #[must_use]
     pub fn interrupt_handle(&self) -> InterruptHandle {
-        InterruptHandle(Arc::clone(&self.control))
+        self.interrupt.clone()
     }
 }
 
@@ -162,14 +126,17 @@ impl Iterator for QueryStream {
         if self.is_over {
             return None;
         }
-        let item = match self.control.receive(&self.events) {
-            Ok(Event::Batch(batch)) => return Some(Ok(batch)),
-            Ok(Event::Ended) => None,
-            Ok(Event::Failed(error)) | Err(error) => Some(Err(error)),
-            Ok(Event::Started(_)) => Some(Err(Error::Internal("it started twice".to_owned()))),
+        let item = match self.events.next() {
+            Ok(ResultEvent::Rows(batch)) => return Some(Ok(batch)),
+            Ok(ResultEvent::End(summary)) => {
+                self.summary = Some(summary);
+                None
+            }
+            Ok(ResultEvent::Failed(error)) | Err(error) => Some(Err(error)),
+            Ok(ResultEvent::Columns(_)) => Some(Err(Error::Internal("it started twice".to_owned()))),
         };
         self.is_over = true;
-        self.control.stop();
+        self.interrupt.interrupt();
         item
     }
 }
@@ -179,7 +146,7 @@ impl std::iter::FusedIterator for QueryStream {}
 impl Drop for QueryStream {
     fn drop(&mut self) {
         if !self.is_over {
-            self.control.stop();
+            self.interrupt.interrupt();
         }
     }
 }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 /// Parsing and planning recurse as deep as a query nests; on 2 MiB some hundred CTEs end the process.
 const STACK_BYTES: usize = 16 << 20;
 
-type Job = Box<dyn FnOnce() + Send>;
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// As many threads as queries run at once, and some that wait for the next one.
 #[derive(Debug)]

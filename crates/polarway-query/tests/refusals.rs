@@ -39,10 +39,24 @@ fn everything_that_is_no_plain_select_over_datasets_is_not_allowed() {
         "SET threads = 1",
         "SET SESSION search_path = 'main'",
         "RESET threads",
+        "SHOW DATABASES",
+        "SHOW SCHEMAS",
+        "SHOW VARIABLES",
+        "SHOW TABLES FROM main",
+        "FROM (SHOW DATABASES)",
+        "EXPLAIN CREATE TABLE x AS SELECT 1",
+        "EXPLAIN COPY t TO '/tmp/polarway-stolen.csv'",
+        "EXPLAIN ANALYZE COPY t TO '/tmp/polarway-stolen.csv'",
+        "EXPLAIN ANALYZE SELECT content FROM read_text('/etc/passwd')",
+        "EXPLAIN SELECT 1; DROP VIEW t",
+        "EXPLAIN EXPLAIN SELECT 1",
+        "EXPLAIN (FORMAT html) SELECT 1",
+        "DESCRIBE SELECT * FROM read_text('/etc/passwd')",
+        "SUMMARIZE SELECT * FROM read_text('/etc/passwd')",
+        "FROM (DESCRIBE SELECT * FROM read_text('/etc/passwd'))",
         "PRAGMA database_list",
         "CALL pragma_version()",
         "EXPORT DATABASE '/tmp/x'",
-        "EXPLAIN SELECT 1",
         "PREPARE p AS SELECT 1",
         "EXECUTE p",
         "BEGIN",
@@ -51,11 +65,6 @@ fn everything_that_is_no_plain_select_over_datasets_is_not_allowed() {
         "SELECT 1; SELECT 2",
         "SELECT 1; DROP VIEW t",
         "DROP VIEW t; SELECT 1",
-        "SHOW TABLES",
-        "DESCRIBE t",
-        "SUMMARIZE t",
-        "FROM (SHOW TABLES)",
-        "FROM (DESCRIBE t)",
         "PIVOT t ON a USING count(*)",
         // Table functions that read files, settings or tables named by text.
         "FROM read_csv('/etc/passwd')",
@@ -115,14 +124,10 @@ fn everything_that_is_no_plain_select_over_datasets_is_not_allowed() {
         "SELECT * REPLACE (getvariable('x') AS a) FROM t",
         "SELECT CASE WHEN getvariable('x') THEN 1 END",
         // System views and other catalogs, however they are named.
-        "FROM information_schema.tables",
-        "FROM pg_catalog.pg_class",
-        "FROM main.t",
-        "FROM temp.t",
-        "FROM temp.main.t",
-        "FROM memory.main.t",
-        "FROM system.information_schema.tables",
-        "FROM recurring.t",
+        "FROM information_schema.schemata",
+        "FROM polarway.information_schema.key_column_usage",
+        "FROM information_schema.tables AT (VERSION => 1)",
+        "FROM analytics.t",
         // Files other than by what the catalog resolves.
         "FROM '../secret.parquet'",
         "FROM read_parquet('/data/../../etc/x.parquet')",
@@ -148,10 +153,6 @@ fn everything_that_is_no_plain_select_over_datasets_is_not_allowed() {
         "SELECT list_resize([1], 4000000000)",
         "SELECT printf('%2000000000d', 1)",
         "FROM repeat(1, 100000000000)",
-        // Parameters have no values yet.
-        "SELECT ?",
-        "SELECT $1",
-        "SELECT $name",
         // Time travel with something else than a literal.
         "FROM t AT (VERSION => 1 + 1)",
         "FROM t AT (VERSION => -1)",
@@ -186,6 +187,13 @@ fn a_name_that_is_no_dataset_never_reaches_duckdb() {
         "\"/etc/passwd\"",
         "'/etc/passwd'",
         "'x.csv'",
+        "pg_catalog.pg_class",
+        "temp.t",
+        "temp.main.t",
+        "memory.main.t",
+        "system.information_schema.tables",
+        "recurring.t",
+        "information_schema_tables",
     ] {
         let error = bench.error(&format!("SELECT * FROM {name}"));
         let is_ours = matches!(error, Error::Catalog(_));
@@ -226,7 +234,6 @@ fn a_refusal_shows_the_place_and_what_would_be_allowed() {
     );
     assert!(bench.error("SELECT substrng('a', 1)").to_string().contains("did you mean substring()?"));
     assert!(bench.error("PIVOT t ON a USING count(*)").to_string().contains("IN (…)"));
-    assert!(bench.error("FROM flights.v2").to_string().contains("\"flights.v2\""));
 }
 
 #[test]
@@ -289,10 +296,14 @@ fn the_deepest_texts_that_pass_are_answered() {
 
 #[test]
 fn the_catalogs_failure_is_the_queries() {
-    use polarway_query::{Catalog, CatalogError, Reference, Relation};
+    use polarway_query::{Catalog, CatalogError, Listed, Reference, Relation};
     struct Failing;
     impl Catalog for Failing {
         fn resolve(&self, _: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
+            Err(CatalogError::Other("the disk is gone".into()))
+        }
+
+        fn list(&self) -> Result<Vec<Listed>, CatalogError> {
             Err(CatalogError::Other("the disk is gone".into()))
         }
     }
@@ -301,12 +312,20 @@ fn the_catalogs_failure_is_the_queries() {
         fn resolve(&self, _: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
             panic!("a bug in the catalog")
         }
+
+        fn list(&self) -> Result<Vec<Listed>, CatalogError> {
+            panic!("a bug in the catalog")
+        }
     }
     let bench = bench();
     assert!(matches!(
         bench.query_with(Arc::new(Failing), "FROM t"),
         Err(Error::Catalog(CatalogError::Other(_)))
     ));
-    assert!(matches!(bench.query_with(Arc::new(Panicking), "FROM t"), Err(Error::Internal(_))));
+    assert!(matches!(bench.query_with(Arc::new(Failing), "SHOW TABLES"), Err(Error::Catalog(_))));
+    for _ in 0..100 {
+        // A slot that a bug kept would be missing in the end.
+        assert!(matches!(bench.query_with(Arc::new(Panicking), "FROM t"), Err(Error::Internal(_))));
+    }
     assert_eq!(bench.rows("FROM t"), ["1", "2"]);
 }

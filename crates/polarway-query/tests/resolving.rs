@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::*;
 use arrow::datatypes::{DataType, Field, Schema};
-use polarway_query::{At, Catalog, CatalogError, Error, FileOptions, Reference, Relation};
+use polarway_query::{At, Catalog, CatalogError, Error, FileOptions, Listed, Reference, Relation};
 use support::{Bench, batch, rows_of, stored_schema, write};
 
 fn numbers(values: &[i32]) -> RecordBatch {
@@ -116,6 +116,10 @@ fn what_a_query_names_is_resolved_once_and_together() {
             self.1.lock().unwrap().push(references.to_vec());
             self.0.resolve(references)
         }
+
+        fn list(&self) -> Result<Vec<Listed>, CatalogError> {
+            self.0.list()
+        }
     }
     let bench = three_versions();
     write(&bench.cold().join("x.parquet"), &numbers(&[1]));
@@ -180,6 +184,10 @@ struct One<F>(F);
 impl<F: Fn() -> Relation + Send + Sync> Catalog for One<F> {
     fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
         Ok(references.iter().map(|_| self.0()).collect())
+    }
+
+    fn list(&self) -> Result<Vec<Listed>, CatalogError> {
+        Ok(Vec::new())
     }
 }
 

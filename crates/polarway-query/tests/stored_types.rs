@@ -302,12 +302,16 @@ fn a_column_without_a_name_is_refused_and_the_others_are_not() {
 #[test]
 fn files_of_others_are_cast_to_the_types_that_the_catalog_gives() {
     use arrow::datatypes::Schema;
-    use polarway_query::{Catalog, CatalogError, Reference, Relation};
+    use polarway_query::{Catalog, CatalogError, Listed, Reference, Relation};
     struct Wider(std::path::PathBuf);
     impl Catalog for Wider {
         fn resolve(&self, _: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
             let schema = Arc::new(Schema::new(vec![Field::new("c", DataType::Int64, true)]));
             Ok(vec![Relation { has_exact_types: false, ..Relation::new(vec![self.0.clone()], schema) }])
+        }
+
+        fn list(&self) -> Result<Vec<Listed>, CatalogError> {
+            Ok(Vec::new())
         }
     }
     let bench = Bench::new();

@@ -1,10 +1,11 @@
 //! Between the protocol's messages and the engine's types.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use polarway_core::{
-    At, Chunk, CommitKind, Compression, Dataset, DatasetVersion, Description, Published, RequestId, Version,
-    WriteMode, WriteOptions,
+    At, Chunk, CommitKind, Compression, Dataset, DatasetVersion, Description, Phase, PhaseTimes, Published,
+    QueryStatus, RequestId, Version, WriteMode, WriteOptions,
 };
 use polarway_proto::Reason;
 use polarway_proto::v1::{self, Failure};
@@ -53,6 +54,46 @@ pub(crate) fn write_options(header: &v1::StoreHeader) -> Result<WriteOptions, Fa
     options.request = request_id(&header.request_id)?;
     options.expected_version = header.expected_version;
     Ok(options)
+}
+
+/// Microseconds since 1970 in UTC.
+pub(crate) fn time_us(time: SystemTime) -> i64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn query_times(times: &PhaseTimes) -> v1::QueryTimes {
+    let PhaseTimes { waiting, checking, resolving, planning, running } = *times;
+    v1::QueryTimes {
+        waiting_us: micros(waiting),
+        checking_us: micros(checking),
+        resolving_us: micros(resolving),
+        planning_us: micros(planning),
+        running_us: micros(running),
+    }
+}
+
+pub(crate) fn running_query(query: &QueryStatus) -> v1::RunningQuery {
+    let phase = match query.phase {
+        Phase::Waiting => v1::QueryPhase::Waiting,
+        Phase::Checking => v1::QueryPhase::Checking,
+        Phase::Resolving => v1::QueryPhase::Resolving,
+        Phase::Planning => v1::QueryPhase::Planning,
+        Phase::Running => v1::QueryPhase::Running,
+    };
+    v1::RunningQuery {
+        query_id: query.id.to_string(),
+        sql: query.sql.to_string(),
+        phase: phase.into(),
+        started_us: time_us(query.started),
+        elapsed_us: micros(query.started.elapsed().unwrap_or_default()),
+        rows: query.summary.rows,
+        bytes: query.summary.bytes,
+    }
 }
 
 pub(crate) fn chunk(chunk: Chunk) -> v1::Chunk {

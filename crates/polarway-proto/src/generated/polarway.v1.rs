@@ -358,15 +358,21 @@ pub struct LoadHeader {
     #[prost(int64, tag = "3")]
     pub time_us: i64,
 }
-/// A query. Its deadline is the call's.
+/// A query. Its deadline is the call's, or the server's own limit where that is sooner.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct QueryRequest {
-    /// One SELECT in DuckDB's dialect. Datasets are tables under their names.
+    /// One SELECT in DuckDB's dialect, or EXPLAIN, DESCRIBE, SUMMARIZE or SHOW TABLES. Datasets are
+    /// tables under their names.
     #[prost(string, tag = "1")]
     pub sql: ::prost::alloc::string::String,
     /// How to compress.
     #[prost(enumeration = "Compression", tag = "2")]
     pub compression: i32,
+    /// The values of the text's parameters: an Arrow IPC stream of one batch with one row, whose
+    /// columns have the parameters' names: `1` for the first `?` and for `$1`, `name` for `$name`.
+    /// Empty: none.
+    #[prost(bytes = "bytes", tag = "10")]
+    pub parameters: ::prost::bytes::Bytes,
 }
 /// A step of a query. One in which nothing is set is a heartbeat: there has been nothing to send for
 /// a second.
@@ -391,7 +397,77 @@ pub struct QuerySummary {
     /// The datasets that were read, each once per version, sorted by name and version.
     #[prost(message, repeated, tag = "3")]
     pub datasets: ::prost::alloc::vec::Vec<DatasetVersion>,
+    /// How long it spent in each phase.
+    #[prost(message, optional, tag = "4")]
+    pub times: ::core::option::Option<QueryTimes>,
 }
+/// How long a query spent in each phase, in microseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QueryTimes {
+    /// Waiting for other queries to end.
+    #[prost(uint64, tag = "1")]
+    pub waiting_us: u64,
+    /// Parsing and checking the text; next to nothing for one that was seen before.
+    #[prost(uint64, tag = "2")]
+    pub checking_us: u64,
+    /// Looking names up and pinning their versions.
+    #[prost(uint64, tag = "3")]
+    pub resolving_us: u64,
+    /// Planning.
+    #[prost(uint64, tag = "4")]
+    pub planning_us: u64,
+    /// From the start of execution until the last row was sent: a slow reader counts.
+    #[prost(uint64, tag = "5")]
+    pub running_us: u64,
+}
+/// Asks for the queries of the worker that answers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListQueriesRequest {}
+/// The queries that wait or run on the worker that answers, the oldest first. Others have their own.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListQueriesResponse {
+    /// The queries.
+    #[prost(message, repeated, tag = "1")]
+    pub queries: ::prost::alloc::vec::Vec<RunningQuery>,
+    /// The worker, as in GetServerInfo.
+    #[prost(string, tag = "2")]
+    pub worker_id: ::prost::alloc::string::String,
+}
+/// A query that has not ended.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RunningQuery {
+    /// What to cancel it by.
+    #[prost(string, tag = "1")]
+    pub query_id: ::prost::alloc::string::String,
+    /// Its text.
+    #[prost(string, tag = "2")]
+    pub sql: ::prost::alloc::string::String,
+    /// What it is at.
+    #[prost(enumeration = "QueryPhase", tag = "3")]
+    pub phase: i32,
+    /// When it came: microseconds since 1970-01-01 UTC.
+    #[prost(int64, tag = "4")]
+    pub started_us: i64,
+    /// How long ago that is, in microseconds.
+    #[prost(uint64, tag = "5")]
+    pub elapsed_us: u64,
+    /// The rows of its result until now.
+    #[prost(uint64, tag = "6")]
+    pub rows: u64,
+    /// The bytes of those rows in Arrow's form.
+    #[prost(uint64, tag = "7")]
+    pub bytes: u64,
+}
+/// Cancels a query.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelQueryRequest {
+    /// Its id, from ListQueries.
+    #[prost(string, tag = "1")]
+    pub query_id: ::prost::alloc::string::String,
+}
+/// The query was stopped: its caller gets CANCELLED at once.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelQueryResponse {}
 /// A version of a dataset.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DatasetVersion {
@@ -401,6 +477,51 @@ pub struct DatasetVersion {
     /// The number of the version; 0 for Parquet files that Polarway did not write.
     #[prost(uint64, tag = "2")]
     pub version: u64,
+}
+/// What a query is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum QueryPhase {
+    /// Not said.
+    Unspecified = 0,
+    /// It waits for other queries to end.
+    Waiting = 1,
+    /// Its text is parsed and checked.
+    Checking = 2,
+    /// Its names are looked up and pinned.
+    Resolving = 3,
+    /// It is planned.
+    Planning = 4,
+    /// It runs, and its rows are sent.
+    Running = 5,
+}
+impl QueryPhase {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "QUERY_PHASE_UNSPECIFIED",
+            Self::Waiting => "QUERY_PHASE_WAITING",
+            Self::Checking => "QUERY_PHASE_CHECKING",
+            Self::Resolving => "QUERY_PHASE_RESOLVING",
+            Self::Planning => "QUERY_PHASE_PLANNING",
+            Self::Running => "QUERY_PHASE_RUNNING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "QUERY_PHASE_UNSPECIFIED" => Some(Self::Unspecified),
+            "QUERY_PHASE_WAITING" => Some(Self::Waiting),
+            "QUERY_PHASE_CHECKING" => Some(Self::Checking),
+            "QUERY_PHASE_RESOLVING" => Some(Self::Resolving),
+            "QUERY_PHASE_PLANNING" => Some(Self::Planning),
+            "QUERY_PHASE_RUNNING" => Some(Self::Running),
+            _ => None,
+        }
+    }
 }
 /// Asks for the state of the cache.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -839,6 +960,56 @@ pub mod polarway_service_client {
                 .insert(GrpcMethod::new("polarway.v1.PolarwayService", "DeleteDataset"));
             self.inner.unary(req, path, codec).await
         }
+        /// Lists the queries that wait or run on the worker that answers.
+        pub async fn list_queries(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListQueriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListQueriesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/polarway.v1.PolarwayService/ListQueries",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("polarway.v1.PolarwayService", "ListQueries"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Stops a query of the worker that answers.
+        pub async fn cancel_query(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CancelQueryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CancelQueryResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/polarway.v1.PolarwayService/CancelQuery",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("polarway.v1.PolarwayService", "CancelQuery"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Says how the cache of the worker that answers is doing.
         pub async fn get_cache_stats(
             &mut self,
@@ -961,6 +1132,22 @@ pub mod polarway_service_server {
             request: tonic::Request<super::DeleteDatasetRequest>,
         ) -> std::result::Result<
             tonic::Response<super::DeleteDatasetResponse>,
+            tonic::Status,
+        >;
+        /// Lists the queries that wait or run on the worker that answers.
+        async fn list_queries(
+            &self,
+            request: tonic::Request<super::ListQueriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListQueriesResponse>,
+            tonic::Status,
+        >;
+        /// Stops a query of the worker that answers.
+        async fn cancel_query(
+            &self,
+            request: tonic::Request<super::CancelQueryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CancelQueryResponse>,
             tonic::Status,
         >;
         /// Says how the cache of the worker that answers is doing.
@@ -1366,6 +1553,96 @@ pub mod polarway_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DeleteDatasetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/polarway.v1.PolarwayService/ListQueries" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListQueriesSvc<T: PolarwayService>(pub Arc<T>);
+                    impl<
+                        T: PolarwayService,
+                    > tonic::server::UnaryService<super::ListQueriesRequest>
+                    for ListQueriesSvc<T> {
+                        type Response = super::ListQueriesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListQueriesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PolarwayService>::list_queries(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListQueriesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/polarway.v1.PolarwayService/CancelQuery" => {
+                    #[allow(non_camel_case_types)]
+                    struct CancelQuerySvc<T: PolarwayService>(pub Arc<T>);
+                    impl<
+                        T: PolarwayService,
+                    > tonic::server::UnaryService<super::CancelQueryRequest>
+                    for CancelQuerySvc<T> {
+                        type Response = super::CancelQueryResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CancelQueryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PolarwayService>::cancel_query(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CancelQuerySvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

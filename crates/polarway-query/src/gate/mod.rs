@@ -6,22 +6,26 @@
 
 mod amplifiers;
 mod constants;
+mod explain;
 mod functions;
 mod splice;
 mod tree;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use crate::catalog::{At, FileOptions, Reference};
+use crate::analytics::Analytics;
+use crate::catalog::{At, FileOptions};
 use crate::diagnose::{Hidden, Origin, diagnose, is_too_deep, with_position};
 use crate::error::Error;
+use crate::listing::Listing;
 use crate::native::{Connection, Database, Prepared};
+use crate::plan::PlanFormat;
 use crate::recent::Recent;
-use splice::Cut;
+use splice::{Cut, Form};
 use tree::{Refusal, Source, TableUse};
 
 /// How deep the tree may be. Parsing, checking and planning all recurse, on stacks of 16 MiB.
@@ -36,15 +40,46 @@ pub(crate) struct Checked {
     /// Whether `text` is what the author wrote.
     pub(crate) is_own_text: bool,
     /// What the text reads, each once.
-    pub(crate) references: Vec<Reference>,
-    /// The view that `text` reads for each reference.
-    pub(crate) views: Vec<String>,
+    pub(crate) reads: Vec<Read>,
+    /// The names of all its parameters, sorted.
+    pub(crate) parameters: Vec<String>,
+    /// Those that `text` has, by their names there: the others are in `AT (…)`, which it has no more.
+    pub(crate) bound: BTreeMap<String, String>,
+    /// How its plan is drawn, if that is all that it asks for.
+    pub(crate) explained: Option<PlanFormat>,
+}
+
+/// A table that a text reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Read {
+    /// The view that the text that runs names.
+    pub(crate) view: String,
+    pub(crate) what: What,
+}
+
+/// What stands behind a view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum What {
+    Dataset { name: String, at: AtClause },
+    Files { patterns: Vec<String>, options: FileOptions },
+    Listing(Listing),
+}
+
+/// Which version a text asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AtClause {
+    Fixed(At),
+    /// The number that this parameter has.
+    Version(String),
+    /// The time that this parameter has.
+    Timestamp(String),
 }
 
 /// Parses and checks texts, remembering those that passed.
 #[derive(Debug)]
 pub(crate) struct Gate {
     database: Arc<Database>,
+    analytics: Option<Analytics>,
     idle_parsers: Mutex<Vec<Parser>>,
     passed: Mutex<Recent<Arc<Checked>>>,
     text_bytes: usize,
@@ -58,9 +93,15 @@ struct Parser {
 }
 
 impl Gate {
-    pub(crate) fn new(database: Arc<Database>, text_bytes: usize, cached_texts: usize) -> Self {
+    pub(crate) fn new(
+        database: Arc<Database>,
+        analytics: Option<Analytics>,
+        text_bytes: usize,
+        cached_texts: usize,
+    ) -> Self {
         Self {
             database,
+            analytics,
             idle_parsers: Mutex::new(Vec::new()),
             passed: Mutex::new(Recent::new(cached_texts)),
             text_bytes,
@@ -77,16 +118,25 @@ impl Gate {
         if let Some(checked) = self.passed.lock().get(text) {
             return Ok(checked);
         }
+        let checked = Arc::new(self.with_parser(|parser| self.check_new(parser, text))?);
+        self.passed.lock().insert(text.to_owned(), Arc::clone(&checked));
+        Ok(checked)
+    }
+
+    /// The time that a text stands for, in microseconds since 1970 in UTC.
+    pub(crate) fn timestamp(&self, literal: &str) -> Option<i64> {
+        self.with_parser(|parser| Ok(parser.timestamp(literal))).ok().flatten()
+    }
+
+    fn with_parser<T>(&self, work: impl FnOnce(&Parser) -> Result<T, Error>) -> Result<T, Error> {
         let parser = self.idle_parsers.lock().pop();
         let parser = match parser {
             Some(parser) => parser,
             None => Parser::open(&self.database)?,
         };
-        let checked = self.check_new(&parser, text);
+        let done = work(&parser);
         self.idle_parsers.lock().push(parser);
-        let checked = Arc::new(checked?);
-        self.passed.lock().insert(text.to_owned(), Arc::clone(&checked));
-        Ok(checked)
+        done
     }
 
     fn check_new(&self, parser: &Parser, text: &str) -> Result<Checked, Error> {
@@ -94,31 +144,54 @@ impl Gate {
             let message = with_position(&refusal.message, text, refusal.position);
             if refusal.is_too_large { Error::TooLarge(message) } else { Error::NotAllowed(message) }
         };
-        let statement = parser.parse(text)?;
-        let tables = tree::check(&statement).map_err(refused)?;
+        let (statement, explained) = parser.parse(text)?;
+        let found = tree::check(&statement, self.analytics.as_ref()).map_err(refused)?;
         let mut plan = Plan::default();
-        for table in &tables {
-            let reference = reference(parser, text, table)?;
-            plan.add(text, table, reference).map_err(refused)?;
+        for table in &found.tables {
+            let what = what(parser, text, table)?;
+            plan.add(text, table, what).map_err(refused)?;
         }
-        if plan.cuts.is_empty() {
-            let Plan { references, views, .. } = plan;
-            return Ok(Checked { text: text.to_owned(), is_own_text: true, references, views });
+        plan.add_shown(text, &found.shown).ok_or_else(unreadable)?;
+        let Plan { reads, mut cuts, .. } = plan;
+        let in_at = reads.iter().filter_map(|read| match &read.what {
+            What::Dataset { at: AtClause::Version(name) | AtClause::Timestamp(name), .. } => {
+                Some(name.clone())
+            }
+            _ => None,
+        });
+        let parameters: BTreeSet<String> = found.parameters.iter().cloned().chain(in_at).collect();
+        let parameters = Vec::from_iter(parameters);
+        let same_name = |name: &String| (name.clone(), name.clone());
+        let mut bound: BTreeMap<String, String> = found.parameters.iter().map(same_name).collect();
+        if cuts.is_empty() {
+            return Ok(Checked {
+                text: text.to_owned(),
+                is_own_text: true,
+                reads,
+                parameters,
+                bound,
+                explained,
+            });
         }
-        let Plan { references, views, cuts, .. } = plan;
+        let names = splice::naming_cuts(text, &cuts);
+        if !names.is_empty() {
+            bound = bound.into_keys().map(|name| (format!("{}{name}", splice::POSITION), name)).collect();
+        }
+        cuts.extend(names);
         let spliced = splice::apply(text, cuts).ok_or_else(unreadable)?;
         // What runs is a text that was itself parsed and checked, and that reads the views and nothing else.
-        let statement = parser.parse(&spliced).map_err(|_| unreadable())?;
-        let reads_views_only = tree::check(&statement).is_ok_and(|tables| {
-            tables.iter().all(|table| {
+        let (statement, _) = parser.parse(&spliced).map_err(|_| unreadable())?;
+        let is_as_meant = tree::check(&statement, self.analytics.as_ref()).is_ok_and(|again| {
+            let reads_views_only = again.tables.iter().all(|table| {
                 table.node["at_clause"].is_null()
-                    && matches!(&table.source, Source::Dataset(name) if views.contains(name))
-            })
+                    && matches!(&table.source, Source::Dataset(name) if reads.iter().any(|read| read.view == *name))
+            });
+            reads_views_only && again.shown.is_empty() && again.parameters.iter().eq(bound.keys())
         });
-        if !reads_views_only {
+        if !is_as_meant {
             return Err(unreadable());
         }
-        Ok(Checked { text: spliced, is_own_text: false, references, views })
+        Ok(Checked { text: spliced, is_own_text: false, reads, parameters, bound, explained })
     }
 }
 
@@ -139,11 +212,27 @@ impl Parser {
         })
     }
 
-    /// The tree of the one statement in `text`.
-    fn parse(&self, text: &str) -> Result<Value, Error> {
+    /// The tree of the one statement in `text`, and how its plan is to be drawn if it is behind an EXPLAIN.
+    fn parse(&self, text: &str) -> Result<(Value, Option<PlanFormat>), Error> {
         if text.contains('\0') {
             return Err(Error::Syntax("the query holds a NUL character".to_owned()));
         }
+        let unknown = |start| refusal(text, explain::USAGE, start);
+        let Some(explain) = explain::explain(text).map_err(unknown)? else {
+            return Ok((self.parse_select(text)?, None));
+        };
+        // Blanks in its place leave all positions what they were.
+        let (front, select) = text.split_at(explain.end);
+        let select = format!("{}{select}", " ".repeat(front.len()));
+        Ok((self.parse_select(&select)?, Some(explain.format)))
+    }
+
+    /// The time that a text stands for, in microseconds since 1970 in UTC.
+    fn timestamp(&self, literal: &str) -> Option<i64> {
+        self.timestamp.text(&[literal]).ok().flatten()?.parse().ok()
+    }
+
+    fn parse_select(&self, text: &str) -> Result<Value, Error> {
         let json = self
             .serialize
             .text(&[text])
@@ -167,44 +256,32 @@ impl Parser {
 /// What a text reads, as it is collected.
 #[derive(Default)]
 struct Plan {
-    references: Vec<Reference>,
-    views: Vec<String>,
+    reads: Vec<Read>,
     cuts: Vec<Cut>,
-    /// Views by name in lower case, as DuckDB compares them.
-    by_name: HashMap<String, usize>,
+    /// Views in lower case, as DuckDB compares them.
+    views: HashSet<String>,
 }
 
 impl Plan {
-    fn add(&mut self, text: &str, table: &TableUse<'_>, reference: Reference) -> Result<(), Refusal> {
-        let plain_name = match &reference {
-            Reference::Dataset { name, at: At::Newest } => Some(name.clone()),
-            _ => None,
-        };
-        let known = self.references.iter().position(|known| *known == reference);
-        let index = known.unwrap_or(self.references.len());
-        let view = match (known, plain_name) {
-            (Some(index), _) => self.views[index].clone(),
-            (None, Some(name)) if !self.by_name.contains_key(&name.to_lowercase()) => name,
-            // No dataset can have this name, so none is hidden by it.
-            (None, _) => format!("polarway:{index}"),
-        };
-        if known.is_none() {
-            self.references.push(reference);
-            self.views.push(view.clone());
-            self.by_name.insert(view.to_lowercase(), index);
-        }
+    fn add(&mut self, text: &str, table: &TableUse<'_>, what: What) -> Result<(), Refusal> {
+        let view = self.view(what);
+        let is_qualified = table.node["schema_name"].as_str().is_some_and(|schema| !schema.is_empty());
         let is_written_so = table.node["at_clause"].is_null()
+            && !is_qualified
             && matches!(&table.source, Source::Dataset(name) if *name == view);
         if is_written_so {
             return Ok(());
         }
+        let form = match &table.source {
+            _ if table.is_described => Form::Described,
+            Source::Path(_) => Form::Path,
+            _ => Form::Name,
+        };
         let cuts = match &table.source {
             Source::Call { .. } => {
                 splice::call_cut(text, table.start, table.node, &view).map(|cut| vec![cut])
             }
-            source => {
-                splice::table_cuts(text, table.start, table.node, &view, matches!(source, Source::Path(_)))
-            }
+            _ => splice::table_cuts(text, table.start, table.node, &view, form),
         };
         self.cuts.extend(cuts.ok_or_else(|| Refusal {
             message: "this table reference is written in a way that is not understood here; write paths in single \
@@ -215,45 +292,87 @@ impl Plan {
         })?);
         Ok(())
     }
+
+    /// `None` when the text is not what the tree says.
+    fn add_shown(&mut self, text: &str, shown: &[Listing]) -> Option<()> {
+        if shown.is_empty() {
+            return Some(());
+        }
+        let views: Vec<(Listing, String)> =
+            shown.iter().map(|listing| (*listing, self.view(What::Listing(*listing)))).collect();
+        let view_of = |wanted| {
+            let found = views.iter().find(|(listing, _)| *listing == wanted);
+            found.map(|(_, view)| view.clone()).unwrap_or_default()
+        };
+        self.cuts.extend(splice::show_cuts(text, shown, view_of)?);
+        Some(())
+    }
+
+    /// The view that stands for a table: one of the dataset's own name, where that is not taken, needs no cut.
+    fn view(&mut self, what: What) -> String {
+        if let Some(known) = self.reads.iter().find(|known| known.what == what) {
+            return known.view.clone();
+        }
+        let view = match &what {
+            What::Dataset { name, at: AtClause::Fixed(At::Newest) }
+                if !self.views.contains(&name.to_lowercase()) =>
+            {
+                name.clone()
+            }
+            // No dataset can have this name, so none is hidden by it.
+            _ => format!("polarway:{}", self.reads.len()),
+        };
+        self.views.insert(view.to_lowercase());
+        self.reads.push(Read { view: view.clone(), what });
+        view
+    }
 }
 
-fn reference(parser: &Parser, text: &str, table: &TableUse<'_>) -> Result<Reference, Error> {
+fn what(parser: &Parser, text: &str, table: &TableUse<'_>) -> Result<What, Error> {
     Ok(match &table.source {
-        Source::Dataset(name) => Reference::Dataset {
-            name: name.clone(),
-            at: at(parser, text, &table.node["at_clause"], table.start)?,
-        },
+        Source::Dataset(name) => {
+            let at = at(parser, text, &table.node["at_clause"], table.start)?;
+            What::Dataset { name: name.clone(), at }
+        }
         Source::Path(pattern) => {
             if !table.node["at_clause"].is_null() {
                 return Err(refusal(text, "a file has no versions: AT (…) is for datasets", table.start));
             }
-            Reference::Files { patterns: vec![pattern.clone()], options: FileOptions::default() }
+            What::Files { patterns: vec![pattern.clone()], options: FileOptions::default() }
         }
-        Source::Call { patterns, options } => {
-            Reference::Files { patterns: patterns.clone(), options: *options }
-        }
+        Source::Call { patterns, options } => What::Files { patterns: patterns.clone(), options: *options },
+        Source::Listing(listing) => What::Listing(*listing),
     })
 }
 
-fn at(parser: &Parser, text: &str, clause: &Value, start: usize) -> Result<At, Error> {
+fn at(parser: &Parser, text: &str, clause: &Value, start: usize) -> Result<AtClause, Error> {
     if clause.is_null() {
-        return Ok(At::Newest);
+        return Ok(AtClause::Fixed(At::Newest));
     }
     let expression = &clause["expr"];
     match clause["unit"].as_str().unwrap_or_default().to_uppercase().as_str() {
-        "VERSION" => constants::whole_number(expression)
-            .map(At::Version)
-            .ok_or_else(|| refusal(text, "AT (VERSION => …) takes a version's number, say 3", start)),
+        "VERSION" => {
+            if let Some(name) = tree::parameter(expression) {
+                return Ok(AtClause::Version(name.to_owned()));
+            }
+            let version =
+                constants::whole_number(expression).map(|version| AtClause::Fixed(At::Version(version)));
+            version.ok_or_else(|| {
+                refusal(text, "AT (VERSION => …) takes a version's number, say 3, or a parameter", start)
+            })
+        }
         "TIMESTAMP" => {
-            let literal = match constants::class(expression) {
-                "CAST" => constants::text(&expression["child"]),
-                _ => constants::text(expression),
-            };
-            let usage = "AT (TIMESTAMP => …) takes a time in quotes, say '2026-01-31 12:00:00'; without a zone it is UTC";
-            let literal = literal.ok_or_else(|| refusal(text, usage, start))?;
-            let micros = parser.timestamp.text(&[literal]).ok().flatten();
-            let micros = micros.and_then(|micros| micros.parse().ok());
-            micros.map(At::Timestamp).ok_or_else(|| refusal(text, usage, start))
+            let value =
+                if constants::class(expression) == "CAST" { &expression["child"] } else { expression };
+            if let Some(name) = tree::parameter(value) {
+                return Ok(AtClause::Timestamp(name.to_owned()));
+            }
+            let usage = "AT (TIMESTAMP => …) takes a time in quotes, say '2026-01-31 12:00:00', or a parameter; without a \
+                         zone it is UTC";
+            let micros = constants::text(value).and_then(|literal| parser.timestamp(literal));
+            micros
+                .map(|micros| AtClause::Fixed(At::Timestamp(micros)))
+                .ok_or_else(|| refusal(text, usage, start))
         }
         _ => Err(refusal(text, "AT takes VERSION or TIMESTAMP", start)),
     }
@@ -278,7 +397,9 @@ fn parse_error(tree: &Value, text: &str) -> Error {
             true => "; a PIVOT lists its values: ON column IN (…)",
             false => "",
         };
-        return Error::NotAllowed(format!("only SELECT statements can be run{hint}"));
+        return Error::NotAllowed(format!(
+            "only SELECT can be run, and EXPLAIN, DESCRIBE, SUMMARIZE and SHOW TABLES{hint}"
+        ));
     }
     let position = tree["position"].as_str().and_then(|position| position.parse().ok());
     match is_too_deep(message) {

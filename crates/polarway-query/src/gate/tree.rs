@@ -1,10 +1,14 @@
 //! The walk over DuckDB's syntax tree: everything not known to be harmless is refused.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::constants::{self, class, function_name};
 use super::{amplifiers, functions};
+use crate::analytics::{self, Analytics};
 use crate::catalog::FileOptions;
+use crate::listing::{CATALOG, Listing, SCHEMA};
 
 /// Common table expressions can each need the stack of the one before while DuckDB binds them.
 const MOST_CTES: usize = 500;
@@ -29,6 +33,8 @@ pub(crate) struct TableUse<'t> {
     /// The byte in the text where it starts.
     pub(crate) start: usize,
     pub(crate) source: Source,
+    /// Whether it is all that stands behind a DESCRIBE, where no alias can follow.
+    pub(crate) is_described: bool,
 }
 
 /// What a table reference names.
@@ -37,24 +43,45 @@ pub(crate) enum Source {
     Dataset(String),
     Path(String),
     Call { patterns: Vec<String>, options: FileOptions },
+    Listing(Listing),
 }
 
-/// Checks a statement's tree and collects the tables it reads.
-pub(crate) fn check(statement: &Value) -> Result<Vec<TableUse<'_>>, Refusal> {
-    let mut walk = Walk { tables: Vec::new(), ctes: Vec::new(), cte_count: 0, select_count: 0 };
+/// What a statement names.
+#[derive(Debug, Default)]
+pub(crate) struct Found<'t> {
+    pub(crate) tables: Vec<TableUse<'t>>,
+    /// `SHOW TABLES` and its kin. The tree does not say where they stand.
+    pub(crate) shown: Vec<Listing>,
+    /// The names of its parameters, each once, but for those in `AT (…)`.
+    pub(crate) parameters: BTreeSet<String>,
+}
+
+/// Checks a statement's tree and collects what it names.
+pub(crate) fn check<'t>(statement: &'t Value, analytics: Option<&Analytics>) -> Result<Found<'t>, Refusal> {
+    let mut walk = Walk {
+        found: Found::default(),
+        analytics,
+        described: None,
+        ctes: Vec::new(),
+        cte_count: 0,
+        select_count: 0,
+    };
     walk.value(statement, None)?;
-    Ok(walk.tables)
+    Ok(walk.found)
 }
 
-struct Walk<'t> {
-    tables: Vec<TableUse<'t>>,
+struct Walk<'t, 'a> {
+    found: Found<'t>,
+    analytics: Option<&'a Analytics>,
+    /// The table of a `DESCRIBE table`.
+    described: Option<&'t Value>,
     /// Names of the CTEs that are in scope here, in lower case.
     ctes: Vec<String>,
     cte_count: usize,
     select_count: usize,
 }
 
-impl<'t> Walk<'t> {
+impl<'t> Walk<'t, '_> {
     /// `outer` is the nearest position above, for nodes that have none.
     fn value(&mut self, value: &'t Value, outer: Option<usize>) -> Result<(), Refusal> {
         match value {
@@ -82,9 +109,7 @@ impl<'t> Walk<'t> {
                 "RECURSIVE_CTE_NODE" => self.recursive_node(object, position),
                 "BASE_TABLE" => self.base_table(value, object, position),
                 "TABLE_FUNCTION" => self.table_function(value, object, position),
-                "SHOW_REF" => {
-                    refuse("SHOW, DESCRIBE and SUMMARIZE are not available; only SELECT is", position)
-                }
+                "SHOW_REF" => self.show(object, position),
                 "SUBQUERY"
                 | "JOIN"
                 | "EXPRESSION_LIST"
@@ -195,7 +220,8 @@ impl<'t> Walk<'t> {
                 }
             }
             "PARAMETER" => {
-                return refuse("parameters have no values here; write the values in the text", position);
+                self.found.parameters.insert(parameter(value).unwrap_or_default().to_owned());
+                return Ok(());
             }
             "CASE"
             | "CAST"
@@ -229,29 +255,78 @@ impl<'t> Walk<'t> {
         if schema.eq_ignore_ascii_case("recurring") && catalog.is_empty() && is_cte {
             return Ok(());
         }
-        if !schema.is_empty() || !catalog.is_empty() {
-            let parts: Vec<_> = [catalog, schema, name].into_iter().filter(|part| !part.is_empty()).collect();
+        let has_at = object.get("at_clause").is_some_and(|clause| !clause.is_null());
+        let source = match (catalog, schema) {
+            ("", "") if is_cte && !has_at => return Ok(()),
+            ("", "") if looks_like_a_path(name) => Source::Path(checked_pattern(name, position)?),
+            ("", "") => Source::Dataset(name.to_owned()),
+            ("", schema) if schema.eq_ignore_ascii_case(analytics::NAME) => {
+                return self.attached("", name, has_at, position);
+            }
+            (catalog, schema) if catalog.eq_ignore_ascii_case(analytics::NAME) => {
+                return self.attached(schema, name, has_at, position);
+            }
+            ("" | CATALOG, "information_schema" | "INFORMATION_SCHEMA") => {
+                match Listing::of_information_schema(name) {
+                    Some(listing) if !has_at => Source::Listing(listing),
+                    _ => return refuse("information_schema has tables and columns here", position),
+                }
+            }
+            ("" | CATALOG, SCHEMA) => Source::Dataset(name.to_owned()),
+            // Names of datasets may have dots.
+            ("", schema) => Source::Dataset(format!("{schema}.{name}")),
+            (catalog, schema) => Source::Dataset(format!("{catalog}.{schema}.{name}")),
+        };
+        let start = position.ok_or_else(|| lost(name))?;
+        let is_described = self.described.is_some_and(|described| std::ptr::eq(described, value));
+        self.found.tables.push(TableUse { node: value, start, source, is_described });
+        // The sample holds constants only; `at_clause` is read by the caller.
+        Ok(())
+    }
+
+    /// A table of the analytics database: DuckDB finds it by that name.
+    fn attached(
+        &self,
+        schema: &str,
+        name: &str,
+        has_at: bool,
+        position: Option<usize>,
+    ) -> Result<(), Refusal> {
+        let Some(analytics) = self.analytics else {
+            let message = "this server has no analytics database; its operator can name a DuckDB file to be read as one";
+            return refuse(message, position);
+        };
+        if has_at {
             return refuse(
-                &format!(
-                    "{} is not a dataset: datasets have no schema, and a name with dots stands in double quotes, \
-                     \"{}\"",
-                    parts.join("."),
-                    parts.join(".")
-                ),
+                "tables of the analytics database have no versions: AT (…) is for datasets",
                 position,
             );
         }
-        if is_cte && object.get("at_clause").is_none_or(Value::is_null) {
+        if analytics.has(schema, name) {
             return Ok(());
         }
-        let source = if looks_like_a_path(name) {
-            Source::Path(checked_pattern(name, position)?)
-        } else {
-            Source::Dataset(name.to_owned())
+        let nearest = match analytics.nearest(name).as_slice() {
+            [] => String::new(),
+            names => format!("; the nearest: {}", names.join(", ")),
         };
-        let start = position.ok_or_else(|| lost(name))?;
-        self.tables.push(TableUse { node: value, start, source });
-        // The sample holds constants only; `at_clause` is read by the caller.
+        refuse(&format!("the analytics database has no table \"{name}\"{nearest}"), position)
+    }
+
+    /// SHOW, DESCRIBE or SUMMARIZE.
+    fn show(&mut self, object: &'t Map<String, Value>, position: Option<usize>) -> Result<(), Refusal> {
+        let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+        if let Some(query) = object.get("query").filter(|query| !query.is_null()) {
+            let is_whole = query["select_list"].as_array().is_some_and(|list| {
+                matches!(list.as_slice(), [star] if class(star) == "STAR") && query["where_clause"].is_null()
+            });
+            self.described = is_whole.then(|| &query["from_table"]);
+            return self.value(query, position);
+        }
+        match (text("show_type"), text("table_name")) {
+            ("SHOW_UNQUALIFIED", "\"tables\"") => self.found.shown.push(Listing::Tables),
+            ("SHOW_UNQUALIFIED", "__show_tables_expanded") => self.found.shown.push(Listing::AllTables),
+            _ => return refuse("SHOW takes TABLES, ALL TABLES or a dataset", position),
+        }
         Ok(())
     }
 
@@ -281,7 +356,7 @@ impl<'t> Walk<'t> {
             }
             let start = position.ok_or_else(|| lost(name))?;
             let source = file_arguments(call, start)?;
-            self.tables.push(TableUse { node: value, start, source });
+            self.found.tables.push(TableUse { node: value, start, source, is_described: false });
             return Ok(());
         }
         // Arguments may hold subqueries and functions of any kind.
@@ -340,6 +415,11 @@ fn named_argument(argument: &Value) -> Option<(&str, &Value)> {
         None | Some("") => None,
         Some(alias) => Some((alias, argument)),
     }
+}
+
+/// The name of a parameter, if the expression is one.
+pub(crate) fn parameter(expression: &Value) -> Option<&str> {
+    (class(expression) == "PARAMETER").then(|| expression["identifier"].as_str())?
 }
 
 fn looks_like_a_path(name: &str) -> bool {

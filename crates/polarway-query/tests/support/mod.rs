@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use polarway_query::{
-    At, Catalog, CatalogError, Engine, EngineConfig, Error, QueryOptions, Reference, Relation,
+    At, Catalog, CatalogError, Engine, EngineConfig, Error, Listed, QueryOptions, Reference, Relation,
 };
 use tempfile::TempDir;
 
@@ -98,6 +98,15 @@ impl Catalog for Folder {
                 Reference::Files { patterns, .. } => self.files(patterns),
             })
             .collect()
+    }
+
+    fn list(&self) -> Result<Vec<Listed>, CatalogError> {
+        let versions = self.versions.lock().unwrap();
+        let newest = |versions: &Vec<Version>| Arc::clone(&versions.last().unwrap().schema);
+        Ok(versions
+            .iter()
+            .map(|(name, of_name)| Listed { name: name.clone(), schema: newest(of_name) })
+            .collect())
     }
 }
 

@@ -19,9 +19,10 @@ use polarway_core::Polarway;
 use polarway_proto::WithHeartbeats;
 use polarway_proto::server::PolarwayService;
 use polarway_proto::v1::{
-    DeleteDatasetRequest, DeleteDatasetResponse, Failure, GetCacheStatsRequest, GetCacheStatsResponse,
-    GetDatasetRequest, GetDatasetResponse, GetServerInfoRequest, GetServerInfoResponse, ListDatasetsRequest,
-    ListDatasetsResponse, ListVersionsRequest, ListVersionsResponse, LoadRequest, LoadResponse, QueryRequest,
+    CancelQueryRequest, CancelQueryResponse, DeleteDatasetRequest, DeleteDatasetResponse, Failure,
+    GetCacheStatsRequest, GetCacheStatsResponse, GetDatasetRequest, GetDatasetResponse, GetServerInfoRequest,
+    GetServerInfoResponse, ListDatasetsRequest, ListDatasetsResponse, ListQueriesRequest,
+    ListQueriesResponse, ListVersionsRequest, ListVersionsResponse, LoadRequest, LoadResponse, QueryRequest,
     QueryResponse, StoreRequest, StoreResponse,
 };
 use tonic::{Request, Response, Status, Streaming};
@@ -101,6 +102,20 @@ impl PolarwayService for Service {
         request: Request<DeleteDatasetRequest>,
     ) -> Result<Response<DeleteDatasetResponse>, Status> {
         respond(datasets::delete(&self.engine, request.into_inner()).await)
+    }
+
+    async fn list_queries(
+        &self,
+        _request: Request<ListQueriesRequest>,
+    ) -> Result<Response<ListQueriesResponse>, Status> {
+        respond(Ok(query::list(&self.engine, &self.worker)))
+    }
+
+    async fn cancel_query(
+        &self,
+        request: Request<CancelQueryRequest>,
+    ) -> Result<Response<CancelQueryResponse>, Status> {
+        respond(query::cancel(&self.engine, request.get_ref()))
     }
 
     async fn get_cache_stats(

@@ -4,12 +4,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use bytes::Bytes;
 use futures::{Stream, TryFutureExt as _};
-use polarway_core::{Polarway, QueryChunkStream, QueryOptions};
-use polarway_proto::v1::{Failure, QueryRequest, QueryResponse, QuerySummary};
+use polarway_core::{Parameters, Polarway, QueryChunkStream, QueryOptions};
+use polarway_ipc::{ChunkDecoder, DecodeLimits};
+use polarway_proto::Reason;
+use polarway_proto::v1::{
+    CancelQueryRequest, CancelQueryResponse, Failure, ListQueriesResponse, QueryRequest, QueryResponse,
+    QuerySummary,
+};
 use tonic::Status;
 
 use super::Responses;
+use super::worker::Worker;
 use crate::convert;
 use crate::failure::failure;
 
@@ -24,9 +31,39 @@ pub(super) fn query(
 
 async fn start(engine: Polarway, request: QueryRequest, deadline: Option<Instant>) -> Result<Rows, Failure> {
     let compression = convert::compression(request.compression)?;
-    let chunks = engine.query_chunks(&request.sql, QueryOptions { deadline }, compression).await;
+    let parameters = parameters(request.parameters)?;
+    let chunks = engine.query_chunks(&request.sql, QueryOptions { deadline, parameters }, compression).await;
     let chunks = chunks.map_err(|error| failure(&error))?;
     Ok(Rows { chunks: Some(chunks), summary: QuerySummary::default() })
+}
+
+/// Values from a stranger: an Arrow IPC stream of one row.
+fn parameters(ipc: Bytes) -> Result<Parameters, Failure> {
+    if ipc.is_empty() {
+        return Ok(Parameters::new());
+    }
+    let refused = |error: &dyn std::fmt::Display| {
+        Reason::InvalidRequest.failure(format!("the values of the parameters can't be read: {error}"))
+    };
+    let batches = ChunkDecoder::new(DecodeLimits::default()).decode(ipc).map_err(|error| refused(&error))?;
+    match batches.as_slice() {
+        [row] => Parameters::from_batch(row).map_err(|error| refused(&error)),
+        other => Err(refused(&format!("one batch was expected, and there are {}", other.len()))),
+    }
+}
+
+/// The queries that wait or run here.
+pub(super) fn list(engine: &Polarway, worker: &Worker) -> ListQueriesResponse {
+    let queries = engine.queries().iter().map(convert::running_query).collect();
+    ListQueriesResponse { queries, worker_id: worker.id() }
+}
+
+pub(super) fn cancel(
+    engine: &Polarway,
+    request: &CancelQueryRequest,
+) -> Result<CancelQueryResponse, Failure> {
+    engine.cancel_query(&request.query_id).map_err(|error| failure(&error))?;
+    Ok(CancelQueryResponse {})
 }
 
 /// The chunks of a result, and then what the query did.
@@ -40,12 +77,12 @@ impl Stream for Rows {
     type Item = Result<QueryResponse, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(chunks) = &mut self.chunks else { return Poll::Ready(None) };
+        let Self { chunks: Some(chunks), summary } = &mut *self else { return Poll::Ready(None) };
         let item = ready!(Pin::new(&mut *chunks).poll_next(context));
         let response = match item {
             Some(Ok(chunk)) => {
-                self.summary.rows += chunk.rows;
-                self.summary.bytes += chunk.ipc.len() as u64;
+                summary.rows += chunk.rows;
+                summary.bytes += chunk.ipc.len() as u64;
                 Ok(QueryResponse { chunk: Some(convert::chunk(chunk)), summary: None })
             }
             Some(Err(error)) => {
@@ -53,9 +90,11 @@ impl Stream for Rows {
                 Err(failure(&error).into())
             }
             None => {
-                self.summary.datasets = chunks.datasets().iter().map(convert::dataset_version).collect();
+                summary.times = chunks.summary().map(|summary| convert::query_times(&summary.times));
+                summary.datasets = chunks.datasets().iter().map(convert::dataset_version).collect();
+                let summary = Some(std::mem::take(summary));
                 self.chunks = None;
-                Ok(QueryResponse { chunk: None, summary: Some(std::mem::take(&mut self.summary)) })
+                Ok(QueryResponse { chunk: None, summary })
             }
         };
         Poll::Ready(Some(response))

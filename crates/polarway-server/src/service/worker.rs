@@ -1,11 +1,13 @@
 //! About the worker that answers.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use polarway_core::{Polarway, duckdb_version};
 use polarway_proto::PROTOCOL_REVISION;
 use polarway_proto::v1::{GetCacheStatsResponse, GetServerInfoResponse};
 use uuid::Uuid;
+
+use crate::convert;
 
 /// What tells this worker from others.
 pub(crate) struct Worker {
@@ -18,14 +20,17 @@ impl Worker {
         Self { id: Uuid::now_v7(), started: SystemTime::now() }
     }
 
+    pub(crate) fn id(&self) -> String {
+        self.id.to_string()
+    }
+
     pub(crate) fn info(&self) -> GetServerInfoResponse {
-        let since_epoch = self.started.duration_since(UNIX_EPOCH).unwrap_or_default();
         GetServerInfoResponse {
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol_revision: PROTOCOL_REVISION,
             duckdb_version: duckdb_version(),
-            worker_id: self.id.to_string(),
-            started_us: i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX),
+            worker_id: self.id(),
+            started_us: convert::time_us(self.started),
         }
     }
 }

@@ -10,6 +10,9 @@ pub(crate) type Invalid = &'static str;
 /// How a duration says that something never happens.
 pub(crate) const NEVER: &str = "never";
 
+/// How a number says that there is no bound.
+pub(crate) const UNLIMITED: &str = "unlimited";
+
 const GB: f64 = 1e9;
 
 /// What the engine asks for. It is checked here too, since only here it is known where the value came from.
@@ -27,6 +30,10 @@ pub(crate) fn directory(text: &str) -> Result<PathBuf, Invalid> {
         return Err("a directory: buckets can't be used yet");
     }
     if text.is_empty() { Err("a directory") } else { Ok(text.into()) }
+}
+
+pub(crate) fn file(text: &str) -> Result<PathBuf, Invalid> {
+    if text.is_empty() || text.contains("://") { Err("a file") } else { Ok(text.into()) }
 }
 
 pub(crate) fn gigabytes(text: &str) -> Result<u64, Invalid> {
@@ -52,6 +59,31 @@ pub(crate) fn count(text: &str) -> Result<usize, Invalid> {
         Ok(count) if count > 0 => Ok(count),
         _ => Err("a whole number from 1 on"),
     }
+}
+
+pub(crate) fn count_or_unlimited(text: &str) -> Result<u64, Invalid> {
+    match text.trim() {
+        UNLIMITED => Ok(u64::MAX),
+        text => match text.parse() {
+            Ok(count) if count > 0 => Ok(count),
+            _ => Err("a whole number from 1 on, or unlimited"),
+        },
+    }
+}
+
+pub(crate) fn count_text(count: u64) -> String {
+    if count == u64::MAX { UNLIMITED.to_owned() } else { count.to_string() }
+}
+
+pub(crate) fn gigabytes_or_unlimited(text: &str) -> Result<u64, Invalid> {
+    match text.trim() {
+        UNLIMITED => Ok(u64::MAX),
+        text => gigabytes_above_zero(text).map_err(|_| "a number of GB above 0, such as 2.0, or unlimited"),
+    }
+}
+
+pub(crate) fn gigabytes_text(bytes: u64) -> String {
+    if bytes == u64::MAX { UNLIMITED.to_owned() } else { in_gigabytes(bytes) }
 }
 
 pub(crate) fn duration(text: &str) -> Result<Duration, Invalid> {
@@ -100,6 +132,16 @@ mod tests {
             assert!(gigabytes(text).is_err(), "{text}");
         }
         assert!(gigabytes_above_zero("0").is_err());
+    }
+
+    #[test]
+    fn what_has_no_bound_says_so_in_a_word() {
+        assert_eq!(count_or_unlimited("unlimited"), Ok(u64::MAX));
+        assert_eq!(gigabytes_or_unlimited(" unlimited "), Ok(u64::MAX));
+        assert_eq!((count_or_unlimited("5"), gigabytes_or_unlimited("0.5")), (Ok(5), Ok(500_000_000)));
+        for text in ["", "0", "-1", "none"] {
+            assert!(count_or_unlimited(text).is_err() && gigabytes_or_unlimited(text).is_err(), "{text}");
+        }
     }
 
     #[test]

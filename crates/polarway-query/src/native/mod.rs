@@ -8,6 +8,8 @@
 //! the last statement of a text while *preparing* it, so only text of our own or text that the gate passed
 //! may come here.
 
+mod value;
+
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 use std::sync::Arc;
@@ -16,6 +18,8 @@ use arrow::array::{Array, RecordBatch, RecordBatchOptions, StructArray};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use duckdb::ffi;
+
+pub(crate) use value::Value;
 
 /// What DuckDB said, prefix included (`Binder Error: …`), or what went wrong at the border to it.
 #[derive(Debug, thiserror::Error)]
@@ -215,9 +219,20 @@ impl Prepared {
         Ok(texts)
     }
 
-    /// The columns that the statement will give, known before it runs.
-    pub(crate) fn column_types(&self) -> ColumnTypes {
-        ColumnTypes::of_statement(self)
+    /// Gives a parameter its value.
+    pub(crate) fn bind(&mut self, name: &str, value: &Value) -> Result<()> {
+        let name_c = c_string(name)?;
+        let mut index = 0;
+        // SAFETY: the statement, the name and the value are alive, and the out-pointer is valid; DuckDB copies the value.
+        let bound = unsafe {
+            ffi::duckdb_bind_parameter_index(self.raw, &mut index, name_c.as_ptr()) == ffi::DuckDBSuccess
+                && ffi::duckdb_bind_value(self.raw, index, value.raw()) == ffi::DuckDBSuccess
+        };
+        if bound {
+            Ok(())
+        } else {
+            Err(NativeError::internal(format!("the parameter ${name} took no value")))
+        }
     }
 
     /// Plans execution. An interrupt that comes after this returned will be heard by [`Pending::start`].
@@ -251,6 +266,13 @@ impl Drop for RawPending {
 }
 
 impl Pending {
+    /// The columns that the statement will give, where they are known before it runs: where values have no part in them.
+    pub(crate) fn column_types(&self) -> Option<ColumnTypes> {
+        // SAFETY: the statement is alive.
+        let has_parameters = unsafe { ffi::duckdb_nparams(self.prepared.raw) } > 0;
+        (!has_parameters).then(|| ColumnTypes::of_statement(&self.prepared))
+    }
+
     /// Runs until the first rows are there.
     pub(crate) fn start(self) -> Result<Rows> {
         let mut result = QueryResult::empty();
@@ -259,8 +281,7 @@ impl Pending {
             return Err(result.error());
         }
         let arrow_options = ArrowOptions::of(&self.prepared.connection);
-        let schema = self.prepared.column_types().arrow_schema(&arrow_options)?;
-        Ok(Rows { result, arrow_options, schema, pending: self })
+        Ok(Rows { result, arrow_options, pending: self })
     }
 }
 
@@ -270,13 +291,18 @@ pub(crate) struct Rows {
     // Fields drop in this order: the result first, then what it reads from.
     result: QueryResult,
     arrow_options: ArrowOptions,
-    schema: SchemaRef,
     pending: Pending,
 }
 
 impl Rows {
-    pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>> {
-        self.result.fetch(&self.arrow_options, &self.schema)
+    /// The columns of the rows.
+    pub(crate) fn column_types(&mut self) -> ColumnTypes {
+        ColumnTypes::of_result(&mut self.result, &self.pending.prepared.connection)
+    }
+
+    /// The next rows; `schema` is that of the column types.
+    pub(crate) fn next(&mut self, schema: &SchemaRef) -> Result<Option<RecordBatch>> {
+        self.result.fetch(&self.arrow_options, schema)
     }
 
     /// Ends the query and gives back its statement, which may run again.
@@ -405,6 +431,23 @@ impl ColumnTypes {
             })
             .unzip();
         Self { names, types, connection: prepared.connection.clone() }
+    }
+
+    fn of_result(result: &mut QueryResult, connection: &Connection) -> Self {
+        // SAFETY: the result is alive.
+        let count = unsafe { ffi::duckdb_column_count(&mut result.0) };
+        let (names, types) = (0..count)
+            .map(|index| {
+                // SAFETY: the index is in range; the name belongs to the result and is copied, the type is ours to destroy.
+                unsafe {
+                    let raw = ffi::duckdb_column_name(&mut result.0, index);
+                    let name =
+                        if raw.is_null() { CString::default() } else { CStr::from_ptr(raw).to_owned() };
+                    (name, LogicalType(ffi::duckdb_column_logical_type(&mut result.0, index)))
+                }
+            })
+            .unzip();
+        Self { names, types, connection: connection.clone() }
     }
 
     /// The Arrow schema that batches will have.

@@ -1,0 +1,153 @@
+//! What a query is at, as its caller and the list of queries see it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use crate::control::Control;
+
+/// A stage in the life of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It waits for other queries to end.
+    Waiting,
+    /// Its text is parsed and checked.
+    Checking,
+    /// Its names are looked up and pinned.
+    Resolving,
+    /// DuckDB plans it.
+    Planning,
+    /// DuckDB runs it, and its rows are taken.
+    Running,
+}
+
+/// How long a query spent in each phase.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PhaseTimes {
+    /// Waiting for other queries to end.
+    pub waiting: Duration,
+    /// Parsing and checking the text; next to nothing for one that was seen before.
+    pub checking: Duration,
+    /// Looking names up and pinning their versions.
+    pub resolving: Duration,
+    /// DuckDB's planning.
+    pub planning: Duration,
+    /// From the start of execution until the last row was taken: a slow reader counts.
+    pub running: Duration,
+}
+
+impl PhaseTimes {
+    fn add(&mut self, phase: Phase, time: Duration) {
+        let total = match phase {
+            Phase::Waiting => &mut self.waiting,
+            Phase::Checking => &mut self.checking,
+            Phase::Resolving => &mut self.resolving,
+            Phase::Planning => &mut self.planning,
+            Phase::Running => &mut self.running,
+        };
+        *total += time;
+    }
+}
+
+/// What a query did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// The rows of its result.
+    pub rows: u64,
+    /// The bytes of its result in Arrow's form.
+    pub bytes: u64,
+    /// How long each phase took.
+    pub times: PhaseTimes,
+}
+
+/// A query that has not ended.
+#[derive(Debug, Clone)]
+pub struct QueryStatus {
+    /// What to call it by when it is to be cancelled.
+    pub id: Uuid,
+    /// Its text.
+    pub sql: Arc<str>,
+    /// When it came.
+    pub started: SystemTime,
+    /// What it is at.
+    pub phase: Phase,
+    /// What it did until now.
+    pub summary: Summary,
+}
+
+/// A query's part of the engine's books.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    pub(crate) id: Uuid,
+    pub(crate) sql: Arc<str>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) began: Instant,
+    started: SystemTime,
+    clock: Mutex<Clock>,
+    rows: AtomicU64,
+    bytes: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Clock {
+    phase: Phase,
+    since: Instant,
+    times: PhaseTimes,
+}
+
+impl Activity {
+    pub(crate) fn new(sql: &str, control: Arc<Control>) -> Self {
+        let now = Instant::now();
+        Self {
+            id: Uuid::now_v7(),
+            sql: Arc::from(sql),
+            control,
+            began: now,
+            started: SystemTime::now(),
+            clock: Mutex::new(Clock { phase: Phase::Waiting, since: now, times: PhaseTimes::default() }),
+            rows: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn enter(&self, phase: Phase) {
+        let now = Instant::now();
+        let mut clock = self.clock.lock();
+        let time = now - clock.since;
+        let left = clock.phase;
+        clock.times.add(left, time);
+        (clock.phase, clock.since) = (phase, now);
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.clock.lock().phase == Phase::Waiting
+    }
+
+    /// Counts rows in; gives the totals.
+    pub(crate) fn count(&self, rows: u64, bytes: u64) -> (u64, u64) {
+        let before =
+            (self.rows.fetch_add(rows, Ordering::Relaxed), self.bytes.fetch_add(bytes, Ordering::Relaxed));
+        (before.0 + rows, before.1 + bytes)
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        let clock = self.clock.lock();
+        let mut times = clock.times;
+        times.add(clock.phase, clock.since.elapsed());
+        Summary { rows: self.rows.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed), times }
+    }
+
+    pub(crate) fn status(&self) -> QueryStatus {
+        let phase = self.clock.lock().phase;
+        QueryStatus {
+            id: self.id,
+            sql: Arc::clone(&self.sql),
+            started: self.started,
+            phase,
+            summary: self.summary(),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What stops a query, and how its caller is released while its thread is still at work.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::error::Error;
+use crate::native::Connection;
+use crate::sink::Release;
+
+/// Why a query was stopped.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum StopReason {
+    /// Its caller, or somebody by its id, wanted it no more.
+    Cancelled,
+    /// Its deadline passed.
+    Deadline,
+    /// It found no free slot within this time.
+    Waited(Duration),
+    /// The process ran short of memory.
+    Memory,
+}
+
+impl From<StopReason> for Error {
+    fn from(reason: StopReason) -> Self {
+        match reason {
+            StopReason::Cancelled => Self::Interrupted,
+            StopReason::Deadline => Self::Deadline,
+            StopReason::Waited(wait) => Self::Busy(format!(
+                "other queries held the server for {:.1} s; try again when fewer run",
+                wait.as_secs_f64()
+            )),
+            StopReason::Memory => Self::QueryTooLarge(
+                "the server's memory ran short, and this was the newest large query; select fewer rows or columns"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// What the caller of a query, its thread and its watch share.
+pub(crate) struct Control {
+    stopped: OnceLock<StopReason>,
+    /// Tells the caller of a stop; gone once the query has ended or was stopped.
+    release: Mutex<Option<Release>>,
+    /// The connection while the query is on it.
+    connection: Mutex<Option<Connection>>,
+    deadline: Option<Instant>,
+}
+
+impl Control {
+    pub(crate) fn new(deadline: Option<Instant>, release: Release) -> Self {
+        Self {
+            stopped: OnceLock::new(),
+            release: Mutex::new(Some(release)),
+            connection: Mutex::new(None),
+            deadline,
+        }
+    }
+
+    /// Stops the query; the first reason counts. Harmless when the query has ended.
+    pub(crate) fn stop(&self, reason: StopReason) {
+        // First the flag, then the interrupt: a query that starts between the two sees the flag.
+        if self.stopped.set(reason).is_err() {
+            return;
+        }
+        if let Some(connection) = self.connection.lock().as_ref() {
+            connection.interrupt();
+        }
+        let release = self.release.lock().take();
+        if let Some(release) = release {
+            release(reason.into());
+        }
+    }
+
+    /// Whether the query may go on.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.stop_if_late(Instant::now());
+        self.stopped.get().map_or(Ok(()), |reason| Err((*reason).into()))
+    }
+
+    /// Stops a query whose deadline has passed.
+    pub(crate) fn stop_if_late(&self, now: Instant) {
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
+            self.stop(StopReason::Deadline);
+        }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.get().is_some()
+    }
+
+    /// From now on a stop interrupts this connection.
+    pub(crate) fn attach(&self, connection: &Connection) {
+        *self.connection.lock() = Some(connection.clone());
+    }
+
+    /// From now on the connection belongs to others.
+    pub(crate) fn detach(&self) {
+        *self.connection.lock() = None;
+    }
+
+    /// The query tells its end itself: a stop that comes later has nobody to tell.
+    pub(crate) fn finish(&self) {
+        self.release.lock().take();
+    }
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control").field("stopped", &self.stopped).finish_non_exhaustive()
+    }
+}
+
+/// Whether a query was stopped, for whoever takes its result.
+#[derive(Debug, Clone)]
+pub struct StopSignal(pub(crate) Arc<Control>);
+
+impl StopSignal {
+    /// Whether nothing of the result is wanted any more.
+    #[must_use]
+    pub fn is_raised(&self) -> bool {
+        self.0.is_stopped()
+    }
+}
+
+/// Stops a query from any thread; cheap to clone, and harmless once the query has ended.
+#[derive(Debug, Clone)]
+pub struct InterruptHandle(pub(crate) Arc<Control>);
+
+impl InterruptHandle {
+    /// Stops the query. Its caller gets [`Error::Interrupted`] at once; DuckDB may hear it a little later.
+    pub fn interrupt(&self) {
+        self.0.stop(StopReason::Cancelled);
+    }
+}

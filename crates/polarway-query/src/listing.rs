@@ -1,0 +1,142 @@
+//! What DuckDB answers from its catalog, answered from the list of datasets.
+
+use crate::catalog::Listed;
+use crate::quote::literal;
+use crate::stored_types::sql_type;
+
+/// A table about tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// `SHOW TABLES`
+    Tables,
+    /// `SHOW ALL TABLES`
+    AllTables,
+    /// `information_schema.tables`
+    InformationTables,
+    /// `information_schema.columns`
+    InformationColumns,
+}
+
+impl Listing {
+    /// The view of the information schema with this name.
+    pub(crate) fn of_information_schema(name: &str) -> Option<Self> {
+        match name.to_lowercase().as_str() {
+            "tables" => Some(Self::InformationTables),
+            "columns" => Some(Self::InformationColumns),
+            _ => None,
+        }
+    }
+}
+
+/// The names under which datasets appear to tools that ask for a catalog and a schema.
+pub(crate) const CATALOG: &str = "polarway";
+pub(crate) const SCHEMA: &str = "main";
+
+/// The SELECT that gives a listing of these tables. Its columns are those of DuckDB's own.
+pub(crate) fn listing(kind: Listing, tables: &[Listed]) -> String {
+    match kind {
+        Listing::Tables => {
+            select(&[("name", "VARCHAR")], tables.iter().map(|table| literal(&table.name)), "name")
+        }
+        Listing::AllTables => select(
+            &[
+                ("database", "VARCHAR"),
+                ("schema", "VARCHAR"),
+                ("name", "VARCHAR"),
+                ("column_names", "VARCHAR[]"),
+                ("column_types", "VARCHAR[]"),
+                ("temporary", "BOOLEAN"),
+            ],
+            tables.iter().map(|table| {
+                let fields = table.schema.fields();
+                let names: Vec<String> = fields.iter().map(|field| literal(field.name())).collect();
+                let types: Vec<String> = columns(table).map(|column| literal(&column.data_type)).collect();
+                format!(
+                    "{}, {}, {}, [{}], [{}], false",
+                    literal(CATALOG),
+                    literal(SCHEMA),
+                    literal(&table.name),
+                    names.join(", "),
+                    types.join(", ")
+                )
+            }),
+            "name",
+        ),
+        Listing::InformationTables => select(
+            &[
+                ("table_catalog", "VARCHAR"),
+                ("table_schema", "VARCHAR"),
+                ("table_name", "VARCHAR"),
+                ("table_type", "VARCHAR"),
+                ("is_insertable_into", "VARCHAR"),
+            ],
+            tables.iter().map(|table| {
+                let (catalog, schema) = (literal(CATALOG), literal(SCHEMA));
+                format!("{catalog}, {schema}, {}, 'BASE TABLE', 'NO'", literal(&table.name))
+            }),
+            "table_name",
+        ),
+        Listing::InformationColumns => select(
+            &[
+                ("table_catalog", "VARCHAR"),
+                ("table_schema", "VARCHAR"),
+                ("table_name", "VARCHAR"),
+                ("column_name", "VARCHAR"),
+                ("ordinal_position", "INTEGER"),
+                ("column_default", "VARCHAR"),
+                ("is_nullable", "VARCHAR"),
+                ("data_type", "VARCHAR"),
+            ],
+            tables.iter().flat_map(|table| {
+                columns(table).map(|column| {
+                    format!(
+                        "{}, {}, {}, {}, {}, NULL, '{}', {}",
+                        literal(CATALOG),
+                        literal(SCHEMA),
+                        literal(&table.name),
+                        literal(column.name),
+                        column.position,
+                        if column.is_nullable { "YES" } else { "NO" },
+                        literal(&column.data_type)
+                    )
+                })
+            }),
+            "table_name, ordinal_position",
+        ),
+    }
+}
+
+struct Column<'t> {
+    name: &'t str,
+    position: usize,
+    is_nullable: bool,
+    data_type: String,
+}
+
+fn columns(table: &Listed) -> impl Iterator<Item = Column<'_>> {
+    table.schema.fields().iter().enumerate().map(|(index, field)| Column {
+        name: field.name(),
+        position: index + 1,
+        is_nullable: field.is_nullable(),
+        // A column that SQL can't read is listed all the same, as what it was stored as.
+        data_type: sql_type(field.data_type()).unwrap_or_else(|_| field.data_type().to_string()),
+    })
+}
+
+/// The rows, of these columns, in this order; none must do as well.
+fn select(columns: &[(&str, &str)], rows: impl Iterator<Item = String>, order: &str) -> String {
+    let casts: Vec<String> = columns
+        .iter()
+        .map(|(name, sql_type)| format!("CAST(\"{name}\" AS {sql_type}) AS \"{name}\""))
+        .collect();
+    let names: Vec<String> = columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+    let nulls = vec!["NULL"; columns.len()].join(", ");
+    // The row of NULLs gives the columns when there is no other, and is taken away by the OFFSET.
+    let values: Vec<String> = std::iter::once(nulls).chain(rows).map(|row| format!("({row})")).collect();
+    format!(
+        "SELECT {} FROM (FROM (VALUES {}) OFFSET 1) AS t({}) ORDER BY {order}",
+        casts.join(", "),
+        values.join(", "),
+        names.join(", ")
+    )
+}

@@ -1,0 +1,95 @@
+//! The queries that have not ended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use uuid::Uuid;
+
+use crate::activity::Activity;
+
+/// All queries from their coming to the end of their thread's work, by id, which is by age.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    queries: Mutex<Queries>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queries {
+    by_id: BTreeMap<Uuid, Arc<Activity>>,
+    watch_sleeps: bool,
+    is_closed: bool,
+}
+
+impl Registry {
+    pub(crate) fn add(self: &Arc<Self>, activity: Arc<Activity>) -> Registered {
+        let registered = Registered { registry: Arc::clone(self), activity: Arc::clone(&activity) };
+        let mut queries = self.queries.lock();
+        queries.by_id.insert(activity.id, activity);
+        if std::mem::take(&mut queries.watch_sleeps) {
+            self.changed.notify_one();
+        }
+        registered
+    }
+
+    pub(crate) fn get(&self, id: Uuid) -> Option<Arc<Activity>> {
+        self.queries.lock().by_id.get(&id).cloned()
+    }
+
+    /// The oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Activity>> {
+        self.queries.lock().by_id.values().cloned().collect()
+    }
+
+    /// Whether a query has ended, or waits.
+    pub(crate) fn is_idle(&self, id: Uuid) -> bool {
+        self.get(id).is_none_or(|activity| activity.is_waiting())
+    }
+
+    /// Sleeps until there is a query to watch; `false` when there will be none any more.
+    pub(crate) fn wait_for_any(&self) -> bool {
+        let mut queries = self.queries.lock();
+        while queries.by_id.is_empty() && !queries.is_closed {
+            queries.watch_sleeps = true;
+            self.changed.wait(&mut queries);
+        }
+        !queries.is_closed
+    }
+
+    /// Sleeps for a while; `false` when there will be no query any more.
+    pub(crate) fn pause(&self, time: Duration) -> bool {
+        let mut queries = self.queries.lock();
+        if !queries.is_closed {
+            self.changed.wait_for(&mut queries, time);
+        }
+        !queries.is_closed
+    }
+
+    pub(crate) fn close(&self) {
+        self.queries.lock().is_closed = true;
+        self.changed.notify_all();
+    }
+}
+
+/// A query's entry, which goes when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    registry: Arc<Registry>,
+    activity: Arc<Activity>,
+}
+
+impl std::ops::Deref for Registered {
+    type Target = Activity;
+
+    fn deref(&self) -> &Activity {
+        &self.activity
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.registry.queries.lock().by_id.remove(&self.activity.id);
+    }
+}

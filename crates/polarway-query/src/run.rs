@@ -1,0 +1,331 @@
+//! One query from text to rows: gate, resolve, run, stream.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use uuid::Uuid;
+
+use crate::activity::Phase;
+use crate::batches::{Joiner, bytes};
+use crate::catalog::{AfterScan, Catalog, Relation};
+use crate::config::QueryOptions;
+use crate::control::StopSignal;
+use crate::diagnose::{Hidden, Origin, diagnose};
+use crate::engine::Shared;
+use crate::error::Error;
+use crate::gate::{Checked, What};
+use crate::listing::listing;
+use crate::native::{ColumnTypes, NativeError, Prepared, Rows};
+use crate::parameters::Parameters;
+use crate::plan;
+use crate::registry::Registered;
+use crate::sessions::Session;
+use crate::sink::{ResultEvent, ResultSink};
+use crate::view::View;
+
+/// How often a query that waits to run again looks whether it may.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// One query on its own thread.
+pub(crate) struct Run {
+    shared: Arc<Shared>,
+    activity: Registered,
+    catalog: Arc<dyn Catalog>,
+    parameters: Parameters,
+    batch_bytes: usize,
+    sink: Box<dyn ResultSink>,
+    stop: StopSignal,
+    has_given_columns: bool,
+    has_given_rows: bool,
+}
+
+impl Run {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        activity: Registered,
+        catalog: Arc<dyn Catalog>,
+        options: QueryOptions,
+        sink: Box<dyn ResultSink>,
+    ) -> Self {
+        let stop = StopSignal(Arc::clone(&activity.control));
+        let parameters = Parameters::new(options.parameters);
+        let batch_bytes = options.batch_bytes;
+        Self {
+            shared,
+            activity,
+            catalog,
+            parameters,
+            batch_bytes,
+            sink,
+            stop,
+            has_given_columns: false,
+            has_given_rows: false,
+        }
+    }
+
+    pub(crate) fn run(mut self) {
+        let last = match self.rows() {
+            Ok(()) => ResultEvent::End(self.activity.summary()),
+            // A stop makes DuckDB fail in several ways; the stop is what the caller wants to know of.
+            Err(error) => ResultEvent::Failed(self.activity.control.check().err().unwrap_or(error)),
+        };
+        // Nobody may be listening any more.
+        let _ = self.sink.push(last, &self.stop);
+        self.activity.control.finish();
+    }
+
+    fn rows(&mut self) -> Result<(), Error> {
+        self.activity.control.check()?;
+        self.activity.enter(Phase::Checking);
+        let sql = Arc::clone(&self.activity.sql);
+        let checked = self.shared.gate.check(&sql)?;
+        self.parameters.check(&checked.parameters)?;
+        self.activity.control.check()?;
+        self.activity.enter(Phase::Resolving);
+        let mut resolved = self.resolve(&checked)?;
+        let outcome = self.run_with_a_second_try(&checked, &resolved);
+        match outcome {
+            // Files that changed under the query are the reason for whatever else went wrong.
+            Ok(())
+            | Err(Error::DataFile(_) | Error::Execution(_) | Error::Binder(_) | Error::Internal(_)) => {
+                resolved.check_after_scan()?;
+                outcome
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Runs. If the memory did not suffice while others had some of it, waits until those have ended and runs again.
+    fn run_with_a_second_try(&mut self, checked: &Checked, resolved: &Resolved) -> Result<(), Error> {
+        let mut outcome = self.run_resolved(checked, resolved);
+        let mut others = self.others();
+        if matches!(outcome, Err(Error::OutOfMemory(_))) && !others.is_empty() && !self.has_given_rows {
+            let shared = Arc::clone(&self.shared);
+            // One at a time, or all that failed together would do so again.
+            if let Some(_turn) = self.wait_for(|| shared.second_try.try_lock())? {
+                self.wait_for(|| {
+                    let have_ended = others.iter().all(|other| shared.registry.is_idle(*other));
+                    have_ended.then_some(())
+                })?;
+                outcome = self.run_resolved(checked, resolved);
+                others = self.others();
+            }
+        }
+        match outcome {
+            Err(Error::OutOfMemory(fact)) if others.is_empty() => {
+                Err(Error::QueryTooLarge(format!("{fact}; select fewer rows or columns")))
+            }
+            Err(Error::OutOfMemory(fact)) => Err(Error::OutOfMemory(format!(
+                "{fact}; select fewer rows or columns, or try again when fewer queries run"
+            ))),
+            outcome => outcome,
+        }
+    }
+
+    /// The other queries that run now.
+    fn others(&self) -> Vec<Uuid> {
+        let all = self.shared.registry.all();
+        all.iter()
+            .filter(|other| other.id != self.activity.id && !other.is_waiting())
+            .map(|other| other.id)
+            .collect()
+    }
+
+    /// Waits for something, as long as a query may wait. Meanwhile it counts as one that waits.
+    fn wait_for<T>(&self, mut ready: impl FnMut() -> Option<T>) -> Result<Option<T>, Error> {
+        let until = Instant::now() + self.shared.limits.wait;
+        self.activity.enter(Phase::Waiting);
+        loop {
+            self.activity.control.check()?;
+            if let Some(ready) = ready() {
+                return Ok(Some(ready));
+            }
+            if Instant::now() >= until {
+                return Ok(None);
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Runs on a session that goes back to the others if all went well.
+    fn run_resolved(&mut self, checked: &Checked, resolved: &Resolved) -> Result<(), Error> {
+        self.activity.control.check()?;
+        self.activity.enter(Phase::Planning);
+        let fresh = !resolved.after_scans.is_empty();
+        let mut session = self
+            .shared
+            .sessions
+            .take(&checked.text, &resolved.views, fresh)
+            .map_err(|error| diagnose(&error, Origin::OtherText, &resolved.hidden))?;
+        let mut outcome = self.stream_rows(&mut session, checked, resolved, Output::Sent);
+        if matches!(outcome, Err(Error::Interrupted)) && self.activity.control.check().is_ok() {
+            // Nobody stopped it: one of DuckDB's threads failed, and another, stopped by that, was the first to say so.
+            // Only running it once more tells what the failure was.
+            outcome = match self.stream_rows(&mut session, checked, resolved, Output::Dropped) {
+                Ok(()) => Err(Error::Internal("a thread of DuckDB failed and did not say how".to_owned())),
+                Err(error) => Err(error),
+            };
+        }
+        self.activity.control.detach();
+        if outcome.is_ok() && !fresh {
+            self.shared.sessions.give_back(session);
+        }
+        outcome
+    }
+
+    fn resolve(&self, checked: &Checked) -> Result<Resolved, Error> {
+        let references = self.parameters.references(&self.shared.gate, checked)?;
+        let relations = match references.as_slice() {
+            [] => Vec::new(),
+            references => self.catalog.resolve(references)?,
+        };
+        if relations.len() != references.len() {
+            return Err(Error::Internal("the catalog gave another number of relations".to_owned()));
+        }
+        let mut resolved = Resolved::default();
+        let mut relations = references.iter().zip(relations);
+        for read in &checked.reads {
+            let view = read.view.clone();
+            if let What::Listing(kind) = read.what {
+                let tables = self.catalog.list()?;
+                resolved.views.push(View { name: view, select: listing(kind, &tables) });
+            } else if let Some((reference, relation)) = relations.next() {
+                let described = reference.to_string();
+                resolved.views.push(View::new(view, &described, &relation)?);
+                resolved.hidden.add_relation(&described, &relation.files);
+                let Relation { after_scan, pin, .. } = relation;
+                resolved.after_scans.extend(after_scan);
+                resolved.pins.push(pin);
+            }
+        }
+        resolved.hidden.add_folders(&self.shared.folders);
+        Ok(resolved)
+    }
+
+    fn stream_rows(
+        &mut self,
+        session: &mut Session,
+        checked: &Checked,
+        resolved: &Resolved,
+        output: Output,
+    ) -> Result<(), Error> {
+        let origin = if checked.is_own_text { Origin::OwnText } else { Origin::OtherText };
+        let failed = |error: NativeError| diagnose(&error, origin, &resolved.hidden);
+        self.activity.control.attach(&session.connection);
+        let mut prepared = session.prepare(&checked.text).map_err(failed)?;
+        self.parameters.bind(&mut prepared, &checked.bound)?;
+        // An interrupt before this point may be lost, one after it is heard; the check catches the former.
+        let pending = prepared.pending().map_err(failed)?;
+        self.activity.control.check()?;
+        let known = match pending.column_types() {
+            Some(types) => Some(self.give_columns(output, &types, failed)?),
+            None => None,
+        };
+        self.activity.enter(Phase::Running);
+        let mut rows = pending.start().map_err(failed)?;
+        let schema = match known {
+            Some(schema) => schema,
+            None => self.give_columns(output, &rows.column_types(), failed)?,
+        };
+        let prepared = self.forward(rows, schema, checked, output, failed)?;
+        session.keep(&checked.text, prepared);
+        Ok(())
+    }
+
+    fn forward(
+        &mut self,
+        mut rows: Rows,
+        schema: SchemaRef,
+        checked: &Checked,
+        output: Output,
+        failed: impl Fn(NativeError) -> Error,
+    ) -> Result<Prepared, Error> {
+        let joining = |error| Error::Internal(format!("batches can't be joined: {error}"));
+        let mut joiner = Joiner::new(Arc::clone(&schema), self.batch_bytes);
+        while let Some(batch) = rows.next(&schema).map_err(&failed)? {
+            let batch = match checked.explained {
+                Some(format) => plan::without_files(&batch, format),
+                None => batch,
+            };
+            if let Some(joined) = joiner.push(batch).map_err(joining)? {
+                self.give_rows(output, joined)?;
+            }
+            self.activity.control.check()?;
+        }
+        if let Some(rest) = joiner.finish().map_err(joining)? {
+            self.give_rows(output, rest)?;
+        }
+        Ok(rows.into_prepared())
+    }
+
+    /// Gives the columns, once: a second try has the same ones.
+    fn give_columns(
+        &mut self,
+        output: Output,
+        types: &ColumnTypes,
+        failed: impl Fn(NativeError) -> Error,
+    ) -> Result<SchemaRef, Error> {
+        if let Some((column, type_name)) = types.first_lossy() {
+            return Err(Error::Unsupported(format!(
+                "the result's column \"{column}\" is of type {type_name}, which Arrow can't hold; cast it, say to VARCHAR"
+            )));
+        }
+        let schema = types.to_arrow().map_err(failed)?;
+        if !self.has_given_columns {
+            self.has_given_columns = true;
+            self.give(output, ResultEvent::Columns(Arc::clone(&schema)))?;
+        }
+        Ok(schema)
+    }
+
+    fn give_rows(&mut self, output: Output, batch: RecordBatch) -> Result<(), Error> {
+        let limits = &self.shared.limits;
+        let (rows, size) = self.activity.count(batch.num_rows() as u64, bytes(&batch) as u64);
+        if rows > limits.result_rows {
+            let message =
+                format!("the result has more than the {} rows that are allowed", limits.result_rows);
+            return Err(Error::QueryTooLarge(format!("{message}; end the query in LIMIT, or aggregate")));
+        }
+        if size > limits.result_bytes {
+            let message =
+                format!("the result has more than the {} bytes that are allowed", limits.result_bytes);
+            return Err(Error::QueryTooLarge(format!(
+                "{message}; select fewer rows or columns, or aggregate"
+            )));
+        }
+        self.has_given_rows = true;
+        self.give(output, ResultEvent::Rows(batch))
+    }
+
+    fn give(&mut self, output: Output, event: ResultEvent) -> Result<(), Error> {
+        match output {
+            Output::Sent => self.sink.push(event, &self.stop).map_err(|_| Error::Interrupted),
+            Output::Dropped => Ok(()),
+        }
+    }
+}
+
+/// What becomes of rows.
+#[derive(Clone, Copy)]
+enum Output {
+    Sent,
+    Dropped,
+}
+
+/// What a query reads, pinned.
+#[derive(Default)]
+struct Resolved {
+    views: Vec<View>,
+    hidden: Hidden,
+    after_scans: Vec<AfterScan>,
+    /// Held until the query ends.
+    pins: Vec<Box<dyn std::any::Any + Send + Sync>>,
+}
+
+impl Resolved {
+    fn check_after_scan(&mut self) -> Result<(), Error> {
+        self.after_scans.drain(..).try_for_each(|check| check()).map_err(Error::from)
+    }
+}

@@ -1,0 +1,75 @@
+//! The thread that keeps queries to their limits while they are busy or wait.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::activity::Activity;
+use crate::admission::Admission;
+use crate::control::StopReason;
+use crate::memory::ProcessMemory;
+use crate::registry::Registry;
+
+/// How often deadlines and the queue are looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+/// How many ticks lie between two looks at the process's memory.
+const TICKS_PER_MEMORY: u32 = 3;
+
+/// A query that has run for less has hardly taken much: it is not the one that is stopped.
+const SHORT: Duration = Duration::from_millis(100);
+
+/// How long a stopped query has to give its memory back before the next one is stopped.
+const RECOVERY: Duration = Duration::from_millis(500);
+
+/// Starts the watch over an engine's queries. It ends when the registry is closed.
+pub(crate) fn start(
+    registry: Arc<Registry>,
+    admission: Arc<Admission>,
+    process_bytes: u64,
+) -> std::io::Result<()> {
+    let mut watch = Watch { registry, admission, process_bytes, memory: ProcessMemory::new(), stopped: None };
+    std::thread::Builder::new().name("polarway-watch".to_owned()).spawn(move || watch.run()).map(drop)
+}
+
+struct Watch {
+    registry: Arc<Registry>,
+    admission: Arc<Admission>,
+    process_bytes: u64,
+    memory: ProcessMemory,
+    /// When a query was last stopped for memory.
+    stopped: Option<Instant>,
+}
+
+impl Watch {
+    fn run(&mut self) {
+        while self.registry.wait_for_any() {
+            // Short queries come in rows: to go on looking for a second costs less than to be woken by each.
+            for tick in 0..(Duration::from_secs(1).as_millis() / TICK.as_millis()) as u32 {
+                if !self.registry.pause(TICK) {
+                    return;
+                }
+                let now = Instant::now();
+                self.admission.sweep(now);
+                let queries = self.registry.all();
+                queries.iter().for_each(|query| query.control.stop_if_late(now));
+                if tick % TICKS_PER_MEMORY == 0 {
+                    self.look_at_memory(&queries, now);
+                }
+            }
+        }
+    }
+
+    /// Stops the newest large query before the machine stops all of the process.
+    fn look_at_memory(&mut self, queries: &[Arc<Activity>], now: Instant) {
+        let recovers = self.stopped.is_some_and(|stopped| now.duration_since(stopped) < RECOVERY);
+        if queries.is_empty() || recovers || self.memory.resident_bytes() <= self.process_bytes {
+            return;
+        }
+        let runs = |query: &&Arc<Activity>| !query.is_waiting() && !query.control.is_stopped();
+        let is_large = |query: &&Arc<Activity>| now.duration_since(query.began) >= SHORT;
+        if let Some(newest) = queries.iter().rev().find(|query| runs(query) && is_large(query)) {
+            newest.control.stop(StopReason::Memory);
+            self.stopped = Some(now);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Queries keep out of each other's way: slots, a queue, deadlines, sizes, memory, and a hand on each of them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what fails in a helper fails the test"
+)]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::*;
+use polarway_query::{Error, Phase, QueryOptions, QueryStatus, QueryStream};
+use support::{Bench, batch};
+
+/// Runs for hours before it gives its only row.
+const ENDLESS_SUM: &str = "SELECT sum(a.range * b.range % 7) FROM range(100000000) a, range(100000000) b";
+
+fn start(bench: &Bench, sql: &str) -> Result<QueryStream, Error> {
+    bench.engine.query(sql, bench.folder.clone(), QueryOptions::default())
+}
+
+fn in_background(bench: &Arc<Bench>, sql: &str) -> std::thread::JoinHandle<Result<usize, Error>> {
+    let (bench, sql) = (Arc::clone(bench), sql.to_owned());
+    std::thread::spawn(move || {
+        let stream = start(&bench, &sql)?;
+        stream.map(|batch| batch.map(|batch| batch.num_rows())).sum()
+    })
+}
+
+/// Waits, without a clock in the outcome: a bug shows as a test that never ends.
+fn wait_for<T>(mut found: impl FnMut() -> Option<T>) -> T {
+    loop {
+        match found() {
+            Some(found) => return found,
+            None => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+}
+
+fn query_in(bench: &Bench, phase: Phase) -> Option<QueryStatus> {
+    bench.engine.queries().into_iter().find(|query| query.phase == phase)
+}
+
+#[test]
+fn what_finds_no_slot_waits_and_runs_when_one_is_free() {
+    let bench = Arc::new(Bench::with(|config| config.limits.running = 1));
+    let first = start(&bench, ENDLESS_SUM).unwrap();
+    let second = in_background(&bench, "SELECT 1");
+    let waiting = wait_for(|| query_in(&bench, Phase::Waiting));
+    assert_eq!(&*waiting.sql, "SELECT 1");
+    drop(first);
+    assert_eq!(second.join().unwrap().unwrap(), 1);
+}
+
+#[test]
+fn a_full_queue_turns_queries_away_and_says_when_to_come_back() {
+    let bench = Arc::new(Bench::with(|config| {
+        config.limits.running = 1;
+        config.limits.waiting = 1;
+    }));
+    let first = start(&bench, ENDLESS_SUM).unwrap();
+    let second = in_background(&bench, "SELECT 1");
+    wait_for(|| query_in(&bench, Phase::Waiting));
+    let error = start(&bench, "SELECT 2").unwrap_err();
+    assert!(
+        matches!(&error, Error::Busy(message) if message.contains("1 queries run and 1 wait")),
+        "{error:?}"
+    );
+    drop(first);
+    assert_eq!(second.join().unwrap().unwrap(), 1);
+    assert_eq!(bench.rows("SELECT 3"), ["3"]);
+}
+
+#[test]
+fn waiting_has_an_end() {
+    let bench = Bench::with(|config| {
+        config.limits.running = 1;
+        config.limits.wait = Duration::from_millis(50);
+    });
+    let first = start(&bench, ENDLESS_SUM).unwrap();
+    let error = start(&bench, "SELECT 1").unwrap_err();
+    assert!(matches!(error, Error::Busy(_)), "{error:?}");
+    drop(first);
+    wait_for(|| bench.engine.queries().is_empty().then_some(()));
+}
+
+#[test]
+fn the_callers_deadline_holds_while_the_query_waits() {
+    let bench = Bench::with(|config| config.limits.running = 1);
+    let first = start(&bench, ENDLESS_SUM).unwrap();
+    let deadline = Some(Instant::now() + Duration::from_millis(50));
+    let options = QueryOptions { deadline, ..QueryOptions::default() };
+    let error = bench.engine.query("SELECT 1", bench.folder.clone(), options).unwrap_err();
+    assert!(matches!(error, Error::Deadline), "{error:?}");
+    drop(first);
+}
+
+#[test]
+fn no_query_takes_longer_than_the_engine_lets_it() {
+    let bench = Bench::with(|config| config.limits.time = Duration::from_millis(100));
+    let deadline = Some(Instant::now() + Duration::from_secs(3600));
+    let options = QueryOptions { deadline, ..QueryOptions::default() };
+    let mut stream = bench.engine.query(ENDLESS_SUM, bench.folder.clone(), options).unwrap();
+    assert!(matches!(stream.next(), Some(Err(Error::Deadline))));
+}
+
+#[test]
+fn running_queries_are_listed_and_one_is_cancelled_by_its_id() {
+    let bench = Arc::new(Bench::new());
+    let query = in_background(&bench, ENDLESS_SUM);
+    let other = in_background(&bench, &format!("{ENDLESS_SUM} LIMIT 1"));
+    let running = wait_for(|| {
+        let all = bench.engine.queries();
+        (all.len() == 2).then(|| all.into_iter().find(|query| &*query.sql == ENDLESS_SUM)).flatten()
+    });
+    wait_for(|| query_in(&bench, Phase::Running));
+    assert!(bench.engine.cancel(running.id));
+    assert!(matches!(query.join().unwrap(), Err(Error::Interrupted)));
+    // Those that go on are not touched, and an id is good once.
+    assert!(!other.is_finished());
+    wait_for(|| (bench.engine.queries().len() == 1).then_some(()));
+    assert!(!bench.engine.cancel(running.id));
+    assert!(bench.engine.cancel(bench.engine.queries()[0].id));
+    assert!(matches!(other.join().unwrap(), Err(Error::Interrupted)));
+}
+
+#[test]
+fn a_waiting_query_can_be_cancelled() {
+    let bench = Arc::new(Bench::with(|config| config.limits.running = 1));
+    let first = start(&bench, ENDLESS_SUM).unwrap();
+    let second = in_background(&bench, "SELECT 1");
+    let waiting = wait_for(|| query_in(&bench, Phase::Waiting));
+    assert!(bench.engine.cancel(waiting.id));
+    assert!(matches!(second.join().unwrap(), Err(Error::Interrupted)));
+    drop(first);
+}
+
+#[test]
+fn a_reader_that_does_not_read_is_cancelled_all_the_same() {
+    let bench = Bench::with(|config| config.limits.running = 1);
+    let stream = start(&bench, "SELECT range AS a FROM range(1000000000)").unwrap();
+    let id = wait_for(|| query_in(&bench, Phase::Running)).id;
+    assert!(bench.engine.cancel(id));
+    // Its slot is free though its stream is still there.
+    assert_eq!(bench.rows("SELECT 1"), ["1"]);
+    drop(stream);
+}
+
+#[test]
+fn a_caller_is_released_at_once_whatever_duckdb_is_at() {
+    let bench = Arc::new(Bench::new());
+    // Planning hundreds of joins does not hear an interrupt.
+    let joins: String = (0..200).map(|i| format!(" JOIN t t{i} ON t{i}.a = t.a")).collect();
+    bench.store("t", &[batch(vec![("a", Arc::new(Int32Array::from(vec![1])) as ArrayRef)])]);
+    let query = in_background(&bench, &format!("SELECT count(*) FROM t{joins}"));
+    let planning =
+        wait_for(|| query_in(&bench, Phase::Planning).or_else(|| query.is_finished().then(|| panic!())));
+    let start = Instant::now();
+    assert!(bench.engine.cancel(planning.id));
+    let outcome = query.join().unwrap();
+    let took = start.elapsed();
+    assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
+    assert!(took < Duration::from_secs(1), "a tenth of a second is the aim; it took {took:?}");
+    assert_eq!(bench.rows("SELECT 1"), ["1"]);
+}
+
+#[test]
+fn a_result_has_no_more_rows_and_bytes_than_it_may() {
+    let bench = Bench::with(|config| config.limits.result_rows = 1000);
+    assert_eq!(bench.rows("SELECT range FROM range(1000)").len(), 1000);
+    let error = bench.error("SELECT range FROM range(1001)");
+    assert!(matches!(&error, Error::QueryTooLarge(message) if message.contains("1000 rows")), "{error:?}");
+    let bench = Bench::with(|config| config.limits.result_bytes = 1_000_000);
+    assert_eq!(bench.rows("SELECT range FROM range(100000)").len(), 100_000);
+    assert!(matches!(bench.error("SELECT range FROM range(10000000)"), Error::QueryTooLarge(_)));
+}
+
+#[test]
+fn the_newest_large_query_goes_when_the_process_runs_short_of_memory() {
+    let bench = Arc::new(Bench::with(|config| config.limits.process_bytes = 1));
+    let older = in_background(&bench, ENDLESS_SUM);
+    wait_for(|| query_in(&bench, Phase::Running));
+    let newer = in_background(&bench, &format!("{ENDLESS_SUM} LIMIT 1"));
+    let error = newer.join().unwrap().unwrap_err();
+    assert!(
+        matches!(&error, Error::QueryTooLarge(message) if message.contains("memory ran short")),
+        "{error:?}"
+    );
+    // The next one goes when that was not enough.
+    assert!(matches!(older.join().unwrap(), Err(Error::QueryTooLarge(_))));
+    // What takes no time is not what takes the memory.
+    assert_eq!(bench.rows("SELECT 1"), ["1"]);
+}
+
+#[test]
+fn a_query_that_fails_for_others_memory_is_run_again_when_they_have_ended() {
+    let bench = Arc::new(Bench::with(|config| {
+        config.memory_bytes = 200_000_000;
+        config.temp_bytes = 1_000_000;
+        config.limits.wait = Duration::from_secs(60);
+    }));
+    // Each takes more than half of the memory, and can't spill.
+    let sql = "SELECT count(*) FROM (SELECT DISTINCT hash(range), range FROM range(2500000))";
+    assert_eq!(bench.rows(sql), ["2500000"], "alone there is enough");
+    let queries: Vec<_> = (0..6).map(|_| in_background(&bench, sql)).collect();
+    let outcomes: Vec<_> = queries.into_iter().map(|query| query.join().unwrap()).collect();
+    let succeeded = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    for outcome in &outcomes {
+        assert!(matches!(outcome, Ok(1) | Err(Error::OutOfMemory(_))), "{outcome:?}");
+    }
+    assert!(succeeded >= 4, "{outcomes:?}");
+}
+
+#[test]
+fn a_summary_tells_rows_bytes_and_where_the_time_went() {
+    let bench = Bench::new();
+    bench.store("t", &[batch(vec![("a", Arc::new(Int64Array::from_iter_values(0..1000)) as ArrayRef)])]);
+    let mut stream = start(&bench, "FROM t").unwrap();
+    assert_eq!(stream.summary(), None);
+    assert_eq!(stream.by_ref().map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 1000);
+    let summary = stream.summary().unwrap();
+    assert_eq!((summary.rows, summary.bytes), (1000, 8000));
+    assert!(summary.times.planning > Duration::ZERO && summary.times.running > Duration::ZERO, "{summary:?}");
+}
