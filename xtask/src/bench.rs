@@ -6,7 +6,7 @@
 
 mod measures;
 mod participant;
-mod python;
+mod peers;
 mod report;
 
 use std::fs;
@@ -22,7 +22,7 @@ use crate::folders::{ScratchFolder, cache_folder};
 use crate::{Subcommand, cargo, libduckdb};
 use measures::{MEASURES, Measure, Party};
 use participant::Participant;
-use python::Python;
+use peers::Peers;
 use report::{Measurement, Report};
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
@@ -55,8 +55,8 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
     let options = parse(arguments)?;
     let libduckdb = libduckdb::ensure()?;
     let target = cargo::target_folder()?;
-    let python = Python::prepare(&cache_folder()?)?;
-    let table = python.table(&cache_folder()?, options.rows)?;
+    let installed = Peers::prepare(&cache_folder()?)?;
+    let table = installed.table(&cache_folder()?, options.rows)?;
 
     eprintln!("bench: building polarway-bench in release mode");
     let program = ["--release", "--package", "polarway-bench"];
@@ -66,7 +66,7 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
     let mut ours = Command::new(target.join("release").join("polarway-bench"));
     ours.arg(&table.folder).arg(work.path().join("polarway"));
     let mut ours = Participant::start("polarway", &mut ours)?;
-    let mut peers = python.peers();
+    let mut peers = installed.call();
     peers.arg(&table.folder).arg(work.path().join("peers"));
     let mut peers = Participant::start("peers", &mut peers)?;
 

@@ -36,6 +36,32 @@ fn cache_folder_from(xdg_cache_home: Option<OsString>, home: Option<OsString>) -
     }
 }
 
+/// The folder `name` in `cache`, which `make` fills the first time. It is there whole or not at all, also when two processes
+/// make it at once.
+///
+/// # Errors
+/// When `make` fails, or the folder can't be kept.
+pub(crate) fn made_once(
+    cache: &Path,
+    name: &Path,
+    make: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let folder = cache.join(name);
+    if !folder.is_dir() {
+        let staging = ScratchFolder::create_in(cache, ".made-once")?;
+        make(staging.path())?;
+        if let Some(parent) = folder.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
+        }
+        if let Err(error) = fs::rename(staging.path(), &folder)
+            && !folder.is_dir()
+        {
+            return Err(error).with_context(|| format!("keeping {}", folder.display()));
+        }
+    }
+    Ok(folder)
+}
+
 /// A folder of this process's own that is removed when this value is dropped.
 pub(crate) struct ScratchFolder(PathBuf);
 
@@ -106,5 +132,22 @@ mod tests {
         assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
         drop(scratch);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_folder_is_made_once_and_kept_only_when_it_is_whole() {
+        let cache = ScratchFolder::create_in(&env::temp_dir(), "polarway-made-once-test").unwrap();
+        let made = |text: &'static str, succeeds: bool| {
+            made_once(cache.path(), Path::new("tables/small"), |folder| {
+                fs::write(folder.join("table"), text)?;
+                if succeeds { Ok(()) } else { bail!("half of it is missing") }
+            })
+        };
+        assert!(made("half", false).is_err());
+        assert!(!cache.path().join("tables/small").exists());
+        for text in ["whole", "never made"] {
+            let folder = made(text, true).unwrap();
+            assert_eq!(fs::read_to_string(folder.join("table")).unwrap(), "whole");
+        }
     }
 }

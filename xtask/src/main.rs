@@ -11,9 +11,11 @@ mod codegen;
 mod folders;
 mod libduckdb;
 mod lint;
+mod python;
 mod quickstart;
 mod run;
 mod test;
+mod tpch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -10,7 +10,8 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use lexopt::Arg::{Long, Value};
 
-use crate::{Subcommand, libduckdb};
+use crate::folders::cache_folder;
+use crate::{Subcommand, libduckdb, tpch};
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "test",
@@ -45,7 +46,12 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         }
     }
     let libduckdb = libduckdb::ensure()?;
-    let missing_strace = provide_strace().err();
+    let mut not_run = Vec::new();
+    if let Err(error) = provide_strace() {
+        not_run.push((NO_STRACE, error));
+    }
+    let tpch = cache_folder().and_then(|cache| tpch::provide(&cache, TPCH_SCALE));
+    let tpch = tpch.map_err(|error| not_run.push((NO_TPCH, error))).ok();
 
     let mut command = libduckdb.cargo("test");
     command.arg("--no-fail-fast");
@@ -56,13 +62,14 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     if long {
         command.env(LONG_VARIABLE, "1");
     }
+    command.envs(tpch.map(|folder| (tpch::FOLDER_VARIABLE, folder)));
     let start = Instant::now();
     let (passed, counts) = run_and_count(&mut command)?;
 
     let mut stdout = std::io::stdout();
     writeln!(stdout)?;
-    if let Some(error) = missing_strace {
-        writeln!(stdout, "test: {NO_STRACE} ({error:#})")?;
+    for (what, error) in not_run {
+        writeln!(stdout, "test: NOT RUN: {what} ({error:#})")?;
     }
     let length =
         if long { "long suites at full length" } else { "long suites in short (--long runs them whole)" };
@@ -138,8 +145,14 @@ fn counts_in(line: &str) -> Option<Counts> {
     Some(counts)
 }
 
-const NO_STRACE: &str = "NOT RUN: the tests that kill a program at each system call of a commit, and those that assert the \
-                         order of its fsyncs. They need strace; install it and run again";
+/// The smallest scale at which each query of TPC-H has something to answer.
+const TPCH_SCALE: f64 = 0.1;
+
+const NO_TPCH: &str =
+    "the 22 queries of TPC-H against their published answers. They need Python with venv, and a network once";
+
+const NO_STRACE: &str = "the tests that kill a program at each system call of a commit, and those that assert the order of \
+                         its fsyncs. They need strace; install it and run again";
 
 /// Sees to it that strace is installed.
 ///

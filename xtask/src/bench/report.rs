@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::measures::Measure;
-use super::python::Table;
+use super::peers::Table;
 
 /// Everything one run measured.
 pub(super) struct Report {

@@ -1,0 +1,30 @@
+-- Choosing columns by pattern, and leaving out, replacing and renaming them
+SELECT * EXCLUDE (year, month, day) FROM flights ORDER BY time_hour, flight, carrier LIMIT 5;
+SELECT * EXCLUDE name FROM airlines ORDER BY ALL;
+SELECT * REPLACE (upper(name) AS name) FROM airlines ORDER BY carrier;
+SELECT * REPLACE (round(lat) AS lat, -lon AS lon) FROM airports ORDER BY faa LIMIT 12;
+SELECT * RENAME (carrier AS code, name AS airline) FROM airlines ORDER BY code;
+SELECT * EXCLUDE (dst, tzone) REPLACE (alt * 0.3048 AS alt) RENAME (name AS title) FROM airports ORDER BY faa LIMIT 8;
+SELECT a.* EXCLUDE (faa), f.* RENAME (origin AS from_where) FROM airports a JOIN flights f ON a.faa = f.dest
+WHERE f.dest = 'ANC' ORDER BY f.time_hour;
+SELECT COLUMNS('^dep_|^arr_') FROM flights ORDER BY time_hour, flight, carrier LIMIT 10;
+SELECT COLUMNS('(.*)_delay') AS 'late_\1' FROM flights ORDER BY time_hour, flight, carrier LIMIT 10;
+SELECT min(COLUMNS('delay')), max(COLUMNS('delay')) FROM flights;
+SELECT COLUMNS(lambda c: c LIKE '%time') FROM flights ORDER BY time_hour, flight, carrier LIMIT 10;
+SELECT COLUMNS(lambda c: length(c) = 4) FROM weather ORDER BY time_hour, origin LIMIT 4;
+SELECT count(COLUMNS(*)) FROM planes;
+SELECT max(COLUMNS(* EXCLUDE (tailnum, type))) FROM planes;
+SELECT avg(COLUMNS(['temp', 'dewp', 'humid'])) FROM weather;
+SELECT COLUMNS(*)::VARCHAR FROM planes ORDER BY tailnum LIMIT 5;
+SELECT COLUMNS(* REPLACE (year % 100 AS year)) FROM planes ORDER BY tailnum LIMIT 5;
+SELECT * LIKE '%name' FROM airports ORDER BY ALL LIMIT 3;
+SELECT * SIMILAR TO 'l(at|on)' FROM airports ORDER BY ALL LIMIT 3;
+SELECT * NOT LIKE 't%' FROM airports ORDER BY faa LIMIT 3;
+SELECT faa FROM airports WHERE COLUMNS('^(lat|lon)$') < 35 ORDER BY faa LIMIT 30;
+SELECT tailnum FROM planes WHERE COLUMNS(['speed', 'seats']) IS NOT NULL ORDER BY tailnum;
+SELECT coalesce(*COLUMNS(['speed', 'seats'])) AS first_known, tailnum FROM planes ORDER BY tailnum LIMIT 20;
+SELECT greatest(*COLUMNS('delay')) AS worst FROM flights ORDER BY worst DESC NULLS LAST LIMIT 5;
+SELECT struct_pack(*COLUMNS('^l')) AS place FROM airports ORDER BY faa LIMIT 3;
+SELECT COLUMNS(a.*) FROM airlines a ORDER BY ALL LIMIT 2;
+FROM airports SELECT concat_ws('/', UNPACK(COLUMNS('^t'))) AS zone ORDER BY faa LIMIT 3;
+SELECT unnest(a) FROM airlines a ORDER BY ALL LIMIT 2;

@@ -1,0 +1,22 @@
+-- Conditions, NULLs, types and the rest of expressions
+SELECT CASE WHEN 1 > 2 THEN 'a' WHEN NULL THEN 'b' ELSE 'c' END, CASE 3 WHEN 1 THEN 'one' WHEN 3 THEN 'three' END, CASE WHEN false THEN 1 END, if(true, 1, 2);
+SELECT coalesce(NULL, NULL, 3), ifnull(NULL, 1), nullif(1, 1), nullif(1, 2), NULL = NULL, NULL IS NULL, NULL IS DISTINCT FROM 1, 1 IS NOT DISTINCT FROM 1, 1 <> NULL;
+SELECT true AND NULL, false AND NULL, true OR NULL, NOT NULL, true IS TRUE, NULL IS NOT TRUE, false IS FALSE, NULL IS UNKNOWN, 1 ISNULL, 1 NOTNULL;
+SELECT 2 BETWEEN 1 AND 3, 2 NOT BETWEEN 1 AND 3, 2 BETWEEN 3 AND 1, 2 IN (1, 2), 2 NOT IN (1, NULL), 'a' IN ('a', 'b'), (1, 'a') IN ((1, 'a'), (2, 'b'));
+SELECT carrier, CASE carrier WHEN 'UA' THEN 'united' WHEN 'AA' THEN 'american' ELSE lower(name) END FROM airlines ORDER BY carrier;
+SELECT typeof(origin), typeof(distance), typeof(time_hour), typeof([origin]), typeof({'o': origin, 'd': distance}), pg_typeof(distance) FROM flights LIMIT 1;
+SELECT typeof(1::DECIMAL(5, 2)), typeof(MAP {'a': [1]}), typeof([{'a': NULL}]), typeof(DATE '2013-01-01' - DATE '2012-01-01'), typeof(INTERVAL 1 DAY), typeof(''::BLOB), typeof(row(1, 2)), typeof([1]::INTEGER[1]);
+SELECT alias(distance), alias(distance + 1), alias(1) FROM flights LIMIT 1;
+SELECT count(*) FROM flights WHERE dep_time IS NULL AND dep_delay IS NULL AND NOT arr_time IS NOT NULL;
+SELECT flight, dep_delay FROM flights WHERE (origin, dest) = ('JFK', 'BUR') AND dep_delay > 200 ORDER BY ALL;
+SELECT flight FROM flights WHERE dest IN ('ANC', 'HNL') AND NOT (month BETWEEN 2 AND 11) AND carrier <> 'HA' ORDER BY time_hour, flight LIMIT 20;
+SELECT 1 + 2 * 3 - 4 / 2, (1 + 2) * 3, 2 ** 3 ** 2, -2 ** 2, NOT 1 = 2, (1 < 2) = true, 'a' || 1 + 2, 10 - 5 - 2;
+SELECT x::VARCHAR, CAST(x AS VARCHAR), x::VARCHAR::INTEGER + 1, TRY_CAST(x || 'a' AS INTEGER) FROM (VALUES (1), (NULL), (-5)) t(x);
+SELECT can_cast_implicitly(1, 1.5), 1 = '1', '2013-01-01' = DATE '2013-01-01', 1.0 = 1, 'a' = 'a ', [1] = ['1'];
+SELECT constant, count(*) FROM (SELECT 'same' AS constant FROM flights WHERE month = 1) GROUP BY constant;
+SELECT error_free: TRY('x'::INTEGER), TRY(ln(0)), TRY(sqrt(-1));
+SELECT ANY_VALUE(x) FROM (SELECT unnest([NULL, 1]) AS x);
+SELECT switch: 1, "case": 2, "end": 3;
+SELECT min(a), max(a) FROM (SELECT [carrier, name] AS a FROM airlines);
+SELECT a.carrier IS NULL, a IS NULL FROM (SELECT 1 AS one) LEFT JOIN airlines a ON a.carrier = 'none';
+SELECT greatest(dep_delay, arr_delay) AS worst, least(dep_delay, arr_delay) AS best FROM flights WHERE month = 9 AND day = 12 ORDER BY worst DESC NULLS LAST, best LIMIT 10;

@@ -1,0 +1,21 @@
+-- Rows that come from no table, and samples
+SELECT * FROM range(5);
+SELECT * FROM range(2, 10, 3) t(n);
+SELECT * FROM generate_series(10, 0, -5) AS g(x);
+SELECT * FROM range(3) a(x), generate_series(1, 2) b(y) ORDER BY ALL;
+SELECT * FROM range(3) WITH ORDINALITY;
+SELECT * FROM unnest([3, 1, 2]) t(x) ORDER BY x;
+SELECT * FROM unnest([{'a': 1, 'b': 'x'}, {'a': 2, 'b': 'y'}]);
+SELECT * FROM repeat('x', 3);
+SELECT sum(range), count(*), avg(range) FROM range(1000000);
+SELECT x, x * x AS square FROM range(10) t(x) WHERE square % 2 = 1;
+SELECT unnest(range(3)) AS a, unnest(range(5)) AS b;
+SELECT chr(65 + x::INTEGER) AS letter, repeat('*', x::INTEGER) FROM range(6) t(x);
+SELECT * FROM (VALUES (1, 'a', DATE '2013-01-01'), (NULL, 'b', NULL), (3, NULL, DATE '2013-01-03')) t(n, s, d) ORDER BY n NULLS LAST;
+SELECT count(*) FROM flights USING SAMPLE 10 ROWS;
+SELECT * FROM range(1000) t(x) USING SAMPLE reservoir(5 ROWS) REPEATABLE (42);
+SELECT count(*) FROM range(10000) TABLESAMPLE bernoulli(10%) REPEATABLE (7);
+SELECT count(*) FROM range(10000) TABLESAMPLE system(100%);
+SELECT d::DATE AS day, dayname(d) FROM range(DATE '2013-12-24', DATE '2013-12-31', INTERVAL 1 DAY) t(d);
+SELECT n, string_agg(m::VARCHAR, ' ' ORDER BY m) FROM range(1, 6) t(n), range(1, 6) u(m) WHERE m <= n GROUP BY n ORDER BY n;
+SELECT count(*) FROM range(2, 100) t(n) WHERE NOT EXISTS (SELECT 1 FROM range(2, 100) u(d) WHERE d < n AND n % d = 0);

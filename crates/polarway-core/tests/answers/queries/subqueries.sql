@@ -1,0 +1,24 @@
+-- Subqueries, correlated and not
+SELECT name, (SELECT count(*) FROM flights f WHERE f.carrier = a.carrier) AS n FROM airlines a ORDER BY ALL;
+SELECT faa, name FROM airports WHERE faa IN (SELECT dest FROM flights WHERE distance < 150) ORDER BY faa;
+SELECT count(*) FROM planes WHERE tailnum NOT IN (SELECT tailnum FROM flights WHERE tailnum IS NOT NULL);
+SELECT 1 IN (SELECT NULL), 1 NOT IN (SELECT 2), NULL IN (SELECT 1), (1, 2) IN (SELECT (1, 2));
+SELECT name FROM airlines a WHERE EXISTS (FROM flights f WHERE f.carrier = a.carrier AND f.dest = 'SFO') ORDER BY name;
+SELECT name FROM airlines a WHERE NOT EXISTS (SELECT 1 FROM flights f WHERE f.carrier = a.carrier AND f.origin = 'JFK') ORDER BY name;
+SELECT tailnum, seats FROM planes WHERE seats = (SELECT max(seats) FROM planes);
+SELECT tailnum, year FROM planes p WHERE seats > ALL (SELECT seats FROM planes q WHERE q.manufacturer = 'AIRBUS') ORDER BY tailnum;
+SELECT count(*) FROM planes WHERE seats > ANY (SELECT seats FROM planes WHERE engines = 4);
+SELECT count(*) FROM planes WHERE year <> ALL (SELECT year FROM planes WHERE engines = 1 AND year IS NOT NULL);
+SELECT 3 > ANY (SELECT unnest([1, 5])), 3 = SOME (SELECT 3), 3 <= ALL (SELECT unnest([3, NULL]));
+SELECT 2 = ANY ([1, 2]), 2 > ALL ([1, NULL]), 5 <> ALL ([1, 2]);
+SELECT origin, flight, dep_delay FROM flights f WHERE dep_delay = (SELECT max(dep_delay) FROM flights g WHERE g.origin = f.origin) ORDER BY ALL;
+SELECT carrier, (SELECT string_agg(dest, ',' ORDER BY dest) FROM (SELECT DISTINCT dest FROM flights f WHERE f.carrier = a.carrier AND month = 1)) AS dests FROM airlines a ORDER BY carrier;
+SELECT avg(n) FROM (SELECT count(*) AS n FROM flights GROUP BY month, day);
+SELECT * FROM (SELECT * FROM (SELECT * FROM airlines WHERE carrier > 'U') ORDER BY name DESC) LIMIT 3;
+SELECT ARRAY (SELECT carrier FROM airlines ORDER BY carrier LIMIT 4);
+SELECT (SELECT {'first': min(faa), 'last': max(faa)} FROM airports), (SELECT list(DISTINCT origin ORDER BY origin) FROM flights);
+SELECT (SELECT name FROM airlines WHERE carrier = 'no such carrier');
+SELECT month, count(*) AS n FROM flights GROUP BY month HAVING n > (SELECT count(*) / 12 FROM flights) ORDER BY month;
+SELECT carrier FROM airlines ORDER BY (SELECT count(*) FROM flights f WHERE f.carrier = airlines.carrier) DESC;
+SELECT x, (SELECT sum(y) FROM range(5) r(y) WHERE y <= x) FROM range(4) t(x) ORDER BY x;
+SELECT t.x FROM range(10) t(x) WHERE x % 2 = 0 AND EXISTS (SELECT 1 FROM range(5) u(y) WHERE y = x AND EXISTS (SELECT 1 FROM range(3) v(z) WHERE z * 2 = y)) ORDER BY x;

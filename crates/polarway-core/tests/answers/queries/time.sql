@@ -1,0 +1,28 @@
+-- Dates, times, intervals and time zones
+SELECT time_hour, time_hour::DATE, time_hour::TIMESTAMP, time_hour::TIMETZ::VARCHAR, extract(hour FROM time_hour) FROM flights ORDER BY time_hour, flight, carrier LIMIT 4;
+SELECT time_hour, time_hour AT TIME ZONE 'America/New_York' AS local, hour FROM flights WHERE month IN (3, 11) AND day = 10 ORDER BY time_hour, flight, carrier LIMIT 40;
+SELECT count(*) FROM flights WHERE hour(time_hour AT TIME ZONE 'America/New_York') = hour;
+SELECT TIMESTAMP '2013-03-10 02:30:00' AT TIME ZONE 'America/New_York', TIMESTAMPTZ '2013-11-03 06:30:00Z' AT TIME ZONE 'America/New_York', timezone('Asia/Kolkata', TIMESTAMP '2013-01-01');
+SELECT date_trunc('month', time_hour) AS m, count(*) FROM flights GROUP BY m ORDER BY m;
+SELECT date_trunc('hour', TIMESTAMP '2013-05-06 07:08:09.5'), date_trunc('week', DATE '2013-05-05'), date_trunc('quarter', DATE '2013-05-05'), date_trunc('decade', DATE '2013-05-05'), date_trunc('minute', INTERVAL '1:02:03');
+SELECT year(d), quarter(d), month(d), day(d), week(d), isoyear(d), yearweek(d), dayofweek(d), isodow(d), dayofyear(d), dayname(d), monthname(d), last_day(d), era(d), decade(d), century(d) FROM (SELECT DATE '2012-12-31' AS d);
+SELECT hour(t), minute(t), second(t), millisecond(t), microsecond(t), epoch(t), epoch_ms(t), epoch_us(t), epoch_ns(t), julian(t) FROM (SELECT TIMESTAMP '2013-05-06 07:08:09.123456' AS t);
+SELECT extract(epoch FROM INTERVAL 1 DAY), date_part(['year', 'month'], DATE '2013-05-06'), extract(dow FROM DATE '2013-05-06'), datepart('doy', DATE '2013-05-06'), timezone_hour(TIMESTAMPTZ '2013-01-01 00:00:00Z');
+SELECT DATE '2013-01-31' + 1, DATE '2013-01-31' + INTERVAL 1 MONTH, DATE '2013-03-01' - DATE '2013-02-01', DATE '2013-03-31' - INTERVAL 1 MONTH, TIMESTAMP '2013-01-01' - TIMESTAMP '2012-12-31 23:00:00', TIME '23:30:00' + INTERVAL 1 HOUR;
+SELECT date_diff('day', DATE '2013-01-01', DATE '2013-12-31'), date_sub('month', DATE '2013-01-31', DATE '2013-02-28'), datediff('hour', TIMESTAMP '2013-01-01 00:59:00', TIMESTAMP '2013-01-01 01:01:00'), age(DATE '2013-05-06', DATE '2012-01-31'), date_add(DATE '2013-01-01', INTERVAL 2 DAYS);
+SELECT strftime(time_hour, '%Y-%m-%d %H:%M:%S'), strftime(time_hour::DATE, '%a %-d %B %y, week %W, day %j'), strftime('%I %p', time_hour) FROM flights ORDER BY time_hour, flight, carrier LIMIT 3;
+SELECT strptime('06.05.2013 07:08', '%d.%m.%Y %H:%M'), strptime('6 May 13', '%-d %b %y'), try_strptime('x', '%Y'), strptime('2013-05-06', ['%d/%m/%Y', '%Y-%m-%d']), strptime('2013-05-06 07:08:09 +0200', '%Y-%m-%d %H:%M:%S %z');
+SELECT make_date(2013, 5, 6), make_time(7, 8, 9.5), make_timestamp(2013, 5, 6, 7, 8, 9.5), make_timestamptz(2013, 5, 6, 7, 8, 9.0, 'Europe/Berlin'), to_timestamp(0), make_timestamp_ms(1), make_timestamp_ns(1);
+SELECT make_date(year, month, day) AS d, count(*) FROM flights WHERE month = 2 GROUP BY d ORDER BY d;
+SELECT time_bucket(INTERVAL 6 HOURS, time_hour) AS b, count(*) FROM flights WHERE month = 1 AND day < 4 GROUP BY b ORDER BY b;
+SELECT time_bucket(INTERVAL 2 MONTHS, DATE '2013-05-06'), time_bucket(INTERVAL 1 WEEK, DATE '2013-05-06', DATE '2013-01-02'), time_bucket(INTERVAL 1 DAY, TIMESTAMPTZ '2013-05-06 03:00:00Z', 'America/New_York');
+SELECT to_days(3), to_hours(5), to_months(2), to_years(1), to_seconds(1.5), to_milliseconds(20.5), INTERVAL '2 years 3 days' * 2, -INTERVAL 1 DAY, INTERVAL 90 MINUTES + INTERVAL 1 MONTH, INTERVAL 25 HOURS > INTERVAL 1 DAY;
+SELECT greatest(DATE '2013-01-01', DATE '2012-01-01'), DATE '2013-01-01' < TIMESTAMP '2013-01-01 00:00:01', DATE '2013-01-01' BETWEEN '2012-01-01' AND '2014-01-01', isfinite(DATE 'infinity');
+SELECT unnest(generate_series(DATE '2013-01-01', DATE '2013-02-01', INTERVAL 1 WEEK)), unnest(range(TIMESTAMP '2013-01-01', TIMESTAMP '2013-01-02', INTERVAL 6 HOURS));
+SELECT * FROM generate_series(TIMESTAMPTZ '2013-03-09 12:00:00Z', TIMESTAMPTZ '2013-03-11 12:00:00Z', INTERVAL 12 HOURS) t(at_);
+SELECT (hour * 60 + minute)::INTEGER AS m, make_time(hour, minute, 0) AS t FROM flights WHERE flight = 1 ORDER BY time_hour, origin, carrier LIMIT 5;
+SELECT sched_dep_time, make_time(sched_dep_time // 100, sched_dep_time % 100, 0) + INTERVAL (dep_delay) MINUTES AS really FROM flights WHERE dep_delay > 600 ORDER BY ALL;
+SELECT origin, max(time_hour) - min(time_hour), count(DISTINCT time_hour::DATE) FROM weather GROUP BY origin ORDER BY origin;
+SELECT '2013-05-06'::DATE, '2013-5-6 7:8'::TIMESTAMP, '20:15'::TIME, TRY_CAST('2013-13-01' AS DATE), '2013-05-06T07:08:09Z'::TIMESTAMPTZ, TIMESTAMP '2013-05-06 07:08:09'::TIMESTAMP_S, DATE '2013-05-06'::VARCHAR, TIMESTAMPTZ '2013-05-06 07:08:09Z'::VARCHAR;
+SELECT current_date IS NOT NULL, now() = current_timestamp, typeof(current_time), typeof(today()), now() > TIMESTAMPTZ '2020-01-01 00:00:00Z', typeof(current_localtimestamp());
+SELECT days_in_month(time_hour::DATE), monthname(time_hour), count(*) FROM flights GROUP BY ALL ORDER BY ALL;
