@@ -26,6 +26,11 @@
 //!
 //! For a stream the timeout bounds how long it may bring nothing new, not how long it lasts.
 
+/// The page on SQL, whose Rust is held to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/sql.md")]
+mod sql_page {}
+
 mod builder;
 mod client;
 mod connection;

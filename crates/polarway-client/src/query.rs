@@ -125,14 +125,10 @@ impl DistributedClient {
         loop {
             match receiver.next().await? {
                 Arrived::Heartbeat => tries.going(),
-                Arrived::Rows(batches) => {
-                    let schema = receiver.schema().cloned();
-                    let schema = schema.ok_or_else(|| Error::protocol("a result began without a schema"))?;
-                    return Ok(Running { schema, ready: batches.into(), receiver, summary: Arc::default() });
-                }
-                Arrived::Note(..) | Arrived::End => {
-                    return Err(Error::protocol("a result ended before it began"));
-                }
+                Arrived::Rows(batches) => return Running::begin(receiver, batches, None),
+                // All of a small result.
+                Arrived::Note(summary, batches) => return Running::begin(receiver, batches, Some(summary)),
+                Arrived::End => return Err(Error::protocol("a result ended before it began")),
             }
         }
     }
@@ -200,6 +196,19 @@ struct Running {
     ready: VecDeque<RecordBatch>,
     receiver: Receiver<QueryResponse>,
     summary: Arc<OnceLock<QuerySummary>>,
+}
+
+impl Running {
+    fn begin(
+        receiver: Receiver<QueryResponse>,
+        batches: Vec<RecordBatch>,
+        summary: Option<QuerySummary>,
+    ) -> Result<Self> {
+        let schema = receiver.schema().cloned();
+        let schema = schema.ok_or_else(|| Error::protocol("a result began without a schema"))?;
+        let known = summary.map_or_else(OnceLock::new, OnceLock::from);
+        Ok(Self { schema, ready: batches.into(), receiver, summary: Arc::new(known) })
+    }
 }
 
 impl Batches for Running {

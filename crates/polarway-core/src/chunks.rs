@@ -2,6 +2,7 @@
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use bytes::BytesMut;
 use polarway_ipc::{Chunk, ChunkDecoder, ChunkEncoder, Compression, DecodeLimits, EncodeOptions};
 
 use crate::error::Result;
@@ -11,21 +12,28 @@ fn encode_options(compression: Compression) -> EncodeOptions {
     EncodeOptions { compression, ..EncodeOptions::default() }
 }
 
-/// A query's rows as chunks, the one that ends the stream included.
+/// A chunk below this size is held back for what may come behind it: copying it costs less than sending it alone.
+const SMALL_BYTES: usize = 16 << 10;
+
+/// A query's rows as chunks, with the end of the stream in the last one. A small result is one chunk.
 pub(crate) struct ChunkForm {
     compression: Compression,
     /// Between the columns and the end.
     encoder: Option<ChunkEncoder>,
+    /// A small chunk. DuckDB's batches are joined to larger ones, so it is nearly always the last.
+    held: Option<Chunk>,
 }
 
 impl ChunkForm {
     pub(crate) fn new(compression: Compression) -> Self {
-        Self { compression, encoder: None }
+        Self { compression, encoder: None, held: None }
     }
 }
 
 impl Form for ChunkForm {
     type Item = Chunk;
+
+    const TELLS_COLUMNS: bool = false;
 
     fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
         self.encoder = Some(ChunkEncoder::new(schema, encode_options(self.compression))?);
@@ -33,14 +41,20 @@ impl Form for ChunkForm {
     }
 
     fn rows(&mut self, batch: RecordBatch) -> Result<Vec<Chunk>> {
-        match &mut self.encoder {
-            Some(encoder) => Ok(encoder.encode(&batch)?),
-            None => Ok(Vec::new()),
-        }
+        let Some(encoder) = &mut self.encoder else { return Ok(Vec::new()) };
+        let mut chunks: Vec<Chunk> = self.held.take().into_iter().collect();
+        chunks.extend(encoder.encode(&batch)?);
+        self.held = chunks.pop_if(|last| last.ipc.len() < SMALL_BYTES);
+        Ok(chunks)
     }
 
     fn end(&mut self) -> Option<Chunk> {
-        self.encoder.take().map(ChunkEncoder::finish)
+        let end = self.encoder.take()?.finish();
+        let Some(held) = self.held.take() else { return Some(end) };
+        let mut ipc = BytesMut::with_capacity(held.ipc.len() + end.ipc.len());
+        ipc.extend_from_slice(&held.ipc);
+        ipc.extend_from_slice(&end.ipc);
+        Some(Chunk { ipc: ipc.freeze(), rows: held.rows + end.rows, first_row: held.first_row })
     }
 }
 

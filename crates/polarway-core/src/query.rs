@@ -94,30 +94,26 @@ impl Polarway {
         sql: &str,
         options: impl Into<QueryOptions>,
     ) -> Result<QueryStream> {
-        let (schema, items) = self.start_query(sql, options.into(), BatchForm).await?;
+        let mut items = self.start_query(sql, options.into(), BatchForm)?;
+        let schema = items.events.columns().await?;
         Ok(QueryStream { schema, items })
     }
 
-    /// As [`query_stream_with`](Self::query_stream_with), with the rows as the Arrow IPC chunks that go on the wire.
+    /// As [`query_stream_with`](Self::query_stream_with), with the rows as the Arrow IPC chunks that go on the wire; what is
+    /// wrong with the query comes out of the stream as well. It must be called on a tokio runtime.
     ///
     /// # Errors
-    /// As [`query_stream_with`](Self::query_stream_with).
-    pub async fn query_chunks(
+    /// A full queue.
+    pub fn query_chunks(
         &self,
         sql: &str,
         options: impl Into<QueryOptions>,
         compression: Compression,
     ) -> Result<QueryChunkStream> {
-        let (_, items) = self.start_query(sql, options.into(), ChunkForm::new(compression)).await?;
-        Ok(QueryChunkStream { items })
+        Ok(QueryChunkStream { items: self.start_query(sql, options.into(), ChunkForm::new(compression))? })
     }
 
-    async fn start_query<F: Form>(
-        &self,
-        sql: &str,
-        options: QueryOptions,
-        form: F,
-    ) -> Result<(SchemaRef, Items<F::Item>)> {
+    fn start_query<F: Form>(&self, sql: &str, options: QueryOptions, form: F) -> Result<Items<F::Item>> {
         let catalog = StoredCatalog::new(Arc::clone(self.shared_engine()));
         let datasets = catalog.datasets_read();
         let parameters = match options.parameters.is_empty() {
@@ -128,9 +124,7 @@ impl Polarway {
             polarway_query::QueryOptions { deadline: options.deadline, parameters, ..Default::default() };
         let (sink, receivers) = query_events::channel(form);
         let query = self.engine().queries.start(sql, Arc::new(catalog), options, Box::new(sink))?;
-        let mut events = receivers.of(query);
-        let schema = events.columns().await?;
-        Ok((schema, Items { events, datasets, summary: None }))
+        Ok(Items { events: receivers.of(query), datasets, summary: None })
     }
 
     /// The queries that wait or run on this engine, the oldest first.
@@ -158,6 +152,8 @@ struct BatchForm;
 impl Form for BatchForm {
     type Item = RecordBatch;
 
+    const TELLS_COLUMNS: bool = true;
+
     fn begin(&mut self, _schema: &SchemaRef) -> Result<()> {
         Ok(())
     }
@@ -183,9 +179,9 @@ impl<T: Send + 'static> Items<T> {
         let event = ready!(Pin::new(&mut self.events).poll_next(context));
         Poll::Ready(match event {
             Some(Ok(Event::Item(item))) => Some(Ok(item)),
-            Some(Ok(Event::End(summary))) => {
+            Some(Ok(Event::End(last, summary))) => {
                 self.summary = Some(summary);
-                None
+                last.map(Ok)
             }
             Some(Ok(Event::Columns(_))) => {
                 Some(Err(Error::new(ErrorKind::Internal, "a bug in Polarway: a query has columns twice")))
@@ -238,7 +234,7 @@ impl QueryChunkStream {
         self.items.datasets.to_vec()
     }
 
-    /// What the query did; known once the stream has ended without an error.
+    /// What the query did; known with the last chunk.
     pub fn summary(&self) -> Option<Summary> {
         self.items.summary
     }

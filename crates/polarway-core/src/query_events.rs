@@ -23,12 +23,16 @@ const PATIENCE: Duration = Duration::from_millis(50);
 pub(crate) enum Event<T> {
     Columns(SchemaRef),
     Item(T),
-    End(Summary),
+    /// With the last item, if there is one left: who waits for it is woken once.
+    End(Option<T>, Summary),
 }
 
 /// The form in which rows are given.
 pub(crate) trait Form: Send + 'static {
     type Item: Send + 'static;
+
+    /// Whether the columns are an event of their own, or part of what the first item says.
+    const TELLS_COLUMNS: bool;
 
     /// Called with the columns, before any rows.
     fn begin(&mut self, schema: &SchemaRef) -> Result<()>;
@@ -81,12 +85,10 @@ impl<F: Form> EventSink<F> {
         Ok(match event {
             ResultEvent::Columns(schema) => {
                 self.form.begin(&schema)?;
-                vec![Event::Columns(schema)]
+                if F::TELLS_COLUMNS { vec![Event::Columns(schema)] } else { Vec::new() }
             }
             ResultEvent::Rows(batch) => self.form.rows(batch)?.into_iter().map(Event::Item).collect(),
-            ResultEvent::End(summary) => {
-                self.form.end().map(Event::Item).into_iter().chain([Event::End(summary)]).collect()
-            }
+            ResultEvent::End(summary) => vec![Event::End(self.form.end(), summary)],
             ResultEvent::Failed(error) => return Err(error.into()),
         })
     }
@@ -164,7 +166,7 @@ impl<T: Send + 'static> Stream for QueryEvents<T> {
             return Poll::Ready(None);
         }
         self.poll_event(context).map(|event| {
-            self.is_over = matches!(event, Ok(Event::End(_)) | Err(_));
+            self.is_over = matches!(event, Ok(Event::End(..)) | Err(_));
             Some(event)
         })
     }

@@ -5,6 +5,7 @@ mod support;
 
 mod bad_input;
 mod bounded;
+mod documented_sql;
 mod fidelity;
 mod loading;
 mod sharing;

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::analytics::Analytics;
-use crate::catalog::{At, FileOptions};
+use crate::catalog::{At, CatalogError, FileOptions};
 use crate::diagnose::{Hidden, Origin, diagnose, is_too_deep, with_position};
 use crate::error::Error;
 use crate::listing::Listing;
@@ -26,7 +26,7 @@ use crate::native::{Connection, Database, Prepared};
 use crate::plan::PlanFormat;
 use crate::recent::Recent;
 use splice::{Cut, Form};
-use tree::{Refusal, Source, TableUse};
+use tree::{Refusal, RefusalKind, Source, TableUse};
 
 /// How deep the tree may be. Parsing, checking and planning all recurse, on stacks of 16 MiB.
 /// What nests deeper also takes DuckDB long to plan, and planning can't be interrupted.
@@ -142,7 +142,13 @@ impl Gate {
     fn check_new(&self, parser: &Parser, text: &str) -> Result<Checked, Error> {
         let refused = |refusal: Refusal| {
             let message = with_position(&refusal.message, text, refusal.position);
-            if refusal.is_too_large { Error::TooLarge(message) } else { Error::NotAllowed(message) }
+            match refusal.kind {
+                RefusalKind::NotAllowed => Error::NotAllowed(message),
+                RefusalKind::TooLarge => Error::TooLarge(message),
+                RefusalKind::UnknownTable { name, nearest } => {
+                    CatalogError::UnknownDataset { name, nearest }.into()
+                }
+            }
         };
         let (statement, explained) = parser.parse(text)?;
         let found = tree::check(&statement, self.analytics.as_ref()).map_err(refused)?;
@@ -288,7 +294,7 @@ impl Plan {
                       quotes and use plain spaces"
                 .to_owned(),
             position: Some(table.start),
-            is_too_large: false,
+            kind: RefusalKind::NotAllowed,
         })?);
         Ok(())
     }

@@ -21,8 +21,18 @@ const MOST_SELECTS: usize = 1_000;
 pub(crate) struct Refusal {
     pub(crate) message: String,
     pub(crate) position: Option<usize>,
-    /// Whether it is the size that is refused, not what the query does.
-    pub(crate) is_too_large: bool,
+    pub(crate) kind: RefusalKind,
+}
+
+/// What is wrong with something in the tree.
+#[derive(Debug)]
+pub(crate) enum RefusalKind {
+    /// Queries may not do it.
+    NotAllowed,
+    /// It is too much of it.
+    TooLarge,
+    /// There is no table of this name; these are near it.
+    UnknownTable { name: String, nearest: Vec<String> },
 }
 
 /// A table that the text reads and that is not one of its own CTEs.
@@ -168,7 +178,7 @@ impl<'t> Walk<'t, '_> {
             }
             self.value(&entry["value"], position)?;
             let name = entry["key"].as_str().unwrap_or_default();
-            self.ctes.push(name.to_lowercase());
+            self.ctes.push(name.to_ascii_lowercase());
         }
         Ok(())
     }
@@ -183,7 +193,7 @@ impl<'t> Walk<'t, '_> {
         self.ctes_of(object, position)?;
         self.entries(object, &["cte_map", "right"], position)?;
         let name = object.get("cte_name").and_then(Value::as_str).unwrap_or_default();
-        self.ctes.push(name.to_lowercase());
+        self.ctes.push(name.to_ascii_lowercase());
         if let Some(right) = object.get("right") {
             self.value(right, position)?;
         }
@@ -250,8 +260,8 @@ impl<'t> Walk<'t, '_> {
     ) -> Result<(), Refusal> {
         let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
         let (catalog, schema, name) = (text("catalog_name"), text("schema_name"), text("table_name"));
-        let lower = name.to_lowercase();
-        let is_cte = self.ctes.contains(&lower);
+        // As DuckDB compares names: a K that is no ASCII must not pass for one, or a CTE lets a system view through.
+        let is_cte = self.ctes.contains(&name.to_ascii_lowercase());
         if schema.eq_ignore_ascii_case("recurring") && catalog.is_empty() && is_cte {
             return Ok(());
         }
@@ -305,11 +315,15 @@ impl<'t> Walk<'t, '_> {
         if analytics.has(schema, name) {
             return Ok(());
         }
-        let nearest = match analytics.nearest(name).as_slice() {
-            [] => String::new(),
-            names => format!("; the nearest: {}", names.join(", ")),
+        let kind = RefusalKind::UnknownTable {
+            name: [analytics::NAME, schema, name]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join("."),
+            nearest: analytics.nearest(name),
         };
-        refuse(&format!("the analytics database has no table \"{name}\"{nearest}"), position)
+        Err(Refusal { message: String::new(), position, kind })
     }
 
     /// SHOW, DESCRIBE or SUMMARIZE.
@@ -447,14 +461,14 @@ fn position(object: &Map<String, Value>) -> Option<usize> {
 }
 
 fn refuse<T>(message: &str, position: Option<usize>) -> Result<T, Refusal> {
-    Err(Refusal { message: message.to_owned(), position, is_too_large: false })
+    Err(Refusal { message: message.to_owned(), position, kind: RefusalKind::NotAllowed })
 }
 
 fn too_large<T>(message: &str, position: Option<usize>) -> Result<T, Refusal> {
-    Err(Refusal { message: message.to_owned(), position, is_too_large: true })
+    Err(Refusal { message: message.to_owned(), position, kind: RefusalKind::TooLarge })
 }
 
 fn lost(name: &str) -> Refusal {
     let message = format!("{name} can't be found in the text; write it without comments inside");
-    Refusal { message, position: None, is_too_large: false }
+    Refusal { message, position: None, kind: RefusalKind::NotAllowed }
 }

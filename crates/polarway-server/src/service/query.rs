@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
-use futures::{Stream, TryFutureExt as _};
+use futures::Stream;
 use polarway_core::{Parameters, Polarway, QueryChunkStream, QueryOptions};
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
 use polarway_proto::Reason;
@@ -26,13 +26,16 @@ pub(super) fn query(
     request: QueryRequest,
     deadline: Option<Instant>,
 ) -> Responses<QueryResponse> {
-    super::beating(start(engine, request, deadline).map_err(Status::from).try_flatten_stream())
+    match start(&engine, request, deadline) {
+        Ok(rows) => super::beating(rows),
+        Err(failure) => super::beating(futures::stream::iter([Err(Status::from(failure))])),
+    }
 }
 
-async fn start(engine: Polarway, request: QueryRequest, deadline: Option<Instant>) -> Result<Rows, Failure> {
+fn start(engine: &Polarway, request: QueryRequest, deadline: Option<Instant>) -> Result<Rows, Failure> {
     let compression = convert::compression(request.compression)?;
     let parameters = parameters(request.parameters)?;
-    let chunks = engine.query_chunks(&request.sql, QueryOptions { deadline, parameters }, compression).await;
+    let chunks = engine.query_chunks(&request.sql, QueryOptions { deadline, parameters }, compression);
     let chunks = chunks.map_err(|error| failure(&error))?;
     Ok(Rows { chunks: Some(chunks), summary: QuerySummary::default() })
 }
@@ -79,24 +82,26 @@ impl Stream for Rows {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self { chunks: Some(chunks), summary } = &mut *self else { return Poll::Ready(None) };
         let item = ready!(Pin::new(&mut *chunks).poll_next(context));
-        let response = match item {
+        let mut response = QueryResponse::default();
+        match item {
             Some(Ok(chunk)) => {
                 summary.rows += chunk.rows;
                 summary.bytes += chunk.ipc.len() as u64;
-                Ok(QueryResponse { chunk: Some(convert::chunk(chunk)), summary: None })
+                response.chunk = Some(convert::chunk(chunk));
             }
             Some(Err(error)) => {
                 self.chunks = None;
-                Err(failure(&error).into())
+                return Poll::Ready(Some(Err(failure(&error).into())));
             }
-            None => {
-                summary.times = chunks.summary().map(|summary| convert::query_times(&summary.times));
-                summary.datasets = chunks.datasets().iter().map(convert::dataset_version).collect();
-                let summary = Some(std::mem::take(summary));
-                self.chunks = None;
-                Ok(QueryResponse { chunk: None, summary })
-            }
-        };
-        Poll::Ready(Some(response))
+            None => {}
+        }
+        // The last chunk and the summary are one message.
+        if let Some(done) = chunks.summary() {
+            summary.times = Some(convert::query_times(&done.times));
+            summary.datasets = chunks.datasets().iter().map(convert::dataset_version).collect();
+            response.summary = Some(std::mem::take(summary));
+            self.chunks = None;
+        }
+        Poll::Ready(Some(Ok(response)))
     }
 }
