@@ -19,7 +19,7 @@ use lexopt::Arg::Long;
 use lexopt::ValueExt as _;
 
 use crate::folders::{ScratchFolder, cache_folder};
-use crate::{Subcommand, cargo, libduckdb};
+use crate::{Subcommand, cargo, libduckdb, tpch};
 use measures::{MEASURES, Measure, Party};
 use participant::Participant;
 use peers::Peers;
@@ -35,8 +35,9 @@ Usage: cargo xtask bench [--rows N] [--rounds N] [--only NAME]... [--json PATH]
   --rounds N   rounds that count, after one that warms up (default 7)
   --only NAME  measure only this: load-parquet, load-parquet-adopted, load-parquet-filling, store, cached-load,
                query-overhead-new, query-overhead-seen, latest-version-known, latest-version-cold, list-versions,
-               network-cached-load, network-load-parquet, network-store, network-cached-load-small, network-select-42
-               or network-ping
+               network-cached-load, network-load-parquet, network-store, network-cached-load-small, network-select-42,
+               network-ping, network-point-query, network-stream, network-64-clients, network-64-clients-table,
+               tpch-all, or one of tpch-01 to tpch-22
   --json PATH  where the numbers go (default: bench.json in the target folder)
 
 The peers live in a Python virtual environment in the cache folder. The table is generated there once per number of rows.
@@ -65,6 +66,9 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
     let work = ScratchFolder::create_in(&target, "bench")?;
     let mut ours = Command::new(target.join("release").join("polarway-bench"));
     ours.arg(&table.folder).arg(work.path().join("polarway"));
+    if options.measures.iter().any(|measure| measure.name.starts_with("tpch")) {
+        ours.env(tpch::FOLDER_VARIABLE, tpch::provide(&cache_folder()?, 1.0)?);
+    }
     let mut ours = Participant::start("polarway", &mut ours)?;
     let mut peers = installed.call();
     peers.arg(&table.folder).arg(work.path().join("peers"));

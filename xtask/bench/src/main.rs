@@ -4,9 +4,14 @@
 //! caller's. DATA holds the table as `table.parquet` and `table.arrow`; WORK is a folder to make and to write into.
 
 mod clock;
+mod crowd;
 mod network;
+mod plain;
 mod protocol;
 mod queries;
+mod server;
+mod sql;
+mod tpch;
 mod versions;
 mod whole_table;
 
@@ -16,24 +21,31 @@ use anyhow::{Context as _, Result, bail};
 use polarway_core::{Config, Polarway};
 use tokio::runtime::Runtime;
 
+use crowd::Crowd;
 use network::Network;
 use queries::Queries;
+use sql::Sql;
+use tpch::Tpch;
 use versions::Versions;
 use whole_table::WholeTable;
 
 fn main() -> Result<()> {
+    let runtime = Runtime::new().context("starting tokio")?;
+    if std::env::args().nth(1).is_some_and(|argument| argument == crowd::BARE_SERVER) {
+        return runtime.block_on(crowd::serve_bare());
+    }
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(data), Some(work), None) = (arguments.next(), arguments.next(), arguments.next()) else {
         bail!("usage: polarway-bench DATA WORK");
     };
-    let runtime = Runtime::new().context("starting tokio")?;
-    let mut bench = Bench { data, work, whole_table: None, queries: None, versions: None, network: None };
+    let mut bench = Bench { data, work, ..Bench::default() };
     protocol::serve(std::io::stdin().lock(), std::io::stdout().lock(), |name| {
         runtime.block_on(bench.measure(name))
     })
 }
 
 /// All measures. What several of them need is set up when the first is asked for, before any clock runs.
+#[derive(Default)]
 struct Bench {
     data: PathBuf,
     work: PathBuf,
@@ -41,6 +53,9 @@ struct Bench {
     queries: Option<Queries>,
     versions: Option<Versions>,
     network: Option<Network>,
+    sql: Option<Sql>,
+    tpch: Option<Tpch>,
+    crowd: Option<Crowd>,
 }
 
 impl Bench {
@@ -64,8 +79,39 @@ impl Bench {
             "network-store" => self.network().await?.store().await,
             "network-select-42" => self.network().await?.select_42().await,
             "network-ping" => self.network().await?.ping().await,
-            _ => bail!("polarway-bench has no measure {name}"),
+            "network-point-query" => self.sql().await?.point_query_overhead().await,
+            "network-stream" => self.sql().await?.stream().await,
+            "duckdb.stream_arrow" => self.sql().await?.stream_plain(),
+            "network-64-clients" => self.crowd().await?.ask().await,
+            "network-64-clients-table" => self.crowd().await?.ask_table().await,
+            "tonic" => self.crowd().await?.call_bare().await,
+            _ => match name.split_once('-') {
+                Some(("tpch", number)) => self.tpch().await?.ours(query_number(number)?).await,
+                Some(("duckdb.tpch", number)) => self.tpch().await?.plain(query_number(number)?),
+                _ => bail!("polarway-bench has no measure {name}"),
+            },
         }
+    }
+
+    async fn sql(&mut self) -> Result<&mut Sql> {
+        Ok(match self.sql.take() {
+            Some(ready) => self.sql.insert(ready),
+            None => self.sql.insert(Sql::set_up(&self.data, &self.work.join("sql")).await?),
+        })
+    }
+
+    async fn tpch(&mut self) -> Result<&mut Tpch> {
+        Ok(match self.tpch.take() {
+            Some(ready) => self.tpch.insert(ready),
+            None => self.tpch.insert(Tpch::set_up(&self.work.join("tpch")).await?),
+        })
+    }
+
+    async fn crowd(&mut self) -> Result<&mut Crowd> {
+        Ok(match self.crowd.take() {
+            Some(ready) => self.crowd.insert(ready),
+            None => self.crowd.insert(Crowd::set_up(&self.work.join("crowd")).await?),
+        })
     }
 
     async fn whole_table(&mut self) -> Result<&mut WholeTable> {
@@ -94,6 +140,14 @@ impl Bench {
             Some(ready) => self.versions.insert(ready),
             None => self.versions.insert(Versions::set_up(&self.work.join("versions")).await?),
         })
+    }
+}
+
+/// The query that the end of a measure's name names; `all` names all of them.
+fn query_number(text: &str) -> Result<Option<usize>> {
+    match text {
+        "all" => Ok(None),
+        number => Ok(Some(number.parse().with_context(|| format!("{number} is no number of a query"))?)),
     }
 }
 

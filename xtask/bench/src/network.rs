@@ -1,19 +1,18 @@
 //! Tables over the network: a server in a process of its own, and the Rust client over loopback.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use futures::StreamExt as _;
-use polarway_client::{DistributedClient, Table};
+use polarway_client::Table;
 use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::v1::LoadRequest;
 use tonic::transport::Endpoint;
 
 use crate::clock::{median, timed};
+use crate::server::Server;
 use crate::whole_table::read_arrow;
 
 /// Calls of what is too short to be measured once, whose median is the answer.
@@ -120,44 +119,4 @@ async fn short(call: impl AsyncFn() -> Result<bool>) -> Result<f64> {
         seconds.push(elapsed);
     }
     Ok(median(seconds))
-}
-
-/// `polarway-server` on a free port, which ends with this value.
-struct Server {
-    process: Child,
-    url: String,
-    client: DistributedClient,
-    folder: PathBuf,
-}
-
-impl Server {
-    async fn start(folder: &Path, cache_gigabytes: &str) -> Result<Self> {
-        // Built beside this program.
-        let program = std::env::current_exe()?.with_file_name("polarway-server");
-        let mut process = Command::new(&program)
-            .args(["--bind", "127.0.0.1:0", "--janitor-interval", "never", "--cache-size", cache_gigabytes])
-            .arg("--data-dir")
-            .arg(folder)
-            .env("RUST_LOG", "info")
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("starting {}", program.display()))?;
-        let mut log = BufReader::new(process.stderr.take().context("the server has no log")?);
-        let mut line = String::new();
-        log.read_line(&mut line)?;
-        let Some((_, address)) = line.trim().rsplit_once("listening on ") else {
-            bail!("the server did not start: {line}");
-        };
-        let url = format!("http://{address}");
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        let client = DistributedClient::connect(&url).await?;
-        Ok(Self { process, url, client, folder: folder.to_owned() })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

@@ -1,14 +1,13 @@
 //! Small queries, beside plain DuckDB over the same file in the same process.
 
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
-use duckdb::Connection;
+use anyhow::{Result, ensure};
 use polarway_core::Polarway;
 
 use crate::clock::{median, timed};
 use crate::open;
+use crate::plain::{Plain, scan_of};
 use crate::whole_table::read_arrow;
 
 /// Small, so that little but the overhead is left.
@@ -25,8 +24,7 @@ const TEXTS: [&str; 2] = [
 
 pub(crate) struct Queries {
     polarway: Polarway,
-    /// One connection, kept open: nobody has less overhead.
-    plain: Connection,
+    plain: Plain,
     /// How plain DuckDB names the table.
     scan: String,
     /// The last number that was put into a text.
@@ -39,9 +37,8 @@ impl Queries {
         let polarway = open(folder, 0).await?;
         let table = read_arrow(&data.join("table.arrow"))?;
         polarway.store("small", table.slice(0, ROWS)).await?;
-        let file = only_file(&folder.join("cold/small/_polarway/data"))?;
-        let scan = format!("read_parquet('{}', hive_partitioning = false)", file.display());
-        Ok(Self { polarway, plain: plain_duckdb(folder)?, scan, last_number: 0 })
+        let scan = scan_of(folder, "small")?;
+        Ok(Self { polarway, plain: Plain::open(folder)?, scan, last_number: 0 })
     }
 
     /// The overhead when each text is one that was never seen before.
@@ -81,42 +78,13 @@ impl Queries {
         let by_name = text.replace("{table}", "small");
         let by_scan = text.replace("{table}", &self.scan);
 
-        let before = if plain_first { Some(self.ask_plain(&by_scan)?) } else { None };
+        let before = if plain_first { Some(self.plain.ask(&by_scan)?) } else { None };
         let (ours, answer) = timed(self.polarway.query(&by_name)).await?;
         let (plain, rows) = match before {
             Some(asked) => asked,
-            None => self.ask_plain(&by_scan)?,
+            None => self.plain.ask(&by_scan)?,
         };
         ensure!(answer.num_rows() == rows, "DuckDB answers {by_scan} with {rows} rows");
         Ok(ours - plain)
     }
-
-    /// Seconds, and rows of the answer.
-    fn ask_plain(&self, sql: &str) -> Result<(f64, usize)> {
-        let started = Instant::now();
-        let mut statement = self.plain.prepare(sql)?;
-        let batches: Vec<_> = statement.query_arrow([])?.collect();
-        let seconds = started.elapsed().as_secs_f64();
-        Ok((seconds, batches.iter().map(|batch| batch.num_rows()).sum()))
-    }
-}
-
-/// DuckDB without Polarway, set up alike.
-fn plain_duckdb(folder: &Path) -> Result<Connection> {
-    let connection = Connection::open_in_memory()?;
-    let threads = std::thread::available_parallelism()?;
-    let temp = folder.join("plain-duckdb");
-    connection.execute_batch(&format!(
-        "SET threads = {threads}; SET memory_limit = '2GB'; SET temp_directory = '{}'; SET TimeZone = 'UTC'; \
-         SET preserve_insertion_order = true; SET parquet_metadata_cache = true;",
-        temp.display()
-    ))?;
-    Ok(connection)
-}
-
-fn only_file(folder: &Path) -> Result<PathBuf> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))?;
-    let files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    ensure!(files.len() == 1, "{} holds {} files", folder.display(), files.len());
-    files.into_iter().next().context("no file")
 }

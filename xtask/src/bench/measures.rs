@@ -19,6 +19,8 @@ pub(super) struct Rival {
     pub(super) by: Party,
     /// How many times as fast as this peer Polarway must be. A peer without a bar is one to beat.
     pub(super) at_least: Option<f64>,
+    /// How many seconds more than this peer are too few to count, whatever the ratio.
+    pub(super) slack_seconds: f64,
 }
 
 /// Who measures.
@@ -28,7 +30,7 @@ pub(super) enum Party {
     Peers,
 }
 
-pub(super) const MEASURES: [Measure; 16] = [
+pub(super) const MEASURES: [Measure; 42] = [
     loading(
         "load-parquet",
         "load to record batches what Polarway stored (the peers: what pyarrow wrote), without a cache",
@@ -101,14 +103,79 @@ pub(super) const MEASURES: [Measure; 16] = [
         limit_seconds: None,
         rivals: &[],
     },
+    limited(
+        "network-point-query",
+        "one row of the table over loopback, over plain DuckDB's time for it",
+        2e-3,
+    ),
+    Measure {
+        name: "network-stream",
+        about: "the whole table as a query's result over loopback (beside DuckDB in process on the same file)",
+        moves_the_table: true,
+        limit_seconds: None,
+        rivals: &[ours("duckdb.stream_arrow", Some(0.9))],
+    },
+    Measure {
+        name: "network-64-clients",
+        about: "SELECT 42 by 64 clients at once, per query (beside a bare tonic server; at most 3 times that)",
+        moves_the_table: false,
+        limit_seconds: None,
+        rivals: &[ours("tonic", Some(1.0 / 3.0))],
+    },
+    Measure {
+        name: "network-64-clients-table",
+        about: "a sum over 1,000 rows by 64 clients at once, per query",
+        moves_the_table: false,
+        limit_seconds: None,
+        rivals: &[ours("tonic", None)],
+    },
+    Measure {
+        name: "tpch-all",
+        about: "TPC-H at scale 1, all 22 queries over loopback (beside DuckDB in process on the same files)",
+        moves_the_table: false,
+        limit_seconds: None,
+        rivals: &[ours("duckdb.tpch-all", Some(1.0 / 1.05))],
+    },
+    tpch("tpch-01", &[within("duckdb.tpch-01")]),
+    tpch("tpch-02", &[within("duckdb.tpch-02")]),
+    tpch("tpch-03", &[within("duckdb.tpch-03")]),
+    tpch("tpch-04", &[within("duckdb.tpch-04")]),
+    tpch("tpch-05", &[within("duckdb.tpch-05")]),
+    tpch("tpch-06", &[within("duckdb.tpch-06")]),
+    tpch("tpch-07", &[within("duckdb.tpch-07")]),
+    tpch("tpch-08", &[within("duckdb.tpch-08")]),
+    tpch("tpch-09", &[within("duckdb.tpch-09")]),
+    tpch("tpch-10", &[within("duckdb.tpch-10")]),
+    tpch("tpch-11", &[within("duckdb.tpch-11")]),
+    tpch("tpch-12", &[within("duckdb.tpch-12")]),
+    tpch("tpch-13", &[within("duckdb.tpch-13")]),
+    tpch("tpch-14", &[within("duckdb.tpch-14")]),
+    tpch("tpch-15", &[within("duckdb.tpch-15")]),
+    tpch("tpch-16", &[within("duckdb.tpch-16")]),
+    tpch("tpch-17", &[within("duckdb.tpch-17")]),
+    tpch("tpch-18", &[within("duckdb.tpch-18")]),
+    tpch("tpch-19", &[within("duckdb.tpch-19")]),
+    tpch("tpch-20", &[within("duckdb.tpch-20")]),
+    tpch("tpch-21", &[within("duckdb.tpch-21")]),
+    tpch("tpch-22", &[within("duckdb.tpch-22")]),
 ];
 
 const fn peer(name: &'static str, at_least: Option<f64>) -> Rival {
-    Rival { name, by: Party::Peers, at_least }
+    Rival { name, by: Party::Peers, at_least, slack_seconds: 0.0 }
 }
 
 const fn ours(name: &'static str, at_least: Option<f64>) -> Rival {
-    Rival { name, by: Party::Polarway, at_least }
+    Rival { name, by: Party::Polarway, at_least, slack_seconds: 0.0 }
+}
+
+/// A query of TPC-H: as fast as DuckDB but for a twentieth, or for 5 ms.
+const fn within(name: &'static str) -> Rival {
+    Rival { name, by: Party::Polarway, at_least: Some(1.0 / 1.05), slack_seconds: 5e-3 }
+}
+
+const fn tpch(name: &'static str, rivals: &'static [Rival; 1]) -> Measure {
+    let about = "one query of TPC-H at scale 1 over loopback (beside DuckDB in process on the same files)";
+    Measure { name, about, moves_the_table: false, limit_seconds: None, rivals }
 }
 
 const fn limited(name: &'static str, about: &'static str, limit_seconds: f64) -> Measure {

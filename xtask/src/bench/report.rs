@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::measures::Measure;
+use super::measures::{Measure, Rival};
 use super::peers::Table;
 
 /// Everything one run measured.
@@ -33,8 +33,14 @@ impl Measurement {
 
     /// How many times as fast as the rival we are, and whether that is enough.
     fn against(&self, rival: usize) -> (f64, Option<bool>) {
-        let ratio = median(&self.rivals[rival]) / median(&self.ours);
-        (ratio, self.measure.rivals[rival].at_least.map(|bar| ratio >= bar))
+        let (ours, theirs) = (median(&self.ours), median(&self.rivals[rival]));
+        let Rival { at_least, slack_seconds, .. } = self.measure.rivals[rival];
+        // Each round's pair ran under the same load: the median of the differences says more than that of either.
+        let over: Vec<f64> =
+            self.ours.iter().zip(&self.rivals[rival]).map(|(ours, theirs)| ours - theirs).collect();
+        let is_too_little_to_count = slack_seconds > 0.0 && median(&over) <= slack_seconds;
+        let ratio = theirs / ours;
+        (ratio, at_least.map(|bar| ratio >= bar || is_too_little_to_count))
     }
 }
 
@@ -186,7 +192,7 @@ fn duration(seconds: f64) -> String {
 mod tests {
     use std::path::PathBuf;
 
-    use super::super::measures::{Party, Rival};
+    use super::super::measures::Party;
     use super::*;
 
     const STORE: Measure = Measure {
@@ -195,8 +201,8 @@ mod tests {
         moves_the_table: true,
         limit_seconds: Some(0.6),
         rivals: &[
-            Rival { name: "slow", by: Party::Peers, at_least: Some(1.5) },
-            Rival { name: "fast", by: Party::Peers, at_least: None },
+            Rival { name: "slow", by: Party::Peers, at_least: Some(1.5), slack_seconds: 0.0 },
+            Rival { name: "fast", by: Party::Peers, at_least: None, slack_seconds: 0.0 },
         ],
     };
 
@@ -213,6 +219,18 @@ mod tests {
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
         assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn a_few_milliseconds_over_a_rival_do_not_count_where_they_are_allowed() {
+        const SHORT: Measure = Measure {
+            rivals: &[Rival { name: "r", by: Party::Peers, at_least: Some(0.95), slack_seconds: 5e-3 }],
+            ..STORE
+        };
+        let measured =
+            |ours: f64| Measurement { measure: &SHORT, ours: vec![ours], rivals: vec![vec![0.010]] };
+        assert_eq!(measured(0.014).against(0).1, Some(true));
+        assert_eq!(measured(0.016).against(0).1, Some(false));
     }
 
     #[test]
