@@ -6,6 +6,7 @@ use clap::{Args, Command, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::format::{InputFormat, OutputFormat};
+use crate::parameters::{self, NamedValue};
 use crate::time;
 
 const ABOUT: &str = "Named, versioned tables on a server, and SQL over them";
@@ -46,6 +47,13 @@ pub(crate) enum ClientCommand {
     /// Run a SELECT in DuckDB's dialect
     #[command(after_help = QUERY_EXAMPLES)]
     Query(Query),
+    /// Type SQL at a prompt, or run a script of several statements
+    #[command(after_help = SQL_EXAMPLES)]
+    Sql(Sql),
+    /// List the queries that wait or run on a worker
+    Queries(Queries),
+    /// Stop a query
+    Cancel(Cancel),
     /// List the datasets
     Ls(Ls),
     /// Show a dataset's columns and size
@@ -84,7 +92,18 @@ const QUERY_EXAMPLES: &str = "\
 Examples:
   polarway query \"SELECT carrier, count(*) FROM flights GROUP BY ALL\"
   polarway query -f report.sql -o report.csv
-  polarway query \"FROM flights AT (VERSION => 3)\" --format json";
+  polarway query \"FROM flights AT (VERSION => 3)\" --format json
+  polarway query 'FROM flights WHERE carrier = $carrier' --param carrier=UA";
+
+const SQL_EXAMPLES: &str = "\
+On a terminal it prompts for statements, which end with `;`; .help tells the
+rest. From a pipe it runs one statement after the other, and stops at the first
+that fails, with exit code 1.
+
+Examples:
+  polarway sql
+  polarway sql --url http://tables.example:50052
+  polarway sql --format csv < report.sql > report.csv";
 
 /// Which server, and how long to wait for it.
 #[derive(Args)]
@@ -199,14 +218,37 @@ pub(crate) struct Query {
     /// Read the query from this file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// The value of the parameter $NAME, or by number of $1 or the first `?`; a number, true, false or null is one, all else is
+    /// text, as is what stands in double quotes
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = parameters::parse)]
+    pub(crate) parameters: Vec<NamedValue>,
+    /// How long the query may take on the server, waiting included
+    #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
+    pub(crate) time: Option<std::time::Duration>,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }
 
-/// How a list is printed.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Args)]
+pub(crate) struct Queries {
+    #[command(flatten)]
+    pub(crate) list: ListOptions,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args)]
+pub(crate) struct Cancel {
+    /// The query's id, from `polarway queries`
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// How a list, or a result in the shell, is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ListFormat {
     /// For people
     Table,
@@ -214,6 +256,25 @@ pub(crate) enum ListFormat {
     Csv,
     /// An object a line
     Json,
+}
+
+impl From<ListFormat> for OutputFormat {
+    fn from(format: ListFormat) -> Self {
+        match format {
+            ListFormat::Table => Self::Table,
+            ListFormat::Csv => Self::Csv,
+            ListFormat::Json => Self::Json,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Sql {
+    /// The format of results, to begin with
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table")]
+    pub(crate) format: ListFormat,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 #[derive(Args)]

@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::color;
 use crate::output::OutputError;
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -31,13 +32,24 @@ impl Failure {
         Self { exit_code: USAGE, ..Self::new(message) }
     }
 
+    /// The same, befallen to what begins at this line of a script.
+    pub(crate) fn at_line(self, line: usize) -> Self {
+        Self { message: format!("line {line}: {}", self.message), ..self }
+    }
+
     /// Tells it, and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
+        self.tell();
+        if self.is_closed_pipe { ExitCode::SUCCESS } else { ExitCode::from(self.exit_code) }
+    }
+
+    /// Tells it, and leaves to the caller what becomes of the program.
+    pub(crate) fn tell(&self) {
         if self.is_closed_pipe {
-            return ExitCode::SUCCESS;
+            return;
         }
-        eprintln!("error: {}", self.message.trim_end());
-        ExitCode::from(self.exit_code)
+        let label = if color::is_wanted() { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
+        eprintln!("{label} {}", self.message.trim_end());
     }
 }
 
@@ -51,7 +63,9 @@ impl fmt::Display for Failure {
 impl<E: StdError + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let mut message = error.to_string();
-        let mut cause = error.source();
+        // The client's messages are whole; what it wraps tells the same again in the words of its libraries.
+        let is_whole = (&error as &dyn Any).is::<polarway::Error>();
+        let mut cause = error.source().filter(|_| !is_whole);
         while let Some(error) = cause {
             let words = error.to_string();
             if !message.contains(&words) {

@@ -1,13 +1,16 @@
 //! The command `polarway`: the server, and a client for the terminal.
 
 mod arguments;
+mod color;
 mod commands;
 mod connection;
 mod failure;
 mod format;
 mod input;
 mod output;
+mod parameters;
 mod progress;
+mod shell;
 mod time;
 
 use std::process::ExitCode;

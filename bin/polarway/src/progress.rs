@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::task::JoinHandle;
 
 /// How often a bar is drawn.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How long a query runs before anything is said about it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A bar that follows a count, until it is dropped.
 pub(crate) struct Progress {
@@ -35,6 +38,22 @@ impl Progress {
         Self::start(name, template, count, total)
     }
 
+    /// A query that somebody waits for at a prompt. One that is quick leaves no trace.
+    pub(crate) fn of_query(count: Arc<AtomicU64>) -> Self {
+        let bar = ProgressBar::hidden();
+        let template = "running for {elapsed}, {human_pos} rows so far; Ctrl-C cancels";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        let following = bar.clone();
+        let follower = tokio::spawn(async move {
+            tokio::time::sleep(PATIENCE).await;
+            following.set_draw_target(ProgressDrawTarget::stderr());
+            follow(&following, &count, None).await;
+        });
+        Self { bar, follower }
+    }
+
     fn start(name: &str, template: &str, count: Arc<AtomicU64>, total: Option<u64>) -> Self {
         let bar = match total {
             Some(total) => ProgressBar::new(total),
@@ -45,13 +64,15 @@ impl Progress {
         }
         bar.set_message(name.to_owned());
         let following = bar.clone();
-        let follower = tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(TICK).await;
-                following.set_position(count.load(Ordering::Relaxed).min(total.unwrap_or(u64::MAX)));
-            }
-        });
+        let follower = tokio::spawn(async move { follow(&following, &count, total).await });
         Self { bar, follower }
+    }
+}
+
+async fn follow(bar: &ProgressBar, count: &AtomicU64, total: Option<u64>) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        bar.set_position(count.load(Ordering::Relaxed).min(total.unwrap_or(u64::MAX)));
     }
 }
 

@@ -7,7 +7,6 @@ use arrow_array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray,
 
 use crate::arguments::ListFormat;
 use crate::failure::Result;
-use crate::format::OutputFormat;
 use crate::output::{Shape, Writer, draw, grouped};
 use crate::time;
 
@@ -53,25 +52,22 @@ impl Values {
 
 /// Prints a list; for people, `empty` says what there is instead of nothing.
 pub(super) fn print(columns: Vec<(&str, Values)>, format: ListFormat, empty: &str) -> Result<()> {
-    let output = match format {
-        ListFormat::Table => {
-            let rows = columns.first().map_or(0, |(_, values)| values.len());
-            if rows == 0 {
-                println!("{empty}");
-                return Ok(());
-            }
-            let headers: Vec<_> = columns.iter().map(|(name, values)| (*name, values.is_right())).collect();
-            let rows: Vec<Vec<String>> =
-                (0..rows).map(|row| columns.iter().map(|(_, values)| values.cell(row)).collect()).collect();
-            print!("{}", draw(&headers, &rows, Shape::of_stdout()));
+    if format == ListFormat::Table {
+        let rows = columns.first().map_or(0, |(_, values)| values.len());
+        if rows == 0 {
+            println!("{empty}");
             return Ok(());
         }
-        ListFormat::Csv => OutputFormat::Csv,
-        ListFormat::Json => OutputFormat::Json,
-    };
+        let headers: Vec<_> = columns.iter().map(|(name, values)| (*name, values.is_right())).collect();
+        let rows: Vec<Vec<String>> =
+            (0..rows).map(|row| columns.iter().map(|(_, values)| values.cell(row)).collect()).collect();
+        print!("{}", draw(&headers, &rows, Shape::of_stdout()));
+        return Ok(());
+    }
     let batch =
         RecordBatch::try_from_iter(columns.into_iter().map(|(name, values)| (name, values.into_array())))?;
-    let mut writer = Writer::start(output, &batch.schema(), Box::new(io::stdout()), Shape { width: None })?;
+    let mut writer =
+        Writer::start(format.into(), &batch.schema(), Box::new(io::stdout()), Shape { width: None })?;
     writer.write(&batch)?;
     writer.finish()?;
     Ok(())

@@ -1,6 +1,6 @@
 //! Commands that look: ls, describe, versions, stats.
 
-use polarway::{CacheStats, Description, ServerInfo, VersionKind};
+use polarway::{CacheStats, Dataset, Description, ServerInfo, VersionKind};
 use serde_json::json;
 
 use super::listing::{Values, human_bytes, print};
@@ -9,8 +9,16 @@ use crate::failure::Result;
 use crate::output::{grouped, type_name};
 use crate::time;
 
+/// What is said where nothing was stored.
+pub(crate) const NO_DATASETS: &str = "no datasets yet: `polarway store NAME FILE` makes one";
+
 pub(crate) async fn ls(ls: Ls) -> Result<()> {
     let datasets = ls.connection.connect().await?.datasets().await?;
+    print_datasets(&datasets, ls.list.format, NO_DATASETS)
+}
+
+/// Prints a list of datasets; for people, `empty` says what there is instead of none.
+pub(crate) fn print_datasets(datasets: &[Dataset], format: ListFormat, empty: &str) -> Result<()> {
     let columns = vec![
         ("name", Values::Texts(datasets.iter().map(|dataset| dataset.name.clone()).collect())),
         ("version", Values::Numbers(datasets.iter().map(|dataset| dataset.version).collect())),
@@ -18,7 +26,7 @@ pub(crate) async fn ls(ls: Ls) -> Result<()> {
         ("bytes", Values::Bytes(datasets.iter().map(|dataset| dataset.bytes).collect())),
         ("stored", Values::Times(datasets.iter().map(|dataset| dataset.time_us).collect())),
     ];
-    print(columns, ls.list.format, "no datasets yet: `polarway store NAME FILE` makes one")
+    print(columns, format, empty)
 }
 
 pub(crate) async fn versions(versions: Versions) -> Result<()> {
@@ -52,14 +60,19 @@ fn data(vacuumed: bool) -> &'static str {
 pub(crate) async fn describe(describe: Describe) -> Result<()> {
     let client = describe.connection.connect().await?;
     let description = client.describe_at(&describe.name, describe.at.version()).await?;
+    print_description(&description, describe.list.format)
+}
+
+/// Prints a dataset's columns and, unless for CSV, its size.
+pub(crate) fn print_description(description: &Description, format: ListFormat) -> Result<()> {
     let fields = description.schema.fields();
-    match describe.list.format {
+    match format {
         ListFormat::Json => {
-            println!("{}", as_json(&description));
+            println!("{}", as_json(description));
             return Ok(());
         }
         ListFormat::Table => {
-            let Description { name, version, time_us, rows, files, bytes, arrow_bytes, .. } = &description;
+            let Description { name, version, time_us, rows, files, bytes, arrow_bytes, .. } = description;
             println!("{name}, version {version} of {}", time::show(*time_us));
             println!(
                 "{} rows, {} in {}, {} in memory",
@@ -76,7 +89,7 @@ pub(crate) async fn describe(describe: Describe) -> Result<()> {
         ("type", Values::Texts(fields.iter().map(|field| type_name(field.data_type())).collect())),
         ("null", Values::Texts(fields.iter().map(|field| yes(field.is_nullable()).to_owned()).collect())),
     ];
-    print(columns, describe.list.format, "no columns")
+    print(columns, format, "no columns")
 }
 
 fn yes(is_so: bool) -> &'static str {

@@ -2,7 +2,8 @@
 
 pub(crate) mod config;
 mod listing;
-mod look;
+pub(crate) mod look;
+mod queries;
 mod store;
 mod transfer;
 
@@ -12,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::arguments::{self, ClientCommand};
 use crate::failure::{Failure, Result};
+use crate::shell;
 
 /// Runs a command of the client.
 pub(crate) fn run(command: ClientCommand) -> ExitCode {
@@ -36,6 +38,9 @@ async fn dispatch(command: ClientCommand) -> Result<()> {
         ClientCommand::Append(append) => store::append(append).await,
         ClientCommand::Load(load) => transfer::load(load).await,
         ClientCommand::Query(query) => transfer::query(query).await,
+        ClientCommand::Sql(sql) => shell::sql(sql).await,
+        ClientCommand::Queries(queries) => queries::queries(queries).await,
+        ClientCommand::Cancel(cancel) => queries::cancel(cancel).await,
         ClientCommand::Ls(ls) => look::ls(ls).await,
         ClientCommand::Describe(describe) => look::describe(describe).await,
         ClientCommand::Versions(versions) => look::versions(versions).await,

@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use futures::{Stream, TryStreamExt as _};
-use polarway::At;
+use polarway::{At, QueryOptions};
 
 use crate::arguments::{self, Load, OutputOptions, Query};
 use crate::failure::{Failure, Result};
 use crate::format::OutputFormat;
 use crate::output::{Shape, Sink, Writer};
+use crate::parameters;
 use crate::progress::Progress;
 
 impl arguments::At {
@@ -39,7 +40,8 @@ pub(crate) async fn query(query: Query) -> Result<()> {
     let sql = text_of(&query)?;
     let output = Output::new(&query.output)?;
     let client = query.connection.connect().await?;
-    let rows = client.query_stream(&sql).await?;
+    let options = QueryOptions { parameters: parameters::values(query.parameters), time: query.time };
+    let rows = client.query_stream_with(&sql, options).await?;
     let schema = SchemaRef::clone(rows.schema());
     output.write("query", &schema, None, rows).await
 }

@@ -1,9 +1,11 @@
 //! Rows written as they come, in any of the formats.
 
 mod plain;
+mod plan;
 mod table;
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
@@ -11,7 +13,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use polarway_parquet::{EncodeOptions, TableEncoder};
 
 use crate::format::OutputFormat;
-pub(crate) use table::{Shape, draw, grouped, type_name};
+pub(crate) use table::{Shape, draw, grouped, timed_rows, type_name};
 
 /// Where the bytes go.
 pub(crate) type Sink = Box<dyn Write + Send>;
@@ -53,6 +55,7 @@ impl From<ArrowError> for OutputError {
 /// Writes rows in one format.
 pub(crate) enum Writer {
     Table(table::Drawing),
+    Plan(plan::Plan),
     Csv(Box<plain::Csv>),
     Json(plain::JsonLines),
     Arrow(StreamWriter<Sink>),
@@ -68,6 +71,7 @@ impl Writer {
         shape: Shape,
     ) -> Result<Self, OutputError> {
         Ok(match format {
+            OutputFormat::Table if plan::Plan::has_columns(schema) => Self::Plan(plan::Plan::new(sink)),
             OutputFormat::Table => Self::Table(table::Drawing::new(schema, sink, shape)),
             OutputFormat::Csv => Self::Csv(Box::new(plain::Csv::new(schema, sink)?)),
             OutputFormat::Json => Self::Json(plain::JsonLines::new(schema, sink)),
@@ -86,6 +90,7 @@ impl Writer {
                 drawing.add(batch);
                 Ok(())
             }
+            Self::Plan(plan) => plan.write(batch),
             Self::Csv(csv) => csv.write(batch),
             Self::Json(json) => json.write(batch),
             Self::Arrow(stream) => Ok(stream.write(batch)?),
@@ -95,8 +100,18 @@ impl Writer {
 
     /// Ends the file, and gives the sink back with all that was written to it.
     pub(crate) fn finish(self) -> Result<Sink, OutputError> {
+        self.end(None)
+    }
+
+    /// The same; a table that is drawn says that it took so long.
+    pub(crate) fn finish_after(self, took: Duration) -> Result<Sink, OutputError> {
+        self.end(Some(took))
+    }
+
+    fn end(self, took: Option<Duration>) -> Result<Sink, OutputError> {
         let mut sink = match self {
-            Self::Table(drawing) => drawing.finish()?,
+            Self::Table(drawing) => drawing.finish(took)?,
+            Self::Plan(plan) => plan.finish(took)?,
             Self::Csv(csv) => csv.finish(),
             Self::Json(json) => json.finish()?,
             Self::Arrow(stream) => stream.into_inner()?,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
@@ -87,7 +88,8 @@ impl Drawing {
         self.rows += rows as u64;
     }
 
-    pub(super) fn finish(mut self) -> Result<Sink, OutputError> {
+    /// Draws it, and says how long it took if that is known.
+    pub(super) fn finish(mut self, took: Option<Duration>) -> Result<Sink, OutputError> {
         let shown = (self.first.len() + self.last.len()) as u64;
         let mut rows = std::mem::take(&mut self.first);
         if shown < self.rows {
@@ -95,15 +97,15 @@ impl Drawing {
         }
         rows.extend(self.last.drain(..));
         let (text, shown_columns) = grid(&self.columns, &rows, self.shape);
-        let mut footer = format!("{} rows", grouped(self.rows));
-        if self.rows == 1 {
-            "1 row".clone_into(&mut footer);
-        }
+        let mut footer = counted_rows(self.rows);
         if shown < self.rows {
             let _ = write!(footer, " ({shown} shown)");
         }
         if shown_columns < self.columns.len() {
             let _ = write!(footer, ", {} columns ({shown_columns} shown)", self.columns.len());
+        }
+        if let Some(took) = took {
+            let _ = write!(footer, " in {}", seconds(took));
         }
         writeln!(self.sink, "{text}{footer}")?;
         Ok(self.sink)
@@ -133,7 +135,7 @@ fn cells(batch: &RecordBatch, row: usize) -> Vec<String> {
 }
 
 /// What moves the cursor, or breaks the line, is shown as what it is.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text.to_owned() }
 }
 
@@ -285,6 +287,19 @@ pub(crate) fn type_name(data_type: &DataType) -> String {
         }
         other => other.to_string().to_lowercase(),
     }
+}
+
+/// How many rows there were, and how long they took.
+pub(crate) fn timed_rows(rows: u64, took: Duration) -> String {
+    format!("{} in {}", counted_rows(rows), seconds(took))
+}
+
+fn counted_rows(rows: u64) -> String {
+    if rows == 1 { "1 row".to_owned() } else { format!("{} rows", grouped(rows)) }
+}
+
+pub(super) fn seconds(took: Duration) -> String {
+    format!("{:.3} s", took.as_secs_f64())
 }
 
 /// A number with commas between its thousands.

@@ -143,6 +143,34 @@ fn what_would_move_the_cursor_is_shown_as_what_it_is() {
     assert!(text.contains("a\\tb"), "{text}");
 }
 
+#[test]
+fn a_plan_is_written_as_it_was_drawn() {
+    let text = |text: &str| Arc::new(StringArray::from(vec![text])) as ArrayRef;
+    let batch = RecordBatch::try_from_iter([
+        ("explain_key", text("physical_plan")),
+        ("explain_value", text("┌──────┐\n│ \u{7} │\n└──────┘")),
+    ])
+    .unwrap();
+    assert_eq!(
+        written(OutputFormat::Table, std::slice::from_ref(&batch), Some(5)),
+        "┌──────┐\n│ \\u{7} │\n└──────┘\n"
+    );
+    assert!(written(OutputFormat::Csv, &[batch], None).starts_with("explain_key,explain_value\n"));
+}
+
+#[test]
+fn a_table_says_how_long_it_took_if_it_is_asked_to() {
+    let sink = Shared::default();
+    let batch = numbers(1);
+    let shape = Shape { width: None };
+    let mut writer =
+        Writer::start(OutputFormat::Table, &batch.schema(), Box::new(sink.clone()), shape).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish_after(Duration::from_millis(1_234)).unwrap();
+    let bytes = sink.0.lock().unwrap().clone();
+    assert!(String::from_utf8(bytes).unwrap().ends_with("\n1 row in 1.234 s\n"));
+}
+
 /// A pipe that somebody closed.
 struct Closed;
 

@@ -1,0 +1,62 @@
+//! Looking at what runs, and stopping it.
+
+use std::time::Duration;
+
+use polarway::QueryPhase;
+use serde_json::json;
+
+use super::listing::{Values, print};
+use crate::arguments::{Cancel, ListFormat, Queries};
+use crate::failure::Result;
+use crate::time;
+
+pub(crate) async fn queries(queries: Queries) -> Result<()> {
+    let running = queries.connection.connect().await?.queries().await?;
+    if queries.list.format == ListFormat::Json {
+        for query in running {
+            println!(
+                "{}",
+                json!({
+                    "id": query.query_id, "phase": phase(query.phase), "started": time::show(query.started_us),
+                    "elapsed_us": query.elapsed_us, "rows": query.rows, "bytes": query.bytes, "sql": query.sql,
+                })
+            );
+        }
+        return Ok(());
+    }
+    let texts =
+        |text: fn(&polarway::RunningQuery) -> String| Values::Texts(running.iter().map(text).collect());
+    let columns = vec![
+        ("id", texts(|query| query.query_id.clone())),
+        ("phase", texts(|query| phase(query.phase).to_owned())),
+        ("time", texts(|query| elapsed(query.elapsed_us))),
+        ("rows", Values::Numbers(running.iter().map(|query| query.rows).collect())),
+        ("query", texts(|query| on_one_line(&query.sql))),
+    ];
+    print(columns, queries.list.format, "no queries")
+}
+
+pub(crate) async fn cancel(cancel: Cancel) -> Result<()> {
+    cancel.connection.connect().await?.cancel_query(&cancel.id).await?;
+    Ok(())
+}
+
+fn phase(number: i32) -> &'static str {
+    match QueryPhase::try_from(number) {
+        Ok(QueryPhase::Waiting) => "waiting",
+        Ok(QueryPhase::Checking) => "checking",
+        Ok(QueryPhase::Resolving) => "resolving",
+        Ok(QueryPhase::Planning) => "planning",
+        Ok(QueryPhase::Running) => "running",
+        Ok(QueryPhase::Unspecified) | Err(_) => "unknown",
+    }
+}
+
+fn elapsed(micros: u64) -> String {
+    let millis = Duration::from_millis(micros / 1000);
+    humantime::format_duration(millis).to_string()
+}
+
+fn on_one_line(sql: &str) -> String {
+    sql.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,44 @@
+//! What EXPLAIN answers: a drawing already, which a table's cells would tear apart.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray as _;
+use arrow_schema::{DataType, SchemaRef};
+
+use super::table::{printable, seconds};
+use super::{OutputError, Sink};
+
+/// A plan that is written as DuckDB drew it.
+pub(crate) struct Plan {
+    sink: Sink,
+}
+
+impl Plan {
+    /// The columns that EXPLAIN has, and hardly anything else.
+    pub(super) fn has_columns(schema: &SchemaRef) -> bool {
+        let names = schema.fields().iter().map(|field| (field.name().as_str(), field.data_type()));
+        names.eq([("explain_key", &DataType::Utf8), ("explain_value", &DataType::Utf8)])
+    }
+
+    pub(super) fn new(sink: Sink) -> Self {
+        Self { sink }
+    }
+
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), OutputError> {
+        for text in batch.column(1).as_string::<i32>().iter().flatten() {
+            for line in text.lines() {
+                writeln!(self.sink, "{}", printable(line))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self, took: Option<Duration>) -> Result<Sink, OutputError> {
+        if let Some(took) = took {
+            writeln!(self.sink, "in {}", seconds(took))?;
+        }
+        Ok(self.sink)
+    }
+}

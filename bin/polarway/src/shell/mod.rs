@@ -1,0 +1,41 @@
+//! `polarway sql`: an interactive shell for SQL, and scripts of several statements.
+//!
+//! [`token`] cuts a text up, and everything that must know SQL's shape stands on it: [`statement`] finds where statements
+//! end, [`highlight`] colours them, [`complete`] continues them. [`session`] runs one input at a time, whether it was typed
+//! ([`interactive`]) or read ([`piped`]).
+
+mod complete;
+mod dot;
+mod editor;
+mod highlight;
+mod history;
+mod interactive;
+mod names;
+mod piped;
+mod prompt;
+mod quiet;
+mod script;
+mod session;
+mod statement;
+mod token;
+mod words;
+
+use std::io::{self, IsTerminal as _};
+
+use crate::arguments::Sql;
+use crate::failure::Result;
+use session::Session;
+
+/// Runs the shell, or the script that comes through a pipe.
+pub(crate) async fn sql(sql: Sql) -> Result<()> {
+    let client = sql.connection.connect().await?;
+    // The editor draws on standard error, and asks the terminal for its cursor through standard output.
+    let is_interactive =
+        io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal();
+    let session = Session::new(client.clone(), sql.format, is_interactive);
+    if is_interactive {
+        interactive::run(client, session, &sql.connection.url.join(", ")).await
+    } else {
+        piped::run(session).await
+    }
+}
