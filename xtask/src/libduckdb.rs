@@ -92,6 +92,11 @@ impl Libduckdb {
         self.folder.as_ref().map(|folder| folder.join(library_name()))
     }
 
+    /// Where the library is; none when cargo compiles it.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     /// A call of `cargo <subcommand>` whose programs link this library and find it when they run.
     pub(crate) fn cargo(&self, subcommand: &str) -> Command {
         let mut command = cargo::command(subcommand);

@@ -9,6 +9,7 @@ mod build;
 mod cargo;
 mod codegen;
 mod folders;
+mod fuzz;
 mod libduckdb;
 mod lint;
 mod python;

@@ -9,17 +9,20 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use lexopt::Arg::{Long, Value};
+use lexopt::ValueExt as _;
 
 use crate::folders::cache_folder;
-use crate::{Subcommand, libduckdb, tpch};
+use crate::{Subcommand, fuzz, libduckdb, tpch};
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "test",
     summary: "run all tests: of the crates, the documentation and the examples",
     usage: "
 Usage: cargo xtask test [--long] [-- CARGO TEST ARGUMENTS]
+       cargo xtask test --fuzz[=SECONDS]
 
-  --long  run the long suites at full length as well (sets POLARWAY_TEST_LONG=1)
+  --long            run the long suites at full length as well (sets POLARWAY_TEST_LONG=1)
+  --fuzz[=SECONDS]  instead of the tests, send mutated SQL to the query engine (for 600 s unless told otherwise)
 
 What stands behind `--` goes to `cargo test`, and behind another `--` to the tests:
   cargo xtask test -- -p polarway-storage
@@ -33,10 +36,15 @@ const LONG_VARIABLE: &str = "POLARWAY_TEST_LONG";
 
 fn run(mut arguments: lexopt::Parser) -> Result<()> {
     let mut long = false;
+    let mut fuzz_seconds = None;
     let mut for_cargo: Vec<OsString> = Vec::new();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("long") => long = true,
+            Long("fuzz") => {
+                let seconds = arguments.optional_value().map(|text| text.parse()).transpose()?;
+                fuzz_seconds = Some(seconds.unwrap_or(fuzz::DEFAULT_SECONDS));
+            }
             // lexopt swallows the first `--` and gives what follows as values.
             Value(first) => {
                 for_cargo.push(first);
@@ -46,6 +54,9 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         }
     }
     let libduckdb = libduckdb::ensure()?;
+    if let Some(seconds) = fuzz_seconds {
+        return fuzz::run(&libduckdb, seconds);
+    }
     let mut not_run = Vec::new();
     if let Err(error) = provide_strace() {
         not_run.push((NO_STRACE, error));

@@ -62,10 +62,11 @@ impl DistributedClient {
     /// A server that does not answer, or says that it does not serve.
     pub async fn health_check(&self) -> Result<()> {
         let answer = self
-            .retrying(async |worker, left| {
+            .retrying(|worker, left| {
                 let mut request = self.workers.request(HealthCheckRequest { service: SERVICE.to_owned() });
                 request.set_timeout(left);
-                worker.health().check(request).await
+                let mut health = worker.health();
+                async move { health.check(request).await }
             })
             .await?;
         match answer.status() {
@@ -91,23 +92,27 @@ impl DistributedClient {
     }
 
     /// Makes a unary call until it succeeds, or fails for good, or time has run out.
-    pub(crate) async fn unary<M: Clone, R>(
+    pub(crate) async fn unary<M, R, F>(
         &self,
         message: M,
-        call: impl AsyncFn(&mut PolarwayServiceClient<Channel>, Request<M>) -> Result<Response<R>, Status>,
-    ) -> Result<R> {
-        self.retrying(async |worker, left| {
+        call: impl Fn(PolarwayServiceClient<Channel>, Request<M>) -> F,
+    ) -> Result<R>
+    where
+        M: Clone,
+        F: Future<Output = Result<Response<R>, Status>>,
+    {
+        self.retrying(|worker, left| {
             let mut request = self.workers.request(message.clone());
             request.set_timeout(left);
-            call(&mut worker.service(), request).await
+            call(worker.service(), request)
         })
         .await
     }
 
-    async fn retrying<R>(
-        &self,
-        call: impl AsyncFn(&Worker, Duration) -> Result<Response<R>, Status>,
-    ) -> Result<R> {
+    async fn retrying<R, F>(&self, call: impl Fn(&Worker, Duration) -> F) -> Result<R>
+    where
+        F: Future<Output = Result<Response<R>, Status>>,
+    {
         let mut tries = Tries::new(self.timeout);
         loop {
             let worker = self.workers.pick();
@@ -128,5 +133,32 @@ impl fmt::Debug for DistributedClient {
             .field("workers", &self.workers.count())
             .field("timeout", &self.timeout)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DeleteOptions;
+
+    #[tokio::test]
+    async fn every_call_can_be_made_on_a_task_of_its_own() {
+        fn may_be_spawned<F: Future + Send>(_: F) {}
+
+        let workers = Workers::new(vec!["http://localhost:1".parse().unwrap()], None);
+        let client = DistributedClient::new(Arc::new(workers), Duration::from_secs(1));
+        may_be_spawned(client.health_check());
+        may_be_spawned(client.datasets());
+        may_be_spawned(client.describe("t"));
+        may_be_spawned(client.versions("t"));
+        may_be_spawned(client.delete_with("t", DeleteOptions::default()));
+        may_be_spawned(client.load("t"));
+        may_be_spawned(client.load_stream("t"));
+        may_be_spawned(client.query("SELECT 1"));
+        may_be_spawned(client.query_stream("SELECT 1"));
+        may_be_spawned(client.queries());
+        may_be_spawned(client.cancel_query("id"));
+        may_be_spawned(client.cache_stats());
+        may_be_spawned(client.server_info());
     }
 }

@@ -58,8 +58,9 @@ impl DistributedClient {
         let mut datasets = Vec::new();
         let mut request = ListDatasetsRequest::default();
         loop {
-            let page =
-                self.unary(request.clone(), async |service, request| service.list_datasets(request).await);
+            let page = self.unary(request.clone(), |mut service, request| async move {
+                service.list_datasets(request).await
+            });
             let page = page.await?;
             datasets.extend(page.datasets);
             if page.next_page_token.is_empty() {
@@ -83,8 +84,9 @@ impl DistributedClient {
     /// A dataset or a version that does not exist.
     pub async fn describe_at(&self, name: &str, at: At) -> Result<Description> {
         let request = GetDatasetRequest { name: name.to_owned(), at: at.to_message() };
-        let response =
-            self.unary(request, async |service, request| service.get_dataset(request).await).await?;
+        let response = self
+            .unary(request, |mut service, request| async move { service.get_dataset(request).await })
+            .await?;
         let dataset = response
             .dataset
             .ok_or_else(|| Error::protocol("the server sent a description without a dataset"))?;
@@ -103,8 +105,9 @@ impl DistributedClient {
         let mut versions = Vec::new();
         let mut request = ListVersionsRequest { name: name.to_owned(), ..ListVersionsRequest::default() };
         loop {
-            let page =
-                self.unary(request.clone(), async |service, request| service.list_versions(request).await);
+            let page = self.unary(request.clone(), |mut service, request| async move {
+                service.list_versions(request).await
+            });
             let page = page.await?;
             versions.extend(page.versions);
             if page.next_page_token.is_empty() {
@@ -133,8 +136,9 @@ impl DistributedClient {
             expected_version: options.expected_version,
             purge: options.purge,
         };
-        let response =
-            self.unary(request, async |service, request| service.delete_dataset(request).await).await?;
+        let response = self
+            .unary(request, |mut service, request| async move { service.delete_dataset(request).await })
+            .await?;
         response.published.ok_or_else(|| Error::protocol("the server deleted a dataset and did not say how"))
     }
 
@@ -143,8 +147,10 @@ impl DistributedClient {
     /// # Errors
     /// A server that does not answer.
     pub async fn cache_stats(&self) -> Result<CacheStats> {
-        self.unary(GetCacheStatsRequest {}, async |service, request| service.get_cache_stats(request).await)
-            .await
+        self.unary(GetCacheStatsRequest {}, |mut service, request| async move {
+            service.get_cache_stats(request).await
+        })
+        .await
     }
 
     /// The worker that answers: its version, the protocol's, DuckDB's.
@@ -152,7 +158,9 @@ impl DistributedClient {
     /// # Errors
     /// A server that does not answer.
     pub async fn server_info(&self) -> Result<ServerInfo> {
-        self.unary(GetServerInfoRequest {}, async |service, request| service.get_server_info(request).await)
-            .await
+        self.unary(GetServerInfoRequest {}, |mut service, request| async move {
+            service.get_server_info(request).await
+        })
+        .await
     }
 }

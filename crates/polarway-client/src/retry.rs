@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use polarway_proto::Reason;
 use tokio::time::{Instant, sleep};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -21,6 +22,8 @@ const MOST_BREAKS: u32 = 10;
 /// The tries of one call.
 pub(crate) struct Tries {
     timeout: Duration,
+    /// When it all began, or last got on.
+    began: Instant,
     deadline: Instant,
     failed: u32,
     /// Whether this try got going.
@@ -34,6 +37,7 @@ impl Tries {
     pub(crate) fn new(timeout: Duration) -> Self {
         Self {
             timeout,
+            began: Instant::now(),
             deadline: Instant::now() + timeout,
             failed: 0,
             is_going: false,
@@ -63,6 +67,7 @@ impl Tries {
     /// The call got on, and what it has done need not be done again.
     pub(crate) fn progress(&mut self) {
         self.going();
+        self.began = Instant::now();
         self.failed = 0;
         self.breaks_left = self.most_breaks;
     }
@@ -75,7 +80,11 @@ impl Tries {
         if !error.is_transient() {
             return Err(error);
         }
-        if std::mem::take(&mut self.is_going) {
+        let was_going = std::mem::take(&mut self.is_going);
+        if error.reason() == Some(Reason::ResourceExhausted) {
+            // To be turned away while waiting for others breaks nothing, however often; only time bounds it.
+            self.deadline = self.began + self.timeout;
+        } else if was_going {
             if self.breaks_left == 0 {
                 return Err(error);
             }
@@ -108,9 +117,25 @@ impl Tries {
 
 #[cfg(test)]
 mod tests {
-    use polarway_proto::Reason;
-
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn to_be_turned_away_after_waiting_is_bounded_by_time_alone() {
+        let start = Instant::now();
+        let mut tries = Tries::new(Duration::from_secs(60)).with_most_breaks(2);
+        let mut count = 0;
+        let error = loop {
+            tries.going();
+            let busy = Error::from(Reason::ResourceExhausted.failure("others run"));
+            if let Err(error) = tries.after(busy).await {
+                break error;
+            }
+            count += 1;
+        };
+        assert!(count > 10, "{count} tries");
+        assert!(start.elapsed() <= Duration::from_secs(60), "{:?}", start.elapsed());
+        assert_eq!(error.reason(), Some(Reason::ResourceExhausted));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn tries_end_with_the_deadline_and_not_before() {

@@ -106,6 +106,8 @@ fn the_descriptors_list_the_service_and_all_its_methods() {
         "GetDataset",
         "ListVersions",
         "DeleteDataset",
+        "ListQueries",
+        "CancelQuery",
         "GetCacheStats",
         "GetServerInfo",
     ];

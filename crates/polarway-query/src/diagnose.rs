@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::native::NativeError;
 
+/// What DuckDB calls a bug and is the query's doing: calculating with VARIANTs, and NULL for an option.
+const NO_BUGS: [&str; 2] =
+    ["Could not convert type VARIANT", "Calling GetValueInternal on a value that is NULL"];
+
 /// Where a message came from decides what may be shown of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -53,7 +57,8 @@ fn file_name(file: &Path) -> String {
 
 /// Sorts DuckDB's message into a kind and cleans it.
 pub(crate) fn diagnose(error: &NativeError, origin: Origin, hidden: &Hidden) -> Error {
-    let said = without_wrapper(&error.0);
+    let spelled_out = from_json(&error.0);
+    let said = without_wrapper(spelled_out.as_deref().unwrap_or(&error.0));
     let (prefix, text) = match said.split_once(" Error: ") {
         Some((prefix, text)) if prefix.len() < 40 && !prefix.contains('\n') => (prefix, text),
         _ => ("", said),
@@ -78,6 +83,7 @@ pub(crate) fn diagnose(error: &NativeError, origin: Origin, hidden: &Hidden) -> 
         "Permission" => Error::NotAllowed(text),
         "IO" | "HTTP" | "Serialization" => Error::DataFile(text),
         "Not implemented" => Error::Unsupported(text),
+        "INTERNAL" if NO_BUGS.iter().any(|start| text.starts_with(start)) => Error::Unsupported(text),
         "INTERNAL" | "FATAL" | "TransactionContext" | "" => Error::Internal(text),
         "Invalid Input" if text.contains("can't be read by SQL") => Error::Unsupported(text),
         _ => Error::Execution(text),
@@ -104,6 +110,13 @@ fn without_wrapper(message: &str) -> &str {
         Some((wrapper, said)) if wrapper.starts_with("Invalid Input Error: Attempting to ") => said,
         _ => message,
     }
+}
+
+/// The message of an error that DuckDB hands on in the form in which it keeps it.
+fn from_json(message: &str) -> Option<String> {
+    let error: serde_json::Value = serde_json::from_str(message).ok()?;
+    let part = |name: &str| error[name].as_str();
+    Some(format!("{} Error: {}", part("exception_type")?, part("exception_message")?))
 }
 
 /// Whether DuckDB gives up because of how deep a text nests.

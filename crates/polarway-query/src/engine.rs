@@ -21,7 +21,7 @@ use crate::sessions::Sessions;
 use crate::sink::ResultSink;
 use crate::stream::{QueryStream, channel};
 use crate::threads::Threads;
-use crate::watch;
+use crate::watch::{self, Watched};
 
 /// A sandboxed DuckDB that runs SELECT statements over what a [`Catalog`] resolves.
 ///
@@ -47,7 +47,7 @@ pub struct Engine(Arc<Shared>);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) gate: Gate,
-    pub(crate) sessions: Sessions,
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) limits: Limits,
     /// Folders that no message may name.
@@ -70,19 +70,21 @@ impl Engine {
             config.text_bytes,
             config.cached_texts,
         );
-        let sessions = Sessions::new(sandbox.database, config.idle_connections);
+        let sessions = Arc::new(Sessions::new(sandbox.database, config.idle_connections));
         let admission = Admission::new(config.limits, Threads::new(config.idle_connections));
         let registry = Arc::new(Registry::default());
+        let temp_dir = config.temp_dir.clone();
         let shared = Self(Arc::new(Shared {
             gate,
-            sessions,
+            sessions: Arc::clone(&sessions),
             registry: Arc::clone(&registry),
             limits: config.limits,
             folders: config.readable.into_iter().chain([config.temp_dir]).chain(config.analytics).collect(),
             second_try: Mutex::new(()),
             admission: Arc::clone(&admission),
         }));
-        watch::start(registry, admission, config.limits.process_bytes)
+        let process_bytes = config.limits.process_bytes;
+        watch::start(Watched { registry, admission, sessions, process_bytes, temp_dir })
             .map_err(|error| Error::Configuration(format!("no thread to watch queries: {error}")))?;
         Ok(shared)
     }

@@ -28,6 +28,10 @@ use crate::view::View;
 /// How often a query that waits to run again looks whether it may.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// How long a query may run whose statement is kept: what its plan has gathered, a sort or a hash table, stays in memory
+/// until it runs again. A long one gains nothing by it.
+const SHORT: Duration = Duration::from_millis(20);
+
 /// One query on its own thread.
 pub(crate) struct Run {
     shared: Arc<Shared>,
@@ -101,6 +105,9 @@ impl Run {
     fn run_with_a_second_try(&mut self, checked: &Checked, resolved: &Resolved) -> Result<(), Error> {
         let mut outcome = self.run_resolved(checked, resolved);
         let mut others = self.others();
+        if matches!(outcome, Err(Error::OutOfMemory(_))) {
+            self.shared.sessions.clear();
+        }
         if matches!(outcome, Err(Error::OutOfMemory(_))) && !others.is_empty() && !self.has_given_rows {
             let shared = Arc::clone(&self.shared);
             // One at a time, or all that failed together would do so again.
@@ -214,37 +221,49 @@ impl Run {
         let origin = if checked.is_own_text { Origin::OwnText } else { Origin::OtherText };
         let failed = |error: NativeError| diagnose(&error, origin, &resolved.hidden);
         self.activity.control.attach(&session.connection);
-        let mut prepared = session.prepare(&checked.text).map_err(failed)?;
+        let (mut prepared, kept_schema) = session.prepare(&checked.text).map_err(failed)?;
         self.parameters.bind(&mut prepared, &checked.bound)?;
         // An interrupt before this point may be lost, one after it is heard; the check catches the former.
         let pending = prepared.pending().map_err(failed)?;
         self.activity.control.check()?;
-        let known = match pending.column_types() {
-            Some(types) => Some(self.give_columns(output, &types, failed)?),
-            None => None,
+        // The types of parameters have a part in those of columns.
+        let kept_schema = kept_schema.filter(|_| checked.bound.is_empty());
+        let known = match kept_schema {
+            Some(schema) => Some(schema),
+            None => pending.column_types().map(|types| arrow_schema(&types, failed)).transpose()?,
         };
+        if let Some(schema) = &known {
+            self.give_columns(output, schema)?;
+        }
         self.activity.enter(Phase::Running);
+        let started = Instant::now();
         let mut rows = pending.start().map_err(failed)?;
         let schema = match known {
             Some(schema) => schema,
-            None => self.give_columns(output, &rows.column_types(), failed)?,
+            None => {
+                let schema = arrow_schema(&rows.column_types(), failed)?;
+                self.give_columns(output, &schema)?;
+                schema
+            }
         };
-        let prepared = self.forward(rows, schema, checked, output, failed)?;
-        session.keep(&checked.text, prepared);
+        let prepared = self.forward(rows, &schema, checked, output, failed)?;
+        if checked.can_be_kept && started.elapsed() <= SHORT {
+            session.keep(&checked.text, prepared, schema);
+        }
         Ok(())
     }
 
     fn forward(
         &mut self,
         mut rows: Rows,
-        schema: SchemaRef,
+        schema: &SchemaRef,
         checked: &Checked,
         output: Output,
         failed: impl Fn(NativeError) -> Error,
     ) -> Result<Prepared, Error> {
         let joining = |error| Error::Internal(format!("batches can't be joined: {error}"));
-        let mut joiner = Joiner::new(Arc::clone(&schema), self.batch_bytes);
-        while let Some(batch) = rows.next(&schema).map_err(&failed)? {
+        let mut joiner = Joiner::new(Arc::clone(schema), self.batch_bytes);
+        while let Some(batch) = rows.next(schema).map_err(&failed)? {
             let batch = match checked.explained {
                 Some(format) => plan::without_files(&batch, format),
                 None => batch,
@@ -261,23 +280,12 @@ impl Run {
     }
 
     /// Gives the columns, once: a second try has the same ones.
-    fn give_columns(
-        &mut self,
-        output: Output,
-        types: &ColumnTypes,
-        failed: impl Fn(NativeError) -> Error,
-    ) -> Result<SchemaRef, Error> {
-        if let Some((column, type_name)) = types.first_lossy() {
-            return Err(Error::Unsupported(format!(
-                "the result's column \"{column}\" is of type {type_name}, which Arrow can't hold; cast it, say to VARCHAR"
-            )));
+    fn give_columns(&mut self, output: Output, schema: &SchemaRef) -> Result<(), Error> {
+        if self.has_given_columns {
+            return Ok(());
         }
-        let schema = types.to_arrow().map_err(failed)?;
-        if !self.has_given_columns {
-            self.has_given_columns = true;
-            self.give(output, ResultEvent::Columns(Arc::clone(&schema)))?;
-        }
-        Ok(schema)
+        self.has_given_columns = true;
+        self.give(output, ResultEvent::Columns(Arc::clone(schema)))
     }
 
     fn give_rows(&mut self, output: Output, batch: RecordBatch) -> Result<(), Error> {
@@ -305,6 +313,16 @@ impl Run {
             Output::Dropped => Ok(()),
         }
     }
+}
+
+/// The columns in Arrow, if it can hold them.
+fn arrow_schema(types: &ColumnTypes, failed: impl Fn(NativeError) -> Error) -> Result<SchemaRef, Error> {
+    if let Some((column, type_name)) = types.first_lossy() {
+        return Err(Error::Unsupported(format!(
+            "the result's column \"{column}\" is of type {type_name}, which Arrow can't hold; cast it, say to VARCHAR"
+        )));
+    }
+    types.to_arrow().map_err(failed)
 }
 
 /// What becomes of rows.

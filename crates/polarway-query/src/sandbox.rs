@@ -39,6 +39,9 @@ pub(crate) fn open(config: &EngineConfig) -> Result<Sandbox, Error> {
     set("max_temp_directory_size", &literal(&format!("{}B", config.temp_bytes)))?;
     set("threads", &config.threads.max(1).to_string())?;
 
+    // Freed memory goes back to the machine also while nothing runs.
+    set("allocator_background_threads", "true")?;
+
     set("TimeZone", "'UTC'")?;
     set("preserve_insertion_order", "true")?;
     set("arrow_large_buffer_size", "false")?;

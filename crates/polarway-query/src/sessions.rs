@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use parking_lot::Mutex;
 
 use crate::native::{Connection, Database, NativeError, Prepared};
@@ -12,26 +13,32 @@ use crate::view::View;
 #[derive(Debug)]
 pub(crate) struct Session {
     /// The text that ran last, prepared: to prepare it again takes as long as a small query.
-    kept: Option<(String, Prepared)>,
+    kept: Option<Kept>,
     pub(crate) connection: Connection,
     views: Vec<View>,
 }
 
+/// A prepared statement between two runs.
+#[derive(Debug)]
+struct Kept {
+    text: String,
+    prepared: Prepared,
+    /// The columns that it gave.
+    schema: SchemaRef,
+}
+
 impl Session {
-    /// A statement of this text: the one that was kept, if it is the same.
-    pub(crate) fn prepare(&mut self, text: &str) -> Result<Prepared, NativeError> {
+    /// A statement of this text: the one that was kept, if it is the same, with the columns that it gave.
+    pub(crate) fn prepare(&mut self, text: &str) -> Result<(Prepared, Option<SchemaRef>), NativeError> {
         match self.kept.take() {
-            Some((kept, prepared)) if kept == text => Ok(prepared),
-            _ => self.connection.prepare(text),
+            Some(kept) if kept.text == text => Ok((kept.prepared, Some(kept.schema))),
+            _ => Ok((self.connection.prepare(text)?, None)),
         }
     }
 
-    /// Keeps a statement for the next query of this text. Only one that reads files is worth it,
-    /// and only such a one DuckDB plans anew each time it runs, so that `now()` is now.
-    pub(crate) fn keep(&mut self, text: &str, prepared: Prepared) {
-        if !self.views.is_empty() {
-            self.kept = Some((text.to_owned(), prepared));
-        }
+    /// Keeps a statement for the next query of this text.
+    pub(crate) fn keep(&mut self, text: &str, prepared: Prepared, schema: SchemaRef) {
+        self.kept = Some(Kept { text: text.to_owned(), prepared, schema });
     }
 }
 
@@ -55,7 +62,7 @@ impl Sessions {
         if !fresh {
             let mut idle = self.idle.lock();
             let fits = |session: &Session| session.views == views;
-            let ran_it = |session: &Session| session.kept.as_ref().is_some_and(|(kept, _)| kept == text);
+            let ran_it = |session: &Session| session.kept.as_ref().is_some_and(|kept| kept.text == text);
             let found = idle.iter().rposition(|session| ran_it(session) && fits(session));
             let found = found.or_else(|| idle.iter().rposition(fits));
             if let Some(session) = found.and_then(|index| idle.remove(index)) {
@@ -67,6 +74,12 @@ impl Sessions {
             connection.execute(&view.create())?;
         }
         Ok(Session { kept: None, connection, views: views.to_vec() })
+    }
+
+    /// Closes all idle sessions: the statements that they keep hold memory, or lie in the spill folder.
+    pub(crate) fn clear(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock());
+        drop(idle); // not under the lock
     }
 
     /// Takes back a session whose query ended well.

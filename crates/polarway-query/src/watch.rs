@@ -1,5 +1,6 @@
 //! The thread that keeps queries to their limits while they are busy or wait.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use crate::admission::Admission;
 use crate::control::StopReason;
 use crate::memory::ProcessMemory;
 use crate::registry::Registry;
+use crate::sessions::Sessions;
 
 /// How often deadlines and the queue are looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -21,20 +23,24 @@ const SHORT: Duration = Duration::from_millis(100);
 /// How long a stopped query has to give its memory back before the next one is stopped.
 const RECOVERY: Duration = Duration::from_millis(500);
 
+/// What is watched, and the bounds that it has.
+pub(crate) struct Watched {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) process_bytes: u64,
+    /// Where DuckDB spills.
+    pub(crate) temp_dir: PathBuf,
+}
+
 /// Starts the watch over an engine's queries. It ends when the registry is closed.
-pub(crate) fn start(
-    registry: Arc<Registry>,
-    admission: Arc<Admission>,
-    process_bytes: u64,
-) -> std::io::Result<()> {
-    let mut watch = Watch { registry, admission, process_bytes, memory: ProcessMemory::new(), stopped: None };
+pub(crate) fn start(watched: Watched) -> std::io::Result<()> {
+    let mut watch = Watch { watched, memory: ProcessMemory::new(), stopped: None };
     std::thread::Builder::new().name("polarway-watch".to_owned()).spawn(move || watch.run()).map(drop)
 }
 
 struct Watch {
-    registry: Arc<Registry>,
-    admission: Arc<Admission>,
-    process_bytes: u64,
+    watched: Watched,
     memory: ProcessMemory,
     /// When a query was last stopped for memory.
     stopped: Option<Instant>,
@@ -42,27 +48,37 @@ struct Watch {
 
 impl Watch {
     fn run(&mut self) {
-        while self.registry.wait_for_any() {
+        while self.watched.registry.wait_for_any() {
             // Short queries come in rows: to go on looking for a second costs less than to be woken by each.
             for tick in 0..(Duration::from_secs(1).as_millis() / TICK.as_millis()) as u32 {
-                if !self.registry.pause(TICK) {
+                if !self.watched.registry.pause(TICK) {
                     return;
                 }
                 let now = Instant::now();
-                self.admission.sweep(now);
-                let queries = self.registry.all();
+                self.watched.admission.sweep(now);
+                let queries = self.watched.registry.all();
                 queries.iter().for_each(|query| query.control.stop_if_late(now));
                 if tick % TICKS_PER_MEMORY == 0 {
                     self.look_at_memory(&queries, now);
                 }
             }
+            self.look_at_spill();
+        }
+    }
+
+    /// While nothing runs, what lies in the spill folder belongs to statements that idle sessions keep.
+    fn look_at_spill(&self) {
+        let is_empty =
+            || std::fs::read_dir(&self.watched.temp_dir).is_ok_and(|mut files| files.next().is_none());
+        if self.watched.registry.all().is_empty() && !is_empty() {
+            self.watched.sessions.clear();
         }
     }
 
     /// Stops the newest large query before the machine stops all of the process.
     fn look_at_memory(&mut self, queries: &[Arc<Activity>], now: Instant) {
         let recovers = self.stopped.is_some_and(|stopped| now.duration_since(stopped) < RECOVERY);
-        if queries.is_empty() || recovers || self.memory.resident_bytes() <= self.process_bytes {
+        if queries.is_empty() || recovers || self.memory.resident_bytes() <= self.watched.process_bytes {
             return;
         }
         let runs = |query: &&Arc<Activity>| !query.is_waiting() && !query.control.is_stopped();

@@ -225,6 +225,19 @@ fn out_of_memory_is_an_error_of_its_own_and_the_engine_lives_on() {
 }
 
 #[test]
+fn what_a_failed_query_drove_out_of_memory_does_not_stay_on_disk() {
+    let bench = Bench::with(|config| {
+        config.memory_bytes = 100_000_000;
+        config.temp_bytes = 100_000_000;
+    });
+    bench.store("t", &[numbers(10)]);
+    bench.rows("SELECT a, count(*) FROM t GROUP BY a ORDER BY a");
+    bench.rows("SELECT 1 + 1");
+    assert!(matches!(bench.error("SELECT array_value(1, 2)::INTEGER[100000]"), Error::QueryTooLarge(_)));
+    wait_until(|| std::fs::read_dir(bench.dir.path().join("temp")).unwrap().next().is_none());
+}
+
+#[test]
 fn many_queries_at_once_each_get_their_own_rows() {
     let bench = Arc::new(Bench::new());
     for name in ["a", "b", "c"] {
@@ -284,6 +297,20 @@ fn a_text_that_ran_before_runs_anew_and_sees_its_own_time() {
         assert!(pair[0].0 < pair[1].0, "the time stood still: {answers:?}");
     }
     assert!(answers.iter().all(|(_, total)| total == "45"), "{answers:?}");
+}
+
+#[test]
+fn what_is_asked_of_no_table_sees_its_own_time_too() {
+    let bench = Bench::new();
+    for sql in
+        ["SELECT epoch_us(now())", "SELECT current_timestamp::VARCHAR", "SELECT (now())::VARCHAR || ''"]
+    {
+        let answers: Vec<_> = (0..4).map(|_| bench.rows(sql)).collect();
+        assert!(answers.windows(2).all(|pair| pair[0] != pair[1]), "the time stood still: {answers:?}");
+    }
+    for _ in 0..3 {
+        assert_eq!(bench.rows("SELECT 40 + 2, CASE WHEN true THEN 'x' || 'y' END"), ["42|xy"]);
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Random tables of everything that can be stored, for the tests of the other crates.
+//! Random tables of everything that can be stored, and hostile SQL, for the tests of the other crates.
 //!
 //! Schemas come from a proptest strategy; data follows from a seed and is as awkward as its type
 //! allows: NaNs with payloads, −0.0, sliced arrays, null slots with leftovers, empty lists.
@@ -15,11 +15,13 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "what goes wrong here fails the test that called")]
 
+mod attacks;
 mod data;
 mod effort;
 mod rows;
 mod schema;
 
+pub use attacks::{Attack, attacks};
 pub use data::{Noise, batches};
 pub use effort::{is_long, tries};
 pub use rows::assert_same_rows;

@@ -16,7 +16,7 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::server::Server;
 
 const CLIENTS: usize = 64;
-const CALLS_OF_EACH: usize = 50;
+const CALLS_OF_EACH: usize = 200;
 
 /// The argument with which this program is the bare server, and nothing else.
 pub(crate) const BARE_SERVER: &str = "--bare-server";
@@ -45,10 +45,7 @@ impl Crowd {
 
     /// Seconds per query of next to nothing.
     pub(crate) async fn ask(&self) -> Result<f64> {
-        each(&self.clients, async move |client| {
-            Ok(client.query("SELECT 42").await?.num_rows() == 1)
-        })
-        .await
+        each(&self.clients, async move |client| Ok(client.query("SELECT 42").await?.num_rows() == 1)).await
     }
 
     /// Seconds per query over a small table.
@@ -76,7 +73,8 @@ where
 {
     let started = Instant::now();
     let mut crowd = JoinSet::new();
-    for client in clients.iter().cloned() {
+    for client in clients {
+        let client = client.clone();
         crowd.spawn(async move {
             for _ in 0..CALLS_OF_EACH {
                 ensure!(call(client.clone()).await?, "the answer is wrong");

@@ -30,7 +30,7 @@ pub(super) enum Party {
     Peers,
 }
 
-pub(super) const MEASURES: [Measure; 42] = [
+pub(super) const MEASURES: [Measure; 43] = [
     loading(
         "load-parquet",
         "load to record batches what Polarway stored (the peers: what pyarrow wrote), without a cache",

@@ -3,12 +3,18 @@
 
 mod support;
 
+mod alive;
+mod attacks;
 mod bounds;
 mod cuts;
 mod deaths;
 mod fidelity;
 mod malformed;
+mod parameters;
+mod pinned;
 mod process;
 mod protocol;
+mod queries;
 mod racing;
 mod refusals;
+mod statements;

@@ -1,10 +1,8 @@
 //! What the engine refuses, a client hears as a typed error.
 
-use polarway_client::{
-    At, DeleteOptions, DistributedClient, Error, ErrorKind, Reason, WriteMode, WriteOptions,
-};
+use polarway_client::{At, DeleteOptions, DistributedClient, ErrorKind, Reason, WriteMode, WriteOptions};
 
-use crate::support::{Server, numbers, raw, reason_of};
+use crate::support::{Server, numbers, raw, reason_of, refused};
 use polarway_proto::v1::{DeleteDatasetRequest, ListVersionsRequest, LoadRequest};
 
 async fn setup() -> (Server, DistributedClient) {
@@ -12,12 +10,6 @@ async fn setup() -> (Server, DistributedClient) {
     let client = server.client().await;
     client.store("flights", numbers(0..10)).await.unwrap();
     (server, client)
-}
-
-#[track_caller]
-fn refused<T>(result: Result<T, Error>) -> (Reason, String) {
-    let error = result.err().expect("it was accepted");
-    (error.reason().expect("it has no reason"), error.to_string())
 }
 
 #[tokio::test]

@@ -152,8 +152,9 @@ fn a_server_that_is_gone_is_an_error_of_its_line() {
         .unwrap();
     let mut input = process.stdin.take().unwrap();
     writeln!(input, "SELECT 1 AS n;").unwrap();
-    let mut first = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    // Held open until the end: who writes into a pipe that nobody reads ends.
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!((lines.next().unwrap(), lines.next().unwrap()), ("n".to_owned(), "1".to_owned()));
     drop(server);
     writeln!(input, "SELECT 2 AS n;").unwrap();
     drop(input);

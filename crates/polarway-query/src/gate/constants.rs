@@ -50,7 +50,9 @@ pub(crate) fn boolean(expression: &Value) -> Option<bool> {
 
 /// The value of a whole-number constant that is not negative.
 pub(crate) fn whole_number(expression: &Value) -> Option<u64> {
-    constant(expression)?["value"].as_u64()
+    let value = constant(expression)?;
+    // Of 1.5 the tree has the digits, 15, and apart from them where the point is.
+    value["type"]["type_info"]["scale"].is_null().then(|| value["value"].as_u64())?
 }
 
 /// How the tree names the kind of an expression; empty for what is none.

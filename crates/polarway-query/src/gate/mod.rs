@@ -8,6 +8,7 @@ mod amplifiers;
 mod constants;
 mod explain;
 mod functions;
+mod perils;
 mod splice;
 mod tree;
 
@@ -45,6 +46,9 @@ pub(crate) struct Checked {
     pub(crate) parameters: Vec<String>,
     /// Those that `text` has, by their names there: the others are in `AT (…)`, which it has no more.
     pub(crate) bound: BTreeMap<String, String>,
+    /// Whether a prepared statement of it may run again. DuckDB plans one that reads files anew each time; another one is
+    /// planned once, and `now()` in it would stand still.
+    pub(crate) can_be_kept: bool,
     /// How its plan is drawn, if that is all that it asks for.
     pub(crate) explained: Option<PlanFormat>,
 }
@@ -169,6 +173,7 @@ impl Gate {
         let parameters = Vec::from_iter(parameters);
         let same_name = |name: &String| (name.clone(), name.clone());
         let mut bound: BTreeMap<String, String> = found.parameters.iter().map(same_name).collect();
+        let can_be_kept = explained.is_none() && (!reads.is_empty() || !found.calls_functions);
         if cuts.is_empty() {
             return Ok(Checked {
                 text: text.to_owned(),
@@ -176,6 +181,7 @@ impl Gate {
                 reads,
                 parameters,
                 bound,
+                can_be_kept,
                 explained,
             });
         }
@@ -197,7 +203,7 @@ impl Gate {
         if !is_as_meant {
             return Err(unreadable());
         }
-        Ok(Checked { text: spliced, is_own_text: false, reads, parameters, bound, explained })
+        Ok(Checked { text: spliced, is_own_text: false, reads, parameters, bound, can_be_kept, explained })
     }
 }
 

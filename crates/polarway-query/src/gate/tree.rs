@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::constants::{self, class, function_name};
-use super::{amplifiers, functions};
+use super::{amplifiers, functions, perils};
 use crate::analytics::{self, Analytics};
 use crate::catalog::FileOptions;
 use crate::listing::{CATALOG, Listing, SCHEMA};
@@ -64,6 +64,8 @@ pub(crate) struct Found<'t> {
     pub(crate) shown: Vec<Listing>,
     /// The names of its parameters, each once, but for those in `AT (…)`.
     pub(crate) parameters: BTreeSet<String>,
+    /// Whether it calls anything but operators.
+    pub(crate) calls_functions: bool,
 }
 
 /// Checks a statement's tree and collects what it names.
@@ -211,6 +213,7 @@ impl<'t> Walk<'t, '_> {
             "CONSTANT" => return Ok(()),
             "FUNCTION" | "WINDOW" => {
                 let name = function_name(value);
+                self.found.calls_functions |= name.contains(|character: char| character.is_alphabetic());
                 match functions::scalar(name) {
                     functions::Verdict::Allowed => {}
                     functions::Verdict::Refused => {
@@ -225,7 +228,7 @@ impl<'t> Walk<'t, '_> {
                         return refuse(&format!("there is no function {name}() for queries{hint}"), position);
                     }
                 }
-                if let Some(message) = amplifiers::refuse_scalar(value) {
+                if let Some(message) = amplifiers::refuse_scalar(value).or_else(|| perils::refuse(value)) {
                     return refuse(&message, position);
                 }
             }
@@ -352,6 +355,7 @@ impl<'t> Walk<'t, '_> {
     ) -> Result<(), Refusal> {
         let call = object.get("function").unwrap_or(&Value::Null);
         let name = function_name(call);
+        self.found.calls_functions = true;
         if functions::table(name) != functions::Verdict::Allowed {
             return refuse(
                 &format!(

@@ -73,7 +73,7 @@ impl PolarwayService for Service {
 
     async fn query(&self, request: Request<QueryRequest>) -> Result<Response<Self::QueryStream>, Status> {
         let deadline = deadline::deadline(request.metadata());
-        Ok(Response::new(query::query(self.engine.clone(), request.into_inner(), deadline)))
+        query::query(&self.engine, request.into_inner(), deadline).await.map(Response::new)
     }
 
     async fn list_datasets(

@@ -1,7 +1,7 @@
 //! A server process of the test's own.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -133,6 +133,30 @@ impl Server {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    /// How many threads it has for queries, which wait for the next one when theirs has ended, and how many others.
+    pub(crate) fn threads(&self) -> (usize, usize) {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        // One that ends meanwhile is none.
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
+        let (queries, others): (Vec<_>, Vec<_>) = names.partition(|name| name.trim() == "polarway-query");
+        (queries.len(), others.len())
+    }
+
+    /// The files that queries have spilled.
+    pub(crate) fn spilled_files(&self) -> Vec<PathBuf> {
+        std::fs::read_dir(self.spill_folder()).unwrap().map(|file| file.unwrap().path()).collect()
+    }
+
+    /// The folder that queries spill to.
+    pub(crate) fn spill_folder(&self) -> PathBuf {
+        let mut workers = std::fs::read_dir(self.folder().join("tmp")).unwrap();
+        workers.next().unwrap().unwrap().path().join("spill")
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The processor time that it has used, in hundredths of a second.

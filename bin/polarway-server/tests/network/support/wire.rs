@@ -6,7 +6,8 @@ use polarway_proto::Reason;
 use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::v1::store_request::Part;
 use polarway_proto::v1::{
-    Chunk, Failure, StoreHeader, StoreRequest, StoreResponse, StoreTrailer, WriteMode, store_result,
+    Chunk, Failure, QueryRequest, QueryResponse, StoreHeader, StoreRequest, StoreResponse, StoreTrailer,
+    WriteMode, store_result,
 };
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
@@ -17,6 +18,16 @@ use super::Server;
 pub(crate) async fn raw(server: &Server) -> PolarwayServiceClient<Channel> {
     let channel = Endpoint::new(server.url()).unwrap().connect().await.unwrap();
     PolarwayServiceClient::new(channel).max_encoding_message_size(256 << 20)
+}
+
+/// Asks a query and gives all that was answered.
+pub(crate) async fn ask(server: &Server, request: QueryRequest) -> Result<Vec<QueryResponse>, Status> {
+    let mut responses = raw(server).await.query(request).await?.into_inner();
+    let mut answered = Vec::new();
+    while let Some(response) = responses.message().await? {
+        answered.push(response);
+    }
+    Ok(answered)
 }
 
 /// A table as chunks.
