@@ -110,7 +110,9 @@ impl<'a> Crowd<'a> {
         let status = ask(self.server, request).await.expect_err("it needs more than there is");
         match reason_of(&status) {
             Reason::QueryTooLarge => {}
-            Reason::ResourceExhausted => assert!(Failure::from(&status).retry_delay().is_some(), "{status:?}"),
+            Reason::ResourceExhausted => {
+                assert!(Failure::from(&status).retry_delay().is_some(), "{status:?}")
+            }
             _ => panic!("{sql}: {status:?}"),
         }
     }
