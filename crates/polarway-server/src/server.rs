@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use polarway_core::Polarway;
+use polarway_core::{Polarway, memory_limit};
 use polarway_proto::FILE_DESCRIPTOR_SET;
 use polarway_proto::server::PolarwayServiceServer;
 use tokio::net::TcpListener;
@@ -95,6 +95,14 @@ impl Server {
         let local_addr = listener.local_addr().map_err(failed)?;
         tracing::info!("listening on {local_addr}");
         let engine = Polarway::open(config.engine.clone()).await?;
+        let memory = memory_limit();
+        if !memory.is_of_container {
+            tracing::info!(
+                "no container bounds this process: a query may take most of this machine's {:.0} GB before it is stopped; for \
+                 strangers' queries, give it a memory limit of its own",
+                memory.bytes as f64 / 1e9
+            );
+        }
         Ok(Self { listener, local_addr, config, engine })
     }
 

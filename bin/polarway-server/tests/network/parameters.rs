@@ -155,7 +155,7 @@ async fn bytes_that_are_no_row_of_values_are_refused_and_the_server_goes_on() {
         ("a message of 2 GB", huge(4, i32::MAX as u32)),
         ("a message of negative length", huge(4, u32::MAX)),
         ("two streams", [whole.clone(), whole.clone()].concat()),
-        ("megabytes of noise", polarway_noise(8 << 20)),
+        ("megabytes of noise", noise(8 << 20)),
     ] {
         let status = ask(&server, request(bytes)).await.unwrap_err();
         assert_eq!(reason_of(&status), Reason::InvalidRequest, "{what}: {status:?}");
@@ -164,7 +164,7 @@ async fn bytes_that_are_no_row_of_values_are_refused_and_the_server_goes_on() {
     assert_eq!(rows(&server.client().await, "SELECT ?", params![42]).await, ["42"]);
 }
 
-fn polarway_noise(bytes: usize) -> Vec<u8> {
+fn noise(bytes: usize) -> Vec<u8> {
     let mut noise = polarway_testing::Noise::new(7);
     (0..bytes / 8).flat_map(|_| noise.next().to_le_bytes()).collect()
 }

@@ -77,7 +77,8 @@ async fn tables_of_a_duckdb_file_are_read_beside_the_datasets() {
     client.store("flights", numbers(3..10)).await.unwrap();
     let sql = "SELECT n, price FROM flights JOIN analytics.prices USING (n) ORDER BY n";
     assert_eq!(rows_of(&ask(&client, sql).await), ["3|6", "4|8"]);
-    let (_, said) = refused(client.query("FROM analytics.price").await);
+    let (reason, said) = refused(client.query("FROM analytics.price").await);
+    assert_eq!(reason, Reason::UnknownDataset, "{said}");
     assert!(said.contains("analytics.prices"), "{said}");
     for sql in ["INSERT INTO analytics.prices VALUES (1, 2)", "DROP TABLE analytics.prices"] {
         assert_eq!(refused(client.query(sql).await).0, Reason::QueryNotAllowed, "{sql}");

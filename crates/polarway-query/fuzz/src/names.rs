@@ -4,7 +4,9 @@
 pub(crate) fn is_written(name: &str, text: &str) -> bool {
     let has_escapes = ["e'", "E'", "\\"].iter().any(|escape| text.contains(escape));
     let plain = plain(text);
-    has_escapes || plain.contains(name) || name.split('.').all(|part| plain.contains(part))
+    // Between single quotes, doubled double ones are two.
+    let is_literal = text.contains(name);
+    has_escapes || is_literal || plain.contains(name) || name.split('.').all(|part| plain.contains(part))
 }
 
 /// The text with doubled quotes as they are meant.
@@ -19,6 +21,7 @@ mod tests {
     #[test]
     fn a_name_is_found_whole_in_parts_and_in_quotes() {
         assert!(is_written("a.b", "FROM a . b") && is_written("a\"b", "FROM \"a\"\"b\""));
+        assert!(is_written("a\"\"b", "FROM 'a\"\"b'"));
         assert!(!is_written("duckdb_views", "FROM views"));
     }
 }
