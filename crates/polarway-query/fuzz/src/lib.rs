@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::util::pretty::pretty_format_batches;
+use arrow::array::RecordBatch;
+use arrow::util::display::array_value_to_string;
 use polarway_query::{Catalog, Engine, EngineConfig, Error, QueryOptions};
 use tempfile::TempDir;
 
@@ -68,9 +69,7 @@ impl Bench {
         let options = QueryOptions { deadline: Some(Instant::now() + TIME), ..QueryOptions::default() };
         let catalog = Arc::clone(&self.tables) as Arc<dyn Catalog>;
         let batches = self.engine.query(text, catalog, options)?.collect::<Result<Vec<_>, _>>()?;
-        let few: Vec<_> = batches.iter().map(|batch| batch.slice(0, batch.num_rows().min(100))).collect();
-        // What can't be drawn can't be looked through.
-        Ok(pretty_format_batches(&few).map(|drawn| drawn.to_string()).unwrap_or_default())
+        Ok(batches.iter().flat_map(values).collect())
     }
 
     fn check_told(&self, text: &str, told: &str) {
@@ -86,7 +85,6 @@ impl Bench {
 /// # Panics
 /// When they can't be written.
 pub fn write_seeds(folder: &Path, bench: &Bench) {
-    std::fs::create_dir_all(folder).expect("the folder of the seeds can be made");
     let path = |name: &str| bench.folder.path().join(name).to_str().unwrap().to_owned();
     let (secret, data, spill) = (path("secret.txt"), path("data"), path("spill"));
     let values =
@@ -95,4 +93,11 @@ pub fn write_seeds(folder: &Path, bench: &Bench) {
         let file = folder.join(format!("attack-{}", attack.line));
         std::fs::write(file, attack.text(&values)).expect("a seed can be written");
     }
+}
+
+/// The values of the first rows as texts; what can't be written can't be looked through.
+fn values(batch: &RecordBatch) -> impl Iterator<Item = String> {
+    batch.columns().iter().flat_map(|column| {
+        (0..column.len().min(100)).filter_map(|row| array_value_to_string(column, row).ok())
+    })
 }
