@@ -9,6 +9,18 @@ use crate::native::NativeError;
 const NO_BUGS: [&str; 2] =
     ["Could not convert type VARIANT", "Calling GetValueInternal on a value that is NULL"];
 
+/// How DuckDB begins when its memory or the room to spill does not suffice. Some operators hand this on as a failure of
+/// another kind.
+const NO_MEMORY: [&str; 7] = [
+    "Failed to allocate block of",
+    "Failed to re-allocate block of",
+    "could not allocate block of size",
+    "failed to allocate data of size",
+    "failed to offload data block of size",
+    "failed to pin block of size",
+    "failed to reserve memory data of size",
+];
+
 /// Where a message came from decides what may be shown of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -68,11 +80,12 @@ pub(crate) fn diagnose(error: &NativeError, origin: Origin, hidden: &Hidden) -> 
     if is_too_deep(&text) {
         return Error::TooLarge("the query nests too deep; split it".to_owned());
     }
-    match prefix {
-        "INTERRUPT" => return Error::Interrupted,
+    if prefix == "INTERRUPT" {
+        return Error::Interrupted;
+    }
+    if prefix == "Out of Memory" || NO_MEMORY.iter().any(|start| text.starts_with(start)) {
         // DuckDB's advice is about settings, which a query's author can't reach.
-        "Out of Memory" => return Error::OutOfMemory(first_line(&text)),
-        _ => {}
+        return Error::OutOfMemory(first_line(&text));
     }
     if let Some(about) = about {
         return Error::DataFile(format!("{about} can't be read: {text}"));
@@ -143,4 +156,22 @@ pub(crate) fn with_position(message: &str, text: &str, position: Option<usize>) 
     let shown: String = line.chars().skip(skipped).take(100).collect();
     let caret = " ".repeat(label.len() + before.len() - skipped);
     format!("{message}\n\n{label}{shown}\n{caret}^")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn diagnosed(message: &str) -> Error {
+        diagnose(&NativeError(message.to_owned()), Origin::OwnText, &Hidden::default())
+    }
+
+    #[test]
+    fn a_lack_of_memory_is_one_whatever_kind_of_failure_an_operator_makes_of_it() {
+        let fact = "failed to allocate data of size 8.0 KiB (44.0 KiB/190.7 MiB used)";
+        for kind in ["Out of Memory", "Invalid", "Invalid Input", "Binder"] {
+            let error = diagnosed(&format!("{kind} Error: {fact}\n\nPossible solutions:\n* none of yours"));
+            assert!(matches!(&error, Error::OutOfMemory(text) if text == fact), "{kind}: {error:?}");
+        }
+    }
 }

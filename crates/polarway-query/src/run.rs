@@ -103,8 +103,10 @@ impl Run {
 
     /// Runs. If the memory did not suffice while others had some of it, waits until those have ended and runs again.
     fn run_with_a_second_try(&mut self, checked: &Checked, resolved: &Resolved) -> Result<(), Error> {
-        let mut outcome = self.run_resolved(checked, resolved);
+        // Who had memory may have ended before this one heard that there was none.
         let mut others = self.others();
+        let mut outcome = self.run_resolved(checked, resolved);
+        others.extend(self.others());
         if matches!(outcome, Err(Error::OutOfMemory(_))) {
             self.shared.sessions.clear();
         }
@@ -116,8 +118,9 @@ impl Run {
                     let have_ended = others.iter().all(|other| shared.registry.is_idle(*other));
                     have_ended.then_some(())
                 })?;
-                outcome = self.run_resolved(checked, resolved);
                 others = self.others();
+                outcome = self.run_resolved(checked, resolved);
+                others.extend(self.others());
             }
         }
         match outcome {
