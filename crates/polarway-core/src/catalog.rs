@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
+use polarway_handles::HandleId;
 use polarway_query::{
     AfterScan, At as QueryAt, Catalog, CatalogError, FileOptions, Listed, Reference, Relation,
 };
@@ -45,6 +46,9 @@ impl StoredCatalog {
     }
 
     fn dataset(&self, name: &str, at: QueryAt) -> Result<Relation, CatalogError> {
+        if let Some(id) = HandleId::from_name(name) {
+            return self.handle(id, at);
+        }
         let at = match at {
             QueryAt::Newest => At::Newest,
             QueryAt::Version(version) => At::Version(version),
@@ -59,6 +63,14 @@ impl StoredCatalog {
             Err(_) => self.dataset_in_other_case(name, at)?,
         };
         self.relation(vec![snapshot], false)
+    }
+
+    fn handle(&self, id: HandleId, at: QueryAt) -> Result<Relation, CatalogError> {
+        if !matches!(at, QueryAt::Newest | QueryAt::Version(1)) {
+            let reason = format!("the handle {id} has one version: leave AT away");
+            return Err(CatalogError::FilesNotAllowed { pattern: id.to_string(), reason });
+        }
+        self.engine.handles.relation(id).map_err(|error| CatalogError::Other(Box::new(error)))
     }
 
     /// SQL's names don't mind their case: the one dataset that has the name in another case.

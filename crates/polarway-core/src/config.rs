@@ -30,6 +30,8 @@ pub struct Config {
     pub query_limits: QueryLimits,
     /// A DuckDB database file whose tables queries read as `analytics.<table>`, if it exists. It is opened read-only.
     pub analytics: Option<PathBuf>,
+    /// Where results are kept under handles, and for how long.
+    pub handles: HandleConfig,
     /// What is kept of superseded versions.
     pub retention: Retention,
     /// For how long the newest version is believed to be the newest without asking the storage.
@@ -47,6 +49,43 @@ pub enum Location {
     Directory(PathBuf),
     /// This process's memory: gone when it ends.
     Memory,
+}
+
+/// Where results are kept under handles, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HandleConfig {
+    /// Where they are kept.
+    pub store: HandleStoreKind,
+    /// The storage of the external store, which holds nothing else.
+    pub state: Location,
+    /// For how long a handle is kept that nobody uses, unless it was made for another time.
+    pub ttl: Duration,
+    /// What all handles in memory may take together, in bytes; `None` is two fifths of the memory and the temporary space
+    /// that queries have. Handles in a storage have what it has.
+    pub budget_bytes: Option<u64>,
+}
+
+impl HandleConfig {
+    /// In memory, for half an hour; the external store would be in `state/` under the data directory.
+    fn new(data_dir: &Path) -> Self {
+        Self {
+            store: HandleStoreKind::Memory,
+            state: Location::Directory(data_dir.join("state")),
+            ttl: Duration::from_secs(30 * 60),
+            budget_bytes: None,
+        }
+    }
+}
+
+/// Where handles are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HandleStoreKind {
+    /// In this process's memory: fast, and nobody else's.
+    Memory,
+    /// As tables in a storage: any process that opens the same one serves them.
+    External,
 }
 
 /// What is kept of superseded versions.
@@ -83,6 +122,7 @@ impl Config {
             query_threads: std::thread::available_parallelism().map_or(1, usize::from),
             query_limits: QueryLimits::default(),
             analytics: Some(data_dir.join("analytics.duckdb")),
+            handles: HandleConfig::new(&data_dir),
             retention: Retention::default(),
             max_staleness: Duration::ZERO,
             janitor_interval: Some(Duration::from_secs(300)),
@@ -96,6 +136,12 @@ impl Config {
     pub fn with_cold_tier(mut self, folder: impl AsRef<Path>) -> Self {
         self.cold_tier = Location::Directory(folder.as_ref().to_owned());
         self
+    }
+
+    /// What all handles in memory may take together, in bytes.
+    pub fn handle_budget_bytes(&self) -> u64 {
+        let room = self.query_memory_bytes.saturating_add(self.query_temp_bytes);
+        self.handles.budget_bytes.unwrap_or(room / 5 * 2)
     }
 
     /// The same, with a cache of this many bytes.

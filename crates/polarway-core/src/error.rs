@@ -61,6 +61,16 @@ pub enum ErrorKind {
     QueryTooLarge,
     /// No query of this id runs.
     UnknownQuery,
+    /// The text is no handle's id.
+    InvalidHandle,
+    /// There is no such handle here.
+    UnknownHandle,
+    /// The handle was not used for too long.
+    HandleExpired,
+    /// Somebody dropped the handle.
+    HandleDropped,
+    /// The results that are kept take all the room there is for them.
+    HandlesFull,
     /// The deadline passed.
     DeadlineExceeded,
     /// Somebody cancelled the operation.
@@ -140,6 +150,23 @@ impl From<polarway_storage::InvalidName> for Error {
 impl From<arrow::error::ArrowError> for Error {
     fn from(error: arrow::error::ArrowError) -> Self {
         told(ErrorKind::InvalidInput, error)
+    }
+}
+
+impl From<polarway_handles::Error> for Error {
+    fn from(error: polarway_handles::Error) -> Self {
+        use polarway_handles::Error as Handles;
+
+        let kind = match error {
+            Handles::Storage(error) => return error.into(),
+            Handles::Invalid(_) => ErrorKind::InvalidHandle,
+            Handles::Unknown { .. } => ErrorKind::UnknownHandle,
+            Handles::Expired { .. } => ErrorKind::HandleExpired,
+            Handles::Dropped { .. } => ErrorKind::HandleDropped,
+            Handles::Full { .. } => ErrorKind::HandlesFull,
+            _ => ErrorKind::Internal,
+        };
+        told(kind, error)
     }
 }
 
@@ -245,14 +272,13 @@ impl From<polarway_query::Error> for Error {
 fn from_catalog(error: polarway_query::Error) -> Error {
     match error {
         polarway_query::Error::Catalog(CatalogError::Other(source)) => {
-            match source.downcast::<polarway_storage::Error>() {
-                Ok(storage) => (*storage).into(),
-                Err(other) => Error {
-                    kind: ErrorKind::Internal,
-                    message: other.to_string(),
-                    cause: Some(Cause::Told(other)),
-                },
-            }
+            let ours = |source: Box<dyn StdError + Send + Sync>| source.downcast().map(|error| *error);
+            let of_storage = source.downcast::<polarway_storage::Error>().map(|error| Error::from(*error));
+            of_storage.or_else(ours).unwrap_or_else(|other| Error {
+                kind: ErrorKind::Internal,
+                message: other.to_string(),
+                cause: Some(Cause::Told(other)),
+            })
         }
         other => told(ErrorKind::Internal, other),
     }

@@ -1,10 +1,11 @@
-//! Keeps the cold tier tidy: compaction and retention, now and then, on a thread of its own.
+//! Keeps the cold tier and the handles tidy: compaction and retention, now and then, on a thread of its own.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use polarway_handles::{ExternalHandles, HandleStore as _};
 use polarway_storage::{DatasetName, FailureKind, Tables};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -17,10 +18,19 @@ pub(crate) struct Janitor {
 }
 
 impl Janitor {
-    pub(crate) fn start(tables: Arc<Tables>, interval: Duration) -> Result<Self> {
+    pub(crate) fn start(
+        tables: Arc<Tables>,
+        handles: Option<Arc<ExternalHandles>>,
+        interval: Duration,
+    ) -> Result<Self> {
         let (stop, stopped) = channel::<()>();
         let rounds = move || {
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+                if let Some(handles) = &handles
+                    && let Err(error) = handles.tidy()
+                {
+                    tracing::warn!(%error, "the janitor could not tidy the handles");
+                }
                 tidy_all(&tables, || stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected));
             }
         };

@@ -35,6 +35,7 @@ mod config;
 mod describe;
 mod error;
 mod files;
+mod handles;
 mod janitor;
 mod load;
 mod polarway;
@@ -45,11 +46,13 @@ mod stream;
 mod workspace;
 
 pub use arrow;
-pub use config::{Config, Location, QueryLimits, Retention};
+pub use config::{Config, HandleConfig, HandleStoreKind, Location, QueryLimits, Retention};
 pub use describe::{Dataset, Description, Version};
 pub use error::{Error, ErrorKind, Result};
+pub use handles::{HandleOptions, KeptResult};
 pub use load::{ChunkStream, TableStream};
 pub use polarway::Polarway;
+pub use polarway_handles::{Handle, HandleId, Lease};
 pub use polarway_ipc::{Chunk, Compression};
 pub use polarway_query::{
     MemoryLimit, Phase, PhaseTimes, QueryStatus, Summary, duckdb_version, memory_limit,

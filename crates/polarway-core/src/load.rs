@@ -1,17 +1,21 @@
 //! Loading tables.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use futures::Stream;
+use futures::{Stream, TryStreamExt as _};
+use polarway_handles::{Handle, HandleId};
 use polarway_ipc::{Chunk, Compression};
-use polarway_storage::{At, CacheStats, ChunkReader, DatasetName};
+use polarway_storage::{At, CacheStats, ChunkReader, Snapshot};
 
 use crate::chunks::compressed;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::handles::{External, Named, Rows, Use};
 use crate::polarway::Polarway;
+use crate::query::{QueryChunkStream, QueryOptions, QueryStream};
 use crate::stream::BlockingStream;
 use polarway_table::Table;
 
@@ -30,7 +34,14 @@ impl Polarway {
     /// As [`load`](Self::load); besides, a version that does not exist or whose data retention
     /// has removed.
     pub async fn load_at(&self, name: &str, at: At) -> Result<Table> {
-        let name = DatasetName::new(name)?;
+        let name = match name.parse()? {
+            Named::Dataset(name) => name,
+            Named::Handle(_) => {
+                let stream = self.load_stream(name, at).await?;
+                let schema = Arc::clone(stream.schema());
+                return Ok(Table::new(schema, stream.try_collect().await?));
+            }
+        };
         self.blocking(move |engine| {
             let snapshot = engine.tables.snapshot(&name, at)?;
             let batches = engine.loader.batches(&snapshot)?.collect::<std::result::Result<_, _>>()?;
@@ -45,7 +56,10 @@ impl Polarway {
     /// # Errors
     /// As [`load_at`](Self::load_at). The stream carries errors that come later, and ends with them.
     pub async fn load_stream(&self, name: &str, at: At) -> Result<TableStream> {
-        let name = DatasetName::new(name)?;
+        let name = match name.parse()? {
+            Named::Dataset(name) => name,
+            Named::Handle(id) => return self.stream_handle(id, at).await,
+        };
         let (snapshot, batches) = self
             .blocking(move |engine| {
                 let snapshot = engine.tables.snapshot(&name, at)?;
@@ -58,8 +72,37 @@ impl Polarway {
             schema: snapshot.schema.clone(),
             rows: snapshot.rows,
             version: snapshot.version,
-            batches,
+            batches: Batches::Read(batches),
+            _used: None,
         })
+    }
+
+    async fn stream_handle(&self, id: HandleId, at: At) -> Result<TableStream> {
+        check_version(id, at)?;
+        let (handle, found) = self.open_handle(id).await?;
+        let batches = match found {
+            None => Batches::Queried(self.query_stream(&format!("FROM \"{id}\"")).await?),
+            Some((snapshot, external)) => Batches::Read(
+                self.blocking(move |_| {
+                    let batches = external.loader.batches(&snapshot)?;
+                    Ok(BlockingStream::spawn(batches.map(|batch| batch.map_err(Error::from))))
+                })
+                .await?,
+            ),
+        };
+        let used = self.engine().handles.in_use.begin(&handle);
+        Ok(TableStream { schema: handle.schema, rows: handle.rows, version: 1, batches, _used: Some(used) })
+    }
+
+    /// A handle that is about to be read, and its files where it has some.
+    async fn open_handle(&self, id: HandleId) -> Result<(Handle, Option<(Arc<Snapshot>, Arc<External>)>)> {
+        self.blocking_briefly(move |engine| {
+            Ok(match engine.handles.rows(id)? {
+                Rows::Table(handle) => (handle, None),
+                Rows::Files(handle, snapshot, external) => (handle, Some((snapshot, external))),
+            })
+        })
+        .await
     }
 
     /// Loads a version of a dataset as the Arrow IPC chunks that go on the wire, from a row on,
@@ -74,7 +117,10 @@ impl Polarway {
         first_row: u64,
         compression: Compression,
     ) -> Result<ChunkStream> {
-        let name = DatasetName::new(name)?;
+        let name = match name.parse()? {
+            Named::Dataset(name) => name,
+            Named::Handle(id) => return self.handle_chunks(id, at, first_row, compression).await,
+        };
         let (snapshot, chunks) = self
             .blocking_briefly(move |engine| {
                 let snapshot = engine.tables.snapshot(&name, at)?;
@@ -86,11 +132,40 @@ impl Polarway {
             version: snapshot.version,
             rows: snapshot.rows,
             time_us: snapshot.time_us,
-            chunks: match compression {
-                Compression::None => Chunks::from(chunks),
-                _ => Chunks::compressed(chunks, first_row, compression),
-            },
+            chunks: Chunks::new(chunks, first_row, compression),
+            _used: None,
         })
+    }
+
+    async fn handle_chunks(
+        &self,
+        id: HandleId,
+        at: At,
+        first_row: u64,
+        compression: Compression,
+    ) -> Result<ChunkStream> {
+        check_version(id, at)?;
+        let (handle, found) = self.open_handle(id).await?;
+        let used = self.engine().handles.in_use.begin(&handle);
+        let chunks = match found {
+            None if first_row > handle.rows => {
+                return Err(polarway_ipc::Error::RowOutOfRange { row: first_row, rows: handle.rows }.into());
+            }
+            None => {
+                let rest = format!("FROM \"{id}\" OFFSET {first_row}");
+                Chunks::Queried {
+                    chunks: self.query_chunks(&rest, QueryOptions::default(), compression)?,
+                    first_row,
+                }
+            }
+            Some((snapshot, external)) => {
+                let chunks =
+                    self.blocking_briefly(move |_| Ok(external.loader.chunks(&snapshot, first_row)?)).await?;
+                Chunks::new(chunks, first_row, compression)
+            }
+        };
+        let time_us = handle.lease.since_us;
+        Ok(ChunkStream { version: 1, rows: handle.rows, time_us, chunks, _used: Some(used) })
     }
 
     /// How the RAM cache is doing.
@@ -99,12 +174,30 @@ impl Polarway {
     }
 }
 
-/// A dataset's rows, as they are read.
+/// A handle never changes.
+fn check_version(id: HandleId, at: At) -> Result<()> {
+    match at {
+        At::Newest | At::Version(1) => Ok(()),
+        At::Version(_) | At::TimeUs(_) => {
+            let message = format!("the handle {id} has one version, 1: ask for it or for none");
+            Err(Error::new(ErrorKind::UnknownVersion, message))
+        }
+    }
+}
+
+/// A dataset's or a handle's rows, as they are read.
 pub struct TableStream {
     schema: SchemaRef,
     rows: u64,
     version: u64,
-    batches: BlockingStream<RecordBatch>,
+    batches: Batches,
+    /// While a handle is read, it does not expire.
+    _used: Option<Use>,
+}
+
+enum Batches {
+    Read(BlockingStream<RecordBatch>),
+    Queried(QueryStream),
 }
 
 impl TableStream {
@@ -128,25 +221,42 @@ impl Stream for TableStream {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.batches).poll_next(context)
+        match &mut self.batches {
+            Batches::Read(batches) => Pin::new(batches).poll_next(context),
+            Batches::Queried(batches) => Pin::new(batches).poll_next(context),
+        }
     }
 }
 
-/// A dataset's chunks, as they are read.
+/// A dataset's or a handle's chunks, as they are read.
 pub struct ChunkStream {
     version: u64,
     rows: u64,
     time_us: i64,
     chunks: Chunks,
+    /// While a handle is read, it does not expire.
+    _used: Option<Use>,
 }
 
 enum Chunks {
     /// All are in memory: no thread is needed to wait for them.
     AtHand(ChunkReader),
     Coming(BlockingStream<Chunk>),
+    /// The query engine has the rows; it counts those that it gives from 0.
+    Queried {
+        chunks: QueryChunkStream,
+        first_row: u64,
+    },
 }
 
 impl Chunks {
+    fn new(chunks: ChunkReader, first_row: u64, compression: Compression) -> Self {
+        match compression {
+            Compression::None => Self::from(chunks),
+            _ => Self::compressed(chunks, first_row, compression),
+        }
+    }
+
     fn compressed(chunks: ChunkReader, first_row: u64, compression: Compression) -> Self {
         let chunks = chunks.map(|chunk| chunk.map_err(Error::from));
         Self::Coming(BlockingStream::start(move || compressed(chunks, first_row, compression)))
@@ -187,6 +297,12 @@ impl Stream for ChunkStream {
         match &mut self.chunks {
             Chunks::AtHand(chunks) => Poll::Ready(chunks.next().map(|chunk| chunk.map_err(Error::from))),
             Chunks::Coming(chunks) => Pin::new(chunks).poll_next(context),
+            Chunks::Queried { chunks, first_row } => {
+                let chunk = ready!(Pin::new(chunks).poll_next(context));
+                Poll::Ready(chunk.map(|chunk| {
+                    chunk.map(|chunk| Chunk { first_row: *first_row + chunk.first_row, ..chunk })
+                }))
+            }
         }
     }
 }

@@ -13,8 +13,9 @@ use polarway_storage::{
 };
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use crate::config::{Config, Location};
+use crate::config::{Config, HandleStoreKind, Location};
 use crate::error::{Error, ErrorKind, Result};
+use crate::handles::{External, Handles};
 use crate::janitor::Janitor;
 use crate::workspace::Workspace;
 
@@ -40,6 +41,7 @@ pub(crate) struct EngineParts {
     pub(crate) loader: Loader,
     pub(crate) mirror: Mirror,
     pub(crate) queries: Engine,
+    pub(crate) handles: Handles,
     /// The cold tier as the configuration spells it and as it is, where it is a directory.
     pub(crate) cold_folders: Vec<PathBuf>,
     /// Dropped last: it holds what the others keep on disk.
@@ -56,7 +58,8 @@ impl Polarway {
         let interval = config.janitor_interval;
         let engine = run_blocking(move || EngineParts::open(&config)).await?;
         let engine = Arc::new(engine);
-        let janitor = interval.map(|interval| Janitor::start(Arc::clone(&engine.tables), interval));
+        let janitor = interval
+            .map(|interval| Janitor::start(Arc::clone(&engine.tables), engine.handles.shared(), interval));
         Ok(Self { engine, _janitor: janitor.transpose()?.map(Arc::new) })
     }
 
@@ -123,17 +126,10 @@ impl EngineParts {
             return Err(Error::new(ErrorKind::Configuration, message));
         }
         let workspace = Workspace::open(&config.data_dir)?;
-        let mut cold_folders = Vec::new();
-        let backend: Arc<dyn Backend> = match &config.cold_tier {
-            Location::Directory(folder) => {
-                let disk = DiskBackend::open(folder)?;
-                cold_folders = vec![disk.root().to_owned(), folder.clone()];
-                if let Err(error) = disk.probe() {
-                    tracing::warn!(folder = %folder.display(), %error, "the cold tier can be read and not be written");
-                }
-                Arc::new(disk)
-            }
-            Location::Memory => Arc::new(ObjectBackend::new(Arc::new(InMemory::new()))?),
+        let (backend, root) = open_storage(&config.cold_tier, "the cold tier")?;
+        let cold_folders = match &config.cold_tier {
+            Location::Directory(folder) => root.into_iter().chain([folder.clone()]).collect(),
+            Location::Memory => Vec::new(),
         };
         let mirror = Mirror::new(Arc::clone(&backend), workspace.path().join("mirror"), config.mirror_bytes)?;
         let settings = Settings {
@@ -145,8 +141,16 @@ impl EngineParts {
         };
         let tables = Arc::new(Tables::new(backend, settings));
 
+        let external = match config.handles.store {
+            HandleStoreKind::Memory => None,
+            HandleStoreKind::External => {
+                let (backend, root) = open_storage(&config.handles.state, "the folder of handles")?;
+                Some((External::open(backend, workspace.path(), config)?, root))
+            }
+        };
         let mut readable: Vec<PathBuf> = cold_folders.first().cloned().into_iter().collect();
         readable.push(mirror.folder().to_owned());
+        readable.extend(external.iter().flat_map(|(external, root)| external.folders(root.as_deref())));
         let queries = Engine::open(EngineConfig {
             memory_bytes: config.query_memory_bytes,
             temp_bytes: config.query_temp_bytes,
@@ -156,6 +160,22 @@ impl EngineParts {
             ..EngineConfig::new(readable, workspace.path().join("spill"))
         })?;
         let loader = Loader::new(Arc::clone(&tables), config.cache_bytes);
-        Ok(Self { tables, loader, mirror, queries, cold_folders, _workspace: workspace })
+        let handles = Handles::open(external.map(|(external, _)| external), &queries, config)?;
+        Ok(Self { tables, loader, mirror, queries, handles, cold_folders, _workspace: workspace })
+    }
+}
+
+/// A storage, and where it is if that is a directory. One that takes no writes is opened all the same.
+fn open_storage(location: &Location, what: &str) -> Result<(Arc<dyn Backend>, Option<PathBuf>)> {
+    match location {
+        Location::Directory(folder) => {
+            let disk = DiskBackend::open(folder)?;
+            if let Err(error) = disk.probe() {
+                tracing::warn!(folder = %folder.display(), %error, "{what} can be read and not be written");
+            }
+            let root = disk.root().to_owned();
+            Ok((Arc::new(disk), Some(root)))
+        }
+        Location::Memory => Ok((Arc::new(ObjectBackend::new(Arc::new(InMemory::new()))?), None)),
     }
 }

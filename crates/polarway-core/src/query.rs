@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::{Stream, TryStreamExt as _};
 use polarway_ipc::{Chunk, Compression};
-use polarway_query::{QueryStatus, Summary};
+use polarway_query::{Keep, QueryStatus, Summary};
 use polarway_storage::DatasetName;
 use polarway_table::{Parameters, Table};
 
@@ -94,7 +94,16 @@ impl Polarway {
         sql: &str,
         options: impl Into<QueryOptions>,
     ) -> Result<QueryStream> {
-        let mut items = self.start_query(sql, options.into(), BatchForm)?;
+        self.stream(sql, options.into(), Keep::No).await
+    }
+
+    /// The rows of a result that is to be kept.
+    pub(crate) async fn stream_to_keep(&self, sql: &str, options: QueryOptions) -> Result<QueryStream> {
+        self.stream(sql, options, Keep::ByCaller).await
+    }
+
+    async fn stream(&self, sql: &str, options: QueryOptions, keep: Keep) -> Result<QueryStream> {
+        let mut items = self.start_query(sql, options, BatchForm, keep)?;
         let schema = items.events.columns().await?;
         Ok(QueryStream { schema, items })
     }
@@ -110,18 +119,35 @@ impl Polarway {
         options: impl Into<QueryOptions>,
         compression: Compression,
     ) -> Result<QueryChunkStream> {
-        Ok(QueryChunkStream { items: self.start_query(sql, options.into(), ChunkForm::new(compression))? })
+        Ok(QueryChunkStream {
+            items: self.start_query(sql, options.into(), ChunkForm::new(compression), Keep::No)?,
+        })
     }
 
-    fn start_query<F: Form>(&self, sql: &str, options: QueryOptions, form: F) -> Result<Items<F::Item>> {
+    /// Starts a query whose result becomes a table of this name that the query engine keeps.
+    pub(crate) fn start_keeping(&self, sql: &str, options: QueryOptions, name: String) -> Result<Keeping> {
+        Ok(Keeping { items: self.start_query(sql, options, BatchForm, Keep::AsTable(name))? })
+    }
+
+    fn start_query<F: Form>(
+        &self,
+        sql: &str,
+        options: QueryOptions,
+        form: F,
+        keep: Keep,
+    ) -> Result<Items<F::Item>> {
         let catalog = StoredCatalog::new(Arc::clone(self.shared_engine()));
         let datasets = catalog.datasets_read();
         let parameters = match options.parameters.is_empty() {
             true => None,
             false => Some(options.parameters.to_batch()?),
         };
-        let options =
-            polarway_query::QueryOptions { deadline: options.deadline, parameters, ..Default::default() };
+        let options = polarway_query::QueryOptions {
+            deadline: options.deadline,
+            parameters,
+            keep,
+            ..Default::default()
+        };
         let (sink, receivers) = query_events::channel(form);
         let query = self.engine().queries.start(sql, Arc::new(catalog), options, Box::new(sink))?;
         Ok(Items { events: receivers.of(query), datasets, summary: None })
@@ -189,6 +215,29 @@ impl<T: Send + 'static> Items<T> {
             Some(Err(error)) => Some(Err(error)),
             None => None,
         })
+    }
+}
+
+/// A query whose result is kept.
+pub(crate) struct Keeping {
+    items: Items<RecordBatch>,
+}
+
+impl Keeping {
+    /// Waits for the end: the columns of the table, and what the query did.
+    pub(crate) async fn finish(&mut self) -> Result<(SchemaRef, Summary)> {
+        let schema = self.items.events.columns().await?;
+        let rest = futures::future::poll_fn(|context| self.items.poll_item(context)).await;
+        match (rest, self.items.summary) {
+            (Some(Err(error)), _) => Err(error),
+            (None, Some(summary)) => Ok((schema, summary)),
+            _ => Err(Error::new(ErrorKind::Internal, "a bug in Polarway: a kept result gave rows")),
+        }
+    }
+
+    /// The datasets that the query read.
+    pub(crate) fn datasets(&self) -> Vec<DatasetVersion> {
+        self.items.datasets.to_vec()
     }
 }
 

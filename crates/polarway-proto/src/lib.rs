@@ -42,7 +42,7 @@ pub use v1::{polarway_service_client as client, polarway_service_server as serve
 
 /// The revision of `polarway.v1` that this crate was generated from. It grows with every addition;
 /// nothing is ever taken away.
-pub const PROTOCOL_REVISION: u32 = 2;
+pub const PROTOCOL_REVISION: u32 = 3;
 
 /// The protocol's definition as a serialized `google.protobuf.FileDescriptorSet`, without comments.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/descriptors.bin");

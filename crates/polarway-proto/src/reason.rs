@@ -92,6 +92,17 @@ reasons! {
          for less.";
     UnknownQuery, "UNKNOWN_QUERY", NotFound, No,
         "No query of this id runs on the worker that answered.";
+    InvalidHandle, "INVALID_HANDLE", InvalidArgument, No,
+        "The text is no handle's id: `h_` and 26 characters, as the server gave it.";
+    UnknownHandle, "UNKNOWN_HANDLE", NotFound, No,
+        "There is no such handle where the call was answered. With the memory store, handles are on the worker that made \
+         them alone.";
+    HandleExpired, "HANDLE_EXPIRED", NotFound, No,
+        "The handle was not used for too long. Run its query again.";
+    HandleDropped, "HANDLE_DROPPED", NotFound, No,
+        "Somebody dropped the handle. Run its query again.";
+    HandlesFull, "HANDLES_FULL", ResourceExhausted, No,
+        "The results that are kept take all the room there is for them. Drop some, or keep a smaller one.";
     DeadlineExceeded, "DEADLINE_EXCEEDED", DeadlineExceeded, No,
         "The call's deadline passed.";
     Cancelled, "CANCELLED", Cancelled, No,

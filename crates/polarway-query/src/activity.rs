@@ -133,6 +133,11 @@ impl Activity {
         (before.0 + rows, before.1 + bytes)
     }
 
+    /// Sets the rows of a result that was not given piece by piece.
+    pub(crate) fn set_rows(&self, rows: u64) {
+        self.rows.store(rows, Ordering::Relaxed);
+    }
+
     pub(crate) fn summary(&self) -> Summary {
         let clock = self.clock.lock();
         let mut times = clock.times;

@@ -84,8 +84,11 @@ pub struct FileOptions {
 /// A check made after the last row was read, see [`Relation::after_scan`].
 pub type AfterScan = Box<dyn FnOnce() -> Result<(), CatalogError> + Send>;
 
-/// The files behind a reference, and what keeps them there.
+/// The files, or the kept table, behind a reference, and what keeps them there.
 pub struct Relation {
+    /// The name of a table that the engine itself keeps, see [`Keep::AsTable`](crate::Keep::AsTable): then there are no
+    /// files.
+    pub kept: Option<String>,
     /// Parquet files in row order, as absolute paths under a readable folder. None means a table without rows.
     pub files: Vec<PathBuf>,
     /// The stored columns. SQL sees these names and types, or refuses a column that DuckDB can't read right.
@@ -109,6 +112,7 @@ impl Relation {
     #[must_use]
     pub fn new(files: Vec<PathBuf>, schema: SchemaRef) -> Self {
         Self {
+            kept: None,
             files,
             schema,
             partition_columns: Vec::new(),
@@ -118,12 +122,19 @@ impl Relation {
             after_scan: None,
         }
     }
+
+    /// A table that the engine keeps under this name.
+    #[must_use]
+    pub fn kept(name: String, schema: SchemaRef) -> Self {
+        Self { kept: Some(name), ..Self::new(Vec::new(), schema) }
+    }
 }
 
 impl std::fmt::Debug for Relation {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Relation")
+            .field("kept", &self.kept)
             .field("files", &self.files)
             .field("schema", &self.schema)
             .field("partition_columns", &self.partition_columns)

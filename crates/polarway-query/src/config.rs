@@ -103,10 +103,34 @@ pub struct QueryOptions {
     /// The values of the text's parameters: one row, whose columns have the parameters' names (`1` for the first `?` and
     /// for `$1`, `name` for `$name`).
     pub parameters: Option<RecordBatch>,
+    /// What becomes of the result.
+    pub keep: Keep,
+}
+
+/// What becomes of a query's result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// Its rows are given.
+    #[default]
+    No,
+    /// Its rows are given to somebody who keeps them as a table: a plan, which is a text, is refused.
+    ByCaller,
+    /// It becomes a table that the engine keeps under this name until [`remove_kept`](crate::Engine::remove_kept), and no
+    /// rows are given. A plan is refused.
+    AsTable(String),
+}
+
+impl Keep {
+    pub(crate) fn table(&self) -> Option<&str> {
+        match self {
+            Self::AsTable(name) => Some(name),
+            Self::No | Self::ByCaller => None,
+        }
+    }
 }
 
 impl Default for QueryOptions {
     fn default() -> Self {
-        Self { deadline: None, batch_bytes: 1 << 20, parameters: None }
+        Self { deadline: None, batch_bytes: 1 << 20, parameters: None, keep: Keep::No }
     }
 }

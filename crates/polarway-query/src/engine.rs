@@ -12,8 +12,11 @@ use crate::admission::Admission;
 use crate::catalog::Catalog;
 use crate::config::{EngineConfig, Limits, QueryOptions};
 use crate::control::{Control, InterruptHandle, StopReason};
+use crate::diagnose::{Hidden, Origin, diagnose};
 use crate::error::Error;
 use crate::gate::Gate;
+use crate::kept;
+use crate::native::NativeError;
 use crate::registry::Registry;
 use crate::run::Run;
 use crate::sandbox;
@@ -131,6 +134,22 @@ impl Engine {
         Ok(InterruptHandle(control))
     }
 
+    /// The bytes that a kept table takes, as Arrow would hold its values.
+    ///
+    /// # Errors
+    /// There is no such table.
+    pub fn kept_bytes(&self, name: &str) -> Result<u64, Error> {
+        self.0.sessions.connect().and_then(|connection| kept::bytes(&connection, name)).map_err(internal)
+    }
+
+    /// Removes a kept table, if it is there. Queries that read it read on.
+    ///
+    /// # Errors
+    /// DuckDB refuses.
+    pub fn remove_kept(&self, name: &str) -> Result<(), Error> {
+        self.0.sessions.connect().and_then(|connection| kept::remove(&connection, name)).map_err(internal)
+    }
+
     /// The queries that wait or run, the oldest first.
     #[must_use]
     pub fn queries(&self) -> Vec<QueryStatus> {
@@ -147,6 +166,10 @@ impl Engine {
             true
         })
     }
+}
+
+fn internal(error: NativeError) -> Error {
+    diagnose(&error, Origin::OtherText, &Hidden::default())
 }
 
 impl Drop for Shared {

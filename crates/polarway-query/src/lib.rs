@@ -27,6 +27,7 @@ mod diagnose;
 mod engine;
 mod error;
 mod gate;
+mod kept;
 mod lexer;
 mod listing;
 mod memory;
@@ -48,7 +49,7 @@ mod watch;
 
 pub use activity::{Phase, PhaseTimes, QueryStatus, Summary};
 pub use catalog::{AfterScan, At, Catalog, CatalogError, FileOptions, Listed, Reference, Relation};
-pub use config::{EngineConfig, Limits, QueryOptions};
+pub use config::{EngineConfig, Keep, Limits, QueryOptions};
 pub use control::{InterruptHandle, StopSignal};
 pub use engine::Engine;
 pub use error::Error;

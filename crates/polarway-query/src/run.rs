@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{AsArray as _, RecordBatch};
+use arrow::datatypes::{Int64Type, SchemaRef};
 use uuid::Uuid;
 
 use crate::activity::Phase;
 use crate::batches::{Joiner, bytes};
 use crate::catalog::{AfterScan, Catalog, Relation};
-use crate::config::QueryOptions;
+use crate::config::{Keep, QueryOptions};
 use crate::control::StopSignal;
 use crate::diagnose::{Hidden, Origin, diagnose};
 use crate::engine::Shared;
 use crate::error::Error;
 use crate::gate::{Checked, What};
+use crate::kept;
 use crate::listing::listing;
 use crate::native::{ColumnTypes, NativeError, Prepared, Rows};
 use crate::parameters::Parameters;
@@ -39,6 +40,7 @@ pub(crate) struct Run {
     catalog: Arc<dyn Catalog>,
     parameters: Parameters,
     batch_bytes: usize,
+    keep: Keep,
     sink: Box<dyn ResultSink>,
     stop: StopSignal,
     has_given_columns: bool,
@@ -55,13 +57,14 @@ impl Run {
     ) -> Self {
         let stop = StopSignal(Arc::clone(&activity.control));
         let parameters = Parameters::new(options.parameters);
-        let batch_bytes = options.batch_bytes;
+        let QueryOptions { batch_bytes, keep, .. } = options;
         Self {
             shared,
             activity,
             catalog,
             parameters,
             batch_bytes,
+            keep,
             sink,
             stop,
             has_given_columns: false,
@@ -75,8 +78,12 @@ impl Run {
             // A stop makes DuckDB fail in several ways; the stop is what the caller wants to know of.
             Err(error) => ResultEvent::Failed(self.activity.control.check().err().unwrap_or(error)),
         };
-        // Nobody may be listening any more.
-        let _ = self.sink.push(last, &self.stop);
+        let has_failed = matches!(last, ResultEvent::Failed(_));
+        // Nobody may be listening any more, or want what was kept.
+        let is_closed = self.sink.push(last, &self.stop).is_err();
+        if let Some(name) = self.keep.table().filter(|_| has_failed || is_closed) {
+            let _ = self.shared.sessions.connect().and_then(|connection| kept::remove(&connection, name));
+        }
         self.activity.control.finish();
     }
 
@@ -85,6 +92,9 @@ impl Run {
         self.activity.enter(Phase::Checking);
         let sql = Arc::clone(&self.activity.sql);
         let checked = self.shared.gate.check(&sql)?;
+        if self.keep != Keep::No && checked.explained.is_some() {
+            return Err(Error::NotAllowed("a plan can't be kept: EXPLAIN answers with text".to_owned()));
+        }
         self.parameters.check(&checked.parameters)?;
         self.activity.control.check()?;
         self.activity.enter(Phase::Resolving);
@@ -169,7 +179,10 @@ impl Run {
             .sessions
             .take(&checked.text, &resolved.views, fresh)
             .map_err(|error| diagnose(&error, Origin::OtherText, &resolved.hidden))?;
-        let mut outcome = self.stream_rows(&mut session, checked, resolved, Output::Sent);
+        let mut outcome = match self.keep.clone() {
+            Keep::AsTable(name) => self.keep_rows(&session, checked, resolved, &name),
+            Keep::No | Keep::ByCaller => self.stream_rows(&mut session, checked, resolved, Output::Sent),
+        };
         if matches!(outcome, Err(Error::Interrupted)) && self.activity.control.check().is_ok() {
             // Nobody stopped it: one of DuckDB's threads failed, and another, stopped by that, was the first to say so.
             // Only running it once more tells what the failure was.
@@ -212,6 +225,40 @@ impl Run {
         }
         resolved.hidden.add_folders(&self.shared.folders);
         Ok(resolved)
+    }
+
+    /// Makes the result a table. It exists once all rows are in it, and not at all if the query fails.
+    fn keep_rows(
+        &mut self,
+        session: &Session,
+        checked: &Checked,
+        resolved: &Resolved,
+        name: &str,
+    ) -> Result<(), Error> {
+        let failed = |error: NativeError| diagnose(&error, Origin::OtherText, &resolved.hidden);
+        self.activity.control.attach(&session.connection);
+        // What can't be handed out is not kept.
+        let columns = |text: &str| -> Result<Option<SchemaRef>, Error> {
+            let mut prepared = session.connection.prepare(text).map_err(failed)?;
+            self.parameters.bind(&mut prepared, &checked.bound)?;
+            let types = prepared.pending().map_err(failed)?.column_types();
+            types.map(|types| arrow_schema(&types, failed)).transpose()
+        };
+        columns(&checked.text)?;
+        let mut making = session.connection.prepare(&kept::create(name, &checked.text)).map_err(failed)?;
+        self.parameters.bind(&mut making, &checked.bound)?;
+        let pending = making.pending().map_err(failed)?;
+        self.activity.control.check()?;
+        self.activity.enter(Phase::Running);
+        let rows = changed_rows(pending.start().map_err(failed)?, failed)?;
+        if rows > self.shared.limits.result_rows {
+            return Err(too_many_rows(self.shared.limits.result_rows));
+        }
+        self.activity.set_rows(rows);
+        let all = session.connection.prepare(&format!("FROM {}", kept::table(name))).map_err(failed)?;
+        let types = all.pending().map_err(failed)?.column_types();
+        let types = types.ok_or_else(|| Error::Internal("a kept table has no columns".to_owned()))?;
+        self.give_columns(Output::Sent, &arrow_schema(&types, failed)?)
     }
 
     fn stream_rows(
@@ -295,9 +342,7 @@ impl Run {
         let limits = &self.shared.limits;
         let (rows, size) = self.activity.count(batch.num_rows() as u64, bytes(&batch) as u64);
         if rows > limits.result_rows {
-            let message =
-                format!("the result has more than the {} rows that are allowed", limits.result_rows);
-            return Err(Error::QueryTooLarge(format!("{message}; end the query in LIMIT, or aggregate")));
+            return Err(too_many_rows(limits.result_rows));
         }
         if size > limits.result_bytes {
             let message =
@@ -316,6 +361,24 @@ impl Run {
             Output::Dropped => Ok(()),
         }
     }
+}
+
+fn too_many_rows(most: u64) -> Error {
+    Error::QueryTooLarge(format!(
+        "the result has more than the {most} rows that are allowed; end the query in LIMIT, or aggregate"
+    ))
+}
+
+/// How many rows a statement made that answers with their number.
+fn changed_rows(mut answer: Rows, failed: impl Fn(NativeError) -> Error + Copy) -> Result<u64, Error> {
+    let schema = arrow_schema(&answer.column_types(), failed)?;
+    let mut rows = 0;
+    while let Some(batch) = answer.next(&schema).map_err(failed)? {
+        let counts = batch.column(0).as_primitive_opt::<Int64Type>();
+        let counts = counts.ok_or_else(|| Error::Internal("DuckDB did not count rows".to_owned()))?;
+        rows += counts.values().iter().map(|count| count.unsigned_abs()).sum::<u64>();
+    }
+    Ok(rows)
 }
 
 /// The columns in Arrow, if it can hold them.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::analytics::Analytics;
 use crate::config::EngineConfig;
 use crate::error::Error;
+use crate::kept;
 use crate::native::{Connection, Database, NativeError};
 use crate::quote::literal;
 
@@ -56,6 +57,8 @@ pub(crate) fn open(config: &EngineConfig) -> Result<Sandbox, Error> {
     // A file that is not there yet can't be opened read-only.
     let file = config.analytics.as_deref().filter(|file| file.exists());
     let analytics = file.map(|file| Analytics::attach(&connection, file)).transpose()?;
+
+    connection.execute(&format!("ATTACH ':memory:' AS {}", kept::DATABASE)).map_err(configuration)?;
 
     set("allowed_directories", &allowed_directories(&config.readable)?)?;
     set("enable_external_access", "false")?;

@@ -76,6 +76,11 @@ impl Sessions {
         Ok(Session { kept: None, connection, views: views.to_vec() })
     }
 
+    /// A connection of its own, without views.
+    pub(crate) fn connect(&self) -> Result<Connection, NativeError> {
+        Connection::open(&self.database)
+    }
+
     /// Closes all idle sessions: the statements that they keep hold memory, or lie in the spill folder.
     pub(crate) fn clear(&self) {
         let idle = std::mem::take(&mut *self.idle.lock());

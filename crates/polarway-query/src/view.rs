@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::catalog::Relation;
 use crate::error::Error;
+use crate::kept;
 use crate::quote::{identifier, literal};
 use crate::stored_types::{Restored, restore, sql_type};
 
@@ -19,6 +20,9 @@ impl View {
     /// # Errors
     /// A relation that SQL could only read wrong as a whole.
     pub(crate) fn new(name: String, described: &str, relation: &Relation) -> Result<Self, Error> {
+        if let Some(table) = &relation.kept {
+            return Ok(Self { name, select: format!("FROM {}", kept::table(table)) });
+        }
         let columns = columns(relation);
         if columns.is_empty() {
             return Err(Error::Unsupported(format!("{described} has no columns, SQL needs one")));

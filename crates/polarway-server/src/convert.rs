@@ -1,11 +1,12 @@
 //! Between the protocol's messages and the engine's types.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use arrow_schema::SchemaRef;
+use bytes::Bytes;
 use polarway_core::{
-    At, Chunk, CommitKind, Compression, Dataset, DatasetVersion, Description, Phase, PhaseTimes, Published,
-    QueryStatus, RequestId, Version, WriteMode, WriteOptions,
+    At, Chunk, CommitKind, Compression, Dataset, DatasetVersion, Description, Handle, Phase, PhaseTimes,
+    Published, QueryStatus, RequestId, Version, WriteMode, WriteOptions,
 };
 use polarway_proto::Reason;
 use polarway_proto::v1::{self, Failure};
@@ -121,11 +122,27 @@ pub(crate) fn dataset(dataset: &Dataset) -> v1::DatasetSummary {
     }
 }
 
+/// A schema as a stream of no rows.
+fn schema_ipc(schema: &SchemaRef) -> Result<Bytes, Failure> {
+    let encoder = polarway_ipc::ChunkEncoder::new(schema, polarway_ipc::EncodeOptions::default());
+    Ok(encoder.map_err(|error| Reason::Unsupported.failure(error.to_string()))?.finish().ipc)
+}
+
+pub(crate) fn handle(handle: &Handle) -> Result<v1::Handle, Failure> {
+    Ok(v1::Handle {
+        handle_id: handle.id.to_string(),
+        schema: schema_ipc(&handle.schema)?,
+        rows: handle.rows,
+        bytes: handle.bytes,
+        created_us: handle.lease.since_us,
+        expires_us: handle.lease.expires_us,
+        ttl_us: handle.lease.ttl_us.unsigned_abs(),
+    })
+}
+
 pub(crate) fn description(description: Description) -> Result<v1::Dataset, Failure> {
     let Description { name, version, time_us, schema, rows, files, bytes, arrow_bytes } = description;
-    let encoder =
-        polarway_ipc::ChunkEncoder::new(&Arc::clone(&schema), polarway_ipc::EncodeOptions::default());
-    let schema_ipc = encoder.map_err(|error| Reason::Unsupported.failure(error.to_string()))?.finish().ipc;
+    let schema_ipc = schema_ipc(&schema)?;
     Ok(v1::Dataset {
         name: name.to_string(),
         version,
@@ -145,7 +162,7 @@ pub(crate) fn version(version: &Version) -> v1::Version {
         Some(CommitKind::Append) => v1::VersionKind::Append,
         Some(CommitKind::Delete) => v1::VersionKind::Delete,
         // These make commits and no versions.
-        Some(CommitKind::Compact | CommitKind::Vacuum) => v1::VersionKind::Unspecified,
+        Some(CommitKind::Compact | CommitKind::Vacuum | CommitKind::Renew) => v1::VersionKind::Unspecified,
     };
     v1::Version {
         version: version.version,

@@ -39,6 +39,12 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 /// … and has this long to answer.
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
 
+/// The name under which health tells whether results can be kept under handles.
+pub(crate) const HANDLES: &str = "polarway.v1.handles";
+
+/// How often that is looked at.
+const HANDLES_CHECK: Duration = Duration::from_secs(5);
+
 /// A server that listens and has not begun to answer; [`run`](Self::run) does.
 pub struct Server {
     listener: TcpListener,
@@ -120,11 +126,13 @@ impl Server {
         let Self { listener, config, engine, .. } = self;
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<PolarwayServiceServer<Service>>().await;
+        let watched = tokio::spawn(watch_handles(engine.clone(), health.clone()));
         let router = router(Service::new(engine, config.upload_silence), health_service)?;
 
         let (began, ending) = tokio::sync::oneshot::channel();
         let shutdown = async {
             shutdown.await;
+            watched.abort();
             tracing::info!("ending: what runs has {:?} to finish", config.shutdown_grace);
             say_not_serving(&health).await;
             let _ = began.send(());
@@ -144,7 +152,29 @@ impl Server {
     }
 }
 
+/// Tells whether results can be kept: a worker whose state folder is gone still answers all else, and so would all others
+/// that share the folder.
+async fn watch_handles(engine: Polarway, health: HealthReporter) {
+    let mut was_well = true;
+    loop {
+        let checked = engine.check_handles().await;
+        let status = match &checked {
+            Ok(()) => tonic_health::ServingStatus::Serving,
+            Err(_) => tonic_health::ServingStatus::NotServing,
+        };
+        health.set_service_status(HANDLES, status).await;
+        match checked {
+            Err(error) if was_well => tracing::warn!(%error, "results can't be kept"),
+            Ok(()) if !was_well => tracing::info!("results can be kept again"),
+            _ => {}
+        }
+        was_well = status == tonic_health::ServingStatus::Serving;
+        tokio::time::sleep(HANDLES_CHECK).await;
+    }
+}
+
 async fn say_not_serving(health: &HealthReporter) {
+    health.set_service_status(HANDLES, tonic_health::ServingStatus::NotServing).await;
     let not_serving = tonic_health::ServingStatus::NotServing;
     health.set_not_serving::<PolarwayServiceServer<Service>>().await;
     // The empty name is the server as a whole.

@@ -153,6 +153,7 @@ impl Tables {
             bytes,
             arrow_bytes,
             files,
+            lease: None,
             partition_columns: partitions.len(),
         }))
     }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::lease::Lease;
 use crate::name::DatasetName;
 use crate::request::RequestId;
 use crate::upload::Upload;
@@ -38,6 +39,8 @@ pub enum CommitKind {
     Compact,
     /// Files that no kept version needs were condemned.
     Vacuum,
+    /// The lease of a table that is kept while it is used was renewed.
+    Renew,
 }
 
 impl CommitKind {
@@ -89,6 +92,9 @@ pub(crate) struct Commit {
     /// The newest writes with an id, oldest first: at most [`REQUESTS_KEPT`](crate::retry::REQUESTS_KEPT).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) requests: Vec<DoneRequest>,
+    /// For how long the table is kept, if not for ever. That of a deletion tells that it had run out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lease: Option<Lease>,
     /// What a vacuum removes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) vacuum: Option<Vacuum>,
@@ -259,6 +265,7 @@ mod tests {
             files: vec![DataFile { name: "a.parquet".into(), rows: 3, bytes: 400, arrow_bytes: 24 }],
             schema: Some("c2NoZW1h".into()),
             requests: vec![],
+            lease: None,
             vacuum: None,
         }
     }

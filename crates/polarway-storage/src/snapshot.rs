@@ -6,6 +6,7 @@ use arrow_schema::SchemaRef;
 use uuid::Uuid;
 
 use crate::commit::{CommitKind, data_path};
+use crate::lease::Lease;
 use crate::name::DatasetName;
 
 /// Which version of a dataset is meant.
@@ -43,6 +44,8 @@ pub struct Snapshot {
     pub bytes: u64,
     /// What the table takes as Arrow in memory, in bytes; for adopted files an estimate.
     pub arrow_bytes: u64,
+    /// For how long it is kept, if not for ever.
+    pub lease: Option<Lease>,
     /// Its files, in row order.
     pub files: Vec<SnapshotFile>,
     /// The columns that are not in the files but in the folders' names; they come last in the schema.

@@ -265,6 +265,7 @@ impl Tables {
             rows: commit.rows(),
             bytes: commit.bytes(),
             arrow_bytes: commit.arrow_bytes(),
+            lease: commit.lease,
             files: commit.files.iter().map(|file| Snapshot::data_file(name, file)).collect(),
             partition_columns: 0,
         });

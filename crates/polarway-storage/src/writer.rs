@@ -1,6 +1,7 @@
 //! Writing a table: check early, upload, publish.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -8,6 +9,7 @@ use arrow_schema::SchemaRef;
 use crate::commit::{Commit, CommitKind, DataFile, DoneRequest, FORMAT, encode_schema};
 use crate::conform::Conform;
 use crate::error::{Error, Result};
+use crate::lease::Lease;
 use crate::log::Attempt;
 use crate::name::DatasetName;
 use crate::request::RequestId;
@@ -37,6 +39,8 @@ pub struct WriteOptions {
     /// With it, the write is refused unless the dataset is at this version; 0 is a dataset
     /// that was never written.
     pub expected_version: Option<u64>,
+    /// With it, the table is kept for this long while nobody uses it, see [`Tables::renew`].
+    pub ttl: Option<Duration>,
 }
 
 impl Default for WriteOptions {
@@ -49,7 +53,7 @@ impl Default for WriteOptions {
 impl WriteOptions {
     /// A write without conditions.
     pub fn new(mode: WriteMode) -> Self {
-        Self { mode, request: None, expected_version: None }
+        Self { mode, request: None, expected_version: None, ttl: None }
     }
 
     /// Makes retries find this write.
@@ -63,6 +67,13 @@ impl WriteOptions {
     #[must_use]
     pub fn expecting(mut self, version: u64) -> Self {
         self.expected_version = Some(version);
+        self
+    }
+
+    /// Keeps the table only while it is used.
+    #[must_use]
+    pub fn kept_for(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
         self
     }
 }
@@ -171,8 +182,9 @@ impl Tables {
             self.present(name, newest.as_deref())?.ok_or(()).or_else(|()| {
                 Err(self.unknown(name, newest.as_ref().is_some_and(|commit| commit.is_deleted()))?)
             })?;
-            let commit =
+            let mut commit =
                 self.next_commit(&dataset, newest.as_deref(), CommitKind::Delete, None, vec![], request);
+            commit.lease = None;
             if let Attempt::Won(commit) = dataset.log.attempt(commit)? {
                 return Ok(published(name, &commit, false));
             }
@@ -278,6 +290,7 @@ impl Tables {
                 Some(id) => next_requests(newest, DoneRequest { id, commit: number, time_us }),
                 None => newest.map(|commit| commit.requests.clone()).unwrap_or_default(),
             },
+            lease: newest.and_then(|commit| commit.lease),
             vacuum: None,
         }
     }
@@ -395,7 +408,10 @@ impl Publication<'_> {
 
     fn next(&self, newest: Option<&Commit>, kind: CommitKind, files: Vec<DataFile>) -> Commit {
         let schema = Some(encode_schema(&self.upload.schema));
-        self.tables.next_commit(self.dataset, newest, kind, schema, files, self.write.request)
+        let mut commit =
+            self.tables.next_commit(self.dataset, newest, kind, schema, files, self.write.request);
+        commit.lease = self.write.ttl.map(|ttl| Lease::starting(commit.time_us, ttl)).or(commit.lease);
+        commit
     }
 
     /// The commit that puts the upload behind the rows there are.

@@ -16,7 +16,7 @@ struct Layer {
 }
 
 /// ARCHITECTURE.md draws this table.
-const LAYERS: [Layer; 17] = [
+const LAYERS: [Layer; 18] = [
     Layer { package: "polarway-testing", may_reach: &[], networked: false },
     Layer { package: "polarway-table", may_reach: &[], networked: false },
     Layer { package: "polarway-ipc", may_reach: &[], networked: false },
@@ -24,6 +24,7 @@ const LAYERS: [Layer; 17] = [
     Layer { package: "polarway-proto", may_reach: &[], networked: true },
     Layer { package: "polarway-query", may_reach: &[], networked: false },
     Layer { package: "polarway-storage", may_reach: STORAGE, networked: false },
+    Layer { package: "polarway-handles", may_reach: HANDLES, networked: false },
     Layer { package: "polarway-core", may_reach: BELOW_CORE, networked: false },
     Layer { package: "polarway-server", may_reach: BELOW_SERVER, networked: true },
     Layer { package: "polarway-client", may_reach: BELOW_CLIENT, networked: true },
@@ -38,10 +39,18 @@ const LAYERS: [Layer; 17] = [
 ];
 
 const STORAGE: &[&str] = &["polarway-ipc", "polarway-parquet", "polarway-table"];
-const BELOW_CORE: &[&str] =
-    &["polarway-ipc", "polarway-parquet", "polarway-query", "polarway-storage", "polarway-table"];
+const HANDLES: &[&str] = &["polarway-ipc", "polarway-parquet", "polarway-storage", "polarway-table"];
+const BELOW_CORE: &[&str] = &[
+    "polarway-handles",
+    "polarway-ipc",
+    "polarway-parquet",
+    "polarway-query",
+    "polarway-storage",
+    "polarway-table",
+];
 const BELOW_SERVER: &[&str] = &[
     "polarway-core",
+    "polarway-handles",
     "polarway-ipc",
     "polarway-parquet",
     "polarway-proto",
@@ -54,6 +63,7 @@ const BELOW_COMMANDS: &[&str] = &[
     "polarway",
     "polarway-client",
     "polarway-core",
+    "polarway-handles",
     "polarway-ipc",
     "polarway-parquet",
     "polarway-proto",

@@ -316,53 +316,11 @@ impl VersionKind {
         }
     }
 }
-/// Which rows to send.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct LoadRequest {
-    /// The dataset.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// The version. Absent: the newest.
-    #[prost(message, optional, tag = "2")]
-    pub at: ::core::option::Option<At>,
-    /// The first row to send, counted from 0. The rows of a version always come in the same order: a
-    /// client whose stream broke calls again with the version it was reading and the next row it
-    /// needs. The number of rows is allowed and gives an empty table; a larger one is refused.
-    #[prost(uint64, tag = "3")]
-    pub first_row: u64,
-    /// How to compress.
-    #[prost(enumeration = "Compression", tag = "4")]
-    pub compression: i32,
-}
-/// A step of a download. One in which nothing is set is a heartbeat: the server has had nothing to
-/// send for a second.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct LoadResponse {
-    /// Rows. The first of them may come together with the header.
-    #[prost(message, optional, tag = "1")]
-    pub chunk: ::core::option::Option<Chunk>,
-    /// What is being sent. In the first response that is no heartbeat, and in no other.
-    #[prost(message, optional, tag = "2")]
-    pub header: ::core::option::Option<LoadHeader>,
-}
-/// What a download sends.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct LoadHeader {
-    /// The version, whatever is stored meanwhile.
-    #[prost(uint64, tag = "1")]
-    pub version: u64,
-    /// The rows of the whole version, also when the download starts in its middle.
-    #[prost(uint64, tag = "2")]
-    pub rows: u64,
-    /// When the version was made: microseconds since 1970-01-01 UTC.
-    #[prost(int64, tag = "3")]
-    pub time_us: i64,
-}
 /// A query. Its deadline is the call's, or the server's own limit where that is sooner.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct QueryRequest {
     /// One SELECT in DuckDB's dialect, or EXPLAIN, DESCRIBE, SUMMARIZE or SHOW TABLES. Datasets are
-    /// tables under their names.
+    /// tables under their names, handles under their ids.
     #[prost(string, tag = "1")]
     pub sql: ::prost::alloc::string::String,
     /// How to compress.
@@ -522,6 +480,162 @@ impl QueryPhase {
             _ => None,
         }
     }
+}
+/// The result of a query, kept on the server until it expires. It never changes. Its id is a table
+/// name in SQL, and a name that Load takes; each use puts its expiry off.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Handle {
+    /// `h_` and 26 characters of base32: whoever knows it may use it.
+    #[prost(string, tag = "1")]
+    pub handle_id: ::prost::alloc::string::String,
+    /// Its columns: an Arrow schema message of IPC, as at the start of a stream.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub schema: ::prost::bytes::Bytes,
+    /// Its rows.
+    #[prost(uint64, tag = "3")]
+    pub rows: u64,
+    /// About what its rows take in Arrow's form, in bytes.
+    #[prost(uint64, tag = "4")]
+    pub bytes: u64,
+    /// When it was made: microseconds since 1970-01-01 UTC.
+    #[prost(int64, tag = "5")]
+    pub created_us: i64,
+    /// When it expires unless it is used before: microseconds since 1970-01-01 UTC.
+    #[prost(int64, tag = "6")]
+    pub expires_us: i64,
+    /// For how long it lives unused, in microseconds.
+    #[prost(uint64, tag = "7")]
+    pub ttl_us: u64,
+}
+/// Runs a query and keeps its result.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateHandleRequest {
+    /// The query, as in QueryRequest; its result must have columns, so EXPLAIN can't be kept.
+    #[prost(string, tag = "1")]
+    pub sql: ::prost::alloc::string::String,
+    /// The values of the text's parameters, as in QueryRequest.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub parameters: ::prost::bytes::Bytes,
+    /// For how long the handle lives unused, in microseconds. Absent: what the server is set to.
+    #[prost(uint64, optional, tag = "3")]
+    pub ttl_us: ::core::option::Option<u64>,
+    /// Sixteen random bytes of the caller's. The same call made again, on any worker that shares the
+    /// handles, is answered with the handle that the first one made. Empty: made again, it makes another.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub request_id: ::prost::bytes::Bytes,
+}
+/// A step of making a handle. One in which nothing is set is a heartbeat.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateHandleResponse {
+    /// The handle. In the last response, and in no other.
+    #[prost(message, optional, tag = "1")]
+    pub handle: ::core::option::Option<Handle>,
+    /// What the query did, beside the handle; absent where an earlier call made it.
+    #[prost(message, optional, tag = "2")]
+    pub summary: ::core::option::Option<QuerySummary>,
+}
+/// Asks for a handle. That is not a use of it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetHandleRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub handle_id: ::prost::alloc::string::String,
+}
+/// The handle.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetHandleResponse {
+    /// It.
+    #[prost(message, optional, tag = "1")]
+    pub handle: ::core::option::Option<Handle>,
+}
+/// Asks for the handles that are there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListHandlesRequest {
+    /// Entries on a page; 0 is as many as the server gives at once.
+    #[prost(uint32, tag = "1")]
+    pub page_size: u32,
+    /// From the page before; empty for the first.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of handles, by id. With the memory store they are those of the worker that answers.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListHandlesResponse {
+    /// The handles.
+    #[prost(message, repeated, tag = "1")]
+    pub handles: ::prost::alloc::vec::Vec<Handle>,
+    /// What brings the next page; empty when this is the last.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Puts a handle's expiry off.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExtendHandleRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub handle_id: ::prost::alloc::string::String,
+    /// For how long it lives unused from now on, in microseconds. Absent: as long as before.
+    #[prost(uint64, optional, tag = "2")]
+    pub ttl_us: ::core::option::Option<u64>,
+}
+/// The handle, with its new expiry.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExtendHandleResponse {
+    /// It.
+    #[prost(message, optional, tag = "1")]
+    pub handle: ::core::option::Option<Handle>,
+}
+/// Drops a handle, before it expires. Who reads it reads on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DropHandleRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub handle_id: ::prost::alloc::string::String,
+}
+/// It is dropped, or was before.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DropHandleResponse {}
+/// Which rows to send.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LoadRequest {
+    /// The dataset, or the id of a handle.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// The version. Absent: the newest. A handle has one, 1.
+    #[prost(message, optional, tag = "2")]
+    pub at: ::core::option::Option<At>,
+    /// The first row to send, counted from 0. The rows of a version always come in the same order: a
+    /// client whose stream broke calls again with the version it was reading and the next row it
+    /// needs. The number of rows is allowed and gives an empty table; a larger one is refused.
+    #[prost(uint64, tag = "3")]
+    pub first_row: u64,
+    /// How to compress.
+    #[prost(enumeration = "Compression", tag = "4")]
+    pub compression: i32,
+}
+/// A step of a download. One in which nothing is set is a heartbeat: the server has had nothing to
+/// send for a second.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LoadResponse {
+    /// Rows. The first of them may come together with the header.
+    #[prost(message, optional, tag = "1")]
+    pub chunk: ::core::option::Option<Chunk>,
+    /// What is being sent. In the first response that is no heartbeat, and in no other.
+    #[prost(message, optional, tag = "2")]
+    pub header: ::core::option::Option<LoadHeader>,
+}
+/// What a download sends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LoadHeader {
+    /// The version, whatever is stored meanwhile.
+    #[prost(uint64, tag = "1")]
+    pub version: u64,
+    /// The rows of the whole version, also when the download starts in its middle.
+    #[prost(uint64, tag = "2")]
+    pub rows: u64,
+    /// When the version was made: microseconds since 1970-01-01 UTC.
+    #[prost(int64, tag = "3")]
+    pub time_us: i64,
 }
 /// Asks for the state of the cache.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -860,6 +974,131 @@ pub mod polarway_service_client {
                 .insert(GrpcMethod::new("polarway.v1.PolarwayService", "Query"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Runs a SELECT and keeps its result on the server. Ending the call stops the query.
+        pub async fn create_handle(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateHandleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::CreateHandleResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/polarway.v1.PolarwayService/CreateHandle",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("polarway.v1.PolarwayService", "CreateHandle"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Describes a result that is kept.
+        pub async fn get_handle(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetHandleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetHandleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/polarway.v1.PolarwayService/GetHandle",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("polarway.v1.PolarwayService", "GetHandle"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists the results that are kept.
+        pub async fn list_handles(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListHandlesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListHandlesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/polarway.v1.PolarwayService/ListHandles",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("polarway.v1.PolarwayService", "ListHandles"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Puts off when a kept result expires.
+        pub async fn extend_handle(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExtendHandleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExtendHandleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/polarway.v1.PolarwayService/ExtendHandle",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("polarway.v1.PolarwayService", "ExtendHandle"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Drops a kept result.
+        pub async fn drop_handle(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DropHandleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DropHandleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/polarway.v1.PolarwayService/DropHandle",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("polarway.v1.PolarwayService", "DropHandle"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Lists all datasets.
         pub async fn list_datasets(
             &mut self,
@@ -1102,6 +1341,52 @@ pub mod polarway_service_server {
             &self,
             request: tonic::Request<super::QueryRequest>,
         ) -> std::result::Result<tonic::Response<Self::QueryStream>, tonic::Status>;
+        /// Server streaming response type for the CreateHandle method.
+        type CreateHandleStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::CreateHandleResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Runs a SELECT and keeps its result on the server. Ending the call stops the query.
+        async fn create_handle(
+            &self,
+            request: tonic::Request<super::CreateHandleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::CreateHandleStream>,
+            tonic::Status,
+        >;
+        /// Describes a result that is kept.
+        async fn get_handle(
+            &self,
+            request: tonic::Request<super::GetHandleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetHandleResponse>,
+            tonic::Status,
+        >;
+        /// Lists the results that are kept.
+        async fn list_handles(
+            &self,
+            request: tonic::Request<super::ListHandlesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListHandlesResponse>,
+            tonic::Status,
+        >;
+        /// Puts off when a kept result expires.
+        async fn extend_handle(
+            &self,
+            request: tonic::Request<super::ExtendHandleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExtendHandleResponse>,
+            tonic::Status,
+        >;
+        /// Drops a kept result.
+        async fn drop_handle(
+            &self,
+            request: tonic::Request<super::DropHandleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DropHandleResponse>,
+            tonic::Status,
+        >;
         /// Lists all datasets.
         async fn list_datasets(
             &self,
@@ -1383,6 +1668,232 @@ pub mod polarway_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/polarway.v1.PolarwayService/CreateHandle" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateHandleSvc<T: PolarwayService>(pub Arc<T>);
+                    impl<
+                        T: PolarwayService,
+                    > tonic::server::ServerStreamingService<super::CreateHandleRequest>
+                    for CreateHandleSvc<T> {
+                        type Response = super::CreateHandleResponse;
+                        type ResponseStream = T::CreateHandleStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateHandleRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PolarwayService>::create_handle(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateHandleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/polarway.v1.PolarwayService/GetHandle" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetHandleSvc<T: PolarwayService>(pub Arc<T>);
+                    impl<
+                        T: PolarwayService,
+                    > tonic::server::UnaryService<super::GetHandleRequest>
+                    for GetHandleSvc<T> {
+                        type Response = super::GetHandleResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetHandleRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PolarwayService>::get_handle(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetHandleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/polarway.v1.PolarwayService/ListHandles" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListHandlesSvc<T: PolarwayService>(pub Arc<T>);
+                    impl<
+                        T: PolarwayService,
+                    > tonic::server::UnaryService<super::ListHandlesRequest>
+                    for ListHandlesSvc<T> {
+                        type Response = super::ListHandlesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListHandlesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PolarwayService>::list_handles(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListHandlesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/polarway.v1.PolarwayService/ExtendHandle" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExtendHandleSvc<T: PolarwayService>(pub Arc<T>);
+                    impl<
+                        T: PolarwayService,
+                    > tonic::server::UnaryService<super::ExtendHandleRequest>
+                    for ExtendHandleSvc<T> {
+                        type Response = super::ExtendHandleResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExtendHandleRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PolarwayService>::extend_handle(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExtendHandleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/polarway.v1.PolarwayService/DropHandle" => {
+                    #[allow(non_camel_case_types)]
+                    struct DropHandleSvc<T: PolarwayService>(pub Arc<T>);
+                    impl<
+                        T: PolarwayService,
+                    > tonic::server::UnaryService<super::DropHandleRequest>
+                    for DropHandleSvc<T> {
+                        type Response = super::DropHandleResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DropHandleRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PolarwayService>::drop_handle(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DropHandleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

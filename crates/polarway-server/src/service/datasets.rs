@@ -73,7 +73,7 @@ pub(super) async fn delete(
 }
 
 /// Keeps one page of the entries, and says whether it is the last.
-fn cut_page<T>(entries: &mut Vec<T>, page_size: u32) -> bool {
+pub(super) fn cut_page<T>(entries: &mut Vec<T>, page_size: u32) -> bool {
     let size = match page_size as usize {
         0 => MOST_ENTRIES,
         size => size.min(MOST_ENTRIES),

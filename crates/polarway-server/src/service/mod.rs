@@ -3,6 +3,7 @@
 mod bulk;
 mod datasets;
 mod deadline;
+mod handles;
 mod load;
 mod query;
 mod store;
@@ -19,11 +20,13 @@ use polarway_core::Polarway;
 use polarway_proto::WithHeartbeats;
 use polarway_proto::server::PolarwayService;
 use polarway_proto::v1::{
-    CancelQueryRequest, CancelQueryResponse, DeleteDatasetRequest, DeleteDatasetResponse, Failure,
-    GetCacheStatsRequest, GetCacheStatsResponse, GetDatasetRequest, GetDatasetResponse, GetServerInfoRequest,
-    GetServerInfoResponse, ListDatasetsRequest, ListDatasetsResponse, ListQueriesRequest,
-    ListQueriesResponse, ListVersionsRequest, ListVersionsResponse, LoadRequest, LoadResponse, QueryRequest,
-    QueryResponse, StoreRequest, StoreResponse,
+    CancelQueryRequest, CancelQueryResponse, CreateHandleRequest, CreateHandleResponse, DeleteDatasetRequest,
+    DeleteDatasetResponse, DropHandleRequest, DropHandleResponse, ExtendHandleRequest, ExtendHandleResponse,
+    Failure, GetCacheStatsRequest, GetCacheStatsResponse, GetDatasetRequest, GetDatasetResponse,
+    GetHandleRequest, GetHandleResponse, GetServerInfoRequest, GetServerInfoResponse, ListDatasetsRequest,
+    ListDatasetsResponse, ListHandlesRequest, ListHandlesResponse, ListQueriesRequest, ListQueriesResponse,
+    ListVersionsRequest, ListVersionsResponse, LoadRequest, LoadResponse, QueryRequest, QueryResponse,
+    StoreRequest, StoreResponse,
 };
 use tonic::{Request, Response, Status, Streaming};
 
@@ -59,6 +62,7 @@ fn respond<M>(answer: Result<M, Failure>) -> Result<Response<M>, Status> {
 impl PolarwayService for Service {
     type LoadStream = Responses<LoadResponse>;
     type QueryStream = Responses<QueryResponse>;
+    type CreateHandleStream = Responses<CreateHandleResponse>;
 
     async fn store(
         &self,
@@ -74,6 +78,42 @@ impl PolarwayService for Service {
     async fn query(&self, request: Request<QueryRequest>) -> Result<Response<Self::QueryStream>, Status> {
         let deadline = deadline::deadline(request.metadata());
         query::query(&self.engine, request.into_inner(), deadline).await.map(Response::new)
+    }
+
+    async fn create_handle(
+        &self,
+        request: Request<CreateHandleRequest>,
+    ) -> Result<Response<Self::CreateHandleStream>, Status> {
+        let deadline = deadline::deadline(request.metadata());
+        Ok(Response::new(handles::create(self.engine.clone(), request.into_inner(), deadline)))
+    }
+
+    async fn get_handle(
+        &self,
+        request: Request<GetHandleRequest>,
+    ) -> Result<Response<GetHandleResponse>, Status> {
+        respond(handles::get(&self.engine, request.into_inner()).await)
+    }
+
+    async fn list_handles(
+        &self,
+        request: Request<ListHandlesRequest>,
+    ) -> Result<Response<ListHandlesResponse>, Status> {
+        respond(handles::list(&self.engine, request.into_inner()).await)
+    }
+
+    async fn extend_handle(
+        &self,
+        request: Request<ExtendHandleRequest>,
+    ) -> Result<Response<ExtendHandleResponse>, Status> {
+        respond(handles::extend(&self.engine, request.into_inner()).await)
+    }
+
+    async fn drop_handle(
+        &self,
+        request: Request<DropHandleRequest>,
+    ) -> Result<Response<DropHandleResponse>, Status> {
+        respond(handles::drop(&self.engine, request.into_inner()).await)
     }
 
     async fn list_datasets(

@@ -49,7 +49,7 @@ fn start(engine: &Polarway, request: QueryRequest, deadline: Option<Instant>) ->
 }
 
 /// Values from a stranger: an Arrow IPC stream of one row.
-fn parameters(ipc: Bytes) -> Result<Parameters, Failure> {
+pub(super) fn parameters(ipc: Bytes) -> Result<Parameters, Failure> {
     if ipc.is_empty() {
         return Ok(Parameters::new());
     }

@@ -67,7 +67,7 @@ pub(crate) const CLIENT_VARIABLES: [&str; 2] = ["POLARWAY_URL", "POLARWAY_TIMEOU
 pub(crate) const TOKEN_VARIABLE: &str = "POLARWAY_AUTH_TOKEN";
 
 /// All settings, in the order in which help tells them. The data directory comes before what lies in it.
-pub(crate) const SETTINGS: [Setting; 23] = [
+pub(crate) const SETTINGS: [Setting; 27] = [
     Setting {
         key: "bind",
         variable: "POLARWAY_BIND_ADDRESS",
@@ -83,12 +83,13 @@ pub(crate) const SETTINGS: [Setting; 23] = [
         variable: "POLARWAY_DATA_DIR",
         value_name: "DIR",
         form: Form::Text,
-        about: "The root of all files: `cold/` lies in it unless set by itself, and so do temporary files.",
+        about: "The root of all files: `cold/` and `state/` lie in it unless set by themselves, and so do temporary files.",
         default: None,
         apply: |config, text| {
             let folder = values::directory(text)?;
             config.engine.cold_tier = Location::Directory(folder.join("cold"));
             config.engine.analytics = Some(folder.join("analytics.duckdb"));
+            config.engine.handles.state = Location::Directory(folder.join("state"));
             config.engine.data_dir = folder;
             Ok(())
         },
@@ -105,10 +106,52 @@ pub(crate) const SETTINGS: [Setting; 23] = [
         apply: |config, text| {
             values::directory(text).map(|folder| config.engine.cold_tier = Location::Directory(folder))
         },
-        current: |config| match &config.engine.cold_tier {
-            Location::Directory(folder) => folder.display().to_string(),
-            _ => String::new(),
+        current: |config| values::location_text(&config.engine.cold_tier),
+    },
+    Setting {
+        key: "handle_store",
+        variable: "POLARWAY_HANDLE_STORE",
+        value_name: "KIND",
+        form: Form::Text,
+        about: "Where results are kept under handles: `memory`, on the worker that made them alone; or `external`, in \
+                `--state-dir`, where any worker that shares it serves them.",
+        default: None,
+        apply: |config, text| values::handle_store(text).map(|store| config.engine.handles.store = store),
+        current: |config| values::handle_store_text(config.engine.handles.store).to_owned(),
+    },
+    Setting {
+        key: "state_dir",
+        variable: "POLARWAY_STATE_DIR",
+        value_name: "DIR",
+        form: Form::Text,
+        about: "The directory of the `external` handle store, which workers share.",
+        default: Some("<data-dir>/state"),
+        apply: |config, text| {
+            values::directory(text).map(|folder| config.engine.handles.state = Location::Directory(folder))
         },
+        current: |config| values::location_text(&config.engine.handles.state),
+    },
+    Setting {
+        key: "handle_ttl",
+        variable: "POLARWAY_HANDLE_TTL",
+        value_name: "DUR",
+        form: Form::Text,
+        about: "For how long a handle is kept that nobody uses.",
+        default: None,
+        apply: |config, text| values::duration_above_zero(text).map(|ttl| config.engine.handles.ttl = ttl),
+        current: |config| values::duration_text(config.engine.handles.ttl),
+    },
+    Setting {
+        key: "handle_memory",
+        variable: "POLARWAY_HANDLE_MEMORY",
+        value_name: "GB",
+        form: Form::Number,
+        about: "What all handles of the `memory` store may take together, in GB. What does not fit in memory is spilled.",
+        default: Some("two fifths of `--query-memory` and `--query-temp` together"),
+        apply: |config, text| {
+            values::gigabytes_above_zero(text).map(|bytes| config.engine.handles.budget_bytes = Some(bytes))
+        },
+        current: |config| values::in_gigabytes(config.engine.handle_budget_bytes()),
     },
     Setting {
         key: "cache_size",

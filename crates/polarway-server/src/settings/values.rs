@@ -4,6 +4,8 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use polarway_core::{HandleStoreKind, Location};
+
 /// What a value would have to be: `a number of GB, such as 2.0`.
 pub(crate) type Invalid = &'static str;
 
@@ -34,6 +36,29 @@ pub(crate) fn directory(text: &str) -> Result<PathBuf, Invalid> {
 
 pub(crate) fn file(text: &str) -> Result<PathBuf, Invalid> {
     if text.is_empty() || text.contains("://") { Err("a file") } else { Ok(text.into()) }
+}
+
+pub(crate) fn location_text(location: &Location) -> String {
+    match location {
+        Location::Directory(folder) => folder.display().to_string(),
+        _ => String::new(),
+    }
+}
+
+pub(crate) fn handle_store(text: &str) -> Result<HandleStoreKind, Invalid> {
+    match text.trim() {
+        "memory" => Ok(HandleStoreKind::Memory),
+        "external" => Ok(HandleStoreKind::External),
+        "s3" | "azure" | "gcs" => Err("memory or external: buckets can't be used yet"),
+        _ => Err("memory or external"),
+    }
+}
+
+pub(crate) fn handle_store_text(store: HandleStoreKind) -> &'static str {
+    match store {
+        HandleStoreKind::External => "external",
+        _ => "memory",
+    }
 }
 
 pub(crate) fn gigabytes(text: &str) -> Result<u64, Invalid> {

@@ -62,20 +62,6 @@ impl DiskBackend {
         &self.root
     }
 
-    /// Whether the directory takes writes and links, proved by making and removing a link.
-    ///
-    /// # Errors
-    /// The reason why it does not.
-    pub fn probe(&self) -> BackendResult<()> {
-        let name = self.fresh_name("probe");
-        let (file, link) = (self.root.join(&name), self.root.join(format!("{name}.link")));
-        let probed = File::create_new(&file).and_then(|_| fs::hard_link(&file, &link));
-        let _ = fs::remove_file(&link); // absent where the link failed
-        let _ = fs::remove_file(&file); // absent where the creation failed
-        probed
-            .map_err(|error| BackendError::of_io("link files in", &self.root_name(), Outcome::NotDone, error))
-    }
-
     fn root_name(&self) -> String {
         self.root.display().to_string()
     }
@@ -283,6 +269,25 @@ impl Backend for DiskBackend {
             }
             _ => Ok(()),
         }
+    }
+
+    fn remove_folder(&self, folder: &str) -> BackendResult<()> {
+        match fs::remove_dir_all(self.full(folder)) {
+            Err(error) if !is_absent(&error) => {
+                Err(BackendError::of_io("remove", folder, Outcome::Unknown, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn probe(&self) -> BackendResult<()> {
+        let name = self.fresh_name("probe");
+        let (file, link) = (self.root.join(&name), self.root.join(format!("{name}.link")));
+        let probed = File::create_new(&file).and_then(|_| fs::hard_link(&file, &link));
+        let _ = fs::remove_file(&link); // absent where the link failed
+        let _ = fs::remove_file(&file); // absent where the creation failed
+        probed
+            .map_err(|error| BackendError::of_io("link files in", &self.root_name(), Outcome::NotDone, error))
     }
 
     fn local_path(&self, path: &str) -> Option<PathBuf> {

@@ -58,6 +58,28 @@ pub trait Backend: Send + Sync + Debug {
     /// Removes a file. One that is not there is removed already.
     fn remove(&self, path: &str) -> BackendResult<()>;
 
+    /// Removes a folder with all that is in it; nobody may be writing there.
+    fn remove_folder(&self, folder: &str) -> BackendResult<()> {
+        for entry in self.list(folder)? {
+            let path = join(folder, &entry.name);
+            match entry.file {
+                Some(_) => self.remove(&path)?,
+                None => self.remove_folder(&path)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the storage takes what a commit needs, proved by making something in its root and removing it.
+    ///
+    /// # Errors
+    /// The reason why it does not.
+    fn probe(&self) -> BackendResult<()> {
+        const PROBE: &str = ".polarway-probe";
+        self.replace(PROBE, Bytes::new())?;
+        self.remove(PROBE)
+    }
+
     /// Where other programs on this machine can read the file, if they can.
     fn local_path(&self, path: &str) -> Option<PathBuf>;
 

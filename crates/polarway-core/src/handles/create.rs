@@ -1,0 +1,238 @@
+//! Making handles.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use futures::StreamExt as _;
+use polarway_handles::{Handle, HandleId, HandleStore as _, MemoryHandles};
+use polarway_query::Summary;
+use polarway_storage::Error as StorageError;
+use tokio::runtime::Handle as Runtime;
+use tokio::sync::oneshot;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::handles::store::{External, Place};
+use crate::polarway::Polarway;
+use crate::query::{DatasetVersion, QueryOptions, QueryStream};
+
+/// How a handle is made, where it matters.
+#[derive(Clone, Debug, Default)]
+pub struct HandleOptions {
+    /// How its query is run.
+    pub query: QueryOptions,
+    /// For how long it is kept while nobody uses it; `None` is what the [configuration](crate::HandleConfig) says.
+    pub ttl: Option<Duration>,
+    /// Random bits that the same call made again comes with: it then finds the handle that the first one made, whoever of
+    /// those that share the storage answers it.
+    pub request: Option<[u8; 16]>,
+}
+
+impl From<QueryOptions> for HandleOptions {
+    fn from(query: QueryOptions) -> Self {
+        Self { query, ..Self::default() }
+    }
+}
+
+/// A result that was kept.
+#[derive(Clone, Debug)]
+pub struct KeptResult {
+    /// Its handle.
+    pub handle: Handle,
+    /// What the query did; absent where an earlier call made the handle.
+    pub summary: Option<Summary>,
+    /// The datasets that the query read, each once per version, by name and version.
+    pub datasets: Vec<DatasetVersion>,
+}
+
+impl Polarway {
+    /// Runs a SELECT and keeps its result under a handle, whose id is a table's name in SQL, and a name to
+    /// [`load`](Self::load). It is kept until nobody has used it for a while.
+    ///
+    /// ```no_run
+    /// # async fn busiest(polarway: polarway_core::Polarway) -> polarway_core::Result<()> {
+    /// let kept = polarway.query_handle("SELECT carrier, count(*) AS flights FROM flights GROUP BY carrier").await?;
+    /// let id = kept.handle.id;
+    /// let busiest = polarway.query(&format!("FROM {id} ORDER BY flights DESC LIMIT 3")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`query`](Self::query); besides, no room for it, EXPLAIN, and a column that can't be kept.
+    pub async fn query_handle(&self, sql: &str) -> Result<KeptResult> {
+        self.query_handle_with(sql, HandleOptions::default()).await
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// As [`query_handle`](Self::query_handle); a request whose handle has expired or was dropped since.
+    pub async fn query_handle_with(&self, sql: &str, options: HandleOptions) -> Result<KeptResult> {
+        let id = match options.request {
+            Some(bits) => HandleId::from_bits(bits),
+            None => HandleId::fresh().map_err(polarway_handles::Error::Random)?,
+        };
+        if options.request.is_some()
+            && let Some(before) = self.made_before(id).await?
+        {
+            return Ok(before);
+        }
+        let ttl = options.ttl.unwrap_or(self.engine().handles.ttl);
+        match self.engine().handles.place() {
+            Place::Memory(memory) => {
+                let memory = Arc::clone(memory);
+                self.keep_in_memory(sql, id, ttl, options.query, memory).await
+            }
+            Place::External(external) => {
+                let external = Arc::clone(external);
+                self.keep_outside(sql, id, ttl, options.query, external).await
+            }
+        }
+    }
+
+    async fn made_before(&self, id: HandleId) -> Result<Option<KeptResult>> {
+        self.blocking_briefly(move |engine| match engine.handles.store().get(id) {
+            Ok(handle) => Ok(Some(KeptResult { handle, summary: None, datasets: Vec::new() })),
+            Err(polarway_handles::Error::Unknown { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        })
+        .await
+    }
+
+    async fn keep_in_memory(
+        &self,
+        sql: &str,
+        id: HandleId,
+        ttl: Duration,
+        options: QueryOptions,
+        memory: Arc<MemoryHandles>,
+    ) -> Result<KeptResult> {
+        memory.check_room()?;
+        let name = id.to_string();
+        let mut made = self.start_keeping(sql, options, name.clone())?;
+        // From the moment that the query ended well, the table is ours to remove.
+        let guard = UnlessKept { polarway: self, name: Some(name) };
+        let (schema, summary) = made.finish().await?;
+        let datasets = made.datasets();
+        let handle = self
+            .blocking_briefly(move |engine| {
+                let bytes = engine.queries.kept_bytes(&id.to_string())?;
+                let handle = Handle { id, schema, rows: summary.rows, bytes, lease: memory.lease(ttl) };
+                memory.add(handle.clone())?;
+                Ok(handle)
+            })
+            .await?;
+        guard.keep();
+        Ok(KeptResult { handle, summary: Some(summary), datasets })
+    }
+
+    async fn keep_outside(
+        &self,
+        sql: &str,
+        id: HandleId,
+        ttl: Duration,
+        options: QueryOptions,
+        external: Arc<External>,
+    ) -> Result<KeptResult> {
+        let stream = self.stream_to_keep(sql, options).await?;
+        // Dropped with this future: then nobody wants the handle.
+        let (_wanted, unwanted) = oneshot::channel();
+        let written = self.blocking(move |_| write(stream, unwanted, id, ttl, &external)).await;
+        match written {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                // The same call was carried out elsewhere meanwhile.
+                self.made_before(id).await?.ok_or(error)
+            }
+            other => other,
+        }
+    }
+}
+
+/// Removes the table of a handle that was not made, whatever went wrong.
+struct UnlessKept<'a> {
+    polarway: &'a Polarway,
+    name: Option<String>,
+}
+
+impl UnlessKept<'_> {
+    fn keep(mut self) {
+        self.name = None;
+    }
+}
+
+impl Drop for UnlessKept<'_> {
+    fn drop(&mut self) {
+        if let Some(name) = self.name.take()
+            && let Err(error) = self.polarway.engine().queries.remove_kept(&name)
+        {
+            tracing::warn!(%error, "the table of a handle that was not made could not be removed");
+        }
+    }
+}
+
+/// Writes a query's rows as a handle, on a thread that may block.
+fn write(
+    mut rows: QueryStream,
+    mut unwanted: oneshot::Receiver<()>,
+    id: HandleId,
+    ttl: Duration,
+    external: &External,
+) -> Result<KeptResult> {
+    let runtime = Runtime::current();
+    let schema = with_distinct_names(rows.schema());
+    let mut writer = external.books.writer(id, Arc::clone(&schema), ttl)?;
+    let mut next = || {
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                _ = &mut unwanted => Some(Err(Error::new(ErrorKind::Cancelled, "nobody wants the handle any more"))),
+                batch = rows.next() => batch,
+            }
+        })
+    };
+    while let Some(batch) = next() {
+        let batch = batch?;
+        let named = RecordBatch::try_new_with_options(
+            Arc::clone(&schema),
+            batch.columns().to_vec(),
+            &arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
+        )?;
+        writer.write(&named)?;
+    }
+    match writer.publish() {
+        // It may be there: a retry of the call finds out.
+        Err(StorageError::AlreadyExists { .. }) => {
+            Err(Error::new(ErrorKind::AlreadyExists, "the handle was made by another call"))
+        }
+        published => {
+            published?;
+            let handle = external.books.get(id)?;
+            Ok(KeptResult { handle, summary: rows.summary(), datasets: rows.datasets() })
+        }
+    }
+}
+
+/// Names of columns as a table has them: of several that are the same but for their case, the later ones get a number, as
+/// DuckDB names them.
+fn with_distinct_names(schema: &SchemaRef) -> SchemaRef {
+    let mut taken = std::collections::HashSet::new();
+    let mut has_changed = false;
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let numbered = (1..).map(|number| format!("{}_{number}", field.name()));
+            let mut names = std::iter::once(field.name().clone()).chain(numbered);
+            let name = names.find(|name| taken.insert(name.to_lowercase())).unwrap_or_default();
+            has_changed |= name != *field.name();
+            field.as_ref().clone().with_name(name)
+        })
+        .collect();
+    if has_changed {
+        Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+    } else {
+        Arc::clone(schema)
+    }
+}

@@ -1,0 +1,145 @@
+//! Where this engine's handles are.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use polarway_handles::{ExternalHandles, Handle, HandleId, HandleStore, MemoryHandles};
+use polarway_query::{Engine, Relation};
+use polarway_storage::{Backend, Loader, Mirror, Settings, Snapshot, SystemClock, Tables};
+
+use crate::config::Config;
+use crate::error::Result;
+use crate::handles::InUse;
+
+/// The handles of an engine.
+pub(crate) struct Handles {
+    place: Place,
+    /// For how long a handle is kept unless it was made for another time.
+    pub(crate) ttl: Duration,
+    pub(crate) in_use: InUse,
+}
+
+pub(crate) enum Place {
+    Memory(Arc<MemoryHandles>),
+    External(Arc<External>),
+}
+
+/// Handles in a storage, and what reads them.
+pub(crate) struct External {
+    pub(crate) books: Arc<ExternalHandles>,
+    pub(crate) loader: Loader,
+    mirror: Mirror,
+}
+
+/// Where the rows of a handle are.
+pub(crate) enum Rows {
+    /// In a table that the query engine keeps.
+    Table(Handle),
+    Files(Handle, Arc<Snapshot>, Arc<External>),
+}
+
+impl External {
+    /// Handles in this storage; remote files are copied below `folder`.
+    pub(crate) fn open(backend: Arc<dyn Backend>, folder: &Path, config: &Config) -> Result<Self> {
+        let mirror = Mirror::new(Arc::clone(&backend), folder.join("state-mirror"), config.mirror_bytes)?;
+        let settings = Settings {
+            grace: config.retention.grace,
+            orphan_grace: config.retention.orphan_grace,
+            ..Settings::default()
+        };
+        let tables = Arc::new(Tables::new(backend, settings));
+        // The cache is for what is loaded again and again: a handle mostly is once.
+        let loader = Loader::new(Arc::clone(&tables), 0);
+        Ok(Self { books: Arc::new(ExternalHandles::new(tables)), loader, mirror })
+    }
+
+    /// Where DuckDB has to be able to read.
+    pub(crate) fn folders(&self, root: Option<&Path>) -> Vec<PathBuf> {
+        root.map(Path::to_owned).into_iter().chain([self.mirror.folder().to_owned()]).collect()
+    }
+
+    fn relation(&self, snapshot: &Snapshot) -> Result<Relation> {
+        let locals = snapshot.files.iter().map(|file| self.mirror.local(file));
+        let locals = locals.collect::<Result<Vec<_>, _>>().map_err(polarway_storage::Error::from)?;
+        let files = locals.iter().map(|local| local.path().to_owned()).collect();
+        Ok(Relation { pin: Box::new(locals), ..Relation::new(files, Arc::clone(&snapshot.schema)) })
+    }
+}
+
+impl Handles {
+    /// Those in a storage, or if there is none in the memory of the query engine.
+    pub(crate) fn open(external: Option<External>, queries: &Engine, config: &Config) -> Result<Self> {
+        let place = match external {
+            Some(external) => Place::External(Arc::new(external)),
+            None => Place::Memory(Arc::new(in_memory(queries.clone(), config))),
+        };
+        let store = match &place {
+            Place::External(external) => Arc::clone(&external.books) as Arc<dyn HandleStore>,
+            Place::Memory(memory) => Arc::clone(memory) as Arc<dyn HandleStore>,
+        };
+        let tidies = matches!(place, Place::Memory(_));
+        Ok(Self { in_use: InUse::start(store, tidies)?, ttl: config.handles.ttl, place })
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(crate) fn store(&self) -> &dyn HandleStore {
+        match &self.place {
+            Place::Memory(memory) => &**memory,
+            Place::External(external) => &*external.books,
+        }
+    }
+
+    /// Those that other processes may serve as well: whoever tidies up does so for all.
+    pub(crate) fn shared(&self) -> Option<Arc<ExternalHandles>> {
+        match &self.place {
+            Place::Memory(_) => None,
+            Place::External(external) => Some(Arc::clone(&external.books)),
+        }
+    }
+
+    /// A handle's rows, for someone who is about to use them.
+    pub(crate) fn rows(&self, id: HandleId) -> Result<Rows> {
+        Ok(match &self.place {
+            Place::Memory(memory) => Rows::Table(memory.touch(id)?),
+            Place::External(external) => {
+                let (handle, snapshot) = external.books.pin(id)?;
+                Rows::Files(handle, snapshot, Arc::clone(external))
+            }
+        })
+    }
+
+    /// A handle as a query reads it; it is in use until the query ends.
+    pub(crate) fn relation(&self, id: HandleId) -> Result<Relation> {
+        let (handle, relation) = match self.rows(id)? {
+            Rows::Table(handle) => {
+                let relation = Relation::kept(id.to_string(), Arc::clone(&handle.schema));
+                (handle, relation)
+            }
+            Rows::Files(handle, snapshot, external) => (handle, external.relation(&snapshot)?),
+        };
+        let used = self.in_use.begin(&handle);
+        Ok(Relation { pin: Box::new((relation.pin, used)), ..relation })
+    }
+
+    /// Whether the storage takes handles.
+    pub(crate) fn check(&self) -> Result<()> {
+        match &self.place {
+            Place::Memory(_) => Ok(()),
+            Place::External(external) => Ok(external.books.tables().probe()?),
+        }
+    }
+}
+
+/// An engine's own memory: part of what its queries have.
+fn in_memory(queries: Engine, config: &Config) -> MemoryHandles {
+    let remove = move |id: HandleId| {
+        if let Err(error) = queries.remove_kept(&id.to_string()) {
+            tracing::warn!(handle = %id, %error, "a handle's table could not be removed");
+        }
+    };
+    MemoryHandles::new(config.handle_budget_bytes(), Arc::new(SystemClock), Box::new(remove))
+}

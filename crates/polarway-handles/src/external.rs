@@ -1,0 +1,116 @@
+//! Handles as versioned tables in a storage that workers share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_schema::SchemaRef;
+use polarway_storage::{DatasetName, Error as StorageError, Lease, Leased, Snapshot, TableWriter, Tables};
+use polarway_storage::{WriteMode, WriteOptions};
+
+use crate::error::{Error, Result};
+use crate::handle::Handle;
+use crate::id::HandleId;
+use crate::store::HandleStore;
+
+/// Handles that any worker serves: each is a table of one version, with a lease.
+#[derive(Debug)]
+pub struct ExternalHandles {
+    tables: Arc<Tables>,
+}
+
+impl ExternalHandles {
+    /// Handles in this storage, which holds nothing else.
+    pub fn new(tables: Arc<Tables>) -> Self {
+        Self { tables }
+    }
+
+    /// The storage.
+    pub fn tables(&self) -> &Arc<Tables> {
+        &self.tables
+    }
+
+    /// Begins to write a handle's rows.
+    ///
+    /// # Errors
+    /// A column that can't be stored, a handle of this id, and what the storage says.
+    pub fn writer(&self, id: HandleId, schema: SchemaRef, ttl: Duration) -> Result<TableWriter<'_>> {
+        let options = WriteOptions::new(WriteMode::Create).kept_for(ttl);
+        Ok(self.tables.writer(&table_name(id)?, schema, options)?)
+    }
+
+    /// A handle and the exact files that it is, its expiry put off.
+    ///
+    /// # Errors
+    /// There is none, or no more.
+    pub fn pin(&self, id: HandleId) -> Result<(Handle, Arc<Snapshot>)> {
+        let snapshot = kept(id, self.tables.renew_if_due(&table_name(id)?)?)?;
+        Ok((handle(id, &snapshot)?, snapshot))
+    }
+}
+
+impl HandleStore for ExternalHandles {
+    fn get(&self, id: HandleId) -> Result<Handle> {
+        handle(id, &*kept(id, self.tables.leased(&table_name(id)?)?)?)
+    }
+
+    fn list(&self) -> Result<Vec<Handle>> {
+        let snapshots = self.tables.all_leased()?;
+        let with_id = snapshots.iter().filter_map(|snapshot| {
+            let id = HandleId::from_code(snapshot.name.as_str())?;
+            handle(id, snapshot).ok()
+        });
+        Ok(with_id.collect())
+    }
+
+    fn extend(&self, id: HandleId, ttl: Option<Duration>) -> Result<Handle> {
+        handle(id, &*kept(id, self.tables.renew(&table_name(id)?, ttl)?)?)
+    }
+
+    fn touch(&self, id: HandleId) -> Result<Handle> {
+        self.pin(id).map(|(handle, _)| handle)
+    }
+
+    fn remove(&self, id: HandleId) -> Result<()> {
+        let name = table_name(id)?;
+        loop {
+            match kept(id, self.tables.leased(&name)?) {
+                Err(Error::Dropped { .. }) => return Ok(()),
+                Err(error) => return Err(error),
+                Ok(_) => match self.tables.delete(&name, None, None) {
+                    // It ended meanwhile; which way, the next look tells.
+                    Err(StorageError::UnknownDataset { .. }) => {}
+                    other => return other.map(|_| ()).map_err(Error::from),
+                },
+            }
+        }
+    }
+
+    fn tidy(&self) -> Result<()> {
+        Ok(self.tables.tidy_leased()?)
+    }
+}
+
+/// The handle's table: its id without what a dataset's name may not look like.
+fn table_name(id: HandleId) -> Result<DatasetName> {
+    DatasetName::new(id.code()).map_err(|invalid| Error::Storage(invalid.into()))
+}
+
+fn kept(id: HandleId, leased: Leased) -> Result<Arc<Snapshot>> {
+    match leased {
+        Leased::Kept(snapshot) => Ok(snapshot),
+        Leased::Ended(_) => Err(Error::Expired { id }),
+        Leased::Deleted => Err(Error::Dropped { id }),
+        Leased::Unknown => Err(Error::Unknown { id, hint: "; it may have expired long ago" }),
+    }
+}
+
+fn handle(id: HandleId, snapshot: &Snapshot) -> Result<Handle> {
+    Ok(Handle {
+        id,
+        schema: Arc::clone(&snapshot.schema),
+        rows: snapshot.rows,
+        bytes: snapshot.arrow_bytes,
+        // A table that somebody put there without one is kept for ever.
+        lease: snapshot.lease.unwrap_or_else(|| Lease::starting(snapshot.time_us, Duration::MAX)),
+    })
+}

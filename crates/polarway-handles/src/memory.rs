@@ -1,0 +1,171 @@
+//! Handles whose rows one worker's query engine holds in memory: the books over them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lru::LruCache;
+use parking_lot::Mutex;
+use polarway_storage::{Clock, Lease};
+
+use crate::error::{Error, Result};
+use crate::handle::Handle;
+use crate::id::HandleId;
+use crate::store::HandleStore;
+
+/// How many handles that ended are remembered, to tell why.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+
+/// What is said where a handle is not known: it may well be on another worker.
+const HINT: &str = " on this worker. Handles are kept in memory, each on the worker that made it alone; with \
+                    `--handle-store external` any worker serves them";
+
+/// Removes the table that a handle's rows are in. Who reads it reads on.
+pub type RemoveTable = Box<dyn Fn(HandleId) + Send + Sync>;
+
+/// Handles of one process, gone when it ends.
+pub struct MemoryHandles {
+    clock: Arc<dyn Clock>,
+    /// What all of them may take, in bytes.
+    budget: u64,
+    remove_table: RemoveTable,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    kept: BTreeMap<HandleId, Handle>,
+    ended: LruCache<HandleId, Ending>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Expired,
+    Dropped,
+}
+
+impl MemoryHandles {
+    /// No handles yet, and this many bytes for those to come.
+    pub fn new(budget: u64, clock: Arc<dyn Clock>, remove_table: RemoveTable) -> Self {
+        let state = State { kept: BTreeMap::new(), ended: LruCache::new(REMEMBERED) };
+        Self { clock, budget, remove_table, state: Mutex::new(state) }
+    }
+
+    /// Whether there is room for one more, however small.
+    ///
+    /// # Errors
+    /// [`Error::Full`].
+    pub fn check_room(&self) -> Result<()> {
+        self.end_what_expired();
+        self.room_for(&self.state.lock(), 0)
+    }
+
+    /// Takes a handle in whose rows are in their table. If it is refused, the table is removed.
+    ///
+    /// # Errors
+    /// [`Error::Full`].
+    pub fn add(&self, handle: Handle) -> Result<()> {
+        let mut state = self.state.lock();
+        let room = self.room_for(&state, handle.bytes);
+        match room {
+            Ok(()) => drop(state.kept.insert(handle.id, handle)),
+            Err(_) => {
+                drop(state);
+                (self.remove_table)(handle.id);
+            }
+        }
+        room
+    }
+
+    /// The lease of a handle that is made now.
+    pub fn lease(&self, ttl: Duration) -> Lease {
+        Lease::starting(self.clock.now_us(), ttl)
+    }
+
+    fn room_for(&self, state: &State, more: u64) -> Result<()> {
+        let taken: u64 = state.kept.values().map(|handle| handle.bytes).sum();
+        let fits = if more == 0 { taken < self.budget } else { taken.saturating_add(more) <= self.budget };
+        if fits { Ok(()) } else { Err(Error::Full { taken, budget: self.budget, more }) }
+    }
+
+    /// What is there of this id, after `change`.
+    fn with(&self, id: HandleId, change: impl FnOnce(&mut Handle, i64)) -> Result<Handle> {
+        let now_us = self.clock.now_us();
+        let mut state = self.state.lock();
+        match state.kept.get_mut(&id) {
+            Some(handle) if !handle.lease.has_ended(now_us) => {
+                change(handle, now_us);
+                Ok(handle.clone())
+            }
+            Some(_) => {
+                self.end(state, id, Ending::Expired);
+                Err(Error::Expired { id })
+            }
+            None => Err(match state.ended.get(&id) {
+                Some(Ending::Expired) => Error::Expired { id },
+                Some(Ending::Dropped) => Error::Dropped { id },
+                None => Error::Unknown { id, hint: HINT },
+            }),
+        }
+    }
+
+    fn end(&self, mut state: parking_lot::MutexGuard<'_, State>, id: HandleId, ending: Ending) {
+        state.kept.remove(&id);
+        state.ended.put(id, ending);
+        drop(state); // to remove a table takes a while
+        (self.remove_table)(id);
+    }
+
+    fn end_what_expired(&self) {
+        let now_us = self.clock.now_us();
+        loop {
+            let state = self.state.lock();
+            let mut over = state.kept.values().filter(|handle| handle.lease.has_ended(now_us));
+            let Some(id) = over.next().map(|handle| handle.id) else { return };
+            self.end(state, id, Ending::Expired);
+        }
+    }
+}
+
+impl HandleStore for MemoryHandles {
+    fn get(&self, id: HandleId) -> Result<Handle> {
+        self.with(id, |_, _| {})
+    }
+
+    fn list(&self) -> Result<Vec<Handle>> {
+        self.end_what_expired();
+        Ok(self.state.lock().kept.values().cloned().collect())
+    }
+
+    fn extend(&self, id: HandleId, ttl: Option<Duration>) -> Result<Handle> {
+        self.with(id, |handle, now_us| handle.lease = handle.lease.renewed(now_us, ttl))
+    }
+
+    fn touch(&self, id: HandleId) -> Result<Handle> {
+        self.extend(id, None)
+    }
+
+    fn remove(&self, id: HandleId) -> Result<()> {
+        match self.get(id) {
+            Ok(_) => {
+                self.end(self.state.lock(), id, Ending::Dropped);
+                Ok(())
+            }
+            Err(Error::Dropped { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn tidy(&self) -> Result<()> {
+        self.end_what_expired();
+        Ok(())
+    }
+}
+
+impl fmt::Debug for MemoryHandles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryHandles").field("budget", &self.budget).finish_non_exhaustive()
+    }
+}

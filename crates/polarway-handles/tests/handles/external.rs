@@ -1,0 +1,136 @@
+//! What only handles in a storage do: several workers serve them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use polarway_handles::{Error, HandleId, HandleStore};
+use polarway_storage::{Backend, DiskBackend};
+
+use crate::support::{GRACE, TTL, clock, external, write};
+
+/// Longer than any clock may differ.
+const MOMENT: Duration = Duration::from_millis(1);
+
+fn disk(folder: &tempfile::TempDir) -> Arc<dyn Backend> {
+    Arc::new(DiskBackend::open(folder.path()).unwrap())
+}
+
+#[test]
+fn a_handle_that_one_worker_made_is_served_extended_and_dropped_by_another() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
+    let (first, second) = (external(disk(&folder), &clock), external(disk(&folder), &clock));
+    let id = HandleId::fresh().unwrap();
+    let made = write(&first, id);
+    assert_eq!(second.get(id).unwrap(), made);
+    clock.advance(TTL / 2);
+    let extended = second.extend(id, None).unwrap();
+    assert_eq!(first.get(id).unwrap(), extended);
+    second.remove(id).unwrap();
+    assert!(matches!(first.get(id), Err(Error::Dropped { .. })));
+}
+
+#[test]
+fn a_use_is_written_down_once_per_half_of_the_time() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
+    let (handles, id) = (external(disk(&folder), &clock), HandleId::fresh().unwrap());
+    write(&handles, id);
+    let commits = || {
+        let name = id.to_string();
+        std::fs::read_dir(folder.path().join(&name[2..]).join("_polarway/commits")).unwrap().count()
+    };
+    for _ in 0..20 {
+        handles.touch(id).unwrap();
+    }
+    assert_eq!(commits(), 1);
+    clock.advance(TTL / 2 + MOMENT);
+    for _ in 0..20 {
+        handles.touch(id).unwrap();
+    }
+    assert_eq!(commits(), 2);
+}
+
+#[test]
+fn of_a_worker_that_extends_and_one_that_finds_it_expired_one_is_right_for_both() {
+    // The second worker's clock runs ahead: for it the handle has expired.
+    let folder = tempfile::tempdir().unwrap();
+    let (slow, fast) = (clock(), clock());
+    let (first, second) = (external(disk(&folder), &slow), external(disk(&folder), &fast));
+    fast.advance(TTL);
+
+    let ended_first = HandleId::fresh().unwrap();
+    write(&first, ended_first);
+    assert!(matches!(second.get(ended_first), Err(Error::Expired { .. })));
+    assert!(matches!(first.extend(ended_first, None), Err(Error::Expired { .. })));
+
+    let extended_first = HandleId::fresh().unwrap();
+    write(&first, extended_first);
+    first.extend(extended_first, Some(TTL * 3)).unwrap();
+    assert!(second.get(extended_first).is_ok());
+}
+
+#[test]
+fn workers_that_extend_and_expire_at_once_agree() {
+    for round in 0..30 {
+        let folder = tempfile::tempdir().unwrap();
+        let (slow, fast) = (clock(), clock());
+        fast.advance(TTL);
+        let (first, second) = (external(disk(&folder), &slow), external(disk(&folder), &fast));
+        let id = HandleId::fresh().unwrap();
+        write(&first, id);
+        let (extended, seen) = std::thread::scope(|scope| {
+            let extended = scope.spawn(|| first.extend(id, Some(TTL * 3)).is_ok());
+            let seen = scope.spawn(|| second.get(id).is_ok());
+            (extended.join().unwrap(), seen.join().unwrap())
+        });
+        assert_eq!(extended, seen, "round {round}");
+        assert_eq!(first.get(id).is_ok(), extended, "round {round}");
+        assert_eq!(second.get(id).is_ok(), extended, "round {round}");
+    }
+}
+
+#[test]
+fn what_ended_is_forgotten_after_the_grace_time_and_leaves_nothing() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
+    let handles = external(disk(&folder), &clock);
+    let (expired, dropped, kept) =
+        (HandleId::fresh().unwrap(), HandleId::fresh().unwrap(), HandleId::fresh().unwrap());
+    for id in [expired, dropped, kept] {
+        write(&handles, id);
+    }
+    handles.extend(kept, Some(GRACE * 10)).unwrap();
+    handles.remove(dropped).unwrap();
+    clock.advance(TTL);
+    handles.tidy().unwrap();
+    clock.advance(GRACE + MOMENT);
+    handles.tidy().unwrap();
+    // Asked as a worker that has just started.
+    let other = external(disk(&folder), &clock);
+    for id in [expired, dropped] {
+        assert!(matches!(other.get(id), Err(Error::Unknown { .. })), "{id}");
+    }
+    assert!(other.get(kept).is_ok());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_handle_is_made_once_however_many_workers_make_it() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
+    let (first, second) = (external(disk(&folder), &clock), external(disk(&folder), &clock));
+    let id = HandleId::fresh().unwrap();
+    let made = write(&first, id);
+    assert!(matches!(
+        second.writer(id, Arc::clone(&made.schema), TTL).map(drop),
+        Err(Error::Storage(polarway_storage::Error::AlreadyExists { .. }))
+    ));
+}
+
+#[test]
+fn folders_of_others_in_the_storage_are_left_alone() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
+    std::fs::create_dir(folder.path().join("lost+found")).unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+    let handles = external(disk(&folder), &clock);
+    handles.tidy().unwrap();
+    assert!(handles.list().unwrap().is_empty());
+    assert!(folder.path().join("notes.txt").exists() && folder.path().join("lost+found").exists());
+}

@@ -1,0 +1,7 @@
+//! What every store of handles does, whatever it keeps them in.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod conformance;
+mod external;
+mod memory;
+mod support;

@@ -1,0 +1,50 @@
+//! What only handles in memory do: there is just so much of it, and other workers have their own.
+
+use polarway_handles::{Error, Handle, HandleId};
+
+use crate::support::{Bench, TTL};
+
+#[test]
+fn what_ends_has_its_table_removed_once() {
+    let (bench, _, removed) = Bench::memory(1000);
+    let (dropped, expired) = (bench.make(), bench.make());
+    bench.store.remove(dropped).unwrap();
+    bench.store.remove(dropped).unwrap();
+    bench.clock.advance(TTL);
+    bench.store.tidy().unwrap();
+    bench.store.tidy().unwrap();
+    assert_eq!(*removed.lock().unwrap(), [dropped, expired]);
+}
+
+#[test]
+fn a_handle_over_the_budget_is_refused_and_its_table_removed() {
+    let (bench, handles, removed) = Bench::memory(50);
+    let handle = bench.store.get(bench.make()).unwrap();
+    let large = Handle { id: HandleId::fresh().unwrap(), bytes: 27, ..handle.clone() };
+    let refused = handles.add(large.clone()).unwrap_err();
+    assert!(matches!(refused, Error::Full { taken: 24, budget: 50, more: 27 }), "{refused}");
+    assert_eq!(*removed.lock().unwrap(), [large.id]);
+    assert!(matches!(bench.store.get(large.id), Err(Error::Unknown { .. })));
+    handles.add(Handle { bytes: 26, ..large }).unwrap();
+    assert!(matches!(handles.check_room(), Err(Error::Full { taken: 50, .. })));
+    bench.store.remove(handle.id).unwrap();
+    handles.check_room().unwrap();
+}
+
+#[test]
+fn what_has_expired_takes_no_room() {
+    let (bench, handles, _) = Bench::memory(24);
+    bench.make();
+    assert!(handles.check_room().is_err());
+    bench.clock.advance(TTL);
+    handles.check_room().unwrap();
+    bench.make();
+}
+
+#[test]
+fn another_worker_says_where_the_handle_may_be() {
+    let (bench, _, _) = Bench::memory(1000);
+    let (other, _, _) = Bench::memory(1000);
+    let told = other.store.get(bench.make()).unwrap_err().to_string();
+    assert!(told.contains("--handle-store external") && told.contains("on this worker"), "{told}");
+}

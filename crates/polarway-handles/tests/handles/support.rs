@@ -1,0 +1,110 @@
+//! The stores, each with a clock that the test sets.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arrow_array::{Int64Array, RecordBatch};
+use object_store::memory::InMemory;
+use polarway_handles::{ExternalHandles, Handle, HandleId, HandleStore, MemoryHandles};
+use polarway_storage::{Backend, Clock, DiskBackend, ObjectBackend, RandomIds, Settings, Tables};
+use tempfile::TempDir;
+
+/// For how long the tests' handles live.
+pub(crate) const TTL: Duration = Duration::from_secs(60);
+
+/// How long what has ended is remembered in a storage.
+pub(crate) const GRACE: Duration = Duration::from_secs(3600);
+
+/// A clock that moves when the test says so.
+#[derive(Debug)]
+pub(crate) struct SetClock(AtomicI64);
+
+impl SetClock {
+    pub(crate) fn advance(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for SetClock {
+    fn now_us(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A store and how to put a handle of three rows into it.
+pub(crate) struct Bench {
+    pub(crate) store: Arc<dyn HandleStore>,
+    pub(crate) clock: Arc<SetClock>,
+    make: Box<dyn Fn(HandleId) -> Handle>,
+    _folder: Option<TempDir>,
+}
+
+impl Bench {
+    /// A fresh handle.
+    pub(crate) fn make(&self) -> HandleId {
+        let id = HandleId::fresh().unwrap();
+        (self.make)(id);
+        id
+    }
+
+    pub(crate) fn all() -> Vec<(&'static str, Self)> {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Arc::new(DiskBackend::open(folder.path()).unwrap());
+        let bucket = Arc::new(ObjectBackend::new(Arc::new(InMemory::new())).unwrap());
+        vec![
+            ("memory", Self::memory(1000).0),
+            ("a directory", Self::external(disk, Some(folder))),
+            ("a bucket", Self::external(bucket, None)),
+        ]
+    }
+
+    /// A store in memory, and the tables that it had removed.
+    pub(crate) fn memory(budget: u64) -> (Self, Arc<MemoryHandles>, Arc<Mutex<Vec<HandleId>>>) {
+        let clock = clock();
+        let removed = Arc::new(Mutex::new(Vec::new()));
+        let remove = {
+            let removed = Arc::clone(&removed);
+            Box::new(move |id| removed.lock().unwrap().push(id))
+        };
+        let handles = Arc::new(MemoryHandles::new(budget, Arc::clone(&clock) as _, remove));
+        let store = Arc::clone(&handles);
+        let make = Box::new(move |id| {
+            let lease = store.lease(TTL);
+            let handle = Handle { id, schema: rows().schema(), rows: 3, bytes: 24, lease };
+            store.add(handle.clone()).unwrap();
+            handle
+        });
+        (Self { store: Arc::clone(&handles) as _, clock, make, _folder: None }, handles, removed)
+    }
+
+    fn external(backend: Arc<dyn Backend>, folder: Option<TempDir>) -> Self {
+        let clock = clock();
+        let handles = Arc::new(external(backend, &clock));
+        let store = Arc::clone(&handles);
+        let make = Box::new(move |id| write(&store, id));
+        Self { store: handles, clock, make, _folder: folder }
+    }
+}
+
+pub(crate) fn clock() -> Arc<SetClock> {
+    Arc::new(SetClock(AtomicI64::new(1_767_225_600_000_000)))
+}
+
+/// One worker's view of a storage.
+pub(crate) fn external(backend: Arc<dyn Backend>, clock: &Arc<SetClock>) -> ExternalHandles {
+    let settings = Settings { grace: GRACE, ..Settings::default() };
+    let clock = Arc::clone(clock) as _;
+    ExternalHandles::new(Arc::new(Tables::with_environment(backend, settings, clock, Arc::new(RandomIds))))
+}
+
+pub(crate) fn write(handles: &ExternalHandles, id: HandleId) -> Handle {
+    let mut writer = handles.writer(id, rows().schema(), TTL).unwrap();
+    writer.write(&rows()).unwrap();
+    writer.publish().unwrap();
+    handles.get(id).unwrap()
+}
+
+fn rows() -> RecordBatch {
+    RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1, 2, 3])) as _)]).unwrap()
+}

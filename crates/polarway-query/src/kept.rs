@@ -1,0 +1,76 @@
+//! Results that are kept as tables, in a database of their own that no query can name: each sees of it the views that
+//! stand for what it names.
+
+use crate::native::{Connection, NativeError};
+use crate::quote::identifier;
+
+/// The name under which the database is attached, in memory. DuckDB spills it like whatever else it holds.
+pub(crate) const DATABASE: &str = "kept";
+
+/// What values take that are not counted one by one, with their part of the nulls: Arrow's widths.
+const FIXED_WIDTHS: [(&[&str], u64); 5] = [
+    (&["BOOLEAN", "TINYINT", "UTINYINT"], 1),
+    (&["SMALLINT", "USMALLINT"], 2),
+    (&["INTEGER", "UINTEGER", "FLOAT", "DATE"], 4),
+    (
+        &[
+            "BIGINT",
+            "UBIGINT",
+            "DOUBLE",
+            "TIME",
+            "TIMESTAMP",
+            "TIMESTAMP_S",
+            "TIMESTAMP_MS",
+            "TIMESTAMP_NS",
+            "TIMESTAMP WITH TIME ZONE",
+        ],
+        8,
+    ),
+    (&["HUGEINT", "UHUGEINT", "INTERVAL", "UUID"], 16),
+];
+
+/// What a text or a list takes beside its contents.
+const OFFSET_BYTES: u64 = 4;
+
+/// A kept table, as SQL of ours names it.
+pub(crate) fn table(name: &str) -> String {
+    format!("{DATABASE}.main.{}", identifier(name))
+}
+
+/// The statement that makes a query's result a table. A statement that does not stand behind AS does so as a table.
+pub(crate) fn create(name: &str, select: &str) -> String {
+    // A comment at the text's end must not take the parenthesis.
+    format!("CREATE TABLE {} AS FROM ({select}\n)", table(name))
+}
+
+pub(crate) fn remove(connection: &Connection, name: &str) -> Result<(), NativeError> {
+    connection.execute(&format!("DROP TABLE IF EXISTS {}", table(name)))
+}
+
+/// What the values take, as Arrow would hold them: DuckDB does not tell what a table in memory takes.
+pub(crate) fn bytes(connection: &Connection, name: &str) -> Result<u64, NativeError> {
+    let columns = connection.prepare(&format!(
+        "SELECT column_name || chr(0) || data_type FROM duckdb_columns() WHERE database_name = '{DATABASE}' AND table_name = {}",
+        crate::quote::literal(name)
+    ))?;
+    let mut fixed = 0;
+    let mut counted = Vec::new();
+    for column in columns.texts(&[])?.into_iter().flatten() {
+        let Some((column, data_type)) = column.split_once('\0') else { continue };
+        match FIXED_WIDTHS.iter().find(|(types, _)| types.contains(&data_type)) {
+            Some((_, width)) => fixed += width,
+            None if data_type.starts_with("DECIMAL") => fixed += 16,
+            None => {
+                fixed += OFFSET_BYTES;
+                counted.push(format!("coalesce(sum(strlen(CAST({} AS VARCHAR))), 0)", identifier(column)));
+            }
+        }
+    }
+    counted.push(format!("count(*) * {fixed}"));
+    number(connection, &format!("SELECT CAST({} AS VARCHAR) FROM {}", counted.join(" + "), table(name)))
+}
+
+fn number(connection: &Connection, sql: &str) -> Result<u64, NativeError> {
+    let text = connection.text(sql)?.unwrap_or_default();
+    text.parse().map_err(|_| NativeError(format!("INTERNAL Error: {text:?} is no number")))
+}

@@ -1,0 +1,107 @@
+//! Results that are kept: making them, looking at them, putting them off, dropping them.
+
+use std::time::{Duration, Instant};
+
+use futures::{Stream, TryFutureExt as _};
+use polarway_core::{HandleOptions, Polarway, QueryOptions};
+use polarway_proto::Reason;
+use polarway_proto::v1::{
+    CreateHandleRequest, CreateHandleResponse, DropHandleRequest, DropHandleResponse, ExtendHandleRequest,
+    ExtendHandleResponse, Failure, GetHandleRequest, GetHandleResponse, ListHandlesRequest,
+    ListHandlesResponse, QuerySummary,
+};
+use tonic::Status;
+
+use super::Responses;
+use super::datasets::cut_page;
+use crate::convert;
+use crate::failure::failure;
+
+/// Answers at once: the query is a part of the stream, so that heartbeats go out meanwhile.
+pub(super) fn create(
+    engine: Polarway,
+    request: CreateHandleRequest,
+    deadline: Option<Instant>,
+) -> Responses<CreateHandleResponse> {
+    super::beating(once(keep(engine, request, deadline).map_err(Status::from)))
+}
+
+fn once<T: Send>(answer: impl Future<Output = T> + Send) -> impl Stream<Item = T> + Send {
+    futures::stream::once(answer)
+}
+
+async fn keep(
+    engine: Polarway,
+    request: CreateHandleRequest,
+    deadline: Option<Instant>,
+) -> Result<CreateHandleResponse, Failure> {
+    let CreateHandleRequest { sql, parameters, ttl_us, request_id } = request;
+    let parameters = super::query::parameters(parameters)?;
+    let options = HandleOptions {
+        query: QueryOptions { deadline, parameters },
+        ttl: ttl_us.map(ttl).transpose()?,
+        request: match request_id.len() {
+            0 => None,
+            _ => Some(request_id.as_ref().try_into().map_err(|_| {
+                let message =
+                    format!("a handle's request id has 16 bytes, and this one {}", request_id.len());
+                Reason::InvalidRequest.failure(message)
+            })?),
+        },
+    };
+    let kept = engine.query_handle_with(&sql, options).await.map_err(|error| failure(&error))?;
+    let handle = convert::handle(&kept.handle)?;
+    let summary = kept.summary.map(|summary| QuerySummary {
+        rows: handle.rows,
+        bytes: summary.bytes,
+        datasets: kept.datasets.iter().map(convert::dataset_version).collect(),
+        times: Some(convert::query_times(&summary.times)),
+    });
+    Ok(CreateHandleResponse { handle: Some(handle), summary })
+}
+
+pub(super) async fn get(engine: &Polarway, request: GetHandleRequest) -> Result<GetHandleResponse, Failure> {
+    let handle = engine.handle(&request.handle_id).await.map_err(|error| failure(&error))?;
+    Ok(GetHandleResponse { handle: Some(convert::handle(&handle)?) })
+}
+
+pub(super) async fn list(
+    engine: &Polarway,
+    request: ListHandlesRequest,
+) -> Result<ListHandlesResponse, Failure> {
+    let mut handles = engine.handles().await.map_err(|error| failure(&error))?;
+    // The token is the last id of the page before: what was made or dropped meanwhile shifts nothing.
+    handles.retain(|handle| handle.id.to_string().as_str() > request.page_token.as_str());
+    let is_last = cut_page(&mut handles, request.page_size);
+    let next_page_token = match handles.last() {
+        Some(last) if !is_last => last.id.to_string(),
+        _ => String::new(),
+    };
+    let handles = handles.iter().map(convert::handle).collect::<Result<_, _>>()?;
+    Ok(ListHandlesResponse { handles, next_page_token })
+}
+
+pub(super) async fn extend(
+    engine: &Polarway,
+    request: ExtendHandleRequest,
+) -> Result<ExtendHandleResponse, Failure> {
+    let ttl = request.ttl_us.map(ttl).transpose()?;
+    let handle = engine.extend_handle(&request.handle_id, ttl).await.map_err(|error| failure(&error))?;
+    Ok(ExtendHandleResponse { handle: Some(convert::handle(&handle)?) })
+}
+
+pub(super) async fn drop(
+    engine: &Polarway,
+    request: DropHandleRequest,
+) -> Result<DropHandleResponse, Failure> {
+    engine.drop_handle(&request.handle_id).await.map_err(|error| failure(&error))?;
+    Ok(DropHandleResponse {})
+}
+
+fn ttl(micros: u64) -> Result<Duration, Failure> {
+    match micros {
+        0 => Err(Reason::InvalidRequest
+            .failure("a handle can't live for no time: leave ttl_us out, or say how long")),
+        micros => Ok(Duration::from_micros(micros)),
+    }
+}
