@@ -37,7 +37,7 @@ Usage: cargo xtask bench [--rows N] [--rounds N] [--only NAME]... [--json PATH]
                query-overhead-new, query-overhead-seen, latest-version-known, latest-version-cold, list-versions,
                network-cached-load, network-load-parquet, network-store, network-cached-load-small, network-select-42,
                network-ping, network-point-query, network-stream, network-64-clients, network-64-clients-table,
-               tpch-all, or one of tpch-01 to tpch-22
+               handle-memory, handle-external, handle-memory-follow-up, handle-external-follow-up, tpch-all, or one of tpch-01 to tpch-22
   --json PATH  where the numbers go (default: bench.json in the target folder)
 
 The peers live in a Python virtual environment in the cache folder. The table is generated there once per number of rows.

@@ -98,7 +98,7 @@ impl Polarway {
     async fn open_handle(&self, id: HandleId) -> Result<(Handle, Option<(Arc<Snapshot>, Arc<External>)>)> {
         self.blocking_briefly(move |engine| {
             Ok(match engine.handles.rows(id)? {
-                Rows::Table(handle) => (handle, None),
+                Rows::Table(handle, _) => (handle, None),
                 Rows::Files(handle, snapshot, external) => (handle, Some((snapshot, external))),
             })
         })

@@ -22,8 +22,8 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 const HINT: &str = " on this worker. Handles are kept in memory, each on the worker that made it alone; with \
                     `--handle-store external` any worker serves them";
 
-/// Removes the table that a handle's rows are in. Who reads it reads on.
-pub type RemoveTable = Box<dyn Fn(HandleId) + Send + Sync>;
+/// Removes the table of this name, which a handle's rows are in. Who reads it reads on.
+pub type RemoveTable = Box<dyn Fn(&str) + Send + Sync>;
 
 /// Handles of one process, gone when it ends.
 pub struct MemoryHandles {
@@ -36,8 +36,15 @@ pub struct MemoryHandles {
 
 #[derive(Debug)]
 struct State {
-    kept: BTreeMap<HandleId, Handle>,
+    kept: BTreeMap<HandleId, Kept>,
     ended: LruCache<HandleId, Ending>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    handle: Handle,
+    /// Where its rows are.
+    table: String,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,21 +69,37 @@ impl MemoryHandles {
         self.room_for(&self.state.lock(), 0)
     }
 
-    /// Takes a handle in whose rows are in their table. If it is refused, the table is removed.
+    /// Takes a handle in whose rows are in this table. If there is one of its id already, made by the same call at an
+    /// earlier try, that is the answer.
     ///
     /// # Errors
-    /// [`Error::Full`].
-    pub fn add(&self, handle: Handle) -> Result<()> {
+    /// [`Error::Full`]. Then, and if another one is the answer, the table is removed.
+    pub fn add(&self, handle: Handle, table: String) -> Result<Handle> {
         let mut state = self.state.lock();
-        let room = self.room_for(&state, handle.bytes);
-        match room {
-            Ok(()) => drop(state.kept.insert(handle.id, handle)),
-            Err(_) => {
-                drop(state);
-                (self.remove_table)(handle.id);
-            }
-        }
-        room
+        let added = match state.kept.get(&handle.id) {
+            Some(before) => Ok(before.handle.clone()),
+            None => match self.room_for(&state, handle.bytes) {
+                Ok(()) => {
+                    state.kept.insert(handle.id, Kept { handle: handle.clone(), table });
+                    return Ok(handle);
+                }
+                Err(full) => Err(full),
+            },
+        };
+        drop(state); // to remove a table takes a while
+        (self.remove_table)(&table);
+        added
+    }
+
+    /// A handle and the table that its rows are in, for someone who is about to use it.
+    ///
+    /// # Errors
+    /// There is none, or no more.
+    pub fn table(&self, id: HandleId) -> Result<(Handle, String)> {
+        self.with(id, |kept, now_us| {
+            kept.handle.lease = kept.handle.lease.renewed(now_us, None);
+            (kept.handle.clone(), kept.table.clone())
+        })
     }
 
     /// The lease of a handle that is made now.
@@ -85,20 +108,17 @@ impl MemoryHandles {
     }
 
     fn room_for(&self, state: &State, more: u64) -> Result<()> {
-        let taken: u64 = state.kept.values().map(|handle| handle.bytes).sum();
+        let taken: u64 = state.kept.values().map(|kept| kept.handle.bytes).sum();
         let fits = if more == 0 { taken < self.budget } else { taken.saturating_add(more) <= self.budget };
         if fits { Ok(()) } else { Err(Error::Full { taken, budget: self.budget, more }) }
     }
 
-    /// What is there of this id, after `change`.
-    fn with(&self, id: HandleId, change: impl FnOnce(&mut Handle, i64)) -> Result<Handle> {
+    /// Does something with a handle, at this time.
+    fn with<T>(&self, id: HandleId, work: impl FnOnce(&mut Kept, i64) -> T) -> Result<T> {
         let now_us = self.clock.now_us();
         let mut state = self.state.lock();
         match state.kept.get_mut(&id) {
-            Some(handle) if !handle.lease.has_ended(now_us) => {
-                change(handle, now_us);
-                Ok(handle.clone())
-            }
+            Some(kept) if !kept.handle.lease.has_ended(now_us) => Ok(work(kept, now_us)),
             Some(_) => {
                 self.end(state, id, Ending::Expired);
                 Err(Error::Expired { id })
@@ -112,18 +132,20 @@ impl MemoryHandles {
     }
 
     fn end(&self, mut state: parking_lot::MutexGuard<'_, State>, id: HandleId, ending: Ending) {
-        state.kept.remove(&id);
+        let kept = state.kept.remove(&id);
         state.ended.put(id, ending);
         drop(state); // to remove a table takes a while
-        (self.remove_table)(id);
+        if let Some(kept) = kept {
+            (self.remove_table)(&kept.table);
+        }
     }
 
     fn end_what_expired(&self) {
         let now_us = self.clock.now_us();
         loop {
             let state = self.state.lock();
-            let mut over = state.kept.values().filter(|handle| handle.lease.has_ended(now_us));
-            let Some(id) = over.next().map(|handle| handle.id) else { return };
+            let mut over = state.kept.values().filter(|kept| kept.handle.lease.has_ended(now_us));
+            let Some(id) = over.next().map(|kept| kept.handle.id) else { return };
             self.end(state, id, Ending::Expired);
         }
     }
@@ -131,16 +153,19 @@ impl MemoryHandles {
 
 impl HandleStore for MemoryHandles {
     fn get(&self, id: HandleId) -> Result<Handle> {
-        self.with(id, |_, _| {})
+        self.with(id, |kept, _| kept.handle.clone())
     }
 
     fn list(&self) -> Result<Vec<Handle>> {
         self.end_what_expired();
-        Ok(self.state.lock().kept.values().cloned().collect())
+        Ok(self.state.lock().kept.values().map(|kept| kept.handle.clone()).collect())
     }
 
     fn extend(&self, id: HandleId, ttl: Option<Duration>) -> Result<Handle> {
-        self.with(id, |handle, now_us| handle.lease = handle.lease.renewed(now_us, ttl))
+        self.with(id, |kept, now_us| {
+            kept.handle.lease = kept.handle.lease.renewed(now_us, ttl);
+            kept.handle.clone()
+        })
     }
 
     fn touch(&self, id: HandleId) -> Result<Handle> {

@@ -90,19 +90,31 @@ impl Tables {
         self.with_lease(name, |lease| Some(lease.renewed(now_us, ttl)))
     }
 
-    /// Renews a table's lease if less than half of it is left: what a reader does.
+    /// Renews a table's lease if less than half of it is left: what a reader does, who can also read where nothing can be
+    /// written.
     ///
     /// # Errors
     /// What the storage says.
     pub fn renew_if_due(&self, name: &DatasetName) -> Result<Leased> {
         let now_us = self.clock.now_us();
-        self.with_lease(name, |lease| lease.is_due(now_us).then(|| lease.renewed(now_us, None)))
+        let renewed =
+            self.with_lease(name, |lease| lease.is_due(now_us).then(|| lease.renewed(now_us, None)));
+        renewed.or_else(|failed| match self.leased(name) {
+            Ok(Leased::Kept(snapshot)) => {
+                tracing::warn!(table = %name, error = %failed, "a lease could not be renewed");
+                Ok(Leased::Kept(snapshot))
+            }
+            _ => Err(failed),
+        })
     }
 
     fn with_lease(&self, name: &DatasetName, change: impl Fn(Lease) -> Option<Lease>) -> Result<Leased> {
         let dataset = self.dataset(name);
         loop {
-            let Some(newest) = dataset.log.newest(0)? else { return Ok(Leased::Unknown) };
+            let Some(newest) = dataset.log.newest(0)? else {
+                self.backend.check()?;
+                return Ok(Leased::Unknown);
+            };
             if newest.is_deleted() {
                 return Ok(newest.lease.map_or(Leased::Deleted, |lease| Leased::Ended(lease.expires_us)));
             }

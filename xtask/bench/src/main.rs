@@ -5,6 +5,7 @@
 
 mod clock;
 mod crowd;
+mod handles;
 mod network;
 mod plain;
 mod protocol;
@@ -22,6 +23,7 @@ use polarway_core::{Config, Polarway};
 use tokio::runtime::Runtime;
 
 use crowd::Crowd;
+use handles::{Handles, Store};
 use network::Network;
 use queries::Queries;
 use sql::Sql;
@@ -56,6 +58,8 @@ struct Bench {
     sql: Option<Sql>,
     tpch: Option<Tpch>,
     crowd: Option<Crowd>,
+    memory: Option<Handles>,
+    external: Option<Handles>,
 }
 
 impl Bench {
@@ -84,6 +88,14 @@ impl Bench {
             "duckdb.stream_arrow" => self.sql().await?.stream_plain(),
             "network-64-clients" => self.crowd().await?.ask().await,
             "network-64-clients-table" => self.crowd().await?.ask_table().await,
+            "handle-memory" => self.handles(Store::Memory).await?.0.make().await,
+            "duckdb.create_table" => self.handles(Store::Memory).await?.0.make_plain(),
+            "handle-external" => self.handles(Store::External).await?.0.make().await,
+            "duckdb.copy_query" => self.handles(Store::External).await?.0.make_plain(),
+            "handle-memory-follow-up" => follow_up(self.handles(Store::Memory).await?).await,
+            "duckdb.own_table" => follow_up_plain(self.handles(Store::Memory).await?).await,
+            "handle-external-follow-up" => follow_up(self.handles(Store::External).await?).await,
+            "duckdb.that_parquet" => follow_up_plain(self.handles(Store::External).await?).await,
             "tonic" => self.crowd().await?.call_bare().await,
             _ => match name.split_once('-') {
                 Some(("tpch", number)) => self.tpch().await?.ours(query_number(number)?).await,
@@ -91,6 +103,20 @@ impl Bench {
                 _ => bail!("polarway-bench has no measure {name}"),
             },
         }
+    }
+
+    /// The results that are kept in one of the stores, and the folder that they are in.
+    async fn handles(&mut self, store: Store) -> Result<(&mut Handles, PathBuf)> {
+        let (slot, name) = match store {
+            Store::Memory => (&mut self.memory, "handles-memory"),
+            Store::External => (&mut self.external, "handles-external"),
+        };
+        let folder = self.work.join(name);
+        let handles = match slot.take() {
+            Some(ready) => slot.insert(ready),
+            None => slot.insert(Handles::set_up(&self.data, &folder, store).await?),
+        };
+        Ok((handles, folder))
     }
 
     async fn sql(&mut self) -> Result<&mut Sql> {
@@ -141,6 +167,14 @@ impl Bench {
             None => self.versions.insert(Versions::set_up(&self.work.join("versions")).await?),
         })
     }
+}
+
+async fn follow_up((handles, folder): (&mut Handles, PathBuf)) -> Result<f64> {
+    handles.follow_up(&folder).await
+}
+
+async fn follow_up_plain((handles, folder): (&mut Handles, PathBuf)) -> Result<f64> {
+    handles.follow_up_plain(&folder).await
 }
 
 /// The query that the end of a measure's name names; `all` names all of them.

@@ -28,6 +28,11 @@ impl Plain {
         Ok(())
     }
 
+    /// Runs a statement that answers with nothing to look at.
+    pub(crate) fn run(&self, sql: &str) -> Result<()> {
+        Ok(self.0.execute_batch(sql)?)
+    }
+
     /// Runs a query and holds its answer. Seconds, and rows.
     pub(crate) fn ask(&self, sql: &str) -> Result<(f64, usize)> {
         let started = Instant::now();
@@ -48,8 +53,12 @@ impl Plain {
 
 /// How DuckDB reads the files of a dataset that was stored in a folder.
 pub(crate) fn scan_of(folder: &Path, dataset: &str) -> Result<String> {
-    let data = folder.join("cold").join(dataset).join("_polarway/data");
-    let entries = std::fs::read_dir(&data).with_context(|| format!("listing {}", data.display()))?;
+    parquet_files(&folder.join("cold").join(dataset).join("_polarway/data"))
+}
+
+/// How DuckDB reads the files in a folder.
+pub(crate) fn parquet_files(data: &Path) -> Result<String> {
+    let entries = std::fs::read_dir(data).with_context(|| format!("listing {}", data.display()))?;
     let mut files: Vec<_> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     files.sort(); // by name is by age
     ensure!(!files.is_empty(), "{} holds no file", data.display());

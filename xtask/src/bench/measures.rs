@@ -30,7 +30,7 @@ pub(super) enum Party {
     Peers,
 }
 
-pub(super) const MEASURES: [Measure; 43] = [
+pub(super) const MEASURES: [Measure; 47] = [
     loading(
         "load-parquet",
         "load to record batches what Polarway stored (the peers: what pyarrow wrote), without a cache",
@@ -128,6 +128,34 @@ pub(super) const MEASURES: [Measure; 43] = [
         moves_the_table: false,
         limit_seconds: None,
         rivals: &[ours("tonic", None)],
+    },
+    Measure {
+        name: "handle-memory",
+        about: "keep a result of the table's rows in memory (beside DuckDB's CREATE TABLE AS; at most 1.3 times that)",
+        moves_the_table: true,
+        limit_seconds: None,
+        rivals: &[ours("duckdb.create_table", Some(1.0 / 1.3))],
+    },
+    Measure {
+        name: "handle-external",
+        about: "keep a result of the table's rows in a directory (beside DuckDB's COPY to Parquet; at most 1.3 times that)",
+        moves_the_table: true,
+        limit_seconds: None,
+        rivals: &[ours("duckdb.copy_query", Some(1.0 / 1.3))],
+    },
+    Measure {
+        name: "handle-memory-follow-up",
+        about: "aggregate a result that is kept in memory (beside DuckDB on its own table)",
+        moves_the_table: false,
+        limit_seconds: None,
+        rivals: &[within("duckdb.own_table")],
+    },
+    Measure {
+        name: "handle-external-follow-up",
+        about: "aggregate a result that is kept in a directory (beside DuckDB on that Parquet)",
+        moves_the_table: false,
+        limit_seconds: None,
+        rivals: &[within("duckdb.that_parquet")],
     },
     Measure {
         name: "tpch-all",

@@ -17,4 +17,5 @@ mod protocol;
 mod queries;
 mod racing;
 mod refusals;
+mod state;
 mod statements;

@@ -1,6 +1,7 @@
 //! Making handles.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -16,6 +17,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::handles::store::{External, Place};
 use crate::polarway::Polarway;
 use crate::query::{DatasetVersion, QueryOptions, QueryStream};
+
+/// Tells the tables of this process's handles apart.
+static TABLES: AtomicU64 = AtomicU64::new(0);
 
 /// How a handle is made, where it matters.
 #[derive(Clone, Debug, Default)]
@@ -110,18 +114,18 @@ impl Polarway {
         memory: Arc<MemoryHandles>,
     ) -> Result<KeptResult> {
         memory.check_room()?;
-        let name = id.to_string();
-        let mut made = self.start_keeping(sql, options, name.clone())?;
+        // Not by the id alone: an earlier try of the same call may be on its way out.
+        let table = format!("{id}.{}", TABLES.fetch_add(1, Ordering::Relaxed));
+        let mut made = self.start_keeping(sql, options, table.clone())?;
         // From the moment that the query ended well, the table is ours to remove.
-        let guard = UnlessKept { polarway: self, name: Some(name) };
+        let guard = UnlessKept { polarway: self, table: Some(table.clone()) };
         let (schema, summary) = made.finish().await?;
         let datasets = made.datasets();
         let handle = self
             .blocking_briefly(move |engine| {
-                let bytes = engine.queries.kept_bytes(&id.to_string())?;
+                let bytes = engine.queries.kept_bytes(&table)?;
                 let handle = Handle { id, schema, rows: summary.rows, bytes, lease: memory.lease(ttl) };
-                memory.add(handle.clone())?;
-                Ok(handle)
+                Ok(memory.add(handle, table)?)
             })
             .await?;
         guard.keep();
@@ -153,19 +157,19 @@ impl Polarway {
 /// Removes the table of a handle that was not made, whatever went wrong.
 struct UnlessKept<'a> {
     polarway: &'a Polarway,
-    name: Option<String>,
+    table: Option<String>,
 }
 
 impl UnlessKept<'_> {
     fn keep(mut self) {
-        self.name = None;
+        self.table = None;
     }
 }
 
 impl Drop for UnlessKept<'_> {
     fn drop(&mut self) {
-        if let Some(name) = self.name.take()
-            && let Err(error) = self.polarway.engine().queries.remove_kept(&name)
+        if let Some(table) = self.table.take()
+            && let Err(error) = self.polarway.engine().queries.remove_kept(&table)
         {
             tracing::warn!(%error, "the table of a handle that was not made could not be removed");
         }

@@ -34,8 +34,8 @@ pub(crate) struct External {
 
 /// Where the rows of a handle are.
 pub(crate) enum Rows {
-    /// In a table that the query engine keeps.
-    Table(Handle),
+    /// In a table of this name that the query engine keeps.
+    Table(Handle, String),
     Files(Handle, Arc<Snapshot>, Arc<External>),
 }
 
@@ -104,7 +104,10 @@ impl Handles {
     /// A handle's rows, for someone who is about to use them.
     pub(crate) fn rows(&self, id: HandleId) -> Result<Rows> {
         Ok(match &self.place {
-            Place::Memory(memory) => Rows::Table(memory.touch(id)?),
+            Place::Memory(memory) => {
+                let (handle, table) = memory.table(id)?;
+                Rows::Table(handle, table)
+            }
             Place::External(external) => {
                 let (handle, snapshot) = external.books.pin(id)?;
                 Rows::Files(handle, snapshot, Arc::clone(external))
@@ -115,8 +118,8 @@ impl Handles {
     /// A handle as a query reads it; it is in use until the query ends.
     pub(crate) fn relation(&self, id: HandleId) -> Result<Relation> {
         let (handle, relation) = match self.rows(id)? {
-            Rows::Table(handle) => {
-                let relation = Relation::kept(id.to_string(), Arc::clone(&handle.schema));
+            Rows::Table(handle, table) => {
+                let relation = Relation::kept(table, Arc::clone(&handle.schema));
                 (handle, relation)
             }
             Rows::Files(handle, snapshot, external) => (handle, external.relation(&snapshot)?),
@@ -136,9 +139,9 @@ impl Handles {
 
 /// An engine's own memory: part of what its queries have.
 fn in_memory(queries: Engine, config: &Config) -> MemoryHandles {
-    let remove = move |id: HandleId| {
-        if let Err(error) = queries.remove_kept(&id.to_string()) {
-            tracing::warn!(handle = %id, %error, "a handle's table could not be removed");
+    let remove = move |table: &str| {
+        if let Err(error) = queries.remove_kept(table) {
+            tracing::warn!(table, %error, "a handle's table could not be removed");
         }
     };
     MemoryHandles::new(config.handle_budget_bytes(), Arc::new(SystemClock), Box::new(remove))

@@ -13,7 +13,7 @@ fn what_ends_has_its_table_removed_once() {
     bench.clock.advance(TTL);
     bench.store.tidy().unwrap();
     bench.store.tidy().unwrap();
-    assert_eq!(*removed.lock().unwrap(), [dropped, expired]);
+    assert_eq!(*removed.lock().unwrap(), [dropped.to_string(), expired.to_string()]);
 }
 
 #[test]
@@ -21,14 +21,23 @@ fn a_handle_over_the_budget_is_refused_and_its_table_removed() {
     let (bench, handles, removed) = Bench::memory(50);
     let handle = bench.store.get(bench.make()).unwrap();
     let large = Handle { id: HandleId::fresh().unwrap(), bytes: 27, ..handle.clone() };
-    let refused = handles.add(large.clone()).unwrap_err();
+    let refused = handles.add(large.clone(), "large".to_owned()).unwrap_err();
     assert!(matches!(refused, Error::Full { taken: 24, budget: 50, more: 27 }), "{refused}");
-    assert_eq!(*removed.lock().unwrap(), [large.id]);
+    assert_eq!(*removed.lock().unwrap(), ["large"]);
     assert!(matches!(bench.store.get(large.id), Err(Error::Unknown { .. })));
-    handles.add(Handle { bytes: 26, ..large }).unwrap();
+    handles.add(Handle { bytes: 26, ..large }, "fits".to_owned()).unwrap();
     assert!(matches!(handles.check_room(), Err(Error::Full { taken: 50, .. })));
     bench.store.remove(handle.id).unwrap();
     handles.check_room().unwrap();
+}
+
+#[test]
+fn of_two_tries_to_make_a_handle_the_first_is_the_answer_and_the_others_table_is_removed() {
+    let (bench, handles, removed) = Bench::memory(1000);
+    let made = bench.store.get(bench.make()).unwrap();
+    let again = Handle { rows: 4, ..made.clone() };
+    assert_eq!(handles.add(again, "again".to_owned()).unwrap(), made);
+    assert_eq!(*removed.lock().unwrap(), ["again"]);
 }
 
 #[test]

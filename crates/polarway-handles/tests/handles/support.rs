@@ -60,20 +60,19 @@ impl Bench {
     }
 
     /// A store in memory, and the tables that it had removed.
-    pub(crate) fn memory(budget: u64) -> (Self, Arc<MemoryHandles>, Arc<Mutex<Vec<HandleId>>>) {
+    pub(crate) fn memory(budget: u64) -> (Self, Arc<MemoryHandles>, Arc<Mutex<Vec<String>>>) {
         let clock = clock();
         let removed = Arc::new(Mutex::new(Vec::new()));
         let remove = {
             let removed = Arc::clone(&removed);
-            Box::new(move |id| removed.lock().unwrap().push(id))
+            Box::new(move |table: &str| removed.lock().unwrap().push(table.to_owned()))
         };
         let handles = Arc::new(MemoryHandles::new(budget, Arc::clone(&clock) as _, remove));
         let store = Arc::clone(&handles);
         let make = Box::new(move |id| {
             let lease = store.lease(TTL);
             let handle = Handle { id, schema: rows().schema(), rows: 3, bytes: 24, lease };
-            store.add(handle.clone()).unwrap();
-            handle
+            store.add(handle, id.to_string()).unwrap()
         });
         (Self { store: Arc::clone(&handles) as _, clock, make, _folder: None }, handles, removed)
     }

@@ -280,6 +280,11 @@ impl Backend for DiskBackend {
         }
     }
 
+    fn check(&self) -> BackendResult<()> {
+        let found = fs::read_dir(&self.root).map(drop);
+        found.map_err(|error| BackendError::of_io("look into", &self.root_name(), Outcome::NotDone, error))
+    }
+
     fn probe(&self) -> BackendResult<()> {
         let name = self.fresh_name("probe");
         let (file, link) = (self.root.join(&name), self.root.join(format!("{name}.link")));

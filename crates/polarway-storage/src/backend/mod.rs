@@ -70,6 +70,14 @@ pub trait Backend: Send + Sync + Debug {
         Ok(())
     }
 
+    /// Whether the storage is there at all: without it, no file is either, and that would say nothing.
+    ///
+    /// # Errors
+    /// It is not.
+    fn check(&self) -> BackendResult<()> {
+        Ok(())
+    }
+
     /// Whether the storage takes what a commit needs, proved by making something in its root and removing it.
     ///
     /// # Errors
