@@ -35,7 +35,8 @@ const LAYERS: [Layer; 18] = [
     Layer { package: "polarway-examples", may_reach: &[], networked: false },
     Layer { package: "polarway-bench", may_reach: BELOW_COMMANDS, networked: true },
     Layer { package: "polarway-codegen", may_reach: &[], networked: true },
-    Layer { package: "xtask", may_reach: &[], networked: false },
+    Layer { package: "polarway-fleet", may_reach: &[], networked: false },
+    Layer { package: "xtask", may_reach: &["polarway-fleet"], networked: false },
 ];
 
 const STORAGE: &[&str] = &["polarway-ipc", "polarway-parquet", "polarway-table"];

@@ -1,0 +1,67 @@
+//! Clients at work while workers die and stop: no wrong answer, no lost write, and nothing that a client notices.
+
+mod actions;
+mod actor;
+mod model;
+mod report;
+mod shared;
+mod table;
+mod trouble;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use polarway_fleet::{Balancer, Spread};
+use polarway_testing::is_long;
+
+use self::actor::Actor;
+use self::report::Report;
+use self::shared::World;
+use self::trouble::Trouble;
+use crate::support::{OwnFleet, client_of, has};
+
+const CLIENTS: usize = 16;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn workers_that_die_and_stop_under_load_cost_no_client_anything() {
+    if !has(Balancer::Nginx) {
+        return;
+    }
+    let seed = match std::env::var("POLARWAY_CHAOS_SEED") {
+        Ok(seed) => seed.parse().expect("POLARWAY_CHAOS_SEED is no number"),
+        Err(_) => fastrand::u64(..),
+    };
+    let time = Duration::from_secs(if is_long() { 600 } else { 60 });
+    println!("chaos: POLARWAY_CHAOS_SEED={seed}, for {time:?}");
+    let mut noise = fastrand::Rng::with_seed(seed);
+    let own = OwnFleet::behind(Balancer::Nginx, Spread::RoundRobin);
+    let report = Arc::new(Report::default());
+    let world = Arc::new(World::prepare(&own.client().await).await);
+
+    let end = Instant::now() + time;
+    let mut actors = Vec::new();
+    for number in 0..CLIENTS {
+        let client = client_of(own.fleet.url()).await;
+        let actor = Actor::new(number, client, noise.fork(), Arc::clone(&world), Arc::clone(&report));
+        actors.push(tokio::spawn(actor.act_until(end)));
+    }
+    let trouble = Trouble::begin(own, noise.fork(), Arc::clone(&report));
+    let mut finished = Vec::new();
+    for actor in actors {
+        finished.push(actor.await.expect("an actor panicked"));
+    }
+    let own = trouble.end();
+    println!("{report}");
+    report.assert_nothing_went_wrong();
+
+    // All that was acknowledged is there, on every worker.
+    for index in 0..own.fleet.worker_count() {
+        let client = own.client_of_worker(index).await;
+        for actor in &finished {
+            actor.check_all(&client).await;
+        }
+        for shared in &world.shared {
+            shared.check_all(&client).await;
+        }
+    }
+}

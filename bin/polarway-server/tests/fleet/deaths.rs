@@ -1,0 +1,58 @@
+//! A worker that is dead, or does nothing, costs a retry.
+
+use std::time::{Duration, Instant};
+
+use polarway_fleet::{Balancer, Spread};
+
+use crate::support::{OwnFleet, has, numbers, sum_of};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_through_nginx_get_past_workers_that_are_dead_or_stopped() {
+    calls_get_past(Balancer::Nginx, Spread::RoundRobin).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_through_nginx_move_on_from_the_worker_of_their_address() {
+    calls_get_past(Balancer::Nginx, Spread::Source).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_through_haproxy_get_past_workers_that_are_dead_or_stopped() {
+    calls_get_past(Balancer::Haproxy, Spread::RoundRobin).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_through_haproxy_move_on_from_the_worker_of_their_address() {
+    calls_get_past(Balancer::Haproxy, Spread::Source).await;
+}
+
+/// Only the last worker is left: one of the others is dead, the other stopped.
+async fn calls_get_past(balancer: Balancer, spread: Spread) {
+    if !has(balancer) {
+        return;
+    }
+    let mut fleet = OwnFleet::behind(balancer, spread);
+    let client = fleet.client().await;
+    client.store("numbers", numbers(0..1000)).await.unwrap();
+    fleet.fleet.kill(0).unwrap();
+    fleet.fleet.stop(1).unwrap();
+    let start = Instant::now();
+    let calls = (0..6_i64).map(|call| {
+        let client = client.clone();
+        tokio::spawn(async move {
+            assert_eq!(client.load("numbers").await.unwrap().num_rows(), 1000);
+            assert_eq!(sum_of(&client.query("SELECT count(*) FROM numbers").await.unwrap()), 1000);
+            client.store(&format!("own-{call}"), numbers(0..call)).await.unwrap();
+            assert_eq!(client.versions(&format!("own-{call}")).await.unwrap().len(), 1);
+            client.health_check().await.unwrap();
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap();
+    }
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    fleet.fleet.go_on(1).unwrap();
+    fleet.fleet.restart(0).unwrap();
+    fleet.fleet.wait_for(0).unwrap();
+    assert_eq!(client.datasets().await.unwrap().len(), 7);
+}

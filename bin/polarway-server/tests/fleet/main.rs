@@ -1,0 +1,9 @@
+//! Several real workers behind real load balancers, with the files of `deploy/`.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+mod calls;
+mod chaos;
+mod deaths;
+mod shared;

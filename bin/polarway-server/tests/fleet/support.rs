@@ -1,0 +1,75 @@
+//! What the tests share.
+
+#[path = "../network/support/tables.rs"]
+mod tables;
+
+use std::path::Path;
+use std::time::Duration;
+
+use polarway_client::{DistributedClient, Error, Reason};
+use polarway_fleet::{Balancer, Fleet, FleetConfig, Spread};
+use tempfile::TempDir;
+
+pub(crate) use tables::{numbers, same, sum_of, wide};
+
+/// Which balancers are there, by their names with commas between: `cargo xtask test` sees to them, and says which are not.
+const BALANCERS: &str = "POLARWAY_BALANCERS";
+
+/// Whether a balancer is to be tested with. Where nobody says, it is if it is installed.
+pub(crate) fn has(balancer: Balancer) -> bool {
+    let is_there = match std::env::var(BALANCERS) {
+        Ok(names) => names.split(',').any(|name| name == balancer.name()),
+        Err(_) => balancer.program().is_some(),
+    };
+    if !is_there {
+        println!("NOT TESTED: there is no {balancer}; on Debian: apt-get install {}", balancer.package());
+    }
+    is_there
+}
+
+/// A fleet whose folder goes with it.
+pub(crate) struct OwnFleet {
+    pub(crate) fleet: Fleet,
+    _folder: TempDir,
+}
+
+impl OwnFleet {
+    /// Three workers behind this balancer.
+    pub(crate) fn behind(balancer: Balancer, spread: Spread) -> Self {
+        Self::start(Some((balancer, spread)))
+    }
+
+    /// Three workers without one.
+    pub(crate) fn of_workers() -> Self {
+        Self::start(None)
+    }
+
+    fn start(balancer: Option<(Balancer, Spread)>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
+        let mut config = FleetConfig::new(env!("CARGO_BIN_EXE_polarway-server"), folder.path(), deploy);
+        config.balancer = balancer;
+        Self { fleet: Fleet::start(config).unwrap(), _folder: folder }
+    }
+
+    /// A client of the whole fleet.
+    pub(crate) async fn client(&self) -> DistributedClient {
+        client_of(self.fleet.url()).await
+    }
+
+    /// A client of one worker.
+    pub(crate) async fn client_of_worker(&self, index: usize) -> DistributedClient {
+        client_of(self.fleet.worker_url(index)).await
+    }
+}
+
+pub(crate) async fn client_of(url: String) -> DistributedClient {
+    DistributedClient::builder().url(url).timeout(Duration::from_secs(60)).connect().await.unwrap()
+}
+
+/// Why a call was refused, which must have a reason.
+#[track_caller]
+pub(crate) fn refused<T>(result: Result<T, Error>) -> Reason {
+    let error = result.err().expect("it was accepted");
+    error.reason().unwrap_or_else(|| panic!("it has no reason: {error:?}"))
+}
