@@ -1,13 +1,14 @@
 //! `cargo xtask`: the one door to build, test, lint and measure Polarway.
 //!
 //! It owns how the project is worked on: which commands run, in which order, with which libduckdb. It knows nothing of what
-//! the crates do and depends on none of them, so that it compiles in seconds. One file per subcommand; a new one is a module
-//! with a [`Subcommand`] constant, and a line in [`SUBCOMMANDS`].
+//! the crates do and depends on none of them but `polarway-fleet`, which is as small, so that it compiles in seconds. One file
+//! per subcommand; a new one is a module with a [`Subcommand`] constant, and a line in [`SUBCOMMANDS`].
 
 mod bench;
 mod build;
 mod cargo;
 mod codegen;
+mod fleet;
 mod folders;
 mod fuzz;
 mod libduckdb;
@@ -32,10 +33,11 @@ struct Subcommand {
     run: fn(lexopt::Parser) -> Result<()>,
 }
 
-const SUBCOMMANDS: [&Subcommand; 8] = [
+const SUBCOMMANDS: [&Subcommand; 9] = [
     &quickstart::SUBCOMMAND,
     &run::SUBCOMMAND,
     &build::SUBCOMMAND,
+    &fleet::SUBCOMMAND,
     &test::SUBCOMMAND,
     &lint::SUBCOMMAND,
     &codegen::SUBCOMMAND,

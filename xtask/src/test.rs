@@ -1,8 +1,10 @@
 //! `cargo xtask test`: all tests, with what they need on the machine.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::ops::AddAssign;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -10,6 +12,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use lexopt::Arg::{Long, Value};
 use lexopt::ValueExt as _;
+use polarway_fleet::Balancer;
 
 use crate::folders::cache_folder;
 use crate::{Subcommand, fuzz, libduckdb, tpch};
@@ -18,10 +21,11 @@ pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "test",
     summary: "run all tests: of the crates, the documentation and the examples",
     usage: "
-Usage: cargo xtask test [--long] [-- CARGO TEST ARGUMENTS]
+Usage: cargo xtask test [--long] [--fleet] [-- CARGO TEST ARGUMENTS]
        cargo xtask test --fuzz[=SECONDS]
 
   --long            run the long suites at full length as well (sets POLARWAY_TEST_LONG=1)
+  --fleet           run only the tests of several workers behind load balancers; with --long, ten minutes of chaos among them
   --fuzz[=SECONDS]  instead of the tests, send mutated SQL to the query engine (for 600 s unless told otherwise)
 
 What stands behind `--` goes to `cargo test`, and behind another `--` to the tests:
@@ -36,11 +40,13 @@ const LONG_VARIABLE: &str = "POLARWAY_TEST_LONG";
 
 fn run(mut arguments: lexopt::Parser) -> Result<()> {
     let mut long = false;
+    let mut fleet = false;
     let mut fuzz_seconds = None;
     let mut for_cargo: Vec<OsString> = Vec::new();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("long") => long = true,
+            Long("fleet") => fleet = true,
             Long("fuzz") => {
                 let seconds = arguments.optional_value().map(|text| text.parse()).transpose()?;
                 fuzz_seconds = Some(seconds.unwrap_or(fuzz::DEFAULT_SECONDS));
@@ -57,19 +63,27 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     if let Some(seconds) = fuzz_seconds {
         return fuzz::run(&libduckdb, seconds);
     }
-    let mut not_run = Vec::new();
-    if let Err(error) = provide_strace() {
-        not_run.push((NO_STRACE, error));
+    let mut not_run: Vec<(String, anyhow::Error)> = Vec::new();
+    let mut tpch = None;
+    if !fleet {
+        if let Err(error) = provide("strace", "strace", &["-V"]) {
+            not_run.push((NO_STRACE.to_owned(), error));
+        }
+        let folder = cache_folder().and_then(|cache| tpch::provide(&cache, TPCH_SCALE));
+        tpch = folder.map_err(|error| not_run.push((NO_TPCH.to_owned(), error))).ok();
     }
-    let tpch = cache_folder().and_then(|cache| tpch::provide(&cache, TPCH_SCALE));
-    let tpch = tpch.map_err(|error| not_run.push((NO_TPCH, error))).ok();
+    let balancers = provide_balancers(&mut not_run);
 
     let mut command = libduckdb.cargo("test");
     command.arg("--no-fail-fast");
     if !names_a_package(&for_cargo) {
         command.arg("--workspace");
     }
+    if fleet {
+        command.args(["--test", "fleet"]);
+    }
     command.args(&for_cargo);
+    command.env(BALANCERS_VARIABLE, balancers.join(","));
     if long {
         command.env(LONG_VARIABLE, "1");
     }
@@ -165,28 +179,62 @@ const NO_TPCH: &str =
 const NO_STRACE: &str = "the tests that kill a program at each system call of a commit, and those that assert the order of \
                          its fsyncs. They need strace; install it and run again";
 
-/// Sees to it that strace is installed.
+/// The variable by which tests know which balancers are there: their names, with commas between.
+const BALANCERS_VARIABLE: &str = "POLARWAY_BALANCERS";
+
+/// The names of the balancers that are there; of each other one it is noted what is not run without it.
+fn provide_balancers(not_run: &mut Vec<(String, anyhow::Error)>) -> Vec<&'static str> {
+    let mut there = Vec::new();
+    for balancer in Balancer::ALL {
+        let provided = match balancer.program() {
+            Some(_) => Ok(()),
+            None => provide(balancer.name(), balancer.package(), &["-v"]),
+        };
+        match provided {
+            Ok(()) => there.push(balancer.name()),
+            Err(error) => not_run.push((format!("every test of workers behind {balancer}"), error)),
+        }
+    }
+    there
+}
+
+/// Sees to it that a program is installed, which one sees by its running with these arguments.
 ///
 /// # Errors
 /// When it isn't and can't be. The tests that need it see that for themselves.
-fn provide_strace() -> Result<()> {
+fn provide(program: &str, package: &str, arguments: &[&str]) -> Result<()> {
     if !cfg!(target_os = "linux") {
         bail!("there is none for this system");
     }
-    if runs("strace", &["-V"]) {
+    if runs(program, arguments) {
         return Ok(());
     }
     if !Path::new("/usr/bin/apt-get").exists() || !is_root() {
         bail!("it can't be installed without apt-get and root");
     }
-    eprintln!("test: installing strace");
-    if !apt_get(&["update"]) || !apt_get(&["install", "--yes", "--no-install-recommends", "strace"]) {
+    eprintln!("test: installing {package}");
+    if !apt_get(&["update"]) || !install(package) {
         bail!("apt-get could not install it");
     }
-    if !runs("strace", &["-V"]) {
+    if !runs(program, arguments) {
         bail!("it was installed, but does not run");
     }
     Ok(())
+}
+
+/// Installs a package and starts no service of it: the tests have their own, and port 80 may be somebody's.
+fn install(package: &str) -> bool {
+    // Debian's way to say so is a program that is asked, and whose 101 means no. One that is there already says what it says.
+    let policy = Path::new("/usr/sbin/policy-rc.d");
+    let is_ours = !policy.exists() && fs::write(policy, "#!/bin/sh\nexit 101\n").is_ok();
+    if is_ours {
+        let _ = fs::set_permissions(policy, fs::Permissions::from_mode(0o755));
+    }
+    let installed = apt_get(&["install", "--yes", "--no-install-recommends", package]);
+    if is_ours {
+        let _ = fs::remove_file(policy);
+    }
+    installed
 }
 
 fn is_root() -> bool {

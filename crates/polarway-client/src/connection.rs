@@ -24,7 +24,7 @@ const CONNECTION_WINDOW_BYTES: u32 = i32::MAX as u32;
 const FRAME_BYTES: u32 = 1 << 20;
 
 /// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 
 /// A connection in use that is silent for this long is asked whether it is alive, and has as long again to answer.
 const KEEPALIVE: Duration = Duration::from_secs(5);

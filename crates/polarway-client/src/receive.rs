@@ -12,8 +12,12 @@ use polarway_proto::bulk::{Bulk, Received};
 use polarway_proto::v1::{Chunk, LoadHeader, LoadResponse, QueryResponse, QuerySummary};
 use tonic::metadata::{Ascii, MetadataValue};
 
-use crate::connection::{Worker, Workers};
+use crate::connection::{CONNECT, Worker, Workers};
 use crate::error::{Error, Result};
+
+/// How long a stream may take until the server begins to answer: a connection is made, and then the first sign of life comes.
+/// A balancer keeps connections alive before a server that has stopped, so that nothing else would tell.
+const OPENING: Duration = CONNECT.saturating_add(SILENCE);
 
 /// A step of a stream: some rows, and what else the stream has to say.
 pub(crate) trait Step {
@@ -82,7 +86,13 @@ impl<M: Step + Bulk> Receiver<M> {
         if let Some(time) = time {
             metadata.insert("grpc-timeout", timeout(time));
         }
-        match worker.bulk(path, metadata, stream::iter([Ok(request)])).await {
+        let opening = worker.bulk(path, metadata, stream::iter([Ok(request)]));
+        let opened = match tokio::time::timeout(OPENING, opening).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(status)) => Err(status.into()),
+            Err(_) => Err(Error::unreachable(format!("the server did not begin to answer for {OPENING:?}"))),
+        };
+        match opened {
             Ok(stream) => Ok(Self {
                 workers: Arc::clone(workers),
                 worker,
@@ -90,9 +100,9 @@ impl<M: Step + Bulk> Receiver<M> {
                 decoder: ChunkDecoder::new(DecodeLimits::default()),
                 next_row: first_row,
             }),
-            Err(status) => {
+            Err(error) => {
                 workers.pass_over(&worker);
-                Err(status.into())
+                Err(error)
             }
         }
     }

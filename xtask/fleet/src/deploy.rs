@@ -82,7 +82,10 @@ mod tests {
     const ENVOY: &str = include_str!("../../../deploy/envoy/envoy.yaml");
 
     fn addresses() -> (SocketAddr, [SocketAddr; 2]) {
-        ("127.0.0.1:1".parse().unwrap(), ["127.0.0.1:2", "127.0.0.1:3"].map(|address| address.parse().unwrap()))
+        (
+            "127.0.0.1:1".parse().unwrap(),
+            ["127.0.0.1:2", "127.0.0.1:3"].map(|address| address.parse().unwrap()),
+        )
     }
 
     #[test]
@@ -114,7 +117,8 @@ mod tests {
     #[test]
     fn a_file_that_does_not_look_as_expected_is_an_error() {
         let (listen, workers) = addresses();
-        for (from, to) in [("listen 50052", "listen 80"), ("worker-2:50052", "worker-2:1"), ("#ip_hash;", "")] {
+        for (from, to) in [("listen 50052", "listen 80"), ("worker-2:50052", "worker-2:1"), ("#ip_hash;", "")]
+        {
             let text = NGINX.replace(from, to);
             assert!(nginx(&text, listen, &workers, Spread::Source, Path::new("/f")).is_err(), "{from}");
         }
@@ -122,9 +126,11 @@ mod tests {
 
     #[test]
     fn every_balancer_listens_where_clients_look_and_names_the_same_workers() {
-        for (listens, text) in
-            [("listen 50052 http2;", NGINX), ("bind :50052 proto h2", HAPROXY), ("port_value: 50052 }\n", ENVOY)]
-        {
+        for (listens, text) in [
+            ("listen 50052 http2;", NGINX),
+            ("bind :50052 proto h2", HAPROXY),
+            ("port_value: 50052 }\n", ENVOY),
+        ] {
             assert!(text.contains(listens), "{listens}");
             for worker in ["worker-1", "worker-2", "worker-3"] {
                 assert!(text.contains(worker), "{worker}");

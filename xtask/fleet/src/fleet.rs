@@ -1,13 +1,13 @@
 //! Some workers over one set of tables, and the balancer before them.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{PathBuf, absolute};
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::balancer::{Balancer, Spread};
 use crate::health;
@@ -93,6 +93,15 @@ impl Fleet {
     pub fn start(mut config: FleetConfig) -> Result<Self> {
         for folder in [&mut config.server, &mut config.folder, &mut config.deploy] {
             *folder = absolute(&*folder).context("finding the folder that this was started in")?;
+        }
+        ensure!(
+            cfg!(target_os = "linux"),
+            "a fleet needs Linux: processes are told apart by what stands in /proc"
+        );
+        if let Some(port) = config.port {
+            // Whoever has it would answer in the balancer's place.
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+                .with_context(|| format!("port {port} is not to be had: choose another one"))?;
         }
         for folder in [config.cold_folder(), config.state_folder()] {
             fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;

@@ -81,7 +81,8 @@ async fn tables_come_back(client: &DistributedClient) {
     assert_eq!(client.load("flights").await.unwrap().num_rows(), 10_000);
     assert!(same(&client.load_at("flights", At::Version(1)).await.unwrap(), &table));
 
-    let stored = client.store_batch([("one", wide(10, 1)), ("two", wide(20, 2)), ("three", wide(0, 3))]).await;
+    let stored =
+        client.store_batch([("one", wide(10, 1)), ("two", wide(20, 2)), ("three", wide(0, 3))]).await;
     for result in stored.unwrap() {
         assert_eq!(result.unwrap().version, 1);
     }
@@ -113,7 +114,8 @@ async fn streams_are_whole(client: &DistributedClient) {
 }
 
 async fn what_there_is_is_told(client: &DistributedClient) {
-    let names: Vec<String> = client.datasets().await.unwrap().into_iter().map(|dataset| dataset.name).collect();
+    let names: Vec<String> =
+        client.datasets().await.unwrap().into_iter().map(|dataset| dataset.name).collect();
     assert_eq!(names, ["flights", "many", "one", "three", "two"]);
     assert_eq!(client.versions("flights").await.unwrap().len(), 2);
     assert_eq!(client.describe("flights").await.unwrap().rows, 10_000);

@@ -56,3 +56,27 @@ async fn calls_get_past(balancer: Balancer, spread: Spread) {
     fleet.fleet.wait_for(0).unwrap();
     assert_eq!(client.datasets().await.unwrap().len(), 7);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_does_not_begin_is_asked_for_elsewhere_however_patient_the_balancer_is() {
+    if !has(Balancer::Nginx) {
+        return;
+    }
+    let fleet = OwnFleet::behind_nginx_with("grpc_read_timeout 10s", "grpc_read_timeout 300s");
+    let client = fleet.client().await;
+    client.store("numbers", numbers(0..1000)).await.unwrap();
+    fleet.fleet.stop(0).unwrap();
+    let start = Instant::now();
+    // Some of them meet the worker that is stopped.
+    let calls = (0..6).map(|_| {
+        let client = client.clone();
+        tokio::spawn(async move {
+            assert_eq!(client.load("numbers").await.unwrap().num_rows(), 1000);
+            assert_eq!(sum_of(&client.query("SELECT count(*) FROM numbers").await.unwrap()), 1000);
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap();
+    }
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+}

@@ -3,7 +3,7 @@
 #[path = "../network/support/tables.rs"]
 mod tables;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use polarway_client::{DistributedClient, Error, Reason};
@@ -36,17 +36,26 @@ pub(crate) struct OwnFleet {
 impl OwnFleet {
     /// Three workers behind this balancer.
     pub(crate) fn behind(balancer: Balancer, spread: Spread) -> Self {
-        Self::start(Some((balancer, spread)))
+        Self::start(Some((balancer, spread)), &deploy_folder())
+    }
+
+    /// Three workers behind nginx, with a file in which something else stands than in ours.
+    pub(crate) fn behind_nginx_with(from: &str, to: &str) -> Self {
+        let file = std::fs::read_to_string(deploy_folder().join("nginx/nginx.conf")).unwrap();
+        assert!(file.contains(from));
+        let deploy = tempfile::tempdir().unwrap();
+        std::fs::create_dir(deploy.path().join("nginx")).unwrap();
+        std::fs::write(deploy.path().join("nginx/nginx.conf"), file.replace(from, to)).unwrap();
+        Self::start(Some((Balancer::Nginx, Spread::RoundRobin)), deploy.path())
     }
 
     /// Three workers without one.
     pub(crate) fn of_workers() -> Self {
-        Self::start(None)
+        Self::start(None, &deploy_folder())
     }
 
-    fn start(balancer: Option<(Balancer, Spread)>) -> Self {
+    fn start(balancer: Option<(Balancer, Spread)>, deploy: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
         let mut config = FleetConfig::new(env!("CARGO_BIN_EXE_polarway-server"), folder.path(), deploy);
         config.balancer = balancer;
         Self { fleet: Fleet::start(config).unwrap(), _folder: folder }
@@ -61,6 +70,10 @@ impl OwnFleet {
     pub(crate) async fn client_of_worker(&self, index: usize) -> DistributedClient {
         client_of(self.fleet.worker_url(index)).await
     }
+}
+
+fn deploy_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy")
 }
 
 pub(crate) async fn client_of(url: String) -> DistributedClient {

@@ -64,7 +64,11 @@ impl Actor {
             self.report.done(action.name(), begin.elapsed());
             if let Err(Wrong(what)) = result {
                 let took = begin.elapsed();
-                self.report.wrong(format!("client {}, {}, after {took:?}: {what}", self.number, action.name()));
+                self.report.wrong(format!(
+                    "client {}, {}, after {took:?}: {what}",
+                    self.number,
+                    action.name()
+                ));
                 break;
             }
             tokio::time::sleep(Duration::from_millis(self.noise.u64(0..20))).await;

@@ -105,7 +105,9 @@ impl Shared {
             rest = behind;
         }
         match acknowledged.keys().find(|first| !seen.contains_key(first)) {
-            Some(first) => Err(format!("{name}: the append of row {first} was acknowledged and is not there")),
+            Some(first) => {
+                Err(format!("{name}: the append of row {first} was acknowledged and is not there"))
+            }
             None => Ok(()),
         }
     }

@@ -26,7 +26,8 @@ fn text_of(number: i64) -> String {
 pub(super) fn numbers_of(table: &Table) -> Result<Vec<i64>, String> {
     let mut all = Vec::with_capacity(table.num_rows());
     for batch in table.batches() {
-        let (numbers, texts) = (batch.column(0).as_primitive::<Int64Type>(), batch.column(1).as_string::<i32>());
+        let (numbers, texts) =
+            (batch.column(0).as_primitive::<Int64Type>(), batch.column(1).as_string::<i32>());
         for (number, text) in numbers.values().iter().zip(texts) {
             if text != Some(&text_of(*number)) {
                 return Err(format!("row {number} has the text {text:?}"));

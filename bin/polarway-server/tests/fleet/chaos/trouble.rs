@@ -8,7 +8,14 @@ use std::time::{Duration, Instant};
 use super::report::Report;
 use crate::support::OwnFleet;
 
-/// A thread that kills and stops workers, one at a time.
+/// What a worker suffers from, and until when.
+#[derive(Clone, Copy)]
+enum Ailment {
+    Dead(Instant),
+    Stopped(Instant),
+}
+
+/// A thread that kills and stops workers; one is always left.
 pub(super) struct Trouble {
     is_over: Arc<AtomicBool>,
     thread: JoinHandle<OwnFleet>,
@@ -19,25 +26,17 @@ impl Trouble {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
         let thread = thread::spawn(move || {
-            loop {
-                pause(&over, noise.u64(2_000..4_000));
-                if over.load(Ordering::Relaxed) {
-                    break;
+            let mut ailments = vec![None; own.fleet.worker_count()];
+            let mut next = Instant::now();
+            while !over.load(Ordering::Relaxed) {
+                heal(&mut own, &mut ailments, Instant::now());
+                if Instant::now() >= next {
+                    afflict(&mut own, &mut ailments, &mut noise, &report);
+                    next = Instant::now() + Duration::from_millis(noise.u64(2_000..4_000));
                 }
-                let index = noise.usize(..own.fleet.worker_count());
-                let begin = Instant::now();
-                if noise.bool() {
-                    own.fleet.kill(index).unwrap();
-                    pause(&over, noise.u64(0..1_500));
-                    own.fleet.restart(index).unwrap();
-                    report.done("trouble: killed", begin.elapsed());
-                } else {
-                    own.fleet.stop(index).unwrap();
-                    pause(&over, noise.u64(1_000..14_000));
-                    own.fleet.go_on(index).unwrap();
-                    report.done("trouble: stopped", begin.elapsed());
-                }
+                thread::sleep(Duration::from_millis(10));
             }
+            heal(&mut own, &mut ailments, Instant::now() + Duration::from_secs(3600));
             for index in 0..own.fleet.worker_count() {
                 own.fleet.wait_for(index).unwrap();
             }
@@ -53,10 +52,35 @@ impl Trouble {
     }
 }
 
-/// Waits for so many milliseconds, or until it is over.
-fn pause(is_over: &AtomicBool, millis: u64) {
-    let end = Instant::now() + Duration::from_millis(millis);
-    while Instant::now() < end && !is_over.load(Ordering::Relaxed) {
-        thread::sleep(Duration::from_millis(10));
+/// Kills or stops one that is well, if another one is.
+fn afflict(own: &mut OwnFleet, ailments: &mut [Option<Ailment>], noise: &mut fastrand::Rng, report: &Report) {
+    let well: Vec<usize> = (0..ailments.len()).filter(|index| ailments[*index].is_none()).collect();
+    if well.len() < 2 {
+        return;
+    }
+    let index = well[noise.usize(..well.len())];
+    let after = |time: u64| Instant::now() + Duration::from_millis(time);
+    if noise.bool() {
+        let down = noise.u64(0..1_500);
+        own.fleet.kill(index).unwrap();
+        ailments[index] = Some(Ailment::Dead(after(down)));
+        report.done("trouble: killed", Duration::from_millis(down));
+    } else {
+        let down = noise.u64(1_000..14_000);
+        own.fleet.stop(index).unwrap();
+        ailments[index] = Some(Ailment::Stopped(after(down)));
+        report.done("trouble: stopped", Duration::from_millis(down));
+    }
+}
+
+/// Sets those going again whose time has come.
+fn heal(own: &mut OwnFleet, ailments: &mut [Option<Ailment>], now: Instant) {
+    for (index, ailment) in ailments.iter_mut().enumerate() {
+        match *ailment {
+            Some(Ailment::Dead(until)) if until <= now => own.fleet.restart(index).unwrap(),
+            Some(Ailment::Stopped(until)) if until <= now => own.fleet.go_on(index).unwrap(),
+            _ => continue,
+        }
+        *ailment = None;
     }
 }
