@@ -23,18 +23,27 @@ use crate::support::{OwnFleet, client_of, has};
 const CLIENTS: usize = 16;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn workers_that_die_and_stop_under_load_cost_no_client_anything() {
-    if !has(Balancer::Nginx) {
+async fn workers_that_die_and_stop_behind_nginx_cost_no_client_anything() {
+    chaos(Balancer::Nginx, if is_long() { 600 } else { 60 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn workers_that_die_and_stop_behind_haproxy_cost_no_client_anything() {
+    chaos(Balancer::Haproxy, if is_long() { 300 } else { 20 }).await;
+}
+
+async fn chaos(balancer: Balancer, seconds: u64) {
+    if !has(balancer) {
         return;
     }
     let seed = match std::env::var("POLARWAY_CHAOS_SEED") {
         Ok(seed) => seed.parse().expect("POLARWAY_CHAOS_SEED is no number"),
         Err(_) => fastrand::u64(..),
     };
-    let time = Duration::from_secs(if is_long() { 600 } else { 60 });
-    println!("chaos: POLARWAY_CHAOS_SEED={seed}, for {time:?}");
+    let time = Duration::from_secs(seconds);
+    println!("chaos: behind {balancer} for {time:?}, POLARWAY_CHAOS_SEED={seed}");
     let mut noise = fastrand::Rng::with_seed(seed);
-    let own = OwnFleet::behind(Balancer::Nginx, Spread::RoundRobin);
+    let own = OwnFleet::behind(balancer, Spread::RoundRobin);
     let report = Arc::new(Report::default());
     let world = Arc::new(World::prepare(&own.client().await).await);
 
