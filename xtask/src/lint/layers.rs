@@ -18,6 +18,7 @@ struct Layer {
 /// ARCHITECTURE.md draws this table.
 const LAYERS: [Layer; 18] = [
     Layer { package: "polarway-testing", may_reach: &[], networked: false },
+    Layer { package: "polarway-sql", may_reach: &[], networked: false },
     Layer { package: "polarway-table", may_reach: &[], networked: false },
     Layer { package: "polarway-ipc", may_reach: &[], networked: false },
     Layer { package: "polarway-parquet", may_reach: &["polarway-table"], networked: false },
@@ -59,7 +60,7 @@ const BELOW_SERVER: &[&str] = &[
     "polarway-storage",
     "polarway-table",
 ];
-const BELOW_CLIENT: &[&str] = &["polarway-ipc", "polarway-proto", "polarway-table"];
+const BELOW_CLIENT: &[&str] = &["polarway-ipc", "polarway-proto", "polarway-sql", "polarway-table"];
 const BELOW_COMMANDS: &[&str] = &[
     "polarway",
     "polarway-client",
@@ -70,6 +71,7 @@ const BELOW_COMMANDS: &[&str] = &[
     "polarway-proto",
     "polarway-query",
     "polarway-server",
+    "polarway-sql",
     "polarway-storage",
     "polarway-table",
 ];

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use polarway_sql::{Kind, Token, script_tokens};
 use reedline::{Completer, CompletionResult, Span, Suggestion};
 
 use super::dot::{self, Argument};
 use super::names::{DatasetNames, Names};
-use super::token::{Kind, Token, tokens};
 use super::words::{self, Words};
 
 /// Completes from the names that are known by now.
@@ -62,7 +62,7 @@ fn choices(known: &[DatasetNames], text: &str, position: usize) -> Choices {
     let (Some(before), Some(after)) = (text.get(..position), text.get(position..)) else {
         return Choices::default();
     };
-    let mut earlier: Vec<Token<'_>> = tokens(before).collect();
+    let mut earlier: Vec<Token<'_>> = script_tokens(before).collect();
     let typed = match earlier.last() {
         Some(Token { kind: Kind::DotCommand, text, start, .. }) => {
             return dot_choices(known, text, *start);
@@ -80,7 +80,7 @@ fn choices(known: &[DatasetNames], text: &str, position: usize) -> Choices {
 
     let earlier = statement(earlier.into_iter().rev());
     let earlier: Vec<Token<'_>> = earlier.into_iter().rev().collect();
-    let later = statement(tokens(after));
+    let later = statement(script_tokens(after));
     let mentioned = mentioned(known, earlier.iter().chain(&later));
     let typed = Typed { prefix: &name, is_quoted };
     Choices { start, end, choices: sql_choices(known, &mentioned, &earlier, typed) }

@@ -1,8 +1,8 @@
 //! Dot commands: lines that are meant for the shell, not for the server.
 
 use clap::ValueEnum as _;
+use polarway_sql::script_tokens;
 
-use super::token::tokens;
 use crate::arguments::ListFormat;
 use crate::failure::{Failure, Result};
 
@@ -188,7 +188,7 @@ fn unquoted(argument: &str) -> String {
     if let Some(inner) = argument.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
         return inner.to_owned();
     }
-    match tokens(argument).next() {
+    match script_tokens(argument).next() {
         Some(token) if token.text == argument => token.name(),
         _ => argument.to_owned(),
     }

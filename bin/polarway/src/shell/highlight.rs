@@ -1,8 +1,8 @@
 //! Colours for what is being typed.
 
+use polarway_sql::{Kind, script_tokens};
 use reedline::{Color, Highlighter, StyledText};
 
-use super::token::{Kind, tokens};
 use super::words;
 
 /// Colours SQL and dot commands.
@@ -11,7 +11,7 @@ pub(super) struct SqlHighlighter;
 impl Highlighter for SqlHighlighter {
     fn highlight(&self, text: &str, _cursor: usize) -> StyledText {
         let mut styled = StyledText::new();
-        for token in tokens(text) {
+        for token in script_tokens(text) {
             let style = match token.kind {
                 Kind::Word if words::is_keyword(token.text) => Color::Cyan.bold(),
                 Kind::Text => Color::Green.normal(),

@@ -1,6 +1,6 @@
 //! `polarway sql`: an interactive shell for SQL, and scripts of several statements.
 //!
-//! [`token`] cuts a text up, and everything that must know SQL's shape stands on it: [`statement`] finds where statements
+//! [`polarway_sql`] cuts a text up, and everything that must know SQL's shape stands on it: [`statement`] finds where statements
 //! end, [`highlight`] colours them, [`complete`] continues them. [`session`] runs one input at a time, whether it was typed
 //! ([`interactive`]) or read ([`piped`]).
 
@@ -17,7 +17,6 @@ mod quiet;
 mod script;
 mod session;
 mod statement;
-mod token;
 mod words;
 
 use std::io::{self, IsTerminal as _};

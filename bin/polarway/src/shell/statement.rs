@@ -1,9 +1,9 @@
 //! What was typed, as statements and dot commands, one after the other.
 
+use polarway_sql::{Kind, Token, script_tokens};
 use reedline::{ValidationResult, Validator};
 
 use super::dot;
-use super::token::{Kind, Token, tokens};
 
 /// A statement without its semicolon, or a dot command, which begins with its dot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) fn split(text: &str) -> Split<'_> {
     let input = |start: usize, end: usize| Input { start, text: text[start..end].trim_end() };
     let mut split = Split::default();
     let mut begun: Option<usize> = None;
-    for token in tokens(text) {
+    for token in script_tokens(text) {
         match token.kind {
             Kind::End => split.whole.extend(begun.take().map(|start| input(start, token.start))),
             Kind::DotCommand => split.whole.push(input(token.start, token.start + token.text.len())),
