@@ -156,6 +156,11 @@ mod tests {
         may_be_spawned(client.load_stream("t"));
         may_be_spawned(client.query("SELECT 1"));
         may_be_spawned(client.query_stream("SELECT 1"));
+        may_be_spawned(client.query_handle("SELECT 1"));
+        may_be_spawned(client.handle("id"));
+        may_be_spawned(client.handles());
+        may_be_spawned(client.drop_handle("id"));
+        may_be_spawned(client.extend_handle("id", None));
         may_be_spawned(client.queries());
         may_be_spawned(client.cancel_query("id"));
         may_be_spawned(client.cache_stats());

@@ -23,6 +23,9 @@ const CONNECTION_WINDOW_BYTES: u32 = i32::MAX as u32;
 /// The largest frames: few of them for a chunk.
 const FRAME_BYTES: u32 = 1 << 20;
 
+/// The largest message that is taken: a page of a list has a schema for each of its entries.
+const MESSAGE_BYTES: usize = 64 << 20;
+
 /// How long a connection may take to be made.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 
@@ -88,7 +91,7 @@ impl Workers {
 
 impl Worker {
     pub(crate) fn service(&self) -> PolarwayServiceClient<Channel> {
-        PolarwayServiceClient::new(self.channel.clone())
+        PolarwayServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES)
     }
 
     /// Calls a method that moves tables, and gives the messages that it answers with.

@@ -1,6 +1,7 @@
 //! What there is: datasets, their schemas and versions, and the worker that answers.
 
 use arrow_schema::SchemaRef;
+use bytes::Bytes;
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
 use polarway_proto::v1::{
     self, DeleteDatasetRequest, GetCacheStatsRequest, GetDatasetRequest, GetServerInfoRequest,
@@ -91,9 +92,7 @@ impl DistributedClient {
             .dataset
             .ok_or_else(|| Error::protocol("the server sent a description without a dataset"))?;
         let v1::Dataset { name, version, time_us, schema_ipc, rows, files, bytes, arrow_bytes } = dataset;
-        let mut decoder = ChunkDecoder::new(DecodeLimits::default());
-        decoder.decode(schema_ipc)?;
-        let schema = decoder.schema().cloned().ok_or(polarway_ipc::Error::NoSchema)?;
+        let schema = read_schema(schema_ipc)?;
         Ok(Description { name, version, time_us, schema, rows, files, bytes, arrow_bytes })
     }
 
@@ -163,4 +162,11 @@ impl DistributedClient {
         })
         .await
     }
+}
+
+/// A schema as it travels alone: the message that an Arrow IPC stream begins with.
+pub(crate) fn read_schema(ipc: Bytes) -> Result<SchemaRef> {
+    let mut decoder = ChunkDecoder::new(DecodeLimits::default());
+    decoder.decode(ipc)?;
+    Ok(decoder.schema().cloned().ok_or(polarway_ipc::Error::NoSchema)?)
 }

@@ -38,6 +38,8 @@ pub enum ErrorKind {
     Protocol,
     /// The table that was to be sent, or its source, can't be read.
     Input,
+    /// A piece of SQL that is not the single expression or statement that it must be. Nothing was sent.
+    Expression,
     /// An address, a token or a timeout that can't be used.
     Configuration,
     /// The server, or a proxy before it, failed in a way that this client does not know.

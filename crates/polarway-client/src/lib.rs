@@ -22,7 +22,8 @@
 //! worker if there are several: connections that broke or fell silent, and failures whose
 //! [`Reason`] says so. Waits grow from 50 ms to 2 s and are drawn at random, so that many clients don't come back
 //! together. A write carries an id, so that one whose answer was lost is answered and not written twice. A load goes on
-//! at the next row of the version it was reading. A query is run again if nothing of its result was handed out.
+//! at the next row of the version it was reading. A query is run again if nothing of its result was handed out, or not at all
+//! if it is [resumable](QueryOptions::resumable). A handle is made once, however often that is asked.
 //!
 //! For a stream the timeout bounds how long it may bring nothing new, not how long it lasts.
 
@@ -31,11 +32,17 @@
 #[doc = include_str!("../../../docs/sql.md")]
 mod sql_page {}
 
+/// The page on this client, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/client.md")]
+mod client_page {}
+
 mod builder;
 mod client;
 mod connection;
 mod datasets;
 mod error;
+mod handle;
 mod load;
 mod query;
 mod receive;
@@ -49,6 +56,7 @@ pub use builder::Builder;
 pub use client::DistributedClient;
 pub use datasets::{CacheStats, Dataset, DeleteOptions, Description, ServerInfo, Version, VersionKind};
 pub use error::{Error, ErrorKind, Result};
+pub use handle::{GroupBy, Handle, HandleInfo, HandleOptions, JoinHow, JoinSource, LazyGroupBy, LazyQuery};
 pub use load::{At, TableStream};
 pub use polarway_proto::Reason;
 pub use polarway_table::{Parameter, Parameters, Table, params};

@@ -41,7 +41,7 @@ impl At {
 }
 
 impl DistributedClient {
-    /// Loads a dataset's newest version.
+    /// Loads a dataset's newest version, or a handle by its id.
     ///
     /// # Errors
     /// A dataset that does not exist; the message has the names near it.
@@ -84,7 +84,7 @@ impl DistributedClient {
     }
 
     /// Opens the stream and waits for its first chunk.
-    async fn begin_loading(&self, name: &str, at: At) -> Result<Loading> {
+    pub(crate) async fn begin_loading(&self, name: &str, at: At) -> Result<Loading> {
         let mut tries = Tries::new(self.timeout());
         loop {
             let begun = self.try_to_begin(name, at, &mut tries).await;
@@ -128,7 +128,7 @@ impl DistributedClient {
 }
 
 /// A load under way.
-struct Loading {
+pub(crate) struct Loading {
     client: DistributedClient,
     name: String,
     schema: SchemaRef,
@@ -161,6 +161,11 @@ impl Batches for Loading {
 }
 
 impl Loading {
+    /// The table's columns.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
     /// Takes one message; whether there may be more.
     async fn advance(&mut self) -> Result<bool> {
         let receiver = match &mut self.receiver {

@@ -23,7 +23,7 @@ use crate::stream::{BatchStream, Batches};
 pub use polarway_proto::v1::{DatasetVersion, QueryPhase, QuerySummary, QueryTimes, RunningQuery};
 
 /// How often a query is run again that had begun: one that a worker dies of must not walk through all of them.
-const MOST_RUNS_AGAIN: u32 = 2;
+pub(crate) const MOST_RUNS_AGAIN: u32 = 2;
 
 /// How a query is run, where it matters.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +32,14 @@ pub struct QueryOptions {
     pub parameters: Parameters,
     /// How long the query may take on the server, waiting included; `None` is as long as the server lets it.
     pub time: Option<Duration>,
+    /// Whether the whole result is made on the server before the first row is sent, and kept there until all rows have
+    /// arrived: a connection that breaks in between then costs nothing that has arrived, and the query is not run again.
+    ///
+    /// For results that take long to make or to send, over connections that break. It takes room on the server for the
+    /// whole result, the first row comes when the last one is made, and [`time`](Self::time) bounds the making alone. A
+    /// slow reader must ask for the next rows before the server takes the result for forgotten. EXPLAIN and the like can't
+    /// be read so.
+    pub resumable: bool,
 }
 
 impl From<Parameters> for QueryOptions {
@@ -64,7 +72,11 @@ impl DistributedClient {
     /// # Errors
     /// As [`query`](Self::query); besides, values that don't fit the parameters.
     pub async fn query_with(&self, sql: &str, options: impl Into<QueryOptions>) -> Result<Table> {
-        let call = Call::new(sql, &options.into())?;
+        let options = options.into();
+        if options.resumable {
+            return self.query_by_handle(sql, options).await;
+        }
+        let call = Call::new(sql, &options)?;
         let mut tries = Tries::new(self.timeout()).with_most_breaks(MOST_RUNS_AGAIN);
         loop {
             match self.try_query(&call, &mut tries).await {
@@ -89,7 +101,7 @@ impl DistributedClient {
     ///
     /// # Errors
     /// As [`query`](Self::query). The stream carries errors that come later, and ends with them; a connection that breaks
-    /// after the first rows is one of them.
+    /// after the first rows is one of them, unless the query is [resumable](QueryOptions::resumable).
     pub async fn query_stream(&self, sql: &str) -> Result<QueryStream> {
         self.query_stream_with(sql, QueryOptions::default()).await
     }
@@ -103,14 +115,18 @@ impl DistributedClient {
         sql: &str,
         options: impl Into<QueryOptions>,
     ) -> Result<QueryStream> {
-        let call = Call::new(sql, &options.into())?;
+        let options = options.into();
+        if options.resumable {
+            return self.stream_by_handle(sql, options).await;
+        }
+        let call = Call::new(sql, &options)?;
         let mut tries = Tries::new(self.timeout()).with_most_breaks(MOST_RUNS_AGAIN);
         loop {
             match self.try_to_run(&call, &mut tries).await {
                 Ok(running) => {
                     let schema = SchemaRef::clone(&running.schema);
                     let summary = Arc::clone(&running.summary);
-                    return Ok(QueryStream { schema, summary, batches: BatchStream::new(running) });
+                    return Ok(QueryStream::new(schema, summary, BatchStream::new(running)));
                 }
                 Err(error) => tries.after(error).await?,
             }
@@ -173,19 +189,20 @@ struct Call {
 
 impl Call {
     fn new(sql: &str, options: &QueryOptions) -> Result<Self> {
-        let parameters = match options.parameters.is_empty() {
-            true => Bytes::new(),
-            false => encode_row(&options.parameters.to_batch()?)?,
-        };
+        let parameters = encode_parameters(&options.parameters)?;
         let request = QueryRequest { sql: sql.to_owned(), compression: 0, parameters };
         Ok(Self { request, time: options.time })
     }
 }
 
-/// A small table as an Arrow IPC stream.
-fn encode_row(row: &RecordBatch) -> Result<Bytes> {
+/// The values of parameters as they travel: an Arrow IPC stream of one row, or nothing.
+pub(crate) fn encode_parameters(parameters: &Parameters) -> Result<Bytes> {
+    if parameters.is_empty() {
+        return Ok(Bytes::new());
+    }
+    let row = parameters.to_batch()?;
     let mut encoder = ChunkEncoder::new(&row.schema(), EncodeOptions::default())?;
-    let mut chunks = encoder.encode(row)?;
+    let mut chunks = encoder.encode(&row)?;
     chunks.push(encoder.finish());
     Ok(chunks.into_iter().flat_map(|chunk| chunk.ipc).collect())
 }
@@ -239,12 +256,17 @@ pub struct QueryStream {
 }
 
 impl QueryStream {
+    pub(crate) fn new(schema: SchemaRef, summary: Arc<OnceLock<QuerySummary>>, batches: BatchStream) -> Self {
+        Self { schema, summary, batches }
+    }
+
     /// The result's columns.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// What the query did; known once the stream has ended.
+    /// What the query did; known once the stream has ended. Of a [resumable](QueryOptions::resumable) query it is known from
+    /// the start, or never, where an answer was lost and the result found by the next try.
     pub fn summary(&self) -> Option<&QuerySummary> {
         self.summary.get()
     }

@@ -1,0 +1,69 @@
+//! Calls about handles that there are.
+
+use std::time::Duration;
+
+use polarway_proto::v1::{DropHandleRequest, ExtendHandleRequest, GetHandleRequest, ListHandlesRequest};
+
+use super::create::micros;
+use super::{Handle, HandleInfo};
+use crate::client::DistributedClient;
+use crate::error::Result;
+
+impl DistributedClient {
+    /// A handle that somebody has made, by its id. It stays on the server when it is dropped here.
+    ///
+    /// # Errors
+    /// Text that is no handle's id ([`Reason::InvalidHandle`](crate::Reason::InvalidHandle)), and handles that are not
+    /// there: unknown, expired or dropped, each with a reason of its own.
+    pub async fn handle(&self, id: &str) -> Result<Handle> {
+        let request = GetHandleRequest { handle_id: id.to_owned() };
+        let response = self
+            .unary(request, |mut service, request| async move { service.get_handle(request).await })
+            .await?;
+        Ok(Handle::new(self, HandleInfo::from_message(response.handle)?, false))
+    }
+
+    /// The handles that are there, by id. Where each worker keeps its own, they are those of the worker that answers.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn handles(&self) -> Result<Vec<HandleInfo>> {
+        let mut handles = Vec::new();
+        let mut request = ListHandlesRequest::default();
+        loop {
+            let page = self.unary(request.clone(), |mut service, request| async move {
+                service.list_handles(request).await
+            });
+            let page = page.await?;
+            for handle in page.handles {
+                handles.push(HandleInfo::from_message(Some(handle))?);
+            }
+            if page.next_page_token.is_empty() {
+                return Ok(handles);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    /// Drops a handle before it expires. Who reads it reads on, and one that was dropped before is no error.
+    ///
+    /// # Errors
+    /// Text that is no handle's id, and a handle that never was or has expired.
+    pub async fn drop_handle(&self, id: &str) -> Result<()> {
+        let request = DropHandleRequest { handle_id: id.to_owned() };
+        self.unary(request, |mut service, request| async move { service.drop_handle(request).await }).await?;
+        Ok(())
+    }
+
+    /// Puts a handle's expiry off: it lives unused for this long from now on, or for as long as before.
+    ///
+    /// # Errors
+    /// As [`handle`](Self::handle); besides, a time that the server does not take.
+    pub async fn extend_handle(&self, id: &str, ttl: Option<Duration>) -> Result<HandleInfo> {
+        let request = ExtendHandleRequest { handle_id: id.to_owned(), ttl_us: ttl.map(micros) };
+        let response = self
+            .unary(request, |mut service, request| async move { service.extend_handle(request).await })
+            .await?;
+        HandleInfo::from_message(response.handle)
+    }
+}

@@ -1,0 +1,342 @@
+//! Follow-ups as one text of SQL. Each step reads what was before as the table `self`.
+
+use polarway_sql::quoted_name;
+use polarway_table::Table;
+
+use super::expression::{self, Column, Names, column, sort_key};
+use super::{Handle, HandleOptions, JoinHow, JoinSource};
+use crate::client::DistributedClient;
+use crate::error::{Error, ErrorKind, Result};
+use crate::query::QueryOptions;
+
+/// Follow-ups of a handle that become one query, which runs when its rows are asked for. Made by [`Handle::lazy`].
+///
+/// An expression is a piece of DuckDB's SQL, such as `dep_delay / 60`. Each is checked to be a single one before anything
+/// is sent, so that no text can become more than the expression that it stands for: values of others are still better off
+/// in parameters, `$name`, for which [`collect_with`](Self::collect_with) takes them. Comments have no place in
+/// expressions. A subquery in one may read the table `self`, which is what the step is applied to.
+///
+/// ```no_run
+/// # use polarway_client::{Handle, Result, Table, params};
+/// # async fn report(flights: Handle) -> Result<Table> {
+/// let worst = flights
+///     .lazy()
+///     .filter("carrier = $carrier")?
+///     .with_columns(["dep_delay / 60 AS hours"])?
+///     .sort(["hours DESC NULLS LAST"])?
+///     .limit(10);
+/// println!("{}", worst.to_sql());
+/// worst.collect_with(params![carrier = "UA"]).await
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "it does nothing before `collect`"]
+pub struct LazyQuery {
+    pub(super) client: DistributedClient,
+    pub(super) sql: String,
+    /// The names of the columns, as far as the steps tell them.
+    pub(super) columns: Option<Vec<String>>,
+    /// The handles that must live until it has run.
+    pub(super) handles: Vec<Handle>,
+}
+
+impl LazyQuery {
+    pub(super) fn of(client: &DistributedClient, handle: &Handle) -> Self {
+        let columns = handle.schema().fields().iter().map(|field| field.name().clone());
+        Self {
+            client: client.clone(),
+            sql: format!("FROM {}", quoted_name(handle.id())),
+            columns: Some(columns.collect()),
+            handles: vec![handle.clone()],
+        }
+    }
+
+    /// The rows for which the condition is true, in their order.
+    ///
+    /// # Errors
+    /// Text that is not a single expression ([`ErrorKind::Expression`]).
+    pub fn filter(&self, condition: &str) -> Result<Self> {
+        let condition = expression::expression(condition)?;
+        Ok(self.step(&format!("SELECT * FROM self WHERE {condition}"), self.columns.clone()))
+    }
+
+    /// These columns, of the rows in their order: `carrier`, `dep_delay / 60 AS hours`, `*`. One without AS has the name
+    /// that DuckDB gives it, which for a column is its own. With aggregates alone there is one row.
+    ///
+    /// # Errors
+    /// No columns, and text that is not a single expression, with or without `AS name`.
+    pub fn select(&self, columns: impl IntoIterator<Item: AsRef<str>>) -> Result<Self> {
+        let columns = all(columns, column)?;
+        let list = at_least_one(list(&columns), "columns to select")?;
+        Ok(self.step(&format!("SELECT {list} FROM self"), names(&columns, self.columns.as_deref())))
+    }
+
+    /// All columns and these, each `expression AS name`, of the rows in their order. One whose name is there already takes
+    /// that column's place, and others stand at the end. All are made of the columns as they were before.
+    ///
+    /// Behind [`sql`](Self::sql), a [`join`](Self::join) with a dataset, and a [`select`](Self::select) of expressions
+    /// without names it is not known here which columns there are: a column that is replaced moves to the end there, too.
+    ///
+    /// # Errors
+    /// No columns, text that is not a single expression with `AS name`, and two of one name.
+    pub fn with_columns(&self, columns: impl IntoIterator<Item: AsRef<str>>) -> Result<Self> {
+        let columns = all(columns, named_column)?;
+        for (index, (name, _)) in columns.iter().enumerate() {
+            if columns[..index].iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
+                return Err(Error::new(
+                    ErrorKind::Expression,
+                    format!("two columns are to be called {name:?}"),
+                ));
+            }
+        }
+        at_least_one(
+            columns.first().map(|_| String::new()).into_iter().collect::<Vec<_>>(),
+            "columns to add",
+        )?;
+        let Some(before) = &self.columns else {
+            let names = columns.iter().map(|(name, _)| quoted_text(&name.to_lowercase()));
+            let names = names.collect::<Vec<_>>().join(", ");
+            let added = columns.iter().map(|(_, sql)| sql.as_str()).collect::<Vec<_>>().join(", ");
+            let rest = format!("COLUMNS(lambda name: lower(name) NOT IN ({names}))");
+            return Ok(self.step(&format!("SELECT {rest}, {added} FROM self"), None));
+        };
+        let is_there = |name: &str| before.iter().any(|other| other.eq_ignore_ascii_case(name));
+        let (replaced, added): (Vec<_>, Vec<_>) = columns.iter().partition(|(name, _)| is_there(name));
+        let texts = |columns: &[&(String, String)]| {
+            columns.iter().map(|(_, sql)| sql.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        let mut list = "*".to_owned();
+        if !replaced.is_empty() {
+            list = format!("* REPLACE ({})", texts(&replaced));
+        }
+        if !added.is_empty() {
+            list = format!("{list}, {}", texts(&added));
+        }
+        let after = before.iter().cloned().chain(added.iter().map(|(name, _)| name.clone())).collect();
+        Ok(self.step(&format!("SELECT {list} FROM self"), Some(after)))
+    }
+
+    /// The rows in groups of equal keys, to be [aggregated](LazyGroupBy::agg). A key is an expression, with or without
+    /// `AS name`.
+    pub fn group_by(&self, keys: impl IntoIterator<Item: AsRef<str>>) -> LazyGroupBy {
+        let keys = keys.into_iter().map(|key| key.as_ref().to_owned()).collect();
+        LazyGroupBy { query: self.clone(), keys }
+    }
+
+    /// The rows beside those of another handle, another query, or a dataset by its name, where the columns `on`, which both
+    /// have, are equal. Those columns are there once; of others that both have, the right one gets `_1` behind its name. The
+    /// rows come in no certain order.
+    ///
+    /// ```no_run
+    /// # use polarway_client::{Handle, JoinHow, Result};
+    /// # async fn named(flights: Handle, late: Handle) -> Result<()> {
+    /// let with_names = flights.join("airlines", JoinHow::Left, ["carrier"]).await?;
+    /// let punctual = flights.join(&late, JoinHow::Anti, ["carrier", "flight"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// No columns to join on, and names that can't be one.
+    pub fn join(
+        &self,
+        other: impl Into<JoinSource>,
+        how: JoinHow,
+        on: impl IntoIterator<Item: AsRef<str>>,
+    ) -> Result<Self> {
+        let JoinSource { relation, columns, handles } = other.into();
+        if relation.contains('\0') {
+            return Err(Error::new(ErrorKind::Expression, "a name with a NUL character is no dataset's"));
+        }
+        let on = all(on, |name| Ok(name.to_owned()))?;
+        if let Some(name) = on.iter().find(|name| name.is_empty() || name.contains('\0')) {
+            return Err(Error::new(
+                ErrorKind::Expression,
+                format!("{name:?} is no name of a column to join on"),
+            ));
+        }
+        let quoted = on.iter().map(|name| quoted_name(name)).collect::<Vec<_>>();
+        let using = at_least_one(quoted, "columns to join on")?;
+        let columns = match how.has_both() {
+            true => joined(self.columns.as_deref(), columns.as_deref(), &on),
+            false => self.columns.clone(),
+        };
+        // The SELECT inside lets DuckDB tell columns of one name apart before they are a result.
+        let inside = format!("SELECT * FROM self {} JOIN {relation} USING ({using})", how.keyword());
+        let mut step = self.step(&format!("SELECT * FROM ({inside})"), columns);
+        step.handles.extend(handles);
+        Ok(step)
+    }
+
+    /// The rows in order of these, the first one first: expressions, each with ASC, DESC, NULLS FIRST or NULLS LAST behind it
+    /// where wanted. Without, the order is ascending, and NULLs come last.
+    ///
+    /// # Errors
+    /// Nothing to sort by, and text that is not a single expression.
+    pub fn sort(&self, by: impl IntoIterator<Item: AsRef<str>>) -> Result<Self> {
+        let keys = at_least_one(all(by, sort_key)?, "expressions to sort by")?;
+        Ok(self.step(&format!("SELECT * FROM self ORDER BY {keys}"), self.columns.clone()))
+    }
+
+    /// The first rows.
+    pub fn limit(&self, rows: u64) -> Self {
+        self.step(&format!("SELECT * FROM self LIMIT {rows}"), self.columns.clone())
+    }
+
+    /// Each row once, in no certain order.
+    pub fn distinct(&self) -> Self {
+        self.step("SELECT DISTINCT * FROM self", self.columns.clone())
+    }
+
+    /// What a SELECT of your own gives, in which the table `self` is what was before: `SELECT … FROM self WHERE …`. Nothing in
+    /// it is checked but that it is one statement; values of others belong into parameters.
+    ///
+    /// # Errors
+    /// Text that is not a single statement.
+    pub fn sql(&self, sql: &str) -> Result<Self> {
+        let statement = expression::statement(sql)?;
+        // The end of the line ends a comment that the text may end in.
+        Ok(self.step(&format!("SELECT * FROM (\n{statement}\n)"), None))
+    }
+
+    /// The whole query.
+    pub fn to_sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// Runs it, and gives its rows.
+    ///
+    /// # Errors
+    /// As [`query`](DistributedClient::query); names of columns that don't exist are found here.
+    pub async fn collect(&self) -> Result<Table> {
+        self.collect_with(QueryOptions::default()).await
+    }
+
+    /// The same with values for parameters, or with other options.
+    ///
+    /// # Errors
+    /// As [`query_with`](DistributedClient::query_with).
+    pub async fn collect_with(&self, options: impl Into<QueryOptions>) -> Result<Table> {
+        self.client.query_with(&self.sql, options).await
+    }
+
+    /// Runs it, and keeps its result on the server.
+    ///
+    /// # Errors
+    /// As [`query_handle`](DistributedClient::query_handle); names of columns that don't exist are found here.
+    pub async fn collect_handle(&self) -> Result<Handle> {
+        self.collect_handle_with(HandleOptions::default()).await
+    }
+
+    /// The same with values for parameters, or with other options.
+    ///
+    /// # Errors
+    /// As [`query_handle_with`](DistributedClient::query_handle_with).
+    pub async fn collect_handle_with(&self, options: impl Into<HandleOptions>) -> Result<Handle> {
+        self.client.query_handle_with(&self.sql, options).await
+    }
+
+    /// A SELECT over what was before.
+    fn step(&self, select: &str, columns: Option<Vec<String>>) -> Self {
+        // A step is read once mostly, and DuckDB looks through one that is not materialized: filters reach the files.
+        let sql = format!("WITH self AS NOT MATERIALIZED (\n{}\n)\n{select}", self.sql);
+        Self { client: self.client.clone(), sql, columns, handles: self.handles.clone() }
+    }
+}
+
+/// The rows of a query in groups. Made by [`LazyQuery::group_by`].
+#[derive(Clone, Debug)]
+#[must_use = "it does nothing before `agg`"]
+pub struct LazyGroupBy {
+    query: LazyQuery,
+    keys: Vec<String>,
+}
+
+impl LazyGroupBy {
+    /// A row for each group: its keys, and these aggregates, such as `count(*) AS n`; without any, the keys alone. The
+    /// groups come in no certain order.
+    ///
+    /// # Errors
+    /// No keys (for one row of all, [`select`](LazyQuery::select) aggregates), and text that is not a single expression, with
+    /// or without `AS name`.
+    pub fn agg(&self, aggregates: impl IntoIterator<Item: AsRef<str>>) -> Result<LazyQuery> {
+        let keys = all(&self.keys, |text| {
+            let key = column(text)?;
+            match &key.names {
+                Names::All => Err(Error::new(
+                    ErrorKind::Expression,
+                    "* is no key to group by: `distinct` groups by all",
+                )),
+                _ => Ok(key),
+            }
+        })?;
+        let places: Vec<String> = (1..=keys.len()).map(|place| place.to_string()).collect();
+        let places = at_least_one(places, "keys to group by")?;
+        let columns = [keys, all(aggregates, column)?].concat();
+        let select = format!("SELECT {} FROM self GROUP BY {places}", list(&columns).join(", "));
+        Ok(self.query.step(&select, names(&columns, None)))
+    }
+}
+
+/// All of them, or the first error.
+fn all<T>(texts: impl IntoIterator<Item: AsRef<str>>, read: impl Fn(&str) -> Result<T>) -> Result<Vec<T>> {
+    texts.into_iter().map(|text| read(text.as_ref())).collect()
+}
+
+/// The name of a column to be added, and the column as it stands behind SELECT.
+fn named_column(text: &str) -> Result<(String, String)> {
+    let Column { sql, alias, .. } = column(text)?;
+    match alias {
+        Some(name) => Ok((name, sql)),
+        None => {
+            let message = format!("{text:?} has no name: write `… AS name`");
+            Err(Error::new(ErrorKind::Expression, message))
+        }
+    }
+}
+
+fn list(columns: &[Column]) -> Vec<String> {
+    columns.iter().map(|column| column.sql.clone()).collect()
+}
+
+/// A list as it stands in SQL.
+fn at_least_one(list: Vec<String>, what: &str) -> Result<String> {
+    match list.is_empty() {
+        true => Err(Error::new(ErrorKind::Expression, format!("there are no {what}: name one or more"))),
+        false => Ok(list.join(", ")),
+    }
+}
+
+/// The names that columns have in a result, if all are known and no two are one.
+fn names(columns: &[Column], before: Option<&[String]>) -> Option<Vec<String>> {
+    let mut all = Vec::new();
+    for column in columns {
+        match &column.names {
+            Names::One(name) => all.push(name.clone()),
+            Names::All => all.extend_from_slice(before?),
+            Names::Unknown => return None,
+        }
+    }
+    are_distinct(&all).then_some(all)
+}
+
+/// The names that columns have behind a join.
+fn joined(left: Option<&[String]>, right: Option<&[String]>, on: &[String]) -> Option<Vec<String>> {
+    let is_key = |name: &&String| on.iter().any(|key| key.eq_ignore_ascii_case(name));
+    let mut all = left?.to_vec();
+    all.extend(right?.iter().filter(|name| !is_key(name)).cloned());
+    are_distinct(&all).then_some(all)
+}
+
+fn are_distinct(names: &[String]) -> bool {
+    let mut sorted: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    sorted.sort_unstable();
+    sorted.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+fn quoted_text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,53 @@
+//! A query that is read by way of a handle, so that a connection that breaks costs nothing that has arrived.
+
+use std::sync::{Arc, OnceLock};
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use polarway_table::Table;
+
+use super::{Handle, HandleOptions};
+use crate::client::DistributedClient;
+use crate::error::Result;
+use crate::load::{At, Loading};
+use crate::query::{QueryOptions, QueryStream};
+use crate::stream::{BatchStream, Batches};
+
+impl From<QueryOptions> for HandleOptions {
+    fn from(options: QueryOptions) -> Self {
+        let QueryOptions { parameters, time, resumable: _ } = options;
+        Self { parameters, time, ttl: None }
+    }
+}
+
+impl DistributedClient {
+    pub(crate) async fn query_by_handle(&self, sql: &str, options: QueryOptions) -> Result<Table> {
+        self.query_handle_with(sql, options).await?.load().await
+    }
+
+    pub(crate) async fn stream_by_handle(&self, sql: &str, options: QueryOptions) -> Result<QueryStream> {
+        let (handle, summary) = self.create_handle(sql, options.into()).await?;
+        let loading = self.begin_loading(handle.id(), At::Newest).await?;
+        let schema = SchemaRef::clone(loading.schema());
+        let summary = Arc::new(summary.map_or_else(OnceLock::new, OnceLock::from));
+        let batches = BatchStream::new(Resuming { loading, handle: Some(handle) });
+        Ok(QueryStream::new(schema, summary, batches))
+    }
+}
+
+/// A load, and the handle that it reads.
+struct Resuming {
+    loading: Loading,
+    /// Until all has been read.
+    handle: Option<Handle>,
+}
+
+impl Batches for Resuming {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let batch = self.loading.next().await?;
+        if batch.is_none() {
+            self.handle = None;
+        }
+        Ok(batch)
+    }
+}
