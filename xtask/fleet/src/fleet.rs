@@ -58,7 +58,7 @@ impl FleetConfig {
         self.folder.join("shared").join("cold")
     }
 
-    /// A folder beside it that all workers may share.
+    /// Where handles are, which all workers share as well.
     pub fn state_folder(&self) -> PathBuf {
         self.folder.join("shared").join("state")
     }
@@ -302,7 +302,9 @@ fn start_worker(config: &FleetConfig, index: usize, address: SocketAddr) -> Resu
         }
     }
     command.args(["--bind", &address.to_string(), "--data-dir"]).arg(folder.join("data"));
-    command.arg("--parquet-path").arg(config.cold_folder()).args(&config.server_arguments);
+    command.arg("--parquet-path").arg(config.cold_folder());
+    command.args(["--handle-store", "external", "--state-dir"]).arg(config.state_folder());
+    command.args(&config.server_arguments);
     Process::start(&worker_name(index), &folder, &mut command)
 }
 

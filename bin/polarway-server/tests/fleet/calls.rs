@@ -56,6 +56,7 @@ async fn every_call_goes_through(balancer: Balancer, spread: Spread) {
     what_there_is_is_told(&client).await;
     errors_keep_their_reasons(&client).await;
     an_error_in_mid_stream_keeps_its_reason(&client).await;
+    results_are_kept(&client).await;
 }
 
 async fn calls_are_spread(client: &DistributedClient, spread: Spread) {
@@ -136,6 +137,23 @@ async fn errors_keep_their_reasons(client: &DistributedClient) {
     assert_eq!(refused(client.query("SELECT 'x'::INTEGER").await), Reason::QueryFailed);
     let stale = WriteOptions::new(WriteMode::Overwrite).expecting(7);
     assert_eq!(refused(client.store_with("flights", wide(1, 1), stale).await), Reason::VersionConflict);
+}
+
+/// Each step may be another worker's.
+async fn results_are_kept(client: &DistributedClient) {
+    let kept = client.query_handle("SELECT n, n % 3 AS remainder FROM many").await.unwrap();
+    assert_eq!(kept.rows() as i64, MANY);
+    assert!(client.handles().await.unwrap().iter().any(|handle| handle.id == kept.id()));
+    let few = kept.filter("n < 3000").await.unwrap();
+    let counted = few.group_by(["remainder"]).agg(["count(*) AS n"]).await.unwrap();
+    assert_eq!(sum_of(&counted.select(["n"]).await.unwrap().load().await.unwrap()), 3000);
+    let sum = client.query(&format!("SELECT sum(n)::BIGINT FROM {}", few.id())).await.unwrap();
+    assert_eq!(sum_of(&sum), 3000 * 2999 / 2);
+    few.extend(None).await.unwrap();
+    let id = few.id().to_owned();
+    few.discard().await.unwrap();
+    assert_eq!(refused(client.load(&id).await), Reason::HandleDropped);
+    assert_eq!(client.load(kept.id()).await.unwrap().num_rows() as i64, MANY);
 }
 
 async fn an_error_in_mid_stream_keeps_its_reason(client: &DistributedClient) {

@@ -6,4 +6,5 @@ mod support;
 mod calls;
 mod chaos;
 mod deaths;
+mod results;
 mod shared;

@@ -7,12 +7,11 @@ use polarway_proto::SILENCE;
 use polarway_proto::v1::{CreateHandleRequest, CreateHandleResponse, QuerySummary};
 use polarway_table::Parameters;
 use tonic::Streaming;
-use uuid::Uuid;
 
 use super::{Handle, HandleInfo};
 use crate::client::DistributedClient;
 use crate::connection::Worker;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::query::{MOST_RUNS_AGAIN, encode_parameters};
 use crate::retry::Tries;
 
@@ -74,7 +73,7 @@ impl DistributedClient {
                 sql: sql.to_owned(),
                 parameters: encode_parameters(&options.parameters)?,
                 ttl_us: options.ttl.map(micros),
-                request_id: Bytes::copy_from_slice(Uuid::new_v4().as_bytes()),
+                request_id: random_bytes()?,
             },
             time: options.time,
         };
@@ -131,6 +130,18 @@ async fn next_step(steps: &mut Streaming<CreateHandleResponse>) -> Result<Option
 struct Call {
     request: CreateHandleRequest,
     time: Option<Duration>,
+}
+
+/// What nobody can guess: the id of the handle is made of them.
+fn random_bytes() -> Result<Bytes> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Error::new(
+            ErrorKind::Unreachable,
+            format!("this machine gives no random bits for a handle's id: {error}"),
+        )
+    })?;
+    Ok(Bytes::copy_from_slice(&bytes))
 }
 
 /// A time as the protocol has it; one beyond its range is for ever all the same.

@@ -4,10 +4,11 @@ use futures::TryStreamExt as _;
 use polarway_client::{At, Reason, Table};
 
 use super::actor::{Actor, Wrong, shared_of};
+use super::handles;
 use super::model::{compare, count_and_sum};
 use super::table::{numbers_of, one_row, table_of};
 
-type Outcome = Result<(), Wrong>;
+pub(super) type Outcome = Result<(), Wrong>;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
@@ -24,10 +25,17 @@ pub(super) enum Action {
     QueryShared,
     StreamFixed,
     QueryFixed,
+    Keep,
+    LoadKept,
+    QueryKept,
+    FollowKept,
+    ExtendKept,
+    DropKept,
+    QueryResumably,
 }
 
 /// Each action with how often it is picked.
-const WEIGHTS: [(Action, u32); 13] = [
+const WEIGHTS: [(Action, u32); 20] = [
     (Action::Store, 12),
     (Action::Append, 16),
     (Action::Delete, 2),
@@ -41,6 +49,13 @@ const WEIGHTS: [(Action, u32); 13] = [
     (Action::QueryShared, 2),
     (Action::StreamFixed, 4),
     (Action::QueryFixed, 6),
+    (Action::Keep, 8),
+    (Action::LoadKept, 8),
+    (Action::QueryKept, 8),
+    (Action::FollowKept, 4),
+    (Action::ExtendKept, 3),
+    (Action::DropKept, 4),
+    (Action::QueryResumably, 3),
 ];
 
 impl Action {
@@ -71,6 +86,13 @@ impl Action {
             Self::QueryShared => "query, shared",
             Self::StreamFixed => "load_stream, fixed",
             Self::QueryFixed => "query, fixed",
+            Self::Keep => "query_handle",
+            Self::LoadKept => "load a handle",
+            Self::QueryKept => "query a handle",
+            Self::FollowKept => "filter a handle",
+            Self::ExtendKept => "extend a handle",
+            Self::DropKept => "drop a handle",
+            Self::QueryResumably => "query, resumable",
         }
     }
 
@@ -89,6 +111,13 @@ impl Action {
             Self::QueryShared => query_shared(actor).await,
             Self::StreamFixed => stream_fixed(actor).await,
             Self::QueryFixed => query_fixed(actor).await,
+            Self::Keep => handles::keep(actor).await,
+            Self::LoadKept => handles::load(actor).await,
+            Self::QueryKept => handles::query(actor).await,
+            Self::FollowKept => handles::follow(actor).await,
+            Self::ExtendKept => handles::extend(actor).await,
+            Self::DropKept => handles::remove(actor).await,
+            Self::QueryResumably => handles::query_resumably(actor).await,
         }
     }
 }
@@ -216,7 +245,7 @@ async fn query_fixed(actor: &mut Actor) -> Outcome {
     Ok(compare(name, std::slice::from_ref(&expected), &numbers_of(&table)?)?)
 }
 
-fn must_be(name: &str, found: &[i64], rows: &[std::ops::Range<i64>]) -> Outcome {
+pub(super) fn must_be(name: &str, found: &[i64], rows: &[std::ops::Range<i64>]) -> Outcome {
     let (count, sum) = count_and_sum(rows);
     if found != [count, sum] {
         return Err(Wrong(format!("{name}: count and sum are {found:?} and not {count} and {sum}")));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use polarway_client::{DistributedClient, Error};
 
 use super::actions::Action;
+use super::handles::KeptResult;
 use super::model::{Owned, compare};
 use super::report::Report;
 use super::shared::{Shared, World};
@@ -23,6 +24,7 @@ pub(super) struct Actor {
     pub(super) noise: fastrand::Rng,
     pub(super) world: Arc<World>,
     pub(super) owned: Vec<Owned>,
+    pub(super) results: Vec<KeptResult>,
     report: Arc<Report>,
     number: usize,
     next_row: i64,
@@ -52,7 +54,8 @@ impl Actor {
         report: Arc<Report>,
     ) -> Self {
         let owned = (0..OWNED).map(|index| Owned::new(format!("own-{number}-{index}"))).collect();
-        Self { client, noise, world, owned, report, number, next_row: NUMBERS * (number as i64 + 1) }
+        let results = Vec::new();
+        Self { client, noise, world, owned, results, report, number, next_row: NUMBERS * (number as i64 + 1) }
     }
 
     /// Does one thing after the other. What goes wrong is reported and ends it, as its model may be wrong from then on.

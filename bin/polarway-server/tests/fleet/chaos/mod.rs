@@ -2,6 +2,7 @@
 
 mod actions;
 mod actor;
+mod handles;
 mod model;
 mod report;
 mod shared;
