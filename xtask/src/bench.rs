@@ -37,7 +37,7 @@ Usage: cargo xtask bench [--rows N] [--rounds N] [--only NAME]... [--json PATH]
                query-overhead-new, query-overhead-seen, latest-version-known, latest-version-cold, list-versions,
                network-cached-load, network-load-parquet, network-store, network-cached-load-small, network-select-42,
                network-ping, network-point-query, network-stream, network-64-clients, network-64-clients-table,
-               handle-memory, handle-external, handle-memory-follow-up, handle-external-follow-up, tpch-all, or one of tpch-01 to tpch-22
+               nginx-cached-load, nginx-cached-load-small, handle-memory, handle-external, handle-memory-follow-up, handle-external-follow-up, tpch-all, or one of tpch-01 to tpch-22
   --json PATH  where the numbers go (default: bench.json in the target folder)
 
 The peers live in a Python virtual environment in the cache folder. The table is generated there once per number of rows.
@@ -53,7 +53,7 @@ struct Options {
 }
 
 fn run(arguments: lexopt::Parser) -> Result<()> {
-    let options = parse(arguments)?;
+    let mut options = parse(arguments)?;
     let libduckdb = libduckdb::ensure()?;
     let target = cargo::target_folder()?;
     let installed = Peers::prepare(&cache_folder()?)?;
@@ -64,14 +64,28 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
     cargo::run(libduckdb.cargo("build").args(program).args(["--package", "polarway-server-bin"]))?;
     // Beside the build and not in /tmp, which often is memory: storing is measured down to the disk.
     let work = ScratchFolder::create_in(&target, "bench")?;
+    // One nginx is before both, so both have to know where it is.
+    let ports = [
+        ("POLARWAY_BENCH_NGINX_PORT", polarway_fleet::free_port()?.to_string()),
+        ("POLARWAY_BENCH_FLIGHT_PORT", polarway_fleet::free_port()?.to_string()),
+    ];
     let mut ours = Command::new(target.join("release").join("polarway-bench"));
     ours.arg(&table.folder).arg(work.path().join("polarway"));
+    if polarway_fleet::Balancer::Nginx.program().is_none() {
+        let through_nginx = |measure: &&Measure| measure.name.starts_with("nginx");
+        if options.measures.iter().any(|measure| through_nginx(&measure)) {
+            eprintln!("bench: NOT MEASURED: what goes through nginx, which is not installed");
+        }
+        options.measures.retain(|measure| !through_nginx(measure));
+    }
     if options.measures.iter().any(|measure| measure.name.starts_with("tpch")) {
         ours.env(tpch::FOLDER_VARIABLE, tpch::provide(&cache_folder()?, 1.0)?);
     }
+    ours.envs(&ports);
     let mut ours = Participant::start("polarway", &mut ours)?;
     let mut peers = installed.call();
     peers.arg(&table.folder).arg(work.path().join("peers"));
+    peers.envs(&ports);
     let mut peers = Participant::start("peers", &mut peers)?;
 
     let mut measurements = Vec::new();

@@ -109,12 +109,10 @@ impl Tables {
     }
 
     fn with_lease(&self, name: &DatasetName, change: impl Fn(Lease) -> Option<Lease>) -> Result<Leased> {
+        self.backend.check()?;
         let dataset = self.dataset(name);
         loop {
-            let Some(newest) = dataset.log.newest(0)? else {
-                self.backend.check()?;
-                return Ok(Leased::Unknown);
-            };
+            let Some(newest) = dataset.log.newest(0)? else { return Ok(Leased::Unknown) };
             if newest.is_deleted() {
                 return Ok(newest.lease.map_or(Leased::Deleted, |lease| Leased::Ended(lease.expires_us)));
             }

@@ -1,7 +1,7 @@
-"""An Arrow Flight server over the table: flight.py DATA.
+"""An Arrow Flight server over the table: flight.py DATA PORT.
 
 It keeps the table in memory in batches of 65,536 rows, prints its port, and serves until its input ends. `do_get` answers the
-ticket `memory` with those batches, and `parquet` with what it reads from the Parquet file for that call; `do_put` takes rows
+ticket `memory` with those batches, `small` with their first 1,000 rows, and `parquet` with what it reads from the Parquet file for that call; `do_put` takes rows
 and drops them.
 """
 
@@ -20,7 +20,7 @@ BATCH_ROWS = 65_536
 
 class Server(pyarrow.flight.FlightServerBase):
     def __init__(self):
-        super().__init__("grpc://127.0.0.1:0")
+        super().__init__(f"grpc://127.0.0.1:{sys.argv[2]}")
         with pyarrow.ipc.open_file(DATA / "table.arrow") as reader:
             table = reader.read_all()
         self.schema = table.schema
@@ -30,9 +30,8 @@ class Server(pyarrow.flight.FlightServerBase):
         if ticket.ticket == b"parquet":
             table = pyarrow.parquet.read_table(DATA / "table.parquet")
             return pyarrow.flight.GeneratorStream(table.schema, table.to_batches(max_chunksize=BATCH_ROWS))
-        return pyarrow.flight.RecordBatchStream(
-            pyarrow.RecordBatchReader.from_batches(self.schema, self.batches)
-        )
+        batches = [self.batches[0].slice(0, 1000)] if ticket.ticket == b"small" else self.batches
+        return pyarrow.flight.RecordBatchStream(pyarrow.RecordBatchReader.from_batches(self.schema, batches))
 
     def do_put(self, context, descriptor, reader, writer):
         for _ in reader:

@@ -3,6 +3,7 @@
 //! It owns how the engine is called when it is measured. It knows nothing of the peers, of rounds or of bars: those are the
 //! caller's. DATA holds the table as `table.parquet` and `table.arrow`; WORK is a folder to make and to write into.
 
+mod balanced;
 mod clock;
 mod crowd;
 mod handles;
@@ -22,6 +23,7 @@ use anyhow::{Context as _, Result, bail};
 use polarway_core::{Config, Polarway};
 use tokio::runtime::Runtime;
 
+use balanced::Balanced;
 use crowd::Crowd;
 use handles::{Handles, Store};
 use network::Network;
@@ -58,6 +60,7 @@ struct Bench {
     sql: Option<Sql>,
     tpch: Option<Tpch>,
     crowd: Option<Crowd>,
+    balanced: Option<Balanced>,
     memory: Option<Handles>,
     external: Option<Handles>,
 }
@@ -88,6 +91,8 @@ impl Bench {
             "duckdb.stream_arrow" => self.sql().await?.stream_plain(),
             "network-64-clients" => self.crowd().await?.ask().await,
             "network-64-clients-table" => self.crowd().await?.ask_table().await,
+            "nginx-cached-load" => self.balanced().await?.load_cached().await,
+            "nginx-cached-load-small" => self.balanced().await?.load_small().await,
             "handle-memory" => self.handles(Store::Memory).await?.0.make().await,
             "duckdb.create_table" => self.handles(Store::Memory).await?.0.make_plain(),
             "handle-external" => self.handles(Store::External).await?.0.make().await,
@@ -117,6 +122,13 @@ impl Bench {
             None => slot.insert(Handles::set_up(&self.data, &folder, store).await?),
         };
         Ok((handles, folder))
+    }
+
+    async fn balanced(&mut self) -> Result<&mut Balanced> {
+        Ok(match self.balanced.take() {
+            Some(ready) => self.balanced.insert(ready),
+            None => self.balanced.insert(Balanced::set_up(&self.data, &self.work.join("balanced")).await?),
+        })
     }
 
     async fn sql(&mut self) -> Result<&mut Sql> {

@@ -19,7 +19,7 @@ use crate::whole_table::read_arrow;
 const SHORT_CALLS: usize = 501;
 
 /// Rows of the small table.
-const SMALL_ROWS: usize = 1_000;
+pub(crate) const SMALL_ROWS: usize = 1_000;
 
 /// A message holds a chunk of 64 MiB at the most, and what stands around it.
 const MESSAGE_BYTES: usize = 65 << 20;
@@ -111,7 +111,7 @@ impl Network {
 }
 
 /// The median of many calls, each of which must be answered right.
-async fn short(call: impl AsyncFn() -> Result<bool>) -> Result<f64> {
+pub(crate) async fn short(call: impl AsyncFn() -> Result<bool>) -> Result<f64> {
     let mut seconds = Vec::with_capacity(SHORT_CALLS);
     for _ in 0..SHORT_CALLS {
         let (elapsed, is_right) = timed(call()).await?;

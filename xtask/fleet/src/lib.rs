@@ -27,4 +27,5 @@ mod process;
 
 pub use balancer::{Balancer, Spread};
 pub use fleet::{Fleet, FleetConfig};
+pub use ports::free_port;
 pub use process::ProcessId;

@@ -11,8 +11,11 @@ use anyhow::{Context as _, Result};
 const FIRST: u32 = 15_000;
 const COUNT: u32 = 17_000;
 
-/// A port that nobody listens on.
-pub(crate) fn free_port() -> Result<u16> {
+/// A port of this machine that nobody listens on, and that the kernel gives to nobody by itself.
+///
+/// # Errors
+/// All are taken.
+pub fn free_port() -> Result<u16> {
     static ASKED: AtomicU32 = AtomicU32::new(0);
     // Processes that look at the same time begin at different places.
     let nanos = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.subsec_nanos());

@@ -30,7 +30,7 @@ pub(super) enum Party {
     Peers,
 }
 
-pub(super) const MEASURES: [Measure; 47] = [
+pub(super) const MEASURES: [Measure; 49] = [
     loading(
         "load-parquet",
         "load to record batches what Polarway stored (the peers: what pyarrow wrote), without a cache",
@@ -128,6 +128,20 @@ pub(super) const MEASURES: [Measure; 47] = [
         moves_the_table: false,
         limit_seconds: None,
         rivals: &[ours("tonic", None)],
+    },
+    Measure {
+        name: "nginx-cached-load",
+        about: "load a cached table through nginx to record batches (the peer: Arrow Flight through the same nginx)",
+        moves_the_table: true,
+        limit_seconds: None,
+        rivals: &[peer("flight.do_get_nginx", Some(1.0)), ours("network-cached-load", None)],
+    },
+    Measure {
+        name: "nginx-cached-load-small",
+        about: "load a cached table of 1,000 rows through nginx (the peer: Arrow Flight through the same nginx)",
+        moves_the_table: false,
+        limit_seconds: None,
+        rivals: &[peer("flight.do_get_small_nginx", Some(1.0)), ours("network-cached-load-small", None)],
     },
     Measure {
         name: "handle-memory",

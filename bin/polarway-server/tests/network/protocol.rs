@@ -6,13 +6,12 @@ use polarway_proto::v1::{LoadRequest, QueryRequest};
 use polarway_proto::{PROTOCOL_REVISION, Reason};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
-use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_reflection::pb::{v1, v1alpha};
 
-use crate::support::{Server, raw, reason_of, wide};
+use crate::support::{Server, channel, raw, reason_of, wide};
 
 /// Bytes as they are, where the protocol has messages.
 #[derive(Default)]
@@ -50,10 +49,6 @@ impl Decoder for Raw {
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
         Ok(Some(buffer.copy_to_bytes(buffer.remaining()).to_vec()))
     }
-}
-
-async fn channel(server: &Server) -> Channel {
-    Endpoint::new(server.url()).unwrap().connect().await.unwrap()
 }
 
 /// Calls a method by its path with these bytes.

@@ -40,7 +40,11 @@ pub(crate) async fn query(query: Query) -> Result<()> {
     let sql = text_of(&query)?;
     let output = Output::new(&query.output)?;
     let client = query.connection.connect().await?;
-    let options = QueryOptions { parameters: parameters::values(query.parameters), time: query.time, ..QueryOptions::default() };
+    let options = QueryOptions {
+        parameters: parameters::values(query.parameters),
+        time: query.time,
+        ..QueryOptions::default()
+    };
     let rows = client.query_stream_with(&sql, options).await?;
     let schema = SchemaRef::clone(rows.schema());
     output.write("query", &schema, None, rows).await

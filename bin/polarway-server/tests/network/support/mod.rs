@@ -14,4 +14,4 @@ pub(crate) use queries::{ENDLESS_SUM, all_ended, in_background, query_in, until}
 pub(crate) use server::Server;
 pub(crate) use strace::FileCalls;
 pub(crate) use tables::{numbers, same, sum_of, wide};
-pub(crate) use wire::{Upload, ask, raw, reason_of};
+pub(crate) use wire::{Upload, ask, channel, raw, reason_of};

@@ -14,10 +14,14 @@ use tonic::{Request, Status};
 
 use super::Server;
 
-/// A connection without a client around it.
+/// A connection that any gRPC client may use.
+pub(crate) async fn channel(server: &Server) -> Channel {
+    Endpoint::new(server.url()).unwrap().connect().await.unwrap()
+}
+
+/// A connection without a client of ours around it.
 pub(crate) async fn raw(server: &Server) -> PolarwayServiceClient<Channel> {
-    let channel = Endpoint::new(server.url()).unwrap().connect().await.unwrap();
-    PolarwayServiceClient::new(channel).max_encoding_message_size(256 << 20)
+    PolarwayServiceClient::new(channel(server).await).max_encoding_message_size(256 << 20)
 }
 
 /// Asks a query and gives all that was answered.
