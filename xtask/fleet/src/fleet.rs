@@ -203,6 +203,19 @@ impl Fleet {
         self.workers[index].process.id().signal("CONT")
     }
 
+    /// Has the balancer read its configuration again, which ends its clients' connections once their calls are over. Whether it
+    /// can do that.
+    ///
+    /// # Errors
+    /// When it can't be told.
+    pub fn reload_balancer(&self) -> Result<bool> {
+        match (&self.balancer, self.config.balancer) {
+            (Some((_, process)), Some((Balancer::Nginx, _))) => process.id().signal("HUP").map(|()| true),
+            // HAProxy reloads through a master process, which it does not have here.
+            _ => Ok(false),
+        }
+    }
+
     /// Starts a worker again, on the port that it had, and ends it before that if it runs. It need not answer yet.
     ///
     /// # Errors

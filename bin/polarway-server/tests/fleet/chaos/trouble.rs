@@ -15,7 +15,7 @@ enum Ailment {
     Stopped(Instant),
 }
 
-/// A thread that kills and stops workers; one is always left.
+/// A thread that kills, stops and restarts workers, of which one is always left, and has the balancer begin anew.
 pub(super) struct Trouble {
     is_over: Arc<AtomicBool>,
     thread: JoinHandle<OwnFleet>,
@@ -52,7 +52,7 @@ impl Trouble {
     }
 }
 
-/// Kills or stops one that is well, if another one is.
+/// Lets something befall one that is well, if another one is.
 fn afflict(own: &mut OwnFleet, ailments: &mut [Option<Ailment>], noise: &mut fastrand::Rng, report: &Report) {
     let well: Vec<usize> = (0..ailments.len()).filter(|index| ailments[*index].is_none()).collect();
     if well.len() < 2 {
@@ -60,16 +60,31 @@ fn afflict(own: &mut OwnFleet, ailments: &mut [Option<Ailment>], noise: &mut fas
     }
     let index = well[noise.usize(..well.len())];
     let after = |time: u64| Instant::now() + Duration::from_millis(time);
-    if noise.bool() {
-        let down = noise.u64(0..1_500);
-        own.fleet.kill(index).unwrap();
-        ailments[index] = Some(Ailment::Dead(after(down)));
-        report.done("trouble: killed", Duration::from_millis(down));
-    } else {
-        let down = noise.u64(1_000..14_000);
-        own.fleet.stop(index).unwrap();
-        ailments[index] = Some(Ailment::Stopped(after(down)));
-        report.done("trouble: stopped", Duration::from_millis(down));
+    match noise.u32(0..10) {
+        0..4 => {
+            let down = noise.u64(0..1_500);
+            own.fleet.kill(index).unwrap();
+            ailments[index] = Some(Ailment::Dead(after(down)));
+            report.done("trouble: killed", Duration::from_millis(down));
+        }
+        4..8 => {
+            let down = noise.u64(1_000..14_000);
+            own.fleet.stop(index).unwrap();
+            ailments[index] = Some(Ailment::Stopped(after(down)));
+            report.done("trouble: stopped", Duration::from_millis(down));
+        }
+        // As in an update: it may finish what runs.
+        8 => {
+            let begin = Instant::now();
+            own.fleet.restart(index).unwrap();
+            report.done("trouble: restarted", begin.elapsed());
+        }
+        // Clients are told to make new connections.
+        _ => {
+            if own.fleet.reload_balancer().unwrap() {
+                report.done("trouble: balancer reloaded", Duration::ZERO);
+            }
+        }
     }
 }
 
