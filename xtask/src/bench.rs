@@ -72,20 +72,20 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
     let mut ours = Command::new(target.join("release").join("polarway-bench"));
     ours.arg(&table.folder).arg(work.path().join("polarway"));
     if polarway_fleet::Balancer::Nginx.program().is_none() {
-        let through_nginx = |measure: &&Measure| measure.name.starts_with("nginx");
-        if options.measures.iter().any(|measure| through_nginx(&measure)) {
+        let count = options.measures.len();
+        options.measures.retain(|measure| !measure.name.starts_with("nginx"));
+        if options.measures.len() < count {
             eprintln!("bench: NOT MEASURED: what goes through nginx, which is not installed");
         }
-        options.measures.retain(|measure| !through_nginx(measure));
     }
     if options.measures.iter().any(|measure| measure.name.starts_with("tpch")) {
         ours.env(tpch::FOLDER_VARIABLE, tpch::provide(&cache_folder()?, 1.0)?);
     }
-    ours.envs(&ports);
+    ours.envs(ports.clone());
     let mut ours = Participant::start("polarway", &mut ours)?;
     let mut peers = installed.call();
     peers.arg(&table.folder).arg(work.path().join("peers"));
-    peers.envs(&ports);
+    peers.envs(ports);
     let mut peers = Participant::start("peers", &mut peers)?;
 
     let mut measurements = Vec::new();
