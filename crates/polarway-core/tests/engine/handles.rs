@@ -13,8 +13,9 @@ use crate::support::{config, lines, trades};
 
 /// An engine for each store.
 async fn engines() -> Vec<(&'static str, Polarway, TempDir)> {
+    type SetUp = fn(&mut Config);
     let mut engines = Vec::new();
-    let stores: [(&str, fn(&mut Config)); 3] = [
+    let stores: [(&str, SetUp); 3] = [
         ("memory", |_| {}),
         ("a directory", |config| config.handles.store = HandleStoreKind::External),
         ("a bucket", |config| {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use polarway_storage::{DiskBackend, FailureKind, Settings, Tables, WriteMode, WriteOptions};
+use polarway_storage::{Backend as _, DiskBackend, FailureKind, Settings, Tables, WriteMode, WriteOptions};
 use tempfile::TempDir;
 
 use crate::support::{name, newest, numbers, open, store};
