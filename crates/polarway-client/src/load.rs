@@ -13,6 +13,7 @@ use polarway_table::Table;
 
 use crate::client::DistributedClient;
 use crate::error::{Error, ErrorKind, Result};
+use crate::handle::Handle;
 use crate::receive::{Arrived, Receiver};
 use crate::retry::Tries;
 use crate::stream::{BatchStream, Batches};
@@ -75,12 +76,7 @@ impl DistributedClient {
     /// # Errors
     /// As [`load_at`](Self::load_at). The stream carries errors that come later, and ends with them.
     pub async fn load_stream_at(&self, name: &str, at: At) -> Result<TableStream> {
-        let loading = self.begin_loading(name, at).await?;
-        Ok(TableStream {
-            schema: SchemaRef::clone(&loading.schema),
-            header: loading.header,
-            batches: BatchStream::new(loading),
-        })
+        Ok(self.begin_loading(name, at).await?.into_stream())
     }
 
     /// Opens the stream and waits for its first chunk.
@@ -112,6 +108,7 @@ impl DistributedClient {
                         ready: batches.into(),
                         receiver: Some(receiver),
                         tries: Tries::new(self.timeout()),
+                        _handle: None,
                     });
                 }
                 Arrived::Rows(_) | Arrived::End => {
@@ -139,6 +136,8 @@ pub(crate) struct Loading {
     /// Until the stream has broken or ended.
     receiver: Option<Receiver<LoadResponse>>,
     tries: Tries,
+    /// What is loaded, if it must not be dropped before all has arrived.
+    _handle: Option<Handle>,
 }
 
 impl Batches for Loading {
@@ -161,9 +160,22 @@ impl Batches for Loading {
 }
 
 impl Loading {
+    /// The same, and the handle that is loaded lives as long.
+    pub(crate) fn holding(self, handle: Handle) -> Self {
+        Self { _handle: Some(handle), ..self }
+    }
+
     /// The table's columns.
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    pub(crate) fn into_stream(self) -> TableStream {
+        TableStream {
+            schema: SchemaRef::clone(&self.schema),
+            header: self.header,
+            batches: BatchStream::new(self),
+        }
     }
 
     /// Takes one message; whether there may be more.

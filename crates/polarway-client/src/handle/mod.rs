@@ -23,7 +23,7 @@ use tokio::runtime;
 
 use crate::client::DistributedClient;
 use crate::error::Result;
-use crate::load::TableStream;
+use crate::load::{At, TableStream};
 
 pub use create::HandleOptions;
 pub use follow::GroupBy;
@@ -129,12 +129,13 @@ impl Handle {
         self.shared.client.load(self.id()).await
     }
 
-    /// Loads its rows in pieces, in order. The handle must live until they have all arrived.
+    /// Loads its rows in pieces, in order. The stream holds the handle as a clone does.
     ///
     /// # Errors
     /// As [`load`](Self::load). The stream carries errors that come later, and ends with them.
     pub async fn load_stream(&self) -> Result<TableStream> {
-        self.shared.client.load_stream(self.id()).await
+        let loading = self.shared.client.begin_loading(self.id(), At::Newest).await?;
+        Ok(loading.holding(self.clone()).into_stream())
     }
 
     /// Puts its expiry off: it lives unused for this long from now on, or for as long as before.

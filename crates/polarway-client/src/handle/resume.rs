@@ -2,16 +2,15 @@
 
 use std::sync::{Arc, OnceLock};
 
-use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use polarway_table::Table;
 
-use super::{Handle, HandleOptions};
+use super::HandleOptions;
 use crate::client::DistributedClient;
 use crate::error::Result;
-use crate::load::{At, Loading};
+use crate::load::At;
 use crate::query::{QueryOptions, QueryStream};
-use crate::stream::{BatchStream, Batches};
+use crate::stream::BatchStream;
 
 impl From<QueryOptions> for HandleOptions {
     fn from(options: QueryOptions) -> Self {
@@ -30,24 +29,7 @@ impl DistributedClient {
         let loading = self.begin_loading(handle.id(), At::Newest).await?;
         let schema = SchemaRef::clone(loading.schema());
         let summary = Arc::new(summary.map_or_else(OnceLock::new, OnceLock::from));
-        let batches = BatchStream::new(Resuming { loading, handle: Some(handle) });
+        let batches = BatchStream::new(loading.holding(handle));
         Ok(QueryStream::new(schema, summary, batches))
-    }
-}
-
-/// A load, and the handle that it reads.
-struct Resuming {
-    loading: Loading,
-    /// Until all has been read.
-    handle: Option<Handle>,
-}
-
-impl Batches for Resuming {
-    async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        let batch = self.loading.next().await?;
-        if batch.is_none() {
-            self.handle = None;
-        }
-        Ok(batch)
     }
 }
