@@ -54,6 +54,31 @@ fn what_is_not_there_is_absent_and_no_failure() {
 }
 
 #[test]
+fn a_folder_goes_with_all_that_is_in_it_and_nothing_beside_it() {
+    on_every_backend(|backend| {
+        for path in ["d/_polarway/commits/1", "d/_polarway/hint", "d2/_polarway/hint"] {
+            backend.create_commit(path, "x".into()).unwrap();
+        }
+        backend.remove_folder("d").unwrap();
+        backend.remove_folder("d").unwrap();
+        assert!(backend.list("d/_polarway/commits").unwrap().is_empty());
+        assert_eq!(backend.get("d/_polarway/hint").unwrap(), None);
+        assert_eq!(backend.get("d2/_polarway/hint").unwrap().unwrap(), "x");
+        // What was removed can be made again.
+        assert_eq!(backend.create_commit("d/_polarway/commits/1", "y".into()).unwrap(), Created::New);
+    });
+}
+
+#[test]
+fn a_storage_that_is_well_says_so_and_keeps_nothing_of_it() {
+    on_every_backend(|backend| {
+        backend.check().unwrap();
+        backend.probe().unwrap();
+        assert!(backend.list("").unwrap().iter().all(|entry| entry.file.is_none()));
+    });
+}
+
+#[test]
 fn a_data_file_appears_when_it_is_finished_and_not_when_it_is_dropped() {
     on_every_backend(|backend| {
         let mut dropped = backend.create_data("d/data/dropped").unwrap();

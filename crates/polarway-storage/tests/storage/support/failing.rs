@@ -124,6 +124,18 @@ impl Backend for FailingBackend {
         self.shared.run(path, || self.inner.remove(path))
     }
 
+    fn remove_folder(&self, folder: &str) -> BackendResult<()> {
+        self.shared.run(folder, || self.inner.remove_folder(folder))
+    }
+
+    fn check(&self) -> BackendResult<()> {
+        self.shared.run("", || self.inner.check())
+    }
+
+    fn probe(&self) -> BackendResult<()> {
+        self.shared.run("", || self.inner.probe())
+    }
+
     fn local_path(&self, path: &str) -> Option<PathBuf> {
         self.inner.local_path(path)
     }
