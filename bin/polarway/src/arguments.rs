@@ -41,7 +41,7 @@ pub(crate) enum ClientCommand {
     Store(Store),
     /// Put a file's rows behind those of a table
     Append(Append),
-    /// Load a table, to the terminal or to a file
+    /// Load a table, or a result that is kept, to the terminal or to a file
     #[command(after_help = LOAD_EXAMPLES)]
     Load(Load),
     /// Run a SELECT in DuckDB's dialect
@@ -54,6 +54,9 @@ pub(crate) enum ClientCommand {
     Queries(Queries),
     /// Stop a query
     Cancel(Cancel),
+    /// Look at results that are kept on the server, and drop them
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Handles(Handles),
     /// List the datasets
     Ls(Ls),
     /// Show a dataset's columns and size
@@ -93,7 +96,16 @@ Examples:
   polarway query \"SELECT carrier, count(*) FROM flights GROUP BY ALL\"
   polarway query -f report.sql -o report.csv
   polarway query \"FROM flights AT (VERSION => 3)\" --format json
-  polarway query 'FROM flights WHERE carrier = $carrier' --param carrier=UA";
+  polarway query 'FROM flights WHERE carrier = $carrier' --param carrier=UA
+  late=$(polarway query --keep 'FROM flights WHERE dep_delay > 60')
+  polarway query \"SELECT count(*) FROM $late\"";
+
+const HANDLES_EXAMPLES: &str = "\
+Examples:
+  id=$(polarway query --keep 'FROM flights WHERE dep_delay > 60')
+  polarway handles show $id
+  polarway handles extend $id --ttl 2h
+  polarway handles drop $id";
 
 const SQL_EXAMPLES: &str = "\
 On a terminal it prompts for statements, which end with `;`; .help tells the
@@ -200,7 +212,7 @@ pub(crate) struct Append {
 
 #[derive(Args)]
 pub(crate) struct Load {
-    /// The dataset
+    /// The dataset, or the id of a result that is kept
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) at: At,
@@ -225,6 +237,12 @@ pub(crate) struct Query {
     /// How long the query may take on the server, waiting included
     #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
     pub(crate) time: Option<std::time::Duration>,
+    /// Keep the result on the server, and print the id by which `load` and SQL name it
+    #[arg(long, conflicts_with_all = ["output", "format"])]
+    pub(crate) keep: bool,
+    /// For how long the result is kept unused [default: as the server is set to]
+    #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration, requires = "keep")]
+    pub(crate) ttl: Option<std::time::Duration>,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
     #[command(flatten)]
@@ -243,6 +261,56 @@ pub(crate) struct Queries {
 pub(crate) struct Cancel {
     /// The query's id, from `polarway queries`
     pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args)]
+#[command(after_help = HANDLES_EXAMPLES)]
+pub(crate) struct Handles {
+    #[command(subcommand)]
+    pub(crate) command: HandlesCommand,
+}
+
+/// What is done with results that are kept.
+#[derive(Subcommand)]
+pub(crate) enum HandlesCommand {
+    /// List them
+    Ls(Ls),
+    /// Show the columns, the size and the expiry of one
+    Show(ShowHandle),
+    /// Drop some before they expire
+    Drop(DropHandles),
+    /// Put the expiry of one off
+    Extend(ExtendHandle),
+}
+
+#[derive(Args)]
+pub(crate) struct ShowHandle {
+    /// Its id, from `polarway query --keep` or `polarway handles ls`
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) list: ListOptions,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args)]
+pub(crate) struct DropHandles {
+    /// Their ids
+    #[arg(value_name = "ID", required = true)]
+    pub(crate) ids: Vec<String>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args)]
+pub(crate) struct ExtendHandle {
+    /// Its id
+    pub(crate) id: String,
+    /// For how long it lives unused from now on [default: as long as before]
+    #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
+    pub(crate) ttl: Option<std::time::Duration>,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }

@@ -1,5 +1,6 @@
 //! Commands that look: ls, describe, versions, stats.
 
+use arrow_schema::{FieldRef, Schema};
 use polarway::{CacheStats, Dataset, Description, ServerInfo, VersionKind};
 use serde_json::json;
 
@@ -65,7 +66,6 @@ pub(crate) async fn describe(describe: Describe) -> Result<()> {
 
 /// Prints a dataset's columns and, unless for CSV, its size.
 pub(crate) fn print_description(description: &Description, format: ListFormat) -> Result<()> {
-    let fields = description.schema.fields();
     match format {
         ListFormat::Json => {
             println!("{}", as_json(description));
@@ -84,6 +84,12 @@ pub(crate) fn print_description(description: &Description, format: ListFormat) -
         }
         ListFormat::Csv => {}
     }
+    print_columns(&description.schema, format)
+}
+
+/// Prints the columns of a table as a list.
+pub(super) fn print_columns(schema: &Schema, format: ListFormat) -> Result<()> {
+    let fields = schema.fields();
     let columns = vec![
         ("column", Values::Texts(fields.iter().map(|field| field.name().clone()).collect())),
         ("type", Values::Texts(fields.iter().map(|field| type_name(field.data_type())).collect())),
@@ -92,18 +98,21 @@ pub(crate) fn print_description(description: &Description, format: ListFormat) -
     print(columns, format, "no columns")
 }
 
+/// The columns of a table, for a description as JSON.
+pub(super) fn columns_as_json(schema: &Schema) -> Vec<serde_json::Value> {
+    let column = |field: &FieldRef| json!({"column": field.name(), "type": type_name(field.data_type()), "null": field.is_nullable()});
+    schema.fields().iter().map(column).collect()
+}
+
 fn yes(is_so: bool) -> &'static str {
     if is_so { "yes" } else { "no" }
 }
 
 fn as_json(description: &Description) -> serde_json::Value {
     let Description { name, version, time_us, schema, rows, files, bytes, arrow_bytes } = description;
-    let columns = schema.fields().iter().map(|field| {
-        json!({"column": field.name(), "type": type_name(field.data_type()), "null": field.is_nullable()})
-    });
     json!({
         "name": name, "version": version, "time": time::show(*time_us), "rows": rows, "files": files, "bytes": bytes,
-        "arrow_bytes": arrow_bytes, "columns": columns.collect::<Vec<_>>(),
+        "arrow_bytes": arrow_bytes, "columns": columns_as_json(schema),
     })
 }
 

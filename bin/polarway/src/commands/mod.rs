@@ -1,6 +1,7 @@
 //! What each command does.
 
 pub(crate) mod config;
+mod handles;
 mod listing;
 pub(crate) mod look;
 mod queries;
@@ -41,6 +42,7 @@ async fn dispatch(command: ClientCommand) -> Result<()> {
         ClientCommand::Sql(sql) => shell::sql(sql).await,
         ClientCommand::Queries(queries) => queries::queries(queries).await,
         ClientCommand::Cancel(cancel) => queries::cancel(cancel).await,
+        ClientCommand::Handles(handles) => handles::handles(handles).await,
         ClientCommand::Ls(ls) => look::ls(ls).await,
         ClientCommand::Describe(describe) => look::describe(describe).await,
         ClientCommand::Versions(versions) => look::versions(versions).await,

@@ -11,6 +11,7 @@ use arrow_schema::SchemaRef;
 use futures::{Stream, TryStreamExt as _};
 use polarway::{At, QueryOptions};
 
+use super::handles;
 use crate::arguments::{self, Load, OutputOptions, Query};
 use crate::failure::{Failure, Result};
 use crate::format::OutputFormat;
@@ -38,13 +39,13 @@ pub(crate) async fn load(load: Load) -> Result<()> {
 
 pub(crate) async fn query(query: Query) -> Result<()> {
     let sql = text_of(&query)?;
+    if query.keep {
+        return handles::keep(&sql, query).await;
+    }
     let output = Output::new(&query.output)?;
     let client = query.connection.connect().await?;
-    let options = QueryOptions {
-        parameters: parameters::values(query.parameters),
-        time: query.time,
-        ..QueryOptions::default()
-    };
+    let parameters = parameters::values(query.parameters);
+    let options = QueryOptions { parameters, time: query.time, ..QueryOptions::default() };
     let rows = client.query_stream_with(&sql, options).await?;
     let schema = SchemaRef::clone(rows.schema());
     output.write("query", &schema, None, rows).await
