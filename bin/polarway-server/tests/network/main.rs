@@ -9,6 +9,7 @@ mod bounds;
 mod cuts;
 mod deaths;
 mod fidelity;
+mod handles;
 mod malformed;
 mod parameters;
 mod pinned;
