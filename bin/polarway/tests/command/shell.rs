@@ -151,15 +151,17 @@ fn a_server_that_is_gone_is_an_error_of_its_line() {
         .spawn()
         .unwrap();
     let mut input = process.stdin.take().unwrap();
-    writeln!(input, "SELECT 1 AS n;").unwrap();
+    // A row is printed before its query has ended; that the second line answers says that the first is done.
+    writeln!(input, "SELECT 1 AS n;\n.help").unwrap();
     // Held open until the end: who writes into a pipe that nobody reads ends.
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert_eq!((lines.next().unwrap(), lines.next().unwrap()), ("n".to_owned(), "1".to_owned()));
+    lines.next().unwrap();
     drop(server);
     writeln!(input, "SELECT 2 AS n;").unwrap();
     drop(input);
     let output = process.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
-    assert!(said.starts_with("error: line 2: "), "{said}");
+    assert!(said.starts_with("error: line 3: "), "{said}");
 }

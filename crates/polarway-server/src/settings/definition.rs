@@ -145,13 +145,14 @@ pub(crate) const SETTINGS: [Setting; 27] = [
         key: "handle_memory",
         variable: "POLARWAY_HANDLE_MEMORY",
         value_name: "GB",
-        form: Form::Number,
-        about: "What all handles of the `memory` store may take together, in GB. What does not fit in memory is spilled.",
-        default: Some("two fifths of `--query-memory` and `--query-temp` together"),
+        form: Form::Text,
+        about: "What all handles of the `memory` store may take together, in GB. What does not fit in memory is spilled. \
+                `auto` is two fifths of `--query-memory` and `--query-temp` together.",
+        default: None,
         apply: |config, text| {
-            values::gigabytes_above_zero(text).map(|bytes| config.engine.handles.budget_bytes = Some(bytes))
+            values::gigabytes_or_auto(text).map(|bytes| config.engine.handles.budget_bytes = bytes)
         },
-        current: |config| values::in_gigabytes(config.engine.handle_budget_bytes()),
+        current: |config| values::gigabytes_or_auto_text(config.engine.handles.budget_bytes),
     },
     Setting {
         key: "cache_size",

@@ -15,6 +15,9 @@ pub(crate) const NEVER: &str = "never";
 /// How a number says that there is no bound.
 pub(crate) const UNLIMITED: &str = "unlimited";
 
+/// How a number says that it follows from others.
+const AUTO: &str = "auto";
+
 const GB: f64 = 1e9;
 
 /// What the engine asks for. It is checked here too, since only here it is known where the value came from.
@@ -73,6 +76,20 @@ pub(crate) fn gigabytes_above_zero(text: &str) -> Result<u64, Invalid> {
         Ok(bytes) if bytes > 0 => Ok(bytes),
         _ => Err("a number of GB above 0, such as 2.0"),
     }
+}
+
+/// `None` is what the engine makes of its other settings.
+pub(crate) fn gigabytes_or_auto(text: &str) -> Result<Option<u64>, Invalid> {
+    match text.trim() {
+        AUTO => Ok(None),
+        text => {
+            gigabytes_above_zero(text).map(Some).map_err(|_| "a number of GB above 0, such as 2.0, or auto")
+        }
+    }
+}
+
+pub(crate) fn gigabytes_or_auto_text(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| AUTO.to_owned(), in_gigabytes)
 }
 
 pub(crate) fn in_gigabytes(bytes: u64) -> String {
