@@ -164,7 +164,7 @@ fn tell(fleet: &Fleet, balancer: Balancer, programs: &Path) {
         "A fleet of {} is up behind {balancer}, at {url}\n\n{workers}\n\
          use it       {program} --url {url} ls\n\
          kill one     kill -9 {}, then: cargo xtask fleet restart 1\n\
-         logs, data   {folder}/worker-*/log, {folder}/balancer/log, {folder}/shared/cold\n\
+         logs, data   {folder}/worker-*/log, {folder}/balancer/log, {folder}/shared\n\
          end it       cargo xtask fleet down",
         fleet.worker_count(),
         fleet.worker_process(0).number,

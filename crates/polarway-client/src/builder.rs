@@ -74,7 +74,7 @@ impl Builder {
     /// wrong address shows at once.
     pub async fn connect(self) -> Result<DistributedClient> {
         let client = self.connect_lazily()?;
-        client.server_info_once().await?;
+        client.server_info_at_start().await?;
         Ok(client)
     }
 

@@ -75,13 +75,25 @@ impl DistributedClient {
         }
     }
 
+    /// Asks who answers. Where nobody can be connected to, that is said at once; what answers for a server that does not, a
+    /// balancer before it, is asked again.
+    pub(crate) async fn server_info_at_start(&self) -> Result<ServerInfo> {
+        let mut tries = Tries::new(self.timeout);
+        loop {
+            match self.server_info_of_any(tries.left()).await {
+                Err(error) if error.is_of_proxy() => tries.after(error).await?,
+                answer => return answer,
+            }
+        }
+    }
+
     /// Asks each worker once who it is; the first answer counts.
-    pub(crate) async fn server_info_once(&self) -> Result<ServerInfo> {
+    async fn server_info_of_any(&self, timeout: Duration) -> Result<ServerInfo> {
         let mut failed = Error::unreachable("no server was named");
         for _ in 0..self.workers.count() {
             let worker = self.workers.pick();
             let mut request = self.workers.request(GetServerInfoRequest {});
-            request.set_timeout(self.timeout);
+            request.set_timeout(timeout);
             match worker.service().get_server_info(request).await {
                 Ok(info) => return Ok(info.into_inner()),
                 Err(status) => failed = status.into(),

@@ -100,6 +100,12 @@ impl Error {
         Self::new(ErrorKind::Unreachable, message)
     }
 
+    /// Whether a proxy said so, and no server.
+    pub(crate) fn is_of_proxy(&self) -> bool {
+        let status = self.source.as_ref().and_then(|source| source.downcast_ref::<Status>());
+        status.is_some_and(|status| answer_of_proxy(status).is_some())
+    }
+
     pub(crate) fn protocol(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Protocol, message)
     }
@@ -138,7 +144,10 @@ impl From<Status> for Error {
         let (kind, message) = match status.code() {
             Code::Unavailable | Code::Cancelled | Code::Aborted | Code::Unknown | Code::Internal => (
                 ErrorKind::Unreachable,
-                format!("the connection to the server broke: {}", innermost(&status)),
+                match answer_of_proxy(&status) {
+                    Some(answer) => format!("what stands before the server answered {answer} in its place"),
+                    None => format!("the connection to the server broke: {}", innermost(&status)),
+                },
             ),
             Code::DeadlineExceeded => {
                 (ErrorKind::TimedOut, "the server did not answer within the timeout".to_owned())
@@ -151,6 +160,13 @@ impl From<Status> for Error {
         };
         Self::new(kind, message).caused_by(status)
     }
+}
+
+/// The answer of a proxy that had none from a server, such as `504 Gateway Timeout`: HTTP, and no gRPC.
+fn answer_of_proxy(status: &Status) -> Option<&str> {
+    // What tonic says of it, where a page came along and where not.
+    const PHRASES: [&str; 2] = ["response with status: ", "mapped from HTTP status code "];
+    PHRASES.iter().find_map(|phrase| Some(status.message().split_once(phrase)?.1))
 }
 
 /// What a status wraps: "transport error" says nothing, "connection refused" does.

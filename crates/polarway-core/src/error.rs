@@ -202,7 +202,9 @@ fn storage_kind(error: &polarway_storage::Error) -> ErrorKind {
         | Storage::AdoptedFilesDiffer { .. } => ErrorKind::Corrupt,
         Storage::AdoptedFileChanged { .. } => ErrorKind::Changed,
         Storage::OutcomeUnknown { .. } => ErrorKind::OutcomeUnknown,
-        Storage::UploadExpired { .. } | Storage::LoadAbandoned => ErrorKind::StorageFailed,
+        Storage::UploadExpired { .. } | Storage::StoodStill { .. } | Storage::LoadAbandoned => {
+            ErrorKind::StorageFailed
+        }
         Storage::Backend(error) => failure_kind(error.kind),
         Storage::Table(error) => table_kind(error),
         Storage::Chunks(_) | Storage::Arrow(_) => ErrorKind::InvalidInput,

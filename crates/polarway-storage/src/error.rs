@@ -108,6 +108,12 @@ pub enum Error {
         /// The request.
         id: String,
     },
+    /// This process stood still for so long in the middle of a write that its caller may have made it again elsewhere.
+    #[error("the write to {name:?} stood still for too long and was not published: send it again")]
+    StoodStill {
+        /// The dataset.
+        name: DatasetName,
+    },
 
     /// A vacuum condemned the uploaded data before it was published, and removed it.
     #[error("storing dataset {name} took so long that its data was taken for a leftover: store it again")]

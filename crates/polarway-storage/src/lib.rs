@@ -26,6 +26,7 @@ mod log;
 mod mirror;
 mod name;
 mod partition;
+mod pause;
 mod read;
 mod request;
 mod retry;

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::log::Attempt;
 use crate::name::DatasetName;
+use crate::pause::Stretch;
 use crate::request::RequestId;
 use crate::retry::{check_window, next_requests};
 use crate::snapshot::Snapshot;
@@ -105,6 +106,8 @@ pub struct TableWriter<'a> {
     state: State,
     /// The newest commit before the upload began: a vacuum after it may have condemned the upload.
     base: u64,
+    /// Since the write began.
+    stretch: Stretch,
 }
 
 enum State {
@@ -133,6 +136,7 @@ impl Tables {
         schema: SchemaRef,
         write: WriteOptions,
     ) -> Result<TableWriter<'_>> {
+        let stretch = Stretch::begin();
         let dataset = self.dataset(name);
         if let Some(request) = write.request {
             check_window(request, self.clock.now_us())?;
@@ -153,7 +157,7 @@ impl Tables {
                 State::Uploading { upload: Box::new(self.begin_upload(name, schema)?), conform }
             }
         };
-        Ok(TableWriter { tables: self, dataset, write, state, base })
+        Ok(TableWriter { tables: self, dataset, write, state, base, stretch })
     }
 
     /// Deletes a dataset: its newest version becomes its deletion, and older versions stay
@@ -168,6 +172,7 @@ impl Tables {
         request: Option<RequestId>,
         expected_version: Option<u64>,
     ) -> Result<Published> {
+        let stretch = Stretch::begin();
         let dataset = self.dataset(name);
         if let Some(request) = request {
             check_window(request, self.clock.now_us())?;
@@ -185,6 +190,7 @@ impl Tables {
             let mut commit =
                 self.next_commit(&dataset, newest.as_deref(), CommitKind::Delete, None, vec![], request);
             commit.lease = None;
+            check_not_given_up(name, request, stretch)?;
             if let Attempt::Won(commit) = dataset.log.attempt(commit)? {
                 return Ok(published(name, &commit, false));
             }
@@ -334,7 +340,7 @@ impl TableWriter<'_> {
     /// # Errors
     /// Those of [`Tables::writer`], as another writer may have come first.
     pub fn publish(self) -> Result<Published> {
-        let Self { tables, dataset, write, state, base } = self;
+        let Self { tables, dataset, write, state, base, stretch } = self;
         match state {
             State::Done(published) => Ok(published),
             State::Failed => Err(failed_before()),
@@ -345,6 +351,7 @@ impl TableWriter<'_> {
                 upload: upload.finish()?,
                 copies: Vec::new(),
                 base,
+                stretch,
             }
             .run(),
         }
@@ -361,6 +368,8 @@ struct Publication<'a> {
     copies: Vec<Upload>,
     /// The vacuums up to this commit are known not to have condemned the upload.
     base: u64,
+    /// Since the write began.
+    stretch: Stretch,
 }
 
 impl Publication<'_> {
@@ -387,6 +396,7 @@ impl Publication<'_> {
                     self.next(newest, CommitKind::Overwrite, files)
                 }
             };
+            check_not_given_up(name, self.write.request, self.stretch)?;
             self.set_sent(true);
             match log.attempt(commit) {
                 Ok(Attempt::Won(commit)) => return Ok(published(name, &commit, false)),
@@ -475,6 +485,14 @@ impl Tables {
             }
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Refuses to publish what its caller may have made again elsewhere and taken the answer to.
+fn check_not_given_up(name: &DatasetName, request: Option<RequestId>, stretch: Stretch) -> Result<()> {
+    match request {
+        Some(_) if stretch.was_interrupted() => Err(Error::StoodStill { name: name.clone() }),
+        _ => Ok(()),
     }
 }
 

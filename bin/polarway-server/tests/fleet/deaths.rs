@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use polarway_fleet::{Balancer, Spread};
 
-use crate::support::{OwnFleet, has, numbers, sum_of};
+use crate::support::{OwnFleet, client_of, has, numbers, sum_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_through_nginx_get_past_workers_that_are_dead_or_stopped() {
@@ -38,8 +38,9 @@ async fn calls_get_past(balancer: Balancer, spread: Spread) {
     fleet.fleet.stop(1).unwrap();
     let start = Instant::now();
     let calls = (0..6_i64).map(|call| {
-        let client = client.clone();
+        let url = fleet.fleet.url();
         tokio::spawn(async move {
+            let client = client_of(url).await;
             assert_eq!(client.load("numbers").await.unwrap().num_rows(), 1000);
             assert_eq!(sum_of(&client.query("SELECT count(*) FROM numbers").await.unwrap()), 1000);
             client.store(&format!("own-{call}"), numbers(0..call)).await.unwrap();

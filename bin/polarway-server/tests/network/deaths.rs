@@ -4,10 +4,39 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use polarway_client::DistributedClient;
+use polarway_client::{DistributedClient, Reason};
+use polarway_proto::v1::store_result;
 use polarway_testing::{Noise, is_long};
+use uuid::Uuid;
 
-use crate::support::{Server, numbers, sum_of};
+use crate::support::{Server, Upload, numbers, sum_of};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stood_still_does_not_publish_what_was_given_up_meanwhile() {
+    let server = Server::start();
+    let client = server.client().await;
+    client.store("numbers", numbers(0..10)).await.unwrap();
+    let mut upload = Upload::of("numbers", &numbers(10..20));
+    upload.header().request_id = format!("{}/0", Uuid::now_v7());
+    let (go_on, stopped) = tokio::sync::oneshot::channel();
+    let sending = upload.send_with_pause(&server, async { stopped.await.unwrap() });
+    let stopping = async {
+        // The rows have arrived when the server is stopped, and the trailer comes when it is.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        server.signal("-STOP");
+        go_on.send(()).unwrap();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        server.signal("-CONT");
+    };
+    let (answer, ()) = tokio::join!(sending, stopping);
+    let Some(store_result::Outcome::Failure(failure)) = &answer.unwrap().results[0].outcome else {
+        panic!("it was published");
+    };
+    assert_eq!(Reason::parse(&failure.reason), Some(Reason::StorageFailed));
+    assert!(failure.message.contains("stood still"), "{}", failure.message);
+    assert_eq!(client.versions("numbers").await.unwrap().len(), 1);
+    client.append("numbers", numbers(10..20)).await.unwrap();
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_and_started_again_loses_and_doubles_no_append() {

@@ -1,5 +1,6 @@
 //! The protocol spoken by hand, to say what no client would.
 
+use futures::StreamExt as _;
 use polarway_client::Table;
 use polarway_ipc::{ChunkEncoder, EncodeOptions};
 use polarway_proto::Reason;
@@ -104,6 +105,23 @@ impl Upload {
     pub(crate) async fn send(self, server: &Server) -> Result<StoreResponse, Status> {
         let requests = self.parts.into_iter().map(|part| StoreRequest { part: Some(part) });
         let request = Request::new(futures::stream::iter(requests.collect::<Vec<_>>()));
+        Ok(raw(server).await.store(request).await?.into_inner())
+    }
+
+    /// Sends it, and the trailer only after something has happened.
+    pub(crate) async fn send_with_pause(
+        mut self,
+        server: &Server,
+        pause: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<StoreResponse, Status> {
+        let trailer = self.parts.pop();
+        let as_request = |part| StoreRequest { part: Some(part) };
+        let before = futures::stream::iter(self.parts.into_iter().map(as_request));
+        let last = futures::stream::once(async move {
+            pause.await;
+            StoreRequest { part: trailer }
+        });
+        let request = Request::new(before.chain(last));
         Ok(raw(server).await.store(request).await?.into_inner())
     }
 
