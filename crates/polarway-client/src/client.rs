@@ -17,6 +17,11 @@ use crate::datasets::ServerInfo;
 use crate::error::{Error, Result};
 use crate::retry::Tries;
 
+/// How long a call with one answer waits for it before it is made again elsewhere; each further try waits twice as long, in case
+/// the answer takes that long. A balancer keeps connections alive before a server that has stopped, so that nothing else would
+/// tell.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The name under which health is asked for.
 const SERVICE: &str = "polarway.v1.PolarwayService";
 
@@ -126,15 +131,24 @@ impl DistributedClient {
         F: Future<Output = Result<Response<R>, Status>>,
     {
         let mut tries = Tries::new(self.timeout);
+        let mut patience = PATIENCE;
         loop {
             let worker = self.workers.pick();
-            match call(&worker, tries.left()).await {
-                Ok(response) => return Ok(response.into_inner()),
-                Err(status) => {
-                    self.workers.pass_over(&worker);
-                    tries.after(status.into()).await?;
-                }
-            }
+            let left = tries.left();
+            let answer = call(&worker, left);
+            // The last try may take all the time that is left; the server then says that it was too long.
+            let answer = match patience < left {
+                true => tokio::time::timeout(patience, answer).await,
+                false => Ok(answer.await),
+            };
+            let error = match answer {
+                Ok(Ok(response)) => return Ok(response.into_inner()),
+                Ok(Err(status)) => status.into(),
+                Err(_) => Error::unreachable(format!("the server did not answer for {patience:?}")),
+            };
+            patience *= 2;
+            self.workers.pass_over(&worker);
+            tries.after(error).await?;
         }
     }
 }

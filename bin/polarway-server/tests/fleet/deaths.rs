@@ -59,7 +59,7 @@ async fn calls_get_past(balancer: Balancer, spread: Spread) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_does_not_begin_is_asked_for_elsewhere_however_patient_the_balancer_is() {
+async fn what_does_not_begin_to_answer_is_asked_for_elsewhere_however_patient_the_balancer_is() {
     if !has(Balancer::Nginx) {
         return;
     }
@@ -74,6 +74,7 @@ async fn a_stream_that_does_not_begin_is_asked_for_elsewhere_however_patient_the
         tokio::spawn(async move {
             assert_eq!(client.load("numbers").await.unwrap().num_rows(), 1000);
             assert_eq!(sum_of(&client.query("SELECT count(*) FROM numbers").await.unwrap()), 1000);
+            assert_eq!(client.versions("numbers").await.unwrap().len(), 1);
         })
     });
     for call in calls.collect::<Vec<_>>() {
