@@ -139,7 +139,7 @@ impl Config {
     }
 
     /// What all handles in memory may take together, in bytes.
-    pub fn handle_budget_bytes(&self) -> u64 {
+    pub(crate) fn handle_budget_bytes(&self) -> u64 {
         let room = self.query_memory_bytes.saturating_add(self.query_temp_bytes);
         self.handles.budget_bytes.unwrap_or(room / 5 * 2)
     }

@@ -98,7 +98,7 @@ fn table_name(id: HandleId) -> Result<DatasetName> {
 fn kept(id: HandleId, leased: Leased) -> Result<Arc<Snapshot>> {
     match leased {
         Leased::Kept(snapshot) => Ok(snapshot),
-        Leased::Ended(_) => Err(Error::Expired { id }),
+        Leased::Ended => Err(Error::Expired { id }),
         Leased::Deleted => Err(Error::Dropped { id }),
         Leased::Unknown => Err(Error::Unknown { id, hint: "; it may have expired long ago" }),
     }

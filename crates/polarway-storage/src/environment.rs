@@ -3,7 +3,7 @@
 //! Both are handed in, so that a test can replay a failure from its seed.
 
 use std::fmt::Debug;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use uuid::Uuid;
 
@@ -39,9 +39,13 @@ impl IdSource for RandomIds {
     }
 }
 
+/// A duration in microseconds; one that is out of their range is as good as for ever.
+pub(crate) fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
 /// A point in time as microseconds since 1970-01-01 UTC; times before that are negative.
 pub(crate) fn micros_since_epoch(time: SystemTime) -> i64 {
-    let micros = |duration: std::time::Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     match time.duration_since(UNIX_EPOCH) {
         Ok(since) => micros(since),
         Err(before) => -micros(before.duration()),

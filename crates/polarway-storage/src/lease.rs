@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::FailureKind;
 use crate::commit::{Commit, CommitKind, commit_path, hint_path};
+use crate::environment::micros;
 use crate::error::{Error, Result};
 use crate::log::Attempt;
 use crate::name::DatasetName;
@@ -31,7 +32,7 @@ impl Lease {
     /// A lease that starts at this time.
     pub fn starting(now_us: i64, ttl: Duration) -> Self {
         // A time that can't be added to is as good as for ever.
-        let ttl_us = i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX).min(i64::MAX / 4);
+        let ttl_us = micros(ttl).min(i64::MAX / 4);
         Self { since_us: now_us, ttl_us, expires_us: now_us.saturating_add(ttl_us) }
     }
 
@@ -63,8 +64,8 @@ impl Lease {
 pub enum Leased {
     /// It is there.
     Kept(Arc<Snapshot>),
-    /// Its lease ran out: microseconds since 1970-01-01 UTC.
-    Ended(i64),
+    /// Its lease ran out.
+    Ended,
     /// It was deleted before.
     Deleted,
     /// There is none of that name, or no more.
@@ -114,7 +115,7 @@ impl Tables {
         loop {
             let Some(newest) = dataset.log.newest(0)? else { return Ok(Leased::Unknown) };
             if newest.is_deleted() {
-                return Ok(newest.lease.map_or(Leased::Deleted, |lease| Leased::Ended(lease.expires_us)));
+                return Ok(if newest.lease.is_some() { Leased::Ended } else { Leased::Deleted });
             }
             let Some(lease) = newest.lease else { return self.snapshot_of(name, &newest).map(Leased::Kept) };
             let has_ended = lease.has_ended(self.clock.now_us());
@@ -124,13 +125,11 @@ impl Tables {
                 None => return self.snapshot_of(name, &newest).map(Leased::Kept),
             };
             match dataset.log.attempt(commit) {
-                Ok(Attempt::Won(won)) if has_ended => {
-                    return Ok(Leased::Ended(won.lease.unwrap_or(lease).expires_us));
-                }
+                Ok(Attempt::Won(_)) if has_ended => return Ok(Leased::Ended),
                 Ok(Attempt::Won(won)) => return self.snapshot_of(name, &won).map(Leased::Kept),
                 Ok(Attempt::Lost) => {}
                 // Where nothing can be written, the clock alone decides.
-                Err(_) if has_ended => return Ok(Leased::Ended(lease.expires_us)),
+                Err(_) if has_ended => return Ok(Leased::Ended),
                 Err(error) => return Err(error),
             }
         }
@@ -181,14 +180,11 @@ impl Tables {
     /// What the storage says.
     pub fn tidy_leased(&self) -> Result<()> {
         for name in self.folders()? {
-            self.leased(&name)?; // ends it if it is over
-            let dataset = self.dataset(&name);
-            match dataset.log.newest(0)? {
-                Some(newest) if newest.is_deleted() && self.is_past(newest.time_us, self.settings.grace) => {
-                    self.forget(&name)?;
-                }
-                Some(_) => {}
-                None => self.forget_if_orphaned(&name)?,
+            // It ends what is over.
+            match self.leased(&name)? {
+                Leased::Kept(_) => {}
+                Leased::Ended | Leased::Deleted => self.forget_if_past(&name)?,
+                Leased::Unknown => self.forget_if_orphaned(&name)?,
             }
         }
         Ok(())
@@ -200,9 +196,12 @@ impl Tables {
         Ok(folders.filter_map(|entry| DatasetName::new(entry.name).ok()).collect())
     }
 
-    fn is_past(&self, time_us: i64, age: Duration) -> bool {
-        let age_us = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
-        time_us.saturating_add(age_us) < self.clock.now_us()
+    /// Removes a table that ended longer ago than the grace time.
+    fn forget_if_past(&self, name: &DatasetName) -> Result<()> {
+        let Some(newest) = self.dataset(name).log.newest(0)? else { return Ok(()) };
+        let forgotten_us = newest.time_us.saturating_add(micros(self.settings.grace));
+        // Where its end could not be written, it is kept.
+        if newest.is_deleted() && forgotten_us < self.clock.now_us() { self.forget(name) } else { Ok(()) }
     }
 
     /// Removes a table that ended. First what a reader begins with: to none of them may it look as if it was there still.
@@ -216,8 +215,7 @@ impl Tables {
     /// forgetting was interrupted.
     fn forget_if_orphaned(&self, name: &DatasetName) -> Result<()> {
         let storage_now_us = self.backend.now_us(&Self::control_folder(name))?;
-        let orphan_us = i64::try_from(self.settings.orphan_grace.as_micros()).unwrap_or(i64::MAX);
-        let left_before_us = storage_now_us.saturating_sub(orphan_us);
+        let left_before_us = storage_now_us.saturating_sub(micros(self.settings.orphan_grace));
         let data = self.backend.list(&crate::commit::data_folder(name))?;
         let is_at_work = |file: &crate::backend::FileMeta| file.modified_us >= left_before_us;
         if data.iter().filter_map(|entry| entry.file.as_ref()).any(is_at_work) {

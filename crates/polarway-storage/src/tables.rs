@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::adopt::Footers;
 use crate::backend::{Backend, FailureKind};
 use crate::commit::{CONTROL_FOLDER, Commit, commit_path, decode_schema};
-use crate::environment::{Clock, IdSource, RandomIds, SystemClock};
+use crate::environment::{Clock, IdSource, RandomIds, SystemClock, micros};
 use crate::error::{Error, Result};
 use crate::log::CommitLog;
 use crate::name::{DatasetName, nearest_names};
@@ -161,7 +161,7 @@ impl Tables {
         let dataset = self.dataset(name);
         // Only who asks for the newest takes what was the newest lately.
         let max_staleness_us = match at {
-            At::Newest => i64::try_from(self.settings.max_staleness.as_micros()).unwrap_or(i64::MAX),
+            At::Newest => micros(self.settings.max_staleness),
             At::Version(_) | At::TimeUs(_) => 0,
         };
         let newest = dataset.log.newest(max_staleness_us)?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::backend::{Entry, FileMeta};
 use crate::commit::{CONTROL_FOLDER, Commit, CommitKind, Vacuum, data_folder, data_path};
+use crate::environment::micros;
 use crate::error::Result;
 use crate::log::Attempt;
 use crate::name::DatasetName;
@@ -172,8 +173,4 @@ impl Tables {
 /// Where a writer on disk keeps a commit before it has its name.
 fn staging_folder(name: &DatasetName) -> String {
     format!("{name}/{CONTROL_FOLDER}/staging")
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use futures::{Stream, TryFutureExt as _};
+use futures::{TryFutureExt as _, stream};
 use polarway_core::{HandleOptions, Polarway, QueryOptions};
 use polarway_proto::Reason;
 use polarway_proto::v1::{
@@ -23,11 +23,7 @@ pub(super) fn create(
     request: CreateHandleRequest,
     deadline: Option<Instant>,
 ) -> Responses<CreateHandleResponse> {
-    super::beating(once(keep(engine, request, deadline).map_err(Status::from)))
-}
-
-fn once<T: Send>(answer: impl Future<Output = T> + Send) -> impl Stream<Item = T> + Send {
-    futures::stream::once(answer)
+    super::beating(stream::once(keep(engine, request, deadline).map_err(Status::from)))
 }
 
 async fn keep(
