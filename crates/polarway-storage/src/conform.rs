@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
-use arrow_cast::{CastOptions, cast_with_options};
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{Schema, SchemaRef};
 
 use crate::error::{Error, Result};
 use crate::name::DatasetName;
+use crate::widening::{field_differences, widen};
 
 /// Turns batches of one schema into batches of another, without losing anything.
 #[derive(Debug)]
@@ -24,31 +24,12 @@ impl Conform {
     /// # Errors
     /// [`Error::SchemaMismatch`] with every difference that can't be bridged without loss.
     pub(crate) fn new(name: &DatasetName, source: &Schema, target: &SchemaRef) -> Result<Self> {
-        let mut differences = Vec::new();
-        let mut sources = Vec::with_capacity(target.fields().len());
-        for field in target.fields() {
-            match source.fields().find(field.name()) {
-                None => {
-                    differences.push(format!("column {:?} ({}) is missing", field.name(), field.data_type()))
-                }
-                Some((place, given)) => {
-                    sources.push(place);
-                    differences.extend(difference(given, field));
-                }
-            }
-        }
-        for field in source.fields() {
-            if target.fields().find(field.name()).is_none() {
-                differences.push(format!(
-                    "column {:?} ({}) is not in the dataset",
-                    field.name(),
-                    field.data_type()
-                ));
-            }
-        }
+        let differences = field_differences(None, source.fields(), target.fields());
         if !differences.is_empty() {
             return Err(Error::SchemaMismatch { name: name.clone(), differences });
         }
+        let places = target.fields().iter().filter_map(|field| source.fields().find(field.name()));
+        let sources = places.map(|(place, _)| place).collect();
         Ok(Self { name: name.clone(), target: Arc::clone(target), sources })
     }
 
@@ -70,8 +51,7 @@ impl Conform {
             if !field.is_nullable() && given.null_count() > 0 {
                 return Err(refuse(format!("column {:?} has NULLs and may have none", field.name())));
             }
-            let strictly = CastOptions { safe: false, ..CastOptions::default() };
-            let column = cast_with_options(given, field.data_type(), &strictly)
+            let column = widen(given, field.data_type())
                 .map_err(|error| refuse(format!("column {:?}: {error}", field.name())))?;
             columns.push(column);
         }
@@ -80,82 +60,10 @@ impl Conform {
     }
 }
 
-fn difference(given: &Field, wanted: &Field) -> Option<String> {
-    (!fits(given.data_type(), wanted.data_type())).then(|| {
-        let (given_type, wanted_type) = (given.data_type(), wanted.data_type());
-        format!("column {:?} is {given_type} and must be {wanted_type}", given.name())
-    })
-}
-
-/// Whether every value of one type has an equal one in the other.
-fn fits(given: &DataType, wanted: &DataType) -> bool {
-    use DataType::*;
-
-    if given == wanted || *given == Null {
-        return true;
-    }
-    match (given, wanted) {
-        (Dictionary(_, value), wanted) => fits(value, wanted),
-        (given, Dictionary(_, value)) => fits(given, value),
-        (Utf8 | LargeUtf8 | Utf8View, Utf8 | LargeUtf8 | Utf8View) => true,
-        (Binary | LargeBinary | BinaryView | FixedSizeBinary(_), Binary | LargeBinary | BinaryView) => true,
-        (Float16, Float32 | Float64) | (Float32, Float64) => true,
-        (
-            Decimal128(digits, scale),
-            Decimal128(wanted_digits, wanted_scale) | Decimal256(wanted_digits, wanted_scale),
-        )
-        | (Decimal256(digits, scale), Decimal256(wanted_digits, wanted_scale)) => {
-            scale <= wanted_scale
-                && i16::from(*digits) - i16::from(*scale)
-                    <= i16::from(*wanted_digits) - i16::from(*wanted_scale)
-        }
-        // A finer unit holds the same times, short of the far ends, where the strict cast refuses.
-        (Timestamp(unit, zone), Timestamp(wanted_unit, wanted_zone)) => {
-            zone == wanted_zone && fineness(*unit) <= fineness(*wanted_unit)
-        }
-        (Duration(unit), Duration(wanted_unit)) => fineness(*unit) <= fineness(*wanted_unit),
-        (given, wanted) => match (integer(given), integer(wanted)) {
-            (Some((signed, bits)), Some((wanted_signed, wanted_bits))) => match (signed, wanted_signed) {
-                (false, true) => bits < wanted_bits,
-                (true, false) => false,
-                _ => bits <= wanted_bits,
-            },
-            (Some((_, bits)), None) => match wanted {
-                Float32 => bits <= 16,
-                Float64 => bits <= 32,
-                _ => false,
-            },
-            _ => false,
-        },
-    }
-}
-
-/// Whether an integer type has a sign, and its bits.
-fn integer(data_type: &DataType) -> Option<(bool, u32)> {
-    Some((
-        data_type.is_signed_integer(),
-        match data_type {
-            DataType::Int8 | DataType::UInt8 => 8,
-            DataType::Int16 | DataType::UInt16 => 16,
-            DataType::Int32 | DataType::UInt32 => 32,
-            DataType::Int64 | DataType::UInt64 => 64,
-            _ => return None,
-        },
-    ))
-}
-
-fn fineness(unit: TimeUnit) -> u8 {
-    match unit {
-        TimeUnit::Second => 0,
-        TimeUnit::Millisecond => 1,
-        TimeUnit::Microsecond => 2,
-        TimeUnit::Nanosecond => 3,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use arrow_array::{Array, Int32Array, Int64Array, StringArray};
+    use arrow_schema::{DataType, Field, TimeUnit};
 
     use super::*;
 

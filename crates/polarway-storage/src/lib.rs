@@ -34,6 +34,7 @@ mod snapshot;
 mod tables;
 mod upload;
 mod vacuum;
+mod widening;
 mod writer;
 
 pub use backend::{
