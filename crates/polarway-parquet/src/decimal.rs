@@ -10,20 +10,14 @@ use arrow_schema::DataType;
 use polarway_table::children;
 
 use crate::first_row::first_row;
+use crate::schema::holds_leaf;
 
 pub(crate) fn first_row_out_of_range(array: &ArrayRef) -> Option<usize> {
-    if holds_decimals(array.data_type()) { first_row(array, &is_out_of_range) } else { None }
+    if holds_leaf(array.data_type(), &is_decimal) { first_row(array, &is_out_of_range) } else { None }
 }
 
-fn holds_decimals(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Struct(fields) => fields.iter().any(|field| holds_decimals(field.data_type())),
-        DataType::List(item)
-        | DataType::LargeList(item)
-        | DataType::ListView(item)
-        | DataType::LargeListView(item)
-        | DataType::FixedSizeList(item, _)
-        | DataType::Map(item, _) => holds_decimals(item.data_type()),
+fn is_decimal(leaf: &DataType) -> bool {
+    match leaf {
         DataType::Dictionary(_, values) => values.is_decimal(),
         other => other.is_decimal(),
     }

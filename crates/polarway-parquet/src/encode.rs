@@ -20,6 +20,7 @@ use polarway_table::arrow_bytes;
 use crate::checksum::{self, ChecksumSink};
 use crate::encoding::{self, LeafEncoding};
 use crate::first_row::first_row_over;
+use crate::nan::NanLeaves;
 use crate::restore::restore;
 use crate::schema::encoded_field;
 use crate::{Error, Result, check_schema, decimal, pool};
@@ -402,15 +403,22 @@ fn encode_column(
     mut writers: Vec<ArrowColumnWriter>,
 ) -> ParquetResult<Vec<ArrowColumnChunk>> {
     let field = encoded_field(field);
+    let mut nans = NanLeaves::new(field.data_type(), writers.len());
     // Each part is freed as soon as it is encoded.
     for part in parts {
         let part =
             restore(&part, field.data_type()).map_err(|error| ParquetError::External(Box::new(error)))?;
+        nans.look_through(&part);
         for (leaf, writer) in compute_leaves(&field, &part)?.iter().zip(&mut writers) {
             writer.write(leaf)?;
         }
     }
-    writers.into_iter().map(ArrowColumnWriter::close).collect()
+    let close = |(leaf, writer): (usize, ArrowColumnWriter)| {
+        let mut chunk = writer.close()?;
+        nans.correct(leaf, chunk.close_mut())?;
+        Ok(chunk)
+    };
+    writers.into_iter().enumerate().map(close).collect()
 }
 
 fn leaf_count(data_type: &DataType) -> usize {

@@ -140,6 +140,21 @@ fn codable(leaf: &DataType) -> DataType {
     }
 }
 
+/// Whether one of the leaves of `data_type` is what is looked for; a dictionary is a leaf.
+pub(crate) fn holds_leaf(data_type: &DataType, is_wanted: &impl Fn(&DataType) -> bool) -> bool {
+    use DataType::*;
+    match data_type {
+        Struct(fields) => fields.iter().any(|field| holds_leaf(field.data_type(), is_wanted)),
+        List(item)
+        | LargeList(item)
+        | ListView(item)
+        | LargeListView(item)
+        | FixedSizeList(item, _)
+        | Map(item, _) => holds_leaf(item.data_type(), is_wanted),
+        leaf => is_wanted(leaf),
+    }
+}
+
 /// `data_type` with each leaf in it replaced; a dictionary is a leaf.
 fn with_leaves(data_type: &DataType, replace: &impl Fn(&DataType) -> DataType) -> DataType {
     use DataType::*;

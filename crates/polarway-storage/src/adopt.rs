@@ -129,6 +129,7 @@ impl Tables {
                 path: file.path.clone(),
                 rows: footer.rows,
                 bytes: file.meta.bytes,
+                nan_safe: false,
                 adopted: Some(Arc::new(adopted)),
             });
         }
@@ -197,6 +198,7 @@ impl Tables {
                 rows: file.rows,
                 bytes: file.bytes,
                 arrow_bytes: share,
+                nan_safe: false,
             };
             let upload =
                 Upload::of_file(Arc::clone(&self.backend), &adopted.name, Arc::clone(&adopted.schema), copy);

@@ -60,6 +60,10 @@ pub(crate) struct DataFile {
     pub(crate) bytes: u64,
     /// What its rows take as Arrow in memory.
     pub(crate) arrow_bytes: u64,
+    /// Whether its statistics give no bounds to floats among which there is a NaN. Those of files from before this
+    /// was written down do, and those of other writers may.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) nan_safe: bool,
 }
 
 /// A write that was carried out, kept for its retries to find.
@@ -262,7 +266,13 @@ mod tests {
             time_us: 1_770_000_000_000_000,
             uuid: Uuid::from_u128(7),
             version_uuid: Uuid::from_u128(7),
-            files: vec![DataFile { name: "a.parquet".into(), rows: 3, bytes: 400, arrow_bytes: 24 }],
+            files: vec![DataFile {
+                name: "a.parquet".into(),
+                rows: 3,
+                bytes: 400,
+                arrow_bytes: 24,
+                nan_safe: true,
+            }],
             schema: Some("c2NoZW1h".into()),
             requests: vec![],
             lease: None,

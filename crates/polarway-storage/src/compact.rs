@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use polarway_parquet::holds_floats;
+
 use crate::commit::{Commit, CommitKind, DataFile};
 use crate::error::{Error, Result};
 use crate::log::Attempt;
@@ -46,7 +48,8 @@ impl Tables {
         let mut done = Compacted::default();
         loop {
             let Some(newest) = dataset.log.newest(0)? else { return Ok(done) };
-            let Some(run) = run_to_compact(&newest.files) else { return Ok(done) };
+            let holds_floats = !newest.is_deleted() && holds_floats(&self.snapshot_of(name, &newest)?.schema);
+            let Some(run) = run_to_compact(&newest.files, holds_floats) else { return Ok(done) };
             let inputs = newest.files[run].to_vec();
             let upload = self.put_together(&dataset, &newest, &inputs)?;
             if !self.publish_compacted(&dataset, &inputs, upload, newest.number)? {
@@ -108,29 +111,31 @@ impl Tables {
     }
 }
 
-/// The files to put together next: the first run of small ones that is long enough, or, where
-/// there are many files, the longest run that fits together.
-fn run_to_compact(files: &[DataFile]) -> Option<Range<usize>> {
-    let small = runs(files, SMALL_FILE_BYTES).find(|run| run.len() >= MANY_SMALL_FILES);
-    small.or_else(|| {
-        let longest = runs(files, TARGET_BYTES).max_by_key(ExactSizeIterator::len);
+/// The files to write next: the first run of small ones that is long enough; or, where there are many files, the
+/// longest run that fits together; or those whose statistics can't be relied on, where that matters.
+fn run_to_compact(files: &[DataFile], holds_floats: bool) -> Option<Range<usize>> {
+    let small = runs(files, |file| file.bytes < SMALL_FILE_BYTES).find(|run| run.len() >= MANY_SMALL_FILES);
+    let longest = || {
+        let longest = runs(files, |file| file.bytes < TARGET_BYTES).max_by_key(ExactSizeIterator::len);
         longest.filter(|run| files.len() > MANY_FILES && run.len() > 1)
-    })
+    };
+    let unsafe_for_nan = || runs(files, |file| holds_floats && !file.nan_safe).next();
+    small.or_else(longest).or_else(unsafe_for_nan)
 }
 
-/// The runs of files that are each smaller than `below_bytes` and together not over the target.
-fn runs(files: &[DataFile], below_bytes: u64) -> impl Iterator<Item = Range<usize>> {
+/// The runs of files that may be put together and that are not over the target together, each of one file at least.
+fn runs(files: &[DataFile], may: impl Fn(&DataFile) -> bool) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
     std::iter::from_fn(move || {
-        while files.get(start).is_some_and(|file| file.bytes >= below_bytes) {
+        while files.get(start).is_some_and(|file| !may(file)) {
             start += 1;
         }
         let mut together = 0;
-        let length = files[start..]
-            .iter()
-            .take_while(|file| {
+        let rest = files[start..].iter().enumerate();
+        let length = rest
+            .take_while(|(place, file)| {
                 together += file.bytes;
-                file.bytes < below_bytes && together <= TARGET_BYTES
+                may(file) && (*place == 0 || together <= TARGET_BYTES)
             })
             .count();
         let run = start..start + length;
@@ -146,26 +151,44 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn files(mib: &[u64]) -> Vec<DataFile> {
-        let file = |mib: &u64| DataFile { name: "f".into(), rows: 1, bytes: mib * MIB, arrow_bytes: 1 };
+        let file = |mib: &u64| DataFile {
+            name: "f".into(),
+            rows: 1,
+            bytes: mib * MIB,
+            arrow_bytes: 1,
+            nan_safe: true,
+        };
         mib.iter().map(file).collect()
     }
 
     #[test]
     fn few_files_are_left_alone() {
-        assert_eq!(run_to_compact(&files(&[])), None);
-        assert_eq!(run_to_compact(&files(&[1; 7])), None);
-        assert_eq!(run_to_compact(&files(&[100; 32])), None);
+        assert_eq!(run_to_compact(&files(&[]), true), None);
+        assert_eq!(run_to_compact(&files(&[1; 7]), true), None);
+        assert_eq!(run_to_compact(&files(&[100; 32]), true), None);
     }
 
     #[test]
     fn small_files_side_by_side_are_put_together() {
-        assert_eq!(run_to_compact(&files(&[1; 8])), Some(0..8));
-        assert_eq!(run_to_compact(&files(&[600, 1, 1, 1, 1, 1, 1, 1, 1, 90])), Some(1..9));
+        assert_eq!(run_to_compact(&files(&[1; 8]), true), Some(0..8));
+        assert_eq!(run_to_compact(&files(&[600, 1, 1, 1, 1, 1, 1, 1, 1, 90]), true), Some(1..9));
     }
 
     #[test]
     fn many_files_are_put_together_up_to_the_target_and_large_ones_never() {
-        assert_eq!(run_to_compact(&files(&[100; 33])), Some(25..30));
-        assert_eq!(run_to_compact(&files(&[600; 40])), None);
+        assert_eq!(run_to_compact(&files(&[100; 33]), true), Some(25..30));
+        assert_eq!(run_to_compact(&files(&[600; 40]), true), None);
+    }
+
+    #[test]
+    fn files_whose_bounds_know_nothing_of_nan_are_written_anew_where_there_are_floats() {
+        let mut files = files(&[600, 600, 90, 90, 90]);
+        for place in [1, 3, 4] {
+            files[place].nan_safe = false;
+        }
+        assert_eq!(run_to_compact(&files, false), None);
+        assert_eq!(run_to_compact(&files, true), Some(1..2), "a file over the target, alone");
+        files[1].nan_safe = true;
+        assert_eq!(run_to_compact(&files, true), Some(3..5));
     }
 }

@@ -61,6 +61,9 @@ pub struct SnapshotFile {
     pub rows: u64,
     /// Its length.
     pub bytes: u64,
+    /// Whether its statistics give no bounds to floats among which there is a NaN: only then a reader to which NaN is a
+    /// value may pass over rows by them.
+    pub nan_safe: bool,
     /// What is known of a file that Polarway did not write.
     pub adopted: Option<Arc<AdoptedFile>>,
 }
@@ -86,6 +89,12 @@ impl Snapshot {
     }
 
     pub(crate) fn data_file(name: &DatasetName, file: &crate::commit::DataFile) -> SnapshotFile {
-        SnapshotFile { path: data_path(name, &file.name), rows: file.rows, bytes: file.bytes, adopted: None }
+        SnapshotFile {
+            path: data_path(name, &file.name),
+            rows: file.rows,
+            bytes: file.bytes,
+            nan_safe: file.nan_safe,
+            adopted: None,
+        }
     }
 }

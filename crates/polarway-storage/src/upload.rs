@@ -94,6 +94,7 @@ impl UploadWriter {
                     rows: summary.rows,
                     bytes: summary.bytes,
                     arrow_bytes: summary.arrow_bytes,
+                    nan_safe: true,
                 })
             }
         };

@@ -9,6 +9,7 @@ mod documented_sql;
 mod fidelity;
 mod handles;
 mod loading;
+mod nan;
 mod sharing;
 mod sql;
 mod storing;

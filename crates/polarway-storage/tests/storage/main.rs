@@ -13,3 +13,4 @@ mod kills;
 mod model;
 mod races;
 mod retention;
+mod statistics;
