@@ -19,10 +19,10 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
         .ok_or_else(|| "write it like 2026-11-01, \"2026-11-01 13:30\" or 2026-11-01T13:30:00Z".to_owned())
 }
 
-/// A time in UTC, to the millisecond.
+/// A time in UTC, to the microsecond: it is told whole, so that it can be asked for again.
 pub(crate) fn show(time_us: i64) -> String {
     match DateTime::from_timestamp_micros(time_us) {
-        Some(time) => time.format("%Y-%m-%d %H:%M:%S%.3fZ").to_string(),
+        Some(time) => time.format("%Y-%m-%d %H:%M:%S%.6fZ").to_string(),
         None => format!("{time_us} µs"),
     }
 }
@@ -40,7 +40,9 @@ mod tests {
             assert_eq!(parse(text), Ok(noon), "{text}");
         }
         assert_eq!(parse("2026-11-01"), Ok(noon - 12 * 3_600_000_000));
-        assert_eq!(parse(&show(noon + 5_000)), Ok(noon + 5_000));
+        for time_us in [noon, noon + 1, noon + 5_000, noon + 999_999, -1] {
+            assert_eq!(parse(&show(time_us)), Ok(time_us));
+        }
     }
 
     #[test]

@@ -2,14 +2,21 @@
 //!
 //! This crate owns [`Table`], which the engine and the client both give and take: how it is sliced, joined,
 //! measured and drawn, and, with the feature `polars`, how it becomes a polars `DataFrame` and comes from
-//! one; and [`Parameters`], the values that a query is given. It knows no files, no network, and no names of tables.
+//! one; its values as text; the DuckDB types of a query's columns, which their fields tell; and [`Parameters`], the values that a
+//! query is given. It knows no files, no network, and no names of tables.
 
+mod duckdb_type;
+mod names;
 mod parameters;
 #[cfg(feature = "polars")]
 mod polars;
 mod size;
 mod table;
+mod text;
 
+pub use duckdb_type::{DUCKDB_TYPE_KEY, batch_without_duckdb_types, duckdb_type, without_duckdb_types};
+pub use names::distinct_names;
 pub use parameters::{Parameter, Parameters};
 pub use size::{array_bytes, arrow_bytes, children};
 pub use table::Table;
+pub use text::{text_options, texts};

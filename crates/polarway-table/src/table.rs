@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_cast::display::FormatOptions;
 use arrow_cast::pretty::pretty_format_batches_with_options;
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::concat::concat_batches;
 
 use crate::size::arrow_bytes;
+use crate::text::text_options;
 
 /// Rows that debug output shows at the most.
 const DEBUG_ROWS: usize = 10;
@@ -103,7 +103,7 @@ impl From<&Table> for Table {
 /// Draws the table as text, whole: use [`Table::slice`] on one that is long.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let options = FormatOptions::new().with_null("NULL").with_display_error(true);
+        let options = text_options("NULL");
         let empty = [RecordBatch::new_empty(Arc::clone(&self.schema))];
         let batches = if self.batches.is_empty() { &empty } else { &self.batches[..] };
         match pretty_format_batches_with_options(batches, &options) {

@@ -1,6 +1,8 @@
 //! Rows written as they come, in any of the formats.
 
-mod plain;
+mod csv;
+mod json;
+mod parquet;
 mod plan;
 mod table;
 
@@ -10,7 +12,6 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, SchemaRef};
-use polarway_parquet::{EncodeOptions, TableEncoder};
 
 use crate::format::OutputFormat;
 pub(crate) use table::{Shape, draw, grouped, timed_rows, type_name};
@@ -56,10 +57,10 @@ impl From<ArrowError> for OutputError {
 pub(crate) enum Writer {
     Table(table::Drawing),
     Plan(plan::Plan),
-    Csv(Box<plain::Csv>),
-    Json(plain::JsonLines),
+    Csv(Box<csv::Csv>),
+    Json(json::JsonLines),
     Arrow(StreamWriter<Sink>),
-    Parquet(Box<TableEncoder<Sink>>),
+    Parquet(Box<parquet::Parquet>),
 }
 
 impl Writer {
@@ -73,28 +74,22 @@ impl Writer {
         Ok(match format {
             OutputFormat::Table if plan::Plan::has_columns(schema) => Self::Plan(plan::Plan::new(sink)),
             OutputFormat::Table => Self::Table(table::Drawing::new(schema, sink, shape)),
-            OutputFormat::Csv => Self::Csv(Box::new(plain::Csv::new(schema, sink)?)),
-            OutputFormat::Json => Self::Json(plain::JsonLines::new(schema, sink)),
+            OutputFormat::Csv => Self::Csv(Box::new(csv::Csv::new(schema, sink)?)),
+            OutputFormat::Json => Self::Json(json::JsonLines::new(sink)),
             OutputFormat::Arrow => Self::Arrow(StreamWriter::try_new(sink, schema)?),
-            OutputFormat::Parquet => {
-                let encoder = TableEncoder::new(sink, SchemaRef::clone(schema), EncodeOptions::default());
-                Self::Parquet(Box::new(encoder.map_err(OutputError::Parquet)?))
-            }
+            OutputFormat::Parquet => Self::Parquet(Box::new(parquet::Parquet::new(schema, sink)?)),
         })
     }
 
     /// Writes the next rows.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), OutputError> {
         match self {
-            Self::Table(drawing) => {
-                drawing.add(batch);
-                Ok(())
-            }
+            Self::Table(drawing) => drawing.add(batch),
             Self::Plan(plan) => plan.write(batch),
             Self::Csv(csv) => csv.write(batch),
             Self::Json(json) => json.write(batch),
             Self::Arrow(stream) => Ok(stream.write(batch)?),
-            Self::Parquet(encoder) => encoder.write(batch).map_err(OutputError::Parquet),
+            Self::Parquet(file) => file.write(batch),
         }
     }
 
@@ -115,7 +110,7 @@ impl Writer {
             Self::Csv(csv) => csv.finish(),
             Self::Json(json) => json.finish()?,
             Self::Arrow(stream) => stream.into_inner()?,
-            Self::Parquet(encoder) => encoder.finish().map_err(OutputError::Parquet)?.0,
+            Self::Parquet(file) => file.finish()?,
         };
         sink.flush()?;
         Ok(sink)

@@ -6,8 +6,8 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
+use polarway_table::{text_options, texts};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::{OutputError, Sink};
@@ -68,13 +68,13 @@ impl Drawing {
         Self { sink, shape, columns, first: Vec::new(), last: VecDeque::new(), rows: 0 }
     }
 
-    pub(super) fn add(&mut self, batch: &RecordBatch) {
+    pub(super) fn add(&mut self, batch: &RecordBatch) -> Result<(), OutputError> {
         let rows = batch.num_rows();
         // Only what may be shown is turned into text: the first rows of the table and the last of the batch.
         for row in 0..rows {
             let is_first = self.first.len() < EDGE_ROWS;
             if is_first || row + EDGE_ROWS >= rows {
-                let cells = cells(batch, row);
+                let cells = cells(batch, row)?;
                 if is_first {
                     self.first.push(cells);
                 } else {
@@ -86,6 +86,7 @@ impl Drawing {
             }
         }
         self.rows += rows as u64;
+        Ok(())
     }
 
     /// Draws it, and says how long it took if that is known.
@@ -125,13 +126,14 @@ pub(crate) fn draw(headers: &[(&str, bool)], rows: &[Vec<String>], shape: Shape)
     grid(&columns, rows, shape).0
 }
 
-fn cells(batch: &RecordBatch, row: usize) -> Vec<String> {
-    let options = FormatOptions::new().with_null("NULL").with_display_error(true);
-    let cell = |column| match ArrayFormatter::try_new(column, &options) {
-        Ok(formatter) => printable(&formatter.value(row).to_string()),
-        Err(error) => format!("({error})"),
-    };
-    batch.columns().iter().map(|column| cell(column.as_ref())).collect()
+fn cells(batch: &RecordBatch, row: usize) -> Result<Vec<String>, OutputError> {
+    let options = text_options("NULL");
+    let columns = batch.columns().iter().zip(batch.schema_ref().fields());
+    let cells = columns.map(|(column, field)| {
+        let text = texts(column.as_ref(), field, &options)?.value(row).try_to_string()?;
+        Ok(printable(&text))
+    });
+    cells.collect()
 }
 
 /// What moves the cursor, or breaks the line, is shown as what it is.

@@ -1,10 +1,13 @@
 use std::sync::{Arc, Mutex};
 
-use arrow_array::types::Int32Type;
+use arrow_array::builder::{Float64Builder, Int64Builder, MapBuilder};
+use arrow_array::types::{Int8Type, Int32Type};
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, DurationSecondArray, Int64Array, ListArray,
-    StringArray,
+    Array as _, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, DictionaryArray, DurationSecondArray,
+    Float32Array, Float64Array, Int64Array, ListArray, MapArray, PrimitiveArray, StringArray, StructArray,
+    Time64MicrosecondArray, TimestampMicrosecondArray, UInt64Array,
 };
+use arrow_schema::{DataType, Field, Schema};
 
 use super::*;
 
@@ -197,5 +200,121 @@ fn a_closed_pipe_is_known_in_every_format() {
             });
         let error = written.err().unwrap();
         assert!(error.is_closed_pipe(), "{format:?}: {error}");
+    }
+}
+
+fn column(array: impl arrow_array::Array + 'static) -> RecordBatch {
+    RecordBatch::try_from_iter_with_nullable([("v", Arc::new(array) as ArrayRef, true)]).unwrap()
+}
+
+/// Maps of one entry list, `None` where the map itself is null.
+fn maps(entries: &[Option<&[(i64, Option<f64>)]>]) -> MapArray {
+    let mut maps = MapBuilder::new(None, Int64Builder::new(), Float64Builder::new());
+    for map in entries {
+        for (key, value) in map.unwrap_or_default() {
+            maps.keys().append_value(*key);
+            maps.values().append_option(*value);
+        }
+        maps.append(map.is_some()).unwrap();
+    }
+    maps.finish()
+}
+
+#[test]
+fn a_value_of_any_type_is_json_that_a_parser_reads_and_loses_nothing() {
+    let times = |value| TimestampMicrosecondArray::from(vec![value]);
+    let keys = PrimitiveArray::<Int8Type>::from(vec![Some(0), Some(1), None]);
+    let cases: [(RecordBatch, &[&str]); 11] = [
+        (column(Float64Array::from(vec![1.0, 0.1, 1e300])), &["1.0", "0.1", "1e300"]),
+        (
+            column(Float64Array::from(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY])),
+            &["\"NaN\"", "\"Infinity\"", "\"-Infinity\""],
+        ),
+        (column(Float32Array::from(vec![0.1, -0.0])), &["0.1", "-0.0"]),
+        (column(UInt64Array::from(vec![u64::MAX])), &["18446744073709551615"]),
+        (
+            column(maps(&[Some(&[(1, Some(f64::NAN)), (-2, None)]), Some(&[]), None])),
+            &["{\"1\":\"NaN\",\"-2\":null}", "{}", "null"],
+        ),
+        // SQL's maps have a key once; those of others may not.
+        (column(maps(&[Some(&[(1, Some(0.5)), (1, Some(2.5))])])), &["{\"1\":0.5,\"1_1\":2.5}"]),
+        (column(times(i64::MAX - 1)), &["\"+294247-01-10T04:00:54.775806\""]),
+        (column(Time64MicrosecondArray::from(vec![86_400_000_000])), &["\"24:00:00\""]),
+        (
+            column(DictionaryArray::new(keys, Arc::new(StringArray::from(vec![Some("x"), None])))),
+            &["\"x\"", "null", "null"],
+        ),
+        (column(StringArray::from(vec!["\u{1}\"\\\n"])), &["\"\\u0001\\\"\\\\\\n\""]),
+        (column(BinaryArray::from(vec![&b"\x00\xff"[..]])), &["\"00ff\""]),
+    ];
+    for (batch, expect) in cases {
+        let text = written(OutputFormat::Json, std::slice::from_ref(&batch), None);
+        let lines: Vec<String> = expect.iter().map(|value| format!("{{\"v\":{value}}}")).collect();
+        assert_eq!(text.lines().collect::<Vec<_>>(), lines, "{}", batch.schema());
+        for line in text.lines() {
+            serde_json::from_str::<serde_json::Value>(line).unwrap();
+        }
+    }
+}
+
+#[test]
+fn of_columns_and_fields_of_one_name_json_has_every_value() {
+    let number = |value| Arc::new(Int64Array::from(vec![value])) as ArrayRef;
+    let field = |name| Arc::new(Field::new(name, DataType::Int64, true));
+    let structs = StructArray::from(vec![(field("a"), number(5)), (field("a"), number(6))]);
+    let schema = Schema::new(vec![
+        Field::new("v", DataType::Int64, true),
+        Field::new("v", DataType::Int64, true),
+        Field::new("V", DataType::Int64, true),
+        Field::new("v_1", DataType::Int64, true),
+        Field::new("", structs.data_type().clone(), true),
+    ]);
+    let columns = vec![number(1), number(2), number(3), number(4), Arc::new(structs)];
+    let batch = RecordBatch::try_new(Arc::new(schema), columns).unwrap();
+    assert_eq!(
+        written(OutputFormat::Json, &[batch], None),
+        "{\"v\":1,\"v_2\":2,\"V\":3,\"v_1\":4,\"\":{\"a\":5,\"a_1\":6}}\n"
+    );
+}
+
+#[test]
+fn a_parquet_file_has_each_name_once() {
+    let number = |value| Arc::new(Int64Array::from(vec![value])) as ArrayRef;
+    let fields = ["v", "v", "w"].map(|name| Field::new(name, DataType::Int64, true));
+    let batch =
+        RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), vec![number(1), number(2), number(3)]);
+    let sink = Shared::default();
+    let batch = batch.unwrap();
+    let shape = Shape { width: None };
+    let mut writer =
+        Writer::start(OutputFormat::Parquet, &batch.schema(), Box::new(sink.clone()), shape).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    let bytes = sink.0.lock().unwrap().clone();
+    let file = polarway_parquet::FileReader::open(Arc::new(bytes::Bytes::from(bytes))).unwrap();
+    let names: Vec<_> = file.schema().fields().iter().map(|field| field.name().clone()).collect();
+    assert_eq!(names, ["v", "v_1", "w"]);
+}
+
+#[test]
+fn a_header_of_csv_stands_in_quotes_where_it_has_to() {
+    let number = || Arc::new(Int64Array::from(vec![1])) as ArrayRef;
+    let names = ["plain", "a,b", "say \"x\"", "two\nlines", "", "é"];
+    let batch = RecordBatch::try_from_iter(names.map(|name| (name, number()))).unwrap();
+    assert_eq!(
+        written(OutputFormat::Csv, &[batch], None),
+        "plain,\"a,b\",\"say \"\"x\"\"\",\"two\nlines\",,é\n1,1,1,1,1,1\n"
+    );
+    let nameless = RecordBatch::try_from_iter([("", number())]).unwrap();
+    assert_eq!(written(OutputFormat::Csv, &[nameless], None), "\"\"\n1\n");
+}
+
+#[test]
+fn what_lies_far_from_now_is_told_in_every_format() {
+    let array: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![i64::MIN]).with_timezone("UTC"));
+    let batch = RecordBatch::try_from_iter([("t", array)]).unwrap();
+    for format in [OutputFormat::Table, OutputFormat::Csv, OutputFormat::Json] {
+        let text = written(format, std::slice::from_ref(&batch), None);
+        assert!(text.contains("-290308-12-21T19:59:05.224192Z"), "{text}");
     }
 }

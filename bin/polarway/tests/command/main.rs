@@ -5,6 +5,7 @@ mod handles;
 mod queries;
 mod shell;
 mod support;
+mod values;
 
 use std::io::Read as _;
 use std::process::Stdio;

@@ -10,6 +10,7 @@ use futures::StreamExt as _;
 use polarway_handles::{Handle, HandleId, HandleStore as _, MemoryHandles};
 use polarway_query::Summary;
 use polarway_storage::Error as StorageError;
+use polarway_table::distinct_names;
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
 
@@ -218,25 +219,10 @@ fn write(
     }
 }
 
-/// Names of columns as a table has them: of several that are the same but for their case, the later ones get a number, as
-/// DuckDB names them.
+/// Names of columns as a table has them: of several that are the same but for their case, the later ones get a number.
 fn with_distinct_names(schema: &SchemaRef) -> SchemaRef {
-    let mut taken = std::collections::HashSet::new();
-    let mut has_changed = false;
-    let fields: Vec<Field> = schema
-        .fields()
-        .iter()
-        .map(|field| {
-            let numbered = (1..).map(|number| format!("{}_{number}", field.name()));
-            let mut names = std::iter::once(field.name().clone()).chain(numbered);
-            let name = names.find(|name| taken.insert(name.to_lowercase())).unwrap_or_default();
-            has_changed |= name != *field.name();
-            field.as_ref().clone().with_name(name)
-        })
-        .collect();
-    if has_changed {
-        Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
-    } else {
-        Arc::clone(schema)
-    }
+    let names = distinct_names(schema.fields().iter().map(|field| field.name().as_str()), str::to_lowercase);
+    let fields = schema.fields().iter().zip(names);
+    let fields: Vec<Field> = fields.map(|(field, name)| field.as_ref().clone().with_name(name)).collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
