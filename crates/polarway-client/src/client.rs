@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::FuturesUnordered;
+use futures::{Stream, StreamExt as _};
 use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::v1::GetServerInfoRequest;
 use tonic::transport::Channel;
@@ -12,15 +14,10 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::builder::Builder;
+use crate::call::{Call, Kind, Unary};
 use crate::connection::{Worker, Workers};
 use crate::datasets::ServerInfo;
 use crate::error::{Error, Result};
-use crate::retry::Tries;
-
-/// How long a call with one answer waits for it before it is made again elsewhere; each further try waits twice as long, in case
-/// the answer takes that long. A balancer keeps connections alive before a server that has stopped, so that nothing else would
-/// tell.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The name under which health is asked for.
 const SERVICE: &str = "polarway.v1.PolarwayService";
@@ -53,12 +50,9 @@ impl DistributedClient {
         Self { workers, timeout }
     }
 
-    pub(crate) fn workers(&self) -> &Arc<Workers> {
-        &self.workers
-    }
-
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout
+    /// A call that has this client's timeout.
+    pub(crate) fn call(&self, kind: Kind) -> Call {
+        Call::new(&self.workers, self.timeout, kind)
     }
 
     /// Whether the server serves.
@@ -66,14 +60,12 @@ impl DistributedClient {
     /// # Errors
     /// A server that does not answer, or says that it does not serve.
     pub async fn health_check(&self) -> Result<()> {
-        let answer = self
-            .retrying(|worker, left| {
-                let mut request = self.workers.request(HealthCheckRequest { service: SERVICE.to_owned() });
-                request.set_timeout(left);
-                let mut health = worker.health();
-                async move { health.check(request).await }
-            })
-            .await?;
+        let message = HealthCheckRequest { service: SERVICE.to_owned() };
+        let method = |worker: &Worker, request| {
+            let mut health = worker.health();
+            async move { health.check(request).await }
+        };
+        let answer = self.call(Kind::Idempotent).run(&mut Unary { message, method }).await?;
         match answer.status() {
             ServingStatus::Serving => Ok(()),
             status => Err(Error::unreachable(format!("the server says that it is {}", status.as_str_name()))),
@@ -83,73 +75,75 @@ impl DistributedClient {
     /// Asks who answers. Where nobody can be connected to, that is said at once; what answers for a server that does not, a
     /// balancer before it, is asked again.
     pub(crate) async fn server_info_at_start(&self) -> Result<ServerInfo> {
-        let mut tries = Tries::new(self.timeout);
-        loop {
-            match self.server_info_of_any(tries.left()).await {
-                Err(error) if error.is_of_proxy() => tries.after(error).await?,
-                answer => return answer,
-            }
-        }
+        let method = |mut service: PolarwayServiceClient<Channel>, request| async move {
+            service.get_server_info(request).await
+        };
+        self.unary_of_any(Kind::Probe, GetServerInfoRequest {}, method).await
     }
 
-    /// Asks each worker once who it is; the first answer counts.
-    async fn server_info_of_any(&self, timeout: Duration) -> Result<ServerInfo> {
-        let mut failed = Error::unreachable("no server was named");
-        for _ in 0..self.workers.count() {
-            let worker = self.workers.pick();
-            let mut request = self.workers.request(GetServerInfoRequest {});
-            request.set_timeout(timeout);
-            match worker.service().get_server_info(request).await {
-                Ok(info) => return Ok(info.into_inner()),
-                Err(status) => failed = status.into(),
-            }
-            self.workers.pass_over(&worker);
-        }
-        Err(failed)
-    }
-
-    /// Makes a unary call until it succeeds, or fails for good, or time has run out.
+    /// Makes a call with one answer, which does no harm when it is made twice.
     pub(crate) async fn unary<M, R, F>(
         &self,
         message: M,
-        call: impl Fn(PolarwayServiceClient<Channel>, Request<M>) -> F,
+        method: impl Fn(PolarwayServiceClient<Channel>, Request<M>) -> F + Send,
     ) -> Result<R>
     where
-        M: Clone,
-        F: Future<Output = Result<Response<R>, Status>>,
+        M: Clone + Send,
+        R: Send,
+        F: Future<Output = Result<Response<R>, Status>> + Send,
     {
-        self.retrying(|worker, left| {
-            let mut request = self.workers.request(message.clone());
-            request.set_timeout(left);
-            call(worker.service(), request)
-        })
-        .await
+        let method = move |worker: &Worker, request| method(worker.service(), request);
+        self.call(Kind::Idempotent).run(&mut Unary { message, method }).await
     }
 
-    async fn retrying<R, F>(&self, call: impl Fn(&Worker, Duration) -> F) -> Result<R>
+    /// Makes such a call of every worker that this client was told of, all at once. Results come as they are there.
+    pub(crate) fn unary_of_all<M, R, F>(
+        &self,
+        kind: Kind,
+        message: M,
+        method: impl Fn(PolarwayServiceClient<Channel>, Request<M>) -> F + Clone + Send,
+    ) -> impl Stream<Item = Result<R>> + Unpin + Send
     where
-        F: Future<Output = Result<Response<R>, Status>>,
+        M: Clone + Send,
+        R: Send,
+        F: Future<Output = Result<Response<R>, Status>> + Send,
     {
-        let mut tries = Tries::new(self.timeout);
-        let mut patience = PATIENCE;
-        loop {
-            let worker = self.workers.pick();
-            let left = tries.left();
-            let answer = call(&worker, left);
-            // The last try may take all the time that is left; the server then says that it was too long.
-            let answer = match patience < left {
-                true => tokio::time::timeout(patience, answer).await,
-                false => Ok(answer.await),
-            };
-            let error = match answer {
-                Ok(Ok(response)) => return Ok(response.into_inner()),
-                Ok(Err(status)) => status.into(),
-                Err(_) => Error::unreachable(format!("the server did not answer for {patience:?}")),
-            };
-            patience *= 2;
-            self.workers.pass_over(&worker);
-            tries.after(error).await?;
+        let calls = self.workers.all().map(|worker| {
+            let mut call = self.call(kind).only_of(worker);
+            let (message, method) = (message.clone(), method.clone());
+            async move {
+                let method = move |worker: &Worker, request| method(worker.service(), request);
+                call.run(&mut Unary { message, method }).await
+            }
+        });
+        calls.collect::<FuturesUnordered<_>>()
+    }
+
+    /// Makes such a call of every worker, until one of them succeeds.
+    pub(crate) async fn unary_of_any<M, R, F>(
+        &self,
+        kind: Kind,
+        message: M,
+        method: impl Fn(PolarwayServiceClient<Channel>, Request<M>) -> F + Clone + Send,
+    ) -> Result<R>
+    where
+        M: Clone + Send,
+        R: Send,
+        F: Future<Output = Result<Response<R>, Status>> + Send,
+    {
+        let mut failed: Option<Error> = None;
+        let mut answers = self.unary_of_all(kind, message, method);
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(answer) => return Ok(answer),
+                // A worker that did not answer might have succeeded: that tells more than what another one refused.
+                Err(error) => match &failed {
+                    Some(first) if first.reason().is_none() => {}
+                    _ => failed = Some(error),
+                },
+            }
         }
+        Err(failed.unwrap_or_else(|| Error::unreachable("no server was named")))
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) struct Workers {
 }
 
 /// A worker that was picked for a call.
+#[derive(Clone)]
 pub(crate) struct Worker {
     index: usize,
     channel: Channel,

@@ -38,6 +38,7 @@ mod sql_page {}
 mod client_page {}
 
 mod builder;
+mod call;
 mod client;
 mod connection;
 mod datasets;

@@ -11,11 +11,11 @@ use polarway_proto::Reason;
 use polarway_proto::v1::{self, LoadHeader, LoadRequest, LoadResponse};
 use polarway_table::Table;
 
+use crate::call::{Attempt, Call, Kind, Operation};
 use crate::client::DistributedClient;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Handle;
 use crate::receive::{Arrived, Receiver};
-use crate::retry::Tries;
 use crate::stream::{BatchStream, Batches};
 
 /// Which version of a dataset is meant.
@@ -60,7 +60,7 @@ impl DistributedClient {
         while let Some(batch) = loading.next().await? {
             batches.push(batch);
         }
-        Ok(Table::new(loading.schema, batches))
+        Ok(Table::new(loading.load.schema, batches))
     }
 
     /// Loads a dataset's newest version in pieces, in row order: what was handed out and dropped takes no memory.
@@ -81,34 +81,37 @@ impl DistributedClient {
 
     /// Opens the stream and waits for its first chunk.
     pub(crate) async fn begin_loading(&self, name: &str, at: At) -> Result<Loading> {
-        let mut tries = Tries::new(self.timeout());
-        loop {
-            let begun = self.try_to_begin(name, at, &mut tries).await;
-            match begun {
-                Ok(loading) => return Ok(loading),
-                Err(error) => tries.after(error).await?,
-            }
-        }
+        let mut call = self.call(Kind::Idempotent);
+        let load = call.run(&mut Begin { name, at }).await?;
+        Ok(Loading { call, load, _handle: None })
     }
+}
 
-    async fn try_to_begin(&self, name: &str, at: At, tries: &mut Tries) -> Result<Loading> {
-        let mut receiver = self.open_load(name, at, 0).await?;
+/// The beginning of a load, which pins what is loaded.
+struct Begin<'a> {
+    name: &'a str,
+    at: At,
+}
+
+impl Operation for Begin<'_> {
+    type Output = Load;
+
+    async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<Load> {
+        let mut receiver = open(attempt, self.name, self.at, 0).await?;
         loop {
-            match receiver.next().await? {
-                Arrived::Heartbeat => tries.going(),
+            match receiver.next(attempt).await? {
+                Arrived::Heartbeat => attempt.going(),
                 Arrived::Note(header, batches) => {
                     let schema = receiver.schema().cloned();
                     let schema = schema.ok_or_else(|| Error::protocol("a load began without a schema"))?;
-                    return Ok(Loading {
-                        client: self.clone(),
-                        name: name.to_owned(),
+                    attempt.progress();
+                    return Ok(Load {
+                        name: self.name.to_owned(),
                         schema,
                         header,
                         next_row: 0,
                         ready: batches.into(),
                         receiver: Some(receiver),
-                        tries: Tries::new(self.timeout()),
-                        _handle: None,
                     });
                 }
                 Arrived::Rows(_) | Arrived::End => {
@@ -117,16 +120,15 @@ impl DistributedClient {
             }
         }
     }
-
-    async fn open_load(&self, name: &str, at: At, first_row: u64) -> Result<Receiver<LoadResponse>> {
-        let request = LoadRequest { name: name.to_owned(), at: at.to_message(), first_row, compression: 0 };
-        Receiver::open(self.workers(), "/polarway.v1.PolarwayService/Load", request, first_row).await
-    }
 }
 
-/// A load under way.
-pub(crate) struct Loading {
-    client: DistributedClient,
+async fn open(attempt: &Attempt<'_>, name: &str, at: At, first_row: u64) -> Result<Receiver<LoadResponse>> {
+    let request = LoadRequest { name: name.to_owned(), at: at.to_message(), first_row, compression: 0 };
+    Receiver::open(attempt, "/polarway.v1.PolarwayService/Load", request, first_row, None).await
+}
+
+/// A load that has begun, and how far it is.
+struct Load {
     name: String,
     schema: SchemaRef,
     header: LoadHeader,
@@ -135,25 +137,60 @@ pub(crate) struct Loading {
     ready: VecDeque<RecordBatch>,
     /// Until the stream has broken or ended.
     receiver: Option<Receiver<LoadResponse>>,
-    tries: Tries,
+}
+
+/// Takes one message; whether there may be more. Nothing is ready then, so a stream that broke goes on at the next row.
+impl Operation for Load {
+    type Output = bool;
+
+    async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<bool> {
+        let mut receiver = match self.receiver.take() {
+            Some(receiver) => receiver,
+            None => open(attempt, &self.name, At::Version(self.header.version), self.next_row).await?,
+        };
+        match receiver.next(attempt).await? {
+            Arrived::Heartbeat => attempt.going(),
+            Arrived::Rows(batches) => {
+                self.ready.extend(batches);
+                attempt.progress();
+            }
+            Arrived::Note(header, batches) => {
+                check_same(&self.name, self.header, header)?;
+                self.ready.extend(batches);
+                attempt.progress();
+            }
+            Arrived::End if receiver.next_row() == self.header.rows => return Ok(false),
+            Arrived::End => {
+                return Err(Error::protocol(format!(
+                    "the load ended after {} of {} rows",
+                    receiver.next_row(),
+                    self.header.rows
+                )));
+            }
+        }
+        self.receiver = Some(receiver);
+        Ok(true)
+    }
+}
+
+/// A load under way.
+pub(crate) struct Loading {
+    call: Call,
+    load: Load,
     /// What is loaded, if it must not be dropped before all has arrived.
     _handle: Option<Handle>,
 }
 
 impl Batches for Loading {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let Self { call, load, .. } = self;
         loop {
-            if let Some(batch) = self.ready.pop_front() {
-                self.next_row += batch.num_rows() as u64;
+            if let Some(batch) = load.ready.pop_front() {
+                load.next_row += batch.num_rows() as u64;
                 return Ok(Some(batch));
             }
-            match self.advance().await {
-                Ok(true) => {}
-                Ok(false) => return Ok(None),
-                Err(error) => {
-                    self.receiver = None;
-                    self.tries.after(error).await?;
-                }
+            if !call.run(load).await? {
+                return Ok(None);
             }
         }
     }
@@ -167,48 +204,15 @@ impl Loading {
 
     /// The table's columns.
     pub(crate) fn schema(&self) -> &SchemaRef {
-        &self.schema
+        &self.load.schema
     }
 
     pub(crate) fn into_stream(self) -> TableStream {
         TableStream {
-            schema: SchemaRef::clone(&self.schema),
-            header: self.header,
+            schema: SchemaRef::clone(&self.load.schema),
+            header: self.load.header,
             batches: BatchStream::new(self),
         }
-    }
-
-    /// Takes one message; whether there may be more.
-    async fn advance(&mut self) -> Result<bool> {
-        let receiver = match &mut self.receiver {
-            Some(receiver) => receiver,
-            None => {
-                let at = At::Version(self.header.version);
-                let receiver = self.client.open_load(&self.name, at, self.next_row).await?;
-                self.receiver.insert(receiver)
-            }
-        };
-        match receiver.next().await? {
-            Arrived::Heartbeat => self.tries.going(),
-            Arrived::Rows(batches) => {
-                self.ready.extend(batches);
-                self.tries.progress();
-            }
-            Arrived::Note(header, batches) => {
-                check_same(&self.name, self.header, header)?;
-                self.ready.extend(batches);
-                self.tries.progress();
-            }
-            Arrived::End if receiver.next_row() == self.header.rows => return Ok(false),
-            Arrived::End => {
-                return Err(Error::protocol(format!(
-                    "the load ended after {} of {} rows",
-                    receiver.next_row(),
-                    self.header.rows
-                )));
-            }
-        }
-        Ok(true)
     }
 }
 

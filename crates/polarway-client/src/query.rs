@@ -9,21 +9,20 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use polarway_ipc::{ChunkEncoder, EncodeOptions};
+use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::v1::{CancelQueryRequest, ListQueriesRequest, QueryRequest, QueryResponse};
 use polarway_table::{Parameters, Table};
+use tonic::transport::Channel;
 
+use crate::call::{Attempt, Call, Kind, Operation};
 use crate::client::DistributedClient;
 use crate::error::{Error, Result};
 use crate::receive::{Arrived, Receiver};
-use crate::retry::Tries;
 use crate::stream::{BatchStream, Batches};
 
 pub use polarway_proto::v1::{DatasetVersion, QueryPhase, QuerySummary, QueryTimes, RunningQuery};
-
-/// How often a query is run again that had begun: one that a worker dies of must not walk through all of them.
-pub(crate) const MOST_RUNS_AGAIN: u32 = 2;
 
 /// How a query is run, where it matters.
 #[derive(Clone, Debug, Default)]
@@ -76,24 +75,8 @@ impl DistributedClient {
         if options.resumable {
             return self.query_by_handle(sql, options).await;
         }
-        let call = Call::new(sql, &options)?;
-        let mut tries = Tries::new(self.timeout()).with_most_breaks(MOST_RUNS_AGAIN);
-        loop {
-            match self.try_query(&call, &mut tries).await {
-                Ok(table) => return Ok(table),
-                Err(error) => tries.after(error).await?,
-            }
-        }
-    }
-
-    async fn try_query(&self, call: &Call, tries: &mut Tries) -> Result<Table> {
-        let mut running = self.try_to_run(call, tries).await?;
-        let mut batches = Vec::new();
-        while let Some(batch) = running.next().await? {
-            batches.push(batch);
-            tries.going();
-        }
-        Ok(Table::new(running.schema, batches))
+        let mut query = Query::new(sql, &options)?;
+        self.call(Kind::Query).run(&mut WholeResult(&mut query)).await
     }
 
     /// Runs a SELECT and gives its rows as they are made; a reader that is slow slows the query, and dropping the stream
@@ -119,34 +102,10 @@ impl DistributedClient {
         if options.resumable {
             return self.stream_by_handle(sql, options).await;
         }
-        let call = Call::new(sql, &options)?;
-        let mut tries = Tries::new(self.timeout()).with_most_breaks(MOST_RUNS_AGAIN);
-        loop {
-            match self.try_to_run(&call, &mut tries).await {
-                Ok(running) => {
-                    let schema = SchemaRef::clone(&running.schema);
-                    let summary = Arc::clone(&running.summary);
-                    return Ok(QueryStream::new(schema, summary, BatchStream::new(running)));
-                }
-                Err(error) => tries.after(error).await?,
-            }
-        }
-    }
-
-    /// Starts a query and waits for its first rows, or its end.
-    async fn try_to_run(&self, call: &Call, tries: &mut Tries) -> Result<Running> {
-        let path = "/polarway.v1.PolarwayService/Query";
-        let mut receiver =
-            Receiver::open_within(self.workers(), path, call.request.clone(), 0, call.time).await?;
-        loop {
-            match receiver.next().await? {
-                Arrived::Heartbeat => tries.going(),
-                Arrived::Rows(batches) => return Running::begin(receiver, batches, None),
-                // All of a small result.
-                Arrived::Note(summary, batches) => return Running::begin(receiver, batches, Some(summary)),
-                Arrived::End => return Err(Error::protocol("a result ended before it began")),
-            }
-        }
+        let mut call = self.call(Kind::Query);
+        let result = call.run(&mut Query::new(sql, &options)?).await?;
+        let (schema, summary) = (SchemaRef::clone(&result.schema), Arc::clone(&result.summary));
+        Ok(QueryStream::new(schema, summary, BatchStream::new(Running { call, result })))
     }
 
     /// The queries that wait or run, the oldest first, on every worker that this client was told of.
@@ -154,10 +113,13 @@ impl DistributedClient {
     /// # Errors
     /// A worker that does not answer.
     pub async fn queries(&self) -> Result<Vec<RunningQuery>> {
+        let method = |mut service: PolarwayServiceClient<Channel>, request| async move {
+            service.list_queries(request).await
+        };
+        let mut answers = self.unary_of_all(Kind::Idempotent, ListQueriesRequest {}, method);
         let mut queries = Vec::new();
-        for worker in self.workers().all() {
-            let request = self.workers().request(ListQueriesRequest {});
-            queries.extend(worker.service().list_queries(request).await?.into_inner().queries);
+        while let Some(answer) = answers.next().await {
+            queries.extend(answer?.queries);
         }
         queries.sort_by_key(|query| query.started_us);
         Ok(queries)
@@ -169,29 +131,62 @@ impl DistributedClient {
     /// # Errors
     /// No worker that this client was told of runs such a query, or it has ended.
     pub async fn cancel_query(&self, query_id: &str) -> Result<()> {
-        let mut failed = Error::unreachable("no server was named");
-        for worker in self.workers().all() {
-            let request = self.workers().request(CancelQueryRequest { query_id: query_id.to_owned() });
-            match worker.service().cancel_query(request).await {
-                Ok(_) => return Ok(()),
-                Err(status) => failed = status.into(),
-            }
-        }
-        Err(failed)
+        let method = |mut service: PolarwayServiceClient<Channel>, request| async move {
+            service.cancel_query(request).await
+        };
+        let request = CancelQueryRequest { query_id: query_id.to_owned() };
+        self.unary_of_any(Kind::Idempotent, request, method).await?;
+        Ok(())
     }
 }
 
 /// What is asked, as often as need be.
-struct Call {
+struct Query {
     request: QueryRequest,
     time: Option<Duration>,
 }
 
-impl Call {
+impl Query {
     fn new(sql: &str, options: &QueryOptions) -> Result<Self> {
         let parameters = encode_parameters(&options.parameters)?;
         let request = QueryRequest { sql: sql.to_owned(), compression: 0, parameters };
         Ok(Self { request, time: options.time })
+    }
+}
+
+/// Starts the query and waits for its first rows, or its end.
+impl Operation for Query {
+    type Output = Arriving;
+
+    async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<Arriving> {
+        let path = "/polarway.v1.PolarwayService/Query";
+        let mut receiver = Receiver::open(attempt, path, self.request.clone(), 0, self.time).await?;
+        loop {
+            match receiver.next(attempt).await? {
+                Arrived::Heartbeat => attempt.going(),
+                Arrived::Rows(batches) => return Arriving::begin(receiver, batches, None),
+                // All of a small result.
+                Arrived::Note(summary, batches) => return Arriving::begin(receiver, batches, Some(summary)),
+                Arrived::End => return Err(Error::protocol("a result ended before it began")),
+            }
+        }
+    }
+}
+
+/// A query whose result is handed out whole, so that it can be run again until then.
+struct WholeResult<'a>(&'a mut Query);
+
+impl Operation for WholeResult<'_> {
+    type Output = Table;
+
+    async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<Table> {
+        let mut result = self.0.attempt(attempt).await?;
+        let mut batches = Vec::new();
+        while let Some(batch) = result.attempt(attempt).await? {
+            batches.push(batch);
+            attempt.going();
+        }
+        Ok(Table::new(result.schema, batches))
     }
 }
 
@@ -207,15 +202,15 @@ pub(crate) fn encode_parameters(parameters: &Parameters) -> Result<Bytes> {
     Ok(chunks.into_iter().flat_map(|chunk| chunk.ipc).collect())
 }
 
-/// A query whose rows are coming.
-struct Running {
+/// A result whose rows are coming.
+struct Arriving {
     schema: SchemaRef,
     ready: VecDeque<RecordBatch>,
     receiver: Receiver<QueryResponse>,
     summary: Arc<OnceLock<QuerySummary>>,
 }
 
-impl Running {
+impl Arriving {
     fn begin(
         receiver: Receiver<QueryResponse>,
         batches: Vec<RecordBatch>,
@@ -228,13 +223,16 @@ impl Running {
     }
 }
 
-impl Batches for Running {
-    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+/// Gives the next batch.
+impl Operation for Arriving {
+    type Output = Option<RecordBatch>;
+
+    async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<Option<RecordBatch>> {
         loop {
             if let Some(batch) = self.ready.pop_front() {
                 return Ok(Some(batch));
             }
-            match self.receiver.next().await? {
+            match self.receiver.next(attempt).await? {
                 Arrived::Heartbeat => {}
                 Arrived::Rows(batches) => self.ready.extend(batches),
                 Arrived::Note(summary, batches) => {
@@ -245,6 +243,18 @@ impl Batches for Running {
                 Arrived::End => return Err(Error::unreachable("the result ended before its summary")),
             }
         }
+    }
+}
+
+/// The same, handed out batch by batch.
+struct Running {
+    call: Call,
+    result: Arriving,
+}
+
+impl Batches for Running {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        self.call.go_on(&mut self.result).await
     }
 }
 

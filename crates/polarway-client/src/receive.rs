@@ -1,23 +1,17 @@
 //! One try of a stream: messages in, batches out, silence and breaks noticed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use futures::{StreamExt as _, stream};
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
-use polarway_proto::SILENCE;
 use polarway_proto::bulk::{Bulk, Received};
 use polarway_proto::v1::{Chunk, LoadHeader, LoadResponse, QueryResponse, QuerySummary};
 use tonic::metadata::{Ascii, MetadataValue};
 
-use crate::connection::{CONNECT, Worker, Workers};
+use crate::call::Attempt;
 use crate::error::{Error, Result};
-
-/// How long a stream may take until the server begins to answer: a connection is made, and then the first sign of life comes.
-/// A balancer keeps connections alive before a server that has stopped, so that nothing else would tell.
-const OPENING: Duration = CONNECT.saturating_add(SILENCE);
 
 /// A step of a stream: some rows, and what else the stream has to say.
 pub(crate) trait Step {
@@ -55,56 +49,27 @@ pub(crate) enum Arrived<N> {
 
 /// A stream as one call of a worker sends it.
 pub(crate) struct Receiver<M> {
-    workers: Arc<Workers>,
-    worker: Worker,
     stream: Received<M>,
     decoder: ChunkDecoder,
     next_row: u64,
 }
 
 impl<M: Step + Bulk> Receiver<M> {
-    /// Asks the worker whose turn it is for a stream whose first row is this one.
+    /// Asks for a stream whose first row is this one. The server ends the call after `time`, if that is given.
     pub(crate) async fn open<Q: Bulk + 'static>(
-        workers: &Arc<Workers>,
-        path: &'static str,
-        request: Q,
-        first_row: u64,
-    ) -> Result<Self> {
-        Self::open_within(workers, path, request, first_row, None).await
-    }
-
-    /// The same for a call that the server ends after some time.
-    pub(crate) async fn open_within<Q: Bulk + 'static>(
-        workers: &Arc<Workers>,
+        attempt: &Attempt<'_>,
         path: &'static str,
         request: Q,
         first_row: u64,
         time: Option<Duration>,
     ) -> Result<Self> {
-        let worker = workers.pick();
-        let mut metadata = workers.metadata();
+        let mut metadata = attempt.workers().metadata();
         if let Some(time) = time {
             metadata.insert("grpc-timeout", timeout(time));
         }
-        let opening = worker.bulk(path, metadata, stream::iter([Ok(request)]));
-        let opened = match tokio::time::timeout(OPENING, opening).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(status)) => Err(status.into()),
-            Err(_) => Err(Error::unreachable(format!("the server did not begin to answer for {OPENING:?}"))),
-        };
-        match opened {
-            Ok(stream) => Ok(Self {
-                workers: Arc::clone(workers),
-                worker,
-                stream,
-                decoder: ChunkDecoder::new(DecodeLimits::default()),
-                next_row: first_row,
-            }),
-            Err(error) => {
-                workers.pass_over(&worker);
-                Err(error)
-            }
-        }
+        let messages = stream::iter([Ok(request)]);
+        let stream = attempt.open(attempt.worker().bulk(path, metadata, messages)).await?;
+        Ok(Self { stream, decoder: ChunkDecoder::new(DecodeLimits::default()), next_row: first_row })
     }
 
     /// The table's columns, once they have come.
@@ -117,20 +82,10 @@ impl<M: Step + Bulk> Receiver<M> {
         self.next_row
     }
 
-    /// Waits for the next message. After an error another worker has its turn.
-    pub(crate) async fn next(&mut self) -> Result<Arrived<M::Note>> {
-        let received = self.receive().await;
-        if received.is_err() {
-            self.workers.pass_over(&self.worker);
-        }
-        received
-    }
-
-    async fn receive(&mut self) -> Result<Arrived<M::Note>> {
-        let Ok(message) = tokio::time::timeout(SILENCE, self.stream.next()).await else {
-            return Err(Error::unreachable(format!("the server has been silent for {SILENCE:?}")));
-        };
-        let Some(message) = message.transpose()? else { return self.end() };
+    /// Waits for the next message.
+    pub(crate) async fn next(&mut self, attempt: &Attempt<'_>) -> Result<Arrived<M::Note>> {
+        let next = async { self.stream.next().await.transpose() };
+        let Some(message) = attempt.next(next).await? else { return self.end() };
         let (chunk, note) = message.into_parts();
         let batches = match chunk {
             Some(chunk) => Some(self.decode(chunk)?),

@@ -53,6 +53,11 @@ impl Tries {
         self
     }
 
+    /// The whole time that the call has.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// How much time is left.
     pub(crate) fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())

@@ -8,6 +8,7 @@ mod attacks;
 mod bounds;
 mod cuts;
 mod deaths;
+mod every_method;
 mod fidelity;
 mod handles;
 mod malformed;

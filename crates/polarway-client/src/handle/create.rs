@@ -3,17 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use polarway_proto::SILENCE;
 use polarway_proto::v1::{CreateHandleRequest, CreateHandleResponse, QuerySummary};
 use polarway_table::Parameters;
-use tonic::Streaming;
 
 use super::{Handle, HandleInfo};
+use crate::call::{Attempt, Kind, Operation};
 use crate::client::DistributedClient;
-use crate::connection::Worker;
 use crate::error::{Error, ErrorKind, Result};
-use crate::query::{MOST_RUNS_AGAIN, encode_parameters};
-use crate::retry::Tries;
+use crate::query::encode_parameters;
 
 /// How a query runs whose result is kept, where it matters.
 #[derive(Clone, Debug, Default)]
@@ -68,48 +65,40 @@ impl DistributedClient {
         sql: &str,
         options: HandleOptions,
     ) -> Result<(Handle, Option<QuerySummary>)> {
-        let call = Call {
-            request: CreateHandleRequest {
-                sql: sql.to_owned(),
-                parameters: encode_parameters(&options.parameters)?,
-                ttl_us: options.ttl.map(micros),
-                request_id: random_bytes()?,
-            },
-            time: options.time,
+        let request = CreateHandleRequest {
+            sql: sql.to_owned(),
+            parameters: encode_parameters(&options.parameters)?,
+            ttl_us: options.ttl.map(micros),
+            request_id: random_bytes()?,
         };
-        let mut tries = Tries::new(self.timeout()).with_most_breaks(MOST_RUNS_AGAIN);
-        loop {
-            let worker = self.workers().pick();
-            match self.try_to_create(&worker, &call, &mut tries).await {
-                Ok((info, summary)) => return Ok((Handle::new(self, info, true), summary)),
-                Err(error) => {
-                    // Handles may be with the worker that refused, so it is left only where another may do better.
-                    if error.is_transient() {
-                        self.workers().pass_over(&worker);
-                    }
-                    tries.after(error).await?;
-                }
-            }
-        }
+        let mut create = Create { request, time: options.time };
+        let (info, summary) = self.call(Kind::Query).run(&mut create).await?;
+        Ok((Handle::new(self, info, true), summary))
     }
+}
 
-    async fn try_to_create(
-        &self,
-        worker: &Worker,
-        call: &Call,
-        tries: &mut Tries,
-    ) -> Result<(HandleInfo, Option<QuerySummary>)> {
-        let mut request = self.workers().request(call.request.clone());
-        if let Some(time) = call.time {
+/// What is asked, as often as need be.
+struct Create {
+    request: CreateHandleRequest,
+    time: Option<Duration>,
+}
+
+impl Operation for Create {
+    type Output = (HandleInfo, Option<QuerySummary>);
+
+    async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<Self::Output> {
+        let mut request = attempt.workers().request(self.request.clone());
+        if let Some(time) = self.time {
             request.set_timeout(time);
         }
-        let mut steps = worker.service().create_handle(request).await?.into_inner();
+        let mut service = attempt.worker().service();
+        let mut steps = attempt.open(service.create_handle(request)).await?.into_inner();
         let mut made = None;
         // The stream is read to its end: to leave it before would look like giving up.
-        while let Some(step) = next_step(&mut steps).await? {
+        while let Some(step) = attempt.next(steps.message()).await? {
             match step {
                 CreateHandleResponse { handle: Some(handle), summary } => made = Some((handle, summary)),
-                CreateHandleResponse { handle: None, .. } => tries.going(),
+                CreateHandleResponse { handle: None, .. } => attempt.going(),
             }
         }
         // A proxy may end a stream that the server did not.
@@ -117,19 +106,6 @@ impl DistributedClient {
             made.ok_or_else(|| Error::unreachable("the stream ended before the handle was made"))?;
         Ok((HandleInfo::from_message(Some(handle))?, summary))
     }
-}
-
-async fn next_step(steps: &mut Streaming<CreateHandleResponse>) -> Result<Option<CreateHandleResponse>> {
-    match tokio::time::timeout(SILENCE, steps.message()).await {
-        Ok(step) => Ok(step?),
-        Err(_) => Err(Error::unreachable(format!("the server has been silent for {SILENCE:?}"))),
-    }
-}
-
-/// What is asked, as often as need be.
-struct Call {
-    request: CreateHandleRequest,
-    time: Option<Duration>,
 }
 
 /// What nobody can guess: the id of the handle is made of them.

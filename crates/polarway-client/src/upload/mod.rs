@@ -17,9 +17,9 @@ use tonic::Status;
 use uuid::Uuid;
 
 use self::encode::{Encoding, encode};
+use crate::call::{Attempt, Kind, Operation};
 use crate::client::DistributedClient;
 use crate::error::{Error, Result};
-use crate::retry::Tries;
 
 pub use polarway_proto::v1::PublishedVersion as Published;
 
@@ -156,71 +156,126 @@ impl DistributedClient {
         options: WriteOptions,
     ) -> Vec<Result<Published>> {
         let call = Uuid::now_v7();
-        let mut waiting: Vec<Encoding> = Vec::with_capacity(sources.len());
+        let mut upload = Upload { results: sources.iter().map(|_| None).collect(), waiting: Vec::new() };
         for (ordinal, (name, source)) in sources.into_iter().enumerate() {
-            waiting.push(Encoding { ordinal, header: header(name, call, ordinal, options), source });
+            upload.waiting.push(Encoding { ordinal, header: header(name, call, ordinal, options), source });
         }
-        let mut results: Vec<Option<Result<Published>>> = waiting.iter().map(|_| None).collect();
-        let mut tries = Tries::new(self.timeout());
-        while !waiting.is_empty() {
-            let failed = match self.try_upload(&waiting, &mut tries).await {
-                Ok(outcomes) => sort_out(&mut waiting, outcomes, &mut results),
-                Err(error) => Some(error),
-            };
-            if let Some(error) = failed
-                && let Err(error) = tries.after(error).await
-            {
-                settle(&mut waiting, &error, &mut results);
-            }
+        if let Err(error) = self.call(Kind::Idempotent).run(&mut upload).await {
+            upload.settle(&error);
         }
         let missing = || Err(Error::protocol("the server gave no result for a table"));
-        results.into_iter().map(|result| result.unwrap_or_else(missing)).collect()
+        upload.results.into_iter().map(|result| result.unwrap_or_else(missing)).collect()
+    }
+}
+
+/// Tables on their way, and what became of those that have arrived.
+struct Upload {
+    waiting: Vec<Encoding>,
+    results: Vec<Option<Result<Published>>>,
+}
+
+impl Operation for Upload {
+    type Output = ();
+
+    async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let outcomes = upload_once(attempt, &self.waiting).await?;
+        self.sort_out(outcomes)
+    }
+}
+
+impl Upload {
+    /// Takes what the server says of each table. Those that may yet succeed go on waiting, and the error of one is
+    /// returned.
+    fn sort_out(&mut self, outcomes: Vec<StoreResult>) -> Result<()> {
+        if outcomes.len() != self.waiting.len() {
+            return Err(Error::protocol(format!(
+                "the server gave {} results for {} tables",
+                outcomes.len(),
+                self.waiting.len()
+            )));
+        }
+        let mut transient = None;
+        for (table, outcome) in std::mem::take(&mut self.waiting).into_iter().zip(outcomes) {
+            let result = match outcome.outcome {
+                Some(store_result::Outcome::Published(published)) => Ok(published),
+                Some(store_result::Outcome::Failure(failure)) => Err(Error::from(failure)),
+                None => {
+                    let name = &table.header.name;
+                    Err(Error::protocol(format!("the server gave no result for {name:?}")))
+                }
+            };
+            match result {
+                Err(error) if error.is_transient() => {
+                    transient = Some(error);
+                    self.waiting.push(table);
+                }
+                result => self.results[table.ordinal] = Some(result),
+            }
+        }
+        transient.map_or(Ok(()), Err)
     }
 
-    /// Sends all tables once.
-    async fn try_upload(&self, tables: &[Encoding], tries: &mut Tries) -> Result<Vec<StoreResult>> {
-        let (parts, encoder) = encode(tables);
-        let (moved, mut movement) = watch::channel(());
-        let parts = WithHeartbeats::new(parts, StoreRequest::default);
-        let parts = parts.map(move |part| {
-            let _ = moved.send(());
-            Ok(part)
-        });
-        let worker = self.workers().pick();
-        let call = async {
-            let path = "/polarway.v1.PolarwayService/Store";
-            let mut responses = worker.bulk(path, self.workers().metadata(), parts).await?;
-            let missing = || Status::unavailable("the server did not say what it stored");
-            responses.next().await.unwrap_or_else(|| Err(missing()))
-        };
-        let mut call = std::pin::pin!(call);
-        let mut deadline = Instant::now() + self.timeout();
-        let mut all_sent = false;
-        let answer = loop {
-            tokio::select! {
-                answer = &mut call => break answer.map_err(Error::from),
-                () = sleep_until(deadline) => break Err(stuck(self.timeout())),
-                // The sender is gone once all parts are on their way.
-                change = movement.changed(), if !all_sent => {
-                    all_sent = change.is_err();
-                    deadline = Instant::now() + self.timeout();
-                    tries.going();
-                }
-            }
-        };
-        match answer {
-            Ok(StoreResponse { results }) => Ok(results),
-            Err(error) => {
-                self.workers().pass_over(&worker);
-                // The server only saw the upload end; the source knows why.
-                Err(encoder.failure().unwrap_or(error))
-            }
+    /// Gives all tables that are left the same error.
+    fn settle(&mut self, error: &Error) {
+        for table in self.waiting.drain(..) {
+            self.results[table.ordinal] = Some(Err(error.again()));
         }
     }
 }
 
-fn stuck(timeout: Duration) -> Error {
-    Error::unreachable(format!("the server took no more of the upload for {timeout:?}"))
+/// Sends all tables once.
+async fn upload_once(attempt: &mut Attempt<'_>, tables: &[Encoding]) -> Result<Vec<StoreResult>> {
+    let (parts, encoder) = encode(tables);
+    let (moved, mut movement) = watch::channel(());
+    let parts = WithHeartbeats::new(parts, StoreRequest::default);
+    let parts = parts.map(move |part| {
+        let _ = moved.send(());
+        Ok(part)
+    });
+    let (worker, metadata) = (attempt.worker().clone(), attempt.workers().metadata());
+    let call = async {
+        let path = "/polarway.v1.PolarwayService/Store";
+        let mut responses = worker.bulk(path, metadata, parts).await?;
+        let missing = || Status::unavailable("the server did not say what it stored");
+        responses.next().await.unwrap_or_else(|| Err(missing()))
+    };
+    let mut call = std::pin::pin!(call);
+    let began = Instant::now();
+    let mut bound = attempt.timeout();
+    let mut deadline = began + bound;
+    let mut all_sent = false;
+    let answer = loop {
+        tokio::select! {
+            answer = &mut call => break answer.map_err(Error::from),
+            () = sleep_until(deadline) => break Err(stuck(all_sent, bound)),
+            // The sender is gone once all parts are on their way.
+            change = movement.changed(), if !all_sent => {
+                if change.is_err() {
+                    all_sent = true;
+                    // What took long to send may take as long to be written.
+                    bound = bound.min(attempt.patience().max(began.elapsed()));
+                }
+                deadline = Instant::now() + bound;
+                attempt.going();
+            }
+        }
+    };
+    match answer {
+        Ok(StoreResponse { results }) => Ok(results),
+        // The server only saw the upload end; the source knows why.
+        Err(error) => Err(encoder.failure().unwrap_or(error)),
+    }
+}
+
+fn stuck(all_sent: bool, bound: Duration) -> Error {
+    Error::unreachable(if all_sent {
+        format!("the server did not say for {bound:?} what became of the upload")
+    } else {
+        format!("the server took no more of the upload for {bound:?}")
+    })
 }
 
 fn header(name: String, call: Uuid, ordinal: usize, options: WriteOptions) -> v1::StoreHeader {
@@ -235,47 +290,5 @@ fn header(name: String, call: Uuid, ordinal: usize, options: WriteOptions) -> v1
         request_id: format!("{call}/{ordinal}"),
         expected_version: options.expected_version,
         last: false,
-    }
-}
-
-/// Takes what the server says of each table. Those that may yet succeed go on waiting, and the error of one is returned.
-fn sort_out(
-    waiting: &mut Vec<Encoding>,
-    outcomes: Vec<StoreResult>,
-    results: &mut [Option<Result<Published>>],
-) -> Option<Error> {
-    if outcomes.len() != waiting.len() {
-        let message = format!("the server gave {} results for {} tables", outcomes.len(), waiting.len());
-        let error = Error::protocol(message);
-        settle(waiting, &error, results);
-        return None;
-    }
-    let mut transient = None;
-    let tables = std::mem::take(waiting);
-    for (table, outcome) in tables.into_iter().zip(outcomes) {
-        match outcome.outcome {
-            Some(store_result::Outcome::Published(published)) => results[table.ordinal] = Some(Ok(published)),
-            Some(store_result::Outcome::Failure(failure)) => {
-                let error = Error::from(failure);
-                if error.is_transient() {
-                    transient = Some(error);
-                    waiting.push(table);
-                } else {
-                    results[table.ordinal] = Some(Err(error));
-                }
-            }
-            None => {
-                let error = Error::protocol(format!("the server gave no result for {:?}", table.header.name));
-                results[table.ordinal] = Some(Err(error));
-            }
-        }
-    }
-    transient
-}
-
-/// Gives all tables that are left the same error.
-fn settle(waiting: &mut Vec<Encoding>, error: &Error, results: &mut [Option<Result<Published>>]) {
-    for table in waiting.drain(..) {
-        results[table.ordinal] = Some(Err(error.again()));
     }
 }
