@@ -133,6 +133,7 @@ impl StoredCatalog {
             partition_columns,
             union_by_name,
             has_exact_types: !has_adopted,
+            has_exact_float_statistics: !has_adopted,
             pin: Box::new(pins),
             after_scan,
             ..Relation::new(files, schema)

@@ -100,6 +100,9 @@ pub struct Relation {
     /// Whether every file was written with exactly the types of `schema`. Then only the columns that DuckDB reads
     /// as something else are cast, which makes wide tables faster to plan; otherwise all are.
     pub has_exact_types: bool,
+    /// Whether the files' statistics cover the NaNs in them. Most writers leave NaN out, and DuckDB believes that what
+    /// is above the largest value is not there: of such files it may not use the statistics of floating-point columns.
+    pub has_exact_float_statistics: bool,
     /// Dropped when the query has ended: whatever keeps the files from being removed.
     pub pin: Box<dyn Any + Send + Sync>,
     /// Called after the last row was read, for files that someone else may change under a running query. Its
@@ -118,6 +121,7 @@ impl Relation {
             partition_columns: Vec::new(),
             union_by_name: false,
             has_exact_types: true,
+            has_exact_float_statistics: true,
             pin: Box::new(()),
             after_scan: None,
         }
@@ -140,6 +144,7 @@ impl std::fmt::Debug for Relation {
             .field("partition_columns", &self.partition_columns)
             .field("union_by_name", &self.union_by_name)
             .field("has_exact_types", &self.has_exact_types)
+            .field("has_exact_float_statistics", &self.has_exact_float_statistics)
             .field("checked_after_scan", &self.after_scan.is_some())
             .finish_non_exhaustive()
     }

@@ -114,6 +114,30 @@ pub(crate) fn restore(column: &str, source: &str, data_type: &DataType, has_exac
     }
 }
 
+/// Whether floating-point numbers are in the type, for which a file's statistics may tell less than the truth.
+pub(crate) fn holds_floats(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => true,
+        DataType::Dictionary(_, values) => holds_floats(values),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _)
+        | DataType::RunEndEncoded(_, item) => holds_floats(item.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| holds_floats(field.data_type())),
+        _ => false,
+    }
+}
+
+/// The same values, of which DuckDB knows no statistics: it can neither leave out row groups by them, nor answer an
+/// aggregate, nor fold a condition. Its own option for files with NaNs (`can_have_nan`) makes `max` NaN where none is.
+pub(crate) fn without_statistics(source: &str) -> String {
+    // There is nothing to catch in reading a column; TRY hands its values on as they are.
+    format!("TRY({source})")
+}
+
 /// Types that DuckDB reads from a file of this type as just that.
 fn is_read_as_stored(data_type: &DataType) -> bool {
     matches!(

@@ -7,7 +7,7 @@ use crate::catalog::Relation;
 use crate::error::Error;
 use crate::kept;
 use crate::quote::{identifier, literal};
-use crate::stored_types::{Restored, restore, sql_type};
+use crate::stored_types::{Restored, holds_floats, restore, sql_type, without_statistics};
 
 /// A temporary view: the name that the query's text uses and the SELECT behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,11 @@ fn columns(relation: &Relation) -> Vec<String> {
                     Restored::Expression(format!("CAST(t.{} AS {sql_type})", identifier(name)))
                 })
             } else {
-                restore(name, &format!("t.{}", identifier(name)), field.data_type(), relation.has_exact_types)
+                let mut source = format!("t.{}", identifier(name));
+                if !relation.has_exact_float_statistics && holds_floats(field.data_type()) {
+                    source = without_statistics(&source);
+                }
+                restore(name, &source, field.data_type(), relation.has_exact_types)
             };
             match restored {
                 Restored::Expression(expression) => format!("{expression} AS {}", identifier(name)),
