@@ -200,6 +200,7 @@ fn storage_kind(error: &polarway_storage::Error) -> ErrorKind {
         | Storage::DataFileMissing { .. }
         | Storage::UnreadableData { .. }
         | Storage::AdoptedFilesDiffer { .. } => ErrorKind::Corrupt,
+        Storage::ForeignTable { .. } => ErrorKind::Unsupported,
         Storage::AdoptedFileChanged { .. } => ErrorKind::Changed,
         Storage::OutcomeUnknown { .. } => ErrorKind::OutcomeUnknown,
         Storage::UploadExpired { .. } | Storage::StoodStill { .. } | Storage::LoadAbandoned => {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::backend::{FileMeta, join};
 use crate::commit::DataFile;
 use crate::error::{Error, Result};
+use crate::foreign::format_of;
 use crate::name::DatasetName;
 use crate::partition::{column_field, parse_folder};
 use crate::snapshot::{AdoptedFile, Snapshot, SnapshotFile};
@@ -59,18 +60,23 @@ impl Tables {
         let single = format!("{name}.parquet");
         match self.backend.head(&single)? {
             Some(meta) => found.push(Found { path: single, meta, partitions: Vec::new() }),
-            None => self.find_files(name.as_str(), &mut Vec::new(), &mut found)?,
+            None => self.find_files(name, name.as_str(), &mut Vec::new(), &mut found)?,
         }
         if found.is_empty() { Ok(None) } else { self.adopt(name, found).map(Some) }
     }
 
     fn find_files(
         &self,
+        name: &DatasetName,
         folder: &str,
         partitions: &mut Vec<(String, Option<String>)>,
         found: &mut Vec<Found>,
     ) -> Result<()> {
-        for entry in self.backend.list(folder)? {
+        let entries = self.backend.list(folder)?;
+        if let Some(format) = format_of(self.backend.as_ref(), folder, &entries)? {
+            return Err(Error::ForeignTable { name: name.clone(), folder: folder.to_owned(), format });
+        }
+        for entry in entries {
             if entry.name.starts_with(['_', '.']) {
                 continue; // Polarway's own, and what other writers keep beside their data
             }
@@ -85,7 +91,7 @@ impl Tables {
                         && partitions.len() < MOST_PARTITION_COLUMNS
                     {
                         partitions.push(partition);
-                        self.find_files(&path, partitions, found)?;
+                        self.find_files(name, &path, partitions, found)?;
                         partitions.pop();
                     }
                 }

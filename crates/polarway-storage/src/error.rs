@@ -6,6 +6,7 @@ use polarway_parquet as table_file;
 
 use crate::backend::{BackendError, FailureKind};
 use crate::commit::NotACommit;
+use crate::foreign::TableFormat;
 use crate::name::{DatasetName, InvalidName};
 
 /// The result of an operation on versioned tables.
@@ -159,6 +160,20 @@ pub enum Error {
         name: DatasetName,
         /// Which file differs, and in what.
         difference: String,
+    },
+
+    /// The folder of that name is a table of another format, whose files can't be read as they lie.
+    #[error(
+        "{folder:?} is {format}, which can't be read yet: its Parquet files also hold rows that are no longer, or not yet, \
+         in the table; read it with what wrote it, and store the rows"
+    )]
+    ForeignTable {
+        /// The dataset that the folder would be.
+        name: DatasetName,
+        /// The folder that tells.
+        folder: String,
+        /// What it is.
+        format: TableFormat,
     },
 
     /// Whether the write took place is not known: the storage did not say.

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::support::{append, load, name, newest, numbers, on_disk, open, store};
 
 /// Writes a Parquet file, as any other program might.
-fn put(folder: &TempDir, path: &str, batch: &RecordBatch) {
+pub(crate) fn put(folder: &TempDir, path: &str, batch: &RecordBatch) {
     let path = folder.path().join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let mut encoder = TableEncoder::new(Vec::new(), batch.schema(), EncodeOptions::default()).unwrap();

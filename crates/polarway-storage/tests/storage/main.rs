@@ -8,6 +8,7 @@ mod bad_input;
 mod caching;
 mod conformance;
 mod disk_space;
+mod foreign;
 mod history;
 mod kills;
 mod model;
