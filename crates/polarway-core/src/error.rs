@@ -198,7 +198,6 @@ fn storage_kind(error: &polarway_storage::Error) -> ErrorKind {
         Storage::RequestExpired { .. } => ErrorKind::RequestExpired,
         Storage::UnreadableCommit { .. }
         | Storage::DataFileMissing { .. }
-        | Storage::UnreadableData { .. }
         | Storage::AdoptedFilesDiffer { .. } => ErrorKind::Corrupt,
         Storage::ForeignTable { .. } => ErrorKind::Unsupported,
         Storage::AdoptedFileChanged { .. } => ErrorKind::Changed,
@@ -207,7 +206,7 @@ fn storage_kind(error: &polarway_storage::Error) -> ErrorKind {
             ErrorKind::StorageFailed
         }
         Storage::Backend(error) => failure_kind(error.kind),
-        Storage::Table(error) => table_kind(error),
+        Storage::Table(error) | Storage::UnreadableData { source: error, .. } => table_kind(error),
         Storage::Chunks(_) | Storage::Arrow(_) => ErrorKind::InvalidInput,
         Storage::Thread(_) => ErrorKind::ResourceExhausted,
         Storage::SharedLoad(error) => storage_kind(error),
@@ -227,7 +226,9 @@ fn table_kind(error: &polarway_parquet::Error) -> ErrorKind {
     use polarway_parquet::Error as Parquet;
 
     match error {
-        Parquet::Unsupported(_) | Parquet::CellTooLarge { .. } => ErrorKind::Unsupported,
+        Parquet::Unsupported(_) | Parquet::CellTooLarge { .. } | Parquet::TimeOutOfRange { .. } => {
+            ErrorKind::Unsupported
+        }
         Parquet::BatchSchema { .. } | Parquet::DecimalOutOfRange { .. } => ErrorKind::InvalidInput,
         Parquet::Write(_) | Parquet::Read(_) => ErrorKind::StorageFailed,
         Parquet::InFile { source, .. } => table_kind(source),

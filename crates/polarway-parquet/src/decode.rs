@@ -1,18 +1,21 @@
 //! Decodes some columns of one row group, batch by batch.
 
 use arrow_array::ArrayRef;
+use arrow_schema::FieldRef;
 use parquet::arrow::arrow_reader::{
-    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
 };
 use parquet::errors::{ParquetError, Result as ParquetResult};
 
 use crate::chunk::{ChunkSource, ChunkSources, FetchFailure};
 use crate::plan::{ColumnGroup, FilePlan};
-use crate::{Error, Result, pool};
+use crate::{Error, Result, int96, pool};
 
 /// The state of decoding a group of columns within one row group.
 pub(crate) struct Decoder {
     reader: ParquetRecordBatchReader,
+    /// For columns with INT96: the same columns once more, as seconds, and what both become.
+    int96: Option<(ParquetRecordBatchReader, Vec<FieldRef>)>,
     failure: FetchFailure,
 }
 
@@ -25,39 +28,85 @@ impl Decoder {
         skipped_rows: usize,
         batch_rows: usize,
     ) -> Result<Self> {
-        let metadata = plan.file.metadata().row_group(row_group);
-        let rows = usize::try_from(metadata.num_rows()).map_err(Error::corrupt)?;
         let failure = FetchFailure::default();
-        let chunk = |leaf: &usize| {
-            let (start, length) = metadata.column(*leaf).byte_range();
-            let checksum = plan.file.checksum(row_group, *leaf);
-            ChunkSource::new(plan.file.bytes().clone(), start..start + length, checksum, failure.clone())
+        let open = |decoding: &ArrowReaderMetadata| {
+            open_reader(plan, decoding, row_group, columns, (skipped_rows, batch_rows), &failure)
         };
-        let reader = fenced(&failure, || {
-            let chunks =
-                ChunkSources::new(columns.leaves.iter().map(chunk).collect(), plan.file.bytes().len());
-            let mut builder =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, plan.decoding.clone())
-                    .with_projection(columns.mask.clone())
-                    .with_row_groups(vec![row_group])
-                    .with_batch_size(batch_rows);
-            if skipped_rows > 0 {
-                let wanted = RowSelector::select(rows.saturating_sub(skipped_rows));
-                builder = builder
-                    .with_row_selection(RowSelection::from(vec![RowSelector::skip(skipped_rows), wanted]));
-            }
-            builder.build()
-        })?;
-        Ok(Self { reader, failure })
+        let int96 = match (&plan.seconds, &columns.int96) {
+            (Some(seconds), Some(fields)) => Some((open(seconds)?, fields.clone())),
+            _ => None,
+        };
+        Ok(Self { reader: open(&plan.decoding)?, int96, failure })
     }
 
     /// The next batch's columns, which must have `rows` rows.
     pub(crate) fn next(&mut self, rows: usize) -> Result<Vec<ArrayRef>> {
-        let batch = fenced(&self.failure, || self.reader.next().transpose().map_err(ParquetError::from))?;
-        match batch {
-            Some(batch) if batch.num_rows() == rows => Ok(batch.columns().to_vec()),
-            _ => Err(Error::corrupt("a column has fewer rows than its row group")),
+        let (columns, seconds) = self.next_twice(rows)?;
+        let Some(((_, fields), seconds)) = self.int96.as_ref().zip(seconds) else { return Ok(columns) };
+        let columns = fields.iter().zip(seconds).zip(columns);
+        columns
+            .map(|((field, seconds), nanos)| {
+                int96::whole(&seconds, &nanos, field.data_type()).map_err(|misfit| match misfit {
+                    int96::Misfit::Value => Error::TimeOutOfRange {
+                        column: field.name().clone(),
+                        data_type: field.data_type().clone(),
+                    },
+                    int96::Misfit::Shape => Error::corrupt("its timestamps can't be decoded"),
+                })
+            })
+            .collect()
+    }
+
+    /// The next batch's columns, and where there is INT96 in them, the same with seconds for nanoseconds.
+    pub(crate) fn next_twice(&mut self, rows: usize) -> Result<(Vec<ArrayRef>, Option<Vec<ArrayRef>>)> {
+        let columns = next_of(&mut self.reader, rows, &self.failure)?;
+        let seconds = match &mut self.int96 {
+            Some((reader, _)) => Some(next_of(reader, rows, &self.failure)?),
+            None => None,
+        };
+        Ok((columns, seconds))
+    }
+}
+
+fn open_reader(
+    plan: &FilePlan,
+    decoding: &ArrowReaderMetadata,
+    row_group: usize,
+    columns: &ColumnGroup,
+    (skipped_rows, batch_rows): (usize, usize),
+    failure: &FetchFailure,
+) -> Result<ParquetRecordBatchReader> {
+    let metadata = plan.file.metadata().row_group(row_group);
+    let rows = usize::try_from(metadata.num_rows()).map_err(Error::corrupt)?;
+    let chunk = |leaf: &usize| {
+        let (start, length) = metadata.column(*leaf).byte_range();
+        let checksum = plan.file.checksum(row_group, *leaf);
+        ChunkSource::new(plan.file.bytes().clone(), start..start + length, checksum, failure.clone())
+    };
+    fenced(failure, || {
+        let chunks = ChunkSources::new(columns.leaves.iter().map(chunk).collect(), plan.file.bytes().len());
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, decoding.clone())
+            .with_projection(columns.mask.clone())
+            .with_row_groups(vec![row_group])
+            .with_batch_size(batch_rows);
+        if skipped_rows > 0 {
+            let wanted = RowSelector::select(rows.saturating_sub(skipped_rows));
+            builder =
+                builder.with_row_selection(RowSelection::from(vec![RowSelector::skip(skipped_rows), wanted]));
         }
+        builder.build()
+    })
+}
+
+fn next_of(
+    reader: &mut ParquetRecordBatchReader,
+    rows: usize,
+    failure: &FetchFailure,
+) -> Result<Vec<ArrayRef>> {
+    let batch = fenced(failure, || reader.next().transpose().map_err(ParquetError::from))?;
+    match batch {
+        Some(batch) if batch.num_rows() == rows => Ok(batch.columns().to_vec()),
+        _ => Err(Error::corrupt("a column has fewer rows than its row group")),
     }
 }
 

@@ -99,6 +99,16 @@ pub enum Error {
         /// The type that the file's column is read as.
         found: DataType,
     },
+    /// A timestamp of the file reaches further, or is finer, than the type that its column is read as.
+    #[error(
+        "column `{column}` holds a time (INT96) that {data_type} can't: it reaches too far, or is too fine"
+    )]
+    TimeOutOfRange {
+        /// The top-level column.
+        column: String,
+        /// The type that the column is read as.
+        data_type: DataType,
+    },
     /// One of several files could not be read.
     #[error("file {index} of the table can't be read")]
     InFile {

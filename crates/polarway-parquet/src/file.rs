@@ -4,13 +4,13 @@ use std::io;
 use std::sync::Arc;
 
 use arrow_ipc::convert::try_schema_from_flatbuffer_bytes;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{Schema, SchemaRef, TimeUnit};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, parquet_to_arrow_schema};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
-use crate::{Error, ReadAt, Result, checksum, pool};
+use crate::{Error, ReadAt, Result, checksum, int96, pool};
 
 const MAGIC: &[u8; 4] = b"PAR1";
 /// The metadata's length, then the magic.
@@ -24,6 +24,8 @@ pub struct FileReader {
     bytes: Arc<dyn ReadAt>,
     metadata: Arc<ParquetMetaData>,
     schema: SchemaRef,
+    /// There are INT96 columns, and the footer does not say which unit they had.
+    has_open_time_units: bool,
     rows: u64,
     checksums: Option<Arc<[u32]>>,
 }
@@ -37,16 +39,18 @@ impl FileReader {
     pub fn open(bytes: Arc<dyn ReadAt>) -> Result<Self> {
         let footer = fetch_footer(bytes.as_ref())?;
         // Malformed metadata can panic inside its parser.
-        let (metadata, schema) = pool::fence(|| parse_footer(&footer))
+        let Footer { metadata, schema, has_open_time_units } = pool::fence(|| parse_footer(&footer))
             .map_err(|payload| Error::corrupt(pool::panic_message(payload.as_ref())))??;
         let data_end = bytes.len() - footer.len() as u64 - TAIL_BYTES;
         let rows = check_ranges(&metadata, data_end)?;
         let checksums = checksum::from_footer(&metadata).map(Arc::from);
-        Ok(Self { bytes, metadata: Arc::new(metadata), schema: Arc::new(schema), rows, checksums })
+        let (metadata, schema) = (Arc::new(metadata), Arc::new(schema));
+        Ok(Self { bytes, metadata, schema, has_open_time_units, rows, checksums })
     }
 
     /// The schema of the table in the file: exactly the one that was written if [`TableEncoder`](crate::TableEncoder)
-    /// wrote it, otherwise what its columns are read as.
+    /// wrote it, otherwise what its columns are read as. INT96 timestamps are microseconds where the file does not tell
+    /// their unit; see [`with_fitting_times`](Self::with_fitting_times).
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -65,6 +69,14 @@ impl FileReader {
     /// The number of row groups.
     pub fn row_groups(&self) -> usize {
         self.metadata.num_row_groups()
+    }
+
+    pub(crate) fn has_open_time_units(&self) -> bool {
+        self.has_open_time_units
+    }
+
+    pub(crate) fn set_schema(&mut self, schema: Schema) {
+        self.schema = Arc::new(schema);
     }
 
     pub(crate) fn metadata(&self) -> &Arc<ParquetMetaData> {
@@ -109,16 +121,28 @@ fn fetch_footer(file: &dyn ReadAt) -> Result<bytes::Bytes> {
     }
 }
 
-fn parse_footer(footer: &[u8]) -> Result<(ParquetMetaData, Schema)> {
+struct Footer {
+    metadata: ParquetMetaData,
+    schema: Schema,
+    has_open_time_units: bool,
+}
+
+fn parse_footer(footer: &[u8]) -> Result<Footer> {
     let metadata = ParquetMetaDataReader::decode_metadata(footer).map_err(Error::corrupt)?;
+    if let Some(schema) = written_schema(&metadata) {
+        return Ok(Footer { metadata, schema, has_open_time_units: false });
+    }
     let file = metadata.file_metadata();
-    let written = match written_schema(&metadata) {
-        Some(schema) => schema,
-        None => {
-            parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()).map_err(Error::corrupt)?
-        }
-    };
-    Ok((metadata, written))
+    let (columns, entries) = (file.schema_descr(), file.key_value_metadata());
+    let mut schema = parquet_to_arrow_schema(columns, entries).map_err(Error::corrupt)?;
+    let tells_units = entries.into_iter().flatten().any(|entry| entry.key == ARROW_SCHEMA_META_KEY);
+    let has_open_time_units = !tells_units && int96::holds_int96(columns.root_schema());
+    if has_open_time_units {
+        let fields = schema.fields().iter().zip(columns.root_schema().get_fields());
+        let fields = fields.map(|(field, column)| int96::with_unit(field, column, TimeUnit::Microsecond));
+        schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone());
+    }
+    Ok(Footer { metadata, schema, has_open_time_units })
 }
 
 /// The Arrow schema that the footer carries, if the file's columns are just what it is stored as.

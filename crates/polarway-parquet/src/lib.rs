@@ -40,6 +40,7 @@ mod encoding;
 mod error;
 mod file;
 mod first_row;
+mod int96;
 mod nan;
 mod pipeline;
 mod plan;
@@ -48,6 +49,7 @@ mod read;
 mod read_at;
 mod restore;
 mod schema;
+mod times;
 
 pub use encode::{EncodeOptions, FileSummary, TableEncoder};
 pub use error::{Error, Unsupported};

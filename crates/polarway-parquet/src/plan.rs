@@ -1,9 +1,9 @@
 //! How the wanted columns are found in one file, and which are decoded together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, FieldRef, Schema};
+use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, ProjectionMask, encode_arrow_schema};
 use parquet::basic::Type as PhysicalType;
@@ -13,13 +13,15 @@ use parquet::file::metadata::{
 
 use crate::restore::is_restorable;
 use crate::schema::decoded_field;
-use crate::{Error, FileReader, Result, pool};
+use crate::{Error, FileReader, Result, int96, pool};
 
 /// One file, and how the wanted columns are read from it.
 pub(crate) struct FilePlan {
     pub(crate) file: FileReader,
     /// The file's footer with the types that the decoder shall return.
     pub(crate) decoding: ArrowReaderMetadata,
+    /// The same with seconds for what `decoding` has as nanoseconds of INT96, if some column is that.
+    pub(crate) seconds: Option<ArrowReaderMetadata>,
     pub(crate) columns: Vec<ColumnGroup>,
 }
 
@@ -30,6 +32,8 @@ pub(crate) struct ColumnGroup {
     pub(crate) mask: ProjectionMask,
     /// The leaf columns of the file that these columns are made of.
     pub(crate) leaves: Vec<usize>,
+    /// For columns with INT96 what they shall be decoded to.
+    pub(crate) int96: Option<Vec<FieldRef>>,
 }
 
 impl FilePlan {
@@ -38,36 +42,49 @@ impl FilePlan {
     pub(crate) fn new(file: FileReader, wanted: &Schema, most_groups: usize) -> Result<Self> {
         let descriptor = file.metadata().file_metadata().schema_descr();
         let in_file = descriptor.root_schema().get_fields();
-        let roots: HashMap<&str, usize> =
-            in_file.iter().enumerate().map(|(root, field)| (field.name(), root)).collect();
+        // Of columns that share a name, the first is the first.
+        let mut roots: HashMap<&str, VecDeque<usize>> = HashMap::new();
+        for (root, field) in in_file.iter().enumerate() {
+            roots.entry(field.name()).or_default().push_back(root);
+        }
         let mut columns = Vec::with_capacity(wanted.fields().len());
         for (place, field) in wanted.fields().iter().enumerate() {
-            let root = roots.get(field.name().as_str()).copied();
+            let root = roots.get_mut(field.name().as_str()).and_then(VecDeque::pop_front);
             let root = root.ok_or_else(|| Error::ColumnMissing { column: field.name().clone() })?;
             columns.push((root, place));
         }
         columns.sort_unstable();
+        let (of_int96, others): (Vec<_>, Vec<_>) =
+            columns.iter().copied().partition(|(root, _)| int96::holds_int96(&in_file[*root]));
 
-        let decoding = decoding_metadata(&file, wanted, &columns)?;
+        let decoding = decoding_metadata(&file, wanted, &columns, TimeUnit::Nanosecond)?;
         for (root, place) in &columns {
             let wanted = wanted.field(*place);
             let found = decoding.schema().fields().get(*root);
             let found = found.ok_or_else(|| Error::corrupt("a column has no values"))?;
-            if !is_restorable(found.data_type(), wanted.data_type()) {
+            let decoded = int96::with_unit(wanted, &in_file[*root], TimeUnit::Nanosecond);
+            if !is_restorable(found.data_type(), decoded.data_type()) {
                 return Err(mismatch(wanted, found));
             }
         }
+        let seconds = match of_int96.as_slice() {
+            [] => None,
+            columns => Some(decoding_metadata(&file, wanted, columns, TimeUnit::Second)?),
+        };
 
         let per_group = columns.len().div_ceil(most_groups.max(1)).max(1);
-        let columns = columns
+        let group = |columns: &[(usize, usize)], int96: Option<Vec<FieldRef>>| {
+            let mask = ProjectionMask::roots(descriptor, columns.iter().map(|(root, _)| *root));
+            let leaves = (0..descriptor.num_columns()).filter(|leaf| mask.leaf_included(*leaf)).collect();
+            ColumnGroup { places: columns.iter().map(|(_, place)| *place).collect(), mask, leaves, int96 }
+        };
+        let decoded = |(_, place): &(usize, usize)| Arc::new(decoded_field(wanted.field(*place)));
+        let others = others.chunks(per_group).map(|columns| group(columns, None));
+        let of_int96 = of_int96
             .chunks(per_group)
-            .map(|columns| {
-                let mask = ProjectionMask::roots(descriptor, columns.iter().map(|(root, _)| *root));
-                let leaves = (0..descriptor.num_columns()).filter(|leaf| mask.leaf_included(*leaf)).collect();
-                ColumnGroup { places: columns.iter().map(|(_, place)| *place).collect(), mask, leaves }
-            })
-            .collect();
-        Ok(Self { file, decoding, columns })
+            .map(|columns| group(columns, Some(columns.iter().map(decoded).collect())));
+        let columns = others.chain(of_int96).collect();
+        Ok(Self { file, decoding, seconds, columns })
     }
 
     pub(crate) fn group_rows(&self, row_group: usize) -> u64 {
@@ -99,30 +116,36 @@ fn leaf_bytes(chunk: &ColumnChunkMetaData) -> u64 {
 }
 
 /// The decoder takes the types it shall return from the Arrow schema in the footer, as hints that must not
-/// contradict the columns: so the footer is given one that asks for what is wanted.
+/// contradict the columns: so the footer is given one that asks for what is wanted, and for INT96 in this unit.
 fn decoding_metadata(
     file: &FileReader,
     wanted: &Schema,
     columns: &[(usize, usize)],
+    int96_unit: TimeUnit,
 ) -> Result<ArrowReaderMetadata> {
     let metadata = file.metadata();
     let in_file = metadata.file_metadata().schema_descr().root_schema().get_fields();
-    let own = |name: &str| match file.schema().field_with_name(name) {
-        Ok(own) => own.clone(),
-        Err(_) => Field::new(name, DataType::Null, true),
+    let own = |root: usize| {
+        let name = in_file[root].name();
+        let own = file.schema().fields().get(root).filter(|own| own.name() == name);
+        own.map_or_else(|| Field::new(name, DataType::Null, true), |own| own.as_ref().clone())
     };
-    let mut hints: Vec<FieldRef> = in_file.iter().map(|field| Arc::new(own(field.name()))).collect();
+    let mut hints: Vec<Field> = (0..in_file.len()).map(own).collect();
     for (root, place) in columns {
-        hints[*root] = Arc::new(decoded_field(wanted.field(*place)));
+        hints[*root] = decoded_field(wanted.field(*place));
     }
+    let hints: Vec<FieldRef> = hints
+        .iter()
+        .zip(in_file)
+        .map(|(hint, column)| Arc::new(int96::with_unit(hint, column, int96_unit)))
+        .collect();
     let metadata = with_arrow_schema(metadata, &Schema::new(hints));
     match pool::fence(|| ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())) {
         Ok(Ok(decoding)) => Ok(decoding),
         failed => {
             // The decoder says that shapes differ, but not where.
-            for (_, place) in columns {
-                let wanted = wanted.field(*place);
-                let own = own(wanted.name());
+            for (root, place) in columns {
+                let (wanted, own) = (wanted.field(*place), own(*root));
                 if !is_restorable(decoded_field(&own).data_type(), wanted.data_type()) {
                     return Err(mismatch(wanted, &own));
                 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow_schema::{Field, Schema, SchemaRef};
 use lru::LruCache;
 use parking_lot::Mutex;
+use polarway_parquet::FileReader;
 use uuid::Uuid;
 
 use crate::backend::{FileMeta, join};
@@ -172,8 +173,9 @@ impl Tables {
         }
         let unreadable =
             |source| Error::UnreadableData { name: name.clone(), path: file.path.clone(), source };
-        let reader =
-            polarway_parquet::FileReader::open(self.backend.open(&file.path)?).map_err(unreadable)?;
+        let reader = FileReader::open(self.backend.open(&file.path)?)
+            .and_then(FileReader::with_fitting_times)
+            .map_err(unreadable)?;
         let footer = Footer {
             schema: Arc::clone(reader.schema()),
             rows: reader.rows(),

@@ -20,7 +20,7 @@ pub(super) fn open(
     }
     let file = CountedFile { file: LocalFile::new(file)?, count: Arc::clone(read_bytes) };
     let file: Arc<dyn ReadAt> = Arc::new(file);
-    let schema = SchemaRef::clone(FileReader::open(Arc::clone(&file))?.schema());
+    let schema = SchemaRef::clone(FileReader::open(Arc::clone(&file))?.with_fitting_times()?.schema());
     let rows = polarway_parquet::read(vec![file], &schema, ReadOptions::default())?;
     let rows = rows.map(|batch| batch.map_err(|error| ArrowError::ExternalError(Box::new(error))));
     Ok(Box::new(Advised { schema, rows, advise: plain }))
