@@ -116,7 +116,7 @@ impl StoredCatalog {
         let schema = common_schema(&snapshots, union_by_name)?;
         let mut files = Vec::new();
         let mut pins = Vec::new();
-        let mut has_adopted = false;
+        let (mut has_adopted, mut is_nan_safe) = (false, true);
         for snapshot in &snapshots {
             self.read.add(snapshot);
             for file in &snapshot.files {
@@ -124,6 +124,7 @@ impl StoredCatalog {
                 files.push(local.path().to_owned());
                 pins.push(local);
                 has_adopted |= file.adopted.is_some();
+                is_nan_safe &= file.nan_safe;
             }
         }
         let partition_columns =
@@ -133,7 +134,7 @@ impl StoredCatalog {
             partition_columns,
             union_by_name,
             has_exact_types: !has_adopted,
-            has_exact_float_statistics: !has_adopted,
+            has_exact_float_statistics: is_nan_safe,
             pin: Box::new(pins),
             after_scan,
             ..Relation::new(files, schema)

@@ -63,7 +63,11 @@ impl External {
         let locals = snapshot.files.iter().map(|file| self.mirror.local(file));
         let locals = locals.collect::<Result<Vec<_>, _>>().map_err(polarway_storage::Error::from)?;
         let files = locals.iter().map(|local| local.path().to_owned()).collect();
-        Ok(Relation { pin: Box::new(locals), ..Relation::new(files, Arc::clone(&snapshot.schema)) })
+        Ok(Relation {
+            has_exact_float_statistics: snapshot.files.iter().all(|file| file.nan_safe),
+            pin: Box::new(locals),
+            ..Relation::new(files, Arc::clone(&snapshot.schema))
+        })
     }
 }
 
