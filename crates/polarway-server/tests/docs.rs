@@ -9,17 +9,17 @@ use polarway_server::settings;
 
 #[track_caller]
 fn check(page: &str, made: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(page);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, made).unwrap();
     }
     let present = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(present == made, "docs/{page} is not current: run this test with UPDATE_DOCS=1");
+    assert!(present == made, "{page} is not current: run this test with UPDATE_DOCS=1");
 }
 
 #[test]
 fn the_reference_of_settings_is_that_of_their_definitions() {
-    check("configuration.md", &settings::reference());
+    check("docs/configuration.md", &settings::reference());
 }
 
 #[test]
@@ -32,7 +32,21 @@ fn the_list_of_reasons_is_that_of_their_definitions() {
         };
         writeln!(page, "| `{reason}` | {:?} | {again} | {} |", reason.code(), reason.about()).unwrap();
     }
-    check("errors.md", &page);
+    check("docs/errors.md", &page);
+}
+
+#[test]
+fn clients_of_all_languages_find_every_reason_with_its_code_and_whether_to_retry() {
+    let reasons = Reason::ALL.iter().map(|reason| {
+        let retry = reason.retry() == Retry::Yes;
+        format!(
+            "  {{\"reason\": \"{reason}\", \"code\": {}, \"code_name\": \"{:?}\", \"retry\": {retry}}}",
+            reason.code() as i32,
+            reason.code()
+        )
+    });
+    let reasons = reasons.collect::<Vec<_>>().join(",\n");
+    check("proto/cases/reasons.json", &format!("[\n{reasons}\n]\n"));
 }
 
 const INTRODUCTION: &str = "\

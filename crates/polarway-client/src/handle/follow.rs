@@ -118,7 +118,7 @@ mod tests {
     async fn every_follow_up_can_be_made_on_a_task_of_its_own() {
         fn may_be_spawned<F: Future + Send>(_: F) {}
 
-        let handle = handle(&["n"]);
+        let handle = handle("h_0", &["n"]);
         may_be_spawned(handle.filter("n > 1"));
         may_be_spawned(handle.select(["n"]));
         may_be_spawned(handle.with_columns(vec!["n + 1 AS m".to_owned()]));
