@@ -6,6 +6,7 @@ use clap::{Args, Command, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::format::{InputFormat, OutputFormat};
+use crate::input::ValueType;
 use crate::parameters::{self, NamedValue};
 use crate::time;
 
@@ -83,7 +84,8 @@ const STORE_EXAMPLES: &str = "\
 Examples:
   polarway store flights flights.parquet
   polarway store --each data/*.parquet
-  gzip -dc trades.csv.gz | polarway store trades - --format csv";
+  polarway store trades trades.csv.gz --type zip=text
+  xz -dc trades.csv.xz | polarway store trades - --format csv";
 
 const LOAD_EXAMPLES: &str = "\
 Examples:
@@ -150,9 +152,24 @@ pub(crate) struct InputOptions {
     /// CSV: read each column as text
     #[arg(long)]
     pub(crate) all_text: bool,
+    /// CSV, JSON: the type of one column, in the place of what its values look like: boolean, integer, unsigned, double, date,
+    /// timestamp, timestamp-s, timestamp-ns, timestamptz, timestamptz-ns or text
+    #[arg(long = "type", value_name = "COLUMN=TYPE", value_parser = named_type)]
+    pub(crate) types: Vec<(String, ValueType)>,
     /// CSV, JSON: how many rows to look at for the columns' types
     #[arg(long, value_name = "N", default_value_t = crate::input::INFER_ROWS)]
     pub(crate) infer_rows: usize,
+}
+
+/// Reads `COLUMN=TYPE`. A column's name may hold a `=`, a type's does not.
+fn named_type(text: &str) -> Result<(String, ValueType), String> {
+    let (column, name) = text.rsplit_once('=').ok_or("write it as COLUMN=TYPE")?;
+    let value_type = ValueType::from_str(name, true).map_err(|_| {
+        let all = ValueType::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        let names: Vec<String> = all.map(|value| value.get_name().to_owned()).collect();
+        format!("there is no type {name:?}; there are {}", names.join(", "))
+    })?;
+    Ok((column.to_owned(), value_type))
 }
 
 /// Where rows go.

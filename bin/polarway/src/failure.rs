@@ -5,6 +5,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::process::ExitCode;
 
+use arrow_schema::ArrowError;
+
 use crate::color;
 use crate::output::OutputError;
 
@@ -62,18 +64,41 @@ impl fmt::Display for Failure {
 /// Every error becomes a failure with all that caused it, told once.
 impl<E: StdError + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        let mut message = error.to_string();
         // The client's messages are whole; what it wraps tells the same again in the words of its libraries.
         let is_whole = (&error as &dyn Any).is::<polarway::Error>();
-        let mut cause = error.source().filter(|_| !is_whole);
-        while let Some(error) = cause {
-            let words = error.to_string();
-            if !message.contains(&words) {
-                message = format!("{message}: {words}");
-            }
-            cause = error.source();
-        }
+        let message = if is_whole { error.to_string() } else { with_causes(&error) };
         let output = (&error as &dyn Any).downcast_ref::<OutputError>();
         Self { is_closed_pipe: output.is_some_and(OutputError::is_closed_pipe), ..Self::new(message) }
     }
+}
+
+/// An error with all that caused it, each told once, on one line.
+pub(crate) fn with_causes(error: &(dyn StdError + 'static)) -> String {
+    let mut message = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        next = error.source();
+        // Arrow wraps what it does not know, and says no more of it than that.
+        if let Some(ArrowError::ExternalError(_)) = error.downcast_ref() {
+            continue;
+        }
+        let words = on_one_line(&error.to_string());
+        if message.is_empty() {
+            message = words;
+        } else if !message.contains(&words) {
+            message = format!("{message}: {words}");
+        }
+    }
+    message
+}
+
+fn on_one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("; ")
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message").to_owned()
 }

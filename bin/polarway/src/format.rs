@@ -5,8 +5,9 @@ use std::path::Path;
 use clap::ValueEnum;
 
 use crate::failure::{Failure, Result};
+use crate::input::COMPRESSED_EXTENSIONS;
 
-/// What a file to be stored is.
+/// What a file to be stored is. It may be compressed with gzip or zstd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum InputFormat {
     /// .parquet
@@ -39,10 +40,18 @@ pub(crate) fn extension(path: &Path) -> String {
     path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
+/// A path without the extension that tells how the file is compressed: `trades.csv` for `trades.csv.gz`.
+pub(crate) fn uncompressed(path: &Path) -> &Path {
+    match path.file_stem() {
+        Some(stem) if COMPRESSED_EXTENSIONS.contains(&extension(path).as_str()) => Path::new(stem),
+        _ => path,
+    }
+}
+
 impl InputFormat {
     /// The format that a file's name tells.
     pub(crate) fn of(path: &Path) -> Result<Self> {
-        match extension(path).as_str() {
+        match extension(uncompressed(path)).as_str() {
             "parquet" | "pq" => Ok(Self::Parquet),
             "csv" | "tsv" => Ok(Self::Csv),
             "json" | "jsonl" | "ndjson" => Ok(Self::Json),
@@ -85,12 +94,14 @@ mod tests {
     fn names_tell_formats_whatever_their_case() {
         assert_eq!(InputFormat::of(Path::new("a/b.PARQUET")).unwrap(), InputFormat::Parquet);
         assert_eq!(InputFormat::of(Path::new("x.tsv")).unwrap(), InputFormat::Csv);
+        assert_eq!(InputFormat::of(Path::new("a/x.csv.GZ")).unwrap(), InputFormat::Csv);
+        assert_eq!(InputFormat::of(Path::new("x.ndjson.zst")).unwrap(), InputFormat::Json);
         assert_eq!(OutputFormat::of(Path::new("x.ndjson")).unwrap(), OutputFormat::Json);
     }
 
     #[test]
     fn a_name_that_tells_nothing_is_refused_with_the_formats() {
-        for path in ["notes", "table.xlsx", "-"] {
+        for path in ["notes", "table.xlsx", "-", "notes.gz", ".gz"] {
             let message = InputFormat::of(Path::new(path)).unwrap_err().to_string();
             assert!(message.contains("--format parquet, csv"), "{message}");
             assert!(OutputFormat::of(Path::new(path)).is_err());

@@ -4,6 +4,7 @@ mod arguments;
 mod color;
 mod commands;
 mod connection;
+mod exact;
 mod failure;
 mod format;
 mod input;

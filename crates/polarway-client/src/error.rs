@@ -183,7 +183,12 @@ fn innermost(status: &Status) -> String {
 
 impl From<ArrowError> for Error {
     fn from(error: ArrowError) -> Self {
-        Self::new(ErrorKind::Input, error.to_string()).caused_by(error)
+        // Arrow says "External error" before what it only passes on.
+        let message = match &error {
+            ArrowError::ExternalError(source) => source.to_string(),
+            other => other.to_string(),
+        };
+        Self::new(ErrorKind::Input, message).caused_by(error)
     }
 }
 
@@ -219,6 +224,12 @@ mod tests {
         let error = Error::from(Status::from(failure));
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Other, "wait a fortnight"));
         assert!(!error.is_transient());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_source_is_told_in_its_own_words() {
+        let own = ArrowError::ExternalError("x.csv has no rows".into());
+        assert_eq!(Error::from(own).to_string(), "x.csv has no rows");
     }
 
     #[test]

@@ -132,7 +132,12 @@ impl StdError for Error {
 
 /// An error of a layer below, under a kind.
 fn told(kind: ErrorKind, error: impl StdError + Send + Sync + 'static) -> Error {
-    Error { kind, message: error.to_string(), cause: Some(Cause::Told(Box::new(error))) }
+    // What Arrow puts before an error that it only passes on, such as one of a caller's own reader.
+    const PASSED_ON: &str = "External error: ";
+
+    let words = error.to_string();
+    let message = words.strip_prefix(PASSED_ON).map(str::to_owned).unwrap_or(words);
+    Error { kind, message, cause: Some(Cause::Told(Box::new(error))) }
 }
 
 impl From<polarway_ipc::Error> for Error {

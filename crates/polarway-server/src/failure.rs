@@ -48,12 +48,15 @@ fn carried(error: &Error) -> Option<&Failure> {
     None
 }
 
-/// An error with everything that caused it, in one line.
+/// An error with everything that caused it, in one line. The errors of some libraries tell their cause themselves.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
         cause = error.source();
     }
     text

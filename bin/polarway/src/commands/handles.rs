@@ -21,7 +21,7 @@ const NO_HANDLES: &str = "no handles: `polarway query --keep SQL` makes one";
 /// Runs a query and prints the id of its result, and nothing else, so that a script can take it.
 pub(super) async fn keep(sql: &str, query: Query) -> Result<()> {
     let client = query.connection.connect().await?;
-    let parameters = parameters::values(query.parameters);
+    let parameters = parameters::values(query.parameters)?;
     let options = HandleOptions { parameters, time: query.time, ttl: query.ttl };
     let handle = client.query_handle_with(sql, options).await?;
     handle.keep();

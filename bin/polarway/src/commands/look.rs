@@ -4,6 +4,7 @@ use arrow_schema::{FieldRef, Schema};
 use polarway::{CacheStats, Dataset, Description, ServerInfo, VersionKind};
 use serde_json::json;
 
+use super::kept;
 use super::listing::{Values, human_bytes, print};
 use crate::arguments::{Describe, ListFormat, Ls, Stats, Versions};
 use crate::failure::Result;
@@ -31,7 +32,9 @@ pub(crate) fn print_datasets(datasets: &[Dataset], format: ListFormat, empty: &s
 }
 
 pub(crate) async fn versions(versions: Versions) -> Result<()> {
-    let list = versions.connection.connect().await?.versions(&versions.name).await?;
+    let name = &versions.name;
+    let list = versions.connection.connect().await?.versions(name).await;
+    let list = list.map_err(|error| kept::failure_of(name, &format!("handles show {name}"), error))?;
     let columns = vec![
         ("version", Values::Numbers(list.iter().map(|version| version.version).collect())),
         ("made by", Values::Texts(list.iter().map(|version| kind(version.kind()).to_owned()).collect())),
@@ -60,8 +63,13 @@ fn data(vacuumed: bool) -> &'static str {
 
 pub(crate) async fn describe(describe: Describe) -> Result<()> {
     let client = describe.connection.connect().await?;
-    let description = client.describe_at(&describe.name, describe.at.version()).await?;
-    print_description(&description, describe.list.format)
+    let description = client.describe_at(&describe.name, describe.at.version()).await;
+    print_description(&described(&describe.name, description)?, describe.list.format)
+}
+
+/// A dataset's description; for the id of a result that is kept, where to find one.
+pub(crate) fn described(name: &str, description: polarway::Result<Description>) -> Result<Description> {
+    description.map_err(|error| kept::failure_of(name, &format!("handles show {name}"), error))
 }
 
 /// Prints a dataset's columns and, unless for CSV, its size.

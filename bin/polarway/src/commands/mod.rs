@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 mod handles;
+pub(crate) mod kept;
 mod listing;
 pub(crate) mod look;
 mod queries;
@@ -14,10 +15,12 @@ use tokio::runtime::Runtime;
 
 use crate::arguments::{self, ClientCommand};
 use crate::failure::{Failure, Result};
+use crate::input::silence_fenced_panics;
 use crate::shell;
 
 /// Runs a command of the client.
 pub(crate) fn run(command: ClientCommand) -> ExitCode {
+    silence_fenced_panics();
     let done = match Runtime::new() {
         Ok(runtime) => {
             let done = runtime.block_on(dispatch(command));

@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use polarway::{DeleteOptions, DistributedClient, Published, WriteMode, WriteOptions};
 
+use super::kept;
 use super::listing::human_bytes;
 use crate::arguments::{Append, InputOptions, Rm, Store};
 use crate::failure::{Failure, Result};
-use crate::format::{InputFormat, extension};
+use crate::format::{InputFormat, extension, uncompressed};
 use crate::input::{Input, TextOptions};
 use crate::output::grouped;
 use crate::progress::Progress;
@@ -40,7 +41,10 @@ pub(crate) async fn rm(rm: Rm) -> Result<()> {
     let client = rm.connection.connect().await?;
     let options = DeleteOptions { purge: rm.purge, ..DeleteOptions::default() };
     for name in &rm.names {
-        let Published { name, version, .. } = client.delete_with(name, options).await?;
+        let deleted = client.delete_with(name, options).await;
+        let instead = || format!("handles drop {name}");
+        let Published { name, version, .. } =
+            deleted.map_err(|error| kept::failure_of(name, &instead(), error))?;
         if rm.purge {
             println!("{name}: deleted, and the data of all its versions removed");
         } else {
@@ -64,9 +68,9 @@ fn tables(store: &Store) -> Result<Vec<(String, PathBuf)>> {
     }
 }
 
-/// A file's name without its extension.
+/// A file's name without its extensions.
 fn name_of(file: &Path) -> Result<String> {
-    match file.file_stem() {
+    match uncompressed(file).file_stem() {
         Some(stem) if file != Path::new("-") => Ok(stem.to_string_lossy().into_owned()),
         _ => Err(Failure::usage(format!("{} has no name for its dataset", file.display()))),
     }
@@ -81,7 +85,7 @@ fn input(file: &Path, options: &InputOptions) -> Result<Input> {
         Some(delimiter) => u8::try_from(delimiter).map_err(|_| {
             Failure::usage(format!("{delimiter:?} can't stand between values: use an ASCII character"))
         })?,
-        None if extension(file) == "tsv" => b'\t',
+        None if extension(uncompressed(file)) == "tsv" => b'\t',
         None => b',',
     };
     let text = TextOptions {
@@ -89,6 +93,7 @@ fn input(file: &Path, options: &InputOptions) -> Result<Input> {
         delimiter,
         all_text: options.all_text,
         infer_rows: options.infer_rows.max(1),
+        types: options.types.clone(),
     };
     Ok(Input::new(file, format, text))
 }

@@ -1,41 +1,210 @@
 //! Arrow IPC: a stream, or a file with its index at the end.
+//!
+//! Either may be malformed, so both are read by what reads the streams of strangers, which holds what they declare against
+//! limits. A file is the messages of a stream, at the places that its index tells.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-use arrow_array::RecordBatchReader;
-use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
+use arrow_ipc::Block;
+use arrow_schema::{ArrowError, SchemaRef};
+use bytes::Bytes;
+use polarway_ipc::{ChunkDecoder, DecodeLimits};
+use polarway_parquet::{LocalFile, ReadAt};
 
+use super::Source;
+use super::counted::CountedFile;
 use super::error::InputError;
 
-/// With these bytes a file begins, and a stream does not.
-const FILE_MAGIC: &[u8] = b"ARROW1";
+/// With these bytes a file begins, and ends.
+const MAGIC: &[u8] = b"ARROW1";
 
-/// Reads a stream as it comes. A file is read from its end: it is given as such, unless it comes through a pipe.
-pub(super) fn open(
-    mut bytes: Box<dyn Read + Send>,
-    file: Option<File>,
-) -> Result<Box<dyn RecordBatchReader + Send>, InputError> {
-    let mut start = Vec::with_capacity(FILE_MAGIC.len());
-    bytes.by_ref().take(FILE_MAGIC.len() as u64).read_to_end(&mut start)?;
-    if start.is_empty() {
-        return Err(InputError::Empty);
-    }
-    let is_file = start == FILE_MAGIC;
-    let whole = Cursor::new(start).chain(bytes);
-    if !is_file {
-        let stream = StreamReader::try_new(BufReader::with_capacity(1 << 20, whole), None);
-        return Ok(Box::new(stream.map_err(InputError::Arrow)?));
-    }
-    let file = match file {
-        Some(file) => file,
-        None => spool(whole)?,
-    };
-    Ok(Box::new(FileReader::try_new_buffered(file, None).map_err(InputError::Arrow)?))
+/// The first message is at a multiple of this, behind the mark of the file and zeros.
+const ALIGNMENT: usize = 8;
+
+/// The mark of a message and the length of its metadata.
+const PREFIX_BYTES: usize = 8;
+
+/// The length of the index, and the mark of a file, at its end.
+const TRAILER_BYTES: usize = 10;
+
+/// Bytes of a stream that are read at once.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// What one message may mean in memory, however short it is.
+const LEAST_DECODED_BYTES: u64 = 4 << 30;
+
+/// How many times more than the file one message of it may mean in memory.
+const MOST_RATIO: u64 = 8;
+
+pub(super) enum Kind {
+    File(Source),
+    Stream(Box<dyn Read + Send>),
 }
 
-fn spool(mut bytes: impl Read) -> Result<File, InputError> {
-    let mut file = tempfile::tempfile().map_err(InputError::Spool)?;
-    io::copy(&mut bytes, &mut file).map_err(InputError::Spool)?;
-    Ok(file)
+impl Kind {
+    /// Looks at the first bytes.
+    pub(super) fn of(source: Source) -> Result<Self, InputError> {
+        let mut start = Vec::with_capacity(MAGIC.len());
+        match source {
+            Source::File(file) => {
+                let bytes = LocalFile::new(file.try_clone()?)?;
+                let length = MAGIC.len().min(usize::try_from(bytes.len()).unwrap_or(usize::MAX));
+                start.extend_from_slice(&bytes.read_at(0, length)?);
+                match &start[..] {
+                    [] => Err(InputError::Empty),
+                    MAGIC => Ok(Self::File(Source::File(file))),
+                    _ => Ok(Self::Stream(Box::new(file))),
+                }
+            }
+            Source::Bytes(mut bytes) => {
+                bytes.by_ref().take(MAGIC.len() as u64).read_to_end(&mut start)?;
+                let is_file = start == MAGIC;
+                if start.is_empty() {
+                    return Err(InputError::Empty);
+                }
+                let whole = Box::new(Cursor::new(start).chain(bytes));
+                Ok(if is_file { Self::File(Source::Bytes(whole)) } else { Self::Stream(whole) })
+            }
+        }
+    }
+}
+
+fn limits(file_bytes: u64) -> DecodeLimits {
+    let decoded_bytes = file_bytes.saturating_mul(MOST_RATIO).max(LEAST_DECODED_BYTES);
+    let decoded_bytes = usize::try_from(decoded_bytes).unwrap_or(usize::MAX);
+    DecodeLimits {
+        // No more is held of a message than has come.
+        max_message_bytes: usize::MAX,
+        max_metadata_bytes: usize::MAX,
+        max_decoded_bytes: decoded_bytes,
+        max_dictionary_bytes: decoded_bytes,
+        ..DecodeLimits::default()
+    }
+}
+
+/// Reads a stream as it comes.
+pub(super) fn open_stream(
+    bytes: Box<dyn Read + Send>,
+) -> Result<Box<dyn RecordBatchReader + Send>, InputError> {
+    let mut stream = Stream { bytes, decoder: Some(ChunkDecoder::new(limits(0))), decoded: VecDeque::new() };
+    loop {
+        if let Some(schema) = stream.decoder.as_ref().and_then(ChunkDecoder::schema) {
+            let schema = SchemaRef::clone(schema);
+            return Ok(Box::new(RecordBatchIterator::new(
+                stream.map(|batch| batch.map_err(ArrowError::from)),
+                schema,
+            )));
+        }
+        stream.read()?;
+    }
+}
+
+struct Stream {
+    bytes: Box<dyn Read + Send>,
+    /// Until the end of the stream.
+    decoder: Option<ChunkDecoder>,
+    decoded: VecDeque<RecordBatch>,
+}
+
+impl Stream {
+    /// Takes the next piece.
+    fn read(&mut self) -> Result<(), InputError> {
+        let mut piece = Vec::new();
+        self.bytes.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece)?;
+        match &mut self.decoder {
+            Some(decoder) if !piece.is_empty() => self.decoded.extend(decoder.decode(Bytes::from(piece))?),
+            decoder => decoder.take().map_or(Ok(()), ChunkDecoder::finish)?,
+        }
+        Ok(())
+    }
+}
+
+impl Iterator for Stream {
+    type Item = Result<RecordBatch, InputError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(batch) = self.decoded.pop_front() {
+                return Some(Ok(batch));
+            }
+            self.decoder.as_ref()?;
+            if let Err(error) = self.read() {
+                return Some(Err(error));
+            }
+        }
+    }
+}
+
+/// Reads a file, message by message, in the order in which they lie.
+pub(super) fn open_file(
+    file: File,
+    read_bytes: &Arc<AtomicU64>,
+) -> Result<Box<dyn RecordBatchReader + Send>, InputError> {
+    let file = CountedFile { file: LocalFile::new(file)?, count: Arc::clone(read_bytes) };
+    let mut blocks = blocks(&file)?;
+    blocks.sort_by_key(Block::offset);
+    let mut decoder = ChunkDecoder::new(limits(file.len()));
+    decoder.decode(schema_message(&file)?)?;
+    let schema = decoder.schema().map(SchemaRef::clone).ok_or(InputError::IndexOfArrow("has no schema"))?;
+    let mut blocks = blocks.into_iter();
+    let mut decoded = VecDeque::new();
+    let rows = std::iter::from_fn(move || {
+        loop {
+            if let Some(batch) = decoded.pop_front() {
+                return Some(Ok(batch));
+            }
+            match message(&file, &blocks.next()?).and_then(|message| Ok(decoder.decode(message)?)) {
+                Ok(batches) => decoded.extend(batches),
+                Err(error) => return Some(Err(error.into())),
+            }
+        }
+    });
+    Ok(Box::new(RecordBatchIterator::new(rows, schema)))
+}
+
+/// Where the messages with dictionaries and rows are.
+fn blocks(file: &CountedFile) -> Result<Vec<Block>, InputError> {
+    const CUT: InputError = InputError::IndexOfArrow("is missing: the file is cut off");
+
+    let trailer_start = file.len().checked_sub(TRAILER_BYTES as u64).ok_or(CUT)?;
+    let trailer = file.read_at(trailer_start, TRAILER_BYTES)?;
+    let Some((length, mark)) = trailer.split_first_chunk() else { return Err(CUT) };
+    if mark != MAGIC {
+        return Err(CUT);
+    }
+    let length = i32::from_le_bytes(*length);
+    let start = u64::try_from(length).ok().and_then(|length| trailer_start.checked_sub(length));
+    let (Some(start), Ok(length)) = (start, usize::try_from(length)) else {
+        return Err(InputError::IndexOfArrow("is longer than the file"));
+    };
+    let footer = file.read_at(start, length)?;
+    let footer = arrow_ipc::root_as_footer(&footer).map_err(|_| InputError::IndexOfArrow("is malformed"))?;
+    let dictionaries = footer.dictionaries().into_iter().flatten();
+    Ok(dictionaries.chain(footer.recordBatches().into_iter().flatten()).copied().collect())
+}
+
+fn schema_message(file: &CountedFile) -> Result<Bytes, InputError> {
+    let mut start = ALIGNMENT as u64;
+    loop {
+        let prefix = file.read_at(start, PREFIX_BYTES)?;
+        let [.., l1, l2, l3, l4] = *prefix else { return Err(InputError::IndexOfArrow("is cut off")) };
+        if prefix.iter().any(|byte| *byte != 0) {
+            let length = u32::from_le_bytes([l1, l2, l3, l4]) as usize;
+            return Ok(file.read_at(start, PREFIX_BYTES + length)?);
+        }
+        start += ALIGNMENT as u64;
+    }
+}
+
+fn message(file: &CountedFile, block: &Block) -> Result<Bytes, InputError> {
+    let length = i64::from(block.metaDataLength()).checked_add(block.bodyLength());
+    match (u64::try_from(block.offset()), length.map(usize::try_from)) {
+        (Ok(offset), Some(Ok(length))) => Ok(file.read_at(offset, length)?),
+        _ => Err(InputError::IndexOfArrow("names a message of a negative length")),
+    }
 }

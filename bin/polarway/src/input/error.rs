@@ -1,9 +1,11 @@
 //! What can be wrong with a file.
 
+use std::fmt;
 use std::io;
 
-use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, Field};
+
+use crate::output::type_name;
 
 /// What is wrong with a file; its name is put before it.
 #[derive(Debug, thiserror::Error)]
@@ -18,68 +20,88 @@ pub(crate) enum InputError {
     Spool(io::Error),
     #[error("is empty")]
     Empty,
+    #[error("is compressed with {format}, which is not read: pipe it through `{program}`")]
+    Compression { format: &'static str, program: &'static str },
     #[error("holds a JSON array, where one object a line is expected: `jq -c '.[]'` makes it so")]
     JsonArray,
     #[error("broke off with the connection and can't be read again: store from a file")]
     PipeIsGone,
-    #[error("{0}; --infer-rows looks at more rows for the columns' types")]
-    Json(ArrowError),
-    #[error(
-        "{0}; --infer-rows looks at more rows for the columns' types, and --all-text reads each column as text"
-    )]
-    Text(ArrowError),
-    #[error("is no Arrow IPC: {0}")]
-    Arrow(ArrowError),
-    #[error("{0}")]
+    #[error("has no column {name:?}, which --type names; it has {columns}")]
+    NoColumn { name: String, columns: String },
+    #[error("is not to be read: line {line}: {place} holds bytes that are no UTF-8")]
+    NoText { line: u64, place: String },
+    #[error("is not to be read: line {line} has {found} values, but there are {expected} columns")]
+    Fields { line: u64, found: usize, expected: usize },
+    #[error("is not to be read: line {line}, character {character}: {problem}")]
+    JsonLine { line: u64, character: usize, problem: String },
+    #[error("is not to be read: line {line}: {problem}; {advice}")]
+    Value { line: u64, problem: String, advice: String },
+    #[error("can't be made rows of")]
+    Rows(#[source] ArrowError),
+    #[error("is no Arrow IPC file: its index {0}")]
+    IndexOfArrow(&'static str),
+    #[error("can't be read as Arrow IPC")]
+    Arrow(#[from] polarway_ipc::Error),
+    #[error("can't be read as Parquet")]
     Parquet(#[from] polarway_parquet::Error),
+    #[error("is malformed: it made the reader panic: {0}")]
+    Panic(String),
 }
 
 impl InputError {
-    /// With the file's name, as the reader of rows hands it on.
-    pub(crate) fn named(self, name: &str) -> ArrowError {
-        ArrowError::ExternalError(format!("{name} {self}").into())
+    /// A value that its column, which is what the first rows made it, does not hold.
+    pub(super) fn value_of_csv(line: u64, column: &Field, value: &str) -> Self {
+        let name = column.name();
+        let data_type = type_name(column.data_type());
+        Self::Value {
+            line,
+            problem: format!("column {name:?} is {data_type}, which does not hold {}", Shortened(value)),
+            advice: format!(
+                "--infer-rows looks at more rows for the columns' types, --type '{name}=text' names that of one, and \
+                 --all-text reads each column as text"
+            ),
+        }
+    }
+
+    /// The same of JSON, where the problem can be deep in a row.
+    pub(super) fn value_of_json(line: u64, problem: impl fmt::Display, column: Option<&str>) -> Self {
+        let named =
+            column.map(|name| format!(", and --type '{name}=text' takes a key's values as they are written"));
+        let advice =
+            format!("--infer-rows looks at more rows for keys and types{}", named.unwrap_or_default());
+        Self::Value { line, problem: problem.to_string(), advice }
     }
 }
 
-/// Rows whose errors name the file.
-pub(super) struct Named {
-    pub(super) name: String,
-    pub(super) rows: Box<dyn RecordBatchReader + Send>,
-}
-
-impl Iterator for Named {
-    type Item = Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let named = |error| ArrowError::ExternalError(format!("{}: {error}", self.name).into());
-        Some(self.rows.next()?.map_err(named))
+impl From<InputError> for ArrowError {
+    fn from(error: InputError) -> Self {
+        Self::ExternalError(Box::new(error))
     }
 }
 
-impl RecordBatchReader for Named {
-    fn schema(&self) -> SchemaRef {
-        self.rows.schema()
+/// Readers of rows hand their errors on as Arrow's.
+impl From<ArrowError> for InputError {
+    fn from(error: ArrowError) -> Self {
+        match error {
+            ArrowError::ExternalError(error) => match error.downcast() {
+                Ok(error) => *error,
+                Err(error) => Self::Rows(ArrowError::ExternalError(error)),
+            },
+            other => Self::Rows(other),
+        }
     }
 }
 
-/// Rows whose errors say what to do.
-pub(super) struct Advised<I> {
-    pub(super) schema: SchemaRef,
-    pub(super) rows: I,
-    pub(super) advise: fn(ArrowError) -> InputError,
-}
+/// A value as an error shows it: quoted, and cut where it is long.
+pub(super) struct Shortened<'a>(pub(super) &'a str);
 
-impl<I: Iterator<Item = Result<RecordBatch, ArrowError>>> Iterator for Advised<I> {
-    type Item = Result<RecordBatch, ArrowError>;
+impl fmt::Display for Shortened<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST_CHARACTERS: usize = 60;
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let advised = |error| ArrowError::ExternalError((self.advise)(error).to_string().into());
-        Some(self.rows.next()?.map_err(advised))
-    }
-}
-
-impl<I: Iterator<Item = Result<RecordBatch, ArrowError>>> RecordBatchReader for Advised<I> {
-    fn schema(&self) -> SchemaRef {
-        SchemaRef::clone(&self.schema)
+        match self.0.char_indices().nth(MOST_CHARACTERS) {
+            Some((end, _)) => write!(formatter, "{:?}…", &self.0[..end]),
+            None => write!(formatter, "{:?}", self.0),
+        }
     }
 }

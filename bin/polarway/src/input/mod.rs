@@ -1,15 +1,18 @@
 //! Files as rows: opened as often as an upload has to begin again, read as a stream.
 
 mod arrow;
+mod compression;
 mod counted;
+mod csv;
 mod error;
+mod fence;
 mod head;
 mod json;
 mod parquet;
-mod text;
+mod value_type;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,13 +23,20 @@ use parking_lot::Mutex;
 use polarway::TableSource;
 
 use crate::format::InputFormat;
+pub(crate) use compression::EXTENSIONS as COMPRESSED_EXTENSIONS;
+use counted::Counted;
 pub(crate) use error::InputError;
+pub(crate) use fence::silence_fenced_panics;
+pub(crate) use value_type::ValueType;
 
 /// Rows that are looked at for the columns' types, unless said otherwise.
 pub(crate) const INFER_ROWS: usize = 20_480;
 
 /// Rows of a batch that is made of text.
 const BATCH_ROWS: usize = 8_192;
+
+/// The bytes of text after which a batch is done, whatever rows it has.
+const BATCH_BYTES: usize = 16 << 20;
 
 /// How a text is read.
 #[derive(Clone, Debug)]
@@ -35,6 +45,25 @@ pub(crate) struct TextOptions {
     pub(crate) delimiter: u8,
     pub(crate) all_text: bool,
     pub(crate) infer_rows: usize,
+    /// Columns whose types are not to be found but were named.
+    pub(crate) types: Vec<(String, ValueType)>,
+}
+
+impl TextOptions {
+    fn named_type(&self, column: &str) -> Option<ValueType> {
+        self.types.iter().rev().find(|(name, _)| name == column).map(|(_, value_type)| *value_type)
+    }
+
+    /// Refuses types that were named for columns that aren't there.
+    fn check_names<'a>(&self, columns: impl Iterator<Item = &'a String> + Clone) -> Result<(), InputError> {
+        match self.types.iter().find(|(name, _)| !columns.clone().any(|column| column == name)) {
+            Some((name, _)) => {
+                let columns = columns.map(String::as_str).collect::<Vec<_>>().join(", ");
+                Err(InputError::NoColumn { name: name.clone(), columns })
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// A file of rows, or a pipe.
@@ -71,51 +100,61 @@ impl Input {
         if self.is_pipe() { None } else { std::fs::metadata(&self.path).ok().map(|meta| meta.len()) }
     }
 
+    /// Whether the bytes come but once: from standard input, or from a pipe that has a name.
     fn is_pipe(&self) -> bool {
+        self.is_stdin()
+            || std::fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+    }
+
+    fn is_stdin(&self) -> bool {
         self.path == Path::new("-")
     }
 
     fn open_rows(&self) -> Result<Box<dyn RecordBatchReader + Send>, InputError> {
         self.read_bytes.store(0, Ordering::Relaxed);
         match self.format {
-            InputFormat::Parquet => parquet::open(self.open_file()?, &self.read_bytes),
-            InputFormat::Csv => text::open(self.open_bytes()?, &self.options),
-            InputFormat::Json => json::open(self.open_bytes()?, &self.options),
-            InputFormat::Arrow => {
-                let file = if self.is_pipe() { None } else { Some(self.open_path()?) };
-                arrow::open(self.open_bytes()?, file)
-            }
+            InputFormat::Csv => csv::open(compression::plain(self.raw_bytes()?)?.bytes, &self.options),
+            InputFormat::Json => json::open(compression::plain(self.raw_bytes()?)?.bytes, &self.options),
+            InputFormat::Parquet => parquet::open(self.file_of(self.source()?)?, &self.read_bytes),
+            InputFormat::Arrow => match arrow::Kind::of(self.source()?)? {
+                arrow::Kind::File(source) => arrow::open_file(self.file_of(source)?, &self.read_bytes),
+                arrow::Kind::Stream(bytes) => arrow::open_stream(bytes),
+            },
         }
     }
 
-    /// The bytes from the first on.
-    fn open_bytes(&self) -> Result<Box<dyn Read + Send>, InputError> {
-        let bytes: Box<dyn Read + Send> = if self.is_pipe() {
-            if std::mem::replace(&mut *self.was_read.lock(), true) {
-                return Err(InputError::PipeIsGone);
-            }
-            Box::new(io::stdin())
-        } else {
-            Box::new(self.open_path()?)
-        };
-        Ok(Box::new(counted::Counted::new(bytes, Arc::clone(&self.read_bytes))))
+    /// The bytes as they are kept, from the first on.
+    fn raw_bytes(&self) -> Result<impl Read + Send + 'static, InputError> {
+        if self.is_pipe() && std::mem::replace(&mut *self.was_read.lock(), true) {
+            return Err(InputError::PipeIsGone);
+        }
+        let bytes: Box<dyn Read + Send> =
+            if self.is_stdin() { Box::new(io::stdin()) } else { Box::new(self.open_path()?) };
+        Ok(Counted::new(bytes, Arc::clone(&self.read_bytes)))
     }
 
-    /// A file that can be read from anywhere: a pipe is written down first.
-    fn open_file(&self) -> Result<File, InputError> {
-        if !self.is_pipe() {
-            return self.open_path();
+    /// The bytes as they are read.
+    fn source(&self) -> Result<Source, InputError> {
+        if let Some(file) = &*self.spooled.lock() {
+            return file.try_clone().map(Source::File).map_err(InputError::Spool);
         }
-        let mut spooled = self.spooled.lock();
-        let file = match &*spooled {
-            Some(file) => file,
-            None => {
-                let mut file = tempfile::tempfile().map_err(InputError::Spool)?;
-                io::copy(&mut io::stdin(), &mut file).map_err(InputError::Spool)?;
-                spooled.insert(file)
-            }
+        let plain = compression::plain(self.raw_bytes()?)?;
+        if plain.was_compressed || self.is_pipe() {
+            return Ok(Source::Bytes(plain.bytes));
+        }
+        self.read_bytes.store(0, Ordering::Relaxed);
+        self.open_path().map(Source::File)
+    }
+
+    /// A file that can be read from anywhere: what comes through a pipe or a decompressor is written down first.
+    fn file_of(&self, source: Source) -> Result<File, InputError> {
+        let file = match source {
+            Source::File(file) => return Ok(file),
+            Source::Bytes(bytes) => spool(bytes)?,
         };
-        file.try_clone().map_err(InputError::Spool)
+        let copy = file.try_clone().map_err(InputError::Spool)?;
+        *self.spooled.lock() = Some(file);
+        Ok(copy)
     }
 
     fn open_path(&self) -> Result<File, InputError> {
@@ -127,13 +166,32 @@ impl Input {
     }
 }
 
+/// Where a file's bytes come from.
+enum Source {
+    /// From anywhere in it.
+    File(File),
+    /// From the first to the last.
+    Bytes(Box<dyn Read + Send>),
+}
+
+/// Writes bytes to a file that is gone with this process.
+fn spool(mut bytes: impl Read) -> Result<File, InputError> {
+    let mut file = tempfile::tempfile().map_err(InputError::Spool)?;
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        match bytes.read(&mut buffer) {
+            Ok(0) => return Ok(file),
+            Ok(length) => file.write_all(&buffer[..length]).map_err(InputError::Spool)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(InputError::Read(error)),
+        }
+    }
+}
+
 impl TableSource for Input {
     fn open(&self) -> Result<Box<dyn RecordBatchReader + Send>, ArrowError> {
         let name = crate::format::shown(&self.path);
-        match self.open_rows() {
-            Ok(rows) => Ok(Box::new(error::Named { name, rows })),
-            Err(error) => Err(error.named(&name)),
-        }
+        Ok(Box::new(fence::Fenced::open(name, || self.open_rows())?))
     }
 }
 

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use arrow_array::RecordBatchReader;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_array::{RecordBatchIterator, RecordBatchReader};
+use arrow_schema::SchemaRef;
 use polarway_parquet::{FileReader, LocalFile, ReadAt, ReadOptions};
 
 use super::counted::CountedFile;
-use super::error::{Advised, InputError};
+use super::error::InputError;
 
 pub(super) fn open(
     file: File,
@@ -22,16 +22,6 @@ pub(super) fn open(
     let file: Arc<dyn ReadAt> = Arc::new(file);
     let schema = SchemaRef::clone(FileReader::open(Arc::clone(&file))?.with_fitting_times()?.schema());
     let rows = polarway_parquet::read(vec![file], &schema, ReadOptions::default())?;
-    let rows = rows.map(|batch| batch.map_err(|error| ArrowError::ExternalError(Box::new(error))));
-    Ok(Box::new(Advised { schema, rows, advise: plain }))
-}
-
-fn plain(error: ArrowError) -> InputError {
-    match error {
-        ArrowError::ExternalError(error) => match error.downcast() {
-            Ok(error) => InputError::Parquet(*error),
-            Err(error) => InputError::Arrow(ArrowError::ExternalError(error)),
-        },
-        other => InputError::Arrow(other),
-    }
+    let rows = rows.map(|batch| batch.map_err(|error| InputError::Parquet(error).into()));
+    Ok(Box::new(RecordBatchIterator::new(rows, schema)))
 }

@@ -48,7 +48,8 @@ impl Session {
             DotCommand::Help => print!("{}", dot::help()),
             DotCommand::Tables(pattern) => self.tables(pattern.as_deref()).await?,
             DotCommand::Schema(name) => {
-                look::print_description(&self.client.describe(&name).await?, self.format)?;
+                let description = self.client.describe(&name).await;
+                look::print_description(&look::described(&name, description)?, self.format)?;
             }
             DotCommand::Timer(None) => println!("{}", if self.is_timed { "on" } else { "off" }),
             DotCommand::Timer(Some(is_timed)) => self.is_timed = is_timed,

@@ -128,3 +128,23 @@ fn usage_that_is_wrong_exits_with_2() {
         assert_eq!(server.fail(arguments).0, 2, "{arguments:?}");
     }
 }
+
+#[test]
+fn commands_for_datasets_point_to_those_for_results_that_are_kept() {
+    let server = server_with_numbers();
+    let id = keep(&server, &["FROM numbers"]);
+    for (arguments, instead) in [
+        (&["describe", &id][..], "polarway handles show"),
+        (&["versions", &id], "polarway handles show"),
+        (&["rm", &id], "polarway handles drop"),
+    ] {
+        let (code, said) = server.fail(arguments);
+        assert!(code == 1 && said.contains(&format!("{instead} {id}")), "{arguments:?}: {said}");
+    }
+    let output = server.pipe(&["sql"], format!(".schema {id}\n").as_bytes());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(&format!("polarway handles show {id}")), "{said}");
+    // A name that is only like one is a name.
+    let (_, said) = server.fail(&["describe", "h_short"]);
+    assert!(!said.contains("handles show"), "{said}");
+}

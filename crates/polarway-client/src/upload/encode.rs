@@ -1,5 +1,6 @@
 //! Tables as the parts of an upload, made on a thread that blocks.
 
+use std::error::Error as _;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -113,5 +114,6 @@ fn encode_table(
 }
 
 fn unsendable(error: polarway_ipc::Error) -> Error {
-    Error::new(ErrorKind::Input, format!("the table can't be sent: {error}")).caused_by(error)
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    Error::new(ErrorKind::Input, format!("the table can't be sent: {error}{cause}")).caused_by(error)
 }

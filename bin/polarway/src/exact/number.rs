@@ -1,0 +1,175 @@
+//! Numbers.
+
+use std::str::FromStr;
+
+/// No double has more significant digits than this.
+const MOST_DIGITS: usize = 767;
+
+/// A decimal number of so few digits is told from its neighbours by every double of ordinary size.
+const ALWAYS_HELD_DIGITS: usize = 15;
+
+/// An integer as it is commonly written. A leading zero or a plus sign makes a code of it: `0123` is no number, and `-0` is none
+/// that an integer could be.
+pub(crate) fn integer<I: FromStr>(text: &str) -> Option<I> {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let is_plain = match digits {
+        [b'0'] => digits.len() == text.len(),
+        [first, ..] => *first != b'0' && digits.iter().all(u8::is_ascii_digit),
+        [] => false,
+    };
+    // Whether it is in range, parsing tells.
+    if is_plain { text.parse().ok() } else { None }
+}
+
+/// A number that a double holds: written with as many digits as the text has, the double gives the text's number again.
+/// `0.1` is held, and so is `0.10000000000000001`, the same double as other programs write it; `9007199254740993` and
+/// `0.1234567890123456789` are not.
+pub(crate) fn double(text: &str) -> Option<f64> {
+    let value = nearest_double(text)?;
+    (!value.is_finite() || Digits::of(text)?.are_told_by(value)).then_some(value)
+}
+
+/// The double that is nearest to a number, whatever digits that costs. `None` for what is no number, and beyond their range.
+pub(crate) fn nearest_double(text: &str) -> Option<f64> {
+    match text {
+        "NaN" | "nan" => Some(f64::NAN),
+        "inf" => Some(f64::INFINITY),
+        "-inf" => Some(f64::NEG_INFINITY),
+        _ => {
+            Digits::of(text)?;
+            text.parse().ok().filter(|value: &f64| value.is_finite())
+        }
+    }
+}
+
+/// The significant digits of a decimal number, and where its point is.
+struct Digits<'a> {
+    whole: &'a [u8],
+    fraction: &'a [u8],
+    /// The first significant digit's power of ten.
+    exponent: i64,
+    count: usize,
+}
+
+impl<'a> Digits<'a> {
+    /// `None` for what is not written as a number commonly is, a leading zero included.
+    fn of(text: &'a str) -> Option<Self> {
+        let unsigned = text.strip_prefix('-').unwrap_or(text);
+        let (mantissa, power) = match unsigned.split_once(['e', 'E']) {
+            Some((mantissa, power)) => (mantissa, Self::power(power)?),
+            None => (unsigned, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let (whole, fraction) = (whole.as_bytes(), fraction.as_bytes());
+        let is_number = !(whole.is_empty() && fraction.is_empty())
+            && !(whole.len() > 1 && whole[0] == b'0')
+            && whole.iter().chain(fraction).all(u8::is_ascii_digit);
+        if !is_number {
+            return None;
+        }
+        let is_zero = |digit: &&u8| **digit == b'0';
+        let digits = whole.len() + fraction.len();
+        let leading = whole.iter().chain(fraction).take_while(is_zero).count();
+        let trailing = fraction.iter().rev().chain(whole.iter().rev()).take_while(is_zero).count();
+        let first = whole.len() as i64 - 1 - leading as i64;
+        let count = digits.saturating_sub(leading + trailing);
+        Some(Self { whole, fraction, exponent: first.saturating_add(power), count })
+    }
+
+    fn power(text: &str) -> Option<i64> {
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        // One that is out of range is out of a double's range by far: parsing the number tells so.
+        Some(text.parse().unwrap_or(0))
+    }
+
+    fn are_told_by(&self, value: f64) -> bool {
+        if self.count == 0 {
+            return true;
+        }
+        if self.count <= ALWAYS_HELD_DIGITS && (1e-300..1e300).contains(&value.abs()) {
+            return true;
+        }
+        if self.count > MOST_DIGITS || value == 0.0 {
+            return false;
+        }
+        let written = format!("{:.*e}", self.count - 1, value.abs());
+        let Some((mantissa, exponent)) = written.split_once('e') else { return false };
+        let significant = self.whole.iter().chain(self.fraction).skip_while(|digit| **digit == b'0');
+        exponent.parse() == Ok(self.exponent)
+            && mantissa.bytes().filter(|byte| *byte != b'.').eq(significant.take(self.count).copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_integer_is_one_only_as_it_is_commonly_written() {
+        for (text, value) in [("0", 0), ("7", 7), ("-12", -12), ("9223372036854775807", i64::MAX)] {
+            assert_eq!(integer(text), Some(value), "{text}");
+        }
+        assert_eq!(integer("18446744073709551615"), Some(u64::MAX));
+        for text in ["", "-", "-0", "007", "+1", " 1", "1 ", "1.0", "1e3", "9223372036854775808", "٣"] {
+            assert_eq!(integer::<i64>(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_double_holds_the_numbers_that_it_can_be_written_as() {
+        for text in [
+            "0",
+            "-0",
+            "0.5",
+            ".5",
+            "5.",
+            "1e3",
+            "-2.5E-7",
+            "1.10",
+            "0.1",
+            "0.10000000000000001",
+            "1.000000000000000056e-01",
+            "0.30000000000000004",
+            "5e-324",
+            "1.7976931348623157e308",
+            "9007199254740992",
+            "100000000000000000000000",
+            "0.0000e999999999999999999999",
+        ] {
+            assert_eq!(double(text), Some(text.parse().unwrap()), "{text}");
+        }
+        assert!(double("NaN").unwrap().is_nan());
+        assert_eq!(double("-inf"), Some(f64::NEG_INFINITY));
+    }
+
+    #[test]
+    fn digits_that_a_double_would_lose_make_no_double() {
+        for text in [
+            "9007199254740993",
+            "0.1234567890123456789",
+            "18446744073709551615",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "3e-324",
+            "1e99999999999999999999",
+        ] {
+            assert_eq!(double(text), None, "{text}");
+        }
+        assert_eq!(nearest_double("9007199254740993"), Some(9_007_199_254_740_992.0));
+        assert_eq!(nearest_double("1e400"), None);
+    }
+
+    #[test]
+    fn what_is_not_written_as_a_number_is_none() {
+        for text in [
+            "", ".", "-", "e3", "1e", "1e+", "1.2.3", "0x10", "01.5", "00", "+1.5", "1_000", "1,5",
+            "infinity",
+        ] {
+            assert_eq!((double(text), nearest_double(text)), (None, None), "{text}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! CSV: types are found in the first rows, and hold for the rest.
+
+mod records;
+
+use std::io::{BufRead, Read};
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
+
+use self::records::Records;
+use super::error::InputError;
+use super::head::Head;
+use super::value_type::{Candidates, ValueBuilder, ValueType};
+use super::{BATCH_BYTES, BATCH_ROWS, TextOptions};
+
+pub(super) fn open(
+    bytes: Box<dyn Read + Send>,
+    options: &TextOptions,
+) -> Result<Box<dyn RecordBatchReader + Send>, InputError> {
+    let head = Head::read(bytes, options.infer_rows.saturating_add(1))?;
+    if head.lines.iter().all(u8::is_ascii_whitespace) {
+        return Err(InputError::Empty);
+    }
+    let columns = columns(&head.lines, options)?;
+    let mut records = Records::new(head.whole(), options.delimiter);
+    if options.has_header {
+        records.read()?;
+    }
+    let fields = columns.iter().map(|(name, value_type)| Field::new(name, value_type.data_type(), true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let builders = columns.iter().map(|(_, value_type)| value_type.builder()).collect();
+    Ok(Box::new(Rows { records, schema, builders, has_failed: false }))
+}
+
+/// The columns' names and types.
+fn columns(lines: &[u8], options: &TextOptions) -> Result<Vec<(String, ValueType)>, InputError> {
+    let mut records = Records::new(lines, options.delimiter);
+    let mut candidates: Vec<Candidates> = Vec::new();
+    let mut names = Vec::new();
+    let mut rows = 0;
+    while rows < options.infer_rows && records.read()? {
+        if names.is_empty() {
+            candidates = records.values().map(|_| Candidates::all()).collect();
+            if options.has_header {
+                let name = |bytes| text(bytes, records.line(), || "the header".to_owned()).map(str::to_owned);
+                names = records.values().map(name).collect::<Result<_, _>>()?;
+                continue;
+            }
+            names = (1..=candidates.len()).map(|number| format!("column_{number}")).collect();
+        }
+        rows += 1;
+        // A row that is too short or too long, and one that is no text, is for the reading to refuse.
+        for (candidates, value) in candidates.iter_mut().zip(records.values()) {
+            if let Ok(value) = std::str::from_utf8(value)
+                && !value.is_empty()
+            {
+                candidates.see(value);
+            }
+        }
+    }
+    options.check_names(names.iter())?;
+    let columns = names.into_iter().zip(candidates).map(|(name, candidates)| {
+        let found = if options.all_text { ValueType::Text } else { candidates.narrowest() };
+        let value_type = options.named_type(&name).unwrap_or(found);
+        (name, value_type)
+    });
+    Ok(columns.collect())
+}
+
+fn text(bytes: &[u8], line: u64, place: impl Fn() -> String) -> Result<&str, InputError> {
+    std::str::from_utf8(bytes).map_err(|_| InputError::NoText { line, place: place() })
+}
+
+struct Rows<R> {
+    records: Records<R>,
+    schema: SchemaRef,
+    builders: Vec<Box<dyn ValueBuilder>>,
+    has_failed: bool,
+}
+
+impl<R: BufRead> Rows<R> {
+    fn read(&mut self) -> Result<Option<RecordBatch>, InputError> {
+        let mut rows = 0;
+        let mut bytes = 0;
+        while rows < BATCH_ROWS && bytes < BATCH_BYTES && self.records.read()? {
+            bytes += self.append()?;
+            rows += 1;
+        }
+        if rows == 0 {
+            return Ok(None);
+        }
+        let columns = self.builders.iter_mut().map(|builder| builder.finish()).collect();
+        RecordBatch::try_new(SchemaRef::clone(&self.schema), columns).map(Some).map_err(InputError::Rows)
+    }
+
+    /// Appends the record, and gives how many bytes it has.
+    fn append(&mut self) -> Result<usize, InputError> {
+        let line = self.records.line();
+        let values = self.records.values();
+        let expected = self.builders.len();
+        if values.len() != expected {
+            return Err(InputError::Fields { line, found: values.len(), expected });
+        }
+        let mut bytes = 0;
+        for ((value, builder), field) in values.zip(&mut self.builders).zip(self.schema.fields()) {
+            bytes += value.len();
+            if value.is_empty() {
+                builder.append_null();
+                continue;
+            }
+            let value = text(value, line, || format!("column {:?}", field.name()))?;
+            if !builder.append(value) {
+                return Err(InputError::value_of_csv(line, field, value));
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+impl<R: BufRead> Iterator for Rows<R> {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_failed {
+            return None;
+        }
+        let batch = self.read();
+        self.has_failed = batch.is_err();
+        batch.map_err(ArrowError::from).transpose()
+    }
+}
+
+impl<R: BufRead> RecordBatchReader for Rows<R> {
+    fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(&self.schema)
+    }
+}

@@ -1,0 +1,81 @@
+//! What stands between a reader and whoever asks for its rows: errors get the file's name, panics become errors.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
+
+use super::error::InputError;
+use crate::failure::{panic_message, with_causes};
+
+/// Rows of a file.
+pub(super) struct Fenced {
+    name: String,
+    rows: Box<dyn RecordBatchReader + Send>,
+    has_failed: bool,
+}
+
+impl Fenced {
+    /// Opens a file of that name.
+    pub(super) fn open(
+        name: String,
+        open: impl FnOnce() -> Result<Box<dyn RecordBatchReader + Send>, InputError>,
+    ) -> Result<Self, ArrowError> {
+        match fence(open) {
+            Ok(rows) => Ok(Self { name, rows, has_failed: false }),
+            Err(error) => Err(named(&name, &error)),
+        }
+    }
+}
+
+impl Iterator for Fenced {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // A reader that failed, or panicked, is in no state to be asked again.
+        if self.has_failed {
+            return None;
+        }
+        let batch = fence(|| self.rows.next().transpose().map_err(InputError::from));
+        self.has_failed = batch.is_err();
+        batch.map_err(|error| named(&self.name, &error)).transpose()
+    }
+}
+
+impl RecordBatchReader for Fenced {
+    fn schema(&self) -> SchemaRef {
+        self.rows.schema()
+    }
+}
+
+thread_local! {
+    /// Whether a panic of this thread becomes an error.
+    static IS_FENCED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Readers panic on some malformed files.
+fn fence<T>(read: impl FnOnce() -> Result<T, InputError>) -> Result<T, InputError> {
+    let was_fenced = IS_FENCED.replace(true);
+    let done = catch_unwind(AssertUnwindSafe(read));
+    IS_FENCED.set(was_fenced);
+    done.unwrap_or_else(|panic| Err(InputError::Panic(panic_message(&*panic))))
+}
+
+/// Lets panics that become errors print nothing of their own, here and on the threads that decode Parquet. For the program
+/// to call, once.
+pub(crate) fn silence_fenced_panics() {
+    const DECODERS: &str = "polarway-parquet-";
+
+    let others = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let is_decoder = std::thread::current().name().is_some_and(|name| name.starts_with(DECODERS));
+        if !is_decoder && !IS_FENCED.get() {
+            others(panic);
+        }
+    }));
+}
+
+fn named(name: &str, error: &InputError) -> ArrowError {
+    ArrowError::ExternalError(format!("{name} {}", with_causes(error)).into())
+}

@@ -1,0 +1,148 @@
+//! JSON lines: keys and types are found in the first rows, and hold for the rest.
+
+mod column;
+mod misfit;
+mod parse;
+mod shape;
+
+use std::io::{BufRead, Read};
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
+
+use self::column::{Accepts, Column, Struct};
+use self::misfit::Misfit;
+use self::parse::{Json, check, parse};
+use self::shape::Shape;
+use super::error::InputError;
+use super::head::Head;
+use super::{BATCH_BYTES, BATCH_ROWS, TextOptions};
+
+pub(super) fn open(
+    bytes: Box<dyn Read + Send>,
+    options: &TextOptions,
+) -> Result<Box<dyn RecordBatchReader + Send>, InputError> {
+    let head = Head::read(bytes, options.infer_rows)?;
+    match head.lines.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        None => return Err(InputError::Empty),
+        Some(b'[') => return Err(InputError::JsonArray),
+        Some(_) => {}
+    }
+    let keys = keys(&head.lines, options.infer_rows)?;
+    options.check_names(keys.iter().map(|(key, _)| key))?;
+    let row = Struct::new(keys.into_iter().map(|(key, shape)| {
+        let column = match options.named_type(&key) {
+            Some(value_type) => Column::value(Accepts::Everything, value_type),
+            None => Column::new(&shape),
+        };
+        (key, column)
+    }));
+    let schema = Arc::new(Schema::new(row.fields().clone()));
+    Ok(Box::new(Rows { lines: Lines::new(head.whole()), row, schema, has_failed: false }))
+}
+
+/// The keys of the rows, and what stands under each.
+fn keys(lines: &[u8], infer_rows: usize) -> Result<Vec<(String, Shape)>, InputError> {
+    let mut lines = Lines::new(lines);
+    let mut shape = Shape::Object(Vec::new());
+    let mut rows = 0;
+    while rows < infer_rows && lines.read()? {
+        rows += 1;
+        shape.see(lines.value()?).map_err(|misfit| lines.misfit(&misfit))?;
+    }
+    match shape {
+        Shape::Object(keys) => Ok(keys),
+        _ => Ok(Vec::new()),
+    }
+}
+
+struct Rows<R> {
+    lines: Lines<R>,
+    row: Struct,
+    schema: SchemaRef,
+    has_failed: bool,
+}
+
+impl<R: BufRead> Rows<R> {
+    fn read(&mut self) -> Result<Option<RecordBatch>, InputError> {
+        let mut rows = 0;
+        let mut bytes = 0;
+        while rows < BATCH_ROWS && bytes < BATCH_BYTES && self.lines.read()? {
+            let value = self.lines.value()?;
+            let appended = match parse(value) {
+                Ok(Json::Object(entries)) => self.row.append(entries),
+                Ok(_) => Err(Misfit::new(value, "an object")),
+                Err(error) => Err(error.into()),
+            };
+            appended.map_err(|misfit| self.lines.misfit(&misfit))?;
+            bytes += value.get().len();
+            rows += 1;
+        }
+        if rows == 0 {
+            return Ok(None);
+        }
+        Ok(Some(RecordBatch::from(self.row.finish().map_err(InputError::Rows)?)))
+    }
+}
+
+impl<R: BufRead> Iterator for Rows<R> {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_failed {
+            return None;
+        }
+        let batch = self.read();
+        self.has_failed = batch.is_err();
+        batch.map_err(ArrowError::from).transpose()
+    }
+}
+
+impl<R: BufRead> RecordBatchReader for Rows<R> {
+    fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(&self.schema)
+    }
+}
+
+/// The lines that hold something.
+struct Lines<R> {
+    input: R,
+    bytes: Vec<u8>,
+    number: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    fn new(input: R) -> Self {
+        Self { input, bytes: Vec::new(), number: 0 }
+    }
+
+    /// Goes to the next one; false at the end.
+    fn read(&mut self) -> Result<bool, InputError> {
+        loop {
+            self.bytes.clear();
+            if self.input.read_until(b'\n', &mut self.bytes)? == 0 {
+                return Ok(false);
+            }
+            self.number += 1;
+            if !self.bytes.iter().all(u8::is_ascii_whitespace) {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn value(&self) -> Result<&serde_json::value::RawValue, InputError> {
+        let line = self.number;
+        let text = std::str::from_utf8(&self.bytes)
+            .map_err(|_| InputError::NoText { line, place: "the row".to_owned() })?;
+        check(text).map_err(|error| InputError::JsonLine {
+            line,
+            character: error.column(),
+            problem: misfit::reason(&error),
+        })
+    }
+
+    fn misfit(&self, misfit: &Misfit) -> InputError {
+        InputError::value_of_json(self.number, misfit, misfit.column())
+    }
+}
