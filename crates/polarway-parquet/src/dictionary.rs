@@ -10,14 +10,16 @@ use arrow_cast::cast_with_options;
 use arrow_schema::{ArrowError, DataType};
 use arrow_select::take::take;
 
+use crate::kept::KeptDictionary;
 use crate::restore::{EXACT, RestoreError};
 
 /// `array`, plain or a dictionary with the same or with 32-bit keys, as a dictionary with keys and values of the given
-/// types.
+/// types: the one that was `kept`, if it was and the keys have room for it.
 pub(crate) fn to_dictionary(
     array: &ArrayRef,
     keys: &DataType,
     values: &DataType,
+    kept: Option<&KeptDictionary>,
 ) -> Result<ArrayRef, RestoreError> {
     if let Some(dictionary) = array.as_any_dictionary_opt()
         && dictionary.keys().data_type() == keys
@@ -37,31 +39,35 @@ pub(crate) fn to_dictionary(
     };
     let dictionary = array.as_dictionary_opt::<Int32Type>().ok_or(RestoreError::Shape)?;
     match keys {
-        DataType::Int8 => narrow::<Int8Type>(dictionary),
-        DataType::Int16 => narrow::<Int16Type>(dictionary),
-        DataType::Int32 => {
-            let (keys, values) = (without_idle_nulls(dictionary.keys().clone()), dictionary.values().clone());
-            Ok(Arc::new(DictionaryArray::try_new(keys, values)?))
-        }
-        DataType::Int64 => narrow::<Int64Type>(dictionary),
-        DataType::UInt8 => narrow::<UInt8Type>(dictionary),
-        DataType::UInt16 => narrow::<UInt16Type>(dictionary),
-        DataType::UInt32 => narrow::<UInt32Type>(dictionary),
-        DataType::UInt64 => narrow::<UInt64Type>(dictionary),
+        DataType::Int8 => with_keys::<Int8Type>(dictionary, kept),
+        DataType::Int16 => with_keys::<Int16Type>(dictionary, kept),
+        DataType::Int32 => with_keys::<Int32Type>(dictionary, kept),
+        DataType::Int64 => with_keys::<Int64Type>(dictionary, kept),
+        DataType::UInt8 => with_keys::<UInt8Type>(dictionary, kept),
+        DataType::UInt16 => with_keys::<UInt16Type>(dictionary, kept),
+        DataType::UInt32 => with_keys::<UInt32Type>(dictionary, kept),
+        DataType::UInt64 => with_keys::<UInt64Type>(dictionary, kept),
         _ => Err(RestoreError::Shape),
     }
 }
 
-fn narrow<K: ArrowDictionaryKeyType>(
+fn with_keys<K: ArrowDictionaryKeyType>(
     dictionary: &DictionaryArray<Int32Type>,
+    kept: Option<&KeptDictionary>,
 ) -> Result<ArrayRef, RestoreError> {
-    let (mut keys, mut values) = (dictionary.keys().clone(), dictionary.values().clone());
+    let kept = kept.filter(|kept| has_room::<K>(kept.len()));
+    let given_back = kept.map(|kept| kept.give_back(dictionary)).transpose()?.flatten();
+    let (mut keys, mut values) =
+        given_back.unwrap_or_else(|| (dictionary.keys().clone(), dictionary.values().clone()));
     if !has_room::<K>(values.len()) {
         // The decoder's dictionary is the row group's. These rows may need only part of it.
         (keys, values) = used_part(&keys, &values)?;
         if !has_room::<K>(values.len()) {
             return Err(RestoreError::DictionaryOverflow);
         }
+    }
+    if K::DATA_TYPE == DataType::Int32 {
+        return Ok(Arc::new(DictionaryArray::try_new(without_idle_nulls(keys), values)?));
     }
     // A key under a null may be anything; every other one is below the values' number and fits.
     let keys = keys.unary_opt::<_, K>(|key| K::Native::from_usize(key.as_usize()));

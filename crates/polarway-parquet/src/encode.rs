@@ -4,12 +4,12 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{DataType, FieldRef, Fields, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, FieldRef, Fields, Schema, SchemaRef};
 use crossbeam_channel::Receiver;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
 };
-use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, encode_arrow_schema};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::KeyValue;
@@ -17,13 +17,14 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use polarway_table::arrow_bytes;
 
+use crate::categories::Categories;
 use crate::checksum::{self, ChecksumSink};
 use crate::encoding::{self, LeafEncoding};
 use crate::first_row::first_row_over;
 use crate::nan::NanLeaves;
 use crate::restore::restore;
-use crate::schema::encoded_field;
-use crate::{Error, Result, check_schema, decimal, pool};
+use crate::schema::{encoded_field, encoded_type, same_but_for_keys};
+use crate::{Error, Result, check_schema, decimal, kept, pool};
 
 /// How a file is laid out.
 #[derive(Debug, Clone)]
@@ -73,7 +74,7 @@ impl EncodeOptions {
 }
 
 /// What a finished file holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct FileSummary {
     /// Rows.
     pub rows: u64,
@@ -83,6 +84,10 @@ pub struct FileSummary {
     pub arrow_bytes: u64,
     /// Row groups.
     pub row_groups: usize,
+    /// The table's schema, with keys wide enough for the values of each dictionary.
+    pub schema: SchemaRef,
+    /// The values of its dictionaries.
+    pub categories: Categories,
 }
 
 /// Encodes record batches into one Parquet file.
@@ -94,6 +99,7 @@ pub struct TableEncoder<W: Write + Send> {
     schema: SchemaRef,
     options: EncodeOptions,
     compression: Compression,
+    categories: Categories,
     output: Output<W>,
     collected: Vec<RecordBatch>,
     collected_rows: usize,
@@ -131,6 +137,7 @@ impl<W: Write + Send> TableEncoder<W> {
         check_schema(&schema)?;
         let level = ZstdLevel::try_new(options.zstd_level).map_err(Error::Encode)?;
         Ok(Self {
+            categories: Categories::new(&schema),
             schema,
             options,
             compression: Compression::ZSTD(level),
@@ -145,7 +152,8 @@ impl<W: Write + Send> TableEncoder<W> {
         })
     }
 
-    /// Adds a batch's rows. Its columns must have the schema's names, types and nullability.
+    /// Adds a batch's rows. Its columns must have the schema's names, types and nullability; the keys of dictionaries may
+    /// be of any width. Where the schema's are too narrow for all values, the file and its summary get wider ones.
     ///
     /// # Errors
     /// [`Error::BatchSchema`], [`Error::CellTooLarge`] or [`Error::DecimalOutOfRange`] before any row of the batch was
@@ -155,6 +163,7 @@ impl<W: Write + Send> TableEncoder<W> {
             return Err(Error::EncoderFailed);
         }
         self.check_batch(batch)?;
+        self.categories.see(batch).map_err(arrow_failure)?;
         let mut rest = batch.clone();
         while rest.num_rows() > 0 {
             let bytes = arrow_bytes(&rest);
@@ -197,13 +206,21 @@ impl<W: Write + Send> TableEncoder<W> {
         };
         let mut writer = file.writer;
         writer.flush().map_err(Error::Write)?;
+        let schema = self.categories.widen_keys(&self.schema);
         let checksums = writer.inner().footer_value();
-        writer.append_key_value_metadata(KeyValue::new(checksum::FOOTER_KEY.to_owned(), checksums));
+        let mut entries =
+            vec![(ARROW_SCHEMA_META_KEY, encode_arrow_schema(&schema)), (checksum::FOOTER_KEY, checksums)];
+        let values = self.categories.values().and_then(|values| kept::footer_value(&schema, &values));
+        entries.extend(values.map_err(arrow_failure)?.map(|values| (kept::FOOTER_KEY, values)));
+        for (key, value) in entries {
+            writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+        }
         let sink = writer.into_inner().map_err(Error::from_encoding)?;
         let bytes = sink.position();
         let sink = sink.into_inner().map_err(Error::Write)?;
         let (rows, arrow_bytes, row_groups) = (self.rows, self.arrow_bytes, self.row_groups);
-        Ok((sink, FileSummary { rows, bytes, arrow_bytes, row_groups }))
+        let categories = self.categories;
+        Ok((sink, FileSummary { rows, bytes, arrow_bytes, row_groups, schema, categories }))
     }
 
     fn check_batch(&self, batch: &RecordBatch) -> Result<()> {
@@ -267,8 +284,7 @@ impl<W: Write + Send> TableEncoder<W> {
             }
         };
         let columns = columns_of(&self.schema, &self.collected);
-        let encodings =
-            choose_encodings(&self.schema, columns, self.compression).map_err(Error::from_encoding)?;
+        let encodings = choose_encodings(columns, self.compression).map_err(Error::from_encoding)?;
         let file =
             begin_file(sink, &self.schema, self.compression, &encodings).map_err(Error::from_encoding)?;
         self.output = Output::Begun(Box::new(file));
@@ -297,6 +313,10 @@ impl<W: Write + Send> std::fmt::Debug for TableEncoder<W> {
     }
 }
 
+fn arrow_failure(error: ArrowError) -> Error {
+    Error::from_encoding(ParquetError::External(Box::new(error)))
+}
+
 fn compare_columns(wanted: &SchemaRef, found: &SchemaRef) -> Result<()> {
     let differ = |difference| Err(Error::BatchSchema { difference });
     if wanted.fields().len() != found.fields().len() {
@@ -308,7 +328,7 @@ fn compare_columns(wanted: &SchemaRef, found: &SchemaRef) -> Result<()> {
         if name != found.name() {
             return differ(format!("column `{}` stands where `{name}` should", found.name()));
         }
-        if wanted.data_type() != found.data_type() {
+        if !same_but_for_keys(wanted.data_type(), found.data_type()) {
             let (wanted, found) = (wanted.data_type(), found.data_type());
             return differ(format!("column `{name}` is {found} instead of {wanted}"));
         }
@@ -325,20 +345,16 @@ fn columns_of(schema: &SchemaRef, batches: &[RecordBatch]) -> Vec<Vec<ArrayRef>>
         .collect()
 }
 
-fn choose_encodings(
-    schema: &SchemaRef,
-    columns: Vec<Vec<ArrayRef>>,
-    zstd: Compression,
-) -> ParquetResult<Vec<Vec<LeafEncoding>>> {
+fn choose_encodings(columns: Vec<Vec<ArrayRef>>, zstd: Compression) -> ParquetResult<Vec<Vec<LeafEncoding>>> {
     let count = columns.len();
     if columns.iter().all(|parts| parts.is_empty()) {
         return Ok(Vec::new());
     }
     let (sender, results) = crossbeam_channel::unbounded();
-    for (column, (field, parts)) in schema.fields().iter().zip(columns).enumerate() {
-        let (field, sender) = (encoded_field(field), sender.clone());
+    for (column, parts) in columns.into_iter().enumerate() {
+        let sender = sender.clone();
         pool::spawn(move || {
-            let chosen = fenced(|| encoding::choose(&field, &parts, zstd));
+            let chosen = fenced(|| encoding::choose(&parts, zstd));
             // The receiver is gone only when another column failed.
             let _ = sender.send((column, chosen));
         });
@@ -360,10 +376,8 @@ fn begin_file<W: Write + Send>(
     for (leaf, encoding) in descriptor.columns().iter().zip(encodings.iter().flatten()) {
         builder = encoding.apply(builder, leaf.path().clone());
     }
-    let mut properties = builder.build();
-    add_encoded_arrow_schema_to_metadata(schema, &mut properties);
     let root = descriptor.root_schema_ptr();
-    let writer = SerializedFileWriter::new(ChecksumSink::new(sink), root, Arc::new(properties))?;
+    let writer = SerializedFileWriter::new(ChecksumSink::new(sink), root, Arc::new(builder.build()))?;
     let encoded: Fields = schema.fields().iter().map(|field| Arc::new(encoded_field(field))).collect();
     let factory = ArrowRowGroupWriterFactory::new(&writer, Arc::new(Schema::new(encoded)));
     Ok(OpenFile { writer, factory })
@@ -402,12 +416,13 @@ fn encode_column(
     parts: Vec<ArrayRef>,
     mut writers: Vec<ArrowColumnWriter>,
 ) -> ParquetResult<Vec<ArrowColumnChunk>> {
-    let field = encoded_field(field);
     let mut nans = NanLeaves::new(field.data_type(), writers.len());
     // Each part is freed as soon as it is encoded.
     for part in parts {
-        let part =
-            restore(&part, field.data_type()).map_err(|error| ParquetError::External(Box::new(error)))?;
+        // The part's own type: the keys of its dictionaries may be wider than the schema's.
+        let field = field.as_ref().clone().with_data_type(encoded_type(part.data_type()));
+        let part = restore(&part, field.data_type(), None)
+            .map_err(|error| ParquetError::External(Box::new(error)))?;
         nans.look_through(&part);
         for (leaf, writer) in compute_leaves(&field, &part)?.iter().zip(&mut writers) {
             writer.write(leaf)?;

@@ -21,6 +21,7 @@ use parquet::schema::types::ColumnPath;
 use polarway_table::{array_bytes, children};
 
 use crate::restore::restore;
+use crate::schema::encoded_type;
 
 /// Values beyond this tell little more.
 const MOST_SAMPLE_ROWS: usize = 16_384;
@@ -57,18 +58,13 @@ impl LeafEncoding {
     }
 }
 
-/// Chooses for all leaves of one column, in the order of the file's leaf columns. The column has the type that the
-/// encoder is given.
-pub(crate) fn choose(
-    column: &Field,
-    parts: &[ArrayRef],
-    zstd: Compression,
-) -> ParquetResult<Vec<LeafEncoding>> {
+/// Chooses for all leaves of one column, in the order of the file's leaf columns.
+pub(crate) fn choose(parts: &[ArrayRef], zstd: Compression) -> ParquetResult<Vec<LeafEncoding>> {
     let rows: usize = parts.iter().map(Array::len).sum();
     let mut samples: Vec<Vec<ArrayRef>> = Vec::new();
     for run in sample_runs(parts, rows) {
-        let run =
-            restore(&run, column.data_type()).map_err(|error| ParquetError::External(Box::new(error)))?;
+        let run = restore(&run, &encoded_type(run.data_type()), None)
+            .map_err(|error| ParquetError::External(Box::new(error)))?;
         for (place, leaf) in leaves(&run).into_iter().enumerate() {
             match samples.get_mut(place) {
                 Some(sample) => sample.push(leaf),
@@ -269,8 +265,7 @@ mod tests {
 
     fn check(array: impl Array + 'static, encoding: Encoding, compressed: bool, dictionary: bool) {
         let zstd = Compression::ZSTD(ZstdLevel::default());
-        let column = Field::new("column", array.data_type().clone(), true);
-        let chosen = choose(&column, &[Arc::new(array)], zstd).unwrap();
+        let chosen = choose(&[Arc::new(array)], zstd).unwrap();
         let compression = if compressed { zstd } else { Compression::UNCOMPRESSED };
         assert_eq!(chosen, vec![LeafEncoding { encoding, compression, dictionary }]);
     }

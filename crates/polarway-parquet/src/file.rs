@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use arrow_array::ArrayRef;
 use arrow_ipc::convert::try_schema_from_flatbuffer_bytes;
 use arrow_schema::{Schema, SchemaRef, TimeUnit};
 use base64::Engine;
@@ -10,7 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, parquet_to_arrow_schema};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
-use crate::{Error, ReadAt, Result, checksum, int96, pool};
+use crate::{Error, ReadAt, Result, checksum, int96, kept, pool};
 
 const MAGIC: &[u8; 4] = b"PAR1";
 /// The metadata's length, then the magic.
@@ -28,6 +29,7 @@ pub struct FileReader {
     has_open_time_units: bool,
     rows: u64,
     checksums: Option<Arc<[u32]>>,
+    kept_values: Arc<[Option<ArrayRef>]>,
 }
 
 impl FileReader {
@@ -39,13 +41,15 @@ impl FileReader {
     pub fn open(bytes: Arc<dyn ReadAt>) -> Result<Self> {
         let footer = fetch_footer(bytes.as_ref())?;
         // Malformed metadata can panic inside its parser.
-        let Footer { metadata, schema, has_open_time_units } = pool::fence(|| parse_footer(&footer))
-            .map_err(|payload| Error::corrupt(pool::panic_message(payload.as_ref())))??;
+        let Footer { metadata, schema, has_open_time_units, kept_values } =
+            pool::fence(|| parse_footer(&footer))
+                .map_err(|payload| Error::corrupt(pool::panic_message(payload.as_ref())))??;
         let data_end = bytes.len() - footer.len() as u64 - TAIL_BYTES;
         let rows = check_ranges(&metadata, data_end)?;
         let checksums = checksum::from_footer(&metadata).map(Arc::from);
         let (metadata, schema) = (Arc::new(metadata), Arc::new(schema));
-        Ok(Self { bytes, metadata, schema, has_open_time_units, rows, checksums })
+        let kept_values = kept_values.into();
+        Ok(Self { bytes, metadata, schema, has_open_time_units, rows, checksums, kept_values })
     }
 
     /// The schema of the table in the file: exactly the one that was written if [`TableEncoder`](crate::TableEncoder)
@@ -87,6 +91,11 @@ impl FileReader {
         &self.bytes
     }
 
+    /// The values of the dictionaries of the schema, leaf by leaf, as far as the footer has them.
+    pub(crate) fn kept_values(&self) -> &[Option<ArrayRef>] {
+        &self.kept_values
+    }
+
     /// What the bytes of a column chunk must add up to, where the file says so.
     pub(crate) fn checksum(&self, row_group: usize, leaf: usize) -> Option<u32> {
         let leaves = self.metadata.file_metadata().schema_descr().num_columns();
@@ -125,12 +134,14 @@ struct Footer {
     metadata: ParquetMetaData,
     schema: Schema,
     has_open_time_units: bool,
+    kept_values: Vec<Option<ArrayRef>>,
 }
 
 fn parse_footer(footer: &[u8]) -> Result<Footer> {
     let metadata = ParquetMetaDataReader::decode_metadata(footer).map_err(Error::corrupt)?;
     if let Some(schema) = written_schema(&metadata) {
-        return Ok(Footer { metadata, schema, has_open_time_units: false });
+        let kept_values = kept::of_footer(&metadata, &schema);
+        return Ok(Footer { metadata, schema, has_open_time_units: false, kept_values });
     }
     let file = metadata.file_metadata();
     let (columns, entries) = (file.schema_descr(), file.key_value_metadata());
@@ -142,7 +153,7 @@ fn parse_footer(footer: &[u8]) -> Result<Footer> {
         let fields = fields.map(|(field, column)| int96::with_unit(field, column, TimeUnit::Microsecond));
         schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone());
     }
-    Ok(Footer { metadata, schema, has_open_time_units })
+    Ok(Footer { metadata, schema, has_open_time_units, kept_values: Vec::new() })
 }
 
 /// The Arrow schema that the footer carries, if the file's columns are just what it is stored as.

@@ -30,6 +30,7 @@
 //! ```
 
 mod assemble;
+mod categories;
 mod checksum;
 mod chunk;
 mod decimal;
@@ -41,6 +42,8 @@ mod error;
 mod file;
 mod first_row;
 mod int96;
+mod kept;
+mod leaves;
 mod nan;
 mod pipeline;
 mod plan;
@@ -51,13 +54,14 @@ mod restore;
 mod schema;
 mod times;
 
+pub use categories::{Categories, read_categories};
 pub use encode::{EncodeOptions, FileSummary, TableEncoder};
 pub use error::{Error, Unsupported};
 pub use file::FileReader;
 pub use nan::holds_floats;
 pub use read::{BatchReader, ReadOptions, read, read_map};
 pub use read_at::{LocalFile, ReadAt};
-pub use schema::check_schema;
+pub use schema::{check_schema, has_narrow_keys, with_wide_keys};
 
 /// What an operation of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

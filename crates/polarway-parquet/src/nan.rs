@@ -11,8 +11,8 @@ use arrow_schema::{DataType, Schema};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::Result as ParquetResult;
 use parquet::file::statistics::{Statistics, ValueStatistics};
-use polarway_table::children;
 
+use crate::leaves::for_each_leaf;
 use crate::schema::holds_leaf;
 
 /// Whether a column is of floats, or holds some at any depth: only then NaN is something to reckon with.
@@ -35,9 +35,15 @@ impl NanLeaves {
 
     /// Looks through the column's next rows.
     pub(crate) fn look_through(&mut self, part: &ArrayRef) {
-        if !self.seen.is_empty() {
-            look_through(part, &mut self.seen.iter_mut());
+        if self.seen.is_empty() {
+            return;
         }
+        let mut leaves = self.seen.iter_mut();
+        for_each_leaf(part, &mut |leaf| {
+            if let Some(seen) = leaves.next() {
+                *seen = *seen || has_nan(leaf);
+            }
+        });
     }
 
     /// Takes the bounds of a leaf's chunk away if the chunk has a NaN.
@@ -60,28 +66,13 @@ fn is_float(leaf: &DataType) -> bool {
     }
 }
 
-/// Walks through the leaves in the order in which the file has them.
-fn look_through<'a>(array: &ArrayRef, leaves: &mut impl Iterator<Item = &'a mut bool>) {
-    match array.data_type() {
-        // What no view shows is looked at too, which costs bounds at worst.
-        DataType::ListView(_) => look_through(array.as_list_view::<i32>().values(), leaves),
-        DataType::LargeListView(_) => look_through(array.as_list_view::<i64>().values(), leaves),
-        DataType::Dictionary(_, _) => look_through(array.as_any_dictionary().values(), leaves),
-        nested if nested.is_nested() => {
-            for child in children(array) {
-                look_through(&child, leaves);
-            }
-        }
-        leaf => {
-            let Some(seen) = leaves.next() else { return };
-            *seen = *seen
-                || match leaf {
-                    DataType::Float16 => holds_nan::<Float16Type>(array),
-                    DataType::Float32 => holds_nan::<Float32Type>(array),
-                    DataType::Float64 => holds_nan::<Float64Type>(array),
-                    _ => false,
-                };
-        }
+fn has_nan(leaf: &ArrayRef) -> bool {
+    match leaf.data_type() {
+        DataType::Float16 => holds_nan::<Float16Type>(leaf),
+        DataType::Float32 => holds_nan::<Float32Type>(leaf),
+        DataType::Float64 => holds_nan::<Float64Type>(leaf),
+        DataType::Dictionary(_, _) => has_nan(leaf.as_any_dictionary().values()),
+        _ => false,
     }
 }
 

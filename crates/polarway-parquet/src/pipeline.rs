@@ -289,7 +289,8 @@ impl<T: Send + 'static> Pipeline<T> {
             }
         }
         let columns: Vec<ArrayRef> = columns.into_iter().flatten().collect();
-        let batches = pool::fence(|| batches_of(&self.schema, columns, stripe.batches[batch]))
+        let kept = &self.files[stripe.file].kept;
+        let batches = pool::fence(|| batches_of(&self.schema, kept, columns, stripe.batches[batch]))
             .unwrap_or_else(|payload| Err(Error::corrupt(pool::panic_message(payload.as_ref()))));
         match batches {
             Err(error) => self.fail(stripe, batch, error),

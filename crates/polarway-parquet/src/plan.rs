@@ -11,6 +11,7 @@ use parquet::file::metadata::{
     ColumnChunkMetaData, FileMetaData, KeyValue, ParquetMetaData, ParquetMetaDataBuilder, RowGroupMetaData,
 };
 
+use crate::kept::KeptDictionaries;
 use crate::restore::is_restorable;
 use crate::schema::decoded_field;
 use crate::{Error, FileReader, Result, int96, pool};
@@ -23,6 +24,8 @@ pub(crate) struct FilePlan {
     /// The same with seconds for what `decoding` has as nanoseconds of INT96, if some column is that.
     pub(crate) seconds: Option<ArrowReaderMetadata>,
     pub(crate) columns: Vec<ColumnGroup>,
+    /// For each wanted column the dictionaries that the file keeps of it.
+    pub(crate) kept: Vec<Option<KeptDictionaries>>,
 }
 
 /// Columns that one task decodes, in the file's order.
@@ -84,7 +87,8 @@ impl FilePlan {
             .chunks(per_group)
             .map(|columns| group(columns, Some(columns.iter().map(decoded).collect())));
         let columns = others.chain(of_int96).collect();
-        Ok(Self { file, decoding, seconds, columns })
+        let kept = kept_dictionaries(&file, wanted);
+        Ok(Self { file, decoding, seconds, columns, kept })
     }
 
     pub(crate) fn group_rows(&self, row_group: usize) -> u64 {
@@ -97,6 +101,17 @@ impl FilePlan {
         let leaves = self.columns.iter().flat_map(|columns| &columns.leaves);
         leaves.fold(0, |sum, leaf| leaf_bytes(metadata.column(*leaf)).saturating_add(sum))
     }
+}
+
+fn kept_dictionaries(file: &FileReader, wanted: &Schema) -> Vec<Option<KeptDictionaries>> {
+    let mut leaves = file.kept_values().iter().cloned();
+    let mut by_name: HashMap<&str, KeptDictionaries> = HashMap::new();
+    for field in file.schema().fields() {
+        if let Some(kept) = KeptDictionaries::of_column(field.data_type(), &mut leaves) {
+            by_name.insert(field.name(), kept);
+        }
+    }
+    wanted.fields().iter().map(|field| by_name.remove(field.name().as_str())).collect()
 }
 
 fn leaf_bytes(chunk: &ColumnChunkMetaData) -> u64 {

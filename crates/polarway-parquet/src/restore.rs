@@ -19,6 +19,7 @@ use arrow_schema::{ArrowError, DataType, FieldRef, Fields};
 use arrow_select::take::take;
 
 use crate::dictionary::to_dictionary;
+use crate::kept::KeptDictionaries;
 
 /// Casts that would lose a value are errors, never nulls.
 pub(crate) const EXACT: CastOptions<'static> =
@@ -68,25 +69,33 @@ pub(crate) fn is_restorable(decoded: &DataType, wanted: &DataType) -> bool {
     }
 }
 
-/// `array` as `wanted`, to the last nested field's metadata. No leaf's values are copied.
-pub(crate) fn restore(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, RestoreError> {
+/// `array` as `wanted`, to the last nested field's metadata, with the dictionaries that were `kept`. No leaf's values are
+/// copied.
+pub(crate) fn restore(
+    array: &ArrayRef,
+    wanted: &DataType,
+    kept: Option<&KeptDictionaries>,
+) -> Result<ArrayRef, RestoreError> {
     use DataType::*;
-    if array.data_type() == wanted {
+    if kept.is_none() && array.data_type() == wanted {
         return Ok(array.clone());
     }
+    let of_item = kept.and_then(|kept| kept.child(0));
     match (array.data_type(), wanted) {
-        (_, Dictionary(keys, values)) => to_dictionary(array, keys, values),
+        (_, Dictionary(keys, values)) => {
+            to_dictionary(array, keys, values, kept.and_then(KeptDictionaries::own))
+        }
         (Dictionary(_, values), wanted) if values.as_ref() == wanted => {
             let dictionary = array.as_any_dictionary();
             Ok(take(dictionary.values(), dictionary.keys(), None)?)
         }
-        (List(_), List(item)) => restore_list::<i32>(array, item),
-        (LargeList(_), LargeList(item)) => restore_list::<i64>(array, item),
-        (ListView(_), ListView(item)) => restore_list_view::<i32>(array, item),
-        (LargeListView(_), LargeListView(item)) => restore_list_view::<i64>(array, item),
+        (List(_), List(item)) => restore_list::<i32>(array, item, of_item),
+        (LargeList(_), LargeList(item)) => restore_list::<i64>(array, item, of_item),
+        (ListView(_), ListView(item)) => restore_list_view::<i32>(array, item, of_item),
+        (LargeListView(_), LargeListView(item)) => restore_list_view::<i64>(array, item, of_item),
         (FixedSizeList(found, _), FixedSizeList(item, size)) => {
             let list = array.as_fixed_size_list();
-            let values = restore(list.values(), item.data_type())?;
+            let values = restore(list.values(), item.data_type(), of_item)?;
             let mut nulls = list.nulls().cloned();
             if let Some(padding) = padding(found, &values) {
                 let size = usize::try_from(*size).map_err(|_| RestoreError::Shape)?;
@@ -96,12 +105,12 @@ pub(crate) fn restore(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, R
             }
             Ok(Arc::new(FixedSizeListArray::try_new(item.clone(), *size, values, nulls)?))
         }
-        (Struct(_), Struct(fields)) => Ok(Arc::new(restore_struct(array.as_struct(), fields)?)),
+        (Struct(_), Struct(fields)) => Ok(Arc::new(restore_struct(array.as_struct(), fields, kept)?)),
         (Map(_, _), Map(entries, sorted)) => {
             let Struct(fields) = entries.data_type() else { return Err(RestoreError::Shape) };
             let map = array.as_map();
             let (offsets, range) = cut(map.offsets());
-            let pairs = restore_struct(&map.entries().slice(range.start, range.len()), fields)?;
+            let pairs = restore_struct(&map.entries().slice(range.start, range.len()), fields, of_item)?;
             Ok(Arc::new(MapArray::try_new(entries.clone(), offsets, pairs, map.nulls().cloned(), *sorted)?))
         }
         (Decimal32(_, _), Decimal64(_, _)) | (Decimal64(_, _), Decimal32(_, _)) => {
@@ -111,10 +120,14 @@ pub(crate) fn restore(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, R
     }
 }
 
-fn restore_list<O: OffsetSizeTrait>(array: &ArrayRef, item: &FieldRef) -> Result<ArrayRef, RestoreError> {
+fn restore_list<O: OffsetSizeTrait>(
+    array: &ArrayRef,
+    item: &FieldRef,
+    kept: Option<&KeptDictionaries>,
+) -> Result<ArrayRef, RestoreError> {
     let list = array.as_list::<O>();
     let (offsets, range) = cut(list.offsets());
-    let values = restore(&list.values().slice(range.start, range.len()), item.data_type())?;
+    let values = restore(&list.values().slice(range.start, range.len()), item.data_type(), kept)?;
     Ok(Arc::new(GenericListArray::<O>::try_new(item.clone(), offsets, values, list.nulls().cloned())?))
 }
 
@@ -133,25 +146,31 @@ fn cut<O: OffsetSizeTrait>(offsets: &OffsetBuffer<O>) -> (OffsetBuffer<O>, Range
 fn restore_list_view<O: OffsetSizeTrait>(
     array: &ArrayRef,
     item: &FieldRef,
+    kept: Option<&KeptDictionaries>,
 ) -> Result<ArrayRef, RestoreError> {
     let list = array.as_list_view::<O>();
     let (sizes, nulls) = (list.sizes().clone(), list.nulls().cloned());
     let ends = list.offsets().iter().zip(&sizes).map(|(start, size)| start.as_usize() + size.as_usize());
     let first = list.offsets().iter().copied().min().unwrap_or_default();
     let length = ends.max().unwrap_or(0) - first.as_usize();
-    let values = restore(&list.values().slice(first.as_usize(), length), item.data_type())?;
+    let values = restore(&list.values().slice(first.as_usize(), length), item.data_type(), kept)?;
     let offsets = list.offsets().iter().map(|start| *start - first).collect();
     Ok(Arc::new(GenericListViewArray::<O>::try_new(item.clone(), offsets, sizes, values, nulls)?))
 }
 
-fn restore_struct(array: &StructArray, fields: &Fields) -> Result<StructArray, RestoreError> {
+fn restore_struct(
+    array: &StructArray,
+    fields: &Fields,
+    kept: Option<&KeptDictionaries>,
+) -> Result<StructArray, RestoreError> {
     if array.num_columns() != fields.len() {
         return Err(RestoreError::Shape);
     }
     let mut nulls = array.nulls().cloned();
     let mut columns = Vec::with_capacity(fields.len());
-    for ((column, found), field) in array.columns().iter().zip(array.fields()).zip(fields) {
-        let column = restore(column, field.data_type())?;
+    let columns_found = array.columns().iter().zip(array.fields());
+    for (place, ((column, found), field)) in columns_found.zip(fields).enumerate() {
+        let column = restore(column, field.data_type(), kept.and_then(|kept| kept.child(place)))?;
         if let Some(padding) = padding(found, &column) {
             nulls = NullBuffer::union(nulls.as_ref(), Some(&padding));
         }

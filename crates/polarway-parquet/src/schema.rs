@@ -96,7 +96,7 @@ fn is_dictionary_value(data_type: &DataType) -> bool {
 /// plain values everywhere else.
 pub(crate) fn decoded_type(wanted: &DataType) -> DataType {
     use DataType::*;
-    with_leaves(wanted, &|leaf| match leaf {
+    with_leaves(wanted, &mut |leaf| match leaf {
         Dictionary(_, values) => match values.as_ref() {
             Utf8 | Utf8View => Dictionary(Box::new(Int32), Box::new(Utf8)),
             Binary | BinaryView => Dictionary(Box::new(Int32), Box::new(Binary)),
@@ -113,11 +113,11 @@ pub(crate) fn decoded_field(field: &Field) -> Field {
     field.clone().with_data_type(decoded_type(field.data_type()))
 }
 
-/// `stored` with the type that the Parquet encoder is given: it takes no dictionaries of views, and those of fixed-size
-/// values it writes so that only it can read them.
-pub(crate) fn encoded_field(stored: &Field) -> Field {
+/// The type that the Parquet encoder is given for what is stored as `stored`: it takes no dictionaries of views, and
+/// those of fixed-size values it writes so that only it can read them.
+pub(crate) fn encoded_type(stored: &DataType) -> DataType {
     use DataType::*;
-    let encoded_type = with_leaves(stored.data_type(), &|leaf| match leaf {
+    with_leaves(stored, &mut |leaf| match leaf {
         Dictionary(keys, values) => {
             let values = match values.as_ref() {
                 FixedSizeBinary(size) => return FixedSizeBinary(*size),
@@ -128,8 +128,12 @@ pub(crate) fn encoded_field(stored: &Field) -> Field {
             Dictionary(keys.clone(), Box::new(values))
         }
         other => codable(other),
-    });
-    stored.clone().with_data_type(encoded_type)
+    })
+}
+
+/// `stored` with the type that the Parquet encoder is given.
+pub(crate) fn encoded_field(stored: &Field) -> Field {
+    stored.clone().with_data_type(encoded_type(stored.data_type()))
 }
 
 /// One digit is stored in 64 bits, which neither encoder nor decoder expects of a 32-bit decimal.
@@ -155,10 +159,73 @@ pub(crate) fn holds_leaf(data_type: &DataType, is_wanted: &impl Fn(&DataType) ->
     }
 }
 
-/// `data_type` with each leaf in it replaced; a dictionary is a leaf.
-fn with_leaves(data_type: &DataType, replace: &impl Fn(&DataType) -> DataType) -> DataType {
+/// The value types of a schema's dictionaries, its leaves depth first.
+pub(crate) fn dictionary_leaves(schema: &Schema) -> Vec<DataType> {
+    let mut found = Vec::new();
+    for field in schema.fields() {
+        with_leaves(field.data_type(), &mut |leaf| {
+            if let DataType::Dictionary(_, values) = leaf {
+                found.push(values.as_ref().clone());
+            }
+            leaf.clone()
+        });
+    }
+    found
+}
+
+/// The schema with each leaf replaced, depth first; a dictionary is a leaf.
+pub(crate) fn with_leaves_in_schema(
+    schema: &Schema,
+    replace: &mut impl FnMut(&DataType) -> DataType,
+) -> Schema {
+    let mut replaced = |field: &FieldRef| {
+        let data_type = with_leaves(field.data_type(), replace);
+        field.as_ref().clone().with_data_type(data_type)
+    };
+    let fields: Vec<Field> = schema.fields().iter().map(&mut replaced).collect();
+    Schema::new_with_metadata(fields, schema.metadata().clone())
+}
+
+/// Whether a dictionary of the schema has keys of less than 32 bits, which may not tell all of its values apart.
+pub fn has_narrow_keys(schema: &Schema) -> bool {
+    schema.fields().iter().any(|field| holds_leaf(field.data_type(), &has_narrow_key))
+}
+
+/// The schema with keys of 32 bits at least in all of its dictionaries: what rows may come in whose dictionaries have
+/// more values than the schema's own keys tell apart. [`TableEncoder`](crate::TableEncoder) takes them.
+pub fn with_wide_keys(schema: &Schema) -> Schema {
+    with_leaves_in_schema(schema, &mut |leaf| match leaf {
+        DataType::Dictionary(_, values) if has_narrow_key(leaf) => {
+            DataType::Dictionary(Box::new(DataType::Int32), values.clone())
+        }
+        other => other.clone(),
+    })
+}
+
+fn has_narrow_key(leaf: &DataType) -> bool {
     use DataType::*;
-    let item = |field: &FieldRef| {
+    matches!(leaf, Dictionary(keys, _) if matches!(**keys, Int8 | UInt8 | Int16 | UInt16))
+}
+
+/// Whether two types are the same but for the width of dictionaries' keys.
+pub(crate) fn same_but_for_keys(a: &DataType, b: &DataType) -> bool {
+    a == b || {
+        let without_keys = |data_type: &DataType| {
+            with_leaves(data_type, &mut |leaf| match leaf {
+                DataType::Dictionary(_, values) => {
+                    DataType::Dictionary(Box::new(DataType::Int32), values.clone())
+                }
+                other => other.clone(),
+            })
+        };
+        without_keys(a) == without_keys(b)
+    }
+}
+
+/// `data_type` with each leaf in it replaced, depth first; a dictionary is a leaf.
+pub(crate) fn with_leaves(data_type: &DataType, replace: &mut impl FnMut(&DataType) -> DataType) -> DataType {
+    use DataType::*;
+    let mut item = |field: &FieldRef| {
         let replaced = with_leaves(field.data_type(), replace);
         FieldRef::new(field.as_ref().clone().with_data_type(replaced))
     };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
+use polarway_parquet::with_wide_keys;
 
 use crate::error::{Error, Result};
 use crate::name::DatasetName;
@@ -14,6 +15,8 @@ use crate::widening::{field_differences, widen};
 pub(crate) struct Conform {
     name: DatasetName,
     target: SchemaRef,
+    /// The same with keys that have room for the dictionaries of any rows.
+    target_of_rows: SchemaRef,
     /// For each target column, the place of its source.
     sources: Vec<usize>,
 }
@@ -30,10 +33,11 @@ impl Conform {
         }
         let places = target.fields().iter().filter_map(|field| source.fields().find(field.name()));
         let sources = places.map(|(place, _)| place).collect();
-        Ok(Self { name: name.clone(), target: Arc::clone(target), sources })
+        let target_of_rows = Arc::new(with_wide_keys(target));
+        Ok(Self { name: name.clone(), target: Arc::clone(target), target_of_rows, sources })
     }
 
-    /// Fits one batch.
+    /// Fits one batch. Its dictionaries may come out with wider keys than the target's.
     ///
     /// # Errors
     /// [`Error::SchemaMismatch`] for a NULL where the dataset has none, or a value that does not fit.
@@ -46,7 +50,7 @@ impl Conform {
             differences: vec![difference],
         };
         let mut columns = Vec::with_capacity(self.sources.len());
-        for (field, source) in self.target.fields().iter().zip(&self.sources) {
+        for (field, source) in self.target_of_rows.fields().iter().zip(&self.sources) {
             let given = batch.column(*source);
             if !field.is_nullable() && given.null_count() > 0 {
                 return Err(refuse(format!("column {:?} has NULLs and may have none", field.name())));
@@ -56,7 +60,7 @@ impl Conform {
             columns.push(column);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.target), columns, &options)?)
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.target_of_rows), columns, &options)?)
     }
 }
 

@@ -17,6 +17,7 @@ mod cache;
 mod commit;
 mod compact;
 mod conform;
+mod dictionaries;
 mod environment;
 mod error;
 mod foreign;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::adopt::Footers;
 use crate::backend::{Backend, FailureKind};
 use crate::commit::{CONTROL_FOLDER, Commit, commit_path, decode_schema};
+use crate::dictionaries::KnownCategories;
 use crate::environment::{Clock, IdSource, RandomIds, SystemClock, micros};
 use crate::error::{Error, Result};
 use crate::log::CommitLog;
@@ -86,6 +87,7 @@ pub struct Tables {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) settings: Settings,
     pub(crate) footers: Footers,
+    pub(crate) categories: KnownCategories,
     datasets: Mutex<LruCache<DatasetName, Arc<Dataset>>>,
     snapshots: Mutex<LruCache<(DatasetName, Uuid), Arc<Snapshot>>>,
 }
@@ -132,6 +134,7 @@ impl Tables {
             ids,
             settings,
             footers: Footers::default(),
+            categories: KnownCategories::default(),
             datasets: Mutex::new(LruCache::new(REMEMBERED_DATASETS)),
             snapshots: Mutex::new(LruCache::new(REMEMBERED_SNAPSHOTS)),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parking_lot::Mutex;
-use polarway_parquet::{EncodeOptions, TableEncoder};
+use polarway_parquet::{Categories, EncodeOptions, TableEncoder};
 
 use crate::backend::{Backend, BackendError, DataWriter, Outcome};
 use crate::commit::{DataFile, data_path};
@@ -35,9 +35,12 @@ type Refusal = Arc<Mutex<Option<io::Error>>>;
 #[derive(Debug)]
 pub(crate) struct Upload {
     backend: Arc<dyn Backend>,
+    /// With keys wide enough for its dictionaries.
     pub(crate) schema: SchemaRef,
     /// `None` when the table has no rows.
     pub(crate) file: Option<DataFile>,
+    /// What its dictionaries hold; not known of a file that others wrote.
+    pub(crate) categories: Option<Arc<Categories>>,
     path: String,
     /// Whether a commit that names the file may exist: then it is no longer ours to remove.
     pub(crate) was_sent: bool,
@@ -84,21 +87,27 @@ impl UploadWriter {
     /// Waits until the file is durable.
     pub(crate) fn finish(mut self) -> Result<Upload> {
         let path = self.path();
-        let file = match self.encoder.take() {
-            None => None,
-            Some(encoder) => {
-                let (sink, summary) = encoder.finish().map_err(|error| self.refused_or(error))?;
-                sink.writer.finish()?;
-                Some(DataFile {
-                    name: self.file_name,
-                    rows: summary.rows,
-                    bytes: summary.bytes,
-                    arrow_bytes: summary.arrow_bytes,
-                    nan_safe: true,
-                })
-            }
+        let Some(encoder) = self.encoder.take() else {
+            let (backend, schema) = (self.backend, self.schema);
+            return Ok(Upload { backend, schema, file: None, categories: None, path, was_sent: false });
         };
-        Ok(Upload { backend: self.backend, schema: self.schema, file, path, was_sent: false })
+        let (sink, summary) = encoder.finish().map_err(|error| self.refused_or(error))?;
+        sink.writer.finish()?;
+        let file = DataFile {
+            name: self.file_name,
+            rows: summary.rows,
+            bytes: summary.bytes,
+            arrow_bytes: summary.arrow_bytes,
+            nan_safe: true,
+        };
+        Ok(Upload {
+            backend: self.backend,
+            schema: summary.schema,
+            file: Some(file),
+            categories: Some(Arc::new(summary.categories)),
+            path,
+            was_sent: false,
+        })
     }
 
     /// The storage's refusal, if that is why encoding failed.
@@ -151,7 +160,7 @@ impl Upload {
         file: DataFile,
     ) -> Self {
         let path = data_path(name, &file.name);
-        Self { backend, schema, file: Some(file), path, was_sent: false }
+        Self { backend, schema, file: Some(file), categories: None, path, was_sent: false }
     }
 
     /// Where the file lies, or would lie if there were rows.

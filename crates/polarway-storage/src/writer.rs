@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use polarway_parquet::Categories;
 
 use crate::commit::{Commit, CommitKind, DataFile, DoneRequest, FORMAT, encode_schema};
 use crate::conform::Conform;
+use crate::dictionaries::differ_in_keys_only;
 use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::log::Attempt;
@@ -350,6 +352,7 @@ impl TableWriter<'_> {
                 write,
                 upload: upload.finish()?,
                 copies: Vec::new(),
+                categories: None,
                 base,
                 stretch,
             }
@@ -366,6 +369,8 @@ struct Publication<'a> {
     upload: Upload,
     /// The adopted files that a first append takes in.
     copies: Vec<Upload>,
+    /// What the dictionaries of the version will hold, if that is known.
+    categories: Option<Arc<Categories>>,
     /// The vacuums up to this commit are known not to have condemned the upload.
     base: u64,
     /// Since the write began.
@@ -392,14 +397,20 @@ impl Publication<'_> {
             let commit = match (self.write.mode, present) {
                 (WriteMode::Append, Some(present)) => self.append_to(&present, newest)?,
                 _ => {
+                    self.categories = self.upload.categories.clone();
                     let files = self.upload.file.iter().cloned().collect();
-                    self.next(newest, CommitKind::Overwrite, files)
+                    self.next(newest, CommitKind::Overwrite, &self.upload.schema, files)
                 }
             };
             check_not_given_up(name, self.write.request, self.stretch)?;
             self.set_sent(true);
             match log.attempt(commit) {
-                Ok(Attempt::Won(commit)) => return Ok(published(name, &commit, false)),
+                Ok(Attempt::Won(commit)) => {
+                    if let Some(categories) = &self.categories {
+                        self.tables.categories.remember(commit.version_uuid, categories);
+                    }
+                    return Ok(published(name, &commit, false));
+                }
                 Ok(Attempt::Lost) => self.set_sent(false),
                 Err(unknown @ Error::OutcomeUnknown { .. }) => return Err(unknown),
                 Err(not_done) => {
@@ -416,8 +427,14 @@ impl Publication<'_> {
         }
     }
 
-    fn next(&self, newest: Option<&Commit>, kind: CommitKind, files: Vec<DataFile>) -> Commit {
-        let schema = Some(encode_schema(&self.upload.schema));
+    fn next(
+        &self,
+        newest: Option<&Commit>,
+        kind: CommitKind,
+        schema: &SchemaRef,
+        files: Vec<DataFile>,
+    ) -> Commit {
+        let schema = Some(encode_schema(schema));
         let mut commit =
             self.tables.next_commit(self.dataset, newest, kind, schema, files, self.write.request);
         commit.lease = self.write.ttl.map(|ttl| Lease::starting(commit.time_us, ttl)).or(commit.lease);
@@ -426,7 +443,7 @@ impl Publication<'_> {
 
     /// The commit that puts the upload behind the rows there are.
     fn append_to(&mut self, present: &Snapshot, newest: Option<&Commit>) -> Result<Commit> {
-        if present.schema != self.upload.schema {
+        if !differ_in_keys_only(&present.schema, &self.upload.schema) {
             // Another writer replaced the table meanwhile: fit the rows to what it is now.
             let conform = Conform::new(&self.dataset.name, &self.upload.schema, &present.schema)?;
             self.upload =
@@ -447,7 +464,9 @@ impl Publication<'_> {
             }
         };
         files.extend(self.upload.file.clone());
-        Ok(self.next(newest, CommitKind::Append, files))
+        let (schema, categories) = self.tables.schema_with(present, &self.upload)?;
+        self.categories = categories;
+        Ok(self.next(newest, CommitKind::Append, &schema, files))
     }
 
     /// Looks at the commits that were made since the upload began. Where one of them is this very
@@ -477,7 +496,8 @@ impl Tables {
     fn upload_again(&self, name: &DatasetName, upload: &Upload) -> Result<Upload> {
         let Some(file) = &upload.file else { return Err(Error::UploadExpired { name: name.clone() }) };
         let copy = DataFile { name: self.fresh_file_name(), ..file.clone() };
-        let fresh = Upload::of_file(Arc::clone(&self.backend), name, Arc::clone(&upload.schema), copy);
+        let mut fresh = Upload::of_file(Arc::clone(&self.backend), name, Arc::clone(&upload.schema), copy);
+        fresh.categories.clone_from(&upload.categories);
         match self.backend.copy_data(upload.path(), fresh.path()) {
             Ok(()) => Ok(fresh),
             Err(error) if error.kind == crate::backend::FailureKind::NotFound => {

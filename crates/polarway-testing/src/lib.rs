@@ -24,5 +24,5 @@ mod schema;
 pub use attacks::{Attack, attacks};
 pub use data::{Noise, batches};
 pub use effort::{is_long, tries};
-pub use rows::assert_same_rows;
+pub use rows::{assert_same_rows, with_keys_of};
 pub use schema::schemas;

@@ -7,6 +7,7 @@ mod adopted;
 mod bad_input;
 mod caching;
 mod conformance;
+mod dictionaries;
 mod disk_space;
 mod foreign;
 mod history;
