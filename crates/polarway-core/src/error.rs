@@ -69,6 +69,8 @@ pub enum ErrorKind {
     HandleExpired,
     /// Somebody dropped the handle.
     HandleDropped,
+    /// The handle went with the query engine that kept it in memory, when a query broke that.
+    HandleLost,
     /// The results that are kept take all the room there is for them.
     HandlesFull,
     /// The deadline passed.
@@ -168,6 +170,7 @@ impl From<polarway_handles::Error> for Error {
             Handles::Unknown { .. } => ErrorKind::UnknownHandle,
             Handles::Expired { .. } => ErrorKind::HandleExpired,
             Handles::Dropped { .. } => ErrorKind::HandleDropped,
+            Handles::Lost { .. } => ErrorKind::HandleLost,
             Handles::Full { .. } => ErrorKind::HandlesFull,
             _ => ErrorKind::Internal,
         };
@@ -266,7 +269,7 @@ impl From<polarway_query::Error> for Error {
             Query::Execution(_) => ErrorKind::QueryFailed,
             Query::Unsupported(_) => ErrorKind::Unsupported,
             Query::DataFile(_) => ErrorKind::Corrupt,
-            Query::OutOfMemory(_) | Query::Busy(_) => ErrorKind::ResourceExhausted,
+            Query::OutOfMemory(_) | Query::Busy(_) | Query::Replaced(_) => ErrorKind::ResourceExhausted,
             Query::QueryTooLarge(_) => ErrorKind::QueryTooLarge,
             Query::Interrupted => ErrorKind::Cancelled,
             Query::Deadline => ErrorKind::DeadlineExceeded,

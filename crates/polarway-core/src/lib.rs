@@ -55,7 +55,7 @@ pub use polarway::Polarway;
 pub use polarway_handles::{Handle, HandleId, Lease};
 pub use polarway_ipc::{Chunk, Compression};
 pub use polarway_query::{
-    MemoryLimit, Phase, PhaseTimes, QueryStatus, Summary, duckdb_version, memory_limit,
+    EngineCondition, MemoryLimit, Phase, PhaseTimes, QueryStatus, Summary, duckdb_version, memory_limit,
 };
 pub use polarway_storage::{At, CacheStats, CommitKind, DatasetName, RequestId};
 pub use polarway_table::{Parameter, Parameters, Table, params};

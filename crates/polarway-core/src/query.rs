@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::{Stream, TryStreamExt as _};
 use polarway_ipc::{Chunk, Compression};
-use polarway_query::{Keep, QueryStatus, Summary};
+use polarway_query::{EngineCondition, Keep, QueryStatus, Summary};
 use polarway_storage::DatasetName;
 use polarway_table::{Parameters, Table};
 
@@ -156,6 +156,14 @@ impl Polarway {
     /// The queries that wait or run on this engine, the oldest first.
     pub fn queries(&self) -> Vec<QueryStatus> {
         self.engine().queries.queries()
+    }
+
+    /// How the query engine is. If a query broke it and it could not be opened anew, that is tried again.
+    ///
+    /// # Errors
+    /// The runtime is shutting down.
+    pub async fn query_engine(&self) -> Result<EngineCondition> {
+        self.blocking(|engine| Ok(engine.queries.condition())).await
     }
 
     /// Stops a query by the id that [`queries`](Self::queries) tells. Its caller gets

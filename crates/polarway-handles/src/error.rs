@@ -32,6 +32,14 @@ pub enum Error {
         /// The id.
         id: HandleId,
     },
+    /// Its rows went with the query engine that held them.
+    #[error(
+        "the handle {id} was lost when a query broke the engine that kept it in memory. Run its query again"
+    )]
+    Lost {
+        /// The id.
+        id: HandleId,
+    },
     /// What is kept takes the room that there is.
     #[error(
         "the results that are kept take {taken} of the {budget} bytes that there are for them, and this one {more}; drop \

@@ -18,6 +18,6 @@ pub use error::{Error, Result};
 pub use external::ExternalHandles;
 pub use handle::Handle;
 pub use id::{HandleId, InvalidHandleId};
-pub use memory::{MemoryHandles, RemoveTable};
+pub use memory::{HasTable, MemoryHandles, RemoveTable};
 pub use polarway_storage::Lease;
 pub use store::HandleStore;

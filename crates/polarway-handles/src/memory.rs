@@ -25,12 +25,16 @@ const HINT: &str = " on this worker. Handles are kept in memory, each on the wor
 /// Removes the table of this name, which a handle's rows are in. Who reads it reads on.
 pub type RemoveTable = Box<dyn Fn(&str) + Send + Sync>;
 
+/// Whether the table of this name is still there: an engine that has to be opened anew loses all that it kept.
+pub type HasTable = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// Handles of one process, gone when it ends.
 pub struct MemoryHandles {
     clock: Arc<dyn Clock>,
     /// What all of them may take, in bytes.
     budget: u64,
     remove_table: RemoveTable,
+    has_table: HasTable,
     state: Mutex<State>,
 }
 
@@ -51,13 +55,30 @@ struct Kept {
 enum Ending {
     Expired,
     Dropped,
+    Lost,
+}
+
+impl Ending {
+    fn error(self, id: HandleId) -> Error {
+        match self {
+            Self::Expired => Error::Expired { id },
+            Self::Dropped => Error::Dropped { id },
+            Self::Lost => Error::Lost { id },
+        }
+    }
 }
 
 impl MemoryHandles {
     /// No handles yet, and this many bytes for those to come.
     pub fn new(budget: u64, clock: Arc<dyn Clock>, remove_table: RemoveTable) -> Self {
         let state = State { kept: BTreeMap::new(), ended: LruCache::new(REMEMBERED) };
-        Self { clock, budget, remove_table, state: Mutex::new(state) }
+        Self { clock, budget, remove_table, has_table: Box::new(|_| true), state: Mutex::new(state) }
+    }
+
+    /// The same over an engine that may lose its tables.
+    #[must_use]
+    pub fn over_tables_that_may_go(self, has_table: HasTable) -> Self {
+        Self { has_table, ..self }
     }
 
     /// Whether there is room for one more, however small.
@@ -65,7 +86,7 @@ impl MemoryHandles {
     /// # Errors
     /// [`Error::Full`].
     pub fn check_room(&self) -> Result<()> {
-        self.end_what_expired();
+        self.end_what_is_over();
         self.room_for(&self.state.lock(), 0)
     }
 
@@ -117,18 +138,23 @@ impl MemoryHandles {
     fn with<T>(&self, id: HandleId, work: impl FnOnce(&mut Kept, i64) -> T) -> Result<T> {
         let now_us = self.clock.now_us();
         let mut state = self.state.lock();
-        match state.kept.get_mut(&id) {
-            Some(kept) if !kept.handle.lease.has_ended(now_us) => Ok(work(kept, now_us)),
-            Some(_) => {
-                self.end(state, id, Ending::Expired);
-                Err(Error::Expired { id })
-            }
-            None => Err(match state.ended.get(&id) {
-                Some(Ending::Expired) => Error::Expired { id },
-                Some(Ending::Dropped) => Error::Dropped { id },
+        let Some(kept) = state.kept.get_mut(&id) else {
+            return Err(match state.ended.get(&id) {
+                Some(ending) => ending.error(id),
                 None => Error::Unknown { id, hint: HINT },
-            }),
+            });
+        };
+        let Some(ending) = self.ending(kept, now_us) else { return Ok(work(kept, now_us)) };
+        self.end(state, id, ending);
+        Err(ending.error(id))
+    }
+
+    /// How a handle has ended, if it has.
+    fn ending(&self, kept: &Kept, now_us: i64) -> Option<Ending> {
+        if kept.handle.lease.has_ended(now_us) {
+            return Some(Ending::Expired);
         }
+        (!(self.has_table)(&kept.table)).then_some(Ending::Lost)
     }
 
     fn end(&self, mut state: parking_lot::MutexGuard<'_, State>, id: HandleId, ending: Ending) {
@@ -140,13 +166,16 @@ impl MemoryHandles {
         }
     }
 
-    fn end_what_expired(&self) {
+    fn end_what_is_over(&self) {
         let now_us = self.clock.now_us();
         loop {
             let state = self.state.lock();
-            let mut over = state.kept.values().filter(|kept| kept.handle.lease.has_ended(now_us));
-            let Some(id) = over.next().map(|kept| kept.handle.id) else { return };
-            self.end(state, id, Ending::Expired);
+            let over = state
+                .kept
+                .values()
+                .find_map(|kept| self.ending(kept, now_us).map(|ending| (kept.handle.id, ending)));
+            let Some((id, ending)) = over else { return };
+            self.end(state, id, ending);
         }
     }
 }
@@ -157,7 +186,7 @@ impl HandleStore for MemoryHandles {
     }
 
     fn list(&self) -> Result<Vec<Handle>> {
-        self.end_what_expired();
+        self.end_what_is_over();
         Ok(self.state.lock().kept.values().map(|kept| kept.handle.clone()).collect())
     }
 
@@ -184,7 +213,7 @@ impl HandleStore for MemoryHandles {
     }
 
     fn tidy(&self) -> Result<()> {
-        self.end_what_expired();
+        self.end_what_is_over();
         Ok(())
     }
 }

@@ -101,6 +101,9 @@ reasons! {
         "The handle was not used for too long. Run its query again.";
     HandleDropped, "HANDLE_DROPPED", NotFound, No,
         "Somebody dropped the handle. Run its query again.";
+    HandleLost, "HANDLE_LOST", NotFound, No,
+        "A query broke the engine that kept the handle in memory. Run its query again; `--handle-store external` keeps handles \
+         outside of it.";
     HandlesFull, "HANDLES_FULL", ResourceExhausted, No,
         "The results that are kept take all the room there is for them. Drop some, or keep a smaller one.";
     DeadlineExceeded, "DEADLINE_EXCEEDED", DeadlineExceeded, No,

@@ -87,6 +87,8 @@ pub(crate) struct Activity {
     pub(crate) began: Instant,
     started: SystemTime,
     clock: Mutex<Clock>,
+    /// The number of the DuckDB that it is in; meaningless while it waits.
+    instance: AtomicU64,
     rows: AtomicU64,
     bytes: AtomicU64,
 }
@@ -108,6 +110,7 @@ impl Activity {
             began: now,
             started: SystemTime::now(),
             clock: Mutex::new(Clock { phase: Phase::Waiting, since: now, times: PhaseTimes::default() }),
+            instance: AtomicU64::new(u64::MAX),
             rows: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }
@@ -120,6 +123,15 @@ impl Activity {
         let left = clock.phase;
         clock.times.add(left, time);
         (clock.phase, clock.since) = (phase, now);
+    }
+
+    /// Notes the number of the DuckDB that the query is in from now on.
+    pub(crate) fn runs_in(&self, instance: u64) {
+        self.instance.store(instance, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_in(&self, instance: u64) -> bool {
+        self.instance.load(Ordering::Relaxed) == instance
     }
 
     pub(crate) fn is_waiting(&self) -> bool {

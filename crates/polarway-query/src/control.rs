@@ -20,6 +20,8 @@ pub(crate) enum StopReason {
     Waited(Duration),
     /// The process ran short of memory.
     Memory,
+    /// The DuckDB that it was in had been given up for long enough.
+    Replaced,
 }
 
 impl From<StopReason> for Error {
@@ -31,6 +33,10 @@ impl From<StopReason> for Error {
                 "other queries held the server for {:.1} s; try again when fewer run",
                 wait.as_secs_f64()
             )),
+            StopReason::Replaced => Self::Replaced(
+                "another query broke the query engine, and this one did not end soon enough after that; run it again"
+                    .to_owned(),
+            ),
             StopReason::Memory => Self::QueryTooLarge(
                 "the server's memory ran short, and this was the newest large query; select fewer rows or columns"
                     .to_owned(),

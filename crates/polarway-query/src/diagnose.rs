@@ -9,6 +9,9 @@ use crate::native::NativeError;
 const NO_BUGS: [&str; 2] =
     ["Could not convert type VARIANT", "Calling GetValueInternal on a value that is NULL"];
 
+/// What DuckDB says to all queries once one of them has broken it.
+const INVALIDATED: &str = "database has been invalidated because of a previous fatal error";
+
 /// How DuckDB begins when its memory or the room to spill does not suffice. Some operators hand this on as a failure of
 /// another kind.
 const NO_MEMORY: [&str; 7] = [
@@ -80,6 +83,14 @@ pub(crate) fn diagnose(error: &NativeError, origin: Origin, hidden: &Hidden) -> 
     if is_too_deep(&text) {
         return Error::TooLarge("the query nests too deep; split it".to_owned());
     }
+    if text.contains(INVALIDATED) {
+        return Error::Replaced(original(&text).to_owned());
+    }
+    let is_bug =
+        matches!(prefix, "INTERNAL" | "FATAL") && !NO_BUGS.iter().any(|start| text.starts_with(start));
+    if is_bug {
+        return Error::Broken(text);
+    }
     if prefix == "INTERRUPT" {
         return Error::Interrupted;
     }
@@ -96,8 +107,8 @@ pub(crate) fn diagnose(error: &NativeError, origin: Origin, hidden: &Hidden) -> 
         "Permission" => Error::NotAllowed(text),
         "IO" | "HTTP" | "Serialization" => Error::DataFile(text),
         "Not implemented" => Error::Unsupported(text),
-        "INTERNAL" if NO_BUGS.iter().any(|start| text.starts_with(start)) => Error::Unsupported(text),
-        "INTERNAL" | "FATAL" | "TransactionContext" | "" => Error::Internal(text),
+        "INTERNAL" | "FATAL" => Error::Unsupported(text),
+        NativeError::OURS | "TransactionContext" | "" => Error::Internal(text),
         "Invalid Input" if text.contains("can't be read by SQL") => Error::Unsupported(text),
         _ => Error::Execution(text),
     }
@@ -132,6 +143,12 @@ fn from_json(message: &str) -> Option<String> {
     Some(format!("{} Error: {}", part("exception_type")?, part("exception_message")?))
 }
 
+/// The failure that broke DuckDB, where it quotes it to a later query.
+fn original(text: &str) -> &str {
+    let quoted = text.split_once("Original error: \"").map(|(_, rest)| rest.trim_end_matches('"'));
+    quoted.unwrap_or(text)
+}
+
 /// Whether DuckDB gives up because of how deep a text nests.
 pub(crate) fn is_too_deep(message: &str) -> bool {
     message.starts_with("Max expression depth") || message.starts_with("memory exhausted at")
@@ -164,6 +181,21 @@ mod tests {
 
     fn diagnosed(message: &str) -> Error {
         diagnose(&NativeError(message.to_owned()), Origin::OwnText, &Hidden::default())
+    }
+
+    #[test]
+    fn a_query_that_broke_duckdb_is_told_from_those_that_came_after_it() {
+        let culprit = diagnosed("INTERNAL Error: no stats for this index\n\nStack Trace:\n/lib/x.so");
+        assert!(matches!(&culprit, Error::Broken(text) if text == "no stats for this index"), "{culprit:?}");
+        let victim = diagnosed(
+            "FATAL Error: Failed: database has been invalidated because of a previous fatal error. The database must be \
+             restarted prior to being used again.\nOriginal error: \"no stats for this index\"",
+        );
+        assert!(matches!(&victim, Error::Replaced(text) if text == "no stats for this index"), "{victim:?}");
+        let harmless = diagnosed("INTERNAL Error: Could not convert type VARIANT to INTEGER");
+        assert!(matches!(harmless, Error::Unsupported(_)), "{harmless:?}");
+        let ours = diagnosed(&NativeError::internal("a parameter was not accepted").0);
+        assert!(matches!(ours, Error::Internal(_)), "{ours:?}");
     }
 
     #[test]

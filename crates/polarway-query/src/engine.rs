@@ -12,15 +12,15 @@ use crate::admission::Admission;
 use crate::catalog::Catalog;
 use crate::config::{EngineConfig, Limits, QueryOptions};
 use crate::control::{Control, InterruptHandle, StopReason};
+use crate::culprits::Culprits;
 use crate::diagnose::{Hidden, Origin, diagnose};
 use crate::error::Error;
 use crate::gate::Gate;
+use crate::instances::Instances;
 use crate::kept;
 use crate::native::NativeError;
 use crate::registry::Registry;
 use crate::run::Run;
-use crate::sandbox;
-use crate::sessions::Sessions;
 use crate::sink::ResultSink;
 use crate::stream::{QueryStream, channel};
 use crate::threads::Threads;
@@ -50,7 +50,8 @@ pub struct Engine(Arc<Shared>);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) gate: Gate,
-    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) instances: Arc<Instances>,
+    pub(crate) culprits: Culprits,
     pub(crate) registry: Arc<Registry>,
     pub(crate) limits: Limits,
     /// Folders that no message may name.
@@ -66,20 +67,14 @@ impl Engine {
     /// # Errors
     /// [`Error::Configuration`] when a folder is missing, a value is refused, or a limit is not kept.
     pub fn open(config: EngineConfig) -> Result<Self, Error> {
-        let sandbox = sandbox::open(&config)?;
-        let gate = Gate::new(
-            Arc::clone(&sandbox.database),
-            sandbox.analytics,
-            config.text_bytes,
-            config.cached_texts,
-        );
-        let sessions = Arc::new(Sessions::new(sandbox.database, config.idle_connections));
+        let gate = Gate::new(config.text_bytes, config.cached_texts);
+        let instances = Arc::new(Instances::open(config.clone())?);
         let admission = Admission::new(config.limits, Threads::new(config.idle_connections));
         let registry = Arc::new(Registry::default());
-        let temp_dir = config.temp_dir.clone();
         let shared = Self(Arc::new(Shared {
             gate,
-            sessions: Arc::clone(&sessions),
+            instances: Arc::clone(&instances),
+            culprits: Culprits::default(),
             registry: Arc::clone(&registry),
             limits: config.limits,
             folders: config.readable.into_iter().chain([config.temp_dir]).chain(config.analytics).collect(),
@@ -87,7 +82,7 @@ impl Engine {
             admission: Arc::clone(&admission),
         }));
         let process_bytes = config.limits.process_bytes;
-        watch::start(Watched { registry, admission, sessions, process_bytes, temp_dir })
+        watch::start(Watched { registry, admission, instances, process_bytes })
             .map_err(|error| Error::Configuration(format!("no thread to watch queries: {error}")))?;
         Ok(shared)
     }
@@ -139,7 +134,14 @@ impl Engine {
     /// # Errors
     /// There is no such table.
     pub fn kept_bytes(&self, name: &str) -> Result<u64, Error> {
-        self.0.sessions.connect().and_then(|connection| kept::bytes(&connection, name)).map_err(internal)
+        let instance = self.0.instances.current()?;
+        instance.sessions.connect().and_then(|connection| kept::bytes(&connection, name)).map_err(internal)
+    }
+
+    /// Whether a kept table is still there: all of them go with a DuckDB that a query broke.
+    #[must_use]
+    pub fn has_kept(&self, name: &str) -> bool {
+        self.0.instances.current().is_ok_and(|instance| instance.has_kept(name))
     }
 
     /// Removes a kept table, if it is there. Queries that read it read on.
@@ -147,7 +149,14 @@ impl Engine {
     /// # Errors
     /// DuckDB refuses.
     pub fn remove_kept(&self, name: &str) -> Result<(), Error> {
-        self.0.sessions.connect().and_then(|connection| kept::remove(&connection, name)).map_err(internal)
+        kept::remove_from(&*self.0.instances.current()?, name).map_err(internal)
+    }
+
+    /// How the engine is. If DuckDB is gone, this tries to bring it back, and blocks meanwhile.
+    #[must_use]
+    pub fn condition(&self) -> EngineCondition {
+        let (replaced, problem) = self.0.instances.condition();
+        EngineCondition { replaced, problem }
     }
 
     /// The queries that wait or run, the oldest first.
@@ -166,6 +175,15 @@ impl Engine {
             true
         })
     }
+}
+
+/// How an engine is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EngineCondition {
+    /// How often a query broke DuckDB, so that another one was opened.
+    pub replaced: u64,
+    /// Why no query can be answered now, for whoever runs the engine: it may name folders. `None` while all is well.
+    pub problem: Option<String>,
 }
 
 fn internal(error: NativeError) -> Error {

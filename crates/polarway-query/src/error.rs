@@ -55,6 +55,14 @@ pub enum Error {
     /// The engine can't be opened as configured.
     #[error("{0}")]
     Configuration(String),
+    /// DuckDB failed at this query in a way after which it can't be trusted. The query ends; another DuckDB is opened for
+    /// those that follow.
+    #[error("the query engine failed at this query and was opened anew: {0}")]
+    Broken(String),
+    /// DuckDB was given up under this query, because another one had broken it. The same query may work when it is run
+    /// again.
+    #[error("{0}")]
+    Replaced(String),
     /// A bug, of this crate or of DuckDB.
     #[error("the query engine failed: {0}")]
     Internal(String),

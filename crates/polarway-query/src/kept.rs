@@ -1,6 +1,7 @@
 //! Results that are kept as tables, in a database of their own that no query can name: each sees of it the views that
 //! stand for what it names.
 
+use crate::instance::Instance;
 use crate::native::{Connection, NativeError};
 use crate::quote::identifier;
 
@@ -43,8 +44,10 @@ pub(crate) fn create(name: &str, select: &str) -> String {
     format!("CREATE TABLE {} AS FROM ({select}\n)", table(name))
 }
 
-pub(crate) fn remove(connection: &Connection, name: &str) -> Result<(), NativeError> {
-    connection.execute(&format!("DROP TABLE IF EXISTS {}", table(name)))
+/// Removes a table from the instance that it is in, if it is there.
+pub(crate) fn remove_from(instance: &Instance, name: &str) -> Result<(), NativeError> {
+    instance.forget_kept(name);
+    instance.sessions.connect()?.execute(&format!("DROP TABLE IF EXISTS {}", table(name)))
 }
 
 /// What the values take, as Arrow would hold them: DuckDB does not tell what a table in memory takes.
@@ -72,5 +75,5 @@ pub(crate) fn bytes(connection: &Connection, name: &str) -> Result<u64, NativeEr
 
 fn number(connection: &Connection, sql: &str) -> Result<u64, NativeError> {
     let text = connection.text(sql)?.unwrap_or_default();
-    text.parse().map_err(|_| NativeError(format!("INTERNAL Error: {text:?} is no number")))
+    text.parse().map_err(|_| NativeError::internal(format!("{text:?} is no number")))
 }

@@ -10,7 +10,7 @@ use arrow::util::display::array_value_to_string;
 
 use crate::catalog::{At, Reference};
 use crate::error::Error;
-use crate::gate::{AtClause, Checked, Gate, What};
+use crate::gate::{AtClause, Checked, Parsers, What};
 use crate::native::{Prepared, Value};
 
 /// One row of values, by the names of the parameters.
@@ -64,7 +64,7 @@ impl Parameters {
     }
 
     /// What a checked text reads, with the versions and times that parameters give.
-    pub(crate) fn references(&self, gate: &Gate, checked: &Checked) -> Result<Vec<Reference>, Error> {
+    pub(crate) fn references(&self, parsers: &Parsers, checked: &Checked) -> Result<Vec<Reference>, Error> {
         let mut references = Vec::with_capacity(checked.reads.len());
         for read in &checked.reads {
             references.push(match &read.what {
@@ -77,7 +77,7 @@ impl Parameters {
                     at: match at {
                         AtClause::Fixed(at) => *at,
                         AtClause::Version(parameter) => self.version(parameter)?,
-                        AtClause::Timestamp(parameter) => self.timestamp(gate, parameter)?,
+                        AtClause::Timestamp(parameter) => self.timestamp(parsers, parameter)?,
                     },
                 },
             });
@@ -97,12 +97,15 @@ impl Parameters {
         })
     }
 
-    fn timestamp(&self, gate: &Gate, name: &str) -> Result<At, Error> {
+    fn timestamp(&self, parsers: &Parsers, name: &str) -> Result<At, Error> {
         let value = self.value(name)?;
         let micros = match value.data_type() {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
                 let text = cast(value, &DataType::Utf8).ok().filter(|text| text.is_valid(0));
-                text.and_then(|text| gate.timestamp(text.as_string::<i32>().value(0)))
+                match text {
+                    Some(text) => parsers.timestamp(text.as_string::<i32>().value(0))?,
+                    None => None,
+                }
             }
             // The zone stays: without it the time would be another.
             DataType::Timestamp(_, zone) => micros(value, zone.clone()),

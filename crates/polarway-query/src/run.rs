@@ -1,5 +1,6 @@
 //! One query from text to rows: gate, resolve, run, stream.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use crate::diagnose::{Hidden, Origin, diagnose};
 use crate::engine::Shared;
 use crate::error::Error;
 use crate::gate::{Checked, What};
+use crate::instance::Instance;
 use crate::kept;
 use crate::listing::listing;
 use crate::native::{ColumnTypes, NativeError, Prepared, Rows};
@@ -33,6 +35,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// until it runs again. A long one gains nothing by it.
 const SHORT: Duration = Duration::from_millis(20);
 
+/// How often a query is run that ends because another one broke DuckDB.
+const MOST_TRIES: u32 = 3;
+
 /// One query on its own thread.
 pub(crate) struct Run {
     shared: Arc<Shared>,
@@ -43,6 +48,8 @@ pub(crate) struct Run {
     keep: Keep,
     sink: Box<dyn ResultSink>,
     stop: StopSignal,
+    /// Where the result was made a table.
+    kept_in: Option<Arc<Instance>>,
     has_given_columns: bool,
     has_given_rows: bool,
 }
@@ -67,6 +74,7 @@ impl Run {
             keep,
             sink,
             stop,
+            kept_in: None,
             has_given_columns: false,
             has_given_rows: false,
         }
@@ -81,8 +89,10 @@ impl Run {
         let has_failed = matches!(last, ResultEvent::Failed(_));
         // Nobody may be listening any more, or want what was kept.
         let is_closed = self.sink.push(last, &self.stop).is_err();
-        if let Some(name) = self.keep.table().filter(|_| has_failed || is_closed) {
-            let _ = self.shared.sessions.connect().and_then(|connection| kept::remove(&connection, name));
+        if let (Some(name), Some(instance)) = (self.keep.table(), &self.kept_in)
+            && (has_failed || is_closed)
+        {
+            let _ = kept::remove_from(instance, name);
         }
         self.activity.control.finish();
     }
@@ -91,19 +101,80 @@ impl Run {
         self.activity.control.check()?;
         self.activity.enter(Phase::Checking);
         let sql = Arc::clone(&self.activity.sql);
-        let checked = self.shared.gate.check(&sql)?;
+        let checked = self.in_some_instance(|run, instance| run.shared.gate.check(instance, &sql))?;
         if self.keep != Keep::No && checked.explained.is_some() {
             return Err(Error::NotAllowed("a plan can't be kept: EXPLAIN answers with text".to_owned()));
         }
         self.parameters.check(&checked.parameters)?;
+        let mut resolved = None;
+        self.in_some_instance(|run, instance| run.rows_in(instance, &checked, &mut resolved))
+    }
+
+    /// Works in the current instance. If that is given up meanwhile because of another query, works once more in the next one;
+    /// if this query broke it, gives it up.
+    fn in_some_instance<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Self, &Arc<Instance>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut tries = 0;
+        loop {
+            let instance = self.shared.instances.current()?;
+            self.activity.runs_in(instance.number);
+            let outcome = work(self, &instance);
+            tries += 1;
+            match &outcome {
+                Err(Error::Broken(reason)) => self.shared.instances.replace(&instance, reason),
+                Err(Error::Replaced(reason)) if self.activity.control.check().is_ok() => {
+                    self.shared.instances.replace(&instance, reason);
+                    if tries < MOST_TRIES && !self.has_given_rows {
+                        continue;
+                    }
+                    return Err(Error::Replaced(
+                        "another query broke the query engine under this one; run it again".to_owned(),
+                    ));
+                }
+                _ => {}
+            }
+            return outcome;
+        }
+    }
+
+    /// Resolves, unless that was done, and runs.
+    fn rows_in(
+        &mut self,
+        instance: &Arc<Instance>,
+        checked: &Checked,
+        known: &mut Option<Resolved>,
+    ) -> Result<(), Error> {
         self.activity.control.check()?;
-        self.activity.enter(Phase::Resolving);
-        let mut resolved = self.resolve(&checked)?;
-        let outcome = self.run_with_a_second_try(&checked, &resolved);
+        let resolved = match known {
+            // Tables that were kept in another instance are gone: that is for the catalog to tell.
+            Some(resolved) if !resolved.has_kept_tables => resolved,
+            _ => {
+                self.activity.enter(Phase::Resolving);
+                known.insert(self.resolve(instance, checked)?)
+            }
+        };
+        if let Some(reason) = self.shared.culprits.find(&checked.text, resolved.files.iter()) {
+            return Err(Error::Internal(format!(
+                "this query broke the query engine twice, and is not run again within a minute: {reason}"
+            )));
+        }
+        let outcome = self.run_with_a_second_try(instance, checked, resolved);
+        if let Err(Error::Broken(reason)) = &outcome {
+            self.shared.culprits.add(&checked.text, resolved.files.iter(), reason);
+            self.shared.instances.replace(instance, reason);
+        }
         match outcome {
             // Files that changed under the query are the reason for whatever else went wrong.
             Ok(())
-            | Err(Error::DataFile(_) | Error::Execution(_) | Error::Binder(_) | Error::Internal(_)) => {
+            | Err(
+                Error::DataFile(_)
+                | Error::Execution(_)
+                | Error::Binder(_)
+                | Error::Broken(_)
+                | Error::Internal(_),
+            ) => {
                 resolved.check_after_scan()?;
                 outcome
             }
@@ -112,13 +183,18 @@ impl Run {
     }
 
     /// Runs. If the memory did not suffice while others had some of it, waits until those have ended and runs again.
-    fn run_with_a_second_try(&mut self, checked: &Checked, resolved: &Resolved) -> Result<(), Error> {
+    fn run_with_a_second_try(
+        &mut self,
+        instance: &Arc<Instance>,
+        checked: &Checked,
+        resolved: &Resolved,
+    ) -> Result<(), Error> {
         // Who had memory may have ended before this one heard that there was none.
         let mut others = self.others();
-        let mut outcome = self.run_resolved(checked, resolved);
+        let mut outcome = self.run_resolved(instance, checked, resolved);
         others.extend(self.others());
         if matches!(outcome, Err(Error::OutOfMemory(_))) {
-            self.shared.sessions.clear();
+            instance.sessions.clear();
         }
         if matches!(outcome, Err(Error::OutOfMemory(_))) && !others.is_empty() && !self.has_given_rows {
             let shared = Arc::clone(&self.shared);
@@ -129,7 +205,7 @@ impl Run {
                     have_ended.then_some(())
                 })?;
                 others = self.others();
-                outcome = self.run_resolved(checked, resolved);
+                outcome = self.run_resolved(instance, checked, resolved);
                 others.extend(self.others());
             }
         }
@@ -170,17 +246,21 @@ impl Run {
     }
 
     /// Runs on a session that goes back to the others if all went well.
-    fn run_resolved(&mut self, checked: &Checked, resolved: &Resolved) -> Result<(), Error> {
+    fn run_resolved(
+        &mut self,
+        instance: &Arc<Instance>,
+        checked: &Checked,
+        resolved: &Resolved,
+    ) -> Result<(), Error> {
         self.activity.control.check()?;
         self.activity.enter(Phase::Planning);
         let fresh = !resolved.after_scans.is_empty();
-        let mut session = self
-            .shared
+        let mut session = instance
             .sessions
             .take(&checked.text, &resolved.views, fresh)
             .map_err(|error| diagnose(&error, Origin::OtherText, &resolved.hidden))?;
         let mut outcome = match self.keep.clone() {
-            Keep::AsTable(name) => self.keep_rows(&session, checked, resolved, &name),
+            Keep::AsTable(name) => self.keep_rows(instance, &session, checked, resolved, &name),
             Keep::No | Keep::ByCaller => self.stream_rows(&mut session, checked, resolved, Output::Sent),
         };
         if matches!(outcome, Err(Error::Interrupted)) && self.activity.control.check().is_ok() {
@@ -188,18 +268,20 @@ impl Run {
             // Only running it once more tells what the failure was.
             outcome = match self.stream_rows(&mut session, checked, resolved, Output::Dropped) {
                 Ok(()) => Err(Error::Internal("a thread of DuckDB failed and did not say how".to_owned())),
+                // It was this query itself that broke DuckDB the first time.
+                Err(Error::Replaced(reason)) => Err(Error::Broken(reason)),
                 Err(error) => Err(error),
             };
         }
         self.activity.control.detach();
-        if outcome.is_ok() && !fresh {
-            self.shared.sessions.give_back(session);
+        if outcome.is_ok() && !fresh && !instance.is_retired() {
+            instance.sessions.give_back(session);
         }
         outcome
     }
 
-    fn resolve(&self, checked: &Checked) -> Result<Resolved, Error> {
-        let references = self.parameters.references(&self.shared.gate, checked)?;
+    fn resolve(&self, instance: &Instance, checked: &Checked) -> Result<Resolved, Error> {
+        let references = self.parameters.references(&instance.parsers, checked)?;
         let relations = match references.as_slice() {
             [] => Vec::new(),
             references => self.catalog.resolve(references)?,
@@ -218,7 +300,9 @@ impl Run {
                 let described = reference.to_string();
                 resolved.views.push(View::new(view, &described, &relation)?);
                 resolved.hidden.add_relation(&described, &relation.files);
-                let Relation { after_scan, pin, .. } = relation;
+                let Relation { kept, files, after_scan, pin, .. } = relation;
+                resolved.has_kept_tables |= kept.is_some();
+                resolved.files.extend(files);
                 resolved.after_scans.extend(after_scan);
                 resolved.pins.push(pin);
             }
@@ -230,6 +314,7 @@ impl Run {
     /// Makes the result a table. It exists once all rows are in it, and not at all if the query fails.
     fn keep_rows(
         &mut self,
+        instance: &Arc<Instance>,
         session: &Session,
         checked: &Checked,
         resolved: &Resolved,
@@ -250,6 +335,9 @@ impl Run {
         let pending = making.pending().map_err(failed)?;
         self.activity.control.check()?;
         self.activity.enter(Phase::Running);
+        // Whatever happens from here on, the table goes unless somebody takes it.
+        self.kept_in = Some(Arc::clone(instance));
+        instance.add_kept(name);
         let rows = changed_rows(pending.start().map_err(failed)?, failed)?;
         if rows > self.shared.limits.result_rows {
             return Err(too_many_rows(self.shared.limits.result_rows));
@@ -402,6 +490,8 @@ enum Output {
 #[derive(Default)]
 struct Resolved {
     views: Vec<View>,
+    files: Vec<PathBuf>,
+    has_kept_tables: bool,
     hidden: Hidden,
     after_scans: Vec<AfterScan>,
     /// Held until the query ends.

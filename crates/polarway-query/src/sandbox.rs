@@ -14,14 +14,15 @@ use crate::native::{Connection, Database, NativeError};
 use crate::quote::literal;
 
 /// A DuckDB that reads data files and nothing else.
+#[derive(Debug)]
 pub(crate) struct Sandbox {
     pub(crate) database: Arc<Database>,
     pub(crate) analytics: Option<Analytics>,
 }
 
-/// Opens a locked instance and proves that it is one.
-pub(crate) fn open(config: &EngineConfig) -> Result<Sandbox, Error> {
-    std::fs::create_dir_all(&config.temp_dir)
+/// Opens a locked instance that spills to this folder, and proves that it is one.
+pub(crate) fn open(config: &EngineConfig, spill: &Path) -> Result<Sandbox, Error> {
+    std::fs::create_dir_all(spill)
         .map_err(|error| Error::Configuration(format!("the temporary folder can't be made: {error}")))?;
     let database = Database::open(&[
         ("autoinstall_known_extensions", "false"),
@@ -34,7 +35,7 @@ pub(crate) fn open(config: &EngineConfig) -> Result<Sandbox, Error> {
         connection.execute(&format!("SET GLOBAL {name} = {value}")).map_err(configuration)
     };
 
-    set("temp_directory", &path_literal(&config.temp_dir)?)?;
+    set("temp_directory", &path_literal(spill)?)?;
     prove_temporary_limit(&connection)?;
     set("memory_limit", &literal(&format!("{}B", config.memory_bytes)))?;
     set("max_temp_directory_size", &literal(&format!("{}B", config.temp_bytes)))?;

@@ -1,15 +1,14 @@
 //! The thread that keeps queries to their limits while they are busy or wait.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::activity::Activity;
 use crate::admission::Admission;
 use crate::control::StopReason;
+use crate::instances::Instances;
 use crate::memory::ProcessMemory;
 use crate::registry::Registry;
-use crate::sessions::Sessions;
 
 /// How often deadlines and the queue are looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -27,10 +26,8 @@ const RECOVERY: Duration = Duration::from_millis(500);
 pub(crate) struct Watched {
     pub(crate) registry: Arc<Registry>,
     pub(crate) admission: Arc<Admission>,
-    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) instances: Arc<Instances>,
     pub(crate) process_bytes: u64,
-    /// Where DuckDB spills.
-    pub(crate) temp_dir: PathBuf,
 }
 
 /// Starts the watch over an engine's queries. It ends when the registry is closed.
@@ -58,6 +55,7 @@ impl Watch {
                 self.watched.admission.sweep(now);
                 let queries = self.watched.registry.all();
                 queries.iter().for_each(|query| query.control.stop_if_late(now));
+                self.end_drained(&queries, now);
                 if tick % TICKS_PER_MEMORY == 0 {
                     self.look_at_memory(&queries, now);
                 }
@@ -66,12 +64,21 @@ impl Watch {
         }
     }
 
+    /// Stops what is still at work in a DuckDB that was given up long ago.
+    fn end_drained(&self, queries: &[Arc<Activity>], now: Instant) {
+        for instance in self.watched.instances.overdue(now) {
+            let left = queries.iter().filter(|query| query.is_in(instance));
+            left.for_each(|query| query.control.stop(StopReason::Replaced));
+        }
+    }
+
     /// While nothing runs, what lies in the spill folder belongs to statements that idle sessions keep.
     fn look_at_spill(&self) {
+        let Ok(instance) = self.watched.instances.current() else { return };
         let is_empty =
-            || std::fs::read_dir(&self.watched.temp_dir).is_ok_and(|mut files| files.next().is_none());
+            || std::fs::read_dir(instance.spill_folder()).is_ok_and(|mut files| files.next().is_none());
         if self.watched.registry.all().is_empty() && !is_empty() {
-            self.watched.sessions.clear();
+            instance.sessions.clear();
         }
     }
 

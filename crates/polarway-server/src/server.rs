@@ -8,7 +8,9 @@ use polarway_core::{Polarway, memory_limit};
 use polarway_proto::FILE_DESCRIPTOR_SET;
 use polarway_proto::server::PolarwayServiceServer;
 use tokio::net::TcpListener;
+use tonic::server::NamedService;
 use tonic::transport::server::Router;
+use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
 use tower::util::MapResponseLayer;
@@ -44,6 +46,12 @@ pub(crate) const HANDLES: &str = "polarway.v1.handles";
 
 /// How often that is looked at.
 const HANDLES_CHECK: Duration = Duration::from_secs(5);
+
+/// The name under which health tells whether queries can be answered.
+pub(crate) const QUERIES: &str = "polarway.v1.queries";
+
+/// How often that is looked at.
+const QUERIES_CHECK: Duration = Duration::from_secs(1);
 
 /// A server that listens and has not begun to answer; [`run`](Self::run) does.
 pub struct Server {
@@ -126,13 +134,15 @@ impl Server {
         let Self { listener, config, engine, .. } = self;
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<PolarwayServiceServer<Service>>().await;
-        let watched = tokio::spawn(watch_handles(engine.clone(), health.clone()));
+        let handles_watched = tokio::spawn(watch_handles(engine.clone(), health.clone()));
+        let queries_watched = tokio::spawn(watch_queries(engine.clone(), health.clone()));
         let router = router(Service::new(engine, config.upload_silence), health_service)?;
 
         let (began, ending) = tokio::sync::oneshot::channel();
         let shutdown = async {
             shutdown.await;
-            watched.abort();
+            handles_watched.abort();
+            queries_watched.abort();
             tracing::info!("ending: what runs has {:?} to finish", config.shutdown_grace);
             say_not_serving(&health).await;
             let _ = began.send(());
@@ -159,8 +169,8 @@ async fn watch_handles(engine: Polarway, health: HealthReporter) {
     loop {
         let checked = engine.check_handles().await;
         let status = match &checked {
-            Ok(()) => tonic_health::ServingStatus::Serving,
-            Err(_) => tonic_health::ServingStatus::NotServing,
+            Ok(()) => ServingStatus::Serving,
+            Err(_) => ServingStatus::NotServing,
         };
         health.set_service_status(HANDLES, status).await;
         match checked {
@@ -168,17 +178,49 @@ async fn watch_handles(engine: Polarway, health: HealthReporter) {
             Ok(()) if !was_well => tracing::info!("results can be kept again"),
             _ => {}
         }
-        was_well = status == tonic_health::ServingStatus::Serving;
+        was_well = status == ServingStatus::Serving;
         tokio::time::sleep(HANDLES_CHECK).await;
     }
 }
 
+/// Tells whether queries can be answered. A worker that can answer none is not well as a whole: its engine is its own, so
+/// another worker can, and a balancer should ask that one.
+async fn watch_queries(engine: Polarway, health: HealthReporter) {
+    let mut was_well = None;
+    loop {
+        let Ok(condition) = engine.query_engine().await else { return };
+        let is_well = condition.problem.is_none();
+        if was_well != Some(is_well) {
+            let status = match is_well {
+                true => ServingStatus::Serving,
+                false => ServingStatus::NotServing,
+            };
+            health.set_service_status(QUERIES, status).await;
+            say_of_the_whole(&health, status).await;
+            match &condition.problem {
+                Some(problem) => tracing::error!("queries can't be answered: {problem}"),
+                None if was_well.is_some() => tracing::info!("queries can be answered again"),
+                None => {}
+            }
+            was_well = Some(is_well);
+        }
+        tokio::time::sleep(QUERIES_CHECK).await;
+    }
+}
+
 async fn say_not_serving(health: &HealthReporter) {
-    health.set_service_status(HANDLES, tonic_health::ServingStatus::NotServing).await;
-    let not_serving = tonic_health::ServingStatus::NotServing;
-    health.set_not_serving::<PolarwayServiceServer<Service>>().await;
+    for part in [HANDLES, QUERIES] {
+        health.set_service_status(part, ServingStatus::NotServing).await;
+    }
+    say_of_the_whole(health, ServingStatus::NotServing).await;
+}
+
+async fn say_of_the_whole(health: &HealthReporter, status: ServingStatus) {
+    let service = <PolarwayServiceServer<Service> as NamedService>::NAME;
     // The empty name is the server as a whole.
-    health.set_service_status("", not_serving).await;
+    for whole in [service, ""] {
+        health.set_service_status(whole, status).await;
+    }
 }
 
 type Layers = tower::layer::util::Stack<

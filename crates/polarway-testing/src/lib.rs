@@ -21,6 +21,10 @@ mod effort;
 mod rows;
 mod schema;
 
+/// A Parquet file of one row and one column `v`, which says that it is a VARIANT and lacks a VARIANT's field `value`. DuckDB
+/// 1.5 calls that an internal error while it reads, and gives up its database.
+pub const BREAKING_FILE: &[u8] = include_bytes!("../data/breaking.parquet");
+
 pub use attacks::{Attack, attacks};
 pub use data::{Noise, batches};
 pub use effort::{is_long, tries};

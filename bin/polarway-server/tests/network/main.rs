@@ -6,6 +6,7 @@ mod support;
 mod alive;
 mod attacks;
 mod bounds;
+mod broken;
 mod cuts;
 mod deaths;
 mod every_method;

@@ -143,10 +143,14 @@ impl Handles {
 
 /// An engine's own memory: part of what its queries have.
 fn in_memory(queries: Engine, config: &Config) -> MemoryHandles {
-    let remove = move |table: &str| {
-        if let Err(error) = queries.remove_kept(table) {
-            tracing::warn!(table, %error, "a handle's table could not be removed");
+    let remove = {
+        let queries = queries.clone();
+        move |table: &str| {
+            if let Err(error) = queries.remove_kept(table) {
+                tracing::warn!(table, %error, "a handle's table could not be removed");
+            }
         }
     };
     MemoryHandles::new(config.handle_budget_bytes(), Arc::new(SystemClock), Box::new(remove))
+        .over_tables_that_may_go(Box::new(move |table| queries.has_kept(table)))
 }

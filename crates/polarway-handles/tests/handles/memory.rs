@@ -1,8 +1,11 @@
 //! What only handles in memory do: there is just so much of it, and other workers have their own.
 
-use polarway_handles::{Error, Handle, HandleId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::support::{Bench, TTL};
+use polarway_handles::{Error, Handle, HandleId, HandleStore as _, MemoryHandles};
+
+use crate::support::{Bench, TTL, clock};
 
 #[test]
 fn what_ends_has_its_table_removed_once() {
@@ -56,4 +59,29 @@ fn another_worker_says_where_the_handle_may_be() {
     let (other, _, _) = Bench::memory(1000);
     let told = other.store.get(bench.make()).unwrap_err().to_string();
     assert!(told.contains("--handle-store external") && told.contains("on this worker"), "{told}");
+}
+
+#[test]
+fn a_handle_whose_table_went_with_the_engine_is_said_to_be_lost() {
+    let (bench, _, _) = Bench::memory(1000);
+    let sample = bench.store.get(bench.make()).unwrap();
+    let is_there = Arc::new(AtomicBool::new(true));
+    let has_table = {
+        let is_there = Arc::clone(&is_there);
+        Box::new(move |_: &str| is_there.load(Ordering::Relaxed))
+    };
+    let handles =
+        MemoryHandles::new(24, clock() as _, Box::new(|_: &str| {})).over_tables_that_may_go(has_table);
+    let added = handles.add(sample.clone(), "first".to_owned()).unwrap();
+    assert_eq!(handles.get(added.id).unwrap(), added);
+    is_there.store(false, Ordering::Relaxed);
+    // They take no room, and are in no list.
+    handles.check_room().unwrap();
+    assert!(handles.list().unwrap().is_empty());
+    for told in [handles.get(added.id).map(drop), handles.table(added.id).map(drop), handles.remove(added.id)]
+    {
+        let told = told.unwrap_err();
+        assert!(matches!(told, Error::Lost { id } if id == added.id), "{told}");
+        assert!(told.to_string().contains("Run its query again"), "{told}");
+    }
 }

@@ -8,6 +8,7 @@ mod amplifiers;
 mod constants;
 mod explain;
 mod functions;
+mod parser;
 mod perils;
 mod splice;
 mod tree;
@@ -20,18 +21,16 @@ use serde_json::Value;
 
 use crate::analytics::Analytics;
 use crate::catalog::{At, CatalogError, FileOptions};
-use crate::diagnose::{Hidden, Origin, diagnose, is_too_deep, with_position};
+use crate::diagnose::with_position;
 use crate::error::Error;
+use crate::instance::Instance;
 use crate::listing::Listing;
-use crate::native::{Connection, Database, Prepared};
 use crate::plan::PlanFormat;
 use crate::recent::Recent;
+use parser::Parser;
+pub(crate) use parser::Parsers;
 use splice::{Cut, Form};
 use tree::{Refusal, RefusalKind, Source, TableUse};
-
-/// How deep the tree may be. Parsing, checking and planning all recurse, on stacks of 16 MiB.
-/// What nests deeper also takes DuckDB long to plan, and planning can't be interrupted.
-const DEEPEST_TREE: usize = 1_000;
 
 /// A text that may run once its references are views.
 #[derive(Debug)]
@@ -82,38 +81,17 @@ pub(crate) enum AtClause {
 /// Parses and checks texts, remembering those that passed.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    database: Arc<Database>,
-    analytics: Option<Analytics>,
-    idle_parsers: Mutex<Vec<Parser>>,
     passed: Mutex<Recent<Arc<Checked>>>,
     text_bytes: usize,
 }
 
-/// A connection that runs two fixed statements and never a user's.
-#[derive(Debug)]
-struct Parser {
-    serialize: Prepared,
-    timestamp: Prepared,
-}
-
 impl Gate {
-    pub(crate) fn new(
-        database: Arc<Database>,
-        analytics: Option<Analytics>,
-        text_bytes: usize,
-        cached_texts: usize,
-    ) -> Self {
-        Self {
-            database,
-            analytics,
-            idle_parsers: Mutex::new(Vec::new()),
-            passed: Mutex::new(Recent::new(cached_texts)),
-            text_bytes,
-        }
+    pub(crate) fn new(text_bytes: usize, cached_texts: usize) -> Self {
+        Self { passed: Mutex::new(Recent::new(cached_texts)), text_bytes }
     }
 
     /// Checks a text. It recurses as deep as the text nests: call it on a large stack.
-    pub(crate) fn check(&self, text: &str) -> Result<Arc<Checked>, Error> {
+    pub(crate) fn check(&self, instance: &Instance, text: &str) -> Result<Arc<Checked>, Error> {
         if text.len() > self.text_bytes {
             let message =
                 format!("the query has {} bytes, at most {} are allowed", text.len(), self.text_bytes);
@@ -122,147 +100,73 @@ impl Gate {
         if let Some(checked) = self.passed.lock().get(text) {
             return Ok(checked);
         }
-        let checked = Arc::new(self.with_parser(|parser| self.check_new(parser, text))?);
+        let analytics = instance.analytics.as_ref();
+        let checked = instance.parsers.with(|parser| check_new(parser, analytics, text))?;
+        let checked = Arc::new(checked);
         self.passed.lock().insert(text.to_owned(), Arc::clone(&checked));
         Ok(checked)
     }
-
-    /// The time that a text stands for, in microseconds since 1970 in UTC.
-    pub(crate) fn timestamp(&self, literal: &str) -> Option<i64> {
-        self.with_parser(|parser| Ok(parser.timestamp(literal))).ok().flatten()
-    }
-
-    fn with_parser<T>(&self, work: impl FnOnce(&Parser) -> Result<T, Error>) -> Result<T, Error> {
-        let parser = self.idle_parsers.lock().pop();
-        let parser = match parser {
-            Some(parser) => parser,
-            None => Parser::open(&self.database)?,
-        };
-        let done = work(&parser);
-        self.idle_parsers.lock().push(parser);
-        done
-    }
-
-    fn check_new(&self, parser: &Parser, text: &str) -> Result<Checked, Error> {
-        let refused = |refusal: Refusal| {
-            let message = with_position(&refusal.message, text, refusal.position);
-            match refusal.kind {
-                RefusalKind::NotAllowed => Error::NotAllowed(message),
-                RefusalKind::TooLarge => Error::TooLarge(message),
-                RefusalKind::UnknownTable { name, nearest } => {
-                    CatalogError::UnknownDataset { name, nearest }.into()
-                }
-            }
-        };
-        let (statement, explained) = parser.parse(text)?;
-        let found = tree::check(&statement, self.analytics.as_ref()).map_err(refused)?;
-        let mut plan = Plan::default();
-        for table in &found.tables {
-            let what = what(parser, text, table)?;
-            plan.add(text, table, what).map_err(refused)?;
-        }
-        plan.add_shown(text, &found.shown).ok_or_else(unreadable)?;
-        let Plan { reads, mut cuts, .. } = plan;
-        let in_at = reads.iter().filter_map(|read| match &read.what {
-            What::Dataset { at: AtClause::Version(name) | AtClause::Timestamp(name), .. } => {
-                Some(name.clone())
-            }
-            _ => None,
-        });
-        let parameters: BTreeSet<String> = found.parameters.iter().cloned().chain(in_at).collect();
-        let parameters = Vec::from_iter(parameters);
-        let same_name = |name: &String| (name.clone(), name.clone());
-        let mut bound: BTreeMap<String, String> = found.parameters.iter().map(same_name).collect();
-        let can_be_kept = explained.is_none() && (!reads.is_empty() || !found.calls_functions);
-        if cuts.is_empty() {
-            return Ok(Checked {
-                text: text.to_owned(),
-                is_own_text: true,
-                reads,
-                parameters,
-                bound,
-                can_be_kept,
-                explained,
-            });
-        }
-        let names = splice::naming_cuts(text, &cuts);
-        if !names.is_empty() {
-            bound = bound.into_keys().map(|name| (format!("{}{name}", splice::POSITION), name)).collect();
-        }
-        cuts.extend(names);
-        let spliced = splice::apply(text, cuts).ok_or_else(unreadable)?;
-        // What runs is a text that was itself parsed and checked, and that reads the views and nothing else.
-        let (statement, _) = parser.parse(&spliced).map_err(|_| unreadable())?;
-        let is_as_meant = tree::check(&statement, self.analytics.as_ref()).is_ok_and(|again| {
-            let reads_views_only = again.tables.iter().all(|table| {
-                table.node["at_clause"].is_null()
-                    && matches!(&table.source, Source::Dataset(name) if reads.iter().any(|read| read.view == *name))
-            });
-            reads_views_only && again.shown.is_empty() && again.parameters.iter().eq(bound.keys())
-        });
-        if !is_as_meant {
-            return Err(unreadable());
-        }
-        Ok(Checked { text: spliced, is_own_text: false, reads, parameters, bound, can_be_kept, explained })
-    }
 }
 
-impl Parser {
-    fn open(database: &Arc<Database>) -> Result<Self, Error> {
-        let fail = |error| diagnose(&error, Origin::OtherText, &Hidden::default());
-        let connection = Connection::open(database).map_err(fail)?;
-        Ok(Self {
-            serialize: connection
-                .prepare("SELECT CAST(json_serialize_sql(CAST(? AS VARCHAR)) AS VARCHAR)")
-                .map_err(fail)?,
-            timestamp: connection
-                .prepare(
-                    "SELECT CASE WHEN isfinite(t) THEN CAST(epoch_us(t) AS VARCHAR) END \
-                     FROM (SELECT CAST(? AS TIMESTAMP WITH TIME ZONE) AS t)",
-                )
-                .map_err(fail)?,
-        })
-    }
-
-    /// The tree of the one statement in `text`, and how its plan is to be drawn if it is behind an EXPLAIN.
-    fn parse(&self, text: &str) -> Result<(Value, Option<PlanFormat>), Error> {
-        if text.contains('\0') {
-            return Err(Error::Syntax("the query holds a NUL character".to_owned()));
+fn check_new(parser: &Parser, analytics: Option<&Analytics>, text: &str) -> Result<Checked, Error> {
+    let refused = |refusal: Refusal| {
+        let message = with_position(&refusal.message, text, refusal.position);
+        match refusal.kind {
+            RefusalKind::NotAllowed => Error::NotAllowed(message),
+            RefusalKind::TooLarge => Error::TooLarge(message),
+            RefusalKind::UnknownTable { name, nearest } => {
+                CatalogError::UnknownDataset { name, nearest }.into()
+            }
         }
-        let unknown = |start| refusal(text, explain::USAGE, start);
-        let Some(explain) = explain::explain(text).map_err(unknown)? else {
-            return Ok((self.parse_select(text)?, None));
-        };
-        // Blanks in its place leave all positions what they were.
-        let (front, select) = text.split_at(explain.end);
-        let select = format!("{}{select}", " ".repeat(front.len()));
-        Ok((self.parse_select(&select)?, Some(explain.format)))
+    };
+    let (statement, explained) = parser.parse(text)?;
+    let found = tree::check(&statement, analytics).map_err(refused)?;
+    let mut plan = Plan::default();
+    for table in &found.tables {
+        let what = what(parser, text, table)?;
+        plan.add(text, table, what).map_err(refused)?;
     }
-
-    /// The time that a text stands for, in microseconds since 1970 in UTC.
-    fn timestamp(&self, literal: &str) -> Option<i64> {
-        self.timestamp.text(&[literal]).ok().flatten()?.parse().ok()
+    plan.add_shown(text, &found.shown).ok_or_else(unreadable)?;
+    let Plan { reads, mut cuts, .. } = plan;
+    let in_at = reads.iter().filter_map(|read| match &read.what {
+        What::Dataset { at: AtClause::Version(name) | AtClause::Timestamp(name), .. } => Some(name.clone()),
+        _ => None,
+    });
+    let parameters: BTreeSet<String> = found.parameters.iter().cloned().chain(in_at).collect();
+    let parameters = Vec::from_iter(parameters);
+    let same_name = |name: &String| (name.clone(), name.clone());
+    let mut bound: BTreeMap<String, String> = found.parameters.iter().map(same_name).collect();
+    let can_be_kept = explained.is_none() && (!reads.is_empty() || !found.calls_functions);
+    if cuts.is_empty() {
+        return Ok(Checked {
+            text: text.to_owned(),
+            is_own_text: true,
+            reads,
+            parameters,
+            bound,
+            can_be_kept,
+            explained,
+        });
     }
-
-    fn parse_select(&self, text: &str) -> Result<Value, Error> {
-        let json = self
-            .serialize
-            .text(&[text])
-            .map_err(|error| diagnose(&error, Origin::OtherText, &Hidden::default()))?
-            .ok_or_else(|| Error::Internal("DuckDB gave no tree".to_owned()))?;
-        if depth(&json) > DEEPEST_TREE {
-            return Err(Error::TooLarge("the query nests too deep; split it".to_owned()));
-        }
-        let mut tree = from_json(&json)?;
-        if tree["error"] == true {
-            return Err(parse_error(&tree, text));
-        }
-        match tree["statements"].as_array_mut().map(Vec::as_mut_slice) {
-            Some([statement]) => Ok(statement.take()),
-            Some([]) => Err(Error::Syntax("the text holds no statement".to_owned())),
-            _ => Err(Error::NotAllowed("one statement at a time: the text holds several".to_owned())),
-        }
+    let names = splice::naming_cuts(text, &cuts);
+    if !names.is_empty() {
+        bound = bound.into_keys().map(|name| (format!("{}{name}", splice::POSITION), name)).collect();
     }
+    cuts.extend(names);
+    let spliced = splice::apply(text, cuts).ok_or_else(unreadable)?;
+    // What runs is a text that was itself parsed and checked, and that reads the views and nothing else.
+    let (statement, _) = parser.parse(&spliced).map_err(|_| unreadable())?;
+    let is_as_meant = tree::check(&statement, analytics).is_ok_and(|again| {
+        let reads_views_only = again.tables.iter().all(|table| {
+            table.node["at_clause"].is_null()
+                && matches!(&table.source, Source::Dataset(name) if reads.iter().any(|read| read.view == *name))
+        });
+        reads_views_only && again.shown.is_empty() && again.parameters.iter().eq(bound.keys())
+    });
+    if !is_as_meant {
+        return Err(unreadable());
+    }
+    Ok(Checked { text: spliced, is_own_text: false, reads, parameters, bound, can_be_kept, explained })
 }
 
 /// What a text reads, as it is collected.
@@ -381,7 +285,10 @@ fn at(parser: &Parser, text: &str, clause: &Value, start: usize) -> Result<AtCla
             }
             let usage = "AT (TIMESTAMP => …) takes a time in quotes, say '2026-01-31 12:00:00', or a parameter; without a \
                          zone it is UTC";
-            let micros = constants::text(value).and_then(|literal| parser.timestamp(literal));
+            let micros = match constants::text(value) {
+                Some(literal) => parser.timestamp(literal)?,
+                None => None,
+            };
             micros
                 .map(|micros| AtClause::Fixed(At::Timestamp(micros)))
                 .ok_or_else(|| refusal(text, usage, start))
@@ -400,79 +307,4 @@ fn unreadable() -> Error {
          single quotes and use plain spaces"
             .to_owned(),
     )
-}
-
-fn parse_error(tree: &Value, text: &str) -> Error {
-    let message = tree["error_message"].as_str().unwrap_or("the text can't be parsed");
-    if message.starts_with("Only SELECT statements") {
-        let hint = match text.to_lowercase().contains("pivot") {
-            true => "; a PIVOT lists its values: ON column IN (…)",
-            false => "",
-        };
-        return Error::NotAllowed(format!(
-            "only SELECT can be run, and EXPLAIN, DESCRIBE, SUMMARIZE and SHOW TABLES{hint}"
-        ));
-    }
-    let position = tree["position"].as_str().and_then(|position| position.parse().ok());
-    match is_too_deep(message) {
-        true => Error::TooLarge("the query nests too deep; split it".to_owned()),
-        false => Error::Syntax(with_position(message, text, position)),
-    }
-}
-
-/// How deep arrays and objects nest, without recursion.
-fn depth(json: &str) -> usize {
-    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
-    for byte in json.bytes() {
-        match (in_text, byte) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (_, b'"') => in_text = !in_text,
-            (false, b'{' | b'[') => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            (false, b'}' | b']') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-/// Parses DuckDB's JSON, whose depth is known to be bounded.
-fn from_json(json: &str) -> Result<Value, Error> {
-    let parse = |json: &str| {
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        deserializer.disable_recursion_limit();
-        deserializer.into_iter::<Value>().next().unwrap_or(Ok(Value::Null))
-    };
-    // A literal like 1e400 is written as Infinity, which JSON does not have.
-    parse(json)
-        .or_else(|_| parse(&without_infinities(json)))
-        .map_err(|error| Error::Internal(format!("DuckDB's tree is not JSON: {error}")))
-}
-
-fn without_infinities(json: &str) -> String {
-    let mut cleaned = String::with_capacity(json.len());
-    let (mut in_text, mut escaped) = (false, false);
-    let mut rest = json;
-    while let Some(character) = rest.chars().next() {
-        if !in_text {
-            let special = ["-Infinity", "Infinity", "NaN"].into_iter().find(|word| rest.starts_with(word));
-            if let Some(word) = special {
-                cleaned.push_str("null");
-                rest = &rest[word.len()..];
-                continue;
-            }
-        }
-        match (in_text, character) {
-            (true, _) if escaped => escaped = false,
-            (true, '\\') => escaped = true,
-            (_, '"') => in_text = !in_text,
-            _ => {}
-        }
-        cleaned.push(character);
-        rest = &rest[character.len_utf8()..];
-    }
-    cleaned
 }

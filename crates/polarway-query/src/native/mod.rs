@@ -27,8 +27,11 @@ pub(crate) use value::Value;
 pub(crate) struct NativeError(pub(crate) String);
 
 impl NativeError {
-    fn internal(what: impl std::fmt::Display) -> Self {
-        Self(format!("INTERNAL Error: {what}"))
+    /// How messages of our own begin. DuckDB has no such kind: its internal errors mean that it can't be trusted any more.
+    pub(crate) const OURS: &str = "Border";
+
+    pub(crate) fn internal(what: impl std::fmt::Display) -> Self {
+        Self(format!("{} Error: {what}", Self::OURS))
     }
 }
 

@@ -1,0 +1,197 @@
+//! Connections that parse: what they run are fixed statements, never a user's.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use super::{explain, refusal};
+use crate::diagnose::{Hidden, Origin, diagnose, is_too_deep, with_position};
+use crate::error::Error;
+use crate::native::{Connection, Database, NativeError, Prepared};
+use crate::plan::PlanFormat;
+
+/// How deep the tree may be. Parsing, checking and planning all recurse, on stacks of 16 MiB.
+/// What nests deeper also takes DuckDB long to plan, and planning can't be interrupted.
+const DEEPEST_TREE: usize = 1_000;
+
+/// The parsers of one DuckDB.
+#[derive(Debug)]
+pub(crate) struct Parsers {
+    database: Arc<Database>,
+    idle: Mutex<Vec<Parser>>,
+}
+
+impl Parsers {
+    pub(crate) fn new(database: Arc<Database>) -> Self {
+        Self { database, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// Does something with a parser.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&Parser) -> Result<T, Error>) -> Result<T, Error> {
+        let parser = self.idle.lock().pop();
+        let parser = match parser {
+            Some(parser) => parser,
+            None => Parser::open(&self.database)?,
+        };
+        let done = work(&parser);
+        self.idle.lock().push(parser);
+        done
+    }
+
+    /// The time that a text stands for, in microseconds since 1970 in UTC; `None` if it is none.
+    pub(crate) fn timestamp(&self, literal: &str) -> Result<Option<i64>, Error> {
+        self.with(|parser| parser.timestamp(literal))
+    }
+
+    /// Closes all connections that are not in use.
+    pub(crate) fn clear(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock());
+        drop(idle); // not under the lock
+    }
+}
+
+/// A connection that runs two fixed statements and never a user's.
+#[derive(Debug)]
+pub(super) struct Parser {
+    serialize: Prepared,
+    timestamp: Prepared,
+}
+
+impl Parser {
+    fn open(database: &Arc<Database>) -> Result<Self, Error> {
+        let fail = |error| said(&error);
+        let connection = Connection::open(database).map_err(fail)?;
+        Ok(Self {
+            serialize: connection
+                .prepare("SELECT CAST(json_serialize_sql(CAST(? AS VARCHAR)) AS VARCHAR)")
+                .map_err(fail)?,
+            timestamp: connection
+                .prepare(
+                    "SELECT CASE WHEN isfinite(t) THEN CAST(epoch_us(t) AS VARCHAR) END \
+                     FROM (SELECT TRY_CAST(? AS TIMESTAMP WITH TIME ZONE) AS t)",
+                )
+                .map_err(fail)?,
+        })
+    }
+
+    /// The tree of the one statement in `text`, and how its plan is to be drawn if it is behind an EXPLAIN.
+    pub(super) fn parse(&self, text: &str) -> Result<(Value, Option<PlanFormat>), Error> {
+        if text.contains('\0') {
+            return Err(Error::Syntax("the query holds a NUL character".to_owned()));
+        }
+        let unknown = |start| refusal(text, explain::USAGE, start);
+        let Some(explain) = explain::explain(text).map_err(unknown)? else {
+            return Ok((self.parse_select(text)?, None));
+        };
+        // Blanks in its place leave all positions what they were.
+        let (front, select) = text.split_at(explain.end);
+        let select = format!("{}{select}", " ".repeat(front.len()));
+        Ok((self.parse_select(&select)?, Some(explain.format)))
+    }
+
+    /// The time that a text stands for, in microseconds since 1970 in UTC; `None` if it is none.
+    pub(super) fn timestamp(&self, literal: &str) -> Result<Option<i64>, Error> {
+        let time = self.timestamp.text(&[literal]).map_err(|error| said(&error))?;
+        Ok(time.and_then(|micros| micros.parse().ok()))
+    }
+
+    fn parse_select(&self, text: &str) -> Result<Value, Error> {
+        let json = self
+            .serialize
+            .text(&[text])
+            .map_err(|error| said(&error))?
+            .ok_or_else(|| Error::Internal("DuckDB gave no tree".to_owned()))?;
+        if depth(&json) > DEEPEST_TREE {
+            return Err(Error::TooLarge("the query nests too deep; split it".to_owned()));
+        }
+        let mut tree = from_json(&json)?;
+        if tree["error"] == true {
+            return Err(parse_error(&tree, text));
+        }
+        match tree["statements"].as_array_mut().map(Vec::as_mut_slice) {
+            Some([statement]) => Ok(statement.take()),
+            Some([]) => Err(Error::Syntax("the text holds no statement".to_owned())),
+            _ => Err(Error::NotAllowed("one statement at a time: the text holds several".to_owned())),
+        }
+    }
+}
+
+fn said(error: &NativeError) -> Error {
+    diagnose(error, Origin::OtherText, &Hidden::default())
+}
+
+fn parse_error(tree: &Value, text: &str) -> Error {
+    let message = tree["error_message"].as_str().unwrap_or("the text can't be parsed");
+    if message.starts_with("Only SELECT statements") {
+        let hint = match text.to_lowercase().contains("pivot") {
+            true => "; a PIVOT lists its values: ON column IN (…)",
+            false => "",
+        };
+        return Error::NotAllowed(format!(
+            "only SELECT can be run, and EXPLAIN, DESCRIBE, SUMMARIZE and SHOW TABLES{hint}"
+        ));
+    }
+    let position = tree["position"].as_str().and_then(|position| position.parse().ok());
+    match is_too_deep(message) {
+        true => Error::TooLarge("the query nests too deep; split it".to_owned()),
+        false => Error::Syntax(with_position(message, text, position)),
+    }
+}
+
+/// How deep arrays and objects nest, without recursion.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match (in_text, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => in_text = !in_text,
+            (false, b'{' | b'[') => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            (false, b'}' | b']') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// Parses DuckDB's JSON, whose depth is known to be bounded.
+fn from_json(json: &str) -> Result<Value, Error> {
+    let parse = |json: &str| {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        deserializer.disable_recursion_limit();
+        deserializer.into_iter::<Value>().next().unwrap_or(Ok(Value::Null))
+    };
+    // A literal like 1e400 is written as Infinity, which JSON does not have.
+    parse(json)
+        .or_else(|_| parse(&without_infinities(json)))
+        .map_err(|error| Error::Internal(format!("DuckDB's tree is not JSON: {error}")))
+}
+
+fn without_infinities(json: &str) -> String {
+    let mut cleaned = String::with_capacity(json.len());
+    let (mut in_text, mut escaped) = (false, false);
+    let mut rest = json;
+    while let Some(character) = rest.chars().next() {
+        if !in_text {
+            let special = ["-Infinity", "Infinity", "NaN"].into_iter().find(|word| rest.starts_with(word));
+            if let Some(word) = special {
+                cleaned.push_str("null");
+                rest = &rest[word.len()..];
+                continue;
+            }
+        }
+        match (in_text, character) {
+            (true, _) if escaped => escaped = false,
+            (true, '\\') => escaped = true,
+            (_, '"') => in_text = !in_text,
+            _ => {}
+        }
+        cleaned.push(character);
+        rest = &rest[character.len_utf8()..];
+    }
+    cleaned
+}

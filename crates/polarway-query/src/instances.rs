@@ -1,0 +1,116 @@
+//! The DuckDB that queries run in, and another one when it breaks.
+//!
+//! DuckDB gives up its database after an internal error: whatever comes next fails. So the query that did it ends, a fresh
+//! instance takes the place, and those that run in the old one may go on there for a while.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::config::EngineConfig;
+use crate::error::Error;
+use crate::instance::Instance;
+
+/// How long queries may go on in an instance that was given up. It holds as much memory as its successor.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// How often opening is tried when it has failed.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The instance that is in use, and those that are on their way out.
+#[derive(Debug)]
+pub(crate) struct Instances {
+    config: EngineConfig,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    current: Result<Arc<Instance>, Unopened>,
+    /// Those that queries may still run in, the newest last.
+    draining: Vec<Draining>,
+    /// How many were given up.
+    replaced: u64,
+}
+
+/// Why there is no instance.
+#[derive(Debug)]
+struct Unopened {
+    reason: String,
+    tried: Instant,
+}
+
+#[derive(Debug)]
+struct Draining {
+    number: u64,
+    instance: Weak<Instance>,
+    since: Instant,
+}
+
+impl Instances {
+    pub(crate) fn open(config: EngineConfig) -> Result<Self, Error> {
+        let first = Instance::open(&config, 0)?;
+        let state = State { current: Ok(Arc::new(first)), draining: Vec::new(), replaced: 0 };
+        Ok(Self { config, state: Mutex::new(state) })
+    }
+
+    /// The instance for a query that begins now. If there is none, opening it is tried once a second.
+    pub(crate) fn current(&self) -> Result<Arc<Instance>, Error> {
+        let mut state = self.state.lock();
+        if state.current.as_ref().is_err_and(|unopened| unopened.tried.elapsed() >= RETRY) {
+            self.open_next(&mut state);
+        }
+        // Why stands in the log: it may name folders.
+        state.current.as_ref().map(Arc::clone).map_err(|_| {
+            Error::Replaced(
+                "this server's query engine broke and can't be opened anew, which is tried once a second"
+                    .to_owned(),
+            )
+        })
+    }
+
+    /// Gives up an instance that a query broke, and opens the next one; those who ask for one meanwhile wait. Only the first
+    /// who asks for it does anything.
+    pub(crate) fn replace(&self, broken: &Arc<Instance>, reason: &str) {
+        let mut state = self.state.lock();
+        if !state.current.as_ref().is_ok_and(|current| Arc::ptr_eq(current, broken)) {
+            return;
+        }
+        broken.retire();
+        let instance = Arc::downgrade(broken);
+        state.draining.push(Draining { number: broken.number, instance, since: Instant::now() });
+        state.replaced += 1;
+        tracing::error!(
+            replaced = state.replaced,
+            "a query broke DuckDB, and another one is opened; results that were kept in its memory are lost: {reason}"
+        );
+        self.open_next(&mut state);
+    }
+
+    fn open_next(&self, state: &mut State) {
+        state.current = Instance::open(&self.config, state.replaced).map(Arc::new).map_err(|error| {
+            tracing::error!(%error, "DuckDB can't be opened anew: no query is answered");
+            Unopened { reason: error.to_string(), tried: Instant::now() }
+        });
+    }
+
+    /// The instances that no query may be in any more: they have drained for long enough, or another one was given up since.
+    pub(crate) fn overdue(&self, now: Instant) -> Vec<u64> {
+        let mut state = self.state.lock();
+        state.draining.retain(|draining| draining.instance.strong_count() > 0);
+        let Some((newest, older)) = state.draining.split_last() else { return Vec::new() };
+        let is_late = now.duration_since(newest.since) >= DRAIN;
+        older.iter().chain(is_late.then_some(newest)).map(|draining| draining.number).collect()
+    }
+
+    /// How many were given up, and why there is none now if there is none.
+    pub(crate) fn condition(&self) -> (u64, Option<String>) {
+        // Whoever asks brings it back, if it can be: with bad health, no query may come that would.
+        let is_open = self.current().is_ok();
+        let state = self.state.lock();
+        let problem =
+            state.current.as_ref().err().filter(|_| !is_open).map(|unopened| unopened.reason.clone());
+        (state.replaced, problem)
+    }
+}
