@@ -35,6 +35,7 @@ mod config;
 mod describe;
 mod error;
 mod files;
+mod folders;
 mod handles;
 mod janitor;
 mod load;

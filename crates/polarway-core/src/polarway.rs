@@ -15,9 +15,10 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::config::{Config, HandleStoreKind, Location};
 use crate::error::{Error, ErrorKind, Result};
+use crate::folders::check_apart;
 use crate::handles::{External, Handles};
 use crate::janitor::Janitor;
-use crate::workspace::Workspace;
+use crate::workspace::{MIRROR_FOLDER, SPILL_FOLDER, Workspace};
 
 /// For how long a retry may come, and a reader must not lose its files.
 const RETRY_WINDOW: Duration = Duration::from_micros(REQUEST_WINDOW_US.unsigned_abs());
@@ -125,13 +126,15 @@ impl EngineParts {
             let message = "retention.grace must be as long as query_limits.time at least: a query needs its data to the end";
             return Err(Error::new(ErrorKind::Configuration, message));
         }
+        check_apart(config)?;
         let workspace = Workspace::open(&config.data_dir)?;
         let (backend, root) = open_storage(&config.cold_tier, "the cold tier")?;
         let cold_folders = match &config.cold_tier {
             Location::Directory(folder) => root.into_iter().chain([folder.clone()]).collect(),
             Location::Memory => Vec::new(),
         };
-        let mirror = Mirror::new(Arc::clone(&backend), workspace.path().join("mirror"), config.mirror_bytes)?;
+        let mirror =
+            Mirror::new(Arc::clone(&backend), workspace.path().join(MIRROR_FOLDER), config.mirror_bytes)?;
         let settings = Settings {
             kept_versions: config.retention.versions,
             grace: config.retention.grace,
@@ -157,7 +160,7 @@ impl EngineParts {
             threads: config.query_threads,
             limits: config.query_limits,
             analytics: config.analytics.clone(),
-            ..EngineConfig::new(readable, workspace.path().join("spill"))
+            ..EngineConfig::new(readable, workspace.path().join(SPILL_FOLDER))
         })?;
         let loader = Loader::new(Arc::clone(&tables), config.cache_bytes);
         let handles = Handles::open(external.map(|(external, _)| external), &queries, config)?;

@@ -11,6 +11,18 @@ use tempfile::TempDir;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// The folder under the data directory that holds those of the processes.
+pub(crate) const TEMPORARY_FOLDER: &str = "tmp";
+
+/// Copies of data files that lie in no directory.
+pub(crate) const MIRROR_FOLDER: &str = "mirror";
+
+/// The same of handles.
+pub(crate) const STATE_MIRROR_FOLDER: &str = "state-mirror";
+
+/// What DuckDB writes when it runs out of memory.
+pub(crate) const SPILL_FOLDER: &str = "spill";
+
 const PREFIX: &str = "worker-";
 const LOCK_FILE: &str = "lock";
 
@@ -27,7 +39,7 @@ impl Workspace {
     /// those that dead processes left.
     pub(crate) fn open(data_dir: &Path) -> Result<Self> {
         let open = || -> io::Result<Self> {
-            let parent = data_dir.join("tmp");
+            let parent = data_dir.join(TEMPORARY_FOLDER);
             fs::create_dir_all(&parent)?;
             remove_left_over(&parent)?;
             loop {
@@ -53,16 +65,38 @@ impl Workspace {
 
 fn remove_left_over(parent: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
-        let folder = entry?.path();
-        let is_workers = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+        let entry = entry?;
+        // A link is nobody's workspace, wherever it leads.
+        let is_workers =
+            entry.file_name().to_string_lossy().starts_with(PREFIX) && entry.file_type()?.is_dir();
+        let folder = entry.path();
+        if !is_workers || !holds_only_ours(&folder).unwrap_or(false) {
+            continue;
+        }
         // A folder without a lock file is being made or removed this moment.
         let Ok(lock) = File::open(folder.join(LOCK_FILE)) else { continue };
-        if is_workers && lock.try_lock().is_ok() {
+        if lock.try_lock().is_ok() {
             tracing::debug!(folder = %folder.display(), "removing what a dead process left");
             let _ = fs::remove_dir_all(&folder); // another process may be at it too
         }
     }
     Ok(())
+}
+
+/// Whether a folder holds what a process keeps in its own, and nothing that somebody else put there.
+fn holds_only_ours(folder: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_ours = match entry.file_name().to_str() {
+            Some(LOCK_FILE) => entry.file_type()?.is_file(),
+            Some(MIRROR_FOLDER | STATE_MIRROR_FOLDER | SPILL_FOLDER) => entry.file_type()?.is_dir(),
+            _ => false,
+        };
+        if !is_ours {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -80,6 +114,24 @@ mod tests {
         fs::create_dir(&foreign).unwrap();
         let _other = Workspace::open(data.path()).unwrap();
         assert!(living.path().exists() && foreign.exists() && !dead.exists());
+    }
+
+    #[test]
+    fn what_others_put_beside_the_workspaces_is_not_removed() {
+        use std::os::unix::fs::symlink;
+
+        let (data, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let tmp = data.path().join(TEMPORARY_FOLDER);
+        // Each of these could be taken for a dead process's folder: it has the name, and a lock that nobody holds.
+        let (thesis, project, link) = (tmp.join("worker-thesis"), elsewhere.path(), tmp.join("worker-link"));
+        fs::create_dir_all(&thesis).unwrap();
+        fs::write(thesis.join("chapter1"), "x").unwrap();
+        for folder in [thesis.as_path(), project] {
+            File::create(folder.join(LOCK_FILE)).unwrap();
+        }
+        symlink(project, &link).unwrap();
+        let _workspace = Workspace::open(data.path()).unwrap();
+        assert!(thesis.join("chapter1").exists() && link.exists() && project.join(LOCK_FILE).exists());
     }
 
     #[test]

@@ -1,0 +1,195 @@
+//! The folders that an engine is given: which of them may lie where.
+//!
+//! In the folder of handles and in the folder for temporary files, Polarway removes what it made. Neither may be, hold, or lie
+//! in a folder that holds something else, whichever way it is spelt.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use crate::config::{Config, HandleStoreKind, Location};
+use crate::error::{Error, ErrorKind, Result};
+use crate::workspace::TEMPORARY_FOLDER;
+
+/// Makes sure that no folder in which things are removed is mixed up with another one.
+///
+/// # Errors
+/// Two that are, by name; a folder that can't be looked at.
+pub(crate) fn check_apart(config: &Config) -> Result<()> {
+    let temporary = Folder::find("the folder for temporary files", &config.data_dir.join(TEMPORARY_FOLDER))?;
+    let cold_tier = match &config.cold_tier {
+        Location::Directory(folder) => Some(Folder::find("the cold tier", folder)?),
+        Location::Memory => None,
+    };
+    if let Some(cold_tier) = cold_tier.as_ref().filter(|cold_tier| cold_tier.is_within(&temporary)) {
+        return Err(mixed_up(cold_tier, "lies in", &temporary));
+    }
+    let (HandleStoreKind::External, Location::Directory(state)) =
+        (config.handles.store, &config.handles.state)
+    else {
+        return Ok(());
+    };
+    let state = Folder::find("the folder of handles", state)?;
+    let analytics = match &config.analytics {
+        Some(file) => Some(Folder::find("the analytics database", file)?),
+        None => None,
+    };
+    for other in cold_tier.iter().chain([&temporary]).chain(&analytics) {
+        match (state.is_within(other), other.is_within(&state)) {
+            (true, true) => return Err(mixed_up(&state, "is", other)),
+            (true, false) => return Err(mixed_up(&state, "lies in", other)),
+            (false, true) => return Err(mixed_up(&state, "holds", other)),
+            (false, false) => {}
+        }
+    }
+    Ok(())
+}
+
+fn mixed_up(folder: &Folder, how: &str, other: &Folder) -> Error {
+    let [(what, path), (other_what, other_path)] =
+        [folder, other].map(|folder| (folder.what, folder.given.display().to_string()));
+    let message = format!(
+        "{what}, {path:?}, {how} {other_what}, {other_path:?}: what is removed in one of them must not be mixed up with \
+         the other; give it a folder of its own"
+    );
+    Error::new(ErrorKind::Configuration, message)
+}
+
+/// A folder or file that a setting names, which need not exist yet.
+struct Folder {
+    what: &'static str,
+    /// As the setting spells it.
+    given: PathBuf,
+    /// As it is: absolute and without symbolic links.
+    real: PathBuf,
+}
+
+impl Folder {
+    fn find(what: &'static str, given: &Path) -> Result<Self> {
+        let real = real_path(given).map_err(|error| {
+            let message = format!("can't look for {what} at {:?}", given.display().to_string());
+            Error::new(ErrorKind::Configuration, message).caused_by(error)
+        })?;
+        Ok(Self { what, given: given.to_owned(), real })
+    }
+
+    /// Whether it is the other one or lies somewhere in it, also where another mount or another spelling leads there.
+    fn is_within(&self, other: &Self) -> bool {
+        let other_identity = identity(&other.real);
+        self.real.ancestors().any(|folder| {
+            folder == other.real || (other_identity.is_some() && identity(folder) == other_identity)
+        })
+    }
+}
+
+/// What makes a folder the same one under all its names.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+/// A path without symbolic links, as far as it exists, and behind that as it will be made.
+fn real_path(path: &Path) -> io::Result<PathBuf> {
+    let mut missing: Vec<OsString> = Vec::new();
+    let absolute = std::path::absolute(path)?;
+    let mut existing = absolute.as_path();
+    let mut real = loop {
+        match existing.canonicalize() {
+            Ok(real) => break real,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        // A path may end in `..`, which has no name but is a component.
+        let (Some(parent), Some(last)) = (existing.parent(), existing.components().next_back()) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        missing.push(last.as_os_str().to_owned());
+        existing = parent;
+    };
+    for part in missing.iter().rev() {
+        match Path::new(part).components().next() {
+            Some(Component::ParentDir) => drop(real.pop()),
+            _ => real.push(part),
+        }
+    }
+    Ok(real)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// The message of the refusal, or none.
+    fn refusal(folder: &Path, set_up: impl Fn(&mut Config)) -> Option<String> {
+        let mut config = Config::new(folder);
+        config.handles.store = HandleStoreKind::External;
+        set_up(&mut config);
+        check_apart(&config).err().map(|error| {
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            error.to_string()
+        })
+    }
+
+    #[test]
+    fn folders_that_lie_apart_are_fine() {
+        let data = tempfile::tempdir().unwrap();
+        assert_eq!(refusal(data.path(), |_| {}), None);
+        let beside = data.path().join("cold-handles");
+        let set_up = |config: &mut Config| config.handles.state = Location::Directory(beside.clone());
+        assert_eq!(refusal(data.path(), set_up), None, "a name that begins alike is another folder");
+        // Datasets may lie around everything else, as long as no handles are kept there.
+        let around = |config: &mut Config| {
+            config.cold_tier = Location::Directory(data.path().to_owned());
+            config.handles.store = HandleStoreKind::Memory;
+        };
+        assert_eq!(refusal(data.path(), around), None);
+    }
+
+    #[test]
+    fn a_folder_of_handles_that_is_or_holds_or_lies_in_another_is_refused_however_it_is_spelt() {
+        let data = tempfile::tempdir().unwrap();
+        let at = |path: &str| data.path().join(path);
+        fs::create_dir_all(at("cold/inner")).unwrap();
+        fs::create_dir_all(at("elsewhere")).unwrap();
+        symlink(at("cold"), at("link")).unwrap();
+        symlink(data.path(), at("elsewhere/around")).unwrap();
+        for (state, how, other) in [
+            ("cold", "is the cold tier", "cold"),
+            ("cold/", "is the cold tier", "cold"),
+            ("./elsewhere/../cold", "is the cold tier", "cold"),
+            ("link", "is the cold tier", "cold"),
+            ("none/../cold", "is the cold tier", "cold"),
+            ("cold/handles/of/mine", "lies in the cold tier", "cold"),
+            ("link/inner", "lies in the cold tier", "cold"),
+            ("", "holds the cold tier", "cold"),
+            ("elsewhere/around", "holds the cold tier", "cold"),
+            ("tmp", "is the folder for temporary files", "tmp"),
+            ("tmp/worker-x", "lies in the folder for temporary files", "tmp"),
+            ("analytics.duckdb", "is the analytics database", "analytics.duckdb"),
+        ] {
+            let set_up = |config: &mut Config| config.handles.state = Location::Directory(at(state));
+            let told = refusal(data.path(), set_up).unwrap_or_else(|| panic!("{state:?} was taken"));
+            let expected = [at(state), at(other)].map(|path| format!("{:?}", path.display().to_string()));
+            assert!(
+                told.contains(how) && expected.iter().all(|path| told.contains(path)),
+                "{state:?}: {told}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_pairs_that_would_be_mixed_up_are_refused_too() {
+        let data = tempfile::tempdir().unwrap();
+        let in_tmp =
+            |config: &mut Config| config.cold_tier = Location::Directory(data.path().join("tmp/cold"));
+        assert!(refusal(data.path(), in_tmp).unwrap().contains("lies in the folder for temporary files"));
+        let holds_database = |config: &mut Config| {
+            config.handles.state = Location::Directory(data.path().join("mine"));
+            config.analytics = Some(data.path().join("mine/analytics.duckdb"));
+        };
+        assert!(refusal(data.path(), holds_database).unwrap().contains("holds the analytics database"));
+    }
+}
