@@ -172,6 +172,7 @@ impl From<polarway_handles::Error> for Error {
             Handles::Dropped { .. } => ErrorKind::HandleDropped,
             Handles::Lost { .. } => ErrorKind::HandleLost,
             Handles::Full { .. } => ErrorKind::HandlesFull,
+            Handles::NotForHandles { .. } => ErrorKind::Configuration,
             _ => ErrorKind::Internal,
         };
         told(kind, error)
@@ -210,9 +211,10 @@ fn storage_kind(error: &polarway_storage::Error) -> ErrorKind {
         Storage::ForeignTable { .. } => ErrorKind::Unsupported,
         Storage::AdoptedFileChanged { .. } => ErrorKind::Changed,
         Storage::OutcomeUnknown { .. } => ErrorKind::OutcomeUnknown,
-        Storage::UploadExpired { .. } | Storage::StoodStill { .. } | Storage::LoadAbandoned => {
-            ErrorKind::StorageFailed
-        }
+        Storage::UploadExpired { .. }
+        | Storage::StoodStill { .. }
+        | Storage::ClockAhead { .. }
+        | Storage::LoadAbandoned => ErrorKind::StorageFailed,
         Storage::Backend(error) => failure_kind(error.kind),
         Storage::Table(error) | Storage::UnreadableData { source: error, .. } => table_kind(error),
         Storage::Chunks(_) | Storage::Arrow(_) => ErrorKind::InvalidInput,
@@ -226,7 +228,9 @@ fn failure_kind(failure: FailureKind) -> ErrorKind {
     match failure {
         FailureKind::Full => ErrorKind::StorageFull,
         FailureKind::ReadOnly => ErrorKind::ReadOnly,
-        FailureKind::NotFound | FailureKind::Denied | FailureKind::Other => ErrorKind::StorageFailed,
+        FailureKind::NotFound | FailureKind::Denied | FailureKind::Linked | FailureKind::Other => {
+            ErrorKind::StorageFailed
+        }
     }
 }
 

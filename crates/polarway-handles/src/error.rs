@@ -56,6 +56,14 @@ pub enum Error {
     /// No random bits for an id.
     #[error("the machine gives no random bits for an id")]
     Random(#[source] std::io::Error),
+    /// The storage holds something else.
+    #[error(
+        "it holds {found:?}, which is no handle: results are kept, and removed again, in a place that holds nothing else"
+    )]
+    NotForHandles {
+        /// The first thing there that is no handle.
+        found: String,
+    },
     /// The storage of the handles failed.
     #[error(transparent)]
     Storage(#[from] polarway_storage::Error),

@@ -19,7 +19,7 @@ pub struct ExternalHandles {
 }
 
 impl ExternalHandles {
-    /// Handles in this storage, which holds nothing else.
+    /// Handles in this storage, which is [claimed](crate::claim_storage) for them. Whatever else lies there is left alone.
     pub fn new(tables: Arc<Tables>) -> Self {
         Self { tables }
     }
@@ -54,7 +54,7 @@ impl HandleStore for ExternalHandles {
     }
 
     fn list(&self) -> Result<Vec<Handle>> {
-        let snapshots = self.tables.all_leased()?;
+        let snapshots = self.tables.all_leased(is_handle)?;
         let with_id = snapshots.iter().filter_map(|snapshot| {
             let id = HandleId::from_code(snapshot.name.as_str())?;
             handle(id, snapshot).ok()
@@ -86,13 +86,18 @@ impl HandleStore for ExternalHandles {
     }
 
     fn tidy(&self) -> Result<()> {
-        Ok(self.tables.tidy_leased()?)
+        Ok(self.tables.tidy_leased(is_handle)?)
     }
 }
 
 /// The handle's table: its id without what a dataset's name may not look like.
 fn table_name(id: HandleId) -> Result<DatasetName> {
     DatasetName::new(id.code()).map_err(|invalid| Error::Storage(invalid.into()))
+}
+
+/// Whether a table of this name can be a handle's.
+fn is_handle(name: &DatasetName) -> bool {
+    HandleId::from_code(name.as_str()).is_some()
 }
 
 fn kept(id: HandleId, leased: Leased) -> Result<Arc<Snapshot>> {

@@ -12,6 +12,7 @@ mod external;
 mod handle;
 mod id;
 mod memory;
+mod storage;
 mod store;
 
 pub use error::{Error, Result};
@@ -20,4 +21,5 @@ pub use handle::Handle;
 pub use id::{HandleId, InvalidHandleId};
 pub use memory::{HasTable, MemoryHandles, RemoveTable};
 pub use polarway_storage::Lease;
+pub use storage::claim_storage;
 pub use store::HandleStore;

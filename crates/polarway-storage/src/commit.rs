@@ -83,8 +83,12 @@ pub(crate) struct Commit {
     pub(crate) kind: CommitKind,
     /// How many commits up to this one changed rows.
     pub(crate) version: u64,
-    /// When: microseconds since 1970-01-01 UTC, later than the commit before.
+    /// When: microseconds since 1970-01-01 UTC, later than the commit before, but for what `ascending_from` says.
     pub(crate) time_us: i64,
+    /// The first commit since which each is later than the one before, where it is not commit 1: the one before it had a time
+    /// that could not be right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ascending_from: Option<u64>,
     /// Tells this commit from any other that tried its number.
     pub(crate) uuid: Uuid,
     /// The uuid of the commit that made the version: its rows are the same ever after.
@@ -150,6 +154,16 @@ impl Commit {
 
     pub(crate) fn is_deleted(&self) -> bool {
         self.schema.is_none()
+    }
+
+    /// Whether no table was made yet: the number alone was taken, see [`crate::tidy`].
+    pub(crate) fn is_claim(&self) -> bool {
+        self.version == 0
+    }
+
+    /// The first commit of the stretch that this one ends and in which times ascend.
+    pub(crate) fn ascending_from(&self) -> u64 {
+        self.ascending_from.unwrap_or(1).clamp(1, self.number)
     }
 
     pub(crate) fn encode(&self) -> Result<Bytes, serde_json::Error> {
@@ -239,6 +253,16 @@ pub(crate) fn hint_path(name: &DatasetName) -> String {
     format!("{name}/{CONTROL_FOLDER}/hint")
 }
 
+/// The folder of a dataset's commits.
+pub(crate) fn commits_folder(name: &DatasetName) -> String {
+    format!("{name}/{CONTROL_FOLDER}/commits")
+}
+
+/// Where a writer on disk keeps a commit before it has its name.
+pub(crate) fn staging_folder(name: &DatasetName) -> String {
+    format!("{name}/{CONTROL_FOLDER}/staging")
+}
+
 /// The folder of a dataset's data files.
 pub(crate) fn data_folder(name: &DatasetName) -> String {
     format!("{name}/{CONTROL_FOLDER}/data")
@@ -264,6 +288,7 @@ mod tests {
             kind: CommitKind::Append,
             version: 5,
             time_us: 1_770_000_000_000_000,
+            ascending_from: None,
             uuid: Uuid::from_u128(7),
             version_uuid: Uuid::from_u128(7),
             files: vec![DataFile {

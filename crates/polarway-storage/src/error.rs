@@ -109,6 +109,15 @@ pub enum Error {
         /// The request.
         id: String,
     },
+    /// This machine's clock is far ahead of the storage's: what it writes would be from the future.
+    #[error(
+        "this machine's clock is {} ahead of the storage's: set the one that is wrong; until then nothing is written from here",
+        time_in_words(*.ahead_us)
+    )]
+    ClockAhead {
+        /// By how much, in microseconds.
+        ahead_us: i64,
+    },
     /// This process stood still for so long in the middle of a write that its caller may have made it again elsewhere.
     #[error("the write to {name:?} stood still for too long and was not published: send it again")]
     StoodStill {
@@ -252,6 +261,21 @@ impl Error {
 
 fn did_you_mean(nearest: &[String]) -> String {
     if nearest.is_empty() { String::new() } else { format!("; near it: {}", nearest.join(", ")) }
+}
+
+/// A time in its two largest units: "364 days 23 hours".
+fn time_in_words(time_us: i64) -> String {
+    let minutes = time_us / 60_000_000;
+    let units = [(minutes / 1_440, "day"), (minutes / 60 % 24, "hour"), (minutes % 60, "minute")];
+    let mut words: Vec<String> = Vec::new();
+    for (count, unit) in units.into_iter().skip_while(|(count, _)| *count == 0).take(2) {
+        match count {
+            0 => {}
+            1 => words.push(format!("1 {unit}")),
+            _ => words.push(format!("{count} {unit}s")),
+        }
+    }
+    words.join(" ")
 }
 
 /// "it has 1, 2 and 3", for the versions near one that is not there.

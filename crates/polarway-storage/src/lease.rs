@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::FailureKind;
-use crate::commit::{Commit, CommitKind, commit_path, hint_path};
+use crate::commit::{Commit, CommitKind};
 use crate::environment::micros;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::log::Attempt;
 use crate::name::DatasetName;
 use crate::snapshot::Snapshot;
@@ -79,7 +78,7 @@ impl Tables {
     /// # Errors
     /// What the storage says.
     pub fn leased(&self, name: &DatasetName) -> Result<Leased> {
-        self.with_lease(name, |_| None)
+        self.with_lease(name, |_, _| None)
     }
 
     /// Renews a table's lease from now on, for the time that it had or another. What has ended stays so.
@@ -87,8 +86,7 @@ impl Tables {
     /// # Errors
     /// What the storage says.
     pub fn renew(&self, name: &DatasetName, ttl: Option<Duration>) -> Result<Leased> {
-        let now_us = self.clock.now_us();
-        self.with_lease(name, |lease| Some(lease.renewed(now_us, ttl)))
+        self.with_lease(name, |lease, now_us| Some(lease.renewed(now_us, ttl)))
     }
 
     /// Renews a table's lease if less than half of it is left: what a reader does, who can also read where nothing can be
@@ -97,9 +95,8 @@ impl Tables {
     /// # Errors
     /// What the storage says.
     pub fn renew_if_due(&self, name: &DatasetName) -> Result<Leased> {
-        let now_us = self.clock.now_us();
         let renewed =
-            self.with_lease(name, |lease| lease.is_due(now_us).then(|| lease.renewed(now_us, None)));
+            self.with_lease(name, |lease, now_us| lease.is_due(now_us).then(|| lease.renewed(now_us, None)));
         renewed.or_else(|failed| match self.leased(name) {
             Ok(Leased::Kept(snapshot)) => {
                 tracing::warn!(table = %name, error = %failed, "a lease could not be renewed");
@@ -109,17 +106,27 @@ impl Tables {
         })
     }
 
-    fn with_lease(&self, name: &DatasetName, change: impl Fn(Lease) -> Option<Lease>) -> Result<Leased> {
+    /// Looks at a lease, changes it to what `change` says for this time, and ends one that has run out.
+    fn with_lease(&self, name: &DatasetName, change: impl Fn(Lease, i64) -> Option<Lease>) -> Result<Leased> {
         self.backend.check()?;
         let dataset = self.dataset(name);
         loop {
             let Some(newest) = dataset.log.newest(0)? else { return Ok(Leased::Unknown) };
+            if !dataset.log.is_there(&newest)? {
+                continue; // what was seen long ago was removed since
+            }
+            if newest.is_claim() {
+                return Ok(Leased::Unknown);
+            }
             if newest.is_deleted() {
                 return Ok(if newest.lease.is_some() { Leased::Ended } else { Leased::Deleted });
             }
             let Some(lease) = newest.lease else { return self.snapshot_of(name, &newest).map(Leased::Kept) };
-            let has_ended = lease.has_ended(self.clock.now_us());
-            let commit = match change(lease) {
+            let own_us = self.clock.now_us();
+            let storage_us = self.storage_clock.now_us(&Self::control_folder(name));
+            // A worker whose clock is wrong ends nothing early, and renews nothing for too short.
+            let has_ended = lease.has_ended(own_us.min(storage_us));
+            let commit = match change(lease, own_us.max(storage_us)) {
                 _ if has_ended => self.end(&dataset, &newest),
                 Some(lease) => self.next_lease(&dataset, &newest, lease),
                 None => return self.snapshot_of(name, &newest).map(Leased::Kept),
@@ -128,7 +135,7 @@ impl Tables {
                 Ok(Attempt::Won(_)) if has_ended => return Ok(Leased::Ended),
                 Ok(Attempt::Won(won)) => return self.snapshot_of(name, &won).map(Leased::Kept),
                 Ok(Attempt::Lost) => {}
-                // Where nothing can be written, the clock alone decides.
+                // Where nothing can be written, the clocks alone decide.
                 Err(_) if has_ended => return Ok(Leased::Ended),
                 Err(error) => return Err(error),
             }
@@ -143,84 +150,7 @@ impl Tables {
     }
 
     /// The deletion of a table whose lease ran out: it keeps the lease, which tells why.
-    fn end(&self, dataset: &Dataset, newest: &Arc<Commit>) -> Commit {
+    pub(crate) fn end(&self, dataset: &Dataset, newest: &Arc<Commit>) -> Commit {
         self.next_commit(dataset, Some(newest), CommitKind::Delete, None, vec![], None)
-    }
-
-    /// Whether the storage takes tables.
-    ///
-    /// # Errors
-    /// The reason why it does not.
-    pub fn probe(&self) -> Result<()> {
-        Ok(self.backend.probe()?)
-    }
-
-    /// All tables with a lease that has not ended, by name.
-    ///
-    /// # Errors
-    /// What the storage says. A table that can't be read is left out, with a warning in the log.
-    pub fn all_leased(&self) -> Result<Vec<Arc<Snapshot>>> {
-        let mut kept = Vec::new();
-        for name in self.folders()? {
-            match self.leased(&name) {
-                Ok(Leased::Kept(snapshot)) => kept.push(snapshot),
-                Ok(_) => {}
-                Err(Error::Backend(error)) if error.kind != FailureKind::Denied => return Err(error.into()),
-                Err(error) => tracing::warn!(table = %name, %error, "a table can't be listed"),
-            }
-        }
-        Ok(kept)
-    }
-
-    /// Ends the leases that have run out, and removes all that is left of tables that ended longer ago than the grace
-    /// time; what writers left that died before they published goes after the time for orphans. Safe on any number of
-    /// workers at once.
-    ///
-    /// # Errors
-    /// What the storage says.
-    pub fn tidy_leased(&self) -> Result<()> {
-        for name in self.folders()? {
-            // It ends what is over.
-            match self.leased(&name)? {
-                Leased::Kept(_) => {}
-                Leased::Ended | Leased::Deleted => self.forget_if_past(&name)?,
-                Leased::Unknown => self.forget_if_orphaned(&name)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn folders(&self) -> Result<Vec<DatasetName>> {
-        let entries = self.backend.list("")?.into_iter();
-        let folders = entries.filter(|entry| entry.file.is_none());
-        Ok(folders.filter_map(|entry| DatasetName::new(entry.name).ok()).collect())
-    }
-
-    /// Removes a table that ended longer ago than the grace time.
-    fn forget_if_past(&self, name: &DatasetName) -> Result<()> {
-        let Some(newest) = self.dataset(name).log.newest(0)? else { return Ok(()) };
-        let forgotten_us = newest.time_us.saturating_add(micros(self.settings.grace));
-        // Where its end could not be written, it is kept.
-        if newest.is_deleted() && forgotten_us < self.clock.now_us() { self.forget(name) } else { Ok(()) }
-    }
-
-    /// Removes a table that ended. First what a reader begins with: to none of them may it look as if it was there still.
-    fn forget(&self, name: &DatasetName) -> Result<()> {
-        self.backend.remove(&hint_path(name))?;
-        self.backend.remove(&commit_path(name, 1))?;
-        Ok(self.backend.remove_folder(name.as_str())?)
-    }
-
-    /// A folder without a first commit is that of a writer that is still at work, or died, or what is left where
-    /// forgetting was interrupted.
-    fn forget_if_orphaned(&self, name: &DatasetName) -> Result<()> {
-        let storage_now_us = self.backend.now_us(&Self::control_folder(name))?;
-        let left_before_us = storage_now_us.saturating_sub(micros(self.settings.orphan_grace));
-        let data = self.backend.list(&crate::commit::data_folder(name))?;
-        let is_at_work = |file: &crate::backend::FileMeta| file.modified_us >= left_before_us;
-        if data.iter().filter_map(|entry| entry.file.as_ref()).any(is_at_work) {
-            return Ok(());
-        }
-        Ok(self.backend.remove_folder(name.as_str())?)
     }
 }

@@ -9,10 +9,11 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::backend::{Backend, BackendError, Created, Outcome};
-use crate::commit::{Commit, commit_path, hint_path};
+use crate::commit::{CONTROL_FOLDER, Commit, commit_path, hint_path};
 use crate::environment::Clock;
 use crate::error::{Error, Result};
 use crate::name::DatasetName;
+use crate::storage_clock::{MOST_AHEAD_US, StorageClock};
 
 /// How often a commit is sent again while its outcome is unknown.
 const COMMIT_ATTEMPTS: u32 = 4;
@@ -26,6 +27,7 @@ pub(crate) struct CommitLog {
     name: DatasetName,
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
+    storage_clock: Arc<StorageClock>,
     /// The newest commit that this process has seen.
     seen: Mutex<Option<Seen>>,
     /// Held by this process's writers from reading the newest commit to making the next:
@@ -48,8 +50,13 @@ pub(crate) enum Attempt {
 }
 
 impl CommitLog {
-    pub(crate) fn new(name: DatasetName, backend: Arc<dyn Backend>, clock: Arc<dyn Clock>) -> Self {
-        Self { name, backend, clock, seen: Mutex::default(), turn: Mutex::default() }
+    pub(crate) fn new(
+        name: DatasetName,
+        backend: Arc<dyn Backend>,
+        clock: Arc<dyn Clock>,
+        storage_clock: Arc<StorageClock>,
+    ) -> Self {
+        Self { name, backend, clock, storage_clock, seen: Mutex::default(), turn: Mutex::default() }
     }
 
     /// The newest commit, or `None` where there is none. One that was looked for at most
@@ -145,25 +152,26 @@ impl CommitLog {
         &self,
         from: u64,
         newest: &Arc<Commit>,
-        holds: impl Fn(&Commit) -> bool,
+        holds: impl Fn(&Commit) -> Result<bool>,
     ) -> Result<Option<Arc<Commit>>> {
         let end = newest.number + 1;
-        let first = first_not(from, end, |number| Ok(holds(&*self.read_existing(number)?)))?;
+        let first = first_not(from, end, |number| holds(&*self.read_existing(number)?))?;
         if first == end { Ok(None) } else { self.read_existing(first).map(Some) }
     }
 
     /// Tries to make `commit` the one with its number.
     ///
     /// # Errors
-    /// [`Error::Backend`] when it certainly was not made; [`Error::OutcomeUnknown`] when it may
+    /// [`Error::ClockAhead`] and [`Error::Backend`] when it certainly was not made; [`Error::OutcomeUnknown`] when it may
     /// be there, or appear yet.
     pub(crate) fn attempt(&self, commit: Commit) -> Result<Attempt> {
         // A dataset whose folder was removed by hand starts anew: behind commits that are gone,
         // nobody else would find this one.
         if commit.number > 1 && !self.exists(commit.number - 1)? {
-            *self.seen.lock() = None;
+            self.forget();
             return Ok(Attempt::Lost);
         }
+        self.check_clock()?;
         let path = commit_path(&self.name, commit.number);
         let contents = match commit.encode() {
             Ok(contents) => contents,
@@ -217,10 +225,58 @@ impl CommitLog {
         Ok(self.backend.settle_commit(&commit_path(&self.name, number))?)
     }
 
-    /// The time for a commit after `previous`: later than it, whatever the clock says.
-    pub(crate) fn next_time_us(&self, previous: Option<&Commit>) -> i64 {
-        let now = self.clock.now_us();
-        previous.map_or(now, |commit| now.max(commit.time_us + 1))
+    /// Refuses to write by a clock that is far ahead of the storage's: nobody else could make sense of the times.
+    fn check_clock(&self) -> Result<()> {
+        let ahead_us = self.storage_clock.ahead_us(&self.scratch_folder());
+        if ahead_us > MOST_AHEAD_US { Err(Error::ClockAhead { ahead_us }) } else { Ok(()) }
+    }
+
+    /// The time for a commit after `previous`, and where its stretch of ascending times begins: later than the one before,
+    /// unless that has a time which the storage's clock won't reach for long.
+    pub(crate) fn next_time(&self, previous: Option<&Commit>) -> (i64, Option<u64>) {
+        let now_us = self.clock.now_us();
+        let Some(previous) = previous else { return (now_us, None) };
+        if previous.time_us <= now_us {
+            return (now_us.max(previous.time_us + 1), previous.ascending_from);
+        }
+        let storage_now_us = self.storage_clock.now_us(&self.scratch_folder());
+        if previous.time_us > now_us.max(storage_now_us).saturating_add(MOST_AHEAD_US) {
+            (now_us, Some(previous.number + 1))
+        } else {
+            (previous.time_us + 1, previous.ascending_from)
+        }
+    }
+
+    /// Where a file may be made to ask for its time.
+    fn scratch_folder(&self) -> String {
+        format!("{}/{CONTROL_FOLDER}", self.name)
+    }
+
+    /// Starts over: what was seen is gone.
+    pub(crate) fn forget(&self) {
+        *self.seen.lock() = None;
+    }
+
+    /// Whether the newest commit that was seen is there still. Where commits are removed in the end, one that is not makes
+    /// all that was seen void. It begins with commit 1, which then says that the table ended.
+    pub(crate) fn is_there(&self, commit: &Commit) -> Result<bool> {
+        let is_there = match commit.number {
+            1 => self.whose(1)? == Some(commit.uuid),
+            number => self.exists(number)?,
+        };
+        if !is_there {
+            self.forget();
+        }
+        Ok(is_there)
+    }
+
+    /// When a commit was made by the storage's clock, as far as that is known: the time of its file, or its own if that is
+    /// later, as where the file is a copy's. A time that is yet to come is no one's.
+    pub(crate) fn made_us(&self, commit: &Commit, storage_now_us: i64) -> Result<i64> {
+        let file = self.backend.head(&commit_path(&self.name, commit.number))?;
+        // What vanished meanwhile is as young as can be: nobody removes anything for its age then.
+        let file_us = file.map_or(storage_now_us, |meta| meta.modified_us);
+        Ok(if commit.time_us <= storage_now_us { file_us.max(commit.time_us) } else { file_us })
     }
 }
 

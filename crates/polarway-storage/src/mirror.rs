@@ -12,6 +12,7 @@ use lru::LruCache;
 use parking_lot::Mutex;
 
 use crate::backend::{Backend, BackendError, BackendResult, Outcome};
+use crate::layout::is_data_file;
 use crate::snapshot::SnapshotFile;
 
 /// Bytes that are copied at a time.
@@ -57,7 +58,7 @@ impl Drop for Copy {
 }
 
 impl Mirror {
-    /// A mirror in this folder, which it owns: what lies there is removed.
+    /// A mirror in this folder, which it owns: copies that lie there from before are removed.
     ///
     /// # Errors
     /// The folder can't be made or emptied.
@@ -68,10 +69,13 @@ impl Mirror {
     ) -> BackendResult<Self> {
         let folder = folder.into();
         let prepare = || {
-            if folder.exists() {
-                fs::remove_dir_all(&folder)?;
-            }
             fs::create_dir_all(&folder)?;
+            for entry in fs::read_dir(&folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_file() && is_data_file(&entry.file_name().to_string_lossy()) {
+                    fs::remove_file(entry.path())?;
+                }
+            }
             folder.canonicalize()
         };
         let folder = prepare().map_err(|error| {

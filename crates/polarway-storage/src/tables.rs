@@ -19,6 +19,7 @@ use crate::log::CommitLog;
 use crate::name::{DatasetName, nearest_names};
 use crate::retry::RecentRequests;
 use crate::snapshot::{At, Snapshot};
+use crate::storage_clock::StorageClock;
 
 /// Datasets whose newest commit is remembered.
 const REMEMBERED_DATASETS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
@@ -84,6 +85,7 @@ impl Default for Settings {
 pub struct Tables {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) storage_clock: Arc<StorageClock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) settings: Settings,
     pub(crate) footers: Footers,
@@ -128,9 +130,11 @@ impl Tables {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
     ) -> Self {
+        let storage_clock = Arc::new(StorageClock::new(Arc::clone(&backend), Arc::clone(&clock)));
         Self {
             backend,
             clock,
+            storage_clock,
             ids,
             settings,
             footers: Footers::default(),
@@ -148,7 +152,8 @@ impl Tables {
     pub(crate) fn dataset(&self, name: &DatasetName) -> Arc<Dataset> {
         let mut datasets = self.datasets.lock();
         let make = || {
-            let log = CommitLog::new(name.clone(), Arc::clone(&self.backend), Arc::clone(&self.clock));
+            let (backend, clock) = (Arc::clone(&self.backend), Arc::clone(&self.clock));
+            let log = CommitLog::new(name.clone(), backend, clock, Arc::clone(&self.storage_clock));
             Arc::new(Dataset { name: name.clone(), log, requests: RecentRequests::default() })
         };
         Arc::clone(datasets.get_or_insert_ref(name, make))
@@ -188,7 +193,12 @@ impl Tables {
         }
     }
 
-    fn version(&self, dataset: &Dataset, newest: &Arc<Commit>, version: u64) -> Result<Arc<Snapshot>> {
+    pub(crate) fn version(
+        &self,
+        dataset: &Dataset,
+        newest: &Arc<Commit>,
+        version: u64,
+    ) -> Result<Arc<Snapshot>> {
         let name = &dataset.name;
         let unknown = || {
             let nearest = if version == 0 {
@@ -208,7 +218,7 @@ impl Tables {
         }
         // Commits that make no version follow the one that made it: the last of them is the
         // one that knows where the rows are now.
-        let commit = match dataset.log.first_not(version, newest, |commit| commit.version <= version)? {
+        let commit = match dataset.log.first_not(version, newest, |commit| Ok(commit.version <= version))? {
             None => Arc::clone(newest),
             Some(later) => dataset.log.read_existing(later.number - 1)?,
         };
@@ -227,21 +237,6 @@ impl Tables {
         match snapshot.files.first() {
             Some(file) if self.backend.head(&file.path)?.is_none() => Err(self.why_missing(snapshot, file)),
             _ => Ok(()),
-        }
-    }
-
-    fn version_then(&self, dataset: &Dataset, newest: &Arc<Commit>, time_us: i64) -> Result<Arc<Snapshot>> {
-        let later = dataset.log.first_not(1, newest, |commit| commit.time_us <= time_us)?;
-        match later {
-            None => self.version(dataset, newest, newest.version),
-            Some(first) if first.number == 1 => match self.adopted(&dataset.name)? {
-                Some(adopted) if adopted.time_us <= time_us => Ok(adopted),
-                _ => Err(Error::NoVersionThen { name: dataset.name.clone(), oldest_us: first.time_us }),
-            },
-            Some(later) => {
-                let then = dataset.log.read_existing(later.number - 1)?;
-                self.version(dataset, newest, then.version)
-            }
         }
     }
 

@@ -8,10 +8,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Entry, FileMeta};
-use crate::commit::{CONTROL_FOLDER, Commit, CommitKind, Vacuum, data_folder, data_path};
+use crate::backend::{Entry, FileMeta, join};
+use crate::commit::{Commit, CommitKind, Vacuum, data_folder, data_path, staging_folder};
 use crate::environment::micros;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::layout::{is_data_file, is_temporary};
 use crate::log::Attempt;
 use crate::name::DatasetName;
 use crate::tables::{Dataset, Tables};
@@ -61,9 +62,20 @@ impl Tables {
         let dataset = self.dataset(name);
         loop {
             let Some(newest) = dataset.log.newest(0)? else { return Ok(Vacuumed::default()) };
-            let listed = self.backend.list(&data_folder(name))?;
-            let kept = self.kept(&dataset, &newest, kept_versions, grace)?;
-            let condemned = self.condemned(name, listed, &kept)?;
+            let mut listed = self.backend.list(&data_folder(name))?;
+            // What lies there under another name than ours is somebody else's.
+            let needed: HashSet<&str> = newest.files.iter().map(|file| file.name.as_str()).collect();
+            listed.retain(|entry| is_data_file(&entry.name) && !needed.contains(entry.name.as_str()));
+            let staged = self.backend.list(&staging_folder(name))?;
+            if listed.is_empty() && staged.is_empty() {
+                return Ok(Vacuumed::default());
+            }
+            self.backend.check_removable(&data_folder(name))?;
+            // Ages are the storage's own: it stamped the files, and the clocks of machines may be wrong.
+            let storage_now_us = self.backend.now_us(&Self::control_folder(name))?;
+            self.remove_staged(name, staged, storage_now_us)?;
+            let kept = self.kept(&dataset, &newest, kept_versions, storage_now_us, grace)?;
+            let condemned = self.condemned(listed, &kept, storage_now_us);
             if condemned.is_empty() {
                 return Ok(Vacuumed::default());
             }
@@ -99,32 +111,26 @@ impl Tables {
     }
 
     /// The files of the data folder that may go.
-    fn condemned(
-        &self,
-        name: &DatasetName,
-        listed: Vec<Entry>,
-        kept: &Kept,
-    ) -> Result<Vec<(String, FileMeta)>> {
-        let staging = staging_folder(name);
-        let staged = self.backend.list(&staging)?;
+    fn condemned(&self, listed: Vec<Entry>, kept: &Kept, storage_now_us: i64) -> Vec<(String, FileMeta)> {
+        // What no commit names may belong to a writer that is still at work.
+        let left_before_us = storage_now_us.saturating_sub(micros(self.settings.orphan_grace));
         let files = listed.into_iter().filter_map(|entry| Some((entry.name, entry.file?)));
-        let (mut condemned, unnamed): (Vec<_>, Vec<_>) = files
-            .filter(|(file, _)| !kept.files.contains(file))
-            .partition(|(file, _)| kept.named.contains(file));
-        if unnamed.is_empty() && staged.is_empty() {
-            return Ok(condemned);
-        }
-        // What no commit names may belong to a writer that is still at work. The storage's own
-        // clock tells how old it is: it stamped the files.
-        let storage_now_us = self.backend.now_us(&Self::control_folder(name))?;
-        let left_before_us = storage_now_us - micros(self.settings.orphan_grace);
-        condemned.extend(unnamed.into_iter().filter(|(_, meta)| meta.modified_us < left_before_us));
+        let may_go = |(file, meta): &(String, FileMeta)| {
+            !kept.files.contains(file) && (kept.named.contains(file) || meta.modified_us < left_before_us)
+        };
+        files.filter(may_go).collect()
+    }
+
+    /// Removes what writers left that died before their commit had its name.
+    fn remove_staged(&self, name: &DatasetName, staged: Vec<Entry>, storage_now_us: i64) -> Result<()> {
+        let left_before_us = storage_now_us.saturating_sub(micros(self.settings.orphan_grace));
         for entry in staged {
-            if entry.file.is_some_and(|meta| meta.modified_us < left_before_us) {
-                self.backend.remove(&format!("{staging}/{}", entry.name))?;
+            let is_left = entry.file.is_some_and(|meta| meta.modified_us < left_before_us);
+            if is_left && is_temporary(&entry.name) {
+                self.backend.remove(&join(&staging_folder(name), &entry.name))?;
             }
         }
-        Ok(condemned)
+        Ok(())
     }
 
     /// Walks back from the newest commit through all that retention still keeps, and on to the
@@ -134,9 +140,10 @@ impl Tables {
         dataset: &Dataset,
         newest: &Arc<Commit>,
         kept_versions: usize,
+        storage_now_us: i64,
         grace: Duration,
     ) -> Result<Kept> {
-        let superseded_after_us = self.clock.now_us() - micros(grace);
+        let superseded_after_us = storage_now_us.saturating_sub(micros(grace));
         let mut kept = Kept { kept_from: newest.number, ..Kept::default() };
         let mut versions_left = kept_versions.max(1);
         let mut vacuumed_before = None;
@@ -153,10 +160,14 @@ impl Tables {
             }
             // The last commit of a version is the one that its readers use from now on.
             let is_last_of_version = later.as_ref().is_none_or(|later| later.version != commit.version);
-            let was_superseded_lately =
-                later.as_ref().is_some_and(|later| later.time_us > superseded_after_us);
             let is_kept_version = is_last_of_version && versions_left > 0;
-            if is_kept_version || was_superseded_lately {
+            let was_superseded_lately = || match &later {
+                Some(later) => {
+                    Ok::<_, Error>(dataset.log.made_us(later, storage_now_us)? > superseded_after_us)
+                }
+                None => Ok(false),
+            };
+            if is_kept_version || was_superseded_lately()? {
                 kept.files.extend(names());
                 kept.kept_from = commit.number;
             }
@@ -168,9 +179,4 @@ impl Tables {
             later = Some(std::mem::replace(&mut commit, previous));
         }
     }
-}
-
-/// Where a writer on disk keeps a commit before it has its name.
-fn staging_folder(name: &DatasetName) -> String {
-    format!("{name}/{CONTROL_FOLDER}/staging")
 }

@@ -266,6 +266,13 @@ impl Tables {
             (WriteMode::Create, Some(present)) => {
                 Err(Error::AlreadyExists { name: name.clone(), version: present.version })
             }
+            // A table that is kept while it is used is made once: one that ended stays so.
+            (WriteMode::Create, None) if write.ttl.is_some() => match newest {
+                Some(ended) if !ended.is_claim() => {
+                    Err(Error::AlreadyExists { name: name.clone(), version: ended.version })
+                }
+                _ => Ok(None),
+            },
             (WriteMode::Append, None) => Err(self.unknown(name, newest.is_some())?),
             (_, present) => Ok(present),
         }
@@ -281,7 +288,7 @@ impl Tables {
         request: Option<RequestId>,
     ) -> Commit {
         let number = newest.map_or(1, |commit| commit.number + 1);
-        let time_us = dataset.log.next_time_us(newest);
+        let (time_us, ascending_from) = dataset.log.next_time(newest);
         let uuid = self.ids.fresh();
         let makes_version = kind.makes_version();
         Commit {
@@ -290,6 +297,7 @@ impl Tables {
             kind,
             version: newest.map_or(0, |commit| commit.version) + u64::from(makes_version),
             time_us,
+            ascending_from,
             uuid,
             version_uuid: newest.filter(|_| !makes_version).map_or(uuid, |commit| commit.version_uuid),
             files,
@@ -406,6 +414,7 @@ impl Publication<'_> {
             self.set_sent(true);
             match log.attempt(commit) {
                 Ok(Attempt::Won(commit)) => {
+                    self.check_kept(&commit)?;
                     if let Some(categories) = &self.categories {
                         self.tables.categories.remember(commit.version_uuid, categories);
                     }
@@ -419,6 +428,19 @@ impl Publication<'_> {
                 }
             }
         }
+    }
+
+    /// Of a table that is kept while it is used, commits are removed in the end. A writer that slept while all of that happened
+    /// to what it had begun finds its number free and its file gone.
+    fn check_kept(&self, commit: &Arc<Commit>) -> Result<()> {
+        if self.write.ttl.is_none() || self.upload.file.is_none() {
+            return Ok(());
+        }
+        if self.tables.backend.head(self.upload.path())?.is_some() {
+            return Ok(());
+        }
+        let _ = self.dataset.log.attempt(self.tables.end(self.dataset, commit)); // without its rows it can't be read anyway
+        Err(Error::UploadExpired { name: self.dataset.name.clone() })
     }
 
     fn set_sent(&mut self, was_sent: bool) {
@@ -437,7 +459,12 @@ impl Publication<'_> {
         let schema = Some(encode_schema(schema));
         let mut commit =
             self.tables.next_commit(self.dataset, newest, kind, schema, files, self.write.request);
-        commit.lease = self.write.ttl.map(|ttl| Lease::starting(commit.time_us, ttl)).or(commit.lease);
+        if let Some(ttl) = self.write.ttl {
+            // By the later of the two clocks: to no other worker may it look as if it had run out already.
+            let storage_now_us =
+                self.tables.storage_clock.now_us(&Tables::control_folder(&self.dataset.name));
+            commit.lease = Some(Lease::starting(commit.time_us.max(storage_now_us), ttl));
+        }
         commit
     }
 

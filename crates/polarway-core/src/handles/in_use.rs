@@ -5,12 +5,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use polarway_handles::{Handle, HandleId, HandleStore};
-use polarway_storage::{Clock as _, SystemClock};
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// How often handles that are in use are looked at. It is also the shortest time to live that a long read survives.
 const TICK: Duration = Duration::from_millis(100);
+
+/// When a handle is looked at again that could not be.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// How often handles in memory that have expired are looked for.
 const TIDYING: Duration = Duration::from_secs(10);
@@ -32,8 +34,8 @@ struct State {
 
 struct Used {
     count: usize,
-    /// When its lease should be renewed: microseconds since 1970-01-01 UTC.
-    due_us: i64,
+    /// When its lease should be looked at again; `None` is never.
+    due: Option<Instant>,
 }
 
 /// Somebody reads a handle.
@@ -57,7 +59,7 @@ impl InUse {
     /// Keeps a handle until the use is dropped.
     pub(crate) fn begin(&self, handle: &Handle) -> Use {
         let mut state = self.0.lock();
-        let used = state.uses.entry(handle.id).or_insert(Used { count: 0, due_us: due_us(handle) });
+        let used = state.uses.entry(handle.id).or_insert(Used { count: 0, due: due(handle) });
         used.count += 1;
         self.0.changed.notify_one();
         Use { shared: Arc::clone(&self.0), id: handle.id }
@@ -121,25 +123,27 @@ impl Watch {
     }
 
     fn renew(&self) {
-        let now_us = SystemClock.now_us();
-        let due: Vec<HandleId> = {
+        let now = Instant::now();
+        let due_ids: Vec<HandleId> = {
             let state = self.shared.lock();
-            state.uses.iter().filter(|(_, used)| used.due_us <= now_us).map(|(id, _)| *id).collect()
+            let is_due = |used: &Used| used.due.is_some_and(|due| due <= now);
+            state.uses.iter().filter(|(_, used)| is_due(used)).map(|(id, _)| *id).collect()
         };
-        for id in due {
+        for id in due_ids {
             let renewed = self.store.touch(id);
             if let Some(used) = self.shared.lock().uses.get_mut(&id) {
-                used.due_us = match &renewed {
-                    Ok(handle) => due_us(handle),
+                used.due = match &renewed {
+                    Ok(handle) => due(handle),
                     // Dropped, or the storage failed: the reader goes on, and a later tick tries again.
-                    Err(_) => now_us + 1_000_000,
+                    Err(_) => Some(now + RETRY),
                 };
             }
         }
     }
 }
 
-/// When two thirds of a handle's time have passed: then to use it renews it also where that is a commit.
-fn due_us(handle: &Handle) -> i64 {
-    handle.lease.expires_us.saturating_sub(handle.lease.ttl_us / 3)
+/// When a handle that was looked at just now should be looked at again. A look leaves half of its time at least, so a sixth
+/// later there is a third. Times that pass are no matter of what a clock says: it may differ from the one of the lease.
+fn due(handle: &Handle) -> Option<Instant> {
+    Instant::now().checked_add(handle.lease.ttl() / 6)
 }

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use polarway_handles::{ExternalHandles, Handle, HandleId, HandleStore, MemoryHandles};
+use polarway_handles::{ExternalHandles, Handle, HandleId, HandleStore, MemoryHandles, claim_storage};
 use polarway_query::{Engine, Relation};
 use polarway_storage::{Backend, Loader, Mirror, Settings, Snapshot, SystemClock, Tables};
 
-use crate::config::Config;
-use crate::error::Result;
+use crate::config::{Config, Location};
+use crate::error::{Error, ErrorKind, Result};
 use crate::handles::InUse;
+use crate::workspace::STATE_MIRROR_FOLDER;
 
 /// The handles of an engine.
 pub(crate) struct Handles {
@@ -41,8 +42,21 @@ pub(crate) enum Rows {
 
 impl External {
     /// Handles in this storage; remote files are copied below `folder`.
+    ///
+    /// # Errors
+    /// The storage holds something else, or fails.
     pub(crate) fn open(backend: Arc<dyn Backend>, folder: &Path, config: &Config) -> Result<Self> {
-        let mirror = Mirror::new(Arc::clone(&backend), folder.join("state-mirror"), config.mirror_bytes)?;
+        claim_storage(&*backend).map_err(|error| match &config.handles.state {
+            Location::Directory(state) if matches!(error, polarway_handles::Error::NotForHandles { .. }) => {
+                let state = state.display().to_string();
+                let message =
+                    format!("{state:?} can't be the folder of handles: {error}; give them another one");
+                Error::new(ErrorKind::Configuration, message)
+            }
+            _ => error.into(),
+        })?;
+        let mirror =
+            Mirror::new(Arc::clone(&backend), folder.join(STATE_MIRROR_FOLDER), config.mirror_bytes)?;
         let settings = Settings {
             grace: config.retention.grace,
             orphan_grace: config.retention.orphan_grace,

@@ -7,6 +7,7 @@ mod bad_input;
 mod bounded;
 mod documented_sql;
 mod fidelity;
+mod folders;
 mod handles;
 mod loading;
 mod nan;

@@ -4,4 +4,7 @@
 mod conformance;
 mod external;
 mod memory;
+mod storage;
 mod support;
+#[path = "../../../polarway-storage/tests/storage/support/timed.rs"]
+mod timed;

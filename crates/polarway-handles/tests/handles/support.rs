@@ -10,6 +10,8 @@ use polarway_handles::{ExternalHandles, Handle, HandleId, HandleStore, MemoryHan
 use polarway_storage::{Backend, Clock, DiskBackend, ObjectBackend, RandomIds, Settings, Tables};
 use tempfile::TempDir;
 
+use crate::timed::TimedBackend;
+
 /// For how long the tests' handles live.
 pub(crate) const TTL: Duration = Duration::from_secs(60);
 
@@ -79,7 +81,7 @@ impl Bench {
 
     fn external(backend: Arc<dyn Backend>, folder: Option<TempDir>) -> Self {
         let clock = clock();
-        let handles = Arc::new(external(backend, &clock));
+        let handles = Arc::new(external(TimedBackend::new(backend, clock.clone()), &clock));
         let store = Arc::clone(&handles);
         let make = Box::new(move |id| write(&store, id));
         Self { store: handles, clock, make, _folder: folder }

@@ -124,7 +124,7 @@ pub(crate) const SETTINGS: [Setting; 27] = [
         variable: "POLARWAY_STATE_DIR",
         value_name: "DIR",
         form: Form::Text,
-        about: "The directory of the `external` handle store, which workers share.",
+        about: "The directory of the `external` handle store, which workers share and which holds nothing else.",
         default: Some("<data-dir>/state"),
         apply: |config, text| {
             values::directory(text).map(|folder| config.engine.handles.state = Location::Directory(folder))

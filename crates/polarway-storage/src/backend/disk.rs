@@ -1,5 +1,7 @@
 //! A directory: what is acknowledged was fsynced, names included.
 
+mod removal;
+
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -16,9 +18,13 @@ use super::{
 };
 use crate::commit::CONTROL_FOLDER;
 use crate::environment::micros_since_epoch;
+use crate::layout::TEMPORARY_PREFIX;
 
 /// Where files are written before they get their name by a link.
 const STAGING_FOLDER: &str = "staging";
+
+/// How often a folder is made again that somebody removes.
+const FOLDER_TRIES: u32 = 100;
 
 /// A directory of a local or network filesystem that has hard links and honours fsync.
 ///
@@ -72,7 +78,11 @@ impl DiskBackend {
 
     fn fresh_name(&self, purpose: &str) -> String {
         let ordinal = self.staged.fetch_add(1, Ordering::Relaxed);
-        format!(".polarway-{purpose}-{}-{ordinal}-{}", std::process::id(), uuid::Uuid::now_v7().simple())
+        format!(
+            "{TEMPORARY_PREFIX}{purpose}-{}-{ordinal}-{}",
+            std::process::id(),
+            uuid::Uuid::now_v7().simple()
+        )
     }
 
     /// Makes a folder and the ones above it, down from the root, and waits until all their names
@@ -98,17 +108,21 @@ impl DiskBackend {
     }
 
     /// Runs something that needs a folder, and makes the folder again if somebody removed it
-    /// since this process used it last.
+    /// since this process used it last: whoever tidies up removes folders that are empty, also one
+    /// that was made this moment.
     fn in_folder<T>(&self, folder: &str, work: impl Fn(&Path) -> io::Result<T>) -> io::Result<T> {
-        let full = self.ensure_folder(folder)?;
-        match work(&full) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.settled_folders
-                    .lock()
-                    .retain(|settled| !settled.starts_with(&full) && !full.starts_with(settled));
-                work(&self.ensure_folder(folder)?)
+        let mut tries_left = FOLDER_TRIES;
+        loop {
+            tries_left -= 1;
+            match self.ensure_folder(folder).and_then(|full| work(&full)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && tries_left > 0 => {
+                    let full = self.full(folder);
+                    self.settled_folders
+                        .lock()
+                        .retain(|settled| !settled.starts_with(&full) && !full.starts_with(settled));
+                }
+                other => return other,
             }
-            other => other,
         }
     }
 
@@ -246,7 +260,7 @@ impl Backend for DiskBackend {
     fn replace(&self, path: &str, contents: Bytes) -> BackendResult<()> {
         let (folder, name) = split(path);
         let replace = || {
-            let staged = self.stage(path, &contents, false)?;
+            let staged = self.stage(path, &contents, true)?;
             self.in_folder(folder, |folder| fs::rename(&staged.0, folder.join(name)))
         };
         replace().map_err(|error| BackendError::of_io("replace", path, Outcome::Unknown, error))
@@ -263,21 +277,15 @@ impl Backend for DiskBackend {
     }
 
     fn remove(&self, path: &str) -> BackendResult<()> {
-        match fs::remove_file(self.full(path)) {
-            Err(error) if !is_absent(&error) => {
-                Err(BackendError::of_io("remove", path, Outcome::Unknown, error))
-            }
-            _ => Ok(()),
-        }
+        removal::remove_file(&self.root, path).map_err(|error| removal::failure(path, error))
     }
 
-    fn remove_folder(&self, folder: &str) -> BackendResult<()> {
-        match fs::remove_dir_all(self.full(folder)) {
-            Err(error) if !is_absent(&error) => {
-                Err(BackendError::of_io("remove", folder, Outcome::Unknown, error))
-            }
-            _ => Ok(()),
-        }
+    fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {
+        removal::remove_empty_folder(&self.root, folder).map_err(|error| removal::failure(folder, error))
+    }
+
+    fn check_removable(&self, folder: &str) -> BackendResult<()> {
+        removal::open_folder(&self.root, folder).map(drop).map_err(|error| removal::failure(folder, error))
     }
 
     fn check(&self) -> BackendResult<()> {

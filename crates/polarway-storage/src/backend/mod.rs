@@ -49,24 +49,26 @@ pub trait Backend: Send + Sync + Debug {
     /// Makes sure that a file made by `create_commit`, by whomever, is on stable storage.
     fn settle_commit(&self, path: &str) -> BackendResult<()>;
 
-    /// Sets a small file's contents, atomically but without waiting for stable storage.
+    /// Sets a small file's contents, atomically: after a crash, the file has the old ones or the new ones.
     fn replace(&self, path: &str, contents: Bytes) -> BackendResult<()>;
 
     /// Copies a file to a new data file, durably, without moving bytes where the storage can.
     fn copy_data(&self, from: &str, to: &str) -> BackendResult<()>;
 
-    /// Removes a file. One that is not there is removed already.
+    /// Removes a file. One that is not there is removed already. A file that is reached over a symbolic link is another
+    /// place's: it stays, and that is an error.
     fn remove(&self, path: &str) -> BackendResult<()>;
 
-    /// Removes a folder with all that is in it; nobody may be writing there.
-    fn remove_folder(&self, folder: &str) -> BackendResult<()> {
-        for entry in self.list(folder)? {
-            let path = join(folder, &entry.name);
-            match entry.file {
-                Some(_) => self.remove(&path)?,
-                None => self.remove_folder(&path)?,
-            }
-        }
+    /// Removes a folder if nothing lies in it, and tells whether it is gone. A storage that knows files only has none.
+    fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {
+        Ok(self.list(folder)?.is_empty())
+    }
+
+    /// Whether files of this folder could be removed.
+    ///
+    /// # Errors
+    /// They could not: it is reached over a symbolic link.
+    fn check_removable(&self, _folder: &str) -> BackendResult<()> {
         Ok(())
     }
 
@@ -175,6 +177,8 @@ pub enum FailureKind {
     Full,
     /// Not with these rights.
     Denied,
+    /// A symbolic link leads there, and nothing is removed behind one.
+    Linked,
     /// Anything else: it may work when tried again.
     Other,
 }
@@ -186,6 +190,7 @@ impl FailureKind {
             Self::ReadOnly => ": the storage is read-only",
             Self::Full => ": no space is left",
             Self::Denied => ": permission denied",
+            Self::Linked => ": a symbolic link leads there, and nothing is removed behind one",
             Self::Other => "",
         }
     }

@@ -54,17 +54,17 @@ fn what_is_not_there_is_absent_and_no_failure() {
 }
 
 #[test]
-fn a_folder_goes_with_all_that_is_in_it_and_nothing_beside_it() {
+fn a_folder_goes_when_nothing_is_in_it_and_can_be_made_again() {
     on_every_backend(|backend| {
-        for path in ["d/_polarway/commits/1", "d/_polarway/hint", "d2/_polarway/hint"] {
+        for path in ["d/_polarway/commits/1", "d/_polarway/commits/2"] {
             backend.create_commit(path, "x".into()).unwrap();
         }
-        backend.remove_folder("d").unwrap();
-        backend.remove_folder("d").unwrap();
-        assert!(backend.list("d/_polarway/commits").unwrap().is_empty());
-        assert_eq!(backend.get("d/_polarway/hint").unwrap(), None);
-        assert_eq!(backend.get("d2/_polarway/hint").unwrap().unwrap(), "x");
-        // What was removed can be made again.
+        backend.remove("d/_polarway/commits/1").unwrap();
+        assert!(!backend.remove_empty_folder("d/_polarway/commits").unwrap(), "another file is in it");
+        assert_eq!(backend.get("d/_polarway/commits/2").unwrap().unwrap(), "x");
+        backend.remove("d/_polarway/commits/2").unwrap();
+        assert!(backend.remove_empty_folder("d/_polarway/commits").unwrap());
+        assert!(backend.remove_empty_folder("d/_polarway/commits").unwrap(), "it is gone already");
         assert_eq!(backend.create_commit("d/_polarway/commits/1", "y".into()).unwrap(), Created::New);
     });
 }

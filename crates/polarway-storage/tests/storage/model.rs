@@ -13,6 +13,7 @@ use polarway_testing::tries;
 use proptest::prelude::*;
 
 use crate::support::failing::{FailingBackend, Failure};
+use crate::support::timed::TimedBackend;
 use crate::support::{CountedIds, SetClock, load, name, newest, numbers, write};
 
 #[derive(Clone, Debug)]
@@ -105,9 +106,11 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let storage: Arc<dyn Backend> = Arc::new(ObjectBackend::new(Arc::new(InMemory::new())).unwrap());
+        let clock = SetClock::new();
+        let memory = Arc::new(ObjectBackend::new(Arc::new(InMemory::new())).unwrap());
+        let storage: Arc<dyn Backend> = TimedBackend::new(memory, clock.clone());
         let mut world = Self {
-            clock: SetClock::new(),
+            clock,
             ids: Arc::new(CountedIds::default()),
             storage,
             workers: Vec::new(),
@@ -121,9 +124,13 @@ impl World {
 
     fn worker(&self, failure: Failure) -> (Tables, Arc<FailingBackend>) {
         let failing = FailingBackend::new(Arc::clone(&self.storage), failure);
-        // The files are stamped by the machine's clock, so the clock of the test can't age
-        // them: writers that died leave files here, and none of them may be missed.
-        let settings = Settings { kept_versions: 3, grace: Duration::from_secs(600), ..Settings::default() };
+        // Writers that died leave files here, and none of them may be missed.
+        let settings = Settings {
+            kept_versions: 3,
+            grace: Duration::from_secs(600),
+            orphan_grace: Duration::MAX,
+            ..Settings::default()
+        };
         let clock: Arc<SetClock> = Arc::clone(&self.clock);
         (Tables::with_environment(failing.clone(), settings, clock, self.ids.clone()), failing)
     }

@@ -6,14 +6,21 @@ use std::time::Duration;
 use polarway_storage::{At, DiskBackend, Error, Settings, Tables, Vacuumed, WriteMode, WriteOptions};
 use tempfile::TempDir;
 
-use crate::support::{CountedIds, SetClock, append, load, name, newest, numbers, store};
+use crate::support::timed::TimedBackend;
+use crate::support::{CountedIds, SetClock, append, load, name, newest, numbers, on_disk, store};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
+/// Tables in a folder, whose clock and the worker's are the one that the test sets.
 fn timed(folder: &TempDir, settings: Settings) -> (Tables, Arc<SetClock>) {
     let clock = SetClock::new();
-    let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
+    let backend = TimedBackend::new(Arc::new(DiskBackend::open(folder.path()).unwrap()), clock.clone());
     (Tables::with_environment(backend, settings, clock.clone(), Arc::new(CountedIds::default())), clock)
+}
+
+/// Tables in a folder as it is.
+fn opened_with(folder: &TempDir, settings: Settings) -> Tables {
+    Tables::new(Arc::new(DiskBackend::open(folder.path()).unwrap()), settings)
 }
 
 fn data_files(folder: &TempDir, dataset: &str) -> usize {
@@ -64,8 +71,7 @@ fn compaction_makes_the_old_files_superfluous_after_the_grace_time() {
 
 #[test]
 fn what_a_writer_that_died_left_goes_after_a_day_and_not_before() {
-    let folder = tempfile::tempdir().unwrap();
-    let (tables, _) = timed(&folder, Settings::default());
+    let (tables, folder) = on_disk();
     let trades = name("trades");
     store(&tables, &trades, [1]).unwrap();
     let orphan = folder.path().join("trades/_polarway/data/0199c0de-0000-7000-8000-000000000001.parquet");
@@ -81,8 +87,7 @@ fn what_a_writer_that_died_left_goes_after_a_day_and_not_before() {
 
 #[test]
 fn a_writer_whose_upload_was_condemned_uploads_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let (tables, _) = timed(&folder, Settings::default());
+    let (tables, folder) = on_disk();
     let trades = name("trades");
     store(&tables, &trades, [1]).unwrap();
 
@@ -93,7 +98,7 @@ fn a_writer_whose_upload_was_condemned_uploads_again() {
     // between saying so and removing it.
     let data = folder.path().join("trades/_polarway/data");
     let saved = tempfile::tempdir().unwrap();
-    let (hasty, _) = timed(&folder, Settings { orphan_grace: Duration::ZERO, ..Settings::default() });
+    let hasty = opened_with(&folder, Settings { orphan_grace: Duration::ZERO, ..Settings::default() });
     std::thread::sleep(Duration::from_millis(20)); // the storage's clock must pass the file's time
     let before: Vec<_> = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     for file in &before {
@@ -116,15 +121,14 @@ fn a_writer_whose_upload_was_condemned_uploads_again() {
 
 #[test]
 fn a_writer_whose_condemned_upload_is_gone_is_told_to_store_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let (tables, _) = timed(&folder, Settings::default());
+    let (tables, folder) = on_disk();
     let trades = name("trades");
     store(&tables, &trades, [1]).unwrap();
     let mut writer =
         tables.writer(&trades, numbers([]).schema(), WriteOptions::new(WriteMode::Append)).unwrap();
     writer.write(&numbers([2])).unwrap();
     std::thread::sleep(Duration::from_millis(20)); // the storage's clock must pass the file's time
-    let (hasty, _) = timed(&folder, Settings { orphan_grace: Duration::ZERO, ..Settings::default() });
+    let hasty = opened_with(&folder, Settings { orphan_grace: Duration::ZERO, ..Settings::default() });
     assert_eq!(hasty.vacuum(&trades).unwrap().files, 1);
     assert!(matches!(writer.publish(), Err(Error::UploadExpired { .. } | Error::Backend(_))));
     assert_eq!(newest(&tables, &trades).unwrap(), [1]);
@@ -158,4 +162,59 @@ fn commit_times_increase_even_when_the_clock_stands_still() {
     let first = store(&tables, &trades, [1]).unwrap();
     let second = store(&tables, &trades, [2]).unwrap();
     assert_eq!(second.time_us, first.time_us + 1);
+}
+
+#[test]
+fn a_vacuum_removes_what_polarway_made_and_nothing_else() {
+    let (tables, folder) = on_disk();
+    let trades = name("trades");
+    for n in 0..3 {
+        store(&tables, &trades, [n]).unwrap();
+    }
+    let control = folder.path().join("trades/_polarway");
+    let strangers = ["data/thesis.parquet", "data/notes.txt", "data/mine/photo.parquet", "staging/letter"];
+    let yesterday = std::time::SystemTime::now() - HOUR * 25;
+    for stranger in strangers {
+        let path = control.join(stranger);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "mine").unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(yesterday).unwrap();
+    }
+    assert_eq!(tables.purge(&trades).unwrap().files, 2);
+    for stranger in strangers {
+        assert_eq!(std::fs::read(control.join(stranger)).unwrap(), b"mine", "{stranger}");
+    }
+}
+
+#[test]
+fn a_vacuum_removes_nothing_behind_a_link_and_says_so() {
+    let (elsewhere, elsewhere_folder) = on_disk();
+    let trades = name("trades");
+    for n in 0..3 {
+        store(&elsewhere, &trades, [n]).unwrap();
+    }
+    let its = |part: &str| elsewhere_folder.path().join("trades").join(part);
+    // The dataset's folder itself, the one in it, or the one of the files alone.
+    for linked in ["", "_polarway", "_polarway/data"] {
+        let (tables, folder) = on_disk();
+        let ours = |part: &str| folder.path().join("trades").join(part);
+        if linked == "_polarway/data" {
+            std::fs::create_dir_all(ours("_polarway/commits")).unwrap();
+            for commit in std::fs::read_dir(its("_polarway/commits")).unwrap() {
+                let commit = commit.unwrap();
+                let copy = ours("_polarway/commits").join(commit.file_name());
+                std::fs::copy(commit.path(), copy).unwrap();
+            }
+        }
+        let link = folder.path().join(format!("trades/{linked}").trim_end_matches('/'));
+        std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(its(linked), &link).unwrap();
+
+        assert_eq!(newest(&tables, &trades).unwrap(), [2], "what a link leads to is read");
+        let refused = tables.purge(&trades).unwrap_err();
+        assert!(refused.to_string().contains("symbolic link"), "{linked:?}: {refused}");
+        for version in 1..=3 {
+            assert_eq!(load(&elsewhere, &trades, At::Version(version)).unwrap(), [version as i64 - 1]);
+        }
+    }
 }

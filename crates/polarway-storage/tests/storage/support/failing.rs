@@ -124,8 +124,12 @@ impl Backend for FailingBackend {
         self.shared.run(path, || self.inner.remove(path))
     }
 
-    fn remove_folder(&self, folder: &str) -> BackendResult<()> {
-        self.shared.run(folder, || self.inner.remove_folder(folder))
+    fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {
+        self.shared.run(folder, || self.inner.remove_empty_folder(folder))
+    }
+
+    fn check_removable(&self, folder: &str) -> BackendResult<()> {
+        self.shared.run(folder, || self.inner.check_removable(folder))
     }
 
     fn check(&self) -> BackendResult<()> {

@@ -1,6 +1,8 @@
 //! What the tests share: tables of numbers, a clock and ids that a test sets, a storage that fails.
 
 pub(crate) mod failing;
+pub(crate) mod slow;
+pub(crate) mod timed;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -13,7 +15,7 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use polarway_storage::{
     At, Backend, Clock, DatasetName, DiskBackend, IdSource, ObjectBackend, Published, RandomIds, RequestId,
-    Result, Settings, Tables, WriteMode, WriteOptions,
+    Result, Settings, SystemClock, Tables, WriteMode, WriteOptions,
 };
 use tempfile::TempDir;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -28,6 +30,11 @@ pub(crate) struct SetClock(AtomicI64);
 impl SetClock {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(AtomicI64::new(START_US)))
+    }
+
+    /// One that shows what the machine's shows now, set forward by this much; back, where that is below zero.
+    pub(crate) fn ahead_by(seconds: i64) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(SystemClock.now_us() + seconds * 1_000_000)))
     }
 
     pub(crate) fn advance(&self, by: Duration) {
