@@ -1,12 +1,14 @@
 //! Storing tables.
 
+use std::sync::{Arc, Weak};
+
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use polarway_storage::{CommitKind, DatasetName, RequestId, Tables};
 
-use crate::error::{Error, Result};
-use crate::polarway::Polarway;
+use crate::error::{Error, ErrorKind, Result};
+use crate::polarway::{EngineParts, Polarway};
 use polarway_table::Table;
 
 pub use polarway_storage::{Published, WriteMode, WriteOptions};
@@ -56,15 +58,16 @@ impl Polarway {
     ) -> Result<Published> {
         let name = DatasetName::new(name)?;
         let table = table.into();
-        self.blocking(move |engine| {
+        self.writing(move |engine, caller| {
             let schema = table.schema().clone();
-            write(&engine.tables, &name, schema, table.into_batches().into_iter().map(Ok), options)
+            let batches = table.into_batches().into_iter().map(Ok);
+            write(&engine.tables, caller, &name, schema, batches, options)
         })
         .await
     }
 
     /// Stores rows as they come, in bounded memory. The reader is asked for them on a thread that
-    /// may block. When it fails, the dataset stays as it was.
+    /// may block. When it fails, or when nobody waits for this any more, the dataset stays as it was.
     ///
     /// # Errors
     /// As [`store_with`](Self::store_with), and the reader's own.
@@ -89,12 +92,25 @@ impl Polarway {
         options: WriteOptions,
     ) -> Result<Published> {
         let name = DatasetName::new(name)?;
-        self.blocking(move |engine| {
+        self.writing(move |engine, caller| {
             let reader = open()?;
             let schema = reader.schema();
-            write(&engine.tables, &name, schema, reader.map(|batch| batch.map_err(Error::from)), options)
+            let batches = reader.map(|batch| batch.map_err(Error::from));
+            write(&engine.tables, caller, &name, schema, batches, options)
         })
         .await
+    }
+
+    /// Writes on a thread that may block, for as long as the caller waits.
+    async fn writing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&EngineParts, &Caller) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let waiting = Arc::new(());
+        let caller = Caller(Arc::downgrade(&waiting));
+        let written = self.blocking(move |engine| work(engine, &caller)).await;
+        drop(waiting);
+        written
     }
 
     /// Stores several tables. Each is published on its own and has its own result, in the order
@@ -158,8 +174,21 @@ fn deleted_before(tables: &Tables, name: &DatasetName) -> Option<Published> {
     })
 }
 
+/// Whoever waits for a write. A thread that blocks can't be ended from outside: it looks here from time to time.
+struct Caller(Weak<()>);
+
+impl Caller {
+    fn check(&self) -> Result<()> {
+        match self.0.strong_count() {
+            0 => Err(Error::new(ErrorKind::Cancelled, "nobody waits for the write any more")),
+            _ => Ok(()),
+        }
+    }
+}
+
 fn write(
     tables: &Tables,
+    caller: &Caller,
     name: &DatasetName,
     schema: SchemaRef,
     batches: impl Iterator<Item = Result<RecordBatch>>,
@@ -167,7 +196,9 @@ fn write(
 ) -> Result<Published> {
     let mut writer = tables.writer(name, schema, options)?;
     for batch in batches {
+        caller.check()?;
         writer.write(&batch?)?;
     }
+    caller.check()?;
     Ok(writer.publish()?)
 }

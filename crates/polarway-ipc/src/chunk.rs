@@ -4,7 +4,7 @@ use arrow_ipc::CompressionType;
 use arrow_ipc::writer::IpcWriteOptions;
 use bytes::Bytes;
 
-use crate::{Error, Result};
+use crate::{DecodeLimits, Error, Result};
 
 /// One piece of a table: whole Arrow IPC messages, and which rows they hold.
 ///
@@ -46,13 +46,22 @@ pub struct EncodeOptions {
     /// The most bytes, before compression, that the body of one message may have; a single row that
     /// takes more is refused. 64 MiB unless said otherwise.
     pub max_bytes: usize,
+    /// The most bytes that the rows of one message may take with every value written out, which for
+    /// dictionaries, views and runs is more than they take in its body; a single row of more is
+    /// refused. 256 MiB unless said otherwise.
+    pub max_plain_bytes: usize,
     /// How buffers are compressed: not at all unless said otherwise.
     pub compression: Compression,
 }
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { target_bytes: 1 << 20, max_bytes: 64 << 20, compression: Compression::None }
+        Self {
+            target_bytes: 1 << 20,
+            max_bytes: 64 << 20,
+            max_plain_bytes: DecodeLimits::default().max_plain_bytes,
+            compression: Compression::None,
+        }
     }
 }
 

@@ -76,6 +76,11 @@ impl<'a, 'c> BodyReader<'a, 'c> {
         self.rows
     }
 
+    /// What the message may ask for.
+    pub(crate) fn limits(&self) -> &'c DecodeLimits {
+        self.context.limits
+    }
+
     /// How many bytes the buffers read so far came to.
     pub(crate) fn decoded_bytes(&self) -> usize {
         self.context.limits.max_decoded_bytes - self.decoded_left

@@ -17,23 +17,11 @@ use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_data::ArrayData;
 use arrow_schema::{ArrowError, DataType, FieldRef};
 use arrow_select::dictionary::garbage_collect_any_dictionary;
+use polarway_table::{bytes_in_views, viewed_part};
 
 use crate::schema::child_fields;
-use crate::size::{bytes_of_rows, used_by_type_id, used_by_views};
+use crate::size::{bytes_of_rows, used_by_type_id};
 use crate::{EncodeOptions, Error, Result};
-
-/// Views up to this length hold their value themselves.
-const INLINE_BYTES: u32 = 12;
-
-/// The bytes outside the views that `views` point to.
-pub(crate) fn bytes_in_views(views: &[u128]) -> usize {
-    views
-        .iter()
-        .map(|view| *view as u32) // The low four bytes of a view are its value's length.
-        .filter(|length| *length > INLINE_BYTES)
-        .map(|length| length as usize)
-        .sum()
-}
 
 /// The dictionary array with only those of its values that it uses.
 pub(crate) fn prune_dictionary(array: &ArrayRef) -> Result<ArrayRef> {
@@ -109,7 +97,7 @@ pub(crate) fn compact_all(arrays: &[ArrayRef], options: &EncodeOptions) -> Resul
 
 /// Copies the bytes in use into buffers of their own when the shared ones hold a quarter more.
 fn compact_views<T: ByteViewType + ?Sized>(array: &GenericByteViewArray<T>) -> GenericByteViewArray<T> {
-    let used = bytes_in_views(array.views());
+    let used = bytes_in_views(array.views()) as usize;
     let held: usize = array.data_buffers().iter().map(|buffer| buffer.len()).sum();
     if held > used.saturating_add(used / 4) { array.gc() } else { array.clone() }
 }
@@ -140,13 +128,8 @@ fn compact_list_view<O: OffsetSizeTrait>(
     field: &FieldRef,
     options: &EncodeOptions,
 ) -> Result<ArrayRef> {
-    let used = used_by_views(list.value_offsets(), list.value_sizes(), &(0..list.len()));
-    let start = O::usize_as(used.start);
-    let views = list.value_offsets().iter().zip(list.value_sizes());
-    let offsets: ScalarBuffer<O> = views
-        .map(|(&offset, &size)| if size > O::usize_as(0) { offset - start } else { O::usize_as(0) })
-        .collect();
-    let values = compact(&list.values().slice(used.start, used.len()), options)?;
+    let (offsets, values) = viewed_part(list);
+    let values = compact(&values, options)?;
     let (sizes, nulls) = (list.sizes().clone(), list.nulls().cloned());
     let list = GenericListViewArray::try_new(Arc::clone(field), offsets, sizes, values, nulls);
     Ok(Arc::new(list.map_err(Error::Encode)?))

@@ -9,6 +9,7 @@ use arrow_buffer::Buffer;
 use arrow_ipc::MessageHeader;
 use arrow_schema::{DataType, Field, SchemaRef};
 use bytes::Bytes;
+use polarway_table::plain_bytes_over;
 
 use crate::columns::{BodyReader, Context};
 use crate::framing::{Framing, Message};
@@ -170,6 +171,9 @@ impl ChunkDecoder {
             if holds_list_views(values.data_type()) {
                 return Err(Error::malformed("an addition to a dictionary of list views"));
             }
+            check_meaning(&[Arc::clone(known), Arc::clone(&values)], &self.limits, || {
+                format!("dictionary {id}")
+            })?;
             values = arrow_select::concat::concat(&[known.as_ref(), values.as_ref()])
                 .map_err(Error::InvalidBatch)?;
         }
@@ -196,7 +200,9 @@ fn read_batch(
     let fields = schema.fields().iter();
     let columns = fields.map(|field| reader.column(field)).collect::<Result<Vec<_>>>()?;
     let rows = RecordBatchOptions::new().with_row_count(Some(reader.rows()));
+    let (row_count, limits) = (reader.rows(), reader.limits());
     reader.finish()?;
+    check_meaning(&columns, limits, || format!("a batch of {row_count} rows"))?;
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows).map_err(Error::InvalidBatch)
 }
 
@@ -213,9 +219,19 @@ fn read_dictionary(
     let batch = dictionary.data().ok_or_else(no_header)?;
     let mut reader = BodyReader::new(batch, body, &mut context)?;
     let values = reader.column(&Field::new(format!("dictionary {id}"), data_type.clone(), true))?;
-    let bytes = reader.decoded_bytes();
+    let (bytes, limits) = (reader.decoded_bytes(), reader.limits());
     reader.finish()?;
+    check_meaning(std::slice::from_ref(&values), limits, || format!("dictionary {id}"))?;
     Ok((values, bytes))
+}
+
+/// Refuses what would grow beyond the limit if it were written out: behind this, anybody may do so.
+fn check_meaning(arrays: &[ArrayRef], limits: &DecodeLimits, what: impl FnOnce() -> String) -> Result<()> {
+    let limit = limits.max_plain_bytes as u64;
+    match plain_bytes_over(arrays, limit) {
+        Some(bytes) => Err(Error::MeansTooMuch { what: what(), bytes, limit }),
+        None => Ok(()),
+    }
 }
 
 /// Joining copies what list views point to once for each view, which no limit bounds.

@@ -165,7 +165,8 @@ pub fn encode_end(rows: u64) -> Chunk {
 /// One batch as a message that refers to dictionaries sent before, which are not repeated.
 pub(crate) fn encode_after_dictionaries(batch: &RecordBatch) -> Result<Bytes> {
     // Pruning would change the keys, which refer to the dictionaries as they were sent.
-    let options = EncodeOptions { max_bytes: usize::MAX, ..EncodeOptions::default() };
+    let options =
+        EncodeOptions { max_bytes: usize::MAX, max_plain_bytes: usize::MAX, ..EncodeOptions::default() };
     let mut writer = MessageWriter::new(&options)?;
     writer.schema(batch.schema_ref())?;
     let mut messages = writer.batch(&compact_batch(batch, &options)?)?;

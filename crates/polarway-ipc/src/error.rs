@@ -95,6 +95,20 @@ pub enum Error {
         /// How large it may be.
         limit: u64,
     },
+    /// Rows name the same long values again and again: written out they would take more than the limits
+    /// allow.
+    #[error(
+        "{what} would take {bytes} bytes with every value written out, but the limit is {limit}: send fewer rows in \
+         one batch"
+    )]
+    MeansTooMuch {
+        /// What would take so much.
+        what: String,
+        /// How much it would take.
+        bytes: u64,
+        /// How much it may take.
+        limit: u64,
+    },
     /// The stream contradicts the Arrow IPC format, or itself.
     #[error("malformed Arrow stream: {0}")]
     Malformed(String),

@@ -5,7 +5,8 @@ use crate::{Error, Result};
 /// What a stream may declare before it is refused. The default suits what
 /// [`ChunkEncoder`](crate::ChunkEncoder) writes by default, with room for other writers.
 ///
-/// Each limit is compared with what the bytes *declare*, before memory is allocated for it.
+/// Each limit is compared with what the bytes *declare*, or what they mean, before memory is allocated
+/// for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeLimits {
     /// The most bytes of one message, metadata and body together. 80 MiB by default.
@@ -17,6 +18,10 @@ pub struct DecodeLimits {
     /// [`ChunkDecoder::decode`](crate::ChunkDecoder::decode) has to allocate for decompressed buffers
     /// and joined dictionaries, may take. 256 MiB by default.
     pub max_decoded_bytes: usize,
+    /// The most bytes that the rows of one message, or the values of one dictionary, may take with
+    /// every value written out: many rows may name the same value of a dictionary or a view, so that
+    /// few bytes mean many. 256 MiB by default.
+    pub max_plain_bytes: usize,
     /// The most bytes of all dictionaries that the stream keeps in use at one time. 256 MiB by
     /// default.
     pub max_dictionary_bytes: usize,
@@ -36,6 +41,7 @@ impl Default for DecodeLimits {
             max_message_bytes: 80 << 20,
             max_metadata_bytes: 16 << 20,
             max_decoded_bytes: 256 << 20,
+            max_plain_bytes: 256 << 20,
             max_dictionary_bytes: 256 << 20,
             max_fields: 1 << 16,
             max_depth: 24,
@@ -51,6 +57,7 @@ impl DecodeLimits {
             max_message_bytes: usize::MAX,
             max_metadata_bytes: usize::MAX,
             max_decoded_bytes: usize::MAX,
+            max_plain_bytes: usize::MAX,
             max_dictionary_bytes: usize::MAX,
             max_fields: usize::MAX,
             ..Self::default()

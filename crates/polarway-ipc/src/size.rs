@@ -6,8 +6,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{ByteViewType, Int16Type, Int32Type, Int64Type, RunEndIndexType};
 use arrow_array::{Array, ArrayRef, GenericByteViewArray, OffsetSizeTrait, RunArray, UnionArray};
 use arrow_schema::{DataType, UnionMode};
+use polarway_table::{bytes_in_views, plain_bytes_over, viewed_range};
 
-use crate::compact::{bytes_in_views, prune_dictionary};
+use crate::compact::prune_dictionary;
 use crate::{EncodeOptions, Error, Result};
 
 /// Rows that take no bytes still have to be cut somewhere: readers count rows of a message in 31 bits.
@@ -18,8 +19,8 @@ const ALIGNMENT: usize = 64;
 
 /// The ranges that `columns` is cut into, in order and without holes.
 ///
-/// A range aims at the target; one that is more than a quarter over it is cut again, down to single
-/// rows. `first_row` is only for naming a row that is too large.
+/// A range aims at the target; one that is more than a quarter over it, or means more than a message
+/// may, is cut again, down to single rows. `first_row` is only for naming a row that is too large.
 pub(crate) fn cut(
     columns: &[ArrayRef],
     rows: usize,
@@ -34,21 +35,23 @@ pub(crate) fn cut(
             continue;
         }
         let bytes = bytes_of_columns(columns, &range, options)?;
+        let plain_bytes = plain_bytes_over_limit(columns, &range, options);
         let tolerated = options.target_bytes.saturating_add(options.target_bytes / 4);
-        if bytes <= tolerated.min(options.max_bytes) && range.len() <= MAX_ROWS {
+        if bytes <= tolerated.min(options.max_bytes) && plain_bytes.is_none() && range.len() <= MAX_ROWS {
             ranges.push(range);
         } else if range.len() == 1 {
+            let row = first_row.saturating_add(range.start as u64);
             if bytes > options.max_bytes {
-                return Err(Error::RowTooLarge {
-                    row: first_row.saturating_add(range.start as u64),
-                    bytes,
-                    max_bytes: options.max_bytes,
-                });
+                return Err(Error::RowTooLarge { row, bytes, max_bytes: options.max_bytes });
+            }
+            if let Some(bytes) = plain_bytes {
+                return Err(Error::RowTooLarge { row, bytes, max_bytes: options.max_plain_bytes });
             }
             ranges.push(range);
         } else {
             let pieces = bytes
                 .div_ceil(options.target_bytes.max(1))
+                .max(plain_bytes.unwrap_or(0).div_ceil(options.max_plain_bytes.max(1)))
                 .max(range.len().div_ceil(MAX_ROWS))
                 .clamp(2, range.len());
             let border = |piece: usize| {
@@ -60,6 +63,17 @@ pub(crate) fn cut(
         }
     }
     Ok(ranges)
+}
+
+/// What the rows mean, if that is more than a message may.
+fn plain_bytes_over_limit(
+    columns: &[ArrayRef],
+    range: &Range<usize>,
+    options: &EncodeOptions,
+) -> Option<usize> {
+    let part: Vec<ArrayRef> = columns.iter().map(|column| column.slice(range.start, range.len())).collect();
+    let over = plain_bytes_over(&part, options.max_plain_bytes as u64)?;
+    Some(usize::try_from(over).unwrap_or(usize::MAX))
 }
 
 fn bytes_of_columns(columns: &[ArrayRef], range: &Range<usize>, options: &EncodeOptions) -> Result<usize> {
@@ -104,12 +118,14 @@ pub(crate) fn bytes_of_rows(array: &ArrayRef, range: Range<usize>, options: &Enc
         }
         DataType::ListView(_) => {
             let list = array.as_list_view::<i32>();
-            let used = used_by_views(list.value_offsets(), list.value_sizes(), &range);
+            let (offsets, sizes) = (list.value_offsets(), list.value_sizes());
+            let used = viewed_range(&offsets[range.clone()], &sizes[range]);
             2 * padded(rows * 4) + bytes_of_rows(list.values(), used, options)?
         }
         DataType::LargeListView(_) => {
             let list = array.as_list_view::<i64>();
-            let used = used_by_views(list.value_offsets(), list.value_sizes(), &range);
+            let (offsets, sizes) = (list.value_offsets(), list.value_sizes());
+            let used = viewed_range(&offsets[range.clone()], &sizes[range]);
             2 * padded(rows * 8) + bytes_of_rows(list.values(), used, options)?
         }
         DataType::FixedSizeList(_, size) => {
@@ -154,7 +170,7 @@ fn bytes_in_offsets<O: OffsetSizeTrait>(offsets: &[O], range: &Range<usize>) -> 
 
 fn bytes_of_views<T: ByteViewType + ?Sized>(array: &GenericByteViewArray<T>, range: &Range<usize>) -> usize {
     let views = &array.views()[range.clone()];
-    padded(size_of_val(views)).saturating_add(padded(bytes_in_views(views)))
+    padded(size_of_val(views)).saturating_add(padded(bytes_in_views(views) as usize))
 }
 
 fn bytes_of_list<O: OffsetSizeTrait>(
@@ -166,20 +182,6 @@ fn bytes_of_list<O: OffsetSizeTrait>(
     let used = offsets[range.start].as_usize()..offsets[range.end].as_usize();
     let own = padded((range.len() + 1) * size_of::<O>());
     Ok(own.saturating_add(bytes_of_rows(values, used, options)?))
-}
-
-/// The range of the child that the list views in `range` point into.
-pub(crate) fn used_by_views<O: OffsetSizeTrait>(
-    offsets: &[O],
-    sizes: &[O],
-    range: &Range<usize>,
-) -> Range<usize> {
-    let views = offsets[range.clone()].iter().zip(&sizes[range.clone()]);
-    views
-        .filter(|(_, size)| size.as_usize() > 0)
-        .map(|(offset, size)| offset.as_usize()..offset.as_usize() + size.as_usize())
-        .reduce(|used, view| used.start.min(view.start)..used.end.max(view.end))
-        .unwrap_or(0..0)
 }
 
 fn bytes_of_runs<R: RunEndIndexType>(

@@ -23,7 +23,7 @@ fn is_decimal(leaf: &DataType) -> bool {
     }
 }
 
-fn is_out_of_range(array: &dyn Array) -> bool {
+fn is_out_of_range(array: &ArrayRef) -> bool {
     match array.data_type() {
         DataType::Decimal32(precision, _) => {
             array.as_primitive::<Decimal32Type>().validate_decimal_precision(*precision).is_err()
@@ -38,6 +38,6 @@ fn is_out_of_range(array: &dyn Array) -> bool {
             array.as_primitive::<Decimal256Type>().validate_decimal_precision(*precision).is_err()
         }
         DataType::Dictionary(_, _) => is_out_of_range(array.as_any_dictionary().values()),
-        _ => children(array).iter().any(|child| is_out_of_range(child)),
+        _ => children(array).iter().any(is_out_of_range),
     }
 }

@@ -9,6 +9,7 @@ use arrow_buffer::ArrowNativeType;
 use arrow_cast::cast_with_options;
 use arrow_schema::{ArrowError, DataType};
 use arrow_select::take::take;
+use polarway_table::dictionary_of_fixed_size;
 
 use crate::kept::KeptDictionary;
 use crate::restore::{EXACT, RestoreError};
@@ -35,6 +36,7 @@ pub(crate) fn to_dictionary(
             let values = cast_with_options(dictionary.values(), values, &EXACT)?;
             Arc::new(dictionary.with_values(values))
         }
+        DataType::FixedSizeBinary(_) => Arc::new(dictionary_of_fixed_size(array.as_fixed_size_binary())?),
         _ => cast_with_options(array, &wide, &EXACT)?,
     };
     let dictionary = array.as_dictionary_opt::<Int32Type>().ok_or(RestoreError::Shape)?;

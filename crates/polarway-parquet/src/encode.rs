@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, FieldRef, Fields, Schema, SchemaRef};
@@ -15,7 +16,7 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
-use polarway_table::arrow_bytes;
+use polarway_table::{arrow_bytes, plain_bytes_over, plain_parts};
 
 use crate::categories::Categories;
 use crate::checksum::{self, ChecksumSink};
@@ -26,6 +27,12 @@ use crate::restore::restore;
 use crate::schema::{encoded_field, encoded_type, same_but_for_keys};
 use crate::{Error, Result, check_schema, decimal, kept, pool};
 
+/// Values are written out in parts of at most this many bytes, so that what encoding holds at a time is bounded.
+const PART_BYTES: u64 = 64 << 20;
+/// With every value written out, a row group may have this many times the bytes that it has in Arrow memory: what a
+/// reader of it must hold.
+const PLAIN_FACTOR: u64 = 4;
+
 /// How a file is laid out.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -34,7 +41,8 @@ pub struct EncodeOptions {
     pub zstd_level: i32,
     /// A row group ends at this many rows …
     pub row_group_rows: usize,
-    /// … or at this many bytes of Arrow memory, whichever comes first.
+    /// … or at this many bytes of Arrow memory, or at four times as many with every value written out, whichever
+    /// comes first.
     pub row_group_bytes: u64,
     /// The most bytes that one row's value in one column may take.
     pub max_cell_bytes: u64,
@@ -94,7 +102,7 @@ pub struct FileSummary {
 ///
 /// Batches are collected until they make a row group, whose columns are then encoded on all cores in the background,
 /// while the caller brings the next batches: at most one row group is collected and one encoded at a time.
-/// Without [`finish`](Self::finish) the sink holds no readable file.
+/// Without [`finish`](Self::finish) the sink holds no readable file, and what is being encoded is given up soon.
 pub struct TableEncoder<W: Write + Send> {
     schema: SchemaRef,
     options: EncodeOptions,
@@ -109,6 +117,7 @@ pub struct TableEncoder<W: Write + Send> {
     rows: u64,
     arrow_bytes: u64,
     row_groups: usize,
+    stop: StopOnDrop,
 }
 
 /// The file is begun with the first row group: encodings are chosen from its data and hold for the whole file.
@@ -149,6 +158,7 @@ impl<W: Write + Send> TableEncoder<W> {
             rows: 0,
             arrow_bytes: 0,
             row_groups: 0,
+            stop: StopOnDrop::default(),
         })
     }
 
@@ -166,19 +176,19 @@ impl<W: Write + Send> TableEncoder<W> {
         self.categories.see(batch).map_err(arrow_failure)?;
         let mut rest = batch.clone();
         while rest.num_rows() > 0 {
-            let bytes = arrow_bytes(&rest);
-            let rows = self.rows_that_fit(&rest, bytes);
+            let size = Size::of(&rest);
+            let rows = self.rows_that_fit(&rest, size);
             if rows == 0 {
                 self.encode_collected()?;
                 continue;
             }
             let part = rest.slice(0, rows);
-            let part_bytes = if rows == rest.num_rows() { bytes } else { arrow_bytes(&part) };
+            let part_size = if rows == rest.num_rows() { size } else { Size::of(&part) };
             self.collected_rows += rows;
-            self.collected_bytes += part_bytes;
+            self.collected_bytes = self.collected_bytes.saturating_add(part_size.grouped_bytes);
             self.rows += rows as u64;
-            self.arrow_bytes += part_bytes;
-            self.collected.push(part);
+            self.arrow_bytes = self.arrow_bytes.saturating_add(part_size.arrow_bytes);
+            self.collected.extend(plain_parts(&part, PART_BYTES));
             rest = rest.slice(rows, rest.num_rows() - rows);
             if self.collected_rows >= self.options.row_group_rows
                 || self.collected_bytes >= self.options.row_group_bytes
@@ -244,15 +254,22 @@ impl<W: Write + Send> TableEncoder<W> {
     }
 
     /// How many rows of `batch` the collected row group takes; 0 if it should end first.
-    fn rows_that_fit(&self, batch: &RecordBatch, bytes: u64) -> usize {
+    fn rows_that_fit(&self, batch: &RecordBatch, size: Size) -> usize {
         let rows = batch.num_rows();
         let by_rows = self.options.row_group_rows.saturating_sub(self.collected_rows).min(rows);
         let room = self.options.row_group_bytes.saturating_sub(self.collected_bytes);
+        let at_least = usize::from(self.collected_rows == 0);
+        let bytes = size.grouped_bytes;
         if bytes <= room {
-            return by_rows.max(usize::from(self.collected_rows == 0));
+            return by_rows.max(at_least);
         }
         let by_bytes = (u128::from(room) * rows as u128 / u128::from(bytes)) as usize;
-        by_rows.min(by_bytes).max(usize::from(self.collected_rows == 0))
+        let mut fitting = by_rows.min(by_bytes).max(at_least);
+        // The first rows may be much larger than the average.
+        while fitting > 1 && Size::of(&batch.slice(0, fitting)).grouped_bytes > room.saturating_mul(2) {
+            fitting /= 2;
+        }
+        fitting
     }
 
     /// Starts to encode the collected rows, and writes the row group before them.
@@ -261,7 +278,7 @@ impl<W: Write + Send> TableEncoder<W> {
         let collected = std::mem::take(&mut self.collected);
         (self.collected_rows, self.collected_bytes) = (0, 0);
         let Output::Begun(file) = &self.output else { return Err(Error::EncoderFailed) };
-        let started = start_group(&self.schema, &file.factory, self.row_groups, &collected);
+        let started = start_group(&self.schema, &file.factory, self.row_groups, &collected, &self.stop.0);
         drop(collected);
         let before = match started {
             Ok(group) => self.encoding.replace(group),
@@ -299,6 +316,46 @@ impl<W: Write + Send> TableEncoder<W> {
         append_group(&mut file.writer, group).map_err(Error::from_encoding)?;
         self.output = Output::Begun(file);
         Ok(())
+    }
+}
+
+/// What a batch takes.
+#[derive(Clone, Copy)]
+struct Size {
+    arrow_bytes: u64,
+    /// What it counts for in its row group.
+    grouped_bytes: u64,
+}
+
+impl Size {
+    fn of(batch: &RecordBatch) -> Self {
+        let arrow_bytes = arrow_bytes(batch);
+        let plain_bytes = plain_bytes_over(batch.columns(), arrow_bytes.saturating_mul(PLAIN_FACTOR));
+        let grouped_bytes = plain_bytes.map_or(arrow_bytes, |bytes| bytes / PLAIN_FACTOR);
+        Self { arrow_bytes, grouped_bytes }
+    }
+}
+
+/// Set when nobody waits for the file any more: what is being encoded then need not be.
+#[derive(Clone, Debug, Default)]
+struct Stopped(Arc<AtomicBool>);
+
+/// Sets it when the encoder goes.
+#[derive(Debug, Default)]
+struct StopOnDrop(Stopped);
+
+impl Stopped {
+    fn check(&self) -> ParquetResult<()> {
+        match self.0.load(Ordering::Relaxed) {
+            true => Err(ParquetError::General("the encoder is gone".to_owned())),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -389,15 +446,16 @@ fn start_group(
     factory: &ArrowRowGroupWriterFactory,
     row_group: usize,
     batches: &[RecordBatch],
+    stopped: &Stopped,
 ) -> ParquetResult<EncodingGroup> {
     let mut writers = factory.create_column_writers(row_group)?.into_iter();
     let (sender, results) = crossbeam_channel::unbounded();
     let columns = columns_of(schema, batches);
     for (column, (field, parts)) in schema.fields().iter().zip(columns).enumerate() {
         let writers: Vec<_> = writers.by_ref().take(leaf_count(field.data_type())).collect();
-        let (field, sender) = (Arc::clone(field), sender.clone());
+        let (field, sender, stopped) = (Arc::clone(field), sender.clone(), stopped.clone());
         pool::spawn(move || {
-            let encoded = fenced(|| encode_column(&field, parts, writers));
+            let encoded = fenced(|| encode_column(&field, parts, writers, &stopped));
             // The receiver is gone only when the encoder is.
             let _ = sender.send((column, encoded));
         });
@@ -415,10 +473,12 @@ fn encode_column(
     field: &FieldRef,
     parts: Vec<ArrayRef>,
     mut writers: Vec<ArrowColumnWriter>,
+    stopped: &Stopped,
 ) -> ParquetResult<Vec<ArrowColumnChunk>> {
     let mut nans = NanLeaves::new(field.data_type(), writers.len());
     // Each part is freed as soon as it is encoded.
     for part in parts {
+        stopped.check()?;
         // The part's own type: the keys of its dictionaries may be wider than the schema's.
         let field = field.as_ref().clone().with_data_type(encoded_type(part.data_type()));
         let part = restore(&part, field.data_type(), None)

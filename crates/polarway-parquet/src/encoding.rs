@@ -18,13 +18,15 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
-use polarway_table::{array_bytes, children};
+use polarway_table::{array_bytes, children, plain_bytes};
 
 use crate::restore::restore;
 use crate::schema::encoded_type;
 
 /// Values beyond this tell little more.
 const MOST_SAMPLE_ROWS: usize = 16_384;
+/// Nor do bytes beyond this, in one run.
+const MOST_SAMPLE_BYTES: u64 = 16 << 20;
 /// Runs that the sample is made of: long enough to show order, spread over the row group.
 const SAMPLE_RUNS: usize = 4;
 /// Below this there is nothing to learn, and nothing to gain.
@@ -83,7 +85,7 @@ fn sample_runs(parts: &[ArrayRef], rows: usize) -> Vec<ArrayRef> {
         let mut start = rows * run / SAMPLE_RUNS;
         for part in parts {
             if start < part.len() {
-                runs.push(part.slice(start, length.min(part.len() - start)));
+                runs.push(cut_to_sample(&part.slice(start, length.min(part.len() - start))));
                 break;
             }
             start -= part.len();
@@ -96,18 +98,22 @@ fn sample_runs(parts: &[ArrayRef], rows: usize) -> Vec<ArrayRef> {
     runs
 }
 
+/// As many of the first rows, and one at least, as don't take too much with every value written out.
+fn cut_to_sample(run: &ArrayRef) -> ArrayRef {
+    let mut length = run.len();
+    while length > 1 && plain_bytes(&run.slice(0, length)) > MOST_SAMPLE_BYTES {
+        length /= 2;
+    }
+    run.slice(0, length)
+}
+
 /// The leaf arrays of a column, depth first as Parquet orders them.
 fn leaves(array: &ArrayRef) -> Vec<ArrayRef> {
-    match array.data_type() {
-        DataType::ListView(item) | DataType::LargeListView(item) => {
-            // One child per row: the first stands for all, an empty one for none.
-            let child = children(array).into_iter().find(|child| !child.is_empty());
-            leaves(&child.unwrap_or_else(|| arrow_array::new_empty_array(item.data_type())))
-        }
-        data_type if data_type.is_nested() && !matches!(data_type, DataType::Dictionary(_, _)) => {
-            children(array).iter().flat_map(leaves).collect()
-        }
-        _ => vec![array.clone()],
+    let data_type = array.data_type();
+    if data_type.is_nested() && !matches!(data_type, DataType::Dictionary(_, _)) {
+        children(array).iter().flat_map(leaves).collect()
+    } else {
+        vec![array.clone()]
     }
 }
 

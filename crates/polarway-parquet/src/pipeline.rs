@@ -184,9 +184,9 @@ impl<T: Send + 'static> Pipeline<T> {
 
         // Half the budget, so that one stripe can be decoded while another one waits; whole batches, so that
         // the next stripe goes on where this one's decoders stopped.
-        let most =
-            (self.budget / 2 / row_bytes / self.batch_rows as u64).clamp(1, MOST_BATCHES_PER_STRIPE as u64);
-        let rows = rows_left.min(most * self.batch_rows as u64);
+        let batch_rows = planned.batch_rows(cursor.row_group, self.batch_rows) as u64;
+        let most = (self.budget / 2 / row_bytes / batch_rows).clamp(1, MOST_BATCHES_PER_STRIPE as u64);
+        let rows = rows_left.min(most * batch_rows);
         let bytes = rows.saturating_mul(row_bytes);
         if state.bytes_in_flight > 0 && state.bytes_in_flight.saturating_add(bytes) > self.budget {
             return None;
@@ -195,9 +195,9 @@ impl<T: Send + 'static> Pipeline<T> {
         let ends_row_group = rows == rows_left;
         let fresh = || Arc::new(planned.columns.iter().map(|_| Mutex::new(None)).collect());
         let decoders = cursor.open.take().unwrap_or_else(fresh);
-        let step = self.batch_rows as u64;
-        let batches: Vec<usize> =
-            (0..rows.div_ceil(step)).map(|batch| step.min(rows - batch * step) as usize).collect();
+        let batches: Vec<usize> = (0..rows.div_ceil(batch_rows))
+            .map(|batch| batch_rows.min(rows - batch * batch_rows) as usize)
+            .collect();
         let stripe = Stripe {
             index: state.delivered_stripes + state.queue.len(),
             file: cursor.file,
@@ -242,7 +242,8 @@ impl<T: Send + 'static> Pipeline<T> {
             None => {
                 let columns = &planned.columns[group];
                 let (row_group, skipped) = (stripe.row_group, stripe.skipped_rows);
-                Decoder::open(planned, row_group, columns, skipped, self.batch_rows)?
+                let batch_rows = planned.batch_rows(row_group, self.batch_rows);
+                Decoder::open(planned, row_group, columns, skipped, batch_rows)?
             }
         };
         let mut decoded = Vec::with_capacity(stripe.batches.len());

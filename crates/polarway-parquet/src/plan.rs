@@ -16,6 +16,9 @@ use crate::restore::is_restorable;
 use crate::schema::decoded_field;
 use crate::{Error, FileReader, Result, int96, pool};
 
+/// A batch of more bytes has fewer rows: the decoder makes room for all of them at once.
+const BATCH_BYTES: u64 = 64 << 20;
+
 /// One file, and how the wanted columns are read from it.
 pub(crate) struct FilePlan {
     pub(crate) file: FileReader,
@@ -93,6 +96,14 @@ impl FilePlan {
 
     pub(crate) fn group_rows(&self, row_group: usize) -> u64 {
         u64::try_from(self.file.metadata().row_group(row_group).num_rows()).unwrap_or(0)
+    }
+
+    /// How many rows of a row group are decoded to one batch: `most_rows`, or fewer where they are large.
+    pub(crate) fn batch_rows(&self, row_group: usize, most_rows: usize) -> usize {
+        let group_rows = self.group_rows(row_group).max(1);
+        let row_bytes = self.decoded_bytes(row_group) / group_rows;
+        let fitting = BATCH_BYTES.checked_div(row_bytes).unwrap_or(group_rows).min(group_rows);
+        most_rows.min(usize::try_from(fitting).unwrap_or(most_rows)).max(1)
     }
 
     /// About how many bytes of Arrow memory the wanted columns take in a row group.

@@ -17,7 +17,7 @@ use crate::{FileReader, ReadAt, Result, pool};
 pub struct ReadOptions {
     /// The first row to deliver, counted over all files from 0. Past the end there is nothing to read.
     pub first_row: u64,
-    /// The most rows in a batch. Batches end at row groups, and earlier where a dictionary's keys run out.
+    /// The most rows in a batch. Batches end at row groups, and earlier where rows are large or a dictionary's keys run out.
     pub batch_rows: usize,
     /// About how many bytes of decoded rows may wait for a slow consumer.
     pub buffered_bytes: u64,

@@ -18,6 +18,8 @@ use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{ArrowError, DataType, FieldRef, Fields};
 use arrow_select::take::take;
 
+use polarway_table::viewed_part;
+
 use crate::dictionary::to_dictionary;
 use crate::kept::KeptDictionaries;
 
@@ -149,12 +151,9 @@ fn restore_list_view<O: OffsetSizeTrait>(
     kept: Option<&KeptDictionaries>,
 ) -> Result<ArrayRef, RestoreError> {
     let list = array.as_list_view::<O>();
+    let (offsets, values) = viewed_part(list);
+    let values = restore(&values, item.data_type(), kept)?;
     let (sizes, nulls) = (list.sizes().clone(), list.nulls().cloned());
-    let ends = list.offsets().iter().zip(&sizes).map(|(start, size)| start.as_usize() + size.as_usize());
-    let first = list.offsets().iter().copied().min().unwrap_or_default();
-    let length = ends.max().unwrap_or(0) - first.as_usize();
-    let values = restore(&list.values().slice(first.as_usize(), length), item.data_type(), kept)?;
-    let offsets = list.offsets().iter().map(|start| *start - first).collect();
     Ok(Arc::new(GenericListViewArray::<O>::try_new(item.clone(), offsets, sizes, values, nulls)?))
 }
 

@@ -131,7 +131,8 @@ reasons! {
     MalformedMessage, "MALFORMED_MESSAGE", InvalidArgument, No,
         "The bytes are no message of this protocol.";
     MessageTooLarge, "MESSAGE_TOO_LARGE", InvalidArgument, No,
-        "A message is over the limit of 64 MiB. Cut the table into smaller chunks.";
+        "A message is over the limit of 64 MiB, or its rows would take more than 256 MiB with every value written out. Cut \
+         the table into smaller chunks.";
     UnknownMethod, "UNKNOWN_METHOD", Unimplemented, No,
         "The server has no such service or method: the client speaks another version of the protocol.";
     UnexpectedPart, "UNEXPECTED_PART", InvalidArgument, No,

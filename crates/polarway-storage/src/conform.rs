@@ -5,10 +5,11 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
 use polarway_parquet::with_wide_keys;
+use polarway_table::{parts_that, plain_bytes_over};
 
 use crate::error::{Error, Result};
 use crate::name::DatasetName;
-use crate::widening::{field_differences, widen};
+use crate::widening::{field_differences, widen, widened_null_bytes};
 
 /// Turns batches of one schema into batches of another, without losing anything.
 #[derive(Debug)]
@@ -20,6 +21,10 @@ pub(crate) struct Conform {
     /// For each target column, the place of its source.
     sources: Vec<usize>,
 }
+
+/// Rows are fitted in parts of at most this many bytes, every value written out: a few keys of a dictionary may mean more
+/// than there is memory.
+const PART_BYTES: u64 = 64 << 20;
 
 impl Conform {
     /// Plans how to fit `source` to `target`. Columns are matched by name, in any order.
@@ -37,26 +42,67 @@ impl Conform {
         Ok(Self { name: name.clone(), target: Arc::clone(target), target_of_rows, sources })
     }
 
-    /// Fits one batch. Its dictionaries may come out with wider keys than the target's.
+    /// Fits a batch in parts, and hands on one after the other. Their dictionaries may come out with wider keys than the target's.
     ///
     /// # Errors
-    /// [`Error::SchemaMismatch`] for a NULL where the dataset has none, or a value that does not fit.
-    pub(crate) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+    /// [`Error::SchemaMismatch`] for a NULL where the dataset has none, or a value that does not fit, and what taking a
+    /// part says.
+    pub(crate) fn apply_in_parts(
+        &self,
+        batch: &RecordBatch,
+        mut take: impl FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        if batch.schema_ref() == &self.target {
+            return take(batch);
+        }
+        let fits = |part: &RecordBatch| {
+            plain_bytes_over(part.columns(), PART_BYTES).is_none() && self.null_bytes(part) <= PART_BYTES
+        };
+        for part in parts_that(batch, fits) {
+            self.check_nulls(&part)?;
+            take(&self.apply(&part)?)?;
+        }
+        Ok(())
+    }
+
+    /// What NULLs without a type take in the dataset's columns.
+    fn null_bytes(&self, batch: &RecordBatch) -> u64 {
+        let columns = self.sources.iter().map(|source| batch.column(*source)).zip(self.target.fields());
+        columns
+            .fold(0, |sum, (column, field)| sum.saturating_add(widened_null_bytes(column, field.data_type())))
+    }
+
+    fn check_nulls(&self, part: &RecordBatch) -> Result<()> {
+        for (field, source) in self.target.fields().iter().zip(&self.sources) {
+            let bytes = widened_null_bytes(part.column(*source), field.data_type());
+            if bytes > PART_BYTES {
+                return Err(self.refuse(format!(
+                    "column {:?}: the NULLs of one row would take {bytes} bytes as {}",
+                    field.name(),
+                    field.data_type()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, difference: String) -> Error {
+        Error::SchemaMismatch { name: self.name.clone(), differences: vec![difference] }
+    }
+
+    /// Fits one part.
+    fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         if batch.schema_ref() == &self.target {
             return Ok(batch.clone());
         }
-        let refuse = |difference: String| Error::SchemaMismatch {
-            name: self.name.clone(),
-            differences: vec![difference],
-        };
         let mut columns = Vec::with_capacity(self.sources.len());
         for (field, source) in self.target_of_rows.fields().iter().zip(&self.sources) {
             let given = batch.column(*source);
             if !field.is_nullable() && given.null_count() > 0 {
-                return Err(refuse(format!("column {:?} has NULLs and may have none", field.name())));
+                return Err(self.refuse(format!("column {:?} has NULLs and may have none", field.name())));
             }
             let column = widen(given, field.data_type())
-                .map_err(|error| refuse(format!("column {:?}: {error}", field.name())))?;
+                .map_err(|error| self.refuse(format!("column {:?}: {error}", field.name())))?;
             columns.push(column);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

@@ -8,6 +8,7 @@ use arrow_schema::SchemaRef;
 use polarway_parquet::{BatchReader, ReadAt, ReadOptions};
 
 use crate::backend::FailureKind;
+use crate::conform::Conform;
 use crate::error::{Error, Result};
 use crate::name::DatasetName;
 use crate::partition::constant;
@@ -94,19 +95,19 @@ impl Tables {
         Ok(false)
     }
 
-    /// Reads an upload and writes it as another one, each batch through `change`.
+    /// Reads an upload and writes it as another one, fitted to another schema.
     pub(crate) fn rewrite(
         &self,
         name: &DatasetName,
         upload: &Upload,
         schema: &SchemaRef,
-        change: impl Fn(&RecordBatch) -> Result<RecordBatch>,
+        conform: &Conform,
     ) -> Result<Upload> {
         let mut writer = self.begin_upload(name, Arc::clone(schema))?;
         if upload.file.is_some() {
             let source = self.backend.open(upload.path())?;
             for batch in polarway_parquet::read(vec![source], &upload.schema, ReadOptions::default())? {
-                writer.write(&change(&batch?)?)?;
+                conform.apply_in_parts(&batch?, |part| writer.write(part))?;
             }
         }
         writer.finish()

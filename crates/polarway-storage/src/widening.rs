@@ -16,6 +16,7 @@ use arrow_buffer::OffsetBuffer;
 use arrow_cast::display::FormatOptions;
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, TimeUnit};
+use polarway_table::{children, dictionary_of_fixed_size, fixed_width, viewed_part};
 
 /// A value that does not fit is an error, never a NULL.
 const STRICTLY: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };
@@ -186,6 +187,10 @@ pub(crate) fn widen(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Arr
         Map(entries, sorted) if array.as_map_opt().is_some() => {
             return Ok(Arc::new(widen_map(array.as_map(), entries, *sorted)?));
         }
+        Dictionary(_, _) if array.as_fixed_size_binary_opt().is_some() => {
+            let dictionary: ArrayRef = Arc::new(dictionary_of_fixed_size(array.as_fixed_size_binary())?);
+            return cast_with_options(&dictionary, wanted, &STRICTLY);
+        }
         _ => return cast_with_options(array, wanted, &STRICTLY),
     };
     // The items first, in the kind of list that they came in; another kind has no more to do with them.
@@ -205,6 +210,35 @@ pub(crate) fn widen(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Arr
     cast_with_options(&list, wanted, &STRICTLY)
 }
 
+/// What NULLs that come without a type take as values of a fixed width, which is no measure of what comes.
+pub(crate) fn widened_null_bytes(array: &dyn Array, wanted: &DataType) -> u64 {
+    use DataType::*;
+
+    let all_null = match array.data_type() {
+        Dictionary(_, values) => **values == Null,
+        given => *given == Null,
+    };
+    if all_null {
+        return (array.len() as u64).saturating_mul(fixed_width(wanted).unwrap_or(0));
+    }
+    let wanted: Vec<&FieldRef> = match (array.data_type(), wanted) {
+        (Struct(given), Struct(wanted)) => {
+            given.iter().filter_map(|field| Some(wanted.find(field.name())?.1)).collect()
+        }
+        (Map(_, _), Map(entries, _)) => match entries.data_type() {
+            Struct(pair) => pair.iter().collect(),
+            _ => Vec::new(),
+        },
+        (_, List(item) | LargeList(item) | ListView(item) | LargeListView(item) | FixedSizeList(item, _)) => {
+            vec![item]
+        }
+        _ => Vec::new(),
+    };
+    let children = children(array);
+    let pairs = children.iter().zip(wanted);
+    pairs.fold(0, |sum, (child, wanted)| sum.saturating_add(widened_null_bytes(child, wanted.data_type())))
+}
+
 fn widen_list<O: OffsetSizeTrait>(array: &ArrayRef, item: &FieldRef) -> Result<ArrayRef, ArrowError> {
     let list = array.as_list::<O>();
     let (offsets, shown) = cut(list.offsets());
@@ -214,8 +248,9 @@ fn widen_list<O: OffsetSizeTrait>(array: &ArrayRef, item: &FieldRef) -> Result<A
 
 fn widen_list_view<O: OffsetSizeTrait>(array: &ArrayRef, item: &FieldRef) -> Result<ArrayRef, ArrowError> {
     let list = array.as_list_view::<O>();
-    let values = widen(list.values(), item.data_type())?;
-    let (offsets, sizes) = (list.offsets().clone(), list.sizes().clone());
+    let (offsets, values) = viewed_part(list);
+    let values = widen(&values, item.data_type())?;
+    let sizes = list.sizes().clone();
     let (item, nulls) = (Arc::clone(item), list.nulls().cloned());
     Ok(Arc::new(GenericListViewArray::<O>::try_new(item, offsets, sizes, values, nulls)?))
 }

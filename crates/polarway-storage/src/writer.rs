@@ -331,7 +331,7 @@ impl TableWriter<'_> {
             State::Done(_) => Ok(()),
             State::Uploading { upload, conform: None } => upload.write(batch),
             State::Uploading { upload, conform: Some(conform) } => {
-                conform.apply(batch).and_then(|batch| upload.write(&batch))
+                conform.apply_in_parts(batch, |part| upload.write(part))
             }
             State::Failed => Err(failed_before()),
         };
@@ -473,10 +473,7 @@ impl Publication<'_> {
         if !differ_in_keys_only(&present.schema, &self.upload.schema) {
             // Another writer replaced the table meanwhile: fit the rows to what it is now.
             let conform = Conform::new(&self.dataset.name, &self.upload.schema, &present.schema)?;
-            self.upload =
-                self.tables.rewrite(&self.dataset.name, &self.upload, &present.schema, |batch| {
-                    conform.apply(batch)
-                })?;
+            self.upload = self.tables.rewrite(&self.dataset.name, &self.upload, &present.schema, &conform)?;
         }
         let mut files = match newest {
             Some(commit) => {

@@ -1,8 +1,13 @@
 //! How large rows are in Arrow memory.
 
+use std::ops::Range;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::ByteViewType;
-use arrow_array::{Array, ArrayRef, GenericByteViewArray, OffsetSizeTrait, RecordBatch};
+use arrow_array::{
+    Array, ArrayRef, GenericByteViewArray, GenericListViewArray, OffsetSizeTrait, RecordBatch,
+};
+use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType;
 
 /// The uncompressed size in bytes of a batch's rows: what their values take, not what the buffers behind them do,
@@ -47,7 +52,8 @@ fn children_bytes(array: &dyn Array) -> u64 {
     children(array).iter().map(|child| array_bytes(child)).sum()
 }
 
-/// The children of a nested array, cut to what its own rows refer to.
+/// The children of a nested array, cut to what its own rows refer to; for list views, to what lies between the first and
+/// the last of it.
 pub fn children(array: &dyn Array) -> Vec<ArrayRef> {
     match array.data_type() {
         DataType::Struct(_) => array.as_struct().columns().to_vec(),
@@ -68,12 +74,10 @@ pub fn children(array: &dyn Array) -> Vec<ArrayRef> {
             vec![list.values().slice(0, list.len() * size)]
         }
         DataType::ListView(_) => {
-            let list = array.as_list_view::<i32>();
-            view_children(list.value_offsets(), list.value_sizes(), list.values())
+            vec![viewed_part(array.as_list_view::<i32>()).1]
         }
         DataType::LargeListView(_) => {
-            let list = array.as_list_view::<i64>();
-            view_children(list.value_offsets(), list.value_sizes(), list.values())
+            vec![viewed_part(array.as_list_view::<i64>()).1]
         }
         _ => Vec::new(),
     }
@@ -85,22 +89,41 @@ fn visible<O: OffsetSizeTrait>(offsets: &[O], values: &ArrayRef) -> ArrayRef {
     values.slice(start, end - start)
 }
 
-fn view_children<O: OffsetSizeTrait>(offsets: &[O], sizes: &[O], values: &ArrayRef) -> Vec<ArrayRef> {
-    let cut = |(offset, size): (&O, &O)| values.slice(offset.as_usize(), size.as_usize());
-    offsets.iter().zip(sizes).map(cut).collect()
+/// What list views need of their child, from the first to the last value that they point to, and their offsets in that.
+pub fn viewed_part<O: OffsetSizeTrait>(list: &GenericListViewArray<O>) -> (ScalarBuffer<O>, ArrayRef) {
+    let used = viewed_range(list.value_offsets(), list.value_sizes());
+    let start = O::usize_as(used.start);
+    let views = list.value_offsets().iter().zip(list.value_sizes());
+    // An empty one may point anywhere.
+    let shifted =
+        views.map(|(offset, size)| if size.as_usize() > 0 { *offset - start } else { O::usize_as(0) });
+    (shifted.collect(), list.values().slice(used.start, used.len()))
 }
 
-fn span<O: OffsetSizeTrait>(offsets: &[O]) -> u64 {
+/// The range of its child from the first to the last value that list views point to.
+pub fn viewed_range<O: OffsetSizeTrait>(offsets: &[O], sizes: &[O]) -> Range<usize> {
+    let views = offsets.iter().zip(sizes).filter(|(_, size)| size.as_usize() > 0);
+    views
+        .map(|(offset, size)| offset.as_usize()..offset.as_usize() + size.as_usize())
+        .reduce(|used, view| used.start.min(view.start)..used.end.max(view.end))
+        .unwrap_or(0..0)
+}
+
+pub(crate) fn span<O: OffsetSizeTrait>(offsets: &[O]) -> u64 {
     match (offsets.first(), offsets.last()) {
         (Some(first), Some(last)) => (last.as_usize() - first.as_usize()) as u64,
         _ => 0,
     }
 }
 
-fn view_bytes<T: ByteViewType>(array: &GenericByteViewArray<T>) -> u64 {
-    // A view's low half is the length; up to 12 bytes stand in the view itself.
-    let outside = |view: &u128| Some(*view as u32).filter(|length| *length > 12).map_or(0, u64::from);
-    16 * array.len() as u64 + array.views().iter().map(outside).sum::<u64>()
+pub(crate) fn view_bytes<T: ByteViewType + ?Sized>(array: &GenericByteViewArray<T>) -> u64 {
+    size_of_val(array.views().as_ref()) as u64 + bytes_in_views(array.views())
+}
+
+/// The bytes outside of string or binary views that they point to, once for each view.
+pub fn bytes_in_views(views: &[u128]) -> u64 {
+    // The low four bytes of a view are its value's length; up to 12 bytes stand in the view itself.
+    views.iter().map(|view| *view as u32).filter(|length| *length > 12).map(u64::from).sum()
 }
 
 /// Bytes per value of a type that has a fixed width, else 0.

@@ -1,4 +1,5 @@
-//! Random tables of everything that can be stored, and hostile SQL, for the tests of the other crates.
+//! Random tables of everything that can be stored, hostile SQL, and an allocator that counts, for the tests of the other
+//! crates.
 //!
 //! Schemas come from a proptest strategy; data follows from a seed and is as awkward as its type
 //! allows: NaNs with payloads, −0.0, sliced arrays, null slots with leftovers, empty lists.
@@ -18,6 +19,7 @@
 mod attacks;
 mod data;
 mod effort;
+mod memory;
 mod rows;
 mod schema;
 
@@ -28,5 +30,6 @@ pub const BREAKING_FILE: &[u8] = include_bytes!("../data/breaking.parquet");
 pub use attacks::{Attack, attacks};
 pub use data::{Noise, batches};
 pub use effort::{is_long, tries};
+pub use memory::CountedMemory;
 pub use rows::{assert_same_rows, with_keys_of};
 pub use schema::schemas;

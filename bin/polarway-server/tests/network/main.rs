@@ -13,6 +13,7 @@ mod every_method;
 mod fidelity;
 mod handles;
 mod malformed;
+mod meaning;
 mod parameters;
 mod pinned;
 mod process;

@@ -1,4 +1,8 @@
+use polarway_core::arrow::array::{RecordBatch, RecordBatchReader};
+use polarway_core::arrow::datatypes::SchemaRef;
+use polarway_core::arrow::error::ArrowError;
 use polarway_core::{ErrorKind, RequestId, Table, WriteMode, WriteOptions};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::support::{engine, lines, trades};
 
@@ -75,4 +79,51 @@ async fn a_deleted_dataset_is_gone_and_its_versions_are_listed() {
     assert!(polarway.datasets().await.unwrap().is_empty());
     let versions = polarway.versions("trades").await.unwrap();
     assert_eq!(versions.iter().map(|version| version.version).collect::<Vec<_>>(), [1, 2]);
+}
+
+/// A table without an end, which says when it is asked for rows, and when it is not wanted any more.
+struct Endless {
+    rows: RecordBatch,
+    said: UnboundedSender<&'static str>,
+}
+
+impl Iterator for Endless {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let _ = self.said.send("asked");
+        Some(Ok(self.rows.clone()))
+    }
+}
+
+impl RecordBatchReader for Endless {
+    fn schema(&self) -> SchemaRef {
+        self.rows.schema()
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        let _ = self.said.send("ended");
+    }
+}
+
+#[tokio::test]
+async fn a_write_ends_when_nobody_waits_for_it_any_more() {
+    let (polarway, _folder) = engine().await;
+    let (said, mut heard) = unbounded_channel();
+    let reader = Endless { rows: trades(&[("BTC", 1)]), said };
+    let mut writing = Box::pin(polarway.store_reader("trades", reader, WriteOptions::default()));
+    tokio::select! {
+        result = &mut writing => panic!("{result:?}"),
+        first = heard.recv() => assert_eq!(first, Some("asked")),
+    }
+    drop(writing);
+    // A write that went on would ask for ever.
+    while let Some(word) = heard.recv().await {
+        if word == "ended" {
+            break;
+        }
+    }
+    assert_eq!(polarway.load("trades").await.unwrap_err().kind(), ErrorKind::UnknownDataset);
 }

@@ -125,7 +125,11 @@ fn carry(failure: Failure) -> ArrowError {
 }
 
 fn malformed(error: polarway_ipc::Error) -> Failure {
-    Reason::MalformedArrow.failure(crate::failure::chain(&error))
+    let reason = match error {
+        polarway_ipc::Error::MeansTooMuch { .. } => Reason::MessageTooLarge,
+        _ => Reason::MalformedArrow,
+    };
+    reason.failure(crate::failure::chain(&error))
 }
 
 fn without_schema() -> Failure {

@@ -36,8 +36,8 @@ pub(crate) async fn ask(server: &Server, request: QueryRequest) -> Result<Vec<Qu
 }
 
 /// A table as chunks.
-fn chunks(table: &Table) -> Vec<Chunk> {
-    let mut encoder = ChunkEncoder::new(table.schema(), EncodeOptions::default()).unwrap();
+fn chunks(table: &Table, options: EncodeOptions) -> Vec<Chunk> {
+    let mut encoder = ChunkEncoder::new(table.schema(), options).unwrap();
     let mut chunks = Vec::new();
     for batch in table.batches() {
         chunks.extend(encoder.encode(batch).unwrap());
@@ -56,7 +56,12 @@ pub(crate) struct Upload {
 
 impl Upload {
     pub(crate) fn of(name: &str, table: &Table) -> Self {
-        let chunks = chunks(table);
+        Self::cut(name, table, EncodeOptions::default())
+    }
+
+    /// The same, in chunks as these options make them.
+    pub(crate) fn cut(name: &str, table: &Table, options: EncodeOptions) -> Self {
+        let chunks = chunks(table, options);
         let mut checksum = crc32fast::Hasher::new();
         for chunk in &chunks {
             checksum.update(&chunk.ipc);
@@ -72,6 +77,15 @@ impl Upload {
         parts.extend(chunks.into_iter().map(Part::Chunk));
         parts.push(Part::Trailer(trailer));
         Self { parts }
+    }
+
+    /// What its chunks take.
+    pub(crate) fn bytes(&self) -> usize {
+        let chunks = self.parts.iter().filter_map(|part| match part {
+            Part::Chunk(chunk) => Some(chunk.ipc.len()),
+            _ => None,
+        });
+        chunks.sum()
     }
 
     pub(crate) fn header(&mut self) -> &mut StoreHeader {
