@@ -76,6 +76,12 @@ pub enum Error {
     /// The bytes do not start as an Arrow IPC stream does.
     #[error("these bytes are not an Arrow IPC stream")]
     NotArrow,
+    /// The stream's numbers have their bytes in the order of big-endian machines.
+    #[error(
+        "the bytes of its numbers are in big-endian order, which is not read: write it in little-endian order, as \
+         pyarrow does with what it has read"
+    )]
+    BigEndian,
     /// The stream ended before its schema.
     #[error("the stream ended before its schema")]
     NoSchema,

@@ -50,7 +50,7 @@ pub(crate) struct StreamSchema {
 /// Converts a schema after a look at each of its fields.
 pub(crate) fn read_schema(schema: arrow_ipc::Schema<'_>, limits: &DecodeLimits) -> Result<StreamSchema> {
     if schema.endianness() != Endianness::Little {
-        return Err(Error::malformed("it is not little-endian"));
+        return Err(Error::BigEndian);
     }
     let fields = schema.fields().ok_or_else(|| Error::malformed("a schema without a list of fields"))?;
     let mut checked = 0;

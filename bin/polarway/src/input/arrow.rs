@@ -81,6 +81,8 @@ fn limits(file_bytes: u64) -> DecodeLimits {
         // No more is held of a message than has come.
         max_message_bytes: usize::MAX,
         max_metadata_bytes: usize::MAX,
+        // Nothing is written out here: it goes on in messages that mean little.
+        max_plain_bytes: usize::MAX,
         max_decoded_bytes: decoded_bytes,
         max_dictionary_bytes: decoded_bytes,
         ..DecodeLimits::default()

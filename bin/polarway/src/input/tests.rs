@@ -184,6 +184,69 @@ fn a_file_is_read_again_from_its_start_and_its_bytes_are_counted() {
 }
 
 #[test]
+fn big_endian_arrow_is_refused_by_name_and_not_read_with_swapped_bytes() {
+    let schema = big_endian_schema();
+    let mut stream = vec![0xff; 4];
+    stream.extend((schema.len() as u32).to_le_bytes());
+    stream.extend(&schema);
+    let footer = big_endian_footer();
+    let length = (footer.len() as u32).to_le_bytes();
+    let file = [&b"ARROW1\0\0"[..], &stream, &footer, &length, b"ARROW1"].concat();
+    for bytes in [stream, file] {
+        let error = read("x.arrow", bytes, options()).unwrap_err();
+        assert!(error.contains("x.arrow") && error.contains("in big-endian order"), "{error}");
+    }
+}
+
+/// The index of a file without rows.
+fn big_endian_footer() -> Vec<u8> {
+    let mut builder = flatbuffers::FlatBufferBuilder::new();
+    let fields = builder.create_vector::<flatbuffers::WIPOffset<arrow_ipc::Field>>(&[]);
+    let mut schema = arrow_ipc::SchemaBuilder::new(&mut builder);
+    schema.add_endianness(arrow_ipc::Endianness::Big);
+    schema.add_fields(fields);
+    let schema = schema.finish();
+    let mut footer = arrow_ipc::FooterBuilder::new(&mut builder);
+    footer.add_schema(schema);
+    let footer = footer.finish();
+    builder.finish(footer, None);
+    builder.finished_data().to_vec()
+}
+
+/// The message of a schema with a list of decimals, at which Arrow would panic.
+fn big_endian_schema() -> Vec<u8> {
+    let mut builder = flatbuffers::FlatBufferBuilder::new();
+    let none = builder.create_vector::<flatbuffers::WIPOffset<arrow_ipc::Field>>(&[]);
+    let mut decimal = arrow_ipc::DecimalBuilder::new(&mut builder);
+    decimal.add_precision(10);
+    let decimal = decimal.finish().as_union_value();
+    let mut item = arrow_ipc::FieldBuilder::new(&mut builder);
+    item.add_type_type(arrow_ipc::Type::Decimal);
+    item.add_type_(decimal);
+    item.add_children(none);
+    let item = item.finish();
+    let children = builder.create_vector(&[item]);
+    let list = arrow_ipc::ListBuilder::new(&mut builder).finish().as_union_value();
+    let mut field = arrow_ipc::FieldBuilder::new(&mut builder);
+    field.add_type_type(arrow_ipc::Type::List);
+    field.add_type_(list);
+    field.add_children(children);
+    let field = field.finish();
+    let fields = builder.create_vector(&[field]);
+    let mut schema = arrow_ipc::SchemaBuilder::new(&mut builder);
+    schema.add_endianness(arrow_ipc::Endianness::Big);
+    schema.add_fields(fields);
+    let schema = schema.finish();
+    let mut message = arrow_ipc::MessageBuilder::new(&mut builder);
+    message.add_version(arrow_ipc::MetadataVersion::V5);
+    message.add_header_type(arrow_ipc::MessageHeader::Schema);
+    message.add_header(schema.as_union_value());
+    let message = message.finish();
+    builder.finish(message, None);
+    builder.finished_data().to_vec()
+}
+
+#[test]
 fn parquet_and_arrow_files_are_read_as_they_were_written() {
     use crate::output::{Shape, Writer};
 
