@@ -9,7 +9,7 @@ use polarway_storage::{CommitKind, DatasetName, RequestId, Tables};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::polarway::{EngineParts, Polarway};
-use polarway_table::Table;
+use polarway_table::{Table, batch_without_duckdb_types, without_duckdb_types};
 
 pub use polarway_storage::{Published, WriteMode, WriteOptions};
 
@@ -194,10 +194,19 @@ fn write(
     batches: impl Iterator<Item = Result<RecordBatch>>,
     options: WriteOptions,
 ) -> Result<Published> {
-    let mut writer = tables.writer(name, schema, options)?;
+    // What a column was in a query is told of a result, not of a dataset.
+    let stored = without_duckdb_types(&schema);
+    let mut writer =
+        tables.writer(name, stored.as_ref().map_or_else(|| Arc::clone(&schema), Arc::clone), options)?;
     for batch in batches {
         caller.check()?;
-        writer.write(&batch?)?;
+        let batch = batch?;
+        match &stored {
+            Some(stored) if batch.schema_ref() == &schema => {
+                writer.write(&batch_without_duckdb_types(&batch, stored)?)?;
+            }
+            _ => writer.write(&batch)?,
+        }
     }
     caller.check()?;
     Ok(writer.publish()?)

@@ -103,6 +103,9 @@ pub struct Relation {
     /// Whether the files' statistics cover the NaNs in them. Most writers leave NaN out, and DuckDB believes that what
     /// is above the largest value is not there: of such files it may not use the statistics of floating-point columns.
     pub has_exact_float_statistics: bool,
+    /// Whether the files hold a result of a query. Then SQL sees the DuckDB types that its fields tell, which are those of
+    /// the query itself.
+    pub is_result: bool,
     /// Dropped when the query has ended: whatever keeps the files from being removed.
     pub pin: Box<dyn Any + Send + Sync>,
     /// Called after the last row was read, for files that someone else may change under a running query. Its
@@ -122,6 +125,7 @@ impl Relation {
             union_by_name: false,
             has_exact_types: true,
             has_exact_float_statistics: true,
+            is_result: false,
             pin: Box::new(()),
             after_scan: None,
         }

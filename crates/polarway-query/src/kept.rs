@@ -3,7 +3,7 @@
 
 use crate::instance::Instance;
 use crate::native::{Connection, NativeError};
-use crate::quote::identifier;
+use crate::quote::{identifier, subquery};
 
 /// The name under which the database is attached, in memory. DuckDB spills it like whatever else it holds.
 pub(crate) const DATABASE: &str = "kept";
@@ -40,8 +40,7 @@ pub(crate) fn table(name: &str) -> String {
 
 /// The statement that makes a query's result a table. A statement that does not stand behind AS does so as a table.
 pub(crate) fn create(name: &str, select: &str) -> String {
-    // A comment at the text's end must not take the parenthesis.
-    format!("CREATE TABLE {} AS FROM ({select}\n)", table(name))
+    format!("CREATE TABLE {} AS FROM {}", table(name), subquery(select))
 }
 
 /// Removes a table from the instance that it is in, if it is there.

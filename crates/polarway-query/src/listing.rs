@@ -1,6 +1,7 @@
 //! What DuckDB answers from its catalog, answered from the list of datasets.
 
 use crate::catalog::Listed;
+use crate::column_names::sql_names;
 use crate::quote::literal;
 use crate::stored_types::sql_type;
 
@@ -48,8 +49,7 @@ pub(crate) fn listing(kind: Listing, tables: &[Listed]) -> String {
                 ("temporary", "BOOLEAN"),
             ],
             tables.iter().map(|table| {
-                let fields = table.schema.fields();
-                let names: Vec<String> = fields.iter().map(|field| literal(field.name())).collect();
+                let names: Vec<String> = columns(table).map(|column| literal(&column.name)).collect();
                 let types: Vec<String> = columns(table).map(|column| literal(&column.data_type)).collect();
                 format!(
                     "{}, {}, {}, [{}], [{}], false",
@@ -94,7 +94,7 @@ pub(crate) fn listing(kind: Listing, tables: &[Listed]) -> String {
                         literal(CATALOG),
                         literal(SCHEMA),
                         literal(&table.name),
-                        literal(column.name),
+                        literal(&column.name),
                         column.position,
                         if column.is_nullable { "YES" } else { "NO" },
                         literal(&column.data_type)
@@ -106,16 +106,17 @@ pub(crate) fn listing(kind: Listing, tables: &[Listed]) -> String {
     }
 }
 
-struct Column<'t> {
-    name: &'t str,
+struct Column {
+    name: String,
     position: usize,
     is_nullable: bool,
     data_type: String,
 }
 
-fn columns(table: &Listed) -> impl Iterator<Item = Column<'_>> {
-    table.schema.fields().iter().enumerate().map(|(index, field)| Column {
-        name: field.name(),
+fn columns(table: &Listed) -> impl Iterator<Item = Column> {
+    let columns = table.schema.fields().iter().zip(sql_names(&table.schema)).enumerate();
+    columns.map(|(index, (field, name))| Column {
+        name,
         position: index + 1,
         is_nullable: field.is_nullable(),
         // A column that SQL can't read is listed all the same, as what it was stored as.

@@ -20,10 +20,11 @@ use crate::gate::{Checked, What};
 use crate::instance::Instance;
 use crate::kept;
 use crate::listing::listing;
-use crate::native::{ColumnTypes, NativeError, Prepared, Rows};
+use crate::native::{Connection, NativeError, Pending, Prepared, Rows};
 use crate::parameters::Parameters;
 use crate::plan;
 use crate::registry::Registered;
+use crate::result_types::{ResultColumns, cast_for_arrow};
 use crate::sessions::Session;
 use crate::sink::{ResultEvent, ResultSink};
 use crate::view::View;
@@ -322,14 +323,6 @@ impl Run {
     ) -> Result<(), Error> {
         let failed = |error: NativeError| diagnose(&error, Origin::OtherText, &resolved.hidden);
         self.activity.control.attach(&session.connection);
-        // What can't be handed out is not kept.
-        let columns = |text: &str| -> Result<Option<SchemaRef>, Error> {
-            let mut prepared = session.connection.prepare(text).map_err(failed)?;
-            self.parameters.bind(&mut prepared, &checked.bound)?;
-            let types = prepared.pending().map_err(failed)?.column_types();
-            types.map(|types| arrow_schema(&types, failed)).transpose()
-        };
-        columns(&checked.text)?;
         let mut making = session.connection.prepare(&kept::create(name, &checked.text)).map_err(failed)?;
         self.parameters.bind(&mut making, &checked.bound)?;
         let pending = making.pending().map_err(failed)?;
@@ -343,10 +336,8 @@ impl Run {
             return Err(too_many_rows(self.shared.limits.result_rows));
         }
         self.activity.set_rows(rows);
-        let all = session.connection.prepare(&format!("FROM {}", kept::table(name))).map_err(failed)?;
-        let types = all.pending().map_err(failed)?.column_types();
-        let types = types.ok_or_else(|| Error::Internal("a kept table has no columns".to_owned()))?;
-        self.give_columns(Output::Sent, &arrow_schema(&types, failed)?)
+        let planned = plan_for_arrow(&session.connection, &format!("FROM {}", kept::table(name)), failed)?;
+        self.give_columns(Output::Sent, &planned.schema)
     }
 
     fn stream_rows(
@@ -359,49 +350,78 @@ impl Run {
         let origin = if checked.is_own_text { Origin::OwnText } else { Origin::OtherText };
         let failed = |error: NativeError| diagnose(&error, origin, &resolved.hidden);
         self.activity.control.attach(&session.connection);
-        let (mut prepared, kept_schema) = session.prepare(&checked.text).map_err(failed)?;
-        self.parameters.bind(&mut prepared, &checked.bound)?;
-        // An interrupt before this point may be lost, one after it is heard; the check catches the former.
-        let pending = prepared.pending().map_err(failed)?;
-        self.activity.control.check()?;
+        let (prepared, kept_columns) = session.prepare(&checked.text).map_err(failed)?;
         // The types of parameters have a part in those of columns.
-        let kept_schema = kept_schema.filter(|_| checked.bound.is_empty());
-        let known = match kept_schema {
-            Some(schema) => Some(schema),
-            None => pending.column_types().map(|types| arrow_schema(&types, failed)).transpose()?,
-        };
-        if let Some(schema) = &known {
-            self.give_columns(output, schema)?;
+        let mut known = kept_columns.filter(|_| checked.bound.is_empty());
+        let mut is_cast = false;
+        let mut pending = self.plan(prepared, checked, failed)?;
+        if known.is_none()
+            && let Some(mut types) = pending.column_types()
+        {
+            let columns = types.columns();
+            if let Some(cast) = cast_for_arrow(&columns, &checked.text) {
+                pending = self.plan(session.connection.prepare(&cast).map_err(failed)?, checked, failed)?;
+                types = pending.column_types().unwrap_or(types);
+            }
+            known = Some(ResultColumns::new(&types.to_arrow().map_err(failed)?, &columns));
+        }
+        if let Some(columns) = &known {
+            self.give_columns(output, &columns.schema)?;
         }
         self.activity.enter(Phase::Running);
         let started = Instant::now();
         let mut rows = pending.start().map_err(failed)?;
-        let schema = match known {
-            Some(schema) => schema,
+        let columns = match known {
+            Some(columns) => columns,
             None => {
-                let schema = arrow_schema(&rows.column_types(), failed)?;
-                self.give_columns(output, &schema)?;
-                schema
+                let mut types = rows.column_types();
+                let columns = types.columns();
+                if let Some(cast) = cast_for_arrow(&columns, &checked.text) {
+                    drop(rows);
+                    is_cast = true;
+                    let prepared = session.connection.prepare(&cast).map_err(failed)?;
+                    rows = self.plan(prepared, checked, failed)?.start().map_err(failed)?;
+                    types = rows.column_types();
+                }
+                let columns = ResultColumns::new(&types.to_arrow().map_err(failed)?, &columns);
+                self.give_columns(output, &columns.schema)?;
+                columns
             }
         };
-        let prepared = self.forward(rows, &schema, checked, output, failed)?;
-        if checked.can_be_kept && started.elapsed() <= SHORT {
-            session.keep(&checked.text, prepared, schema);
+        let prepared = self.forward(rows, &columns, checked, output, failed)?;
+        // With other values of its parameters, the text may have other types, and be cast otherwise.
+        if checked.can_be_kept && !is_cast && started.elapsed() <= SHORT {
+            session.keep(&checked.text, prepared, columns);
         }
         Ok(())
+    }
+
+    /// Gives a statement its values and plans it.
+    fn plan(
+        &self,
+        mut prepared: Prepared,
+        checked: &Checked,
+        failed: impl Fn(NativeError) -> Error,
+    ) -> Result<Pending, Error> {
+        self.parameters.bind(&mut prepared, &checked.bound)?;
+        // An interrupt before this point may be lost, one after it is heard; the check catches the former.
+        let pending = prepared.pending().map_err(failed)?;
+        self.activity.control.check()?;
+        Ok(pending)
     }
 
     fn forward(
         &mut self,
         mut rows: Rows,
-        schema: &SchemaRef,
+        columns: &ResultColumns,
         checked: &Checked,
         output: Output,
         failed: impl Fn(NativeError) -> Error,
     ) -> Result<Prepared, Error> {
         let joining = |error| Error::Internal(format!("batches can't be joined: {error}"));
-        let mut joiner = Joiner::new(Arc::clone(schema), self.batch_bytes);
-        while let Some(batch) = rows.next(schema).map_err(&failed)? {
+        let mut joiner = Joiner::new(Arc::clone(&columns.schema), self.batch_bytes);
+        while let Some(batch) = rows.next(&columns.schema).map_err(&failed)? {
+            columns.check(&batch)?;
             let batch = match checked.explained {
                 Some(format) => plan::without_files(&batch, format),
                 None => batch,
@@ -459,7 +479,7 @@ fn too_many_rows(most: u64) -> Error {
 
 /// How many rows a statement made that answers with their number.
 fn changed_rows(mut answer: Rows, failed: impl Fn(NativeError) -> Error + Copy) -> Result<u64, Error> {
-    let schema = arrow_schema(&answer.column_types(), failed)?;
+    let schema = answer.column_types().to_arrow().map_err(failed)?;
     let mut rows = 0;
     while let Some(batch) = answer.next(&schema).map_err(failed)? {
         let counts = batch.column(0).as_primitive_opt::<Int64Type>();
@@ -469,14 +489,21 @@ fn changed_rows(mut answer: Rows, failed: impl Fn(NativeError) -> Error + Copy) 
     Ok(rows)
 }
 
-/// The columns in Arrow, if it can hold them.
-fn arrow_schema(types: &ColumnTypes, failed: impl Fn(NativeError) -> Error) -> Result<SchemaRef, Error> {
-    if let Some((column, type_name)) = types.first_lossy() {
-        return Err(Error::Unsupported(format!(
-            "the result's column \"{column}\" is of type {type_name}, which Arrow can't hold; cast it, say to VARCHAR"
-        )));
-    }
-    types.to_arrow().map_err(failed)
+/// The columns that a text without parameters gives in Arrow.
+fn plan_for_arrow(
+    connection: &Connection,
+    text: &str,
+    failed: impl Fn(NativeError) -> Error + Copy,
+) -> Result<ResultColumns, Error> {
+    let types = |text: &str| {
+        let types = connection.prepare(text).and_then(Prepared::pending).map_err(failed)?.column_types();
+        types.ok_or_else(|| Error::Internal("a text without parameters has unknown columns".to_owned()))
+    };
+    let given = types(text)?;
+    let columns = given.columns();
+    let cast = cast_for_arrow(&columns, text).map(|cast| types(&cast)).transpose()?;
+    let schema = cast.unwrap_or(given).to_arrow().map_err(failed)?;
+    Ok(ResultColumns::new(&schema, &columns))
 }
 
 /// What becomes of rows.

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
 use parking_lot::Mutex;
 
 use crate::native::{Connection, Database, NativeError, Prepared};
+use crate::result_types::ResultColumns;
 use crate::view::View;
 
 /// A connection and the views that were made on it.
@@ -24,21 +24,21 @@ struct Kept {
     text: String,
     prepared: Prepared,
     /// The columns that it gave.
-    schema: SchemaRef,
+    columns: ResultColumns,
 }
 
 impl Session {
     /// A statement of this text: the one that was kept, if it is the same, with the columns that it gave.
-    pub(crate) fn prepare(&mut self, text: &str) -> Result<(Prepared, Option<SchemaRef>), NativeError> {
+    pub(crate) fn prepare(&mut self, text: &str) -> Result<(Prepared, Option<ResultColumns>), NativeError> {
         match self.kept.take() {
-            Some(kept) if kept.text == text => Ok((kept.prepared, Some(kept.schema))),
+            Some(kept) if kept.text == text => Ok((kept.prepared, Some(kept.columns))),
             _ => Ok((self.connection.prepare(text)?, None)),
         }
     }
 
     /// Keeps a statement for the next query of this text.
-    pub(crate) fn keep(&mut self, text: &str, prepared: Prepared, schema: SchemaRef) {
-        self.kept = Some(Kept { text: text.to_owned(), prepared, schema });
+    pub(crate) fn keep(&mut self, text: &str, prepared: Prepared, columns: ResultColumns) {
+        self.kept = Some(Kept { text: text.to_owned(), prepared, columns });
     }
 }
 

@@ -82,8 +82,9 @@ pub(crate) fn sql_type(data_type: &DataType) -> Result<String, String> {
         }
         DataType::Struct(fields) if !fields.is_empty() => {
             let mut parts = Vec::with_capacity(fields.len());
-            for field in fields {
-                parts.push(format!("{} {}", identifier(field_name(field)?), sql_type(field.data_type())?));
+            for (place, field) in fields.iter().enumerate() {
+                let name = identifier(&field_name(field, place)?);
+                parts.push(format!("{name} {}", sql_type(field.data_type())?));
             }
             return Ok(format!("STRUCT({})", parts.join(", ")));
         }
@@ -213,9 +214,15 @@ fn expression(column: &str, source: &str, data_type: &DataType, depth: usize) ->
         }
         DataType::Struct(fields) => {
             let mut parts = Vec::with_capacity(fields.len());
-            for field in fields {
-                let name = identifier(field_name(field)?);
-                let inner = expression(column, &format!("({source}).{name}"), field.data_type(), depth)?;
+            // Of a struct in which one field has no name, DuckDB reads none of the names.
+            let is_named = fields.iter().all(|field| !field.name().is_empty());
+            for (place, field) in fields.iter().enumerate() {
+                let name = identifier(&field_name(field, place)?);
+                let value = match is_named {
+                    true => format!("({source}).{name}"),
+                    false => format!("struct_extract_at({source}, {})", place + 1),
+                };
+                let inner = expression(column, &value, field.data_type(), depth)?;
                 parts.push(format!("{name} := {inner}"));
             }
             format!("CASE WHEN {source} IS NULL THEN NULL ELSE struct_pack({}) END", parts.join(", "))
@@ -236,7 +243,7 @@ fn expression(column: &str, source: &str, data_type: &DataType, depth: usize) ->
     })
 }
 
-/// Whether DuckDB reads the type, or one inside of it, as a plain integer.
+/// Whether DuckDB reads the type, or one inside of it, as a plain integer, or without its names.
 fn needs_restoring(data_type: &DataType) -> bool {
     match data_type {
         DataType::Duration(_)
@@ -251,7 +258,9 @@ fn needs_restoring(data_type: &DataType) -> bool {
         | DataType::FixedSizeList(item, _)
         | DataType::Map(item, _)
         | DataType::RunEndEncoded(_, item) => needs_restoring(item.data_type()),
-        DataType::Struct(fields) => fields.iter().any(|field| needs_restoring(field.data_type())),
+        DataType::Struct(fields) => {
+            fields.iter().any(|field| field.name().is_empty() || needs_restoring(field.data_type()))
+        }
         _ => false,
     }
 }
@@ -263,10 +272,11 @@ fn map_fields(entries: &Field) -> Result<(&Field, &Field), String> {
     }
 }
 
-fn field_name(field: &Field) -> Result<&str, String> {
+/// The name by which SQL means a field of a struct. One that has none gets one from its place.
+fn field_name(field: &Field, place: usize) -> Result<String, String> {
     match field.name().as_str() {
-        "" => Err("one of its struct fields has no name".to_owned()),
+        "" => Ok(format!("v{}", place + 1)),
         name if name.contains('\0') => Err("the name of one of its struct fields holds a NUL".to_owned()),
-        name => Ok(name),
+        name => Ok(name.to_owned()),
     }
 }

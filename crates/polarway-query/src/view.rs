@@ -1,12 +1,16 @@
 //! The view that stands for a relation in a query.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use polarway_table::duckdb_type;
+
 use crate::catalog::Relation;
+use crate::column_names::{is_writable, sql_names};
 use crate::error::Error;
 use crate::kept;
 use crate::quote::{identifier, literal};
+use crate::sql_type::SqlType;
 use crate::stored_types::{Restored, holds_floats, restore, sql_type, without_statistics};
 
 /// A temporary view: the name that the query's text uses and the SELECT behind it.
@@ -23,7 +27,8 @@ impl View {
         if let Some(table) = &relation.kept {
             return Ok(Self { name, select: format!("FROM {}", kept::table(table)) });
         }
-        let columns = columns(relation);
+        let sources = Sources::of(relation);
+        let columns = columns(relation, &sources);
         if columns.is_empty() {
             return Err(Error::Unsupported(format!("{described} has no columns, SQL needs one")));
         }
@@ -31,7 +36,7 @@ impl View {
         let select = if relation.files.is_empty() {
             format!("SELECT {columns} WHERE false")
         } else {
-            format!("SELECT {columns} FROM {} AS t", scan(described, relation)?)
+            format!("SELECT {columns} FROM {} AS {}", scan(described, relation)?, sources.alias(relation))
         };
         Ok(Self { name, select })
     }
@@ -42,57 +47,86 @@ impl View {
     }
 }
 
-fn columns(relation: &Relation) -> Vec<String> {
+/// How the columns of a relation's files are meant.
+struct Sources {
+    /// For files whose columns have names that DuckDB would change: it then renames all of them by their places.
+    by_place: bool,
+}
+
+impl Sources {
+    fn of(relation: &Relation) -> Self {
+        let names = relation.schema.fields().iter().map(|field| field.name());
+        let mut seen = HashSet::new();
+        let is_kept = |name: &String| is_writable(name) && seen.insert(name.to_lowercase());
+        // Files that differ in their columns have them at different places.
+        Self { by_place: !relation.union_by_name && !names.into_iter().all(is_kept) }
+    }
+
+    fn column(&self, place: usize, name: &str) -> String {
+        if self.by_place { format!("t.c{place}") } else { format!("t.{}", identifier(name)) }
+    }
+
+    /// The names of the columns behind the scan.
+    fn alias(&self, relation: &Relation) -> String {
+        if !self.by_place {
+            return "t".to_owned();
+        }
+        let of_files = relation.schema.fields().len() - relation.partition_columns.len();
+        let places: Vec<_> = (0..of_files).map(|place| format!("c{place}")).collect();
+        format!("t({})", places.join(", "))
+    }
+}
+
+fn columns(relation: &Relation, sources: &Sources) -> Vec<String> {
     let fields = relation.schema.fields();
     let mut same_but_for_case: HashMap<String, usize> = HashMap::new();
     for field in fields {
         *same_but_for_case.entry(field.name().to_lowercase()).or_default() += 1;
     }
-    fields
-        .iter()
-        .enumerate()
-        .map(|(index, field)| {
-            let name = field.name();
-            if name.is_empty() || name.contains('\0') {
-                let message = format!("column {} has a name that SQL can't write, say `\"\"`", index + 1);
-                return format!(
-                    "error({}) AS {}",
-                    literal(&message),
-                    identifier(&format!("column {}", index + 1))
-                );
+    let columns = fields.iter().zip(sql_names(&relation.schema)).enumerate();
+    let columns = columns.map(|(place, (field, name))| {
+        let given = field.name();
+        let refused = |reason: &str| refused(if is_writable(given) { given } else { &name }, &name, reason);
+        if is_writable(given) && same_but_for_case.get(&given.to_lowercase()).is_some_and(|count| *count > 1)
+        {
+            return refused("another column's name differs only in case, which SQL does not tell apart");
+        }
+        if !is_writable(given) && relation.union_by_name {
+            return refused("it has no name, and the files may have it at different places");
+        }
+        let as_stored = |source: &str| {
+            let sql_type = sql_type(field.data_type());
+            sql_type.map_or_else(Restored::Refused, |sql_type| {
+                Restored::Expression(format!("CAST({source} AS {sql_type})"))
+            })
+        };
+        let restored = if relation.files.is_empty() {
+            as_stored("NULL")
+        } else if relation.partition_columns.contains(given) {
+            // DuckDB puts those behind the columns of the files, under their own names.
+            as_stored(&format!("t.{}", identifier(given)))
+        } else {
+            let mut source = sources.column(place, given);
+            if !relation.has_exact_float_statistics && holds_floats(field.data_type()) {
+                source = without_statistics(&source);
             }
-            if same_but_for_case.get(&name.to_lowercase()).is_some_and(|count| *count > 1) {
-                return refused(
-                    name,
-                    "another column's name differs only in case, which SQL does not tell apart",
-                );
+            restore(&name, &source, field.data_type(), relation.has_exact_types)
+        };
+        match restored {
+            Restored::Expression(stored) => {
+                let was = duckdb_type(field).filter(|_| relation.is_result).and_then(SqlType::parse);
+                let expression = was.and_then(|was| was.restore(&stored)).unwrap_or(stored);
+                format!("{expression} AS {}", identifier(&name))
             }
-            let restored = if relation.files.is_empty() {
-                sql_type(field.data_type()).map_or_else(Restored::Refused, |sql_type| {
-                    Restored::Expression(format!("CAST(NULL AS {sql_type})"))
-                })
-            } else if relation.partition_columns.contains(name) {
-                sql_type(field.data_type()).map_or_else(Restored::Refused, |sql_type| {
-                    Restored::Expression(format!("CAST(t.{} AS {sql_type})", identifier(name)))
-                })
-            } else {
-                let mut source = format!("t.{}", identifier(name));
-                if !relation.has_exact_float_statistics && holds_floats(field.data_type()) {
-                    source = without_statistics(&source);
-                }
-                restore(name, &source, field.data_type(), relation.has_exact_types)
-            };
-            match restored {
-                Restored::Expression(expression) => format!("{expression} AS {}", identifier(name)),
-                Restored::Refused(reason) => refused(name, &reason),
-            }
-        })
-        .collect()
+            Restored::Refused(reason) => refused(&reason),
+        }
+    });
+    columns.collect()
 }
 
-fn refused(column: &str, reason: &str) -> String {
+fn refused(column: &str, name: &str, reason: &str) -> String {
     let message = format!("column \"{column}\" can't be read by SQL: {reason}; load the dataset instead");
-    format!("error({}) AS {}", literal(&message), identifier(column))
+    format!("error({}) AS {}", literal(&message), identifier(name))
 }
 
 fn scan(described: &str, relation: &Relation) -> Result<String, Error> {

@@ -131,19 +131,6 @@ fn errors_of_execution_say_what_and_where() {
 }
 
 #[test]
-fn columns_that_arrow_would_get_only_a_part_of_are_refused() {
-    let bench = Bench::new();
-    for sql in [
-        "SELECT 340282366920938463463374607431768211455 AS big",
-        "SELECT [{'big': '10:00:00+02'::TIMETZ}] AS big",
-        "SELECT MAP {1: 1::UHUGEINT} AS big",
-    ] {
-        let error = bench.error(sql);
-        assert!(matches!(&error, Error::Unsupported(message) if message.contains("\"big\"")), "{error:?}");
-    }
-}
-
-#[test]
 fn dropping_the_stream_stops_the_query_and_lets_go_of_its_files() {
     let bench = Arc::new(Bench::new());
     bench.store("t", &[numbers(10)]);

@@ -291,12 +291,59 @@ fn odd_column_names_are_kept() {
 }
 
 #[test]
-fn a_column_without_a_name_is_refused_and_the_others_are_not() {
+fn a_column_without_a_name_is_meant_by_its_place() {
     let bench = Bench::new();
     let column = |value: i32| Arc::new(Int32Array::from(vec![value])) as ArrayRef;
-    bench.store("t", &[batch(vec![("", column(1)), ("b", column(2))])]);
-    assert_eq!(bench.rows("SELECT b FROM t"), ["2"]);
-    assert!(bench.error("SELECT * FROM t").to_string().contains("column 1"));
+    // Two files: DuckDB matches their columns by name.
+    let rows = |first| {
+        batch(vec![
+            ("", column(first)),
+            ("b", column(first + 1)),
+            ("column2", column(first + 2)),
+            ("\0", column(first + 3)),
+        ])
+    };
+    bench.store("t", &[rows(1), rows(5)]);
+    assert_eq!(bench.rows("SELECT b FROM t"), ["2", "6"]);
+    assert_eq!(bench.rows("SELECT * FROM t"), ["1|2|3|4", "5|6|7|8"]);
+    let names: Vec<_> =
+        bench.query("FROM t").unwrap().schema().fields().iter().map(|field| field.name().clone()).collect();
+    assert_eq!(names, ["column0", "b", "column2", "column3"]);
+    assert_eq!(bench.rows("SELECT column0, column2, column3 FROM t WHERE column0 > 1 AND b = 6"), ["5|7|8"]);
+    assert_eq!(bench.rows("SELECT column_name FROM information_schema.columns"), names);
+    assert_eq!(bench.rows("SELECT column_names FROM (SHOW ALL TABLES)"), ["[column0, b, column2, column3]"]);
+    bench.store_empty("none", rows(1).schema());
+    assert_eq!(bench.query("FROM none").unwrap().schema(), bench.query("FROM t").unwrap().schema());
+}
+
+#[test]
+fn a_column_whose_name_duckdb_would_give_to_another_has_its_own_values() {
+    let bench = Bench::new();
+    let column = |value: i32| Arc::new(Int32Array::from(vec![value])) as ArrayRef;
+    bench.store(
+        "t",
+        &[batch(vec![
+            ("a", column(1)),
+            ("A", column(2)),
+            ("A_1", column(3)),
+            ("C5", column(4)),
+            ("a_1_1", column(5)),
+            ("", column(6)),
+        ])],
+    );
+    assert_eq!(bench.rows("SELECT \"A_1\", a_1_1, \"C5\", column5 FROM t"), ["3|5|4|6"]);
+}
+
+#[test]
+fn a_field_of_a_struct_without_a_name_is_meant_by_its_place() {
+    let field = |name: &str| Arc::new(Field::new(name, DataType::Int32, true));
+    let column = |value: i32| Arc::new(Int32Array::from(vec![Some(value), None])) as ArrayRef;
+    let structs = StructArray::new(
+        vec![field(""), field("b")].into(),
+        vec![column(1), column(2)],
+        Some(NullBuffer::from(vec![true, false])),
+    );
+    check(Arc::new(structs), "STRUCT(v1 INTEGER, b INTEGER)", &["{'v1': 1, 'b': 2}", "NULL"]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ const LAYERS: [Layer; 20] = [
     Layer { package: "polarway-ipc", may_reach: &["polarway-table"], networked: false },
     Layer { package: "polarway-parquet", may_reach: &["polarway-table"], networked: false },
     Layer { package: "polarway-proto", may_reach: &[], networked: true },
-    Layer { package: "polarway-query", may_reach: &[], networked: false },
+    Layer { package: "polarway-query", may_reach: &["polarway-sql", "polarway-table"], networked: false },
     Layer { package: "polarway-storage", may_reach: STORAGE, networked: false },
     Layer { package: "polarway-handles", may_reach: HANDLES, networked: false },
     Layer { package: "polarway-core", may_reach: BELOW_CORE, networked: false },
@@ -47,6 +47,7 @@ const BELOW_CORE: &[&str] = &[
     "polarway-ipc",
     "polarway-parquet",
     "polarway-query",
+    "polarway-sql",
     "polarway-storage",
     "polarway-table",
 ];
@@ -57,6 +58,7 @@ const BELOW_SERVER: &[&str] = &[
     "polarway-parquet",
     "polarway-proto",
     "polarway-query",
+    "polarway-sql",
     "polarway-storage",
     "polarway-table",
 ];

@@ -79,6 +79,7 @@ impl External {
         let files = locals.iter().map(|local| local.path().to_owned()).collect();
         Ok(Relation {
             has_exact_float_statistics: snapshot.files.iter().all(|file| file.nan_safe),
+            is_result: true,
             pin: Box::new(locals),
             ..Relation::new(files, Arc::clone(&snapshot.schema))
         })

@@ -12,6 +12,7 @@ use duckdb::Connection;
 use polarway_core::Polarway;
 use polarway_core::arrow::array::RecordBatch;
 use polarway_core::arrow::compute::concat_batches;
+use polarway_table::{batch_without_duckdb_types, without_duckdb_types};
 use tokio::runtime::Runtime;
 
 use crate::difference::difference;
@@ -109,12 +110,45 @@ fn plain_duckdb() -> Connection {
 
 fn ours(runtime: &Runtime, polarway: &Polarway, sql: &str) -> Outcome {
     let table = runtime.block_on(polarway.query(sql)).map_err(|error| error.to_string())?;
-    Ok(table.to_batch().unwrap())
+    let batch = table.to_batch().unwrap();
+    // DuckDB's own fields don't tell what they were.
+    Ok(match without_duckdb_types(&batch.schema()) {
+        Some(schema) => batch_without_duckdb_types(&batch, &schema).unwrap(),
+        None => batch,
+    })
 }
 
 fn theirs(duckdb: &Connection, sql: &str) -> Outcome {
-    let mut statement = duckdb.prepare(sql).map_err(|error| error.to_string())?;
+    let sql = with_texts(duckdb, sql);
+    let mut statement = duckdb.prepare(&sql).map_err(|error| error.to_string())?;
     let result = statement.query_arrow([]).map_err(|error| error.to_string())?;
     let schema = result.get_schema();
     Ok(concat_batches(&schema, &result.collect::<Vec<_>>()).unwrap())
+}
+
+/// The query with the types as text that come as text from Polarway, since not all clients have them.
+fn with_texts(duckdb: &Connection, sql: &str) -> String {
+    let text = sql.trim().trim_end_matches(';');
+    // What is no SELECT has no such types.
+    let Ok(mut described) = duckdb.prepare(&format!("DESCRIBE {text}")) else { return sql.to_owned() };
+    let Ok(columns) = described.query_map([], |row| Ok((row.get(0)?, row.get(1)?))) else {
+        return sql.to_owned();
+    };
+    let columns: Vec<(String, String)> = columns.map(Result::unwrap).collect();
+    let texts = |data_type: &str| match data_type {
+        union if union.starts_with("UNION(") => "JSON".to_owned(),
+        zoned if zoned.contains("TIMESTAMP") => zoned.to_owned(),
+        other => ["INTERVAL", "UHUGEINT", "BIGNUM", "TIME WITH TIME ZONE", "BIT"]
+            .iter()
+            .fold(other.to_owned(), |data_type, name| data_type.replace(name, "VARCHAR")),
+    };
+    if columns.iter().all(|(_, data_type)| texts(data_type) == *data_type) {
+        return sql.to_owned();
+    }
+    let places: Vec<String> = (0..columns.len()).map(|place| format!("c{place}")).collect();
+    let selected = columns.iter().zip(&places).map(|((name, data_type), place)| {
+        format!("CAST({place} AS {}) AS \"{}\"", texts(data_type), name.replace('"', "\"\""))
+    });
+    let selected: Vec<_> = selected.collect();
+    format!("SELECT {} FROM ({text}\n) AS t({})", selected.join(", "), places.join(", "))
 }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::support::{config, lines, trades};
 
 /// An engine for each store.
-async fn engines() -> Vec<(&'static str, Polarway, TempDir)> {
+pub(crate) async fn engines() -> Vec<(&'static str, Polarway, TempDir)> {
     type SetUp = fn(&mut Config);
     let mut engines = Vec::new();
     let stores: [(&str, SetUp); 3] = [

@@ -11,6 +11,7 @@ mod folders;
 mod handles;
 mod loading;
 mod nan;
+mod result_types;
 mod sharing;
 mod sql;
 mod storing;

@@ -8,6 +8,7 @@
 //! the last statement of a text while *preparing* it, so only text of our own or text that the gate passed
 //! may come here.
 
+mod logical_type;
 mod value;
 
 use std::ffi::{CStr, CString, c_char};
@@ -20,6 +21,9 @@ use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use duckdb::ffi;
 
 pub(crate) use value::Value;
+
+use crate::result_types::Column;
+use logical_type::LogicalType;
 
 /// What DuckDB said, prefix included (`Binder Error: …`), or what went wrong at the border to it.
 #[derive(Debug, thiserror::Error)]
@@ -475,48 +479,10 @@ impl ColumnTypes {
         Schema::try_from(&schema).map(Arc::new).map_err(NativeError::internal)
     }
 
-    /// The first column that holds, at any depth, a type that Arrow gets only a part of from DuckDB.
-    pub(crate) fn first_lossy(&self) -> Option<(String, &'static str)> {
-        self.names.iter().zip(&self.types).find_map(|(name, logical)| {
-            logical.first_lossy().map(|type_name| (name.to_string_lossy().into_owned(), type_name))
-        })
-    }
-}
-
-#[derive(Debug)]
-struct LogicalType(ffi::duckdb_logical_type);
-
-impl Drop for LogicalType {
-    fn drop(&mut self) {
-        // SAFETY: the type is ours; null is accepted.
-        unsafe { ffi::duckdb_destroy_logical_type(&mut self.0) };
-    }
-}
-
-impl LogicalType {
-    fn first_lossy(&self) -> Option<&'static str> {
-        // SAFETY: the type is alive in each call, indexes are below the count that it gives, and each child is
-        // a new object of ours.
-        unsafe {
-            let children: Vec<Self> = match ffi::duckdb_get_type_id(self.0) {
-                ffi::DUCKDB_TYPE_DUCKDB_TYPE_TIME_TZ => return Some("TIME WITH TIME ZONE"),
-                ffi::DUCKDB_TYPE_DUCKDB_TYPE_UHUGEINT => return Some("UHUGEINT"),
-                ffi::DUCKDB_TYPE_DUCKDB_TYPE_LIST => vec![Self(ffi::duckdb_list_type_child_type(self.0))],
-                ffi::DUCKDB_TYPE_DUCKDB_TYPE_ARRAY => vec![Self(ffi::duckdb_array_type_child_type(self.0))],
-                ffi::DUCKDB_TYPE_DUCKDB_TYPE_MAP => vec![
-                    Self(ffi::duckdb_map_type_key_type(self.0)),
-                    Self(ffi::duckdb_map_type_value_type(self.0)),
-                ],
-                ffi::DUCKDB_TYPE_DUCKDB_TYPE_STRUCT => (0..ffi::duckdb_struct_type_child_count(self.0))
-                    .map(|index| Self(ffi::duckdb_struct_type_child_type(self.0, index)))
-                    .collect(),
-                ffi::DUCKDB_TYPE_DUCKDB_TYPE_UNION => (0..ffi::duckdb_union_type_member_count(self.0))
-                    .map(|index| Self(ffi::duckdb_union_type_member_type(self.0, index)))
-                    .collect(),
-                _ => Vec::new(),
-            };
-            children.iter().find_map(Self::first_lossy)
-        }
+    /// The names and the types as plain data.
+    pub(crate) fn columns(&self) -> Vec<Column> {
+        let names = self.names.iter().map(|name| name.to_string_lossy().into_owned());
+        names.zip(self.types.iter().map(LogicalType::sql_type)).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::*;
 use duckdb::ffi;
 
-use super::LogicalType;
+use super::logical_type::LogicalType;
 
 /// A value of DuckDB's.
 pub(crate) struct Value(ffi::duckdb_value);
