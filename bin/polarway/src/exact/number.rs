@@ -61,9 +61,9 @@ impl<'a> Digits<'a> {
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let (whole, fraction) = (whole.as_bytes(), fraction.as_bytes());
-        let is_number = !(whole.is_empty() && fraction.is_empty())
-            && !(whole.len() > 1 && whole[0] == b'0')
-            && whole.iter().chain(fraction).all(u8::is_ascii_digit);
+        let has_digits = !whole.is_empty() || !fraction.is_empty();
+        let is_code = whole.len() > 1 && whole[0] == b'0';
+        let is_number = has_digits && !is_code && whole.iter().chain(fraction).all(u8::is_ascii_digit);
         if !is_number {
             return None;
         }

@@ -15,7 +15,9 @@ pub(crate) struct Moment {
 impl Moment {
     /// Microseconds since 1970-01-01, unless it is between two of them.
     pub(crate) fn microseconds(self) -> Option<i64> {
-        (self.nanoseconds % 1000 == 0).then(|| self.seconds * 1_000_000 + i64::from(self.nanoseconds / 1000))
+        self.nanoseconds
+            .is_multiple_of(1000)
+            .then(|| self.seconds * 1_000_000 + i64::from(self.nanoseconds / 1000))
     }
 
     /// Nanoseconds since 1970-01-01, which reach from 1677 to 2262.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use arrow_array::{RecordBatchIterator, RecordBatchReader};
 use arrow_schema::SchemaRef;
-use polarway_parquet::{FileReader, LocalFile, ReadAt, ReadOptions};
+use polarway_parquet::{Error, FileReader, LocalFile, ReadAt, ReadOptions};
 
 use super::counted::CountedFile;
 use super::error::InputError;
@@ -21,7 +21,15 @@ pub(super) fn open(
     let file = CountedFile { file: LocalFile::new(file)?, count: Arc::clone(read_bytes) };
     let file: Arc<dyn ReadAt> = Arc::new(file);
     let schema = SchemaRef::clone(FileReader::open(Arc::clone(&file))?.with_fitting_times()?.schema());
-    let rows = polarway_parquet::read(vec![file], &schema, ReadOptions::default())?;
-    let rows = rows.map(|batch| batch.map_err(|error| InputError::Parquet(error).into()));
+    let rows = polarway_parquet::read(vec![file], &schema, ReadOptions::default()).map_err(of_the_file)?;
+    let rows = rows.map(|batch| batch.map_err(|error| of_the_file(error).into()));
     Ok(Box::new(RecordBatchIterator::new(rows, schema)))
+}
+
+/// There is but one file: which of several failed need not be told.
+fn of_the_file(error: Error) -> InputError {
+    match error {
+        Error::InFile { source, .. } => InputError::Parquet(*source),
+        other => InputError::Parquet(other),
+    }
 }

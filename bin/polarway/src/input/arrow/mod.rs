@@ -3,6 +3,8 @@
 //! Either may be malformed, so both are read by what reads the streams of strangers, which holds what they declare against
 //! limits. A file is the messages of a stream, at the places that its index tells.
 
+mod early;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Cursor, Read};
@@ -16,6 +18,7 @@ use bytes::Bytes;
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
 use polarway_parquet::{LocalFile, ReadAt};
 
+use self::early::{MARK, Marked};
 use super::Source;
 use super::counted::CountedFile;
 use super::error::InputError;
@@ -26,7 +29,7 @@ const MAGIC: &[u8] = b"ARROW1";
 /// The first message is at a multiple of this, behind the mark of the file and zeros.
 const ALIGNMENT: usize = 8;
 
-/// The mark of a message and the length of its metadata.
+/// Where a message has its mark and the length of its metadata.
 const PREFIX_BYTES: usize = 8;
 
 /// The length of the index, and the mark of a file, at its end.
@@ -91,8 +94,13 @@ fn limits(file_bytes: u64) -> DecodeLimits {
 
 /// Reads a stream as it comes.
 pub(super) fn open_stream(
-    bytes: Box<dyn Read + Send>,
+    mut bytes: Box<dyn Read + Send>,
 ) -> Result<Box<dyn RecordBatchReader + Send>, InputError> {
+    let mut start = Vec::new();
+    bytes.by_ref().take(MARK.len() as u64).read_to_end(&mut start)?;
+    let is_early = start != MARK;
+    let bytes = Cursor::new(start).chain(bytes);
+    let bytes: Box<dyn Read + Send> = if is_early { Box::new(Marked::new(bytes)) } else { Box::new(bytes) };
     let mut stream = Stream { bytes, decoder: Some(ChunkDecoder::new(limits(0))), decoded: VecDeque::new() };
     loop {
         if let Some(schema) = stream.decoder.as_ref().and_then(ChunkDecoder::schema) {
@@ -194,10 +202,9 @@ fn schema_message(file: &CountedFile) -> Result<Bytes, InputError> {
     let mut start = ALIGNMENT as u64;
     loop {
         let prefix = file.read_at(start, PREFIX_BYTES)?;
-        let [.., l1, l2, l3, l4] = *prefix else { return Err(InputError::IndexOfArrow("is cut off")) };
         if prefix.iter().any(|byte| *byte != 0) {
-            let length = u32::from_le_bytes([l1, l2, l3, l4]) as usize;
-            return Ok(file.read_at(start, PREFIX_BYTES + length)?);
+            let length = early::metadata_end(&prefix).ok_or(InputError::IndexOfArrow("is cut off"))?;
+            return Ok(early::with_mark(file.read_at(start, length)?));
         }
         start += ALIGNMENT as u64;
     }
@@ -206,7 +213,7 @@ fn schema_message(file: &CountedFile) -> Result<Bytes, InputError> {
 fn message(file: &CountedFile, block: &Block) -> Result<Bytes, InputError> {
     let length = i64::from(block.metaDataLength()).checked_add(block.bodyLength());
     match (u64::try_from(block.offset()), length.map(usize::try_from)) {
-        (Ok(offset), Some(Ok(length))) => Ok(file.read_at(offset, length)?),
+        (Ok(offset), Some(Ok(length))) => Ok(early::with_mark(file.read_at(offset, length)?)),
         _ => Err(InputError::IndexOfArrow("names a message of a negative length")),
     }
 }
