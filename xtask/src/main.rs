@@ -8,6 +8,7 @@ mod bench;
 mod build;
 mod cargo;
 mod codegen;
+mod corpus;
 mod fleet;
 mod folders;
 mod fuzz;

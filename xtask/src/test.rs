@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::ops::AddAssign;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use lexopt::ValueExt as _;
 use polarway_fleet::Balancer;
 
 use crate::folders::cache_folder;
-use crate::{Subcommand, fuzz, libduckdb, tpch};
+use crate::{Subcommand, corpus, fuzz, libduckdb, tpch};
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "test",
@@ -23,10 +23,12 @@ pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     usage: "
 Usage: cargo xtask test [--long] [--fleet] [-- CARGO TEST ARGUMENTS]
        cargo xtask test --fuzz[=SECONDS]
+       cargo xtask test --corpus FOLDER
 
   --long            run the long suites at full length as well (sets POLARWAY_TEST_LONG=1)
   --fleet           run only the tests of several workers behind load balancers; with --long, ten minutes of chaos among them
   --fuzz[=SECONDS]  instead of the tests, send mutated SQL to the query engine (for 600 s unless told otherwise)
+  --corpus FOLDER   instead of the tests, read every Parquet and Arrow file of a folder beside pyarrow, DuckDB and polars
 
 What stands behind `--` goes to `cargo test`, and behind another `--` to the tests:
   cargo xtask test -- -p polarway-storage
@@ -42,6 +44,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     let mut long = false;
     let mut fleet = false;
     let mut fuzz_seconds = None;
+    let mut corpus_folder = None;
     let mut for_cargo: Vec<OsString> = Vec::new();
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -51,6 +54,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
                 let seconds = arguments.optional_value().map(|text| text.parse()).transpose()?;
                 fuzz_seconds = Some(seconds.unwrap_or(fuzz::DEFAULT_SECONDS));
             }
+            Long("corpus") => corpus_folder = Some(PathBuf::from(arguments.value()?)),
             // lexopt swallows the first `--` and gives what follows as values.
             Value(first) => {
                 for_cargo.push(first);
@@ -62,6 +66,9 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     let libduckdb = libduckdb::ensure()?;
     if let Some(seconds) = fuzz_seconds {
         return fuzz::run(&libduckdb, seconds);
+    }
+    if let Some(folder) = corpus_folder {
+        return corpus::run(&libduckdb, &folder);
     }
     let mut not_run: Vec<(String, anyhow::Error)> = Vec::new();
     let mut tpch = None;
