@@ -60,7 +60,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use handle::{GroupBy, Handle, HandleInfo, HandleOptions, JoinHow, JoinSource, LazyGroupBy, LazyQuery};
 pub use load::{At, TableStream};
 pub use polarway_proto::Reason;
-pub use polarway_table::{Parameter, Parameters, Table, params};
+pub use polarway_table::{DUCKDB_TYPE_KEY, Parameter, Parameters, Table, duckdb_type, params};
 pub use query::{
     DatasetVersion, QueryOptions, QueryPhase, QueryStream, QuerySummary, QueryTimes, RunningQuery,
 };

@@ -1,6 +1,7 @@
 //! What names in SQL mean: versioned datasets, pinned for the query.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
@@ -127,6 +128,9 @@ impl StoredCatalog {
                 is_nan_safe &= file.nan_safe;
             }
         }
+        let of_snapshots = snapshots.iter().flat_map(|snapshot| &snapshot.files);
+        let whole_micros =
+            self.engine.whole_micros.columns(&schema, of_snapshots.zip(files.iter().map(PathBuf::as_path)));
         let partition_columns =
             snapshots.first().map(|snapshot| partition_columns(snapshot)).unwrap_or_default();
         let after_scan = has_adopted.then(|| self.check_unchanged(snapshots));
@@ -135,6 +139,7 @@ impl StoredCatalog {
             union_by_name,
             has_exact_types: !has_adopted,
             has_exact_float_statistics: is_nan_safe,
+            whole_micros,
             pin: Box::new(pins),
             after_scan,
             ..Relation::new(files, schema)

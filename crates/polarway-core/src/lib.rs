@@ -44,6 +44,7 @@ mod query;
 mod query_events;
 mod store;
 mod stream;
+mod whole_micros;
 mod workspace;
 
 pub use arrow;
@@ -59,6 +60,6 @@ pub use polarway_query::{
     EngineCondition, MemoryLimit, Phase, PhaseTimes, QueryStatus, Summary, duckdb_version, memory_limit,
 };
 pub use polarway_storage::{At, CacheStats, CommitKind, DatasetName, RequestId};
-pub use polarway_table::{Parameter, Parameters, Table, params};
+pub use polarway_table::{DUCKDB_TYPE_KEY, Parameter, Parameters, Table, duckdb_type, params};
 pub use query::{DatasetVersion, QueryChunkStream, QueryOptions, QueryStream};
 pub use store::{DeleteOptions, Published, WriteMode, WriteOptions};

@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::folders::check_apart;
 use crate::handles::{External, Handles};
 use crate::janitor::Janitor;
+use crate::whole_micros::WholeMicros;
 use crate::workspace::{MIRROR_FOLDER, SPILL_FOLDER, Workspace};
 
 /// For how long a retry may come, and a reader must not lose its files.
@@ -43,6 +44,7 @@ pub(crate) struct EngineParts {
     pub(crate) mirror: Mirror,
     pub(crate) queries: Engine,
     pub(crate) handles: Handles,
+    pub(crate) whole_micros: WholeMicros,
     /// The cold tier as the configuration spells it and as it is, where it is a directory.
     pub(crate) cold_folders: Vec<PathBuf>,
     /// Dropped last: it holds what the others keep on disk.
@@ -164,7 +166,17 @@ impl EngineParts {
         })?;
         let loader = Loader::new(Arc::clone(&tables), config.cache_bytes);
         let handles = Handles::open(external.map(|(external, _)| external), &queries, config)?;
-        Ok(Self { tables, loader, mirror, queries, handles, cold_folders, _workspace: workspace })
+        let whole_micros = WholeMicros::default();
+        Ok(Self {
+            tables,
+            loader,
+            mirror,
+            queries,
+            handles,
+            whole_micros,
+            cold_folders,
+            _workspace: workspace,
+        })
     }
 }
 

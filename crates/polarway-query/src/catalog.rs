@@ -103,6 +103,9 @@ pub struct Relation {
     /// Whether the files' statistics cover the NaNs in them. Most writers leave NaN out, and DuckDB believes that what
     /// is above the largest value is not there: of such files it may not use the statistics of floating-point columns.
     pub has_exact_float_statistics: bool,
+    /// Columns that [hold nanoseconds with a zone](crate::holds_zoned_nanos), and are known to hold whole microseconds only:
+    /// SQL has no more of a time with a zone. The others of these are refused.
+    pub whole_micros: Vec<String>,
     /// Whether the files hold a result of a query. Then SQL sees the DuckDB types that its fields tell, which are those of
     /// the query itself.
     pub is_result: bool,
@@ -125,6 +128,7 @@ impl Relation {
             union_by_name: false,
             has_exact_types: true,
             has_exact_float_statistics: true,
+            whole_micros: Vec::new(),
             is_result: false,
             pin: Box::new(()),
             after_scan: None,

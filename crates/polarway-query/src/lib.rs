@@ -62,4 +62,5 @@ pub use error::Error;
 pub use memory::{MemoryLimit, memory_limit};
 pub use native::duckdb_version;
 pub use sink::{Closed, Release, ResultEvent, ResultSink};
+pub use stored_types::holds_zoned_nanos;
 pub use stream::QueryStream;

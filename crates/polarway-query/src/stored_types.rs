@@ -52,11 +52,6 @@ pub(crate) fn sql_type(data_type: &DataType) -> Result<String, String> {
         DataType::Timestamp(TimeUnit::Millisecond, None) => "TIMESTAMP_MS",
         DataType::Timestamp(TimeUnit::Microsecond, None) => "TIMESTAMP",
         DataType::Timestamp(TimeUnit::Nanosecond, None) => "TIMESTAMP_NS",
-        DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) => {
-            return Err(
-                "it holds nanoseconds with a time zone, which SQL would cut to microseconds".to_owned()
-            );
-        }
         DataType::Timestamp(_, Some(_)) => "TIMESTAMP WITH TIME ZONE",
         DataType::Duration(_) => "INTERVAL",
         DataType::Interval(IntervalUnit::YearMonth | IntervalUnit::DayTime) => "INTERVAL",
@@ -97,6 +92,24 @@ pub(crate) fn sql_type(data_type: &DataType) -> Result<String, String> {
         other => return Err(format!("SQL has no type for {other}")),
     };
     Ok(simple.to_owned())
+}
+
+/// Whether a type is one of nanoseconds with a time zone, or holds them. DuckDB reads them cut to microseconds.
+#[must_use]
+pub fn holds_zoned_nanos(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) => zone.is_some(),
+        DataType::Dictionary(_, values) => holds_zoned_nanos(values),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _)
+        | DataType::RunEndEncoded(_, item) => holds_zoned_nanos(item.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| holds_zoned_nanos(field.data_type())),
+        _ => false,
+    }
 }
 
 /// The expression over `source`, a column as DuckDB reads it, that has the stored type and value. A column whose

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::kept;
 use crate::quote::{identifier, literal};
 use crate::sql_type::SqlType;
-use crate::stored_types::{Restored, holds_floats, restore, sql_type, without_statistics};
+use crate::stored_types::{Restored, holds_floats, holds_zoned_nanos, restore, sql_type, without_statistics};
 
 /// A temporary view: the name that the query's text uses and the SELECT behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +93,14 @@ fn columns(relation: &Relation, sources: &Sources) -> Vec<String> {
         }
         if !is_writable(given) && relation.union_by_name {
             return refused("it has no name, and the files may have it at different places");
+        }
+        if !relation.files.is_empty()
+            && holds_zoned_nanos(field.data_type())
+            && !relation.whole_micros.contains(given)
+        {
+            return refused(
+                "it holds nanoseconds with a time zone, which SQL would cut to microseconds; without a zone it has them",
+            );
         }
         let as_stored = |source: &str| {
             let sql_type = sql_type(field.data_type());

@@ -178,3 +178,30 @@ fn values_that_do_not_fit_are_refused_by_name() {
     let error = ask(&bench, "SELECT $v::INT", vec![("v", text("x"))]).unwrap_err();
     assert!(matches!(error, Error::Execution(_) | Error::Binder(_)), "{error:?}");
 }
+
+#[test]
+fn a_value_that_sql_would_cut_is_refused_with_its_name() {
+    let bench = bench();
+    let cases: [(ArrayRef, &str); 5] = [
+        (Arc::new(TimestampNanosecondArray::from(vec![1_001]).with_timezone("UTC")), "nanoseconds"),
+        (Arc::new(DurationNanosecondArray::from(vec![-1])), "nanoseconds"),
+        (Arc::new(IntervalMonthDayNanoArray::from(vec![IntervalMonthDayNano::new(1, 0, 1)])), "nanoseconds"),
+        (Arc::new(Date64Array::from(vec![1])), "time of day"),
+        (
+            Arc::new(ListArray::from_iter_primitive::<DurationNanosecondType, _, _>([Some([
+                Some(1_000),
+                Some(1),
+            ])])),
+            "nanoseconds",
+        ),
+    ];
+    for (value, expect) in cases {
+        let error = ask(&bench, "SELECT $late", vec![("late", value)]).unwrap_err();
+        assert!(matches!(error, Error::Parameters(_)), "{error:?}");
+        assert!(error.to_string().contains("$late") && error.to_string().contains(expect), "{error}");
+    }
+    let whole: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![1_000]).with_timezone("UTC"));
+    assert_eq!(rows(&bench, "SELECT $1::VARCHAR", vec![("1", whole)]), ["1970-01-01 00:00:00.000001+00"]);
+    let nanos: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![1_001]));
+    assert_eq!(rows(&bench, "SELECT $1::VARCHAR", vec![("1", nanos)]), ["1970-01-01 00:00:00.000001001"]);
+}

@@ -11,6 +11,7 @@ mod folders;
 mod handles;
 mod loading;
 mod nan;
+mod nanoseconds;
 mod result_types;
 mod sharing;
 mod sql;

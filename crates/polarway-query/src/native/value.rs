@@ -4,6 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray as _};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::*;
 use duckdb::ffi;
+use polarway_table::children;
 
 use super::logical_type::LogicalType;
 
@@ -22,6 +23,8 @@ impl Drop for Value {
 pub(crate) enum NoValue {
     #[error("is of type {0}, which SQL does not take")]
     Type(DataType),
+    #[error("holds {0}, which SQL would cut")]
+    Cut(&'static str),
     #[error("holds what DuckDB does not take")]
     Content,
 }
@@ -37,6 +40,9 @@ impl Value {
         if array.is_null(row) || array.data_type() == &DataType::Null {
             // SAFETY: no argument; the value is ours.
             return Ok(Self(unsafe { ffi::duckdb_create_null_value() }));
+        }
+        if let Some(part) = cut_part(array.as_ref(), row) {
+            return Err(NoValue::Cut(part));
         }
         let exact = CastOptions { safe: false, ..CastOptions::default() };
         let array = &cast_with_options(array, &kind.plain_type(), &exact)
@@ -126,6 +132,37 @@ impl Value {
         });
         if value.0.is_null() { Err(NoValue::Content) } else { Ok(value) }
     }
+}
+
+/// What a cast to the type that SQL has would cut from a value.
+fn cut_part(array: &dyn Array, row: usize) -> Option<&'static str> {
+    if array.is_null(row) {
+        return None;
+    }
+    let (rest, part) = match array.data_type() {
+        DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) => {
+            (array.as_primitive::<TimestampNanosecondType>().value(row) % 1_000, "nanoseconds")
+        }
+        DataType::Duration(TimeUnit::Nanosecond) => {
+            (array.as_primitive::<DurationNanosecondType>().value(row) % 1_000, "nanoseconds")
+        }
+        DataType::Interval(IntervalUnit::MonthDayNano) => {
+            let interval = array.as_primitive::<IntervalMonthDayNanoType>().value(row);
+            (interval.nanoseconds % 1_000, "nanoseconds")
+        }
+        DataType::Date64 => (array.as_primitive::<Date64Type>().value(row) % 86_400_000, "a time of day"),
+        DataType::Dictionary(..) => {
+            let dictionary = array.as_any_dictionary();
+            return cut_part(dictionary.values().as_ref(), *dictionary.normalized_keys().get(row)?);
+        }
+        _ => {
+            let value = array.slice(row, 1);
+            return children(value.as_ref())
+                .iter()
+                .find_map(|items| (0..items.len()).find_map(|item| cut_part(items.as_ref(), item)));
+        }
+    };
+    (rest != 0).then_some(part)
 }
 
 /// What a value is in SQL.

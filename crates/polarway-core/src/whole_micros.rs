@@ -1,0 +1,93 @@
+//! Times of nanoseconds in a zone, of which SQL has the microseconds.
+//!
+//! Old pandas writes every time with a zone so, and hardly any of them has a part of a microsecond. A column that has one must
+//! not reach SQL, which would cut it, and DuckDB does not say where it does. So the values are looked through, once for each
+//! file.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{Array, AsArray as _, RecordBatch};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef, TimeUnit, TimestampNanosecondType};
+use polarway_parquet::{LocalFile, ReadAt, ReadOptions};
+use polarway_query::holds_zoned_nanos;
+use polarway_storage::SnapshotFile;
+use polarway_table::children;
+
+/// Files that are remembered. Past it all are forgotten, and looked through again when they are asked for.
+const MOST_FILES: usize = 100_000;
+
+/// What is known of files: which of their columns hold whole microseconds only.
+#[derive(Debug, Default)]
+pub(crate) struct WholeMicros {
+    known: Mutex<HashMap<String, Arc<[String]>>>,
+}
+
+impl WholeMicros {
+    /// The columns of nanoseconds in a zone whose values are whole microseconds in every one of these files, each given with
+    /// the place where it can be read. One that can't be read is none of them.
+    pub(crate) fn columns<'a>(
+        &self,
+        schema: &Schema,
+        files: impl IntoIterator<Item = (&'a SnapshotFile, &'a Path)>,
+    ) -> Vec<String> {
+        let asked: Vec<FieldRef> =
+            schema.fields().iter().filter(|field| holds_zoned_nanos(field.data_type())).cloned().collect();
+        let mut whole: Vec<String> = asked.iter().map(|field| field.name().clone()).collect();
+        for (file, path) in files {
+            if whole.is_empty() {
+                break;
+            }
+            let of_file = self.of_file(file, path, &asked);
+            whole.retain(|name| of_file.contains(name));
+        }
+        whole
+    }
+
+    fn of_file(&self, file: &SnapshotFile, path: &Path, asked: &[FieldRef]) -> Arc<[String]> {
+        // Files of others may change; each state of one has an identity of its own.
+        let identity = file.adopted.as_ref().map(|adopted| adopted.identity.as_str()).unwrap_or_default();
+        let key = format!("{}\n{identity}", file.path);
+        if let Some(known) = self.lock().get(&key) {
+            return Arc::clone(known);
+        }
+        let whole = asked.iter().filter(|field| is_whole_in(path, field).unwrap_or(false));
+        let whole: Arc<[String]> = whole.map(|field| field.name().clone()).collect();
+        let mut known = self.lock();
+        if known.len() >= MOST_FILES {
+            known.clear();
+        }
+        known.insert(key, Arc::clone(&whole));
+        whole
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<[String]>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_whole_in(path: &Path, field: &FieldRef) -> polarway_parquet::Result<bool> {
+    let file: Arc<dyn ReadAt> = Arc::new(LocalFile::open(path).map_err(polarway_parquet::Error::Read)?);
+    let schema: SchemaRef = Arc::new(Schema::new(vec![Arc::clone(field)]));
+    let is_whole = |batch: RecordBatch, _| batch.columns().iter().all(|column| is_whole(column.as_ref()));
+    for batch in polarway_parquet::read_map(vec![file], &schema, ReadOptions::default(), is_whole)? {
+        if !batch? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether the array has no part of a microsecond at any depth.
+fn is_whole(array: &dyn Array) -> bool {
+    match array.data_type() {
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            let times = array.as_primitive::<TimestampNanosecondType>();
+            times.iter().flatten().all(|time| time % 1_000 == 0)
+        }
+        DataType::Dictionary(..) => is_whole(array.as_any_dictionary().values().as_ref()),
+        DataType::RunEndEncoded(..) => false,
+        _ => children(array).iter().all(|child| is_whole(child.as_ref())),
+    }
+}
