@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::cargo;
 use crate::folders::{ScratchFolder, cache_folder};
 use crate::libduckdb::Libduckdb;
-use crate::python::Python;
+use crate::peers;
 
 /// Reads the files of `folder` and of those below it.
 ///
@@ -19,7 +19,7 @@ use crate::python::Python;
 /// down, or is refused without its cause though others read it.
 pub(crate) fn run(libduckdb: &Libduckdb, folder: &Path) -> Result<()> {
     ensure!(folder.is_dir(), "{} is no folder", folder.display());
-    let python = Python::prepare(&cache_folder()?, "bench-venv", "requirements.txt")?;
+    let python = peers::install(&cache_folder()?)?;
     eprintln!("corpus: building the command");
     cargo::run(libduckdb.cargo("build").args(["--workspace", "--bin", "polarway"]))?;
     let target = cargo::target_folder()?;

@@ -14,6 +14,7 @@ mod folders;
 mod fuzz;
 mod libduckdb;
 mod lint;
+mod peers;
 mod python;
 mod quickstart;
 mod run;

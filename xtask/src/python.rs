@@ -11,7 +11,7 @@ use crate::folders::workspace_root;
 
 /// An interpreter that has what a file of requirements pins.
 pub(crate) struct Python {
-    interpreter: PathBuf,
+    pub(crate) interpreter: PathBuf,
     /// The packages and their versions, as pip pins them.
     pub(crate) requirements: String,
 }

@@ -15,7 +15,7 @@ use lexopt::ValueExt as _;
 use polarway_fleet::Balancer;
 
 use crate::folders::cache_folder;
-use crate::{Subcommand, corpus, fuzz, libduckdb, tpch};
+use crate::{Subcommand, corpus, fuzz, libduckdb, peers, tpch};
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "test",
@@ -71,13 +71,15 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         return corpus::run(&libduckdb, &folder);
     }
     let mut not_run: Vec<(String, anyhow::Error)> = Vec::new();
-    let mut tpch = None;
+    let (mut tpch, mut peers) = (None, None);
     if !fleet {
         if let Err(error) = provide("strace", "strace", &["-V"]) {
             not_run.push((NO_STRACE.to_owned(), error));
         }
         let folder = cache_folder().and_then(|cache| tpch::provide(&cache, TPCH_SCALE));
         tpch = folder.map_err(|error| not_run.push((NO_TPCH.to_owned(), error))).ok();
+        let interpreter = cache_folder().and_then(|cache| peers::provide(&cache));
+        peers = interpreter.map_err(|error| not_run.push((NO_PEERS.to_owned(), error))).ok();
     }
     let balancers = provide_balancers(&mut not_run);
 
@@ -95,6 +97,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         command.env(LONG_VARIABLE, "1");
     }
     command.envs(tpch.map(|folder| (tpch::FOLDER_VARIABLE, folder)));
+    command.envs(peers.map(|interpreter| (peers::VARIABLE, interpreter)));
     let start = Instant::now();
     let (passed, counts) = run_and_count(&mut command)?;
 
@@ -182,6 +185,9 @@ const TPCH_SCALE: f64 = 0.1;
 
 const NO_TPCH: &str =
     "the 22 queries of TPC-H against their published answers. They need Python with venv, and a network once";
+
+const NO_PEERS: &str = "that pyarrow, polars and DuckDB read every file that is written. It needs Python 3.11 with venv, and \
+                        a network once";
 
 const NO_STRACE: &str = "the tests that kill a program at each system call of a commit, and those that assert the order of \
                          its fsyncs. They need strace; install it and run again";

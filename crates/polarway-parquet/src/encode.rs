@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, FieldRef, Fields, Schema, SchemaRef};
 use crossbeam_channel::Receiver;
+use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
 };
-use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, encode_arrow_schema};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::KeyValue;
@@ -25,7 +25,7 @@ use crate::first_row::first_row_over;
 use crate::nan::NanLeaves;
 use crate::restore::restore;
 use crate::schema::{encoded_field, encoded_type, same_but_for_keys};
-use crate::{Error, Result, check_schema, decimal, kept, pool};
+use crate::{Error, Result, check_schema, decimal, kept, pool, portable};
 
 /// Values are written out in parts of at most this many bytes, so that what encoding holds at a time is bounded.
 const PART_BYTES: u64 = 64 << 20;
@@ -218,8 +218,8 @@ impl<W: Write + Send> TableEncoder<W> {
         writer.flush().map_err(Error::Write)?;
         let schema = self.categories.widen_keys(&self.schema);
         let checksums = writer.inner().footer_value();
-        let mut entries =
-            vec![(ARROW_SCHEMA_META_KEY, encode_arrow_schema(&schema)), (checksum::FOOTER_KEY, checksums)];
+        let mut entries = portable::footer_entries(&schema);
+        entries.push((checksum::FOOTER_KEY, checksums));
         let values = self.categories.values().and_then(|values| kept::footer_value(&schema, &values));
         entries.extend(values.map_err(arrow_failure)?.map(|values| (kept::FOOTER_KEY, values)));
         for (key, value) in entries {

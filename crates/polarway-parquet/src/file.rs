@@ -4,14 +4,11 @@ use std::io;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
-use arrow_ipc::convert::try_schema_from_flatbuffer_bytes;
 use arrow_schema::{Schema, SchemaRef, TimeUnit};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, parquet_to_arrow_schema};
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, parquet_to_arrow_schema};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
-use crate::{Error, ReadAt, Result, checksum, int96, kept, pool};
+use crate::{Error, ReadAt, Result, checksum, int96, kept, pool, portable};
 
 const MAGIC: &[u8; 4] = b"PAR1";
 /// The metadata's length, then the magic.
@@ -139,7 +136,7 @@ struct Footer {
 
 fn parse_footer(footer: &[u8]) -> Result<Footer> {
     let metadata = ParquetMetaDataReader::decode_metadata(footer).map_err(Error::corrupt)?;
-    if let Some(schema) = written_schema(&metadata) {
+    if let Some(schema) = portable::of_footer(&metadata) {
         let kept_values = kept::of_footer(&metadata, &schema);
         return Ok(Footer { metadata, schema, has_open_time_units: false, kept_values });
     }
@@ -154,20 +151,6 @@ fn parse_footer(footer: &[u8]) -> Result<Footer> {
         schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone());
     }
     Ok(Footer { metadata, schema, has_open_time_units, kept_values: Vec::new() })
-}
-
-/// The Arrow schema that the footer carries, if the file's columns are just what it is stored as.
-fn written_schema(metadata: &ParquetMetaData) -> Option<Schema> {
-    let entries = metadata.file_metadata().key_value_metadata()?;
-    let text = entries.iter().find(|entry| entry.key == ARROW_SCHEMA_META_KEY)?.value.as_deref()?;
-    let bytes = BASE64_STANDARD.decode(text).ok()?;
-    // An IPC message: a continuation marker and a length come first.
-    let message =
-        bytes.strip_prefix(&[0xff; 4]).map_or(bytes.as_slice(), |rest| rest.get(4..).unwrap_or(&[]));
-    let schema = try_schema_from_flatbuffer_bytes(message).ok()?;
-    let stored_as = ArrowSchemaConverter::new().convert(&schema).ok()?;
-    let found = metadata.file_metadata().schema_descr().root_schema();
-    (stored_as.root_schema().get_fields() == found.get_fields()).then_some(schema)
 }
 
 /// Checks what decoding relies on, so that a damaged number is an error before it is an allocation.

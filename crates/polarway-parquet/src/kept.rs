@@ -83,7 +83,11 @@ fn parse(text: &str, schema: &Schema) -> Option<Vec<Option<ArrayRef>>> {
     let (message, body) = (message?, Buffer::from_vec(body?));
     let message = root_as_message(&message).ok()?;
     let batch = message.header_as_record_batch()?;
-    if batch.compression().is_some() || batch.length() != 1 {
+    let is_inside = |buffer: &arrow_ipc::Buffer| {
+        let end = buffer.offset().checked_add(buffer.length()).and_then(|end| usize::try_from(end).ok());
+        buffer.offset() >= 0 && buffer.length() >= 0 && end.is_some_and(|end| end <= body.len())
+    };
+    if batch.compression().is_some() || batch.length() != 1 || !batch.buffers()?.iter().all(is_inside) {
         return None;
     }
     let lists: SchemaRef = Arc::new(lists_of(schema));

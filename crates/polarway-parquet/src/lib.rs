@@ -48,6 +48,7 @@ mod nan;
 mod pipeline;
 mod plan;
 mod pool;
+mod portable;
 mod read;
 mod read_at;
 mod restore;

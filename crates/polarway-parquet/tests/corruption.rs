@@ -39,7 +39,10 @@ fn table() -> (SchemaRef, Vec<RecordBatch>, Bytes) {
 fn a_flipped_bit_is_an_error_or_changes_nothing() {
     let (schema, written, file) = table();
     let mut refused = 0;
-    for place in 0..file.len() {
+    let step = if polarway_testing::is_long() { 1 } else { 3 };
+    let mut flips = 0;
+    for place in (0..file.len()).step_by(step) {
+        flips += 1;
         let mut damaged = file.to_vec();
         damaged[place] ^= 1 << (place % 8);
         match decode(&[damaged.into()], &schema, ReadOptions::default()) {
@@ -48,7 +51,7 @@ fn a_flipped_bit_is_an_error_or_changes_nothing() {
             Err(other) => panic!("byte {place}: {other}"),
         }
     }
-    assert!(refused > file.len() / 4, "{refused} of {} flips were seen", file.len());
+    assert!(refused > flips / 4, "{refused} of {flips} flips were seen");
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod attacks;
 mod data;
 mod effort;
 mod memory;
+mod peers;
 mod rows;
 mod schema;
 
@@ -31,5 +32,6 @@ pub use attacks::{Attack, attacks};
 pub use data::{Noise, batches};
 pub use effort::{is_long, tries};
 pub use memory::CountedMemory;
+pub use peers::{PeerReading, Peers, same_values};
 pub use rows::{assert_same_rows, with_keys_of};
 pub use schema::schemas;

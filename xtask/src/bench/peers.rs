@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::cargo::run;
 use crate::folders::made_once;
+use crate::peers;
 use crate::python::Python;
 
 const GENERATOR: &str = "generate.py";
@@ -33,7 +34,7 @@ impl Peers {
     /// # Errors
     /// When there is no Python with `venv`, or a peer can't be installed.
     pub(super) fn prepare(cache: &Path) -> Result<Self> {
-        Python::prepare(cache, "bench-venv", "requirements.txt").map(Self)
+        peers::install(cache).map(Self)
     }
 
     /// The table of `rows` rows, generated if the `cache` doesn't hold it.

@@ -14,6 +14,7 @@ mod foreign;
 mod history;
 mod kills;
 mod model;
+mod peers;
 mod races;
 mod retention;
 mod statistics;
