@@ -131,8 +131,8 @@ reasons! {
     MalformedMessage, "MALFORMED_MESSAGE", InvalidArgument, No,
         "The bytes are no message of this protocol.";
     MessageTooLarge, "MESSAGE_TOO_LARGE", InvalidArgument, No,
-        "A message is over the limit of 64 MiB, or its rows would take more than 256 MiB with every value written out. Cut \
-         the table into smaller chunks.";
+        "A message is over its limit (64 MiB with a chunk of a table, 16 MiB with a query, 64 KiB without either), or its rows \
+         would take more than 256 MiB with every value written out. Cut the table into smaller chunks.";
     UnknownMethod, "UNKNOWN_METHOD", Unimplemented, No,
         "The server has no such service or method: the client speaks another version of the protocol.";
     UnexpectedPart, "UNEXPECTED_PART", InvalidArgument, No,
@@ -148,7 +148,8 @@ reasons! {
     UploadTruncated, "UPLOAD_TRUNCATED", Aborted, Yes,
         "The upload ended before a table's trailer. Nothing of that table was published; send it again.";
     UploadStalled, "UPLOAD_STALLED", Aborted, Yes,
-        "Nothing arrived for too long, not even a heartbeat. Nothing of the table was published; send it again.";
+        "Nothing arrived for too long, not even a heartbeat, or a request did not become whole in time. Nothing of the table \
+         was published; send it again.";
     ShuttingDown, "SHUTTING_DOWN", Unavailable, Yes,
         "The worker is about to end. Another one, or the same after its restart, answers.";
 }

@@ -1,15 +1,19 @@
-//! Connections: accepting them, and giving up on those that never speak.
+//! Connections: accepting as many as there may be, and giving up on those that never speak.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::{Stream, stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 use tonic::transport::server::{Connected, TcpConnectInfo};
+
+use crate::seldom::Seldom;
 
 /// How long a client may take for the first bytes of HTTP/2; from then on keepalive watches it.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -23,22 +27,66 @@ const LINGER: Duration = Duration::from_secs(5);
 /// How long to wait when no connection can be accepted: mostly because there are too many.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The connections that come in. It never ends: an error of one `accept` is logged.
-pub(crate) fn connections(listener: TcpListener) -> impl Stream<Item = io::Result<Connection>> {
-    stream::unfold(listener, |listener| async move {
+/// What a connection that is turned away is sent: that nothing of it will be answered, and why (RFC 9113, sections 6.5 and
+/// 6.8): settings without any, and a GOAWAY with ENHANCE_YOUR_CALM.
+const FAREWELL: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\x1c\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0btoo many connections";
+
+/// The connections that come in, as many at a time as there may be. It never ends: an error of one `accept` is logged.
+pub(crate) fn connections(listener: TcpListener, most: usize) -> impl Stream<Item = io::Result<Connection>> {
+    stream::unfold(Door::new(listener, most), |mut door| async move {
+        let connection = door.next().await;
+        Some((Ok(connection), door))
+    })
+}
+
+/// Where connections come in.
+struct Door {
+    listener: TcpListener,
+    most: usize,
+    places: Arc<Semaphore>,
+    turned_away: Seldom,
+    failures: Seldom,
+}
+
+impl Door {
+    fn new(listener: TcpListener, most: usize) -> Self {
+        let places = Arc::new(Semaphore::new(most));
+        Self { listener, most, places, turned_away: Seldom::default(), failures: Seldom::default() }
+    }
+
+    async fn next(&mut self) -> Connection {
         loop {
-            match listener.accept().await {
-                Ok((stream, _)) => match stream.set_nodelay(true) {
-                    Ok(()) => return Some((Ok(Connection::new(stream)), listener)),
-                    Err(error) => tracing::debug!(%error, "a connection was gone before it was used"),
+            match self.listener.accept().await {
+                Ok((stream, _)) => match Arc::clone(&self.places).try_acquire_owned() {
+                    Ok(place) => match stream.set_nodelay(true) {
+                        Ok(()) => return Connection::new(stream, place),
+                        Err(error) => tracing::debug!(%error, "a connection was gone before it was used"),
+                    },
+                    Err(_) => self.turn_away(stream),
                 },
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    if let Some(count) = self.failures.count() {
+                        tracing::warn!(%error, count, "a connection could not be accepted");
+                    }
                     sleep(PAUSE).await;
                 }
             }
         }
-    })
+    }
+
+    /// Says why, as far as that can be said at once, and closes.
+    fn turn_away(&mut self, stream: TcpStream) {
+        if let Ok(stream) = stream.into_std() {
+            let _ = (&stream).write(FAREWELL);
+        }
+        if let Some(count) = self.turned_away.count() {
+            tracing::warn!(
+                count,
+                "connections were turned away: there are {}, as many as there may be",
+                self.most
+            );
+        }
+    }
 }
 
 /// A connection that fails when its first bytes take too long.
@@ -48,6 +96,8 @@ pub(crate) struct Connection {
     handshake: Option<Handshake>,
     /// Once all was sent.
     linger: Option<Pin<Box<Sleep>>>,
+    /// Its place among the connections that there may be.
+    _place: OwnedSemaphorePermit,
 }
 
 struct Handshake {
@@ -56,9 +106,10 @@ struct Handshake {
 }
 
 impl Connection {
-    fn new(stream: TcpStream) -> Self {
+    fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
         let deadline = Box::pin(sleep(HANDSHAKE));
-        Self { stream, handshake: Some(Handshake { deadline, missing_bytes: PREFACE_BYTES }), linger: None }
+        let handshake = Some(Handshake { deadline, missing_bytes: PREFACE_BYTES });
+        Self { stream, handshake, linger: None, _place: place }
     }
 }
 

@@ -12,7 +12,10 @@ pub struct ServerConfig {
     pub bind: SocketAddr,
     /// The engine behind it.
     pub engine: polarway_core::Config,
-    /// For how long an upload may bring nothing, not even a heartbeat, before it is given up.
+    /// How many connections there may be at a time; at most half as many as this process may have files open.
+    pub connections: usize,
+    /// For how long an upload may bring nothing, not even a heartbeat, before it is given up; and how long the request of
+    /// any other call may take to arrive.
     pub upload_silence: Duration,
     /// How long what is running may take to finish once the server is told to end.
     pub shutdown_grace: Duration,
@@ -24,6 +27,7 @@ impl ServerConfig {
         Self {
             bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 50052)),
             engine: polarway_core::Config::new(data_dir),
+            connections: 4096,
             upload_silence: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(30),
         }

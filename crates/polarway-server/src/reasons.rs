@@ -16,16 +16,20 @@ pub(crate) fn with_reason(response: Response<Body>) -> Response<Body> {
     }
 }
 
-/// What a status means that tonic made.
+/// What a status means that tonic made. One of ours, which only came through it, stays what it is.
 pub(crate) fn refusal(status: &Status) -> Failure {
+    if !status.details().is_empty() {
+        return status.into();
+    }
     let message = status.message();
     match status.code() {
         Code::Unimplemented => Reason::UnknownMethod.failure(format!(
             "this server has no such method: it speaks polarway.v1, revision {PROTOCOL_REVISION}. Use a client of the \
              same protocol version"
         )),
-        Code::OutOfRange => Reason::MessageTooLarge
-            .failure(format!("a message is over the limit of 64 MiB: cut the table into smaller chunks ({message})")),
+        Code::OutOfRange => Reason::MessageTooLarge.failure(format!(
+            "a message is too long: cut the table into chunks of at most 64 MiB ({message})"
+        )),
         Code::DeadlineExceeded | Code::Cancelled if message.contains("imeout") => {
             Reason::DeadlineExceeded.failure("the call's deadline passed")
         }

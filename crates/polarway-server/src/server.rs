@@ -8,15 +8,19 @@ use polarway_core::{Polarway, memory_limit};
 use polarway_proto::FILE_DESCRIPTOR_SET;
 use polarway_proto::server::PolarwayServiceServer;
 use tokio::net::TcpListener;
+use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::transport::server::Router;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
-use tower::util::MapResponseLayer;
+use tower::layer::util::{Identity, Stack};
+use tower::util::{MapRequestLayer, MapResponseLayer};
 
 use crate::accept::connections;
 use crate::config::ServerConfig;
+use crate::open_files;
+use crate::patience::whole_within;
 use crate::reasons::with_reason;
 use crate::service::{BulkService, Service};
 
@@ -136,7 +140,8 @@ impl Server {
         health.set_serving::<PolarwayServiceServer<Service>>().await;
         let handles_watched = tokio::spawn(watch_handles(engine.clone(), health.clone()));
         let queries_watched = tokio::spawn(watch_queries(engine.clone(), health.clone()));
-        let router = router(Service::new(engine, config.upload_silence), health_service)?;
+        let silence = config.upload_silence;
+        let router = router(Service::new(engine, silence), health_service, silence)?;
 
         let (began, ending) = tokio::sync::oneshot::channel();
         let shutdown = async {
@@ -147,7 +152,8 @@ impl Server {
             say_not_serving(&health).await;
             let _ = began.send(());
         };
-        let serving = router.serve_with_incoming_shutdown(connections(listener), shutdown);
+        let serving =
+            router.serve_with_incoming_shutdown(connections(listener, most_connections(&config)), shutdown);
         let too_long = async {
             match ending.await {
                 Ok(()) => tokio::time::sleep(config.shutdown_grace).await,
@@ -223,13 +229,32 @@ async fn say_of_the_whole(health: &HealthReporter, status: ServingStatus) {
     }
 }
 
-type Layers = tower::layer::util::Stack<
-    MapResponseLayer<fn(http::Response<tonic::body::Body>) -> http::Response<tonic::body::Body>>,
-    tower::layer::util::Identity,
->;
+/// As many as the configuration allows, and as leave room for the files that they work on.
+fn most_connections(config: &ServerConfig) -> usize {
+    let room = open_files::raise_limit().and_then(|files| usize::try_from(files / 2).ok());
+    match room {
+        Some(room) if room < config.connections => {
+            tracing::warn!(
+                "this process may have {} files open, so there may be {room} connections and not {}",
+                2 * room,
+                config.connections
+            );
+            room
+        }
+        _ => config.connections,
+    }
+}
 
-fn router(service: Service, health: HealthServer<impl Health>) -> Result<Router<Layers>, StartError> {
-    let give_reasons: fn(http::Response<_>) -> http::Response<_> = with_reason;
+type ResponseMap = fn(http::Response<Body>) -> http::Response<Body>;
+type Layers<F> = Stack<MapResponseLayer<ResponseMap>, Stack<MapRequestLayer<F>, Identity>>;
+
+fn router(
+    service: Service,
+    health: HealthServer<impl Health>,
+    patience: Duration,
+) -> Result<Router<Layers<impl Fn(http::Request<Body>) -> http::Request<Body> + Clone>>, StartError> {
+    let in_time = move |request| whole_within(request, patience);
+    let give_reasons: ResponseMap = with_reason;
     Ok(tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
@@ -238,6 +263,7 @@ fn router(service: Service, health: HealthServer<impl Health>) -> Result<Router<
         .http2_max_header_list_size(HEADER_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
+        .layer(MapRequestLayer::new(in_time))
         .layer(MapResponseLayer::new(give_reasons))
         .add_service(BulkService::new(service))
         .add_service(health)

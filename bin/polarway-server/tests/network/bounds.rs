@@ -7,7 +7,7 @@ use polarway_proto::v1::{LoadRequest, StoreRequest};
 use tokio::sync::mpsc;
 use tonic::Request;
 
-use crate::support::{Server, Upload, numbers, raw, wide};
+use crate::support::{Server, Upload, numbers, raw, until, wide};
 
 const MIB: u64 = 1 << 20;
 
@@ -114,4 +114,45 @@ async fn a_connection_that_never_speaks_is_closed() {
     // The server may greet before it gives up; what matters is that it ends the connection.
     let closed = tokio::time::timeout(Duration::from_secs(30), silent.read_to_end(&mut buffer)).await;
     assert!(closed.is_ok(), "it is still open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_beyond_those_that_there_may_be_is_turned_away_and_the_others_go_on() {
+    let server = Server::start_with(&["--connections", "3"]);
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(server.client().await);
+    }
+    let endpoint = tonic::transport::Endpoint::new(server.url()).unwrap();
+    let turned_away = async {
+        let channel = endpoint.connect().await?;
+        let mut service = polarway_proto::client::PolarwayServiceClient::new(channel);
+        service.get_server_info(polarway_proto::v1::GetServerInfoRequest {}).await.map(drop)?;
+        Ok::<_, Box<dyn std::error::Error>>(())
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(20), turned_away).await;
+    assert!(answer.expect("it is told at once").is_err());
+    server.logged("connections were turned away").await;
+    clients[0].store("trades", numbers(0..3)).await.unwrap();
+    drop(clients.pop());
+    let again = until("a place that is free again", async || {
+        polarway_client::DistributedClient::connect(server.url()).await.ok()
+    });
+    assert_eq!(again.await.load("trades").await.unwrap().num_rows(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_without_room_for_files_goes_on_accepting_once_it_has_some() {
+    // Twenty files are open before the first connection.
+    let server = Server::start_with_open_files(64);
+    let client = server.client().await;
+    let mut connections = Vec::new();
+    for _ in 0..60 {
+        connections.push(tokio::net::TcpStream::connect(server.address()).await.unwrap());
+    }
+    server.logged("connection").await;
+    drop(connections);
+    until("a connection", async || polarway_client::DistributedClient::connect(server.url()).await.ok())
+        .await;
+    client.health_check().await.unwrap();
 }

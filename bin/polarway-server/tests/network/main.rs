@@ -21,5 +21,6 @@ mod protocol;
 mod queries;
 mod racing;
 mod refusals;
+mod stalled;
 mod state;
 mod statements;

@@ -18,15 +18,30 @@ use crate::v1::{
 };
 
 /// The longest message that is taken, in bytes: a chunk of 64 MiB and what stands around it.
-pub const MESSAGE_BYTES: usize = (64 << 20) + (64 << 10);
+pub const MESSAGE_BYTES: usize = (64 << 20) + PLAIN_BYTES;
 
 /// In front of each message: whether it is compressed, and its length (gRPC over HTTP/2, "Length-Prefixed-Message").
 const HEADER_BYTES: usize = 5;
+
+/// The longest query that is taken, with the values of its parameters, in bytes.
+pub const QUERY_BYTES: usize = 16 << 20;
+
+/// The longest message without a chunk or a query that a server takes, and the most that may stand around a chunk, in
+/// bytes: names, ids, numbers.
+pub const PLAIN_BYTES: usize = 64 << 10;
 
 /// A message that may carry a chunk among little else.
 pub trait Bulk: Message + Default {
     /// The number of the field that holds the chunk; 0 is none.
     const CHUNK_FIELD: u32 = 0;
+
+    /// The most bytes that the message may have besides those of its chunk.
+    const MOST_BYTES: usize = MESSAGE_BYTES;
+
+    /// The chunk.
+    fn chunk(&self) -> Option<&Chunk> {
+        None
+    }
 
     /// Takes the chunk out.
     fn take_chunk(&mut self) -> Option<Chunk> {
@@ -34,13 +49,22 @@ pub trait Bulk: Message + Default {
     }
 }
 
-/// What goes the other way on the same calls.
-impl Bulk for LoadRequest {}
-impl Bulk for QueryRequest {}
+impl Bulk for LoadRequest {
+    const MOST_BYTES: usize = PLAIN_BYTES;
+}
+
+impl Bulk for QueryRequest {
+    const MOST_BYTES: usize = QUERY_BYTES;
+}
+
 impl Bulk for StoreResponse {}
 
 impl Bulk for LoadResponse {
     const CHUNK_FIELD: u32 = 1;
+
+    fn chunk(&self) -> Option<&Chunk> {
+        self.chunk.as_ref()
+    }
 
     fn take_chunk(&mut self) -> Option<Chunk> {
         self.chunk.take()
@@ -50,6 +74,10 @@ impl Bulk for LoadResponse {
 impl Bulk for QueryResponse {
     const CHUNK_FIELD: u32 = 1;
 
+    fn chunk(&self) -> Option<&Chunk> {
+        self.chunk.as_ref()
+    }
+
     fn take_chunk(&mut self) -> Option<Chunk> {
         self.chunk.take()
     }
@@ -57,6 +85,14 @@ impl Bulk for QueryResponse {
 
 impl Bulk for StoreRequest {
     const CHUNK_FIELD: u32 = 2;
+    const MOST_BYTES: usize = PLAIN_BYTES;
+
+    fn chunk(&self) -> Option<&Chunk> {
+        match &self.part {
+            Some(store_request::Part::Chunk(chunk)) => Some(chunk),
+            _ => None,
+        }
+    }
 
     fn take_chunk(&mut self) -> Option<Chunk> {
         match self.part.take() {

@@ -18,6 +18,10 @@ use super::{Bulk, End, HEADER_BYTES, MESSAGE_BYTES};
 /// What Arrow wants the bytes of a chunk to be aligned to.
 const ALIGNMENT: usize = 64;
 
+/// The room that a message is given before any of it is there: enough for a chunk as clients cut them. A longer one gets more
+/// as it comes, as its length is only what its sender says.
+const FIRST_ROOM_BYTES: usize = 2 << 20;
+
 /// How far into a message is looked for where its chunk's bytes begin.
 const PEEKED_BYTES: usize = 64;
 
@@ -39,6 +43,8 @@ pub struct Received<M> {
 struct Unfinished {
     bytes: BytesMut,
     missing: usize,
+    /// Where in the message its chunk's bytes begin.
+    ipc_offset: usize,
 }
 
 impl<M: Bulk> Received<M> {
@@ -58,7 +64,11 @@ impl<M: Bulk> Received<M> {
             return Ok(None);
         }
         let bytes = self.message.take().map(|finished| finished.bytes.freeze()).unwrap_or_default();
-        M::decode(bytes).map(Some).map_err(|error| Status::internal(error.to_string()))
+        let length = bytes.len();
+        let message = M::decode(bytes).map_err(|error| Status::internal(error.to_string()))?;
+        // The chunk shares the memory of its message: what stands around it is held as long as it is.
+        let around = length - message.chunk().map_or(0, |chunk| chunk.ipc.len());
+        if around > M::MOST_BYTES { Err(too_long(around, M::MOST_BYTES)) } else { Ok(Some(message)) }
     }
 
     /// What it means that the body has ended.
@@ -119,21 +129,43 @@ fn begin<M: Bulk>(frames: &mut Frames) -> Result<Option<Unfinished>, Status> {
     }
     let length = u32::from_be_bytes(length) as usize;
     if length > MESSAGE_BYTES {
-        return Err(Status::out_of_range(format!(
-            "{length} bytes, where the limit is {MESSAGE_BYTES} bytes"
-        )));
+        return Err(too_long(length, MESSAGE_BYTES));
     }
     if start.len() < length.min(PEEKED_BYTES) {
         return Ok(None);
     }
-    let offset = ipc_offset::<M>(start).unwrap_or(0);
+    let offset = ipc_offset::<M>(start);
+    if offset.is_none() && length > M::MOST_BYTES {
+        return Err(too_long(length, M::MOST_BYTES));
+    }
     frames.skip(HEADER_BYTES);
+    let offset = offset.unwrap_or(0);
+    let bytes = aligned(length.min(FIRST_ROOM_BYTES), offset);
+    Ok(Some(Unfinished { bytes, missing: length, ipc_offset: offset }))
+}
+
+fn too_long(length: usize, limit: usize) -> Status {
+    Status::out_of_range(format!("{length} bytes, where the limit is {limit} bytes"))
+}
+
+/// Room for this many bytes, in which the one at an offset lies where Arrow wants it.
+fn aligned(length: usize, offset: usize) -> BytesMut {
     let mut bytes = BytesMut::with_capacity(length + ALIGNMENT);
     let misaligned = (bytes.as_ptr() as usize + offset) % ALIGNMENT;
     let padding = (ALIGNMENT - misaligned) % ALIGNMENT;
     bytes.put_bytes(0, padding);
     bytes.advance(padding);
-    Ok(Some(Unfinished { bytes, missing: length }))
+    bytes
+}
+
+impl Unfinished {
+    /// Makes room for more of the message, twice as much as there is.
+    fn grow(&mut self) {
+        let length = (self.bytes.len() + self.missing).min(2 * self.bytes.len());
+        let mut larger = aligned(length, self.ipc_offset);
+        larger.put_slice(&self.bytes);
+        self.bytes = larger;
+    }
 }
 
 /// Where in a message its chunk's bytes begin, as far as its start tells.
@@ -206,7 +238,12 @@ impl Frames {
         while message.missing > 0
             && let Some(first) = self.frames.front()
         {
-            let count = message.missing.min(first.len());
+            let room = message.bytes.capacity() - message.bytes.len();
+            if room == 0 {
+                message.grow();
+                continue;
+            }
+            let count = message.missing.min(first.len()).min(room);
             message.bytes.put_slice(&first[..count]);
             message.missing -= count;
             self.skip(count);

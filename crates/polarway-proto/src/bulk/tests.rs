@@ -62,7 +62,7 @@ fn a_framed_message_is_that_message_to_any_protobuf() {
 
 #[tokio::test]
 async fn messages_arrive_whole_and_aligned_however_they_were_cut_and_whoever_framed_them() {
-    let messages = [load(1), load(100_000), LoadResponse::default(), load(64), load(1 << 20)];
+    let messages = [load(1), load(100_000), LoadResponse::default(), load(64), load(1 << 20), load(5 << 20)];
     let ours: Vec<u8> = messages.iter().flat_map(|message| wire(message.clone())).collect();
     let others: Vec<u8> = messages.iter().flat_map(plain_wire).collect();
     for bytes in [ours, others] {
@@ -136,4 +136,39 @@ async fn any_start_of_a_message_is_looked_into_without_harm() {
         let received = receive::<StoreRequest>(body(vec![bytes.freeze()], Some(Status::ok("")))).await;
         assert!(matches!(received[..], [Ok(_) | Err(Code::Internal)]), "{received:?}");
     }
+}
+
+#[tokio::test]
+async fn a_header_is_refused_for_its_length_before_it_has_come() {
+    let header = StoreHeader { name: "n".repeat(60 << 20), ..StoreHeader::default() };
+    let whole = plain_wire(&StoreRequest { part: Some(Part::Header(header)) });
+    let start = Bytes::copy_from_slice(&whole[..100]);
+    let refused = receive::<StoreRequest>(body(vec![start], Some(Status::ok("")))).await;
+    assert_eq!(refused, [Err(Code::OutOfRange)]);
+    let longest = StoreHeader { name: "n".repeat(PLAIN_BYTES - 10), ..StoreHeader::default() };
+    let message = StoreRequest { part: Some(Part::Header(longest)) };
+    let taken = body(vec![plain_wire(&message).into()], Some(Status::ok("")));
+    assert_eq!(receive::<StoreRequest>(taken).await, [Ok(message)]);
+}
+
+#[tokio::test]
+async fn what_hides_beside_a_chunk_is_refused() {
+    let mut encoded = StoreRequest { part: Some(Part::Chunk(chunk(100))) }.encode_to_vec();
+    // A field that nobody knows.
+    prost::encoding::bytes::encode(99, &vec![0; PLAIN_BYTES], &mut encoded);
+    let message = [&[0][..], &(encoded.len() as u32).to_be_bytes(), &encoded].concat();
+    let refused = receive::<StoreRequest>(body(vec![message.into()], Some(Status::ok("")))).await;
+    assert_eq!(refused, [Err(Code::OutOfRange)]);
+}
+
+#[tokio::test]
+async fn a_request_for_a_load_or_a_query_has_a_limit_of_its_own() {
+    let name = "n".repeat(PLAIN_BYTES);
+    let load = plain_wire(&LoadRequest { name: name.clone(), ..LoadRequest::default() });
+    assert_eq!(receive::<LoadRequest>(body(vec![load.into()], None)).await, [Err(Code::OutOfRange)]);
+    let query = QueryRequest { sql: name, ..QueryRequest::default() };
+    let taken = body(vec![plain_wire(&query).into()], Some(Status::ok("")));
+    assert_eq!(receive::<QueryRequest>(taken).await, [Ok(query)]);
+    let long = plain_wire(&QueryRequest { sql: "x".repeat(QUERY_BYTES), ..QueryRequest::default() });
+    assert_eq!(receive::<QueryRequest>(body(vec![long.into()], None)).await, [Err(Code::OutOfRange)]);
 }

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use futures::{Stream, StreamExt as _, stream};
 use http::{HeaderValue, Request, Response, header};
 use polarway_proto::Reason;
-use polarway_proto::bulk::{Bulk, End, MESSAGE_BYTES, Received, send};
+use polarway_proto::bulk::{Bulk, End, MESSAGE_BYTES, PLAIN_BYTES, QUERY_BYTES, Received, send};
 use polarway_proto::server::{PolarwayService, PolarwayServiceServer, SERVICE_NAME};
 use tonic::Status;
 use tonic::body::Body;
@@ -23,16 +23,21 @@ use crate::reasons::refusal;
 #[derive(Clone)]
 pub(crate) struct BulkService {
     service: Arc<Service>,
+    /// For the one of the others that brings a query.
+    handles: PolarwayServiceServer<Service>,
     others: PolarwayServiceServer<Service>,
 }
 
 impl BulkService {
     pub(crate) fn new(service: Service) -> Self {
         let service = Arc::new(service);
-        let others = PolarwayServiceServer::from_arc(Arc::clone(&service))
-            .max_decoding_message_size(MESSAGE_BYTES)
-            .max_encoding_message_size(MESSAGE_BYTES);
-        Self { service, others }
+        let taking = |most_bytes| {
+            PolarwayServiceServer::from_arc(Arc::clone(&service))
+                .max_decoding_message_size(most_bytes)
+                .max_encoding_message_size(MESSAGE_BYTES)
+        };
+        let (handles, others) = (taking(QUERY_BYTES), taking(PLAIN_BYTES));
+        Self { service, handles, others }
     }
 }
 
@@ -69,6 +74,7 @@ impl TowerService<Request<Body>> for BulkService {
                     async move { Ok(answer(request, async |request| service.query(request).await).await) },
                 )
             }
+            "/polarway.v1.PolarwayService/CreateHandle" => TowerService::call(&mut self.handles, request),
             _ => TowerService::call(&mut self.others, request),
         }
     }

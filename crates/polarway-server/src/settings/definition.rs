@@ -67,7 +67,7 @@ pub(crate) const CLIENT_VARIABLES: [&str; 2] = ["POLARWAY_URL", "POLARWAY_TIMEOU
 pub(crate) const TOKEN_VARIABLE: &str = "POLARWAY_AUTH_TOKEN";
 
 /// All settings, in the order in which help tells them. The data directory comes before what lies in it.
-pub(crate) const SETTINGS: [Setting; 27] = [
+pub(crate) const SETTINGS: [Setting; 28] = [
     Setting {
         key: "bind",
         variable: "POLARWAY_BIND_ADDRESS",
@@ -361,11 +361,23 @@ pub(crate) const SETTINGS: [Setting; 27] = [
         current: |config| values::in_gigabytes(config.engine.mirror_bytes),
     },
     Setting {
+        key: "connections",
+        variable: "POLARWAY_CONNECTIONS",
+        value_name: "N",
+        form: Form::Number,
+        about: "How many connections there may be at a time; those that come beyond are closed at once. At most half as many as \
+                this process may have files open.",
+        default: None,
+        apply: |config, text| values::count(text).map(|count| config.connections = count),
+        current: |config| config.connections.to_string(),
+    },
+    Setting {
         key: "upload_silence",
         variable: "POLARWAY_UPLOAD_SILENCE",
         value_name: "DUR",
         form: Form::Text,
-        about: "For how long an upload may bring nothing, not even a heartbeat, before it is given up.",
+        about: "For how long an upload may bring nothing, not even a heartbeat, before it is given up; and how long the request \
+                of any other call may take to arrive.",
         default: None,
         apply: |config, text| {
             values::duration_above_zero(text).map(|silence| config.upload_silence = silence)

@@ -30,19 +30,31 @@ impl Server {
 
     /// The same with more flags.
     pub(crate) fn start_with(flags: &[&str]) -> Self {
+        Self::start_as(Self::command(), flags)
+    }
+
+    /// The same in a process that may have this many files open.
+    pub(crate) fn start_with_open_files(most: u32) -> Self {
+        let program = env!("CARGO_BIN_EXE_polarway-server");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &most.to_string(), program]);
+        Self::start_as(without_settings(shell), &[])
+    }
+
+    fn start_as(command: Command, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut server = Self::spawn(folder.path(), "127.0.0.1:0", flags);
+        let mut server = Self::spawn(command, folder.path(), "127.0.0.1:0", flags);
         server.folder = Some(folder);
         server
     }
 
     /// A server over a folder that outlives it.
     pub(crate) fn over(folder: &Path, bind: &str) -> Self {
-        Self::spawn(folder, bind, &[])
+        Self::spawn(Self::command(), folder, bind, &[])
     }
 
-    fn spawn(folder: &Path, bind: &str, flags: &[&str]) -> Self {
-        let mut child = Self::command()
+    fn spawn(mut command: Command, folder: &Path, bind: &str, flags: &[&str]) -> Self {
+        let mut child = command
             .args(["--bind", bind, "--data-dir"])
             .arg(folder)
             .args(flags)
@@ -71,12 +83,7 @@ impl Server {
 
     /// The program, in an environment without settings.
     pub(crate) fn command() -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_polarway-server"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("POLARWAY_")) {
-            command.env_remove(name);
-        }
-        command.env_remove("RUST_LOG").stdin(Stdio::null());
-        command
+        without_settings(Command::new(env!("CARGO_BIN_EXE_polarway-server")))
     }
 
     pub(crate) fn address(&self) -> &str {
@@ -166,6 +173,14 @@ impl Server {
         let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
+}
+
+fn without_settings(mut command: Command) -> Command {
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("POLARWAY_")) {
+        command.env_remove(name);
+    }
+    command.env_remove("RUST_LOG").stdin(Stdio::null());
+    command
 }
 
 impl Drop for Server {

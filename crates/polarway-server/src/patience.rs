@@ -1,0 +1,61 @@
+//! Requests that have to be whole in time.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body::{Frame, SizeHint};
+use polarway_proto::Reason;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tonic::Status;
+use tonic::body::Body;
+
+/// The methods whose requests are streams, which may last.
+const STREAMS: [&str; 2] = ["/polarway.v1.PolarwayService/Store", "/grpc.reflection."];
+
+/// A request that fails when its end has not come after this time: what has come of it is in memory until then.
+pub(crate) fn whole_within(request: Request<Body>, patience: Duration) -> Request<Body> {
+    if STREAMS.iter().any(|path| request.uri().path().starts_with(path)) {
+        return request;
+    }
+    let deadline = Instant::now() + patience;
+    request.map(|body| Body::new(Timed { body, patience, deadline, timer: None }))
+}
+
+struct Timed {
+    body: Body,
+    patience: Duration,
+    deadline: Instant,
+    /// Once something was missing: most requests arrive whole.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl http_body::Body for Timed {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
+            return Poll::Ready(frame);
+        }
+        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(this.deadline)));
+        timer.as_mut().poll(context).map(|()| {
+            let message = format!("the request was not whole after {:?}: send it again", this.patience);
+            Some(Err(Reason::UploadStalled.failure(message).into()))
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
