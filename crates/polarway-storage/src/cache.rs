@@ -1,12 +1,13 @@
 //! The worker's RAM cache: tables as the very chunks that go on the wire.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use lru::LruCache;
 use parking_lot::{Condvar, Mutex};
 use polarway_ipc::{Chunk, EncodedTable};
 use uuid::Uuid;
 
+use crate::budget::{MemoryBudget, Reservation, Spare};
 use crate::error::{Error, Result};
 use crate::name::DatasetName;
 
@@ -20,6 +21,8 @@ pub(crate) type CacheKey = (DatasetName, Uuid);
 #[derive(Debug)]
 pub(crate) struct TableCache {
     capacity_bytes: u64,
+    /// What its tables are counted in, also those that it let go and somebody still reads.
+    memory: MemoryBudget,
     state: Mutex<State>,
 }
 
@@ -43,9 +46,16 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub(crate) enum Cached {
     /// All of it.
-    Whole(EncodedTable),
+    Whole(Arc<Kept>),
     /// As much as has come so far.
     Coming(Arc<Feed>),
+}
+
+/// All of a table, and the memory that it takes.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) table: EncodedTable,
+    _memory: Reservation,
 }
 
 /// What a look into the cache found.
@@ -88,24 +98,31 @@ impl CacheStats {
 
 impl TableCache {
     /// A cache that holds this many bytes; 0 turns it off.
-    pub(crate) fn new(capacity_bytes: u64) -> Arc<Self> {
+    pub(crate) fn new(capacity_bytes: u64, memory: MemoryBudget) -> Arc<Self> {
         let state = State { tables: LruCache::unbounded(), bytes: 0, hits: 0, misses: 0, evictions: 0 };
-        Arc::new(Self { capacity_bytes, state: Mutex::new(state) })
+        let cache = Arc::new(Self { capacity_bytes, memory, state: Mutex::new(state) });
+        let weak: Weak<Self> = Arc::downgrade(&cache);
+        cache.memory.ask_first(weak);
+        cache
     }
 
     /// Looks for a table that is expected to take `expected_bytes`.
     pub(crate) fn look_up(self: &Arc<Self>, key: &CacheKey, expected_bytes: u64) -> Lookup {
-        let mut state = self.state.lock();
-        if let Some(entry) = state.tables.get(key) {
-            let table = entry.table.clone();
-            state.hits += 1;
+        if let Some(table) = self.state.lock().hit(key) {
             return Lookup::Hit(table);
         }
-        state.misses += 1;
-        if !self.takes(expected_bytes) {
-            return Lookup::TooLarge;
+        // Not under the lock: whoever is asked to give memory back takes it.
+        let memory = match self.takes(expected_bytes) {
+            true => self.memory.try_reserve(expected_bytes),
+            false => None,
+        };
+        let mut state = self.state.lock();
+        if let Some(table) = state.hit(key) {
+            return Lookup::Hit(table); // somebody was faster
         }
-        let feed = Arc::new(Feed::default());
+        state.misses += 1;
+        let Some(memory) = memory else { return Lookup::TooLarge };
+        let feed = Arc::new(Feed::new(memory));
         let entry = Entry { bytes: expected_bytes, table: Cached::Coming(Arc::clone(&feed)) };
         state.put(key.clone(), entry, self.capacity_bytes);
         Lookup::Fill(Filler { cache: Arc::clone(self), key: key.clone(), feed, is_over: false })
@@ -130,7 +147,32 @@ impl TableCache {
     }
 }
 
+impl Spare for TableCache {
+    fn give_back(&self, bytes: u64) {
+        let mut freed = 0;
+        let mut evicted = Vec::new();
+        {
+            let mut state = self.state.lock();
+            while freed < bytes
+                && let Some((_, entry)) = state.tables.pop_lru()
+            {
+                state.bytes -= entry.bytes;
+                state.evictions += 1;
+                freed += entry.bytes;
+                evicted.push(entry);
+            }
+        }
+        drop(evicted);
+    }
+}
+
 impl State {
+    fn hit(&mut self, key: &CacheKey) -> Option<Cached> {
+        let table = self.tables.get(key)?.table.clone();
+        self.hits += 1;
+        Some(table)
+    }
+
     fn put(&mut self, key: CacheKey, entry: Entry, capacity_bytes: u64) {
         self.remove(&key);
         self.bytes += entry.bytes;
@@ -156,19 +198,38 @@ impl State {
 }
 
 /// A table on its way into the cache: chunks in order, and then its end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Feed {
     state: Mutex<FeedState>,
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct FeedState {
     chunks: Vec<Chunk>,
-    end: Option<std::result::Result<(), Arc<Error>>>,
+    bytes: u64,
+    /// Of the chunks: until they have come, of what they are expected to take.
+    memory: Reservation,
+    /// The whole table, which counts for as long as somebody reads it; or why it did not come.
+    end: Option<std::result::Result<Arc<Kept>, Arc<Error>>>,
 }
 
 impl Feed {
+    fn new(memory: Reservation) -> Self {
+        let state = FeedState { chunks: Vec::new(), bytes: 0, memory, end: None };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    fn push(&self, chunks: Vec<Chunk>) {
+        let mut state = self.state.lock();
+        state.bytes += chunks.iter().map(|chunk| chunk.ipc.len() as u64).sum::<u64>();
+        state.chunks.extend(chunks);
+        let bytes = state.bytes.max(state.memory.bytes());
+        state.memory.resize(bytes);
+        drop(state);
+        self.changed.notify_all();
+    }
+
     /// Waits for the chunk at a place; `None` behind the last.
     ///
     /// # Errors
@@ -180,14 +241,14 @@ impl Feed {
                 return Ok(Some(chunk.clone()));
             }
             match &state.end {
-                Some(Ok(())) => return Ok(None),
+                Some(Ok(_)) => return Ok(None),
                 Some(Err(error)) => return Err(Error::SharedLoad(Arc::clone(error))),
                 None => self.changed.wait(&mut state),
             }
         }
     }
 
-    fn end(&self, result: std::result::Result<(), Arc<Error>>) {
+    fn end(&self, result: std::result::Result<Arc<Kept>, Arc<Error>>) {
         self.state.lock().end = Some(result);
         self.changed.notify_all();
     }
@@ -213,8 +274,7 @@ impl Filler {
     /// Adds the next chunks. `false` when nobody wants them any more: no reader is left, and
     /// the cache has given the place to other tables.
     pub(crate) fn push(&mut self, chunks: Vec<Chunk>) -> bool {
-        self.feed.state.lock().chunks.extend(chunks);
-        self.feed.changed.notify_all();
+        self.feed.push(chunks);
         Arc::strong_count(&self.feed) > 1
     }
 
@@ -223,22 +283,27 @@ impl Filler {
     /// # Errors
     /// Chunks that are not those of one table.
     pub(crate) fn finish(mut self, schema: arrow_schema::SchemaRef) -> Result<()> {
-        let chunks = self.feed.state.lock().chunks.clone();
+        let (chunks, mut memory) = {
+            let mut state = self.feed.state.lock();
+            (state.chunks.clone(), state.memory.take())
+        };
         let table = EncodedTable::from_chunks(schema, chunks)?;
+        let bytes = table.bytes();
+        memory.resize(bytes);
+        let kept = Arc::new(Kept { table, _memory: memory });
         self.is_over = true;
         {
             let mut state = self.cache.state.lock();
             if state.holds_feed(&self.key, &self.feed) {
-                let bytes = table.bytes();
                 if self.cache.takes(bytes) {
-                    let entry = Entry { bytes, table: Cached::Whole(table) };
+                    let entry = Entry { bytes, table: Cached::Whole(Arc::clone(&kept)) };
                     state.put(self.key.clone(), entry, self.cache.capacity_bytes);
                 } else {
                     state.remove(&self.key);
                 }
             }
         }
-        self.feed.end(Ok(()));
+        self.feed.end(Ok(kept));
         Ok(())
     }
 
@@ -273,6 +338,10 @@ mod tests {
 
     use super::*;
 
+    fn cache_of(bytes: u64) -> Arc<TableCache> {
+        TableCache::new(bytes, MemoryBudget::new(u64::MAX))
+    }
+
     fn key(ordinal: u128) -> CacheKey {
         ("t".parse().unwrap(), Uuid::from_u128(ordinal))
     }
@@ -296,7 +365,7 @@ mod tests {
     #[test]
     fn the_least_recently_used_table_makes_room() {
         let table = table(1_000);
-        let cache = TableCache::new(table.bytes() * 5 / 2);
+        let cache = cache_of(table.bytes() * 5 / 2);
         fill(&cache, 1, &table);
         fill(&cache, 2, &table);
         assert!(matches!(cache.look_up(&key(1), 0), Lookup::Hit(Cached::Whole(_))));
@@ -311,9 +380,9 @@ mod tests {
 
     #[test]
     fn a_table_larger_than_half_the_cache_is_not_kept() {
-        let cache = TableCache::new(1_000);
+        let cache = cache_of(1_000);
         assert!(matches!(cache.look_up(&key(1), 501), Lookup::TooLarge));
-        assert!(matches!(TableCache::new(0).look_up(&key(1), 0), Lookup::TooLarge));
+        assert!(matches!(cache_of(0).look_up(&key(1), 0), Lookup::TooLarge));
         // Nor is one that turns out larger than it was expected to be.
         let large = table(1_000);
         let Lookup::Fill(mut filler) = cache.look_up(&key(2), 10) else { panic!() };
@@ -325,7 +394,7 @@ mod tests {
     #[test]
     fn whoever_asks_for_a_table_on_its_way_reads_along() {
         let table = table(10);
-        let cache = TableCache::new(1 << 20);
+        let cache = cache_of(1 << 20);
         let Lookup::Fill(mut filler) = cache.look_up(&key(1), table.bytes()) else { panic!() };
         let Lookup::Hit(Cached::Coming(feed)) = cache.look_up(&key(1), table.bytes()) else { panic!() };
         let reader = std::thread::spawn(move || {
@@ -344,7 +413,7 @@ mod tests {
 
     #[test]
     fn a_load_that_fails_tells_all_who_wait_and_leaves_nothing() {
-        let cache = TableCache::new(1 << 20);
+        let cache = cache_of(1 << 20);
         let Lookup::Fill(filler) = cache.look_up(&key(1), 10) else { panic!() };
         let Lookup::Hit(Cached::Coming(feed)) = cache.look_up(&key(1), 10) else { panic!() };
         drop(filler);

@@ -13,6 +13,7 @@
 
 mod adopt;
 mod backend;
+mod budget;
 mod cache;
 mod commit;
 mod compact;
@@ -35,6 +36,7 @@ mod request;
 mod retry;
 mod snapshot;
 mod storage_clock;
+mod stored_chunks;
 mod tables;
 mod tidy;
 mod time_travel;
@@ -47,6 +49,7 @@ pub use backend::{
     Backend, BackendError, BackendResult, Created, DataWriter, DiskBackend, Entry, FailureKind, FileMeta,
     ObjectBackend, Outcome,
 };
+pub use budget::{MemoryBudget, Reservation};
 pub use cache::CacheStats;
 pub use commit::{CommitKind, NotACommit};
 pub use compact::Compacted;

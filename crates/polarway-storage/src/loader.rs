@@ -1,18 +1,17 @@
 //! Loading a version as chunks, through the cache where it fits.
 
-use std::iter::once;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Schema};
-use polarway_ipc::{
-    Chunk, ChunkDecoder, ChunkEncoder, DecodeLimits, EncodeOptions, encode_batch, encode_end, encode_schema,
-};
+use polarway_ipc::{Chunk, ChunkDecoder, DecodeLimits};
+use polarway_parquet::ReadOptions;
 
-use crate::cache::{CacheKey, CacheStats, Cached, Feed, Filler, Lookup, TableCache};
+use crate::budget::MemoryBudget;
+use crate::cache::{CacheKey, CacheStats, Cached, Feed, Filler, Kept, Lookup, TableCache};
 use crate::error::{Error, Result};
 use crate::read::TableReader;
 use crate::snapshot::Snapshot;
+use crate::stored_chunks::StoredChunks;
 use crate::tables::Tables;
 
 /// Loads versions, through a cache.
@@ -20,12 +19,19 @@ use crate::tables::Tables;
 pub struct Loader {
     tables: Arc<Tables>,
     cache: Arc<TableCache>,
+    memory: MemoryBudget,
 }
 
 impl Loader {
     /// A loader with a cache of this many bytes; 0 turns the cache off.
     pub fn new(tables: Arc<Tables>, cache_bytes: u64) -> Self {
-        Self { tables, cache: TableCache::new(cache_bytes) }
+        Self::sharing(tables, cache_bytes, MemoryBudget::new(u64::MAX))
+    }
+
+    /// A loader whose cache, and all that is decoded ahead of readers, is counted in a budget that others draw from, too.
+    /// The cache gives back to those who need memory more.
+    pub fn sharing(tables: Arc<Tables>, cache_bytes: u64, memory: MemoryBudget) -> Self {
+        Self { tables, cache: TableCache::new(cache_bytes, memory.clone()), memory }
     }
 
     /// How the cache is doing.
@@ -44,7 +50,7 @@ impl Loader {
             return Err(polarway_ipc::Error::RowOutOfRange { row: first_row, rows: snapshot.rows }.into());
         }
         match self.look_up(snapshot) {
-            Lookup::Hit(Cached::Whole(table)) => Ok(ChunkReader::whole(table.from_row(first_row)?)),
+            Lookup::Hit(Cached::Whole(table)) => ChunkReader::whole(table, first_row),
             Lookup::Hit(Cached::Coming(feed)) if first_row == 0 => Ok(ChunkReader::along(feed)),
             Lookup::Fill(filler) => {
                 let feed = filler.feed();
@@ -62,7 +68,7 @@ impl Loader {
     /// Those of [`Tables::read`]; the batches carry them too.
     pub fn batches(&self, snapshot: &Arc<Snapshot>) -> Result<BatchReader> {
         let chunks = match self.look_up(snapshot) {
-            Lookup::Hit(Cached::Whole(table)) => ChunkReader::whole(table.from_row(0)?),
+            Lookup::Hit(Cached::Whole(table)) => ChunkReader::whole(table, 0)?,
             Lookup::Hit(Cached::Coming(feed)) => ChunkReader::along(feed),
             Lookup::Fill(filler) => {
                 let feed = filler.feed();
@@ -71,7 +77,8 @@ impl Loader {
             }
             Lookup::TooLarge => {
                 let make = Arc::new(|batch, _| Ok(batch));
-                let reader = TableReader::open(Arc::clone(&self.tables), snapshot, 0, make)?;
+                let reading = ReadOptions::default();
+                let reader = TableReader::open(Arc::clone(&self.tables), snapshot, 0, make, reading)?;
                 return Ok(BatchReader(Batches::Stored(Box::new(reader))));
             }
         };
@@ -85,15 +92,16 @@ impl Loader {
         self.cache.look_up(&key, snapshot.arrow_bytes)
     }
 
-    fn uncached(&self, snapshot: &Snapshot, first_row: u64) -> Result<ChunkReader> {
-        Ok(ChunkReader(Chunks::Stored(self.encode(snapshot, first_row)?, Vec::new().into_iter())))
+    fn uncached(&self, snapshot: &Arc<Snapshot>, first_row: u64) -> Result<ChunkReader> {
+        let stored = StoredChunks::open(&self.tables, snapshot, first_row, &self.memory)?;
+        Ok(ChunkReader(Chunks::Stored(Box::new(stored), Vec::new().into_iter())))
     }
 
     /// Reads a table into the cache on a thread of its own, at the storage's pace: a slow reader
     /// must not hold up the others.
     fn fill(&self, snapshot: &Arc<Snapshot>, mut filler: Filler) -> Result<()> {
-        let stream = match self.encode(snapshot, 0) {
-            Ok(stream) => stream,
+        let mut stored = match StoredChunks::open(&self.tables, snapshot, 0, &self.memory) {
+            Ok(stored) => stored,
             Err(error) => {
                 // This caller gets the precise reason; those who waited are told to ask again.
                 drop(filler);
@@ -102,7 +110,7 @@ impl Loader {
         };
         let schema = Arc::clone(&snapshot.schema);
         let work = move || {
-            for chunks in stream {
+            while let Some(chunks) = stored.next_chunks() {
                 match chunks {
                     Ok(chunks) => {
                         if !filler.push(chunks) {
@@ -119,56 +127,40 @@ impl Loader {
         std::thread::Builder::new().name("polarway-fill".into()).spawn(work).map_err(Error::Thread)?;
         Ok(())
     }
-
-    /// The stream of a table's chunks from a row on, as it is read from the storage.
-    fn encode(&self, snapshot: &Snapshot, first_row: u64) -> Result<EncodedStream> {
-        let tables = Arc::clone(&self.tables);
-        let options = EncodeOptions::default();
-        if has_dictionary(&snapshot.schema) {
-            // Each chunk builds on the dictionaries of those before: one after the other.
-            let reader = TableReader::open(tables, snapshot, first_row, Arc::new(|batch, _| Ok(batch)))?;
-            let mut encoder = Some(ChunkEncoder::new(&snapshot.schema, options)?.starting_at(first_row));
-            let mut batches = reader.fuse();
-            let next = move || -> Option<Result<Vec<Chunk>>> {
-                let Some(batch) = batches.next() else {
-                    return Some(Ok(vec![encoder.take()?.finish()]));
-                };
-                let encoder = encoder.as_mut()?;
-                Some(batch.and_then(|batch| Ok(encoder.encode(&batch)?)))
-            };
-            return Ok(Box::new(std::iter::from_fn(next)));
-        }
-        let make = move |batch: RecordBatch, row| Ok(encode_batch(&batch, row, &options)?);
-        let reader = TableReader::open(tables, snapshot, first_row, Arc::new(make))?;
-        let start = encode_schema(&snapshot.schema, first_row)?;
-        let end = encode_end(snapshot.rows);
-        Ok(Box::new(once(Ok(vec![start])).chain(reader).chain(once(Ok(vec![end])))))
-    }
-}
-
-type EncodedStream = Box<dyn Iterator<Item = Result<Vec<Chunk>>> + Send>;
-
-fn has_dictionary(schema: &Schema) -> bool {
-    schema.flattened_fields().iter().any(|field| matches!(field.data_type(), DataType::Dictionary(..)))
 }
 
 /// A table's chunks, in order. Iterating blocks while the next one is on its way.
 pub struct ChunkReader(Chunks);
 
 enum Chunks {
-    Whole(Box<dyn Iterator<Item = Chunk> + Send>),
-    Along { feed: Arc<Feed>, place: usize },
-    Stored(EncodedStream, std::vec::IntoIter<Chunk>),
+    Whole {
+        chunks: Box<dyn Iterator<Item = Chunk> + Send>,
+        /// It counts for as long as somebody reads it.
+        _table: Arc<Kept>,
+    },
+    Along {
+        feed: Arc<Feed>,
+        place: usize,
+    },
+    Stored(Box<StoredChunks>, std::vec::IntoIter<Chunk>),
 }
 
 impl ChunkReader {
-    fn whole(chunks: impl Iterator<Item = Chunk> + Send + 'static) -> Self {
-        Self(Chunks::Whole(Box::new(chunks)))
+    fn whole(table: Arc<Kept>, first_row: u64) -> Result<Self> {
+        let chunks = table.table.from_row(first_row)?;
+        Ok(Self(Chunks::Whole { chunks: Box::new(chunks), _table: table }))
     }
 
     /// Whether all chunks are in memory already, so that iterating does not block.
     pub fn is_at_hand(&self) -> bool {
-        matches!(self.0, Chunks::Whole(_))
+        matches!(self.0, Chunks::Whole { .. })
+    }
+
+    /// Gives back the memory that it can do without until the next chunk is asked for.
+    pub fn rest(&mut self) {
+        if let Chunks::Stored(stored, ready) = &mut self.0 {
+            *ready = stored.rest(ready.collect()).into_iter();
+        }
     }
 
     fn along(feed: Arc<Feed>) -> Self {
@@ -181,17 +173,17 @@ impl Iterator for ChunkReader {
 
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
-            Chunks::Whole(chunks) => chunks.next().map(Ok),
+            Chunks::Whole { chunks, .. } => chunks.next().map(Ok),
             Chunks::Along { feed, place } => {
                 let chunk = feed.wait_for(*place);
                 *place += 1;
                 chunk.transpose()
             }
-            Chunks::Stored(stream, ready) => loop {
+            Chunks::Stored(stored, ready) => loop {
                 if let Some(chunk) = ready.next() {
                     return Some(Ok(chunk));
                 }
-                match stream.next()? {
+                match stored.next_chunks()? {
                     Ok(chunks) => *ready = chunks.into_iter(),
                     Err(error) => return Some(Err(error)),
                 }

@@ -28,6 +28,7 @@ pub struct TableReader<T, R = RecordBatch> {
     tables: T,
     snapshot: Snapshot,
     make: Make<R>,
+    reading: ReadOptions,
     /// Files that are read together: they share their partition values.
     groups: std::vec::IntoIter<Vec<SnapshotFile>>,
     /// Rows to pass over in what is next.
@@ -51,7 +52,8 @@ impl Tables {
     /// [`Error::UnreadableData`], and what the storage says. Batches carry the same errors, and
     /// [`Error::AdoptedFileChanged`].
     pub fn read(&self, snapshot: &Snapshot, first_row: u64) -> Result<TableReader<&Self>> {
-        TableReader::open(self, snapshot, first_row, Arc::new(|batch, _| Ok(batch)))
+        let make = Arc::new(|batch, _| Ok(batch));
+        TableReader::open(self, snapshot, first_row, make, ReadOptions::default())
     }
 
     /// Opens a data file of a snapshot, and says what it means when it is gone.
@@ -129,7 +131,13 @@ fn partition_values(file: &SnapshotFile) -> &[Option<String>] {
 }
 
 impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
-    pub(crate) fn open(tables: T, snapshot: &Snapshot, first_row: u64, make: Make<R>) -> Result<Self> {
+    pub(crate) fn open(
+        tables: T,
+        snapshot: &Snapshot,
+        first_row: u64,
+        make: Make<R>,
+        reading: ReadOptions,
+    ) -> Result<Self> {
         let mut skip = first_row;
         let mut groups: Vec<Vec<SnapshotFile>> = Vec::new();
         for file in &snapshot.files {
@@ -149,6 +157,7 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
             tables,
             snapshot: snapshot.clone(),
             make,
+            reading,
             groups: groups.into_iter(),
             skip,
             next_row: first_row,
@@ -166,7 +175,7 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
             sources.push(self.tables.open_file(&self.snapshot, file)?);
         }
         let skip = std::mem::take(&mut self.skip);
-        let options = ReadOptions::default().with_first_row(skip);
+        let options = self.reading.clone().with_first_row(skip);
         let first_row = self.next_row;
         self.next_row += files.iter().map(|file| file.rows).sum::<u64>() - skip;
 
