@@ -1,5 +1,7 @@
 //! Rows as the chunks that go on the wire, made on a thread that blocks.
 
+use std::collections::VecDeque;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::BytesMut;
@@ -7,6 +9,7 @@ use polarway_ipc::{Chunk, ChunkDecoder, ChunkEncoder, Compression, DecodeLimits,
 
 use crate::error::Result;
 use crate::query_events::Form;
+use crate::stream::Source;
 
 fn encode_options(compression: Compression) -> EncodeOptions {
     EncodeOptions { compression, ..EncodeOptions::default() }
@@ -58,66 +61,77 @@ impl Form for ChunkForm {
     }
 }
 
-struct Encoded<I> {
-    /// Until it has ended the stream.
-    encoder: Option<ChunkEncoder>,
-    batches: I,
-    ready: std::vec::IntoIter<Chunk>,
+/// The rows of chunks in chunks that are compressed.
+pub(crate) struct Compressed<S> {
+    chunks: S,
+    decoder: ChunkDecoder,
+    compression: Compression,
+    first_row: u64,
+    encoder: Encoder,
+    ready: VecDeque<Chunk>,
 }
 
-impl<I: Iterator<Item = Result<RecordBatch>>> Iterator for Encoded<I> {
-    type Item = Result<Chunk>;
+enum Encoder {
+    /// Until the columns are known.
+    Waiting,
+    Begun(Box<ChunkEncoder>),
+    Over,
+}
 
-    fn next(&mut self) -> Option<Self::Item> {
+impl<S: Source<Item = Chunk>> Compressed<S> {
+    pub(crate) fn new(chunks: S, first_row: u64, compression: Compression) -> Self {
+        // The chunks are our own, so nothing in them is held against limits.
+        let decoder = ChunkDecoder::new(DecodeLimits::trusting());
+        let encoder = Encoder::Waiting;
+        Self { chunks, decoder, compression, first_row, encoder, ready: VecDeque::new() }
+    }
+
+    /// Takes the next chunk, or the end.
+    fn advance(&mut self) -> Result<()> {
+        let Some(chunk) = self.chunks.make_next() else {
+            return match std::mem::replace(&mut self.encoder, Encoder::Over) {
+                Encoder::Begun(encoder) => {
+                    self.ready.push_back(encoder.finish());
+                    Ok(())
+                }
+                Encoder::Waiting | Encoder::Over => Err(polarway_ipc::Error::NoSchema.into()),
+            };
+        };
+        let batches = self.decoder.decode(chunk?.ipc)?;
+        if let Encoder::Waiting = self.encoder
+            && let Some(schema) = self.decoder.schema()
+        {
+            let encoder = ChunkEncoder::new(schema, encode_options(self.compression))?;
+            self.encoder = Encoder::Begun(Box::new(encoder.starting_at(self.first_row)));
+        }
+        if let Encoder::Begun(encoder) = &mut self.encoder {
+            for batch in batches {
+                self.ready.extend(encoder.encode(&batch)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S: Source<Item = Chunk>> Source for Compressed<S> {
+    type Item = Chunk;
+
+    fn make_next(&mut self) -> Option<Result<Chunk>> {
         loop {
-            if let Some(chunk) = self.ready.next() {
+            if let Some(chunk) = self.ready.pop_front() {
                 return Some(Ok(chunk));
             }
-            let encoder = self.encoder.as_mut()?;
-            match self.batches.next() {
-                Some(Ok(batch)) => match encoder.encode(&batch) {
-                    Ok(chunks) => self.ready = chunks.into_iter(),
-                    Err(error) => return self.fail(error.into()),
-                },
-                Some(Err(error)) => return self.fail(error),
-                None => return self.encoder.take().map(|encoder| Ok(encoder.finish())),
+            if let Encoder::Over = self.encoder {
+                return None;
+            }
+            if let Err(error) = self.advance() {
+                self.encoder = Encoder::Over;
+                return Some(Err(error));
             }
         }
     }
-}
 
-impl<I> Encoded<I> {
-    fn fail(&mut self, error: crate::Error) -> Option<Result<Chunk>> {
-        self.encoder = None;
-        Some(Err(error))
+    fn rest(&mut self) {
+        self.chunks.rest();
     }
-}
-
-/// The same rows in chunks that are compressed.
-pub(crate) fn compressed(
-    mut chunks: impl Iterator<Item = Result<Chunk>>,
-    first_row: u64,
-    compression: Compression,
-) -> Result<impl Iterator<Item = Result<Chunk>>> {
-    // The chunks are our own, so nothing in them is held against limits.
-    let mut decoder = ChunkDecoder::new(DecodeLimits::trusting());
-    let mut waiting = Vec::new();
-    while decoder.schema().is_none() {
-        match chunks.next() {
-            Some(chunk) => waiting.extend(decoder.decode(chunk?.ipc)?),
-            None => break,
-        }
-    }
-    let schema = decoder.schema().cloned().ok_or(polarway_ipc::Error::NoSchema)?;
-    let encoder = ChunkEncoder::new(&schema, encode_options(compression))?.starting_at(first_row);
-    let rest = chunks.flat_map(move |chunk| match decode(&mut decoder, chunk) {
-        Ok(batches) => batches.into_iter().map(Ok).collect(),
-        Err(error) => vec![Err(error)],
-    });
-    let batches = waiting.into_iter().map(Ok).chain(rest);
-    Ok(Encoded { encoder: Some(encoder), batches, ready: Vec::new().into_iter() })
-}
-
-fn decode(decoder: &mut ChunkDecoder, chunk: Result<Chunk>) -> Result<Vec<RecordBatch>> {
-    Ok(decoder.decode(chunk?.ipc)?)
 }

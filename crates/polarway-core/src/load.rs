@@ -11,12 +11,12 @@ use polarway_handles::{Handle, HandleId};
 use polarway_ipc::{Chunk, Compression};
 use polarway_storage::{At, CacheStats, ChunkReader, Snapshot};
 
-use crate::chunks::compressed;
+use crate::chunks::Compressed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles::{External, Named, Rows, Use};
 use crate::polarway::Polarway;
 use crate::query::{QueryChunkStream, QueryOptions, QueryStream};
-use crate::stream::BlockingStream;
+use crate::stream::{BlockingStream, Source};
 use polarway_table::Table;
 
 impl Polarway {
@@ -132,7 +132,7 @@ impl Polarway {
             version: snapshot.version,
             rows: snapshot.rows,
             time_us: snapshot.time_us,
-            chunks: Chunks::new(chunks, first_row, compression),
+            chunks: self.chunks(chunks, first_row, compression),
             _used: None,
         })
     }
@@ -161,11 +161,23 @@ impl Polarway {
             Some((snapshot, external)) => {
                 let chunks =
                     self.blocking_briefly(move |_| Ok(external.loader.chunks(&snapshot, first_row)?)).await?;
-                Chunks::new(chunks, first_row, compression)
+                self.chunks(chunks, first_row, compression)
             }
         };
         let time_us = handle.lease.since_us;
         Ok(ChunkStream { version: 1, rows: handle.rows, time_us, chunks, _used: Some(used) })
+    }
+
+    fn chunks(&self, chunks: ChunkReader, first_row: u64, compression: Compression) -> Chunks {
+        let memory = self.engine().memory.clone();
+        match compression {
+            Compression::None if chunks.is_at_hand() => Chunks::AtHand(chunks),
+            Compression::None => Chunks::Coming(BlockingStream::sharing(chunks, memory)),
+            _ => {
+                let compressed = Compressed::new(chunks, first_row, compression);
+                Chunks::Coming(BlockingStream::sharing(compressed, memory))
+            }
+        }
     }
 
     /// How the RAM cache is doing.
@@ -228,6 +240,18 @@ impl Stream for TableStream {
     }
 }
 
+impl Source for ChunkReader {
+    type Item = Chunk;
+
+    fn make_next(&mut self) -> Option<Result<Chunk>> {
+        Some(self.next()?.map_err(Error::from))
+    }
+
+    fn rest(&mut self) {
+        Self::rest(self);
+    }
+}
+
 /// A dataset's or a handle's chunks, as they are read.
 pub struct ChunkStream {
     version: u64,
@@ -247,30 +271,6 @@ enum Chunks {
         chunks: QueryChunkStream,
         first_row: u64,
     },
-}
-
-impl Chunks {
-    fn new(chunks: ChunkReader, first_row: u64, compression: Compression) -> Self {
-        match compression {
-            Compression::None => Self::from(chunks),
-            _ => Self::compressed(chunks, first_row, compression),
-        }
-    }
-
-    fn compressed(chunks: ChunkReader, first_row: u64, compression: Compression) -> Self {
-        let chunks = chunks.map(|chunk| chunk.map_err(Error::from));
-        Self::Coming(BlockingStream::start(move || compressed(chunks, first_row, compression)))
-    }
-}
-
-impl From<ChunkReader> for Chunks {
-    fn from(chunks: ChunkReader) -> Self {
-        if chunks.is_at_hand() {
-            Self::AtHand(chunks)
-        } else {
-            Self::Coming(BlockingStream::spawn(chunks.map(|chunk| chunk.map_err(Error::from))))
-        }
-    }
 }
 
 impl ChunkStream {

@@ -1,7 +1,6 @@
 //! The engine itself.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +8,15 @@ use std::time::Duration;
 use object_store::memory::InMemory;
 use polarway_query::{Engine, EngineConfig};
 use polarway_storage::{
-    Backend, DiskBackend, Loader, Mirror, ObjectBackend, REQUEST_WINDOW_US, Settings, Tables,
+    Backend, DiskBackend, Loader, MemoryBudget, Mirror, ObjectBackend, REQUEST_WINDOW_US, Settings, Tables,
 };
-use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::config::{Config, HandleStoreKind, Location};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folders::check_apart;
 use crate::handles::{External, Handles};
 use crate::janitor::Janitor;
+use crate::threads::{self, Work};
 use crate::whole_micros::WholeMicros;
 use crate::workspace::{MIRROR_FOLDER, SPILL_FOLDER, Workspace};
 
@@ -27,7 +26,7 @@ const RETRY_WINDOW: Duration = Duration::from_micros(REQUEST_WINDOW_US.unsigned_
 /// The embedded engine: stores tables under names, loads them back, runs SQL over them.
 ///
 /// It is cheap to clone, and all methods take `&self`. Work that blocks runs on the tokio
-/// runtime's blocking threads. Several processes may open the same cold tier at once.
+/// runtime's blocking threads, of which it takes 448 at the most. Several processes may open the same cold tier at once.
 ///
 /// The crate's first page has an example.
 #[derive(Clone)]
@@ -41,6 +40,7 @@ pub struct Polarway {
 pub(crate) struct EngineParts {
     pub(crate) tables: Arc<Tables>,
     pub(crate) loader: Loader,
+    pub(crate) memory: MemoryBudget,
     pub(crate) mirror: Mirror,
     pub(crate) queries: Engine,
     pub(crate) handles: Handles,
@@ -59,7 +59,7 @@ impl Polarway {
     /// Directories that can't be made or read, and settings that DuckDB refuses.
     pub async fn open(config: Config) -> Result<Self> {
         let interval = config.janitor_interval;
-        let engine = run_blocking(move || EngineParts::open(&config)).await?;
+        let engine = threads::CALLS.run(move || EngineParts::open(&config)).await?;
         let engine = Arc::new(engine);
         let janitor = interval
             .map(|interval| Janitor::start(Arc::clone(&engine.tables), engine.handles.shared(), interval));
@@ -74,46 +74,37 @@ impl Polarway {
         &self.engine
     }
 
-    /// Runs work that blocks on a thread that may.
+    /// Runs a call that blocks on a thread that may.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Arc<EngineParts>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let engine = Arc::clone(&self.engine);
-        run_blocking(move || work(&engine)).await
+        self.blocking_as(&threads::CALLS, work).await
     }
-}
 
-impl Polarway {
-    /// Runs work that most likely blocks for a moment only: where the runtime has other threads
-    /// to go on with, it is done right here, since to wake one takes longer.
+    /// The same for another kind of work.
+    pub(crate) async fn blocking_as<T: Send + 'static>(
+        &self,
+        kind: &'static Work,
+        work: impl FnOnce(&Arc<EngineParts>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let engine = Arc::clone(&self.engine);
+        kind.run(move || work(&engine)).await
+    }
+
+    /// Runs a call that most likely blocks for a moment only.
     pub(crate) async fn blocking_briefly<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Arc<EngineParts>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        match Handle::current().runtime_flavor() {
-            RuntimeFlavor::MultiThread => {
-                let here = || tokio::task::block_in_place(|| work(&self.engine));
-                catch_unwind(AssertUnwindSafe(here)).unwrap_or_else(|panic| Err(Error::from_panic(&*panic)))
-            }
-            _ => self.blocking(work).await,
-        }
+        let engine = Arc::clone(&self.engine);
+        threads::CALLS.run_briefly(move || work(&engine)).await
     }
 }
 
 impl fmt::Debug for Polarway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Polarway").field("backend", self.engine.tables.backend()).finish_non_exhaustive()
-    }
-}
-
-async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => Err(Error::from_panic(&*panic)),
-            Err(_) => Err(Error::new(ErrorKind::Cancelled, "the runtime is shutting down")),
-        },
     }
 }
 
@@ -146,11 +137,12 @@ impl EngineParts {
         };
         let tables = Arc::new(Tables::new(backend, settings));
 
+        let memory = MemoryBudget::new(shared_bytes(config));
         let external = match config.handles.store {
             HandleStoreKind::Memory => None,
             HandleStoreKind::External => {
                 let (backend, root) = open_storage(&config.handles.state, "the folder of handles")?;
-                Some((External::open(backend, workspace.path(), config)?, root))
+                Some((External::open(backend, workspace.path(), config, &memory)?, root))
             }
         };
         let mut readable: Vec<PathBuf> = cold_folders.first().cloned().into_iter().collect();
@@ -164,12 +156,13 @@ impl EngineParts {
             analytics: config.analytics.clone(),
             ..EngineConfig::new(readable, workspace.path().join(SPILL_FOLDER))
         })?;
-        let loader = Loader::new(Arc::clone(&tables), config.cache_bytes);
+        let loader = Loader::sharing(Arc::clone(&tables), config.cache_bytes, memory.clone());
         let handles = Handles::open(external.map(|(external, _)| external), &queries, config)?;
         let whole_micros = WholeMicros::default();
         Ok(Self {
             tables,
             loader,
+            memory,
             mirror,
             queries,
             handles,
@@ -178,6 +171,14 @@ impl EngineParts {
             _workspace: workspace,
         })
     }
+}
+
+/// What uploads, loads and the cache may take together: of what the process may take, three quarters of what queries leave.
+/// The rest is for what is not counted.
+fn shared_bytes(config: &Config) -> u64 {
+    let process_bytes = config.query_limits.process_bytes;
+    let beside_queries = process_bytes.saturating_sub(config.query_memory_bytes).max(process_bytes / 4);
+    beside_queries / 4 * 3
 }
 
 /// A storage, and where it is if that is a directory. One that takes no writes is opened all the same.

@@ -1,14 +1,15 @@
 //! Storing tables.
 
+use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
-use polarway_storage::{CommitKind, DatasetName, RequestId, Tables};
+use polarway_storage::{CommitKind, DatasetName, RequestId, TableWriter, Tables};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::polarway::{EngineParts, Polarway};
+use crate::threads::{CALLERS, PUBLICATIONS, Work};
 use polarway_table::{Table, batch_without_duckdb_types, without_duckdb_types};
 
 pub use polarway_storage::{Published, WriteMode, WriteOptions};
@@ -58,7 +59,7 @@ impl Polarway {
     ) -> Result<Published> {
         let name = DatasetName::new(name)?;
         let table = table.into();
-        self.writing(move |engine, caller| {
+        self.writing(&PUBLICATIONS, move |engine, caller| {
             let schema = table.schema().clone();
             let batches = table.into_batches().into_iter().map(Ok);
             write(&engine.tables, caller, &name, schema, batches, options)
@@ -67,7 +68,8 @@ impl Polarway {
     }
 
     /// Stores rows as they come, in bounded memory. The reader is asked for them on a thread that
-    /// may block. When it fails, or when nobody waits for this any more, the dataset stays as it was.
+    /// may block, of which there are 96 for this. When it fails, or when nobody waits for this any
+    /// more, the dataset stays as it was.
     ///
     /// # Errors
     /// As [`store_with`](Self::store_with), and the reader's own.
@@ -77,23 +79,8 @@ impl Polarway {
         reader: impl RecordBatchReader + Send + 'static,
         options: WriteOptions,
     ) -> Result<Published> {
-        self.store_from(name, move || Ok(reader), options).await
-    }
-
-    /// As [`store_reader`](Self::store_reader), with a reader that is opened on the thread that may block: for one whose
-    /// schema has to be waited for.
-    ///
-    /// # Errors
-    /// As [`store_reader`](Self::store_reader), and what opening it says.
-    pub async fn store_from<R: RecordBatchReader>(
-        &self,
-        name: &str,
-        open: impl FnOnce() -> Result<R, ArrowError> + Send + 'static,
-        options: WriteOptions,
-    ) -> Result<Published> {
         let name = DatasetName::new(name)?;
-        self.writing(move |engine, caller| {
-            let reader = open()?;
+        self.writing(&CALLERS, move |engine, caller| {
             let schema = reader.schema();
             let batches = reader.map(|batch| batch.map_err(Error::from));
             write(&engine.tables, caller, &name, schema, batches, options)
@@ -104,13 +91,11 @@ impl Polarway {
     /// Writes on a thread that may block, for as long as the caller waits.
     async fn writing<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&EngineParts, &Caller) -> Result<T> + Send + 'static,
+        kind: &'static Work,
+        work: impl FnOnce(&EngineParts, Caller) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let waiting = Arc::new(());
-        let caller = Caller(Arc::downgrade(&waiting));
-        let written = self.blocking(move |engine| work(engine, &caller)).await;
-        drop(waiting);
-        written
+        let (_waiting, caller) = Caller::waiting();
+        self.blocking_as(kind, move |engine| work(engine, caller)).await
     }
 
     /// Stores several tables. Each is published on its own and has its own result, in the order
@@ -175,9 +160,17 @@ fn deleted_before(tables: &Tables, name: &DatasetName) -> Option<Published> {
 }
 
 /// Whoever waits for a write. A thread that blocks can't be ended from outside: it looks here from time to time.
-struct Caller(Weak<()>);
+#[derive(Clone, Debug)]
+pub(crate) struct Caller(Weak<()>);
 
 impl Caller {
+    /// One that waits until the first of the two is dropped.
+    pub(crate) fn waiting() -> (Arc<()>, Self) {
+        let waiting = Arc::new(());
+        let caller = Self(Arc::downgrade(&waiting));
+        (waiting, caller)
+    }
+
     fn check(&self) -> Result<()> {
         match self.0.strong_count() {
             0 => Err(Error::new(ErrorKind::Cancelled, "nobody waits for the write any more")),
@@ -186,28 +179,56 @@ impl Caller {
     }
 }
 
+/// Writes rows as datasets have them, for as long as a caller waits.
+pub(crate) struct RowWriter<T> {
+    writer: TableWriter<T>,
+    caller: Caller,
+    /// The columns as they come.
+    schema: SchemaRef,
+    /// The same without what they were in a query, which is told of a result and not of a dataset.
+    stored: Option<SchemaRef>,
+}
+
+impl<T: Deref<Target = Tables>> RowWriter<T> {
+    /// Begins with what makes a writer for the columns as they are stored.
+    pub(crate) fn begin(
+        schema: SchemaRef,
+        caller: Caller,
+        begin: impl FnOnce(SchemaRef) -> polarway_storage::Result<TableWriter<T>>,
+    ) -> Result<Self> {
+        let stored = without_duckdb_types(&schema);
+        let writer = begin(Arc::clone(stored.as_ref().unwrap_or(&schema)))?;
+        Ok(Self { writer, caller, schema, stored })
+    }
+
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.caller.check()?;
+        match &self.stored {
+            Some(stored) if batch.schema_ref() == &self.schema => {
+                self.writer.write(&batch_without_duckdb_types(batch, stored)?)?;
+            }
+            _ => self.writer.write(batch)?,
+        }
+        Ok(())
+    }
+
+    pub(crate) fn publish(self) -> Result<Published> {
+        self.caller.check()?;
+        Ok(self.writer.publish()?)
+    }
+}
+
 fn write(
     tables: &Tables,
-    caller: &Caller,
+    caller: Caller,
     name: &DatasetName,
     schema: SchemaRef,
     batches: impl Iterator<Item = Result<RecordBatch>>,
     options: WriteOptions,
 ) -> Result<Published> {
-    // What a column was in a query is told of a result, not of a dataset.
-    let stored = without_duckdb_types(&schema);
-    let mut writer =
-        tables.writer(name, stored.as_ref().map_or_else(|| Arc::clone(&schema), Arc::clone), options)?;
+    let mut writer = RowWriter::begin(schema, caller, |schema| tables.writer(name, schema, options))?;
     for batch in batches {
-        caller.check()?;
-        let batch = batch?;
-        match &stored {
-            Some(stored) if batch.schema_ref() == &schema => {
-                writer.write(&batch_without_duckdb_types(&batch, stored)?)?;
-            }
-            _ => writer.write(&batch)?,
-        }
+        writer.write(&batch?)?;
     }
-    caller.check()?;
-    Ok(writer.publish()?)
+    writer.publish()
 }

@@ -1,59 +1,247 @@
-//! From a thread that blocks to a task that awaits: items through a short channel.
+//! From a source that blocks to a task that awaits: a few items at a time, so that a slow reader holds no thread.
 
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures::Stream;
-use tokio::sync::mpsc;
+use parking_lot::Mutex;
+use polarway_storage::MemoryBudget;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::threads::{LOADS, drop_on_thread};
 
-/// Items that wait for a slow reader.
-const WAITING_ITEMS: usize = 2;
+/// Items that are made in one go at the most: to wake a thread for each would cost more than it does …
+const ITEMS_AT_A_TIME: usize = 3;
 
-/// Items that a blocking thread makes, as a stream. Dropping it ends the thread's work.
-pub(crate) struct BlockingStream<T> {
-    receiver: mpsc::Receiver<Result<T>>,
+/// … unless they take long: then the reader gets what there is.
+const LONG: Duration = Duration::from_millis(5);
+
+/// The next ones are made while this many still wait for their reader.
+const ITEMS_AHEAD: usize = 1;
+
+/// Who has taken nothing for so long gives memory back to those who are short of it …
+const IDLE: Duration = Duration::from_secs(1);
+
+/// … and after so long, everything.
+const STALLED: Duration = Duration::from_secs(5);
+
+/// What makes items on threads that may block.
+pub(crate) trait Source: Send + 'static {
+    /// What it makes.
+    type Item: Send + 'static;
+
+    /// The next item; `None` behind the last.
+    fn make_next(&mut self) -> Option<Result<Self::Item>>;
+
+    /// Gives back the memory that it can do without until the next item is asked for.
+    fn rest(&mut self) {}
+}
+
+/// A source that has nothing to give back.
+struct Restless<I>(I);
+
+impl<T: Send + 'static, I: Iterator<Item = Result<T>> + Send + 'static> Source for Restless<I> {
+    type Item = T;
+
+    fn make_next(&mut self) -> Option<Result<T>> {
+        self.0.next()
+    }
+}
+
+/// Items that a source makes on blocking threads of the current runtime, as a stream. Between two goes the source waits for
+/// its reader without a thread. Dropping the stream ends the work.
+pub(crate) struct BlockingStream<T>(Arc<Shared<T>>);
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    /// An item was taken, or the stream dropped.
+    moved: Notify,
+}
+
+struct State<T> {
+    ready: VecDeque<Result<T>>,
+    /// No more items come.
+    is_over: bool,
+    /// Nobody reads any more.
+    is_dropped: bool,
+    reader: Option<Waker>,
 }
 
 impl<T: Send + 'static> BlockingStream<T> {
-    /// Runs an iterator on a blocking thread of the current runtime.
+    /// Runs an iterator.
     pub(crate) fn spawn(items: impl Iterator<Item = Result<T>> + Send + 'static) -> Self {
-        Self::start(move || Ok(items))
+        Self::start(Box::new(Restless(items)), None)
     }
 
-    /// Makes an iterator on a blocking thread of the current runtime, and runs it there. An error in making it is the
-    /// stream's only item.
-    pub(crate) fn start<I: Iterator<Item = Result<T>>>(
-        make: impl FnOnce() -> Result<I> + Send + 'static,
-    ) -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING_ITEMS);
-        tokio::task::spawn_blocking(move || {
-            // A panic must reach the reader as an error, not as an early end.
-            let work = std::panic::AssertUnwindSafe(|| match make() {
-                Ok(items) => {
-                    for item in items {
-                        if sender.blocking_send(item).is_err() {
-                            return; // nobody reads any more
-                        }
-                    }
+    /// Runs a source, which rests, and in the end is given up, while its reader takes nothing and others are short of memory.
+    pub(crate) fn sharing(source: impl Source<Item = T>, memory: MemoryBudget) -> Self {
+        Self::start(Box::new(source), Some(memory))
+    }
+
+    fn start(source: Box<dyn Source<Item = T>>, memory: Option<MemoryBudget>) -> Self {
+        let state = State { ready: VecDeque::new(), is_over: false, is_dropped: false, reader: None };
+        let shared = Arc::new(Shared { state: Mutex::new(state), moved: Notify::new() });
+        tokio::spawn(serve(Arc::clone(&shared), source, memory));
+        Self(shared)
+    }
+}
+
+/// Makes items until nobody wants more.
+async fn serve<T: Send + 'static>(
+    shared: Arc<Shared<T>>,
+    mut source: Box<dyn Source<Item = T>>,
+    memory: Option<MemoryBudget>,
+) {
+    loop {
+        source = match wait_for_reader(&shared, source, memory.as_ref()).await {
+            Some(source) => source,
+            None => return,
+        };
+        match LOADS.run(move || Ok(make(source))).await {
+            Ok((rest, items)) => {
+                shared.give(items, rest.is_none());
+                match rest {
+                    Some(rest) => source = rest,
+                    None => return,
                 }
-                Err(error) => {
-                    let _ = sender.blocking_send(Err(error));
-                }
-            });
-            if let Err(panic) = std::panic::catch_unwind(work) {
-                let _ = sender.blocking_send(Err(Error::from_panic(&*panic)));
             }
-        });
-        Self { receiver }
+            Err(error) => return shared.give([Err(error)], true),
+        }
+    }
+}
+
+/// Makes some items, and gives what is left of the source.
+#[expect(clippy::type_complexity, reason = "the two belong together only here")]
+fn make<T: Send + 'static>(
+    mut source: Box<dyn Source<Item = T>>,
+) -> (Option<Box<dyn Source<Item = T>>>, Vec<Result<T>>) {
+    let mut made = Vec::with_capacity(ITEMS_AT_A_TIME);
+    let began = Instant::now();
+    while made.is_empty() || (made.len() < ITEMS_AT_A_TIME && began.elapsed() < LONG) {
+        // A panic must reach the reader as an error, not as an early end.
+        match catch_unwind(AssertUnwindSafe(|| source.make_next())) {
+            Ok(Some(item)) => made.push(item),
+            Ok(None) => return (None, made),
+            Err(panic) => {
+                made.push(Err(Error::from_panic(&*panic)));
+                return (None, made);
+            }
+        }
+    }
+    (Some(source), made)
+}
+
+/// Waits until the reader has use for more items; `None` when it never will.
+async fn wait_for_reader<T: Send + 'static>(
+    shared: &Shared<T>,
+    mut source: Box<dyn Source<Item = T>>,
+    memory: Option<&MemoryBudget>,
+) -> Option<Box<dyn Source<Item = T>>> {
+    let began = Instant::now();
+    let mut has_rested = false;
+    loop {
+        let moved = shared.moved.notified();
+        {
+            let state = shared.state.lock();
+            if state.is_dropped {
+                drop_on_thread(source);
+                return None;
+            }
+            if state.ready.len() <= ITEMS_AHEAD {
+                return Some(source);
+            }
+        }
+        let others_need_it = async {
+            let Some(memory) = memory else { return std::future::pending().await };
+            sleep_until(began + if has_rested { STALLED } else { IDLE }).await;
+            memory.shortage().await;
+        };
+        tokio::select! {
+            () = moved => {}
+            () = others_need_it => {
+                if has_rested {
+                    shared.give_up();
+                    drop_on_thread(source);
+                    return None;
+                }
+                has_rested = true;
+                let rested = LOADS.run(move || {
+                    source.rest();
+                    Ok(source)
+                });
+                source = match rested.await {
+                    Ok(source) => source,
+                    Err(error) => {
+                        shared.give([Err(error)], true);
+                        return None;
+                    }
+                };
+            }
+        }
+    }
+}
+
+impl<T> Shared<T> {
+    fn give(&self, items: impl IntoIterator<Item = Result<T>>, is_over: bool) {
+        let reader = {
+            let mut state = self.state.lock();
+            state.is_over = is_over;
+            if !state.is_dropped {
+                state.ready.extend(items);
+            }
+            state.reader.take()
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// Lets go of what the reader has not taken.
+    fn give_up(&self) {
+        let message = format!(
+            "nothing was read for {} s while others needed the memory: go on where it broke off",
+            STALLED.as_secs()
+        );
+        let waiting = std::mem::take(&mut self.state.lock().ready);
+        drop(waiting);
+        self.give([Err(Error::new(ErrorKind::ResourceExhausted, message))], true);
     }
 }
 
 impl<T> Stream for BlockingStream<T> {
     type Item = Result<T>;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.receiver.poll_recv(context)
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut state = self.0.state.lock();
+        match state.ready.pop_front() {
+            Some(item) => {
+                drop(state);
+                self.0.moved.notify_one();
+                Poll::Ready(Some(item))
+            }
+            None if state.is_over => Poll::Ready(None),
+            None => {
+                state.reader = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T> Drop for BlockingStream<T> {
+    fn drop(&mut self) {
+        let waiting = {
+            let mut state = self.0.state.lock();
+            state.is_dropped = true;
+            std::mem::take(&mut state.ready)
+        };
+        drop(waiting);
+        self.0.moved.notify_one();
     }
 }

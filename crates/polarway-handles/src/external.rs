@@ -33,7 +33,7 @@ impl ExternalHandles {
     ///
     /// # Errors
     /// A column that can't be stored, a handle of this id, and what the storage says.
-    pub fn writer(&self, id: HandleId, schema: SchemaRef, ttl: Duration) -> Result<TableWriter<'_>> {
+    pub fn writer(&self, id: HandleId, schema: SchemaRef, ttl: Duration) -> Result<TableWriter<&Tables>> {
         let options = WriteOptions::new(WriteMode::Create).kept_for(ttl);
         Ok(self.tables.writer(&table_name(id)?, schema, options)?)
     }

@@ -8,7 +8,7 @@ use arrow_schema::SchemaRef;
 use parking_lot::Mutex;
 use polarway_parquet::{Categories, EncodeOptions, TableEncoder};
 
-use crate::backend::{Backend, BackendError, DataWriter, Outcome};
+use crate::backend::{Backend, BackendError, BackendResult, DataWriter, Outcome};
 use crate::commit::{DataFile, data_path};
 use crate::error::{Error, Result};
 use crate::name::DatasetName;
@@ -29,7 +29,7 @@ pub(crate) struct UploadWriter {
 }
 
 /// Where a [`Sink`] leaves the storage's words.
-type Refusal = Arc<Mutex<Option<io::Error>>>;
+type Refusal = Arc<Mutex<Option<BackendError>>>;
 
 /// A table that is durable and waits to be published.
 #[derive(Debug)]
@@ -75,8 +75,12 @@ impl UploadWriter {
         let encoder = match &mut self.encoder {
             Some(encoder) => encoder,
             None => {
-                let writer = self.backend.create_data(&self.path())?;
-                let sink = Sink { writer, refusal: Arc::clone(&self.refusal) };
+                let sink = Sink {
+                    backend: Arc::clone(&self.backend),
+                    path: self.path(),
+                    writer: None,
+                    refusal: Arc::clone(&self.refusal),
+                };
                 let encoder = TableEncoder::new(sink, Arc::clone(&self.schema), self.options.clone())?;
                 self.encoder.insert(encoder)
             }
@@ -92,7 +96,9 @@ impl UploadWriter {
             return Ok(Upload { backend, schema, file: None, categories: None, path, was_sent: false });
         };
         let (sink, summary) = encoder.finish().map_err(|error| self.refused_or(error))?;
-        sink.writer.finish()?;
+        if let Some(writer) = sink.writer {
+            writer.finish()?;
+        }
         let file = DataFile {
             name: self.file_name,
             rows: summary.rows,
@@ -112,10 +118,7 @@ impl UploadWriter {
 
     /// The storage's refusal, if that is why encoding failed.
     fn refused_or(&self, error: polarway_parquet::Error) -> Error {
-        match self.refusal.lock().take() {
-            Some(refusal) => BackendError::of_io("write", &self.path(), Outcome::NotDone, refusal).into(),
-            None => error.into(),
-        }
+        self.refusal.lock().take().map_or_else(|| error.into(), Error::from)
     }
 
     fn path(&self) -> String {
@@ -123,31 +126,46 @@ impl UploadWriter {
     }
 }
 
-/// A data file that keeps the storage's words when it refuses bytes.
+/// A data file that keeps the storage's words when it refuses bytes. It is made for the first of them: a table of which
+/// little has come holds no file open.
 struct Sink {
-    writer: Box<dyn DataWriter>,
+    backend: Arc<dyn Backend>,
+    path: String,
+    writer: Option<Box<dyn DataWriter>>,
     refusal: Refusal,
 }
 
 impl Sink {
-    fn keep_refusal<T>(&self, result: io::Result<T>) -> io::Result<T> {
-        result.map_err(|error| {
-            let kind = error.kind();
-            *self.refusal.lock() = Some(error);
-            kind.into()
-        })
+    fn opened(&mut self) -> BackendResult<&mut Box<dyn DataWriter>> {
+        match &mut self.writer {
+            Some(writer) => Ok(writer),
+            unopened => Ok(unopened.insert(self.backend.create_data(&self.path)?)),
+        }
+    }
+
+    /// Keeps why the storage refused bytes, and gives what the encoder is told.
+    fn refused(&self, error: io::Error) -> io::Error {
+        let kind = error.kind();
+        *self.refusal.lock() = Some(BackendError::of_io("write", &self.path, Outcome::NotDone, error));
+        kind.into()
     }
 }
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let result = self.writer.write(bytes);
-        self.keep_refusal(result)
+        let written = match self.opened() {
+            Ok(writer) => writer.write(bytes),
+            Err(refused) => {
+                *self.refusal.lock() = Some(refused);
+                return Err(io::ErrorKind::Other.into());
+            }
+        };
+        written.map_err(|error| self.refused(error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let result = self.writer.flush();
-        self.keep_refusal(result)
+        let flushed = self.writer.as_mut().map_or(Ok(()), |writer| writer.flush());
+        flushed.map_err(|error| self.refused(error))
     }
 }
 

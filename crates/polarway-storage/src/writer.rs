@@ -1,5 +1,6 @@
 //! Writing a table: check early, upload, publish.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,8 +102,8 @@ pub struct Published {
 /// Takes one table's rows and publishes them as a new version.
 ///
 /// Dropped before [`publish`](Self::publish), it leaves the dataset as it was and nothing behind.
-pub struct TableWriter<'a> {
-    tables: &'a Tables,
+pub struct TableWriter<T> {
+    tables: T,
     dataset: Arc<Dataset>,
     write: WriteOptions,
     state: State,
@@ -137,29 +138,21 @@ impl Tables {
         name: &DatasetName,
         schema: SchemaRef,
         write: WriteOptions,
-    ) -> Result<TableWriter<'_>> {
-        let stretch = Stretch::begin();
-        let dataset = self.dataset(name);
-        if let Some(request) = write.request {
-            check_window(request, self.clock.now_us())?;
-        }
-        let newest = dataset.log.newest(0)?;
-        let base = newest.as_ref().map_or(0, |commit| commit.number);
-        let state = match self.done_before(&dataset, write.request, newest.as_deref())? {
-            Some(published) => State::Done(published),
-            None => {
-                let present = self.check(&dataset, &write, newest.as_deref())?;
-                let (schema, conform) = match present {
-                    Some(present) if write.mode == WriteMode::Append => {
-                        let conform = Conform::new(name, &schema, &present.schema)?;
-                        (Arc::clone(&present.schema), Some(conform))
-                    }
-                    _ => (schema, None),
-                };
-                State::Uploading { upload: Box::new(self.begin_upload(name, schema)?), conform }
-            }
-        };
-        Ok(TableWriter { tables: self, dataset, write, state, base, stretch })
+    ) -> Result<TableWriter<&Self>> {
+        TableWriter::begin(self, name, schema, write)
+    }
+
+    /// As [`writer`](Self::writer), for a writer that is kept for longer than a borrow lasts.
+    ///
+    /// # Errors
+    /// As [`writer`](Self::writer).
+    pub fn shared_writer(
+        self: &Arc<Self>,
+        name: &DatasetName,
+        schema: SchemaRef,
+        write: WriteOptions,
+    ) -> Result<TableWriter<Arc<Self>>> {
+        TableWriter::begin(Arc::clone(self), name, schema, write)
     }
 
     /// Deletes a dataset: its newest version becomes its deletion, and older versions stay
@@ -312,7 +305,32 @@ impl Tables {
     }
 }
 
-impl TableWriter<'_> {
+impl<T: Deref<Target = Tables>> TableWriter<T> {
+    fn begin(tables: T, name: &DatasetName, schema: SchemaRef, write: WriteOptions) -> Result<Self> {
+        let stretch = Stretch::begin();
+        let dataset = tables.dataset(name);
+        if let Some(request) = write.request {
+            check_window(request, tables.clock.now_us())?;
+        }
+        let newest = dataset.log.newest(0)?;
+        let base = newest.as_ref().map_or(0, |commit| commit.number);
+        let state = match tables.done_before(&dataset, write.request, newest.as_deref())? {
+            Some(published) => State::Done(published),
+            None => {
+                let present = tables.check(&dataset, &write, newest.as_deref())?;
+                let (schema, conform) = match present {
+                    Some(present) if write.mode == WriteMode::Append => {
+                        let conform = Conform::new(name, &schema, &present.schema)?;
+                        (Arc::clone(&present.schema), Some(conform))
+                    }
+                    _ => (schema, None),
+                };
+                State::Uploading { upload: Box::new(tables.begin_upload(name, schema)?), conform }
+            }
+        };
+        Ok(Self { tables, dataset, write, state, base, stretch })
+    }
+
     /// The schema in which the rows are stored: for an append, the dataset's.
     pub fn stored_schema(&self) -> Option<&SchemaRef> {
         match &self.state {
@@ -355,7 +373,7 @@ impl TableWriter<'_> {
             State::Done(published) => Ok(published),
             State::Failed => Err(failed_before()),
             State::Uploading { upload, .. } => Publication {
-                tables,
+                tables: &tables,
                 dataset: &dataset,
                 write,
                 upload: upload.finish()?,

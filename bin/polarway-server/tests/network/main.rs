@@ -12,6 +12,7 @@ mod deaths;
 mod every_method;
 mod fidelity;
 mod handles;
+mod idle;
 mod malformed;
 mod meaning;
 mod parameters;

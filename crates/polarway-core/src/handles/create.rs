@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::handles::store::{External, Place};
 use crate::polarway::Polarway;
 use crate::query::{DatasetVersion, QueryOptions, QueryStream};
+use crate::threads::CALLERS;
 
 /// Tells the tables of this process's handles apart.
 static TABLES: AtomicU64 = AtomicU64::new(0);
@@ -144,7 +145,7 @@ impl Polarway {
         let stream = self.stream_to_keep(sql, options).await?;
         // Dropped with this future: then nobody wants the handle.
         let (_wanted, unwanted) = oneshot::channel();
-        let written = self.blocking(move |_| write(stream, unwanted, id, ttl, &external)).await;
+        let written = self.blocking_as(&CALLERS, move |_| write(stream, unwanted, id, ttl, &external)).await;
         match written {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 // The same call was carried out elsewhere meanwhile.

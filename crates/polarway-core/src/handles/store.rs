@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use polarway_handles::{ExternalHandles, Handle, HandleId, HandleStore, MemoryHandles, claim_storage};
 use polarway_query::{Engine, Relation};
-use polarway_storage::{Backend, Loader, Mirror, Settings, Snapshot, SystemClock, Tables};
+use polarway_storage::{Backend, Loader, MemoryBudget, Mirror, Settings, Snapshot, SystemClock, Tables};
 
 use crate::config::{Config, Location};
 use crate::error::{Error, ErrorKind, Result};
@@ -45,7 +45,12 @@ impl External {
     ///
     /// # Errors
     /// The storage holds something else, or fails.
-    pub(crate) fn open(backend: Arc<dyn Backend>, folder: &Path, config: &Config) -> Result<Self> {
+    pub(crate) fn open(
+        backend: Arc<dyn Backend>,
+        folder: &Path,
+        config: &Config,
+        memory: &MemoryBudget,
+    ) -> Result<Self> {
         claim_storage(&*backend).map_err(|error| match &config.handles.state {
             Location::Directory(state) if matches!(error, polarway_handles::Error::NotForHandles { .. }) => {
                 let state = state.display().to_string();
@@ -64,7 +69,7 @@ impl External {
         };
         let tables = Arc::new(Tables::new(backend, settings));
         // The cache is for what is loaded again and again: a handle mostly is once.
-        let loader = Loader::new(Arc::clone(&tables), 0);
+        let loader = Loader::sharing(Arc::clone(&tables), 0, memory.clone());
         Ok(Self { books: Arc::new(ExternalHandles::new(tables)), loader, mirror })
     }
 

@@ -12,6 +12,7 @@ mod handles;
 mod loading;
 mod nan;
 mod nanoseconds;
+mod pieces;
 mod result_types;
 mod sharing;
 mod sql;

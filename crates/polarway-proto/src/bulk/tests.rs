@@ -62,7 +62,7 @@ fn a_framed_message_is_that_message_to_any_protobuf() {
 
 #[tokio::test]
 async fn messages_arrive_whole_and_aligned_however_they_were_cut_and_whoever_framed_them() {
-    let messages = [load(1), load(100_000), LoadResponse::default(), load(64), load(1 << 20), load(5 << 20)];
+    let messages = [load(1), load(100_000), LoadResponse::default(), load(64), load(1 << 20)];
     let ours: Vec<u8> = messages.iter().flat_map(|message| wire(message.clone())).collect();
     let others: Vec<u8> = messages.iter().flat_map(plain_wire).collect();
     for bytes in [ours, others] {
@@ -81,6 +81,17 @@ async fn messages_arrive_whole_and_aligned_however_they_were_cut_and_whoever_fra
             }
             assert_eq!(received.len(), messages.len());
         }
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_given_room_as_it_comes_arrives_whole_and_aligned() {
+    for size in [10_000, 1 << 20, usize::MAX] {
+        let pieces = plain_wire(&load(5 << 20)).chunks(size).map(Bytes::copy_from_slice).collect();
+        let received = receive::<LoadResponse>(body(pieces, Some(Status::ok("")))).await;
+        assert_eq!(received, [Ok(load(5 << 20))]);
+        let chunk = received.into_iter().next().unwrap().unwrap().chunk.unwrap();
+        assert_eq!(chunk.ipc.as_ptr() as usize % 64, 0, "cut at {size}");
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use futures::{Stream, StreamExt as _};
+use futures::{Stream, StreamExt as _, stream};
 use polarway_core::{Polarway, Published};
 use polarway_proto::Reason;
 use polarway_proto::v1::store_request::Part;
 use polarway_proto::v1::store_result::Outcome;
 use polarway_proto::v1::{Failure, StoreHeader, StoreRequest, StoreResponse, StoreResult};
+use prost::Message as _;
 use tokio::sync::mpsc;
 use tonic::{Code, Status};
 
@@ -19,6 +20,9 @@ use crate::reasons::refusal;
 /// Chunks that wait for the engine. One that is slow then slows the client: HTTP/2 lets no more in.
 const WAITING_CHUNKS: usize = 2;
 
+/// What the results of a call may take, in bytes: tens of thousands of tables.
+const MOST_RESULTS_BYTES: usize = 16 << 20;
+
 pub(super) async fn store(
     engine: &Polarway,
     requests: impl Stream<Item = Result<StoreRequest, Status>> + Unpin,
@@ -26,6 +30,7 @@ pub(super) async fn store(
 ) -> Result<StoreResponse, Failure> {
     let mut parts = Parts { requests, silence };
     let mut results = Vec::new();
+    let mut results_bytes = 0;
     while let Some(part) = parts.next().await? {
         let header = match part {
             Part::Header(header) => header,
@@ -34,12 +39,20 @@ pub(super) async fn store(
                 return Err(Reason::UnexpectedPart.failure("a trailer came before any header"));
             }
         };
+        if results_bytes > MOST_RESULTS_BYTES {
+            return Err(Reason::InvalidRequest.failure(format!(
+                "the call has {} tables, and what became of them does not fit into one answer: store the others in other calls",
+                results.len()
+            )));
+        }
         let is_last = header.last;
         let outcome = match store_table(engine, &mut parts, header).await? {
             Ok(published) => Outcome::Published(convert::published(&published)),
-            Err(failure) => Outcome::Failure(failure),
+            Err(failure) => Outcome::Failure(failure.shortened()),
         };
-        results.push(StoreResult { outcome: Some(outcome) });
+        let result = StoreResult { outcome: Some(outcome) };
+        results_bytes += result.encoded_len();
+        results.push(result);
         if is_last {
             break;
         }
@@ -59,8 +72,9 @@ async fn store_table(
         Ok(options) => options,
         Err(refused) => return give_up(parts, &name, is_last, refused).await,
     };
-    let (pieces, received) = mpsc::channel(WAITING_CHUNKS);
-    let writing = engine.store_from(&name, move || Upload::open(received), options);
+    let (pieces, mut received) = mpsc::channel(WAITING_CHUNKS);
+    let received = stream::poll_fn(move |context| received.poll_recv(context));
+    let writing = engine.store_pieces(&name, received, Upload::new(), options);
     let mut writing = std::pin::pin!(writing);
     loop {
         let piece = tokio::select! {
@@ -89,6 +103,7 @@ async fn store_table(
             _ = pieces.send(piece) => {}
         }
         if is_trailer {
+            drop(pieces);
             return Ok(writing.await.map_err(|error| failure(&error)));
         }
     }

@@ -1,13 +1,11 @@
 //! One table of an upload, as the engine reads it: chunks that are checked, decoded and counted.
 
-use std::collections::VecDeque;
-
-use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
+use polarway_core::PieceReader;
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
 use polarway_proto::Reason;
 use polarway_proto::v1::{Chunk, Failure, StoreTrailer};
-use tokio::sync::mpsc::Receiver;
 
 use crate::failure::Carried;
 
@@ -17,35 +15,21 @@ pub(super) enum Piece {
     Trailer(StoreTrailer),
 }
 
-/// Reads a table on a thread that blocks. It ends well only behind a trailer that tells the truth.
+/// Reads a table's pieces. It ends well only behind a trailer that tells the truth.
 pub(super) struct Upload {
-    pieces: Receiver<Piece>,
     decoder: ChunkDecoder,
     checksum: crc32fast::Hasher,
-    schema: SchemaRef,
-    ready: VecDeque<RecordBatch>,
-    /// The trailer was right, or something failed.
-    is_over: bool,
+    /// The trailer was right.
+    is_whole: bool,
 }
 
 impl Upload {
-    /// Waits for the schema, which comes with the first chunk.
-    pub(super) fn open(pieces: Receiver<Piece>) -> Result<Self, ArrowError> {
-        let schema = SchemaRef::new(arrow_schema::Schema::empty());
+    pub(super) fn new() -> Self {
         let decoder = ChunkDecoder::new(DecodeLimits::default());
-        let checksum = crc32fast::Hasher::new();
-        let mut upload = Self { pieces, decoder, checksum, schema, ready: VecDeque::new(), is_over: false };
-        let opened = match upload.pieces.blocking_recv() {
-            Some(Piece::Chunk(chunk)) => upload.accept(chunk),
-            Some(Piece::Trailer(_)) => Err(without_schema()),
-            None => Err(broken_off()),
-        };
-        opened.map_err(carry)?;
-        upload.schema = upload.decoder.schema().cloned().ok_or_else(|| carry(without_schema()))?;
-        Ok(upload)
+        Self { decoder, checksum: crc32fast::Hasher::new(), is_whole: false }
     }
 
-    fn accept(&mut self, chunk: Chunk) -> Result<(), Failure> {
+    fn accept(&mut self, chunk: Chunk) -> Result<Vec<RecordBatch>, Failure> {
         let rows_before = self.decoder.rows();
         if chunk.first_row != rows_before {
             return Err(Reason::ChunkOutOfOrder.failure(format!(
@@ -63,11 +47,13 @@ impl Upload {
             return Err(Reason::ChunkOutOfOrder
                 .failure(format!("a chunk says that it holds {} rows and holds {rows}", chunk.rows)));
         }
-        self.ready.extend(batches);
-        Ok(())
+        Ok(batches)
     }
 
     fn check(&mut self, trailer: StoreTrailer) -> Result<(), Failure> {
+        if self.decoder.schema().is_none() {
+            return Err(without_schema());
+        }
         let rows = self.decoder.rows();
         if trailer.rows != rows {
             return Err(Reason::RowCountMismatch.failure(format!(
@@ -83,40 +69,29 @@ impl Upload {
             )));
         }
         let decoder = std::mem::replace(&mut self.decoder, ChunkDecoder::new(DecodeLimits::default()));
-        decoder.finish().map_err(malformed)
-    }
-
-    /// The next batch; `None` behind a trailer that is right.
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>, Failure> {
-        loop {
-            if let Some(batch) = self.ready.pop_front() {
-                return Ok(Some(batch));
-            }
-            match self.pieces.blocking_recv() {
-                Some(Piece::Chunk(chunk)) => self.accept(chunk)?,
-                Some(Piece::Trailer(trailer)) => return self.check(trailer).map(|()| None),
-                None => return Err(broken_off()),
-            }
-        }
+        decoder.finish().map_err(malformed)?;
+        self.is_whole = true;
+        Ok(())
     }
 }
 
-impl Iterator for Upload {
-    type Item = Result<RecordBatch, ArrowError>;
+impl PieceReader for Upload {
+    type Piece = Piece;
 
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over {
-            return None;
-        }
-        let batch = self.next_batch();
-        self.is_over = !matches!(batch, Ok(Some(_)));
-        batch.map_err(carry).transpose()
+    fn read(&mut self, piece: Piece) -> Result<Vec<RecordBatch>, ArrowError> {
+        let read = match piece {
+            Piece::Chunk(chunk) => self.accept(chunk),
+            Piece::Trailer(trailer) => self.check(trailer).map(|()| Vec::new()),
+        };
+        read.map_err(carry)
     }
-}
 
-impl RecordBatchReader for Upload {
-    fn schema(&self) -> SchemaRef {
-        SchemaRef::clone(&self.schema)
+    fn schema(&self) -> Option<&SchemaRef> {
+        self.decoder.schema()
+    }
+
+    fn finish(&mut self) -> Result<(), ArrowError> {
+        if self.is_whole { Ok(()) } else { Err(carry(broken_off())) }
     }
 }
 

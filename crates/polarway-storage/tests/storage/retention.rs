@@ -7,7 +7,9 @@ use polarway_storage::{At, DiskBackend, Error, Settings, Tables, Vacuumed, Write
 use tempfile::TempDir;
 
 use crate::support::timed::TimedBackend;
-use crate::support::{CountedIds, SetClock, append, load, name, newest, numbers, on_disk, store};
+use crate::support::{
+    CountedIds, SetClock, append, in_small_groups, load, many_rows, name, newest, numbers, on_disk, store,
+};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -87,13 +89,15 @@ fn what_a_writer_that_died_left_goes_after_a_day_and_not_before() {
 
 #[test]
 fn a_writer_whose_upload_was_condemned_uploads_again() {
-    let (tables, folder) = on_disk();
+    let folder = tempfile::tempdir().unwrap();
+    let rows = many_rows();
+    let tables = opened_with(&folder, Settings { encode: in_small_groups(), ..Settings::default() });
     let trades = name("trades");
     store(&tables, &trades, [1]).unwrap();
 
     let mut writer =
         tables.writer(&trades, numbers([]).schema(), WriteOptions::new(WriteMode::Append)).unwrap();
-    writer.write(&numbers([2])).unwrap();
+    writer.write(&numbers(rows.clone())).unwrap();
     // The writer is so slow that another worker takes its file for a leftover, and stops
     // between saying so and removing it.
     let data = folder.path().join("trades/_polarway/data");
@@ -109,24 +113,27 @@ fn a_writer_whose_upload_was_condemned_uploads_again() {
         let _ = std::fs::hard_link(saved.path().join(file), data.join(file)); // those not removed are there
     }
 
+    let whole: Vec<i64> = [1].into_iter().chain(rows).collect();
     assert_eq!(writer.publish().unwrap().version, 2);
-    assert_eq!(newest(&tables, &trades).unwrap(), [1, 2]);
+    assert_eq!(newest(&tables, &trades).unwrap(), whole);
     assert_eq!(
         hasty.vacuum(&trades).unwrap(),
         Vacuumed::default(),
         "the writer removed the condemned file itself"
     );
-    assert_eq!(newest(&tables, &trades).unwrap(), [1, 2]);
+    assert_eq!(newest(&tables, &trades).unwrap(), whole);
 }
 
 #[test]
 fn a_writer_whose_condemned_upload_is_gone_is_told_to_store_again() {
-    let (tables, folder) = on_disk();
+    let folder = tempfile::tempdir().unwrap();
+    let rows = many_rows();
+    let tables = opened_with(&folder, Settings { encode: in_small_groups(), ..Settings::default() });
     let trades = name("trades");
     store(&tables, &trades, [1]).unwrap();
     let mut writer =
         tables.writer(&trades, numbers([]).schema(), WriteOptions::new(WriteMode::Append)).unwrap();
-    writer.write(&numbers([2])).unwrap();
+    writer.write(&numbers(rows)).unwrap();
     std::thread::sleep(Duration::from_millis(20)); // the storage's clock must pass the file's time
     let hasty = opened_with(&folder, Settings { orphan_grace: Duration::ZERO, ..Settings::default() });
     assert_eq!(hasty.vacuum(&trades).unwrap().files, 1);

@@ -14,7 +14,9 @@ use tempfile::TempDir;
 use crate::support::failing::{FailingBackend, Failure};
 use crate::support::slow::SlowRemovals;
 use crate::support::timed::TimedBackend;
-use crate::support::{CountedIds, SetClock, backends, name, newest, numbers, store, write};
+use crate::support::{
+    CountedIds, SetClock, backends, in_small_groups, many_rows, name, newest, numbers, store, write,
+};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const TTL: Duration = Duration::from_secs(60);
@@ -30,7 +32,8 @@ fn make(tables: &Tables, name: &DatasetName) -> Result<Published> {
 /// One worker's view of a storage whose clock the test sets.
 fn worker(backend: &Arc<dyn Backend>, clock: &Arc<SetClock>) -> Tables {
     let ids = Arc::new(polarway_storage::RandomIds);
-    Tables::with_environment(Arc::clone(backend), Settings::default(), clock.clone(), ids)
+    let settings = Settings { encode: in_small_groups(), ..Settings::default() };
+    Tables::with_environment(Arc::clone(backend), settings, clock.clone(), ids)
 }
 
 fn timed(folder: &TempDir) -> (Arc<dyn Backend>, Arc<SetClock>) {
@@ -147,7 +150,7 @@ fn a_writer_that_slept_until_all_was_removed_is_told_and_publishes_nothing() {
         let (writer, janitor) = (worker(&backend, &clock), worker(&backend, &clock));
         let table = name("table");
         let mut upload = writer.writer(&table, numbers([]).schema(), kept()).unwrap();
-        upload.write(&numbers([7])).unwrap();
+        upload.write(&numbers(many_rows())).unwrap();
         for _ in 0..rounds {
             clock.advance(HOUR * 25);
             janitor.tidy_leased(everything).unwrap();
@@ -176,7 +179,7 @@ fn what_writers_left_that_died_goes_in_the_end_and_leaves_nothing() {
     let (died, gave_up) = (name("died"), name("gave_up"));
     for table in [&died, &gave_up] {
         let mut upload = janitor.writer(table, numbers([]).schema(), kept()).unwrap();
-        upload.write(&numbers([7])).unwrap();
+        upload.write(&numbers(many_rows())).unwrap();
         if *table == died {
             std::mem::forget(upload);
         }

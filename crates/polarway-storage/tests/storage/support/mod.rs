@@ -13,6 +13,7 @@ use arrow_array::types::Int64Type;
 use arrow_array::{Int64Array, RecordBatch};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
+use polarway_parquet::EncodeOptions;
 use polarway_storage::{
     At, Backend, Clock, DatasetName, DiskBackend, IdSource, ObjectBackend, Published, RandomIds, RequestId,
     Result, Settings, SystemClock, Tables, WriteMode, WriteOptions,
@@ -104,6 +105,17 @@ pub(crate) fn name(name: &str) -> DatasetName {
 pub(crate) fn numbers(numbers: impl IntoIterator<Item = i64>) -> RecordBatch {
     let column = Int64Array::from_iter_values(numbers);
     RecordBatch::try_from_iter([("n", Arc::new(column) as _)]).unwrap()
+}
+
+/// So many numbers, and so scattered, that a writer that puts them [in small groups](in_small_groups) has some of them in its
+/// file before it ends.
+pub(crate) fn many_rows() -> Vec<i64> {
+    (1..300_000_i64).map(|n| n.wrapping_mul(n).wrapping_mul(n).wrapping_mul(0x1E37_79B9_7F4A_7C15)).collect()
+}
+
+/// Row groups that end soon.
+pub(crate) fn in_small_groups() -> EncodeOptions {
+    EncodeOptions::default().with_row_group_rows(50_000)
 }
 
 pub(crate) fn write(
