@@ -117,9 +117,9 @@ fn cases() -> Vec<Case> {
         ),
         case(
             "TIMESTAMP_S",
-            "timestamp(s)",
+            "timestamp(ms)",
             "TIMESTAMP_S '2013-01-01 12:00:00'",
-            Timestamp(TimeUnit::Second, None),
+            Timestamp(TimeUnit::Millisecond, None),
             "TIMESTAMP_S",
             "2013-01-01T12:00:00",
         ),

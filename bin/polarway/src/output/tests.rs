@@ -207,8 +207,11 @@ fn column(array: impl arrow_array::Array + 'static) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable([("v", Arc::new(array) as ArrayRef, true)]).unwrap()
 }
 
-/// Maps of one entry list, `None` where the map itself is null.
-fn maps(entries: &[Option<&[(i64, Option<f64>)]>]) -> MapArray {
+/// A map's keys with their values.
+type Entries<'a> = &'a [(i64, Option<f64>)];
+
+/// Maps of these entries, `None` where the map itself is null.
+fn maps(entries: &[Option<Entries<'_>>]) -> MapArray {
     let mut maps = MapBuilder::new(None, Int64Builder::new(), Float64Builder::new());
     for map in entries {
         for (key, value) in map.unwrap_or_default() {

@@ -69,6 +69,8 @@ impl SqlType {
             // Not every client has them, or DuckDB gives Arrow a part of them.
             Self::Named("INTERVAL" | "TIME WITH TIME ZONE" | "UHUGEINT" | "BIGNUM" | "BIT")
             | Self::Unknown => Some(Self::Named("VARCHAR")),
+            // Parquet has no seconds: in a file it would be a number to whoever reads it.
+            Self::Named("TIMESTAMP_S") => Some(Self::Named("TIMESTAMP_MS")),
             // As JSON they keep which of their types a value is of.
             Self::Named("VARIANT") | Self::Union(_) => Some(Self::Named("JSON")),
             Self::Named(_) | Self::Decimal { .. } | Self::Enum(_) => None,
@@ -181,8 +183,9 @@ mod tests {
     #[test]
     fn what_every_client_takes_is_not_cast() {
         for name in NAMED {
-            let is_cast =
-                ["INTERVAL", "TIME WITH TIME ZONE", "UHUGEINT", "BIGNUM", "BIT", "VARIANT"].contains(&name);
+            let others =
+                ["INTERVAL", "TIME WITH TIME ZONE", "UHUGEINT", "BIGNUM", "BIT", "VARIANT", "TIMESTAMP_S"];
+            let is_cast = others.contains(&name);
             assert_eq!(named(name).cast_for_arrow().is_some(), is_cast, "{name}");
         }
         let plain = SqlType::Struct(vec![("a".to_owned(), SqlType::List(boxed("HUGEINT")))]);
