@@ -9,7 +9,7 @@ use polarway_handles::HandleId;
 use polarway_query::{
     AfterScan, At as QueryAt, Catalog, CatalogError, FileOptions, Listed, Reference, Relation,
 };
-use polarway_storage::{At, DatasetName, Error, Snapshot, nearest_names};
+use polarway_storage::{At, DatasetName, Error, Snapshot};
 
 use crate::files::{UnknownFiles, match_files};
 use crate::polarway::EngineParts;
@@ -56,9 +56,9 @@ impl StoredCatalog {
             QueryAt::Timestamp(time_us) => At::TimeUs(time_us),
         };
         let snapshot = match DatasetName::new(name) {
-            Ok(exact) => match self.engine.tables.snapshot(&exact, at) {
-                Err(Error::UnknownDataset { .. }) => self.dataset_in_other_case(name, at)?,
-                found => found.map_err(from_storage)?,
+            Ok(exact) => match self.engine.tables.snapshot_if_any(&exact, at).map_err(from_storage)? {
+                Some(snapshot) => snapshot,
+                None => self.dataset_in_other_case(name, at)?,
             },
             // A name that no dataset can have is simply not there.
             Err(_) => self.dataset_in_other_case(name, at)?,
@@ -76,19 +76,26 @@ impl StoredCatalog {
 
     /// SQL's names don't mind their case: the one dataset that has the name in another case.
     fn dataset_in_other_case(&self, name: &str, at: At) -> Result<Arc<Snapshot>, CatalogError> {
-        let names = self.engine.tables.names().map_err(from_storage)?;
-        let mut alike = names.iter().filter(|there| there.as_str().eq_ignore_ascii_case(name));
-        match (alike.next(), alike.next()) {
-            (Some(only), None) => self.engine.tables.snapshot(only, at).map_err(from_storage),
+        let tables = &self.engine.tables;
+        let mut alike = Vec::new();
+        for there in tables.possible_names().map_err(from_storage)? {
+            if there.as_str().eq_ignore_ascii_case(name)
+                && tables.snapshot_if_any(&there, At::Newest).map_err(from_storage)?.is_some()
+            {
+                alike.push(there);
+            }
+        }
+        match alike.as_slice() {
+            [only] => tables.snapshot(only, at).map_err(from_storage),
             _ => Err(CatalogError::UnknownDataset {
                 name: name.to_owned(),
-                nearest: nearest_names(name, names.iter().map(DatasetName::as_str)),
+                nearest: tables.nearest_names(name).map_err(from_storage)?,
             }),
         }
     }
 
     fn files(&self, patterns: &[String], options: FileOptions) -> Result<Relation, CatalogError> {
-        let names = self.engine.tables.names().map_err(from_storage)?;
+        let names = self.engine.tables.possible_names().map_err(from_storage)?;
         let mut snapshots = Vec::new();
         for pattern in patterns {
             let matched =
@@ -102,11 +109,12 @@ impl StoredCatalog {
                         CatalogError::FilesNotAllowed { pattern: pattern.clone(), reason }
                     }
                 })?;
-            if matched.is_empty() {
-                return Err(CatalogError::NoFiles { pattern: pattern.clone() });
-            }
+            let before = snapshots.len();
             for name in matched {
-                snapshots.push(self.engine.tables.snapshot(name, At::Newest).map_err(from_storage)?);
+                snapshots.extend(self.engine.tables.snapshot_if_any(name, At::Newest).map_err(from_storage)?);
+            }
+            if snapshots.len() == before {
+                return Err(CatalogError::NoFiles { pattern: pattern.clone() });
             }
         }
         self.relation(snapshots, options.union_by_name == Some(true))
@@ -172,14 +180,12 @@ impl Catalog for StoredCatalog {
     }
 
     fn list(&self) -> Result<Vec<Listed>, CatalogError> {
-        let names = self.engine.tables.names().map_err(from_storage)?;
-        let listed = names.iter().filter_map(|name| match self.engine.tables.snapshot(name, At::Newest) {
-            Ok(snapshot) => Some(Ok(Listed { name: name.to_string(), schema: Arc::clone(&snapshot.schema) })),
-            // It was deleted since.
-            Err(Error::UnknownDataset { .. }) => None,
-            Err(error) => Some(Err(from_storage(error))),
-        });
-        listed.collect()
+        let snapshots = self.engine.tables.newest_snapshots().map_err(from_storage)?;
+        let listed = |snapshot: &Arc<Snapshot>| Listed {
+            name: snapshot.name.to_string(),
+            schema: Arc::clone(&snapshot.schema),
+        };
+        Ok(snapshots.iter().map(listed).collect())
     }
 }
 

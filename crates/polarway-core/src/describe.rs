@@ -30,12 +30,21 @@ pub struct Description {
 }
 
 impl Polarway {
-    /// All datasets, by name, with their newest versions.
+    /// All datasets, by name, with their newest versions. One that can't be read is among them, with the reason.
     ///
     /// # Errors
     /// What the storage says.
     pub async fn datasets(&self) -> Result<Vec<Dataset>> {
         self.blocking(|engine| Ok(engine.tables.datasets()?)).await
+    }
+
+    /// The datasets whose names come after this text, in order, as far as `most` of them go; and whether these are all.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub async fn datasets_after(&self, text: &str, most: usize) -> Result<(Vec<Dataset>, bool)> {
+        let text = text.to_owned();
+        self.blocking(move |engine| Ok(engine.tables.datasets_after(&text, most)?)).await
     }
 
     /// A dataset's newest version, described.

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use polarway_handles::{ExternalHandles, HandleStore as _};
-use polarway_storage::{DatasetName, FailureKind, Tables};
+use polarway_storage::{DatasetName, DatasetSummary, FailureKind, Tables};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -52,13 +52,17 @@ impl Drop for Janitor {
 }
 
 fn tidy_all(tables: &Arc<Tables>, is_stopped: impl Fn() -> bool) {
-    let names = match tables.names() {
-        Ok(names) => names,
+    let datasets = match tables.datasets() {
+        Ok(datasets) => datasets,
         Err(error) => return tracing::warn!(%error, "the janitor can't list the datasets"),
     };
-    for name in names {
+    for DatasetSummary { name, error, .. } in datasets {
         if is_stopped() {
             return;
+        }
+        if let Some(error) = error {
+            tracing::warn!(dataset = %name, error, "the janitor leaves a dataset alone");
+            continue;
         }
         if let Err(error) = tidy(tables, &name) {
             if error.backend_failure() == Some(FailureKind::ReadOnly) {

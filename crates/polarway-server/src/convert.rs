@@ -119,6 +119,7 @@ pub(crate) fn dataset(dataset: &Dataset) -> v1::DatasetSummary {
         rows: dataset.rows,
         bytes: dataset.bytes,
         time_us: dataset.time_us,
+        error: dataset.error.clone().unwrap_or_default(),
     }
 }
 

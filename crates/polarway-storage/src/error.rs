@@ -263,6 +263,21 @@ fn did_you_mean(nearest: &[String]) -> String {
     if nearest.is_empty() { String::new() } else { format!("; near it: {}", nearest.join(", ")) }
 }
 
+/// An error with all that caused it, where nobody asks for the causes.
+pub(crate) fn with_cause(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        let source_text = source.to_string();
+        // An error that is told by another's words is not told twice.
+        if !text.ends_with(&source_text) {
+            text = format!("{text}: {source_text}");
+        }
+        cause = source.source();
+    }
+    text
+}
+
 /// A time in its two largest units: "364 days 23 hours".
 fn time_in_words(time_us: i64) -> String {
     let minutes = time_us / 60_000_000;

@@ -40,7 +40,7 @@ impl Tables {
         let newest = match dataset.log.newest(0)? {
             Some(commit) => commit.number,
             None if adopted.is_some() => 0,
-            None => return Err(self.unknown(name, false)?),
+            None => return Err(self.unknown(name, false)),
         };
         let mut versions: Vec<VersionSummary> = adopted
             .map(|snapshot| VersionSummary {

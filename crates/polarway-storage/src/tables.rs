@@ -10,13 +10,14 @@ use polarway_parquet::EncodeOptions;
 use uuid::Uuid;
 
 use crate::adopt::Footers;
-use crate::backend::{Backend, FailureKind};
+use crate::backend::Backend;
 use crate::commit::{CONTROL_FOLDER, Commit, commit_path, decode_schema};
 use crate::dictionaries::KnownCategories;
 use crate::environment::{Clock, IdSource, RandomIds, SystemClock, micros};
 use crate::error::{Error, Result};
+use crate::listing::Summaries;
 use crate::log::CommitLog;
-use crate::name::{DatasetName, nearest_names};
+use crate::name::DatasetName;
 use crate::retry::RecentRequests;
 use crate::snapshot::{At, Snapshot};
 use crate::storage_clock::StorageClock;
@@ -89,6 +90,7 @@ pub struct Tables {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) settings: Settings,
     pub(crate) footers: Footers,
+    pub(crate) summaries: Summaries,
     pub(crate) categories: KnownCategories,
     datasets: Mutex<LruCache<DatasetName, Arc<Dataset>>>,
     snapshots: Mutex<LruCache<(DatasetName, Uuid), Arc<Snapshot>>>,
@@ -100,21 +102,6 @@ pub(crate) struct Dataset {
     pub(crate) name: DatasetName,
     pub(crate) log: CommitLog,
     pub(crate) requests: RecentRequests,
-}
-
-/// A dataset in a listing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DatasetSummary {
-    /// Its name.
-    pub name: DatasetName,
-    /// Its newest version.
-    pub version: u64,
-    /// Its rows.
-    pub rows: u64,
-    /// What its files take, in bytes.
-    pub bytes: u64,
-    /// When its newest version was made: microseconds since 1970-01-01 UTC.
-    pub time_us: i64,
 }
 
 impl Tables {
@@ -138,6 +125,7 @@ impl Tables {
             ids,
             settings,
             footers: Footers::default(),
+            summaries: Summaries::default(),
             categories: KnownCategories::default(),
             datasets: Mutex::new(LruCache::new(REMEMBERED_DATASETS)),
             snapshots: Mutex::new(LruCache::new(REMEMBERED_SNAPSHOTS)),
@@ -150,13 +138,18 @@ impl Tables {
     }
 
     pub(crate) fn dataset(&self, name: &DatasetName) -> Arc<Dataset> {
-        let mut datasets = self.datasets.lock();
-        let make = || {
-            let (backend, clock) = (Arc::clone(&self.backend), Arc::clone(&self.clock));
-            let log = CommitLog::new(name.clone(), backend, clock, Arc::clone(&self.storage_clock));
-            Arc::new(Dataset { name: name.clone(), log, requests: RecentRequests::default() })
-        };
-        Arc::clone(datasets.get_or_insert_ref(name, make))
+        Arc::clone(self.datasets.lock().get_or_insert_ref(name, || self.new_dataset(name)))
+    }
+
+    /// What this process knows of a dataset that it used lately. To ask is no use of it.
+    pub(crate) fn dataset_if_known(&self, name: &DatasetName) -> Option<Arc<Dataset>> {
+        self.datasets.lock().peek(name).cloned()
+    }
+
+    pub(crate) fn new_dataset(&self, name: &DatasetName) -> Arc<Dataset> {
+        let (backend, clock) = (Arc::clone(&self.backend), Arc::clone(&self.clock));
+        let log = CommitLog::new(name.clone(), backend, clock, Arc::clone(&self.storage_clock));
+        Arc::new(Dataset { name: name.clone(), log, requests: RecentRequests::default() })
     }
 
     /// Pins one version of a dataset.
@@ -166,6 +159,18 @@ impl Tables {
     /// [`Error::NoVersionThen`], [`Error::VersionIsDeletion`], [`Error::UnreadableCommit`], and
     /// what the storage says.
     pub fn snapshot(&self, name: &DatasetName, at: At) -> Result<Arc<Snapshot>> {
+        match self.snapshot_if_any(name, at)? {
+            Some(snapshot) => Ok(snapshot),
+            None => Err(self.unknown(name, self.dataset(name).log.newest(0)?.is_some())),
+        }
+    }
+
+    /// Pins one version of a dataset, or tells that there is no dataset of that name. It costs less than the error of
+    /// [`snapshot`](Self::snapshot), which looks for names that are near.
+    ///
+    /// # Errors
+    /// As [`snapshot`](Self::snapshot).
+    pub fn snapshot_if_any(&self, name: &DatasetName, at: At) -> Result<Option<Arc<Snapshot>>> {
         let dataset = self.dataset(name);
         // Only who asks for the newest takes what was the newest lately.
         let max_staleness_us = match at {
@@ -174,22 +179,15 @@ impl Tables {
         };
         let newest = dataset.log.newest(max_staleness_us)?;
         match (newest, at) {
-            (Some(commit), At::Newest) if commit.is_deleted() => Err(self.unknown(name, true)?),
-            (Some(commit), At::Newest) => self.snapshot_of(name, &commit),
-            (Some(commit), At::Version(version)) => self.version(&dataset, &commit, version),
-            (Some(commit), At::TimeUs(time_us)) => self.version_then(&dataset, &commit, time_us),
-            (None, At::Version(version)) if version > 0 => {
-                let adopted = self.adopted_or_unknown(name)?;
-                Err(Error::UnknownVersion { name: adopted.name.clone(), version, nearest: vec![0] })
-            }
-            (None, _) => self.adopted_or_unknown(name),
-        }
-    }
-
-    fn adopted_or_unknown(&self, name: &DatasetName) -> Result<Arc<Snapshot>> {
-        match self.adopted(name)? {
-            Some(snapshot) => Ok(snapshot),
-            None => Err(self.unknown(name, false)?),
+            (Some(commit), At::Newest) if commit.is_deleted() => Ok(None),
+            (Some(commit), At::Newest) => self.snapshot_of(name, &commit).map(Some),
+            (Some(commit), At::Version(version)) => self.version(&dataset, &commit, version).map(Some),
+            (Some(commit), At::TimeUs(time_us)) => self.version_then(&dataset, &commit, time_us).map(Some),
+            (None, At::Version(version)) if version > 0 => match self.adopted(name)? {
+                Some(_) => Err(Error::UnknownVersion { name: name.clone(), version, nearest: vec![0] }),
+                None => Ok(None),
+            },
+            (None, _) => self.adopted(name),
         }
     }
 
@@ -269,64 +267,6 @@ impl Tables {
         });
         self.snapshots.lock().put(key, Arc::clone(&snapshot));
         Ok(snapshot)
-    }
-
-    /// The error for a name that is none, with the names near it.
-    pub(crate) fn unknown(&self, name: &DatasetName, deleted: bool) -> Result<Error> {
-        let names = self.names().unwrap_or_default(); // a help only
-        let nearest = nearest_names(name.as_str(), names.iter().map(DatasetName::as_str));
-        Ok(Error::UnknownDataset { name: name.as_str().to_owned(), deleted, nearest })
-    }
-
-    /// The names of all datasets there are, in order; deleted ones are not among them.
-    ///
-    /// # Errors
-    /// What the storage says.
-    pub fn names(&self) -> Result<Vec<DatasetName>> {
-        Ok(self.datasets()?.into_iter().map(|summary| summary.name).collect())
-    }
-
-    /// All datasets there are, by name; deleted ones are not among them. One whose commits or
-    /// files can't be read is left out, with a warning in the log.
-    ///
-    /// # Errors
-    /// What the storage says.
-    pub fn datasets(&self) -> Result<Vec<DatasetSummary>> {
-        let mut names = Vec::new();
-        for entry in self.backend.list("")? {
-            let name = match &entry.file {
-                Some(_) => entry.name.strip_suffix(".parquet").map(str::to_owned),
-                None => Some(entry.name),
-            };
-            names.extend(name.and_then(|name| DatasetName::new(name).ok()));
-        }
-        names.sort();
-        names.dedup();
-        let mut summaries = Vec::with_capacity(names.len());
-        for name in names {
-            match self.snapshot_if_any(&name) {
-                Ok(Some(snapshot)) => summaries.push(DatasetSummary {
-                    name,
-                    version: snapshot.version,
-                    rows: snapshot.rows,
-                    bytes: snapshot.bytes,
-                    time_us: snapshot.time_us,
-                }),
-                Ok(None) => {}
-                Err(Error::Backend(error)) if error.kind != FailureKind::Denied => return Err(error.into()),
-                Err(error) => tracing::warn!(dataset = %name, %error, "a dataset can't be listed"),
-            }
-        }
-        Ok(summaries)
-    }
-
-    /// The newest version, or `None` where there is no dataset of that name.
-    pub(crate) fn snapshot_if_any(&self, name: &DatasetName) -> Result<Option<Arc<Snapshot>>> {
-        match self.dataset(name).log.newest(0)? {
-            Some(commit) if commit.is_deleted() => Ok(None),
-            Some(commit) => self.snapshot_of(name, &commit).map(Some),
-            None => self.adopted(name),
-        }
     }
 
     /// The folder of a dataset where nothing of a user's lies.

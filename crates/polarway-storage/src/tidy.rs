@@ -22,7 +22,7 @@ use crate::commit::{
     staging_folder,
 };
 use crate::environment::micros;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, with_cause};
 use crate::layout::{commit_number, is_data_file, is_temporary};
 use crate::lease::{Lease, Leased};
 use crate::log::Attempt;
@@ -258,13 +258,5 @@ impl Left {
             let path = join(folder, &entry.name);
             self.ours.push(LeftFile { path, modified_us: meta.modified_us, is_commit });
         }
-    }
-}
-
-/// An error with what caused it, for the log.
-fn with_cause(error: &Error) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }

@@ -180,7 +180,7 @@ impl Tables {
             }
             self.check_version(name, expected_version, newest.as_deref())?;
             self.present(name, newest.as_deref())?.ok_or(()).or_else(|()| {
-                Err(self.unknown(name, newest.as_ref().is_some_and(|commit| commit.is_deleted()))?)
+                Err(self.unknown(name, newest.as_ref().is_some_and(|commit| commit.is_deleted())))
             })?;
             let mut commit =
                 self.next_commit(&dataset, newest.as_deref(), CommitKind::Delete, None, vec![], request);
@@ -266,7 +266,7 @@ impl Tables {
                 }
                 _ => Ok(None),
             },
-            (WriteMode::Append, None) => Err(self.unknown(name, newest.is_some())?),
+            (WriteMode::Append, None) => Err(self.unknown(name, newest.is_some())),
             (_, present) => Ok(present),
         }
     }

@@ -45,10 +45,10 @@ async fn ls(ls: Ls) -> Result<()> {
     let handles = ls.connection.connect().await?.handles().await?;
     let columns = vec![
         ("id", Values::Texts(handles.iter().map(|handle| handle.id.clone()).collect())),
-        ("rows", Values::Numbers(handles.iter().map(|handle| handle.rows).collect())),
-        ("bytes", Values::Bytes(handles.iter().map(|handle| handle.bytes).collect())),
-        ("created", Values::Times(handles.iter().map(|handle| handle.created_us).collect())),
-        ("expires", Values::Times(handles.iter().map(|handle| handle.expires_us).collect())),
+        ("rows", Values::numbers(handles.iter().map(|handle| handle.rows))),
+        ("bytes", Values::bytes(handles.iter().map(|handle| handle.bytes))),
+        ("created", Values::times(handles.iter().map(|handle| handle.created_us))),
+        ("expires", Values::times(handles.iter().map(|handle| handle.expires_us))),
     ];
     print(columns, ls.list.format, NO_HANDLES)
 }

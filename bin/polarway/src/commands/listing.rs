@@ -10,22 +10,34 @@ use crate::failure::Result;
 use crate::output::{Shape, Writer, draw, grouped};
 use crate::time;
 
-/// A column of a list.
+/// A column of a list. What is not known is not shown.
 pub(super) enum Values {
     Texts(Vec<String>),
-    Numbers(Vec<u64>),
-    Bytes(Vec<u64>),
+    Numbers(Vec<Option<u64>>),
+    Bytes(Vec<Option<u64>>),
     /// Microseconds since 1970-01-01 UTC.
-    Times(Vec<i64>),
+    Times(Vec<Option<i64>>),
 }
 
 impl Values {
+    pub(super) fn numbers(numbers: impl Iterator<Item = impl Into<Option<u64>>>) -> Self {
+        Self::Numbers(numbers.map(Into::into).collect())
+    }
+
+    pub(super) fn bytes(bytes: impl Iterator<Item = impl Into<Option<u64>>>) -> Self {
+        Self::Bytes(bytes.map(Into::into).collect())
+    }
+
+    pub(super) fn times(times: impl Iterator<Item = impl Into<Option<i64>>>) -> Self {
+        Self::Times(times.map(Into::into).collect())
+    }
+
     fn cell(&self, row: usize) -> String {
         match self {
             Self::Texts(texts) => texts[row].clone(),
-            Self::Numbers(numbers) => grouped(numbers[row]),
-            Self::Bytes(bytes) => human_bytes(bytes[row]),
-            Self::Times(times) => time::show(times[row]),
+            Self::Numbers(numbers) => numbers[row].map(grouped).unwrap_or_default(),
+            Self::Bytes(bytes) => bytes[row].map(human_bytes).unwrap_or_default(),
+            Self::Times(times) => times[row].map(time::show).unwrap_or_default(),
         }
     }
 

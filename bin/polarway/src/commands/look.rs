@@ -19,15 +19,22 @@ pub(crate) async fn ls(ls: Ls) -> Result<()> {
     print_datasets(&datasets, ls.list.format, NO_DATASETS)
 }
 
-/// Prints a list of datasets; for people, `empty` says what there is instead of none.
+/// Prints a list of datasets; for people, `empty` says what there is instead of none. Where one can't be read, it says why.
 pub(crate) fn print_datasets(datasets: &[Dataset], format: ListFormat, empty: &str) -> Result<()> {
-    let columns = vec![
+    fn known<T>(dataset: &Dataset, value: T) -> Option<T> {
+        dataset.error.is_empty().then_some(value)
+    }
+    let mut columns = vec![
         ("name", Values::Texts(datasets.iter().map(|dataset| dataset.name.clone()).collect())),
-        ("version", Values::Numbers(datasets.iter().map(|dataset| dataset.version).collect())),
-        ("rows", Values::Numbers(datasets.iter().map(|dataset| dataset.rows).collect())),
-        ("bytes", Values::Bytes(datasets.iter().map(|dataset| dataset.bytes).collect())),
-        ("stored", Values::Times(datasets.iter().map(|dataset| dataset.time_us).collect())),
+        ("version", Values::numbers(datasets.iter().map(|dataset| known(dataset, dataset.version)))),
+        ("rows", Values::numbers(datasets.iter().map(|dataset| known(dataset, dataset.rows)))),
+        ("bytes", Values::bytes(datasets.iter().map(|dataset| known(dataset, dataset.bytes)))),
+        ("stored", Values::times(datasets.iter().map(|dataset| known(dataset, dataset.time_us)))),
     ];
+    if datasets.iter().any(|dataset| !dataset.error.is_empty()) {
+        columns
+            .push(("error", Values::Texts(datasets.iter().map(|dataset| dataset.error.clone()).collect())));
+    }
     print(columns, format, empty)
 }
 
@@ -36,12 +43,12 @@ pub(crate) async fn versions(versions: Versions) -> Result<()> {
     let list = versions.connection.connect().await?.versions(name).await;
     let list = list.map_err(|error| kept::failure_of(name, &format!("handles show {name}"), error))?;
     let columns = vec![
-        ("version", Values::Numbers(list.iter().map(|version| version.version).collect())),
+        ("version", Values::numbers(list.iter().map(|version| version.version))),
         ("made by", Values::Texts(list.iter().map(|version| kind(version.kind()).to_owned()).collect())),
-        ("rows", Values::Numbers(list.iter().map(|version| version.rows).collect())),
-        ("bytes", Values::Bytes(list.iter().map(|version| version.bytes).collect())),
-        ("files", Values::Numbers(list.iter().map(|version| version.files).collect())),
-        ("time", Values::Times(list.iter().map(|version| version.time_us).collect())),
+        ("rows", Values::numbers(list.iter().map(|version| version.rows))),
+        ("bytes", Values::bytes(list.iter().map(|version| version.bytes))),
+        ("files", Values::numbers(list.iter().map(|version| version.files))),
+        ("time", Values::times(list.iter().map(|version| version.time_us))),
         ("data", Values::Texts(list.iter().map(|version| data(version.vacuumed).to_owned()).collect())),
     ];
     print(columns, versions.list.format, "no versions")

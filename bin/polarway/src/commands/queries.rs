@@ -30,7 +30,7 @@ pub(crate) async fn queries(queries: Queries) -> Result<()> {
         ("id", texts(|query| query.query_id.clone())),
         ("phase", texts(|query| phase(query.phase).to_owned())),
         ("time", texts(|query| elapsed(query.elapsed_us))),
-        ("rows", Values::Numbers(running.iter().map(|query| query.rows).collect())),
+        ("rows", Values::numbers(running.iter().map(|query| query.rows))),
         ("query", texts(|query| on_one_line(&query.sql))),
     ];
     print(columns, queries.list.format, "no queries")

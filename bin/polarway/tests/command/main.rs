@@ -202,3 +202,50 @@ fn health_stats_settings_and_completions_are_printed() {
         assert!(server.run(&["completions", shell]).contains("describe"), "{shell}");
     }
 }
+
+#[test]
+fn a_misspelt_name_is_told_the_nearest_by_every_command() {
+    let server = Server::start(&[]);
+    let csv = server.write("trades.csv", "symbol,price\nBTC,50000.5\n");
+    for name in ["trades", "quotes"] {
+        server.run(&["store", name, &csv]);
+    }
+    for arguments in [
+        &["load", "tradse"][..],
+        &["load", "Trades"],
+        &["load", "tradse", "--version", "1"],
+        &["load", "tradse", "--as-of", "2020-01-01"],
+        &["load", "tradse", "-o", "x.parquet"],
+        &["describe", "tradse"],
+        &["describe", "TRADES"],
+        &["versions", "tradse"],
+        &["append", "tradse", &csv],
+        &["rm", "tradse"],
+        &["query", "FROM tradse"],
+    ] {
+        let (code, said) = server.fail(arguments);
+        assert!(code == 1 && said.contains("trades"), "{arguments:?}: {said}");
+        assert!(!said.contains("quotes"), "{arguments:?}: {said}");
+        println!("{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_dataset_that_cannot_be_read_is_listed_with_the_reason() {
+    let cold = tempfile::tempdir().unwrap();
+    let server = Server::start(&["--parquet-path", cold.path().to_str().unwrap()]);
+    let csv = server.write("trades.csv", "symbol,price\nBTC,50000.5\n");
+    for name in ["quotes", "trades"] {
+        server.run(&["store", name, &csv]);
+    }
+    assert!(!server.run(&["ls"]).contains("error"), "a column of nothing");
+    std::fs::write(cold.path().join("trades/_polarway/commits/0000000002.json"), "{\"format\": 9}").unwrap();
+    let list = server.run(&["ls"]);
+    assert!(list.contains("its format is 9") && list.contains("│ quotes"), "{list}");
+    let list = server.run(&["ls", "--format", "json"]);
+    let rows: Vec<serde_json::Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&rows[0]["name"], &rows[0]["rows"]), (&"quotes".into(), &1.into()));
+    assert_eq!((&rows[1]["name"], &rows[1]["rows"]), (&"trades".into(), &serde_json::Value::Null));
+    assert!(rows[1]["error"].as_str().unwrap().contains("0000000002.json"), "{list}");
+    assert_eq!(server.run(&["query", "SELECT count(*) AS n FROM quotes", "--format", "csv"]), "n\n1\n");
+}

@@ -130,7 +130,7 @@ pub struct ListDatasetsRequest {
 /// A page of the list of datasets.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListDatasetsResponse {
-    /// Datasets with their newest versions, by name. A deleted dataset is not among them.
+    /// Datasets with their newest versions, by name. A deleted dataset is not among them; one that can't be read is.
     #[prost(message, repeated, tag = "1")]
     pub datasets: ::prost::alloc::vec::Vec<DatasetSummary>,
     /// For the next page. Empty: this is the last.
@@ -155,6 +155,10 @@ pub struct DatasetSummary {
     /// When the version was made: microseconds since 1970-01-01 UTC.
     #[prost(int64, tag = "5")]
     pub time_us: i64,
+    /// Why the newest version can't be told: a folder or a commit that can't be read, files that are not one table. All but the
+    /// name is 0 then. Empty: it can.
+    #[prost(string, tag = "6")]
+    pub error: ::prost::alloc::string::String,
 }
 /// Which dataset to describe.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

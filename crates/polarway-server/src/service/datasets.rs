@@ -17,10 +17,9 @@ pub(super) async fn list(
     engine: &Polarway,
     request: ListDatasetsRequest,
 ) -> Result<ListDatasetsResponse, Failure> {
-    let mut datasets = engine.datasets().await.map_err(|error| failure(&error))?;
     // The token is the last name of the page before: what was made or deleted meanwhile shifts nothing.
-    datasets.retain(|dataset| dataset.name.as_str() > request.page_token.as_str());
-    let is_last = cut_page(&mut datasets, request.page_size);
+    let page = engine.datasets_after(&request.page_token, page_entries(request.page_size)).await;
+    let (datasets, is_last) = page.map_err(|error| failure(&error))?;
     let next_page_token = match datasets.last() {
         Some(last) if !is_last => last.name.to_string(),
         _ => String::new(),
@@ -74,11 +73,16 @@ pub(super) async fn delete(
 
 /// Keeps one page of the entries, and says whether it is the last.
 pub(super) fn cut_page<T>(entries: &mut Vec<T>, page_size: u32) -> bool {
-    let size = match page_size as usize {
-        0 => MOST_ENTRIES,
-        size => size.min(MOST_ENTRIES),
-    };
+    let size = page_entries(page_size);
     let is_last = entries.len() <= size;
     entries.truncate(size);
     is_last
+}
+
+/// How many entries a page has at the most.
+fn page_entries(page_size: u32) -> usize {
+    match page_size as usize {
+        0 => MOST_ENTRIES,
+        size => size.min(MOST_ENTRIES),
+    }
 }

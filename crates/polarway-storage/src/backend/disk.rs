@@ -194,13 +194,19 @@ impl Backend for DiskBackend {
                 let entry = entry?;
                 // A name that is no UTF-8 is none of ours and can't be asked for.
                 let Ok(name) = entry.file_name().into_string() else { continue };
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    entries.push(Entry { name, file: None });
+                    continue; // told by the folder itself, so that a folder of thousands of folders is one question
+                }
                 // Follows symbolic links: a link to a file is that file.
                 match fs::metadata(entry.path()) {
                     Ok(meta) => {
                         entries.push(Entry { name, file: meta.is_file().then(|| file_meta(&meta)) });
                     }
                     Err(error) if is_absent(&error) => {} // removed meanwhile, or a dangling link
-                    Err(error) => tracing::debug!(name, %error, "an entry can't be looked at"),
+                    // What lies in the root stands for itself: whoever looks into it is told why that can't be.
+                    Err(_) if folder.is_empty() => entries.push(Entry { name, file: None }),
+                    Err(error) => return Err(error),
                 }
             }
             entries.sort_by(|a, b| a.name.cmp(&b.name));

@@ -13,6 +13,7 @@ mod disk_space;
 mod foreign;
 mod history;
 mod kills;
+mod listing;
 mod model;
 mod peers;
 mod races;

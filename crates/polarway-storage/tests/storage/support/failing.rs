@@ -50,6 +50,16 @@ impl FailingBackend {
         self.shared.at.store(operations, Ordering::SeqCst);
     }
 
+    /// Counts operations from here on.
+    pub(crate) fn count(&self) {
+        self.shared.done.store(0, Ordering::SeqCst);
+    }
+
+    /// Operations since it counts.
+    pub(crate) fn counted(&self) -> u64 {
+        self.shared.done.load(Ordering::SeqCst)
+    }
+
     /// Works again from here on. Returns whether the failure had come.
     pub(crate) fn heal(&self) -> bool {
         let at = self.shared.at.swap(u64::MAX, Ordering::SeqCst);

@@ -1,0 +1,264 @@
+//! What datasets there are.
+//!
+//! A name costs no more than it must: the folders tell which names there may be; what a dataset was when it was last looked at
+//! is remembered, and one question tells whether it still is; and many names are looked at at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::commit::{Commit, commit_path};
+use crate::error::{Error, Result, with_cause};
+use crate::name::{DatasetName, near_names};
+use crate::snapshot::Snapshot;
+use crate::tables::{Dataset, Tables};
+
+/// Datasets of which is remembered what a list says of them.
+const REMEMBERED_SUMMARIES: usize = 65_536;
+
+/// Names that are looked at at a time: most of it is waiting for the storage.
+const LOOKERS: usize = 16;
+
+/// So few names are not worth a thread.
+const NAMES_PER_LOOKER: usize = 32;
+
+/// Names near a wrong one that are looked at, whether there is a dataset.
+const MOST_NEAR_NAMES: usize = 16;
+
+/// Names near a wrong one that are told.
+const TOLD_NAMES: usize = 3;
+
+/// A dataset in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatasetSummary {
+    /// Its name.
+    pub name: DatasetName,
+    /// Its newest version.
+    pub version: u64,
+    /// Its rows.
+    pub rows: u64,
+    /// What its files take, in bytes.
+    pub bytes: u64,
+    /// When its newest version was made: microseconds since 1970-01-01 UTC.
+    pub time_us: i64,
+    /// Why its newest version can't be told, if that is so. Then the numbers are zeros.
+    pub error: Option<String>,
+}
+
+/// What lists said of datasets, as of their newest commit then.
+#[derive(Debug, Default)]
+pub(crate) struct Summaries {
+    known: Mutex<HashMap<DatasetName, Known>>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    /// The number of the newest commit.
+    number: u64,
+    /// What the storage says of its file: another one in its place is another dataset's.
+    identity: String,
+    /// `None` where that is a deletion.
+    summary: Option<DatasetSummary>,
+}
+
+impl Summaries {
+    fn get(&self, name: &DatasetName) -> Option<Known> {
+        self.known.lock().get(name).cloned()
+    }
+
+    fn put(&self, name: &DatasetName, known: Known) {
+        let mut all = self.known.lock();
+        if all.len() >= REMEMBERED_SUMMARIES && !all.contains_key(name) {
+            all.clear(); // rarer and cheaper than to keep an order
+        }
+        all.insert(name.clone(), known);
+    }
+}
+
+impl Tables {
+    /// The names of all datasets there are, in order; deleted ones are not among them, nor those that can't be read.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub fn names(&self) -> Result<Vec<DatasetName>> {
+        let readable = self.datasets()?.into_iter().filter(|summary| summary.error.is_none());
+        Ok(readable.map(|summary| summary.name).collect())
+    }
+
+    /// All datasets there are, by name; deleted ones are not among them. One whose commits or files can't be read is among
+    /// them, with the reason.
+    ///
+    /// # Errors
+    /// What the storage says, where it is not there at all.
+    pub fn datasets(&self) -> Result<Vec<DatasetSummary>> {
+        self.summaries_of(&self.possible_names()?)
+    }
+
+    /// The datasets whose names come after this text, in order, as far as `most` of them go; and whether these are all.
+    ///
+    /// # Errors
+    /// As [`datasets`](Self::datasets).
+    pub fn datasets_after(&self, text: &str, most: usize) -> Result<(Vec<DatasetSummary>, bool)> {
+        let names = self.possible_names()?;
+        let mut rest = &names[names.partition_point(|name| name.as_str() <= text)..];
+        let mut found = Vec::new();
+        // One more than are wanted tells whether there are more. Some names turn out to be no dataset's.
+        while found.len() <= most && !rest.is_empty() {
+            let (next, later) = rest.split_at(rest.len().min(most + 1 - found.len()));
+            found.extend(self.summaries_of(next)?);
+            rest = later;
+        }
+        let are_all = found.len() <= most;
+        found.truncate(most);
+        Ok((found, are_all))
+    }
+
+    /// The newest versions of all datasets there are, by name. One that can't be read is left out.
+    ///
+    /// # Errors
+    /// What the storage says, where it is not there at all.
+    pub fn newest_snapshots(&self) -> Result<Vec<Arc<Snapshot>>> {
+        let looked = self.look_at(&self.possible_names()?, |name| self.newest_if_any(name))?;
+        Ok(looked.into_iter().filter_map(|snapshot| snapshot.ok().flatten()).collect())
+    }
+
+    fn newest_if_any(&self, name: &DatasetName) -> Result<Option<Arc<Snapshot>>> {
+        match self.seen_or_new(name).log.newest(0)? {
+            Some(commit) if commit.is_deleted() => Ok(None),
+            Some(commit) => self.snapshot_of(name, &commit).map(Some),
+            None => self.adopted(name),
+        }
+    }
+
+    /// Names that are written like those of datasets, in order: of most of them there is one, of deleted ones there is none.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub fn possible_names(&self) -> Result<Vec<DatasetName>> {
+        let mut names = Vec::new();
+        for entry in self.backend.list("")? {
+            let name = match &entry.file {
+                Some(_) => entry.name.strip_suffix(".parquet").map(str::to_owned),
+                None => Some(entry.name),
+            };
+            names.extend(name.and_then(|name| DatasetName::new(name).ok()));
+        }
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// The names of datasets that are nearest to one that is none's, best first.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub fn nearest_names(&self, wanted: &str) -> Result<Vec<String>> {
+        let names = self.possible_names()?;
+        let near = near_names(wanted, names.iter().map(DatasetName::as_str));
+        let there = near.into_iter().take(MOST_NEAR_NAMES).filter(|near| {
+            // One that can't be read is there as well.
+            near.parse().is_ok_and(|name| !matches!(self.summary_if_any(&name), Ok(None)))
+        });
+        Ok(there.take(TOLD_NAMES).map(str::to_owned).collect())
+    }
+
+    /// The error for a name that is none, with the names near it.
+    pub(crate) fn unknown(&self, name: &DatasetName, deleted: bool) -> Error {
+        let nearest = self.nearest_names(name.as_str()).unwrap_or_default(); // a help only
+        Error::UnknownDataset { name: name.as_str().to_owned(), deleted, nearest }
+    }
+
+    fn summaries_of(&self, names: &[DatasetName]) -> Result<Vec<DatasetSummary>> {
+        let looked = self.look_at(names, |name| self.summary_if_any(name))?;
+        let summaries = names.iter().zip(looked).filter_map(|(name, summary)| match summary {
+            Ok(summary) => summary,
+            Err(error) => {
+                let error = Some(with_cause(&error));
+                Some(DatasetSummary { name: name.clone(), version: 0, rows: 0, bytes: 0, time_us: 0, error })
+            }
+        });
+        Ok(summaries.collect())
+    }
+
+    /// What a list says of a dataset, or `None` where there is none of that name.
+    fn summary_if_any(&self, name: &DatasetName) -> Result<Option<DatasetSummary>> {
+        let dataset = self.seen_or_new(name);
+        if let Some(known) = self.summaries.get(name) {
+            let there = self.backend.head(&commit_path(name, known.number))?;
+            if there.is_none_or(|meta| meta.identity != known.identity) {
+                dataset.log.forget();
+            } else if self.backend.head(&commit_path(name, known.number + 1))?.is_none() {
+                return Ok(known.summary);
+            }
+        }
+        let Some(newest) = dataset.log.newest(0)? else {
+            let adopted = self.adopted(name)?;
+            return Ok(adopted.map(|snapshot| DatasetSummary {
+                name: name.clone(),
+                version: 0,
+                rows: snapshot.rows,
+                bytes: snapshot.bytes,
+                time_us: snapshot.time_us,
+                error: None,
+            }));
+        };
+        let summary = (!newest.is_deleted()).then(|| summary_of(name, &newest));
+        if let Some(meta) = self.backend.head(&commit_path(name, newest.number))? {
+            let known = Known { number: newest.number, identity: meta.identity, summary: summary.clone() };
+            self.summaries.put(name, known);
+        }
+        Ok(summary)
+    }
+
+    /// What is known of a dataset; for one that nobody used lately it is not kept: a list is no use.
+    fn seen_or_new(&self, name: &DatasetName) -> Arc<Dataset> {
+        self.dataset_if_known(name).unwrap_or_else(|| self.new_dataset(name))
+    }
+
+    /// Looks at many names, several at a time, in their order.
+    ///
+    /// # Errors
+    /// What the storage says where it is not there at all. What is wrong with one name is in its own result.
+    fn look_at<T: Send>(
+        &self,
+        names: &[DatasetName],
+        look: impl Fn(&DatasetName) -> Result<T> + Sync,
+    ) -> Result<Vec<Result<T>>> {
+        let look_at_all = |names: &[DatasetName]| names.iter().map(&look).collect::<Vec<_>>();
+        let lookers = (names.len() / NAMES_PER_LOOKER).min(LOOKERS);
+        let looked = if lookers < 2 {
+            look_at_all(names)
+        } else {
+            std::thread::scope(|scope| {
+                let look_at_all = &look_at_all;
+                let begin = |part| {
+                    let thread = std::thread::Builder::new().name("polarway-list".to_owned());
+                    // Without a thread it is done here, when its turn comes.
+                    thread.spawn_scoped(scope, move || look_at_all(part)).map_err(|_| part)
+                };
+                let parts: Vec<_> = names.chunks(names.len().div_ceil(lookers)).map(begin).collect();
+                let looked = parts.into_iter().flat_map(|part| match part {
+                    Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                    Err(part) => look_at_all(part),
+                });
+                looked.collect()
+            })
+        };
+        if looked.iter().any(Result::is_err) {
+            self.backend.check()?; // without the storage nothing is there, and that would say nothing
+        }
+        Ok(looked)
+    }
+}
+
+fn summary_of(name: &DatasetName, newest: &Commit) -> DatasetSummary {
+    DatasetSummary {
+        name: name.clone(),
+        version: newest.version,
+        rows: newest.rows(),
+        bytes: newest.bytes(),
+        time_us: newest.time_us,
+        error: None,
+    }
+}
