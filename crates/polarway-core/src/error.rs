@@ -59,6 +59,8 @@ pub enum ErrorKind {
     ResourceExhausted,
     /// The query needs more memory or temporary space than there is, or its result is larger than it may be: ask for less.
     QueryTooLarge,
+    /// The result was not read for too long, while other queries waited: read it faster, or keep it under a handle.
+    ReaderTooSlow,
     /// No query of this id runs.
     UnknownQuery,
     /// The text is no handle's id.
@@ -275,6 +277,7 @@ impl From<polarway_query::Error> for Error {
             Query::DataFile(_) => ErrorKind::Corrupt,
             Query::OutOfMemory(_) | Query::Busy(_) | Query::Replaced(_) => ErrorKind::ResourceExhausted,
             Query::QueryTooLarge(_) => ErrorKind::QueryTooLarge,
+            Query::ReaderTooSlow(_) => ErrorKind::ReaderTooSlow,
             Query::Interrupted => ErrorKind::Cancelled,
             Query::Deadline => ErrorKind::DeadlineExceeded,
             Query::Configuration(_) => ErrorKind::Configuration,

@@ -90,6 +90,9 @@ reasons! {
     QueryTooLarge, "QUERY_TOO_LARGE", ResourceExhausted, No,
         "The query needs more memory or temporary space than the server has, or its result is larger than it may be. Ask \
          for less.";
+    ReaderTooSlow, "READER_TOO_SLOW", ResourceExhausted, No,
+        "The result was not read for too long while other queries waited for its place. Read it faster, select less, or keep it \
+         under a handle and load that.";
     UnknownQuery, "UNKNOWN_QUERY", NotFound, No,
         "No query of this id runs on the worker that answered.";
     InvalidHandle, "INVALID_HANDLE", InvalidArgument, No,

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::control::Control;
+use crate::seat::Seat;
 
 /// A stage in the life of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +86,7 @@ pub(crate) struct Activity {
     pub(crate) sql: Arc<str>,
     pub(crate) control: Arc<Control>,
     pub(crate) began: Instant,
+    pub(crate) seat: Mutex<Seat>,
     started: SystemTime,
     clock: Mutex<Clock>,
     /// The number of the DuckDB that it is in; meaningless while it waits.
@@ -108,6 +110,7 @@ impl Activity {
             sql: Arc::from(sql),
             control,
             began: now,
+            seat: Mutex::new(Seat::new()),
             started: SystemTime::now(),
             clock: Mutex::new(Clock { phase: Phase::Waiting, since: now, times: PhaseTimes::default() }),
             instance: AtomicU64::new(u64::MAX),

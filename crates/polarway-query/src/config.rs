@@ -38,9 +38,17 @@ pub struct EngineConfig {
 /// What keeps queries out of each other's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How many queries run at once. A query's slot stays taken until DuckDB has let go of it, also when its caller
-    /// was released before.
+    /// How many queries run at once.
     pub running: usize,
+    /// How many queries may go on beside those that were stopped, at their deadline say, and that DuckDB has not let go of
+    /// yet. Beyond it a stopped query keeps its place among those that run.
+    pub spare: usize,
+    /// How many queries may wait for their readers beside those that run.
+    pub parked: usize,
+    /// A query whose reader takes nothing for this long loses its place among those that run when others wait for it, and
+    /// gets one again when its reader goes on. If too many wait so, the one whose reader was silent for the longest time, ten
+    /// times this at least, ends with [`Error::ReaderTooSlow`](crate::Error::ReaderTooSlow).
+    pub stall: Duration,
     /// How many more may wait for a slot; what comes beyond is turned away with [`Error::Busy`](crate::Error::Busy).
     pub waiting: usize,
     /// How long a query may wait before it is turned away.
@@ -57,12 +65,16 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Four queries for each core, a thousand waiting for ten seconds at most, an hour for each, results of any size,
+    /// Four queries for each core, as many stopped ones and as many waiting for readers that are silent for a second beside
+    /// them, a thousand waiting for ten seconds at most, an hour for each, results of any size,
     /// and nine tenths of the memory that this process may take.
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             running: 4 * cores,
+            spare: 4 * cores,
+            parked: 4 * cores,
+            stall: Duration::from_secs(1),
             waiting: 1_000,
             wait: Duration::from_secs(10),
             time: Duration::from_secs(3600),

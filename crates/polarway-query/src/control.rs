@@ -18,6 +18,8 @@ pub(crate) enum StopReason {
     Deadline,
     /// It found no free slot within this time.
     Waited(Duration),
+    /// Its reader took nothing for this time, while others waited.
+    Reader(Duration),
     /// The process ran short of memory.
     Memory,
     /// The DuckDB that it was in had been given up for long enough.
@@ -32,6 +34,11 @@ impl From<StopReason> for Error {
             StopReason::Waited(wait) => Self::Busy(format!(
                 "other queries held the server for {:.1} s; try again when fewer run",
                 wait.as_secs_f64()
+            )),
+            StopReason::Reader(silence) => Self::ReaderTooSlow(format!(
+                "the result was not read for {:.1} s while other queries waited; read it faster, select less, or keep it \
+                 under a handle and load that",
+                silence.as_secs_f64()
             )),
             StopReason::Replaced => Self::Replaced(
                 "another query broke the query engine, and this one did not end soon enough after that; run it again"

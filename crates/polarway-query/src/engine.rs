@@ -58,7 +58,7 @@ pub(crate) struct Shared {
     pub(crate) folders: Vec<PathBuf>,
     /// Held by the one query that runs again because others had the memory.
     pub(crate) second_try: Mutex<()>,
-    admission: Arc<Admission>,
+    pub(crate) admission: Arc<Admission>,
 }
 
 impl Engine {
@@ -155,8 +155,9 @@ impl Engine {
     /// How the engine is. If DuckDB is gone, this tries to bring it back, and blocks meanwhile.
     #[must_use]
     pub fn condition(&self) -> EngineCondition {
-        let (replaced, problem) = self.0.instances.condition();
-        EngineCondition { replaced, problem }
+        let (replaced, gone) = self.0.instances.condition();
+        let (stuck, blocked) = self.0.admission.condition();
+        EngineCondition { replaced, stuck, problem: gone.or(blocked) }
     }
 
     /// The queries that wait or run, the oldest first.
@@ -182,6 +183,8 @@ impl Engine {
 pub struct EngineCondition {
     /// How often a query broke DuckDB, so that another one was opened.
     pub replaced: u64,
+    /// Queries that were stopped and that DuckDB is still at, beside those that run.
+    pub stuck: usize,
     /// Why no query can be answered now, for whoever runs the engine: it may name folders. `None` while all is well.
     pub problem: Option<String>,
 }

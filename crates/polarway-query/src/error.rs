@@ -43,6 +43,9 @@ pub enum Error {
     /// Too many queries run and wait, or the query waited too long for them.
     #[error("{0}")]
     Busy(String),
+    /// The result was not read for too long while other queries waited for the place.
+    #[error("{0}")]
+    ReaderTooSlow(String),
     /// The text is longer or deeper than allowed.
     #[error("{0}")]
     TooLarge(String),

@@ -44,6 +44,7 @@ mod registry;
 mod result_types;
 mod run;
 mod sandbox;
+mod seat;
 mod sessions;
 mod sink;
 mod sql_type;

@@ -80,6 +80,12 @@ pub(crate) struct Registered {
     activity: Arc<Activity>,
 }
 
+impl Registered {
+    pub(crate) fn shared(&self) -> &Arc<Activity> {
+        &self.activity
+    }
+}
+
 impl std::ops::Deref for Registered {
     type Target = Activity;
 

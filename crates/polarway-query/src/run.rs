@@ -26,7 +26,7 @@ use crate::plan;
 use crate::registry::Registered;
 use crate::result_types::{ResultColumns, cast_for_arrow};
 use crate::sessions::Session;
-use crate::sink::{ResultEvent, ResultSink};
+use crate::sink::{Closed, ResultEvent, ResultSink};
 use crate::view::View;
 
 /// How often a query that waits to run again looks whether it may.
@@ -89,7 +89,7 @@ impl Run {
         };
         let has_failed = matches!(last, ResultEvent::Failed(_));
         // Nobody may be listening any more, or want what was kept.
-        let is_closed = self.sink.push(last, &self.stop).is_err();
+        let is_closed = self.push(last).is_err();
         if let (Some(name), Some(instance)) = (self.keep.table(), &self.kept_in)
             && (has_failed || is_closed)
         {
@@ -465,9 +465,21 @@ impl Run {
 
     fn give(&mut self, output: Output, event: ResultEvent) -> Result<(), Error> {
         match output {
-            Output::Sent => self.sink.push(event, &self.stop).map_err(|_| Error::Interrupted),
+            Output::Sent => self.push(event).map_err(|_| Error::Interrupted),
             Output::Dropped => Ok(()),
         }
+    }
+
+    /// Gives a step to the reader. If it took so long to take it that others got the slot, waits for another one.
+    fn push(&mut self, event: ResultEvent) -> Result<(), Closed> {
+        let is_last = matches!(event, ResultEvent::End(_) | ResultEvent::Failed(_));
+        self.activity.seat.lock().wait();
+        let pushed = self.sink.push(event, &self.stop);
+        let has_slot = self.activity.seat.lock().go_on();
+        if !has_slot && pushed.is_ok() && !is_last {
+            self.shared.admission.come_back(self.activity.shared());
+        }
+        pushed
     }
 }
 

@@ -52,9 +52,9 @@ impl Watch {
                     return;
                 }
                 let now = Instant::now();
-                self.watched.admission.sweep(now);
                 let queries = self.watched.registry.all();
                 queries.iter().for_each(|query| query.control.stop_if_late(now));
+                self.watched.admission.sweep(&queries, now);
                 self.end_drained(&queries, now);
                 if tick % TICKS_PER_MEMORY == 0 {
                     self.look_at_memory(&queries, now);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::*;
-use polarway_query::{Error, Phase, QueryOptions, QueryStatus, QueryStream};
+use polarway_query::{EngineCondition, Error, Phase, QueryOptions, QueryStatus, QueryStream};
 use support::{Bench, batch};
 
 /// Runs for hours before it gives its only row.
@@ -165,6 +165,113 @@ fn a_caller_is_released_at_once_whatever_duckdb_is_at() {
     assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
     assert!(took < Duration::from_secs(1), "a tenth of a second is the aim; it took {took:?}");
     assert_eq!(bench.rows("SELECT 1"), ["1"]);
+}
+
+/// A query that is at one row's value for so long that DuckDB does not hear of its stop for seconds.
+const DEAF: &str = "SELECT max(levenshtein(a, b)) FROM texts";
+
+/// A table over which [`DEAF`] takes a second for some 40 rows.
+fn store_texts(bench: &Bench, rows: usize) {
+    let texts = |letter: &str| {
+        let texts = (0..rows).map(|row| format!("{row}{}", letter.repeat(4_000)));
+        Arc::new(StringArray::from_iter_values(texts)) as ArrayRef
+    };
+    bench.store("texts", &[batch(vec![("a", texts("a")), ("b", texts("b"))])]);
+}
+
+fn run_into_a_deadline(bench: &Bench) {
+    let deadline = Some(Instant::now() + Duration::from_millis(200));
+    let options = QueryOptions { deadline, ..QueryOptions::default() };
+    let stream = bench.engine.query(DEAF, bench.folder.clone(), options);
+    let error = stream.and_then(|mut stream| stream.next().unwrap().map(drop)).unwrap_err();
+    assert!(matches!(error, Error::Deadline), "{error:?}");
+}
+
+#[test]
+fn a_slot_is_free_at_the_deadline_whatever_duckdb_is_at() {
+    let bench = Bench::with(|config| {
+        config.limits.running = 1;
+        config.limits.spare = 2;
+    });
+    store_texts(&bench, 120);
+    for _ in 0..2 {
+        run_into_a_deadline(&bench);
+        assert_eq!(bench.rows("SELECT 1"), ["1"]);
+    }
+    let all = bench.engine.queries();
+    assert_eq!(all.iter().filter(|query| &*query.sql == DEAF).count(), 2, "{all:?}");
+    let condition = bench.engine.condition();
+    assert_eq!((condition.stuck, condition.problem), (2, None));
+}
+
+#[test]
+fn when_too_many_stopped_queries_are_still_at_work_others_are_told_until_one_ends() {
+    let bench = Bench::with(|config| {
+        config.limits.running = 1;
+        config.limits.spare = 1;
+    });
+    store_texts(&bench, 80);
+    run_into_a_deadline(&bench);
+    run_into_a_deadline(&bench);
+    // The second one keeps its slot.
+    let error = wait_for(|| bench.query("SELECT 1").err());
+    assert!(
+        matches!(&error, Error::Busy(message) if message.contains("2 queries that were stopped are still at work")),
+        "{error:?}"
+    );
+    let problem = wait_for(|| bench.engine.condition().problem);
+    assert!(problem.contains("1 of them in slots that others need"), "{problem}");
+    wait_for(|| bench.query("SELECT 1").ok());
+    wait_for(|| (bench.engine.condition() == EngineCondition::default()).then_some(()));
+}
+
+/// Gives more rows than a reader that reads nothing lets through.
+const LONG: &str = "SELECT range AS a FROM range(2000000)";
+
+#[test]
+fn a_reader_that_does_not_read_loses_its_slot_to_others_and_reads_on_later() {
+    let bench = Bench::with(|config| {
+        config.limits.running = 1;
+        config.limits.parked = 1;
+        config.limits.stall = Duration::from_millis(10);
+    });
+    let stream = start(&bench, LONG).unwrap();
+    assert_eq!(bench.rows("SELECT 1"), ["1"]);
+    assert_eq!(bench.rows("SELECT 2"), ["2"]);
+    assert_eq!(stream.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 2_000_000);
+    wait_for(|| bench.engine.queries().is_empty().then_some(()));
+    assert_eq!(bench.rows("SELECT 3"), ["3"]);
+}
+
+#[test]
+fn of_too_many_readers_that_do_not_read_the_one_that_was_silent_longest_is_ended() {
+    let bench = Bench::with(|config| {
+        config.limits.running = 1;
+        config.limits.parked = 1;
+        config.limits.stall = Duration::from_millis(10);
+    });
+    let mut first = start(&bench, LONG).unwrap();
+    let second = start(&bench, LONG).unwrap();
+    assert_eq!(bench.rows("SELECT 1"), ["1"]);
+    let error = first.find_map(Result::err).unwrap();
+    assert!(
+        matches!(&error, Error::ReaderTooSlow(message) if message.contains("was not read for")),
+        "{error:?}"
+    );
+    assert_eq!(second.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 2_000_000);
+}
+
+#[test]
+fn a_reader_that_does_not_read_keeps_its_slot_while_nobody_waits_for_it() {
+    let bench = Bench::with(|config| {
+        config.limits.running = 1;
+        config.limits.parked = 0;
+        config.limits.stall = Duration::ZERO;
+    });
+    let stream = start(&bench, LONG).unwrap();
+    let looks = Instant::now() + Duration::from_millis(200);
+    wait_for(|| (Instant::now() > looks).then_some(()));
+    assert_eq!(stream.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 2_000_000);
 }
 
 #[test]

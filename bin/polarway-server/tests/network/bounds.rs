@@ -7,7 +7,7 @@ use polarway_proto::v1::{LoadRequest, StoreRequest};
 use tokio::sync::mpsc;
 use tonic::Request;
 
-use crate::support::{Server, Upload, numbers, raw, until, wide};
+use crate::support::{Server, Upload, numbers, raw, rows_of, until, wide};
 
 const MIB: u64 = 1 << 20;
 
@@ -34,6 +34,25 @@ async fn readers_that_stop_reading_hold_no_more_than_some_chunks_each() {
     assert!(grown < 600 * MIB, "it grew by {} MiB", grown / MIB);
     drop(readers);
     client.health_check().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_never_read_keep_nobody_from_running_a_query() {
+    let server = Server::start_with(&["--queries-running", "2"]);
+    let client = server.client().await;
+    let mut readers = Vec::new();
+    for _ in 0..4 {
+        // Twice as many as run at once: each is begun, and then left alone.
+        let mut stream = client.query_stream("SELECT range AS n FROM range(10000000000)").await.unwrap();
+        stream.next().await.unwrap().unwrap();
+        readers.push(stream);
+    }
+    for number in 0..3 {
+        let rows = rows_of(&client.query(&format!("SELECT {number}")).await.unwrap());
+        assert_eq!(rows, [number.to_string()]);
+    }
+    // Who was only slow reads on.
+    readers.last_mut().unwrap().next().await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
