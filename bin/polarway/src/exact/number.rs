@@ -8,6 +8,9 @@ const MOST_DIGITS: usize = 767;
 /// A decimal number of so few digits is told from its neighbours by every double of ordinary size.
 const ALWAYS_HELD_DIGITS: usize = 15;
 
+/// 2^53: below it, each integer is a double of its own.
+const INTEGERS_HELD: f64 = 9_007_199_254_740_992.0;
+
 /// An integer as it is commonly written. A leading zero or a plus sign makes a code of it: `0123` is no number, and `-0` is none
 /// that an integer could be.
 pub(crate) fn integer<I: FromStr>(text: &str) -> Option<I> {
@@ -22,11 +25,16 @@ pub(crate) fn integer<I: FromStr>(text: &str) -> Option<I> {
 }
 
 /// A number that a double holds: written with as many digits as the text has, the double gives the text's number again.
-/// `0.1` is held, and so is `0.10000000000000001`, the same double as other programs write it; `9007199254740993` and
-/// `0.1234567890123456789` are not.
+/// `0.1` is held, and so is `0.10000000000000001`, the same double as other programs write it; `0.1234567890123456789` is not.
+/// An integer is held as far as all integers are: `18446744073709551616` is a double too, but none that is written so.
 pub(crate) fn double(text: &str) -> Option<f64> {
     let value = nearest_double(text)?;
-    (!value.is_finite() || Digits::of(text)?.are_told_by(value)).then_some(value)
+    if !value.is_finite() {
+        return Some(value);
+    }
+    let is_integer = !text.contains(['.', 'e', 'E']);
+    let is_held = if is_integer { value.abs() < INTEGERS_HELD } else { Digits::of(text)?.are_told_by(value) };
+    is_held.then_some(value)
 }
 
 /// The double that is nearest to a number, whatever digits that costs. `None` for what is no number, and beyond their range.
@@ -135,8 +143,9 @@ mod tests {
             "0.30000000000000004",
             "5e-324",
             "1.7976931348623157e308",
-            "9007199254740992",
-            "100000000000000000000000",
+            "9007199254740991",
+            "-9007199254740991",
+            "1e23",
             "0.0000e999999999999999999999",
         ] {
             assert_eq!(double(text), Some(text.parse().unwrap()), "{text}");
@@ -148,7 +157,11 @@ mod tests {
     #[test]
     fn digits_that_a_double_would_lose_make_no_double() {
         for text in [
+            "9007199254740992",
             "9007199254740993",
+            "18446744073709551616",
+            "100000000000000000000000",
+            "9007199254740993.0",
             "0.1234567890123456789",
             "18446744073709551615",
             "1e400",

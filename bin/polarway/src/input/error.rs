@@ -32,11 +32,13 @@ pub(crate) enum InputError {
     NoText { line: u64, place: String },
     #[error("is not to be read: line {line} has {found} values, but there are {expected} columns")]
     Fields { line: u64, found: usize, expected: usize },
+    #[error("is not to be read: the record of line {line} has quotes that are never closed")]
+    OpenQuotes { line: u64 },
     #[error("is not to be read: line {line}, character {character}: {problem}")]
     JsonLine { line: u64, character: usize, problem: String },
     #[error("is not to be read: line {line}: {problem}; {advice}")]
     Value { line: u64, problem: String, advice: String },
-    #[error("can't be made rows of")]
+    #[error("can't be made into rows")]
     Rows(#[source] ArrowError),
     #[error("is no Arrow IPC file: its index {0}")]
     IndexOfArrow(&'static str),

@@ -39,7 +39,8 @@ fn columns(lines: &[u8], options: &TextOptions) -> Result<Vec<(String, ValueType
     let mut candidates: Vec<Candidates> = Vec::new();
     let mut names = Vec::new();
     let mut rows = 0;
-    while rows < options.infer_rows && records.read()? {
+    // The lines may be cut off inside of quotes: whether these are closed, the reading tells.
+    while rows < options.infer_rows && records.read().unwrap_or(false) {
         if names.is_empty() {
             candidates = records.values().map(|_| Candidates::all()).collect();
             if options.has_header {

@@ -1,8 +1,10 @@
 //! The records of a CSV text, each with the line that it begins in.
 
-use std::io::{self, BufRead};
+use std::io::BufRead;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+
+use crate::input::InputError;
 
 /// Reads one record after the other. Empty lines are passed over.
 pub(super) struct Records<R> {
@@ -24,12 +26,15 @@ impl<R: BufRead> Records<R> {
     }
 
     /// Goes to the next record; false at the end.
-    pub(super) fn read(&mut self) -> io::Result<bool> {
+    pub(super) fn read(&mut self) -> Result<bool, InputError> {
         let mut length = 0;
         let mut has_begun = false;
         self.count = 0;
         loop {
             let input = self.input.fill_buf()?;
+            // The last line need not end with a line break. Given one, the parser tells whether it is inside of quotes.
+            let is_last_line = input.is_empty() && has_begun;
+            let input = if is_last_line { b"\n" } else { input };
             let (result, read, written, ended) =
                 self.parser.read_record(input, &mut self.values[length..], &mut self.ends[self.count..]);
             let taken = &input[..read];
@@ -37,11 +42,16 @@ impl<R: BufRead> Records<R> {
                 has_begun = true;
                 self.line = self.next_line + line_breaks(&taken[..empty]);
             }
-            self.next_line += line_breaks(taken);
-            self.input.consume(read);
+            if !is_last_line {
+                self.next_line += line_breaks(taken);
+                self.input.consume(read);
+            }
             length += written;
             self.count += ended;
             match result {
+                ReadRecordResult::InputEmpty if is_last_line => {
+                    return Err(InputError::OpenQuotes { line: self.line });
+                }
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull => self.values.resize(self.values.len() * 2, 0),
                 ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
@@ -96,6 +106,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn quotes_that_are_not_closed_are_an_error_and_not_one_long_value() {
+        for text in ["a,b\n1,\"two\n3,4\n", "a,b\n1,\"two\n3,4", "a,b\n1,\"two\"\"\n"] {
+            for piece in [1, 1000] {
+                let mut records = Records::new(BufReader::with_capacity(piece, text.as_bytes()), b',');
+                assert!(records.read().unwrap(), "{text:?}");
+                let error = records.read().unwrap_err().to_string();
+                assert!(error.contains("line 2") && error.contains("quotes"), "{text:?}: {error}");
+            }
+        }
+        assert_eq!(records("a,5\" pipe\n1,\"b\"", 3)[0].1, ["a", "5\" pipe"]);
     }
 
     #[test]

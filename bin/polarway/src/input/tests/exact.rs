@@ -82,7 +82,8 @@ fn values_that_are_seen_in_time_make_a_type_that_holds_them_all() {
     for (values, expect) in [
         (&["1", "2.5"][..], DataType::Float64),
         (&["1", "9223372036854775808"], DataType::UInt64),
-        (&["-1", "9223372036854775809"], DataType::Utf8),
+        (&["-1", "9223372036854775808"], DataType::Utf8),
+        (&["18446744073709551616"], DataType::Utf8),
         (&["1", "0123"], DataType::Utf8),
         (&["1.5", "0.1234567890123456789"], DataType::Utf8),
         (&["2026-11-01", "2026-11-01 13:30:00"], DataType::Timestamp(TimeUnit::Microsecond, None)),
