@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use polarway_handles::HandleId;
 use polarway_query::{
-    AfterScan, At as QueryAt, Catalog, CatalogError, FileOptions, Listed, Reference, Relation,
+    AfterScan, At as QueryAt, Catalog, CatalogError, FileGroup, FileOptions, Listed, PartitionColumn,
+    Reference, Relation, holds_zoned_nanos,
 };
-use polarway_storage::{At, DatasetName, Error, Snapshot};
+use polarway_storage::{At, DatasetName, Error, Snapshot, SnapshotFile, partition_key};
 
 use crate::files::{UnknownFiles, match_files};
 use crate::polarway::EngineParts;
@@ -123,35 +124,57 @@ impl StoredCatalog {
     /// One relation over the files of one or more snapshots.
     fn relation(&self, snapshots: Vec<Arc<Snapshot>>, union_by_name: bool) -> Result<Relation, CatalogError> {
         let schema = common_schema(&snapshots, union_by_name)?;
-        let mut files = Vec::new();
+        let mut groups: Vec<FileGroup> = Vec::new();
+        let mut of_group: Vec<Vec<&SnapshotFile>> = Vec::new();
         let mut pins = Vec::new();
-        let (mut has_adopted, mut is_nan_safe) = (false, true);
         for snapshot in &snapshots {
             self.read.add(snapshot);
+            let mut before: Option<&SnapshotFile> = None;
             for file in &snapshot.files {
                 let local = self.engine.mirror.local(file).map_err(|error| from_storage(error.into()))?;
-                files.push(local.path().to_owned());
+                let path = local.path().to_owned();
+                let is_alike = before.is_some_and(|before| are_alike(before, file));
+                match (groups.last_mut(), of_group.last_mut()) {
+                    (Some(group), Some(files)) if is_alike => {
+                        group.paths.push(path);
+                        files.push(file);
+                    }
+                    _ => {
+                        groups.push(group_of(snapshot, file, path));
+                        of_group.push(vec![file]);
+                    }
+                }
+                before = Some(file);
                 pins.push(local);
-                has_adopted |= file.adopted.is_some();
-                is_nan_safe &= file.nan_safe;
             }
         }
-        let of_snapshots = snapshots.iter().flat_map(|snapshot| &snapshot.files);
-        let whole_micros =
-            self.engine.whole_micros.columns(&schema, of_snapshots.zip(files.iter().map(PathBuf::as_path)));
-        let partition_columns =
-            snapshots.first().map(|snapshot| partition_columns(snapshot)).unwrap_or_default();
+        for (group, files) in groups.iter_mut().zip(&of_group) {
+            self.look_through_times(group, files);
+        }
+        let has_adopted =
+            snapshots.iter().flat_map(|snapshot| &snapshot.files).any(|file| file.adopted.is_some());
         let after_scan = has_adopted.then(|| self.check_unchanged(snapshots));
-        Ok(Relation {
-            partition_columns,
-            union_by_name,
-            has_exact_types: !has_adopted,
-            has_exact_float_statistics: is_nan_safe,
-            whole_micros,
-            pin: Box::new(pins),
-            after_scan,
-            ..Relation::new(files, schema)
-        })
+        Ok(Relation { pin: Box::new(pins), after_scan, ..Relation::of_groups(groups, schema) })
+    }
+
+    /// Finds out which times SQL can have as they are: it has microseconds for those with a zone and for INT96.
+    fn look_through_times(&self, group: &mut FileGroup, files: &[&SnapshotFile]) {
+        let adopted = files.first().and_then(|file| file.adopted.as_ref());
+        let schema = adopted.map_or(&group.schema, |adopted| &adopted.schema);
+        let int96: Vec<FieldRef> = adopted.map_or(Vec::new(), |adopted| {
+            adopted.int96_columns.iter().map(|place| Arc::clone(&schema.fields()[*place])).collect()
+        });
+        let zoned = schema.fields().iter().filter(|field| holds_zoned_nanos(field.data_type()));
+        let mut asked: Vec<FieldRef> = zoned.cloned().collect();
+        asked.extend(int96.iter().filter(|field| !holds_zoned_nanos(field.data_type())).cloned());
+        if asked.is_empty() {
+            return;
+        }
+        let files = files.iter().copied().zip(group.paths.iter().map(PathBuf::as_path));
+        group.whole_micros = self.engine.whole_micros.columns(&asked, files);
+        let why = "it holds times (INT96) that SQL would cut to microseconds, or that reach too far";
+        let cut = int96.iter().map(|field| field.name()).filter(|name| !group.whole_micros.contains(name));
+        group.refused_columns = cut.map(|name| (name.clone(), why.to_owned())).collect();
     }
 
     /// Files that somebody else may write to are looked at once more when the query has read them.
@@ -189,10 +212,36 @@ impl Catalog for StoredCatalog {
     }
 }
 
-fn partition_columns(snapshot: &Snapshot) -> Vec<String> {
-    let fields = snapshot.schema.fields();
-    let first = fields.len() - snapshot.partition_columns;
-    fields[first..].iter().map(|field| field.name().clone()).collect()
+/// Whether two files of a snapshot can be read as one group.
+fn are_alike(a: &SnapshotFile, b: &SnapshotFile) -> bool {
+    let are_stored_alike = match (&a.adopted, &b.adopted) {
+        (Some(a), Some(b)) => a.layout == b.layout && a.schema.fields() == b.schema.fields(),
+        (None, None) => true,
+        _ => false,
+    };
+    are_stored_alike && a.nan_safe == b.nan_safe
+}
+
+/// The group of a file and those like it.
+fn group_of(snapshot: &Snapshot, file: &SnapshotFile, path: PathBuf) -> FileGroup {
+    let group = FileGroup::new(vec![path], Arc::clone(&snapshot.schema));
+    let Some(adopted) = &file.adopted else {
+        return FileGroup { has_exact_float_statistics: file.nan_safe, ..group };
+    };
+    let of_table = snapshot.schema.fields();
+    let partitions = &of_table[of_table.len() - snapshot.partition_columns..];
+    let fields: Vec<FieldRef> = adopted.plain_schema.fields().iter().chain(partitions).cloned().collect();
+    let keyed = |(place, field): (usize, &FieldRef)| PartitionColumn {
+        name: field.name().clone(),
+        key: partition_key(place),
+    };
+    FileGroup {
+        schema: Arc::new(Schema::new(fields)),
+        partition_columns: partitions.iter().enumerate().map(keyed).collect(),
+        has_exact_types: false,
+        has_exact_float_statistics: file.nan_safe,
+        ..group
+    }
 }
 
 /// The columns of several tables read as one.

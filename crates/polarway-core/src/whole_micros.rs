@@ -1,17 +1,18 @@
-//! Times of nanoseconds in a zone, of which SQL has the microseconds.
+//! Times of nanoseconds in a zone, and INT96, of which SQL has the microseconds.
 //!
-//! Old pandas writes every time with a zone so, and hardly any of them has a part of a microsecond. A column that has one must
-//! not reach SQL, which would cut it, and DuckDB does not say where it does. So the values are looked through, once for each
-//! file.
+//! Old pandas writes every time with a zone so, Spark and Hive write INT96, and hardly any of them has a part of a microsecond.
+//! A column that has one must not reach SQL, which would cut it, and DuckDB does not say where it does. So the values are
+//! looked through, once for each file.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, AsArray as _, RecordBatch};
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef, TimeUnit, TimestampNanosecondType};
+use arrow::datatypes::{
+    DataType, FieldRef, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
+};
 use polarway_parquet::{LocalFile, ReadAt, ReadOptions};
-use polarway_query::holds_zoned_nanos;
 use polarway_storage::SnapshotFile;
 use polarway_table::children;
 
@@ -25,30 +26,28 @@ pub(crate) struct WholeMicros {
 }
 
 impl WholeMicros {
-    /// The columns of nanoseconds in a zone whose values are whole microseconds in every one of these files, each given with
-    /// the place where it can be read. One that can't be read is none of them.
+    /// Those of the columns that are asked about whose values are whole microseconds in every one of these files, each given
+    /// with the place where it can be read. One that can't be read is none of them.
     pub(crate) fn columns<'a>(
         &self,
-        schema: &Schema,
+        asked: &[FieldRef],
         files: impl IntoIterator<Item = (&'a SnapshotFile, &'a Path)>,
     ) -> Vec<String> {
-        let asked: Vec<FieldRef> =
-            schema.fields().iter().filter(|field| holds_zoned_nanos(field.data_type())).cloned().collect();
         let mut whole: Vec<String> = asked.iter().map(|field| field.name().clone()).collect();
         for (file, path) in files {
             if whole.is_empty() {
                 break;
             }
-            let of_file = self.of_file(file, path, &asked);
+            let of_file = self.of_file(file, path, asked);
             whole.retain(|name| of_file.contains(name));
         }
         whole
     }
 
     fn of_file(&self, file: &SnapshotFile, path: &Path, asked: &[FieldRef]) -> Arc<[String]> {
-        // Files of others may change; each state of one has an identity of its own.
-        let identity = file.adopted.as_ref().map(|adopted| adopted.identity.as_str()).unwrap_or_default();
-        let key = format!("{}\n{identity}", file.path);
+        // Files of others may change.
+        let state = file.adopted.as_ref().map(|adopted| adopted.state.to_string()).unwrap_or_default();
+        let key = format!("{}\n{state}", file.path);
         if let Some(known) = self.lock().get(&key) {
             return Arc::clone(known);
         }
@@ -79,12 +78,19 @@ fn is_whole_in(path: &Path, field: &FieldRef) -> polarway_parquet::Result<bool> 
     Ok(true)
 }
 
-/// Whether the array has no part of a microsecond at any depth.
+/// The first day that INT96 has a number for, as DuckDB counts: 4713 BC.
+const FIRST_MICROS: i64 = -2_440_588 * 86_400_000_000;
+
+/// Whether the array has no part of a microsecond at any depth, and no time that DuckDB reads as another one.
 fn is_whole(array: &dyn Array) -> bool {
     match array.data_type() {
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {
             let times = array.as_primitive::<TimestampNanosecondType>();
             times.iter().flatten().all(|time| time % 1_000 == 0)
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            let times = array.as_primitive::<TimestampMicrosecondType>();
+            times.iter().flatten().all(|time| time >= FIRST_MICROS)
         }
         DataType::Dictionary(..) => is_whole(array.as_any_dictionary().values().as_ref()),
         DataType::RunEndEncoded(..) => false,

@@ -1,13 +1,16 @@
 //! One file's footer.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
-use arrow_schema::{Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, parquet_to_arrow_schema};
+use parquet::basic::Type as PhysicalType;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
+use crate::schema::with_file_leaves;
 use crate::{Error, ReadAt, Result, checksum, int96, kept, pool, portable};
 
 const MAGIC: &[u8; 4] = b"PAR1";
@@ -24,6 +27,7 @@ pub struct FileReader {
     schema: SchemaRef,
     /// There are INT96 columns, and the footer does not say which unit they had.
     has_open_time_units: bool,
+    has_written_schema: bool,
     rows: u64,
     checksums: Option<Arc<[u32]>>,
     kept_values: Arc<[Option<ArrayRef>]>,
@@ -38,7 +42,7 @@ impl FileReader {
     pub fn open(bytes: Arc<dyn ReadAt>) -> Result<Self> {
         let footer = fetch_footer(bytes.as_ref())?;
         // Malformed metadata can panic inside its parser.
-        let Footer { metadata, schema, has_open_time_units, kept_values } =
+        let Footer { metadata, schema, has_open_time_units, has_written_schema, kept_values } =
             pool::fence(|| parse_footer(&footer))
                 .map_err(|payload| Error::corrupt(pool::panic_message(payload.as_ref())))??;
         let data_end = bytes.len() - footer.len() as u64 - TAIL_BYTES;
@@ -46,7 +50,16 @@ impl FileReader {
         let checksums = checksum::from_footer(&metadata).map(Arc::from);
         let (metadata, schema) = (Arc::new(metadata), Arc::new(schema));
         let kept_values = kept_values.into();
-        Ok(Self { bytes, metadata, schema, has_open_time_units, rows, checksums, kept_values })
+        Ok(Self {
+            bytes,
+            metadata,
+            schema,
+            has_open_time_units,
+            has_written_schema,
+            rows,
+            checksums,
+            kept_values,
+        })
     }
 
     /// The schema of the table in the file: exactly the one that was written if [`TableEncoder`](crate::TableEncoder)
@@ -70,6 +83,43 @@ impl FileReader {
     /// The number of row groups.
     pub fn row_groups(&self) -> usize {
         self.metadata.num_row_groups()
+    }
+
+    /// Whether the file carries the Arrow schema that it was written with, and its columns are stored as that would be.
+    pub fn has_written_schema(&self) -> bool {
+        self.has_written_schema
+    }
+
+    /// The schema with the types of those who don't read the Arrow schema in the file: days, where it tells of dates in
+    /// milliseconds that are stored as days.
+    pub fn plain_schema(&self) -> SchemaRef {
+        let columns = self.metadata.file_metadata().schema_descr().root_schema().get_fields();
+        let plain = |leaf: &DataType, physical: PhysicalType| match leaf {
+            DataType::Date64 if physical == PhysicalType::INT32 => DataType::Date32,
+            DataType::Dictionary(_, values)
+                if **values == DataType::Date64 && physical == PhysicalType::INT32 =>
+            {
+                DataType::Date32
+            }
+            other => other.clone(),
+        };
+        let fields = self.schema.fields().iter().zip(columns);
+        let fields: Vec<Field> =
+            fields.map(|(field, column)| with_file_leaves(field, column, &plain)).collect();
+        Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()))
+    }
+
+    /// Differs between files whose columns are stored under other names or types, or in another order.
+    pub fn layout(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        format!("{:?}", self.metadata.file_metadata().schema_descr().root_schema()).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// The places of the columns that are INT96 timestamps, or hold some.
+    pub fn int96_columns(&self) -> Vec<usize> {
+        let columns = self.metadata.file_metadata().schema_descr().root_schema().get_fields();
+        (0..columns.len()).filter(|place| int96::holds_int96(&columns[*place])).collect()
     }
 
     pub(crate) fn has_open_time_units(&self) -> bool {
@@ -131,6 +181,7 @@ struct Footer {
     metadata: ParquetMetaData,
     schema: Schema,
     has_open_time_units: bool,
+    has_written_schema: bool,
     kept_values: Vec<Option<ArrayRef>>,
 }
 
@@ -138,7 +189,8 @@ fn parse_footer(footer: &[u8]) -> Result<Footer> {
     let metadata = ParquetMetaDataReader::decode_metadata(footer).map_err(Error::corrupt)?;
     if let Some(schema) = portable::of_footer(&metadata) {
         let kept_values = kept::of_footer(&metadata, &schema);
-        return Ok(Footer { metadata, schema, has_open_time_units: false, kept_values });
+        let (has_open_time_units, has_written_schema) = (false, true);
+        return Ok(Footer { metadata, schema, has_open_time_units, has_written_schema, kept_values });
     }
     let file = metadata.file_metadata();
     let (columns, entries) = (file.schema_descr(), file.key_value_metadata());
@@ -150,7 +202,8 @@ fn parse_footer(footer: &[u8]) -> Result<Footer> {
         let fields = fields.map(|(field, column)| int96::with_unit(field, column, TimeUnit::Microsecond));
         schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone());
     }
-    Ok(Footer { metadata, schema, has_open_time_units, kept_values: Vec::new() })
+    let (has_written_schema, kept_values) = (false, Vec::new());
+    Ok(Footer { metadata, schema, has_open_time_units, has_written_schema, kept_values })
 }
 
 /// Checks what decoding relies on, so that a damaged number is an error before it is an allocation.

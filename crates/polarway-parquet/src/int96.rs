@@ -8,9 +8,11 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampNanosecondType, TimestampSecondType};
 use arrow_array::{Array, ArrayRef, Int64Array, PrimitiveArray, make_array};
 use arrow_data::ArrayData;
-use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit};
+use arrow_schema::{DataType, Field, FieldRef, TimeUnit};
 use parquet::basic::Type as PhysicalType;
 use parquet::schema::types::Type;
+
+use crate::schema::with_file_leaves;
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
@@ -24,40 +26,12 @@ pub(crate) fn holds_int96(column: &Type) -> bool {
 
 /// `field` with `unit` for each of its timestamps that is INT96 in `column`, the file's column that it stands for.
 pub(crate) fn with_unit(field: &Field, column: &Type, unit: TimeUnit) -> Field {
-    field.clone().with_data_type(type_with_unit(field.data_type(), &mut leaf_types(column).into_iter(), unit))
-}
-
-fn leaf_types(column: &Type) -> Vec<PhysicalType> {
-    match column {
-        Type::PrimitiveType { physical_type, .. } => vec![*physical_type],
-        Type::GroupType { fields, .. } => fields.iter().flat_map(|field| leaf_types(field)).collect(),
-    }
-}
-
-/// Leaves stand in one order in Arrow and in Parquet.
-fn type_with_unit(
-    data_type: &DataType,
-    leaves: &mut impl Iterator<Item = PhysicalType>,
-    unit: TimeUnit,
-) -> DataType {
-    use DataType::*;
-    let mut item = |field: &FieldRef| -> FieldRef {
-        let data_type = type_with_unit(field.data_type(), leaves, unit);
-        field.as_ref().clone().with_data_type(data_type).into()
-    };
-    match data_type {
-        List(field) => List(item(field)),
-        LargeList(field) => LargeList(item(field)),
-        ListView(field) => ListView(item(field)),
-        LargeListView(field) => LargeListView(item(field)),
-        FixedSizeList(field, size) => FixedSizeList(item(field), *size),
-        Map(entries, sorted) => Map(item(entries), *sorted),
-        Struct(fields) => Struct(fields.iter().map(item).collect::<Fields>()),
-        leaf => match (leaves.next(), leaf) {
-            (Some(PhysicalType::INT96), Timestamp(_, zone)) => Timestamp(unit, zone.clone()),
-            _ => leaf.clone(),
-        },
-    }
+    with_file_leaves(field, column, &|leaf, physical| match leaf {
+        DataType::Timestamp(_, zone) if physical == PhysicalType::INT96 => {
+            DataType::Timestamp(unit, zone.clone())
+        }
+        other => other.clone(),
+    })
 }
 
 /// What can be wrong with a value.

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema};
+use parquet::basic::Type as PhysicalType;
+use parquet::schema::types::Type;
 
 use crate::Unsupported;
 
@@ -238,5 +240,28 @@ pub(crate) fn with_leaves(data_type: &DataType, replace: &mut impl FnMut(&DataTy
         Map(entries, sorted) => Map(item(entries), *sorted),
         Struct(fields) => Struct(fields.iter().map(item).collect()),
         leaf => replace(leaf),
+    }
+}
+
+/// `field` with each leaf in it replaced by what is made of it and of the physical type that it has in `column`, the
+/// file's column that the field stands for.
+pub(crate) fn with_file_leaves(
+    field: &Field,
+    column: &Type,
+    replace: &impl Fn(&DataType, PhysicalType) -> DataType,
+) -> Field {
+    // Leaves stand in one order in Arrow and in Parquet.
+    let mut leaves = physical_types(column).into_iter();
+    let data_type = with_leaves(field.data_type(), &mut |leaf| match leaves.next() {
+        Some(physical) => replace(leaf, physical),
+        None => leaf.clone(),
+    });
+    field.clone().with_data_type(data_type)
+}
+
+fn physical_types(column: &Type) -> Vec<PhysicalType> {
+    match column {
+        Type::PrimitiveType { physical_type, .. } => vec![*physical_type],
+        Type::GroupType { fields, .. } => fields.iter().flat_map(|field| physical_types(field)).collect(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
@@ -89,23 +90,10 @@ pub struct Relation {
     /// The name of a table that the engine itself keeps, see [`Keep::AsTable`](crate::Keep::AsTable): then there are no
     /// files.
     pub kept: Option<String>,
-    /// Parquet files in row order, as absolute paths under a readable folder. None means a table without rows.
-    pub files: Vec<PathBuf>,
-    /// The stored columns. SQL sees these names and types, or refuses a column that DuckDB can't read right.
+    /// The columns. SQL sees these names and types, or refuses a column that DuckDB can't read right.
     pub schema: SchemaRef,
-    /// Columns of `schema` that come from folders named `key=value`, not from the files.
-    pub partition_columns: Vec<String>,
-    /// Whether the files differ in their columns; those that a file lacks are then NULL.
-    pub union_by_name: bool,
-    /// Whether every file was written with exactly the types of `schema`. Then only the columns that DuckDB reads
-    /// as something else are cast, which makes wide tables faster to plan; otherwise all are.
-    pub has_exact_types: bool,
-    /// Whether the files' statistics cover the NaNs in them. Most writers leave NaN out, and DuckDB believes that what
-    /// is above the largest value is not there: of such files it may not use the statistics of floating-point columns.
-    pub has_exact_float_statistics: bool,
-    /// Columns that [hold nanoseconds with a zone](crate::holds_zoned_nanos), and are known to hold whole microseconds only:
-    /// SQL has no more of a time with a zone. The others of these are refused.
-    pub whole_micros: Vec<String>,
+    /// Parquet files in row order, those that are read alike together. None means a table without rows.
+    pub files: Vec<FileGroup>,
     /// Whether the files hold a result of a query. Then SQL sees the DuckDB types that its fields tell, which are those of
     /// the query itself.
     pub is_result: bool,
@@ -116,29 +104,77 @@ pub struct Relation {
     pub after_scan: Option<AfterScan>,
 }
 
-impl Relation {
-    /// A relation over files that Polarway wrote with this schema and never changes, with nothing to pin.
+/// Parquet files that have the same columns and are read alike.
+#[derive(Debug, Clone)]
+pub struct FileGroup {
+    /// The files, as absolute paths under a readable folder.
+    pub paths: Vec<PathBuf>,
+    /// Their columns, in their order, and behind them the partition columns. A column of the relation that is not among
+    /// them is NULL here; one of another type is cast to the relation's.
+    pub schema: SchemaRef,
+    /// Columns of `schema` that come from folders named `key=value`, not from the files.
+    pub partition_columns: Vec<PartitionColumn>,
+    /// Whether every file was written with exactly the types of `schema`. Then only the columns that DuckDB reads
+    /// as something else are cast, which makes wide tables faster to plan; otherwise all are.
+    pub has_exact_types: bool,
+    /// Whether the files' statistics cover the NaNs in them. Most writers leave NaN out, and DuckDB believes that what
+    /// is above the largest value is not there: of such files it may not use the statistics of floating-point columns.
+    pub has_exact_float_statistics: bool,
+    /// Columns that [hold nanoseconds with a zone](crate::holds_zoned_nanos), and are known to hold whole microseconds only:
+    /// SQL has no more of a time with a zone. The others of these are refused.
+    pub whole_micros: Vec<String>,
+    /// Columns that DuckDB would read wrong, and why: selecting one is an error that says so.
+    pub refused_columns: Vec<(String, String)>,
+}
+
+/// A column that comes from the names of folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionColumn {
+    /// What it is called.
+    pub name: String,
+    /// What the folders call it, before the `=`.
+    pub key: String,
+}
+
+impl FileGroup {
+    /// Files that Polarway wrote with this schema.
     #[must_use]
-    pub fn new(files: Vec<PathBuf>, schema: SchemaRef) -> Self {
+    pub fn new(paths: Vec<PathBuf>, schema: SchemaRef) -> Self {
         Self {
-            kept: None,
-            files,
+            paths,
             schema,
             partition_columns: Vec::new(),
-            union_by_name: false,
             has_exact_types: true,
             has_exact_float_statistics: true,
             whole_micros: Vec::new(),
-            is_result: false,
-            pin: Box::new(()),
-            after_scan: None,
+            refused_columns: Vec::new(),
         }
+    }
+}
+
+impl Relation {
+    /// A relation over files that Polarway wrote with this schema and never changes, with nothing to pin.
+    #[must_use]
+    pub fn new(paths: Vec<PathBuf>, schema: SchemaRef) -> Self {
+        Self::of_groups(vec![FileGroup::new(paths, Arc::clone(&schema))], schema)
+    }
+
+    /// A relation over groups of files, with nothing to pin.
+    #[must_use]
+    pub fn of_groups(groups: Vec<FileGroup>, schema: SchemaRef) -> Self {
+        let files = groups.into_iter().filter(|group| !group.paths.is_empty()).collect();
+        Self { kept: None, schema, files, is_result: false, pin: Box::new(()), after_scan: None }
     }
 
     /// A table that the engine keeps under this name.
     #[must_use]
     pub fn kept(name: String, schema: SchemaRef) -> Self {
-        Self { kept: Some(name), ..Self::new(Vec::new(), schema) }
+        Self { kept: Some(name), ..Self::of_groups(Vec::new(), schema) }
+    }
+
+    /// All files, in row order.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.files.iter().flat_map(|group| &group.paths)
     }
 }
 
@@ -147,12 +183,8 @@ impl std::fmt::Debug for Relation {
         formatter
             .debug_struct("Relation")
             .field("kept", &self.kept)
-            .field("files", &self.files)
             .field("schema", &self.schema)
-            .field("partition_columns", &self.partition_columns)
-            .field("union_by_name", &self.union_by_name)
-            .field("has_exact_types", &self.has_exact_types)
-            .field("has_exact_float_statistics", &self.has_exact_float_statistics)
+            .field("files", &self.files)
             .field("checked_after_scan", &self.after_scan.is_some())
             .finish_non_exhaustive()
     }

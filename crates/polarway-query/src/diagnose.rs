@@ -41,8 +41,8 @@ pub(crate) struct Hidden {
 }
 
 impl Hidden {
-    pub(crate) fn add_relation(&mut self, described: &str, files: &[PathBuf]) {
-        self.files.extend(files.iter().map(|file| (file.clone(), described.to_owned())));
+    pub(crate) fn add_relation<'f>(&mut self, described: &str, files: impl Iterator<Item = &'f PathBuf>) {
+        self.files.extend(files.map(|file| (file.clone(), described.to_owned())));
     }
 
     pub(crate) fn add_folders(&mut self, folders: &[PathBuf]) {

@@ -55,7 +55,10 @@ mod view;
 mod watch;
 
 pub use activity::{Phase, PhaseTimes, QueryStatus, Summary};
-pub use catalog::{AfterScan, At, Catalog, CatalogError, FileOptions, Listed, Reference, Relation};
+pub use catalog::{
+    AfterScan, At, Catalog, CatalogError, FileGroup, FileOptions, Listed, PartitionColumn, Reference,
+    Relation,
+};
 pub use config::{EngineConfig, Keep, Limits, QueryOptions};
 pub use control::{InterruptHandle, StopSignal};
 pub use engine::{Engine, EngineCondition};

@@ -300,10 +300,10 @@ impl Run {
             } else if let Some((reference, relation)) = relations.next() {
                 let described = reference.to_string();
                 resolved.views.push(View::new(view, &described, &relation)?);
-                resolved.hidden.add_relation(&described, &relation.files);
+                resolved.hidden.add_relation(&described, relation.paths());
                 let Relation { kept, files, after_scan, pin, .. } = relation;
                 resolved.has_kept_tables |= kept.is_some();
-                resolved.files.extend(files);
+                resolved.files.extend(files.into_iter().flat_map(|group| group.paths));
                 resolved.after_scans.extend(after_scan);
                 resolved.pins.push(pin);
             }

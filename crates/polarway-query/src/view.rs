@@ -1,11 +1,12 @@
 //! The view that stands for a relation in a query.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::Path;
 
+use arrow::datatypes::{Field, FieldRef};
 use polarway_table::duckdb_type;
 
-use crate::catalog::Relation;
+use crate::catalog::{FileGroup, Relation};
 use crate::column_names::{is_writable, sql_names};
 use crate::error::Error;
 use crate::kept;
@@ -27,18 +28,21 @@ impl View {
         if let Some(table) = &relation.kept {
             return Ok(Self { name, select: format!("FROM {}", kept::table(table)) });
         }
-        let sources = Sources::of(relation);
-        let columns = columns(relation, &sources);
+        let columns = columns(relation);
         if columns.is_empty() {
             return Err(Error::Unsupported(format!("{described} has no columns, SQL needs one")));
         }
-        let columns = columns.join(", ");
-        let select = if relation.files.is_empty() {
-            format!("SELECT {columns} WHERE false")
-        } else {
-            format!("SELECT {columns} FROM {} AS {}", scan(described, relation)?, sources.alias(relation))
-        };
-        Ok(Self { name, select })
+        let mut selects = Vec::with_capacity(relation.files.len().max(1));
+        for group in &relation.files {
+            let by_place = are_named_by_place(group);
+            let select = GroupSelect { group, by_place }.columns(&columns).join(", ");
+            selects.push(format!("SELECT {select} FROM {}", scan(described, relation, group)?));
+        }
+        if selects.is_empty() {
+            let columns: Vec<String> = columns.iter().map(Column::without_rows).collect();
+            selects.push(format!("SELECT {} WHERE false", columns.join(", ")));
+        }
+        Ok(Self { name, select: selects.join(" UNION ALL ") })
     }
 
     pub(crate) fn create(&self) -> String {
@@ -47,99 +51,139 @@ impl View {
     }
 }
 
-/// How the columns of a relation's files are meant.
-struct Sources {
-    /// For files whose columns have names that DuckDB would change: it then renames all of them by their places.
+/// A column of a view.
+struct Column<'r> {
+    field: &'r Field,
+    /// What SQL calls it.
+    name: String,
+    /// Why SQL can't have it at all.
+    refused: Option<&'static str>,
+    /// The DuckDB type that it had as a column of a result.
+    was: Option<SqlType>,
+}
+
+fn columns<'r>(relation: &'r Relation) -> Vec<Column<'r>> {
+    let fields = relation.schema.fields();
+    let mut alike: HashMap<String, usize> = HashMap::with_capacity(fields.len());
+    for field in fields.iter().filter(|field| is_writable(field.name())) {
+        *alike.entry(field.name().to_lowercase()).or_default() += 1;
+    }
+    let column = |(field, name): (&'r FieldRef, String)| -> Column<'r> {
+        let is_ambiguous = alike.get(&field.name().to_lowercase()).is_some_and(|count| *count > 1);
+        let why = "another column's name differs only in case, or not at all, which SQL does not tell apart";
+        let was = duckdb_type(field).filter(|_| relation.is_result).and_then(SqlType::parse);
+        Column { field, name, refused: is_ambiguous.then_some(why), was }
+    };
+    fields.iter().zip(sql_names(&relation.schema)).map(column).collect()
+}
+
+impl Column<'_> {
+    fn select(&self, value: Restored) -> String {
+        let name = identifier(&self.name);
+        let value = match self.refused {
+            Some(reason) => Restored::Refused(reason.to_owned()),
+            None => value,
+        };
+        match value {
+            Restored::Expression(stored) => {
+                let expression = self.was.as_ref().and_then(|was| was.restore(&stored)).unwrap_or(stored);
+                format!("{expression} AS {name}")
+            }
+            Restored::Refused(reason) => {
+                let given = self.field.name();
+                let column = if is_writable(given) { given } else { &self.name };
+                let message =
+                    format!("column \"{column}\" can't be read by SQL: {reason}; load the dataset instead");
+                format!("error({}) AS {name}", literal(&message))
+            }
+        }
+    }
+
+    fn without_rows(&self) -> String {
+        self.select(null(self.field))
+    }
+}
+
+/// How the columns of a view are read from one group of files.
+struct GroupSelect<'r> {
+    group: &'r FileGroup,
+    /// Columns are named by their place, since DuckDB would give them other names than their own.
     by_place: bool,
 }
 
-impl Sources {
-    fn of(relation: &Relation) -> Self {
-        let names = relation.schema.fields().iter().map(|field| field.name());
-        let mut seen = HashSet::new();
-        let is_kept = |name: &String| is_writable(name) && seen.insert(name.to_lowercase());
-        // Files that differ in their columns have them at different places.
-        Self { by_place: !relation.union_by_name && !names.into_iter().all(is_kept) }
-    }
-
-    fn column(&self, place: usize, name: &str) -> String {
-        if self.by_place { format!("t.c{place}") } else { format!("t.{}", identifier(name)) }
-    }
-
-    /// The names of the columns behind the scan.
-    fn alias(&self, relation: &Relation) -> String {
-        if !self.by_place {
-            return "t".to_owned();
+impl GroupSelect<'_> {
+    /// Columns are matched by name; of several with one name, the first is the first.
+    fn columns(&self, columns: &[Column<'_>]) -> Vec<String> {
+        let mut places: HashMap<&str, VecDeque<usize>> = HashMap::new();
+        for (place, field) in self.group.schema.fields().iter().enumerate() {
+            places.entry(field.name()).or_default().push_back(place);
         }
-        let of_files = relation.schema.fields().len() - relation.partition_columns.len();
-        let places: Vec<_> = (0..of_files).map(|place| format!("c{place}")).collect();
-        format!("t({})", places.join(", "))
-    }
-}
-
-fn columns(relation: &Relation, sources: &Sources) -> Vec<String> {
-    let fields = relation.schema.fields();
-    let mut same_but_for_case: HashMap<String, usize> = HashMap::new();
-    for field in fields {
-        *same_but_for_case.entry(field.name().to_lowercase()).or_default() += 1;
-    }
-    let columns = fields.iter().zip(sql_names(&relation.schema)).enumerate();
-    let columns = columns.map(|(place, (field, name))| {
-        let given = field.name();
-        let refused = |reason: &str| refused(if is_writable(given) { given } else { &name }, &name, reason);
-        if is_writable(given) && same_but_for_case.get(&given.to_lowercase()).is_some_and(|count| *count > 1)
-        {
-            return refused("another column's name differs only in case, which SQL does not tell apart");
-        }
-        if !is_writable(given) && relation.union_by_name {
-            return refused("it has no name, and the files may have it at different places");
-        }
-        if !relation.files.is_empty()
-            && holds_zoned_nanos(field.data_type())
-            && !relation.whole_micros.contains(given)
-        {
-            return refused(
-                "it holds nanoseconds with a time zone, which SQL would cut to microseconds; without a zone it has them",
-            );
-        }
-        let as_stored = |source: &str| {
-            let sql_type = sql_type(field.data_type());
-            sql_type.map_or_else(Restored::Refused, |sql_type| {
-                Restored::Expression(format!("CAST({source} AS {sql_type})"))
-            })
+        let value = |column: &Column<'_>| {
+            let place = places.get_mut(column.field.name().as_str()).and_then(VecDeque::pop_front);
+            column.select(place.map_or_else(|| null(column.field), |place| self.value(column, place)))
         };
-        let restored = if relation.files.is_empty() {
-            as_stored("NULL")
-        } else if relation.partition_columns.contains(given) {
-            // DuckDB puts those behind the columns of the files, under their own names.
-            as_stored(&format!("t.{}", identifier(given)))
-        } else {
-            let mut source = sources.column(place, given);
-            if !relation.has_exact_float_statistics && holds_floats(field.data_type()) {
-                source = without_statistics(&source);
-            }
-            restore(&name, &source, field.data_type(), relation.has_exact_types)
-        };
-        match restored {
-            Restored::Expression(stored) => {
-                let was = duckdb_type(field).filter(|_| relation.is_result).and_then(SqlType::parse);
-                let expression = was.and_then(|was| was.restore(&stored)).unwrap_or(stored);
-                format!("{expression} AS {}", identifier(&name))
-            }
-            Restored::Refused(reason) => refused(&reason),
+        columns.iter().map(value).collect()
+    }
+
+    /// The value in these files of the column at `place`, as the type that the relation has.
+    fn value(&self, column: &Column<'_>, place: usize) -> Restored {
+        let wanted = column.field;
+        let own = wanted.name();
+        if let Some((_, reason)) = self.group.refused_columns.iter().find(|(refused, _)| refused == own) {
+            return Restored::Refused(reason.clone());
         }
-    });
-    columns.collect()
+        let found = self.group.schema.field(place);
+        if holds_zoned_nanos(found.data_type()) && !self.group.whole_micros.contains(own) {
+            let why = "it holds nanoseconds with a time zone, which SQL would cut to microseconds; without a zone it has them";
+            return Restored::Refused(why.to_owned());
+        }
+        if let Some(partition) = self.group.partition_columns.iter().find(|column| column.name == *own) {
+            return as_type_of(wanted, &format!("t.{}", identifier(&partition.key)));
+        }
+        let mut source =
+            if self.by_place { format!("t.{}", placed(place)) } else { format!("t.{}", identifier(own)) };
+        if !self.group.has_exact_float_statistics && holds_floats(found.data_type()) {
+            source = without_statistics(&source);
+        }
+        match restore(&column.name, &source, found.data_type(), self.group.has_exact_types) {
+            Restored::Expression(value) if found.data_type() != wanted.data_type() => {
+                as_type_of(wanted, &value)
+            }
+            restored => restored,
+        }
+    }
 }
 
-fn refused(column: &str, name: &str, reason: &str) -> String {
-    let message = format!("column \"{column}\" can't be read by SQL: {reason}; load the dataset instead");
-    format!("error({}) AS {}", literal(&message), identifier(name))
+fn as_type_of(field: &Field, value: &str) -> Restored {
+    sql_type(field.data_type()).map_or_else(Restored::Refused, |sql_type| {
+        Restored::Expression(format!("CAST({value} AS {sql_type})"))
+    })
 }
 
-fn scan(described: &str, relation: &Relation) -> Result<String, Error> {
-    let mut files = Vec::with_capacity(relation.files.len());
-    for file in &relation.files {
+fn null(field: &Field) -> Restored {
+    as_type_of(field, "NULL")
+}
+
+fn placed(place: usize) -> String {
+    format!("c{place}")
+}
+
+/// Whether some columns in the files have names that can't be written, or differ only in case, or not at all: DuckDB then
+/// makes up others.
+fn are_named_by_place(group: &FileGroup) -> bool {
+    let mut seen = HashSet::with_capacity(group.schema.fields().len());
+    let is_kept = |field: &Field| is_writable(field.name()) && seen.insert(field.name().to_lowercase());
+    !in_files(group).all(is_kept)
+}
+
+fn in_files(group: &FileGroup) -> impl Iterator<Item = &Field> {
+    let count = group.schema.fields().len() - group.partition_columns.len();
+    group.schema.fields().iter().take(count).map(AsRef::as_ref)
+}
+
+fn scan(described: &str, relation: &Relation, group: &FileGroup) -> Result<String, Error> {
+    let mut files = Vec::with_capacity(group.paths.len());
+    for file in &group.paths {
         let path = file.to_str().ok_or_else(|| {
             Error::Unsupported(format!("a file of {described} has a name that is not UTF-8"))
         })?;
@@ -147,32 +191,31 @@ fn scan(described: &str, relation: &Relation) -> Result<String, Error> {
         files.push(literal(&escape_glob(path)));
     }
     let mut options = String::new();
-    if relation.partition_columns.is_empty() {
+    if group.partition_columns.is_empty() {
         // Without this a folder named `env=prod` on the way would grow a column.
         options.push_str(", hive_partitioning = false");
     } else {
         // As text, because DuckDB turns what does not fit another type into NULL; the view casts.
-        check_partitions(described, relation)?;
-        let types: Vec<_> = relation
-            .partition_columns
-            .iter()
-            .map(|column| format!("{}: VARCHAR", identifier(column)))
-            .collect();
+        check_partitions(described, relation, group)?;
+        let keys = group.partition_columns.iter();
+        let types: Vec<_> = keys.map(|column| format!("{}: VARCHAR", identifier(&column.key))).collect();
         options.push_str(&format!(", hive_partitioning = true, hive_types = {{{}}}", types.join(", ")));
     }
-    if relation.union_by_name {
-        options.push_str(", union_by_name = true");
+    let mut named = "t".to_owned();
+    if are_named_by_place(group) {
+        let places: Vec<_> = in_files(group).enumerate().map(|(place, _)| placed(place)).collect();
+        named = format!("t({})", places.join(", "));
     }
-    Ok(format!("system.main.read_parquet([{}]{options})", files.join(", ")))
+    Ok(format!("system.main.read_parquet([{}]{options}) AS {named}", files.join(", ")))
 }
 
 /// No folder on the way may give a value for a column other than the one folder that is meant to.
-fn check_partitions(described: &str, relation: &Relation) -> Result<(), Error> {
-    for file in &relation.files {
+fn check_partitions(described: &str, relation: &Relation, group: &FileGroup) -> Result<(), Error> {
+    for file in &group.paths {
         let keys = partition_keys(file);
         for (index, key) in keys.iter().enumerate() {
             let is_partition =
-                relation.partition_columns.iter().any(|column| column.eq_ignore_ascii_case(key));
+                group.partition_columns.iter().any(|column| column.key.eq_ignore_ascii_case(key));
             let is_column =
                 relation.schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(key));
             let repeated = keys[..index].iter().any(|earlier| earlier.eq_ignore_ascii_case(key));

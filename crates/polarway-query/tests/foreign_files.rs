@@ -14,7 +14,7 @@ use std::sync::Arc;
 use arrow::array::*;
 use arrow::compute::cast;
 use arrow::datatypes::*;
-use polarway_query::{Catalog, CatalogError, Listed, Reference, Relation};
+use polarway_query::{Catalog, CatalogError, FileGroup, Listed, Reference, Relation};
 
 use support::{Bench, batch, rows_of, stored_schema, write};
 
@@ -29,11 +29,12 @@ impl Foreign {
 
 impl Catalog for Foreign {
     fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
-        let relation = || Relation {
+        let group = FileGroup {
             has_exact_types: false,
             has_exact_float_statistics: false,
-            ..Relation::new(vec![self.0.clone()], Arc::clone(&self.1))
+            ..FileGroup::new(vec![self.0.clone()], Arc::clone(&self.1))
         };
+        let relation = || Relation::of_groups(vec![group.clone()], Arc::clone(&self.1));
         Ok(references.iter().map(|_| relation()).collect())
     }
 

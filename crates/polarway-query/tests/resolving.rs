@@ -8,13 +8,16 @@
 
 mod support;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::*;
 use arrow::datatypes::{DataType, Field, Schema};
-use polarway_query::{At, Catalog, CatalogError, Error, FileOptions, Listed, Reference, Relation};
+use polarway_query::{
+    At, Catalog, CatalogError, Error, FileGroup, FileOptions, Listed, PartitionColumn, Reference, Relation,
+};
 use support::{Bench, batch, rows_of, stored_schema, write};
 
 fn numbers(values: &[i32]) -> RecordBatch {
@@ -201,11 +204,9 @@ fn partitioned(bench: &Bench, folders: &[&str], column: &str, data_type: DataTyp
         fields.push(Arc::new(Field::new(column, data_type, true)));
     }
     let schema = Arc::new(Schema::new(fields));
-    let column = column.to_owned();
-    Arc::new(One(move || Relation {
-        partition_columns: vec![column.clone()],
-        ..Relation::new(files.clone(), schema.clone())
-    }))
+    let column = PartitionColumn { name: column.to_owned(), key: column.to_owned() };
+    let group = FileGroup { partition_columns: vec![column], ..FileGroup::new(files, schema.clone()) };
+    Arc::new(One(move || Relation::of_groups(vec![group.clone()], schema.clone())))
 }
 
 #[test]
@@ -239,19 +240,26 @@ fn folders_that_give_two_values_for_a_column_are_refused() {
 }
 
 #[test]
-fn files_that_differ_are_joined_by_column_name() {
+fn groups_of_files_that_differ_are_one_table_by_column_name_in_the_widest_types() {
     let bench = Bench::new();
-    let (one, two) = (bench.cold().join("1.parquet"), bench.cold().join("2.parquet"));
+    let (one, two, three) =
+        (bench.cold().join("1.parquet"), bench.cold().join("2.parquet"), bench.cold().join("3.parquet"));
     write(&one, &numbers(&[1]));
-    write(&two, &batch(vec![("b", Arc::new(StringArray::from(vec!["x"])) as ArrayRef)]));
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
+    write(&two, &batch(vec![("b", Arc::clone(&text))]));
+    let wide: ArrayRef = Arc::new(Int64Array::from(vec![1 << 40]));
+    write(&three, &batch(vec![("b", text), ("a", wide)]));
+    let group = |file: &PathBuf| FileGroup::new(vec![file.clone()], stored_schema(file));
+    let groups = [&one, &two, &three, &one].map(group);
     let schema =
-        Schema::new(vec![Field::new("a", DataType::Int32, true), Field::new("b", DataType::Utf8, true)]);
+        Schema::new(vec![Field::new("a", DataType::Int64, true), Field::new("b", DataType::Utf8, true)]);
     let schema = Arc::new(schema);
-    let catalog = Arc::new(One(move || Relation {
-        union_by_name: true,
-        ..Relation::new(vec![one.clone(), two.clone()], schema.clone())
-    }));
-    assert_eq!(rows_of(&bench.query_with(catalog, "FROM p").unwrap()), ["1|NULL", "NULL|x"]);
+    let catalog = Arc::new(One(move || Relation::of_groups(groups.to_vec(), schema.clone())));
+    assert_eq!(
+        rows_of(&bench.query_with(catalog.clone(), "SELECT typeof(a), a, b FROM p").unwrap()),
+        ["BIGINT|1|NULL", "BIGINT|NULL|x", "BIGINT|1099511627776|x", "BIGINT|1|NULL"]
+    );
+    assert_eq!(rows_of(&bench.query_with(catalog, "SELECT count(*) FROM p WHERE a = 1").unwrap()), ["2"]);
 }
 
 #[test]

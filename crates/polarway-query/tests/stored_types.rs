@@ -349,12 +349,16 @@ fn a_field_of_a_struct_without_a_name_is_meant_by_its_place() {
 #[test]
 fn files_of_others_are_cast_to_the_types_that_the_catalog_gives() {
     use arrow::datatypes::Schema;
-    use polarway_query::{Catalog, CatalogError, Listed, Reference, Relation};
+    use polarway_query::{Catalog, CatalogError, FileGroup, Listed, Reference, Relation};
     struct Wider(std::path::PathBuf);
     impl Catalog for Wider {
         fn resolve(&self, _: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
             let schema = Arc::new(Schema::new(vec![Field::new("c", DataType::Int64, true)]));
-            Ok(vec![Relation { has_exact_types: false, ..Relation::new(vec![self.0.clone()], schema) }])
+            let group = FileGroup {
+                has_exact_types: false,
+                ..FileGroup::new(vec![self.0.clone()], Arc::clone(&schema))
+            };
+            Ok(vec![Relation::of_groups(vec![group], schema)])
         }
 
         fn list(&self) -> Result<Vec<Listed>, CatalogError> {

@@ -24,7 +24,12 @@ pub(crate) fn failure(error: &Error) -> Failure {
         }
         _ => {}
     }
-    let failure = reason(error.kind()).failure(error.to_string());
+    let message = match error.kind() {
+        // What is wrong with a file is the cause's to say.
+        ErrorKind::Corrupt | ErrorKind::Unsupported => chain(error),
+        _ => error.to_string(),
+    };
+    let failure = reason(error.kind()).failure(message);
     match error.kind() {
         ErrorKind::ResourceExhausted => failure.with_retry_delay(BUSY),
         ErrorKind::StorageFailed | ErrorKind::OutcomeUnknown => failure.with_retry_delay(STORAGE_PAUSE),
@@ -160,6 +165,17 @@ mod tests {
         Reason::UploadStalled,
         Reason::ShuttingDown,
     ];
+
+    #[tokio::test]
+    async fn a_file_that_can_not_be_read_is_told_with_its_cause() {
+        let folder = tempfile::tempdir().unwrap();
+        let polarway =
+            polarway_core::Polarway::open(polarway_core::Config::new(folder.path())).await.unwrap();
+        std::fs::write(folder.path().join("cold/trades.parquet"), "PAR1 and no more").unwrap();
+        let failure = failure(&polarway.load("trades").await.unwrap_err());
+        assert!(failure.message.contains("trades.parquet"), "{}", failure.message);
+        assert!(failure.message.contains("truncated"), "{}", failure.message);
+    }
 
     #[test]
     fn every_kind_has_a_reason_of_its_own_and_every_reason_comes_from_a_kind_or_the_wire() {

@@ -14,10 +14,12 @@ use uuid::Uuid;
 
 use crate::backend::{FileMeta, join};
 use crate::commit::DataFile;
+use crate::common::common_schema;
+use crate::conform::Conform;
 use crate::error::{Error, Result};
 use crate::foreign::format_of;
 use crate::name::DatasetName;
-use crate::partition::{column_field, parse_folder};
+use crate::partition::{column_field, parse_folder, partition_key};
 use crate::snapshot::{AdoptedFile, Snapshot, SnapshotFile};
 use crate::tables::Tables;
 use crate::upload::Upload;
@@ -39,6 +41,10 @@ struct Footer {
     schema: SchemaRef,
     rows: u64,
     arrow_bytes: u64,
+    plain_schema: SchemaRef,
+    layout: u64,
+    int96_columns: Arc<[usize]>,
+    has_exact_types: bool,
 }
 
 impl Default for Footers {
@@ -103,34 +109,49 @@ impl Tables {
 
     fn adopt(&self, name: &DatasetName, found: Vec<Found>) -> Result<Arc<Snapshot>> {
         let differ = |difference: String| Error::AdoptedFilesDiffer { name: name.clone(), difference };
-        let first = self.footer(name, &found[0])?;
         let partition_names: Vec<&String> = found[0].partitions.iter().map(|(column, _)| column).collect();
+        let mut common: Option<SchemaRef> = None;
         let (mut rows, mut bytes, mut arrow_bytes, mut time_us) = (0, 0, 0, i64::MIN);
-        let mut files = Vec::with_capacity(found.len());
-        let mut identity = String::new();
+        let mut files: Vec<SnapshotFile> = Vec::with_capacity(found.len());
+        let mut states = Vec::with_capacity(16 * found.len());
         for file in &found {
             let footer = self.footer(name, file)?;
-            if footer.schema.fields() != first.schema.fields() {
-                let [a, b] = [&found[0], file].map(|file| &file.path);
-                return Err(differ(format!(
-                    "{a:?} and {b:?} differ in {}",
-                    difference(&first.schema, &footer.schema)
-                )));
-            }
-            if !file.partitions.iter().map(|(column, _)| column).eq(partition_names.iter().copied()) {
-                return Err(differ(format!(
-                    "{:?} lies under other partition columns than {:?}",
-                    file.path, found[0].path
-                )));
-            }
+            // Files of one schema share it.
+            let before = files.last().and_then(|file| file.adopted.as_ref()).map(|before| &before.schema);
+            let schema = match before {
+                Some(before) if before.fields() == footer.schema.fields() => Arc::clone(before),
+                _ => {
+                    common = Some(match common {
+                        None => Arc::clone(&footer.schema),
+                        Some(common) if common.fields() == footer.schema.fields() => common,
+                        Some(common) => {
+                            Arc::new(common_schema(&common, &footer.schema).map_err(|difference| {
+                                let [a, b] = [&found[0], file].map(|file| &file.path);
+                                differ(format!("{a:?} and {b:?} differ in {difference}"))
+                            })?)
+                        }
+                    });
+                    footer.schema
+                }
+            };
+            let partition_values = values_of(&file.partitions, &partition_names).ok_or_else(|| {
+                differ(format!("{:?} lies under other partition columns than {:?}", file.path, found[0].path))
+            })?;
             rows += footer.rows;
             bytes += file.meta.bytes;
             arrow_bytes += footer.arrow_bytes;
             time_us = time_us.max(file.meta.modified_us);
-            identity.extend([&file.path, "\n", &file.meta.identity, "\n"]);
+            let state = self.state_of(file);
+            states.extend(state.into_bytes());
             let adopted = AdoptedFile {
                 identity: file.meta.identity.clone(),
-                partition_values: file.partitions.iter().map(|(_, value)| value.clone()).collect(),
+                state,
+                schema,
+                plain_schema: footer.plain_schema,
+                layout: footer.layout,
+                int96_columns: footer.int96_columns,
+                has_exact_types: footer.has_exact_types,
+                partition_values,
             };
             files.push(SnapshotFile {
                 path: file.path.clone(),
@@ -144,19 +165,24 @@ impl Tables {
             .iter()
             .enumerate()
             .map(|(place, column)| {
+                let values = files.iter().filter_map(|file| file.adopted.as_ref());
                 let values: Vec<Option<&str>> =
-                    found.iter().map(|file| file.partitions[place].1.as_deref()).collect();
+                    values.map(|file| file.partition_values[place].as_deref()).collect();
                 column_field(column, &values)
             })
             .collect();
+        let common = common.unwrap_or_else(|| Arc::new(Schema::empty()));
+        for file in &files {
+            self.conform_to(name, file, &common)?;
+        }
         Ok(Arc::new(Snapshot {
             name: name.clone(),
             version: 0,
             commit: 0,
-            uuid: Uuid::new_v5(&Uuid::NAMESPACE_URL, identity.as_bytes()),
+            uuid: Uuid::new_v5(&Uuid::NAMESPACE_URL, &states),
             kind: None,
             time_us,
-            schema: with_partitions(name, &first.schema, &partitions)?,
+            schema: with_partitions(name, &common, &partitions)?,
             rows,
             bytes,
             arrow_bytes,
@@ -164,6 +190,39 @@ impl Tables {
             lease: None,
             partition_columns: partitions.len(),
         }))
+    }
+
+    /// What a file goes by for whoever keeps something of it: its path and identity, once that tells every change.
+    fn state_of(&self, file: &Found) -> Uuid {
+        if !file.meta.is_settled {
+            return self.ids.fresh();
+        }
+        let state = format!("{}\n{}", file.path, file.meta.identity);
+        Uuid::new_v5(&Uuid::NAMESPACE_URL, state.as_bytes())
+    }
+
+    /// What makes a file's batches fit the table of which it is a part; `None` where they do as they are.
+    ///
+    /// # Errors
+    /// [`Error::AdoptedFilesDiffer`].
+    pub(crate) fn conform_to(
+        &self,
+        name: &DatasetName,
+        file: &SnapshotFile,
+        table: &SchemaRef,
+    ) -> Result<Option<Conform>> {
+        let Some(adopted) = &file.adopted else { return Ok(None) };
+        if adopted.schema.fields() == table.fields() {
+            return Ok(None);
+        }
+        Conform::new(name, &adopted.schema, table).map(Some).map_err(|error| match error {
+            Error::SchemaMismatch { name, differences } => {
+                let difference =
+                    format!("{:?} differs from the others: {}", file.path, differences.join("; "));
+                Error::AdoptedFilesDiffer { name, difference }
+            }
+            error => error,
+        })
     }
 
     fn footer(&self, name: &DatasetName, file: &Found) -> Result<Footer> {
@@ -183,15 +242,26 @@ impl Tables {
             arrow_bytes: reader
                 .uncompressed_bytes()
                 .max(reader.rows().saturating_mul(row_bytes(reader.schema()))),
+            plain_schema: reader.plain_schema(),
+            layout: reader.layout(),
+            int96_columns: reader.int96_columns().into(),
+            has_exact_types: reader.has_written_schema(),
         };
-        self.footers.known.lock().put(key, footer.clone());
+        if file.meta.is_settled {
+            self.footers.known.lock().put(key, footer.clone());
+        }
         Ok(footer)
     }
 
     /// Copies adopted files into the dataset's data folder, for the first append to stand on.
     pub(crate) fn take_in(&self, adopted: &Snapshot) -> Result<Vec<Upload>> {
-        if adopted.partition_columns > 0 {
-            // The partition columns must be in the files: the table is written anew.
+        // Files of a dataset have all of its columns, with exactly its types: others are written anew.
+        let can_be_copied = |file: &SnapshotFile| {
+            file.adopted
+                .as_ref()
+                .is_some_and(|file| file.has_exact_types && file.schema.fields() == adopted.schema.fields())
+        };
+        if !adopted.files.iter().all(can_be_copied) {
             let mut writer = self.begin_upload(&adopted.name, Arc::clone(&adopted.schema))?;
             for batch in self.read(adopted, 0)? {
                 writer.write(&batch?)?;
@@ -241,28 +311,27 @@ fn with_partitions(name: &DatasetName, files: &SchemaRef, partitions: &[Field]) 
     if partitions.is_empty() {
         return Ok(Arc::clone(files));
     }
+    let differ = |difference: String| Error::AdoptedFilesDiffer { name: name.clone(), difference };
     let mut fields: Vec<Arc<Field>> = files.fields().iter().cloned().collect();
-    for partition in partitions {
-        if files.fields().find(partition.name()).is_some() {
-            let column = partition.name();
-            let difference = format!("column {column:?} is in the files and in the folders' names");
-            return Err(Error::AdoptedFilesDiffer { name: name.clone(), difference });
+    for (place, partition) in partitions.iter().enumerate() {
+        let column = partition.name();
+        if files.fields().find(column).is_some() {
+            return Err(differ(format!("column {column:?} is in the files and in the folders' names")));
+        }
+        if partitions[..place].iter().any(|earlier| earlier.name() == column) {
+            return Err(differ(format!("column {column:?} stands twice in the folders' names")));
+        }
+        if let Some((_, taken)) = files.fields().find(&partition_key(place)) {
+            return Err(differ(format!("column {:?} has a name that Polarway uses itself", taken.name())));
         }
         fields.push(Arc::new(partition.clone()));
     }
     Ok(Arc::new(Schema::new_with_metadata(fields, files.metadata().clone())))
 }
 
-/// The first difference of two schemas, in words.
-fn difference(a: &Schema, b: &Schema) -> String {
-    let mismatch = a.fields().iter().zip(b.fields()).find(|(a, b)| a != b);
-    match mismatch {
-        Some((a, b)) if a.name() == b.name() && a.data_type() == b.data_type() => {
-            format!("column {:?}", a.name())
-        }
-        Some((a, b)) => {
-            format!("column {:?} ({}) against {:?} ({})", a.name(), a.data_type(), b.name(), b.data_type())
-        }
-        None => format!("the number of columns: {} and {}", a.fields().len(), b.fields().len()),
-    }
+/// A file's values for the partition columns, which each of its folders names in any order.
+fn values_of(partitions: &[(String, Option<String>)], columns: &[&String]) -> Option<Vec<Option<String>>> {
+    let value = |column: &&String| partitions.iter().find(|(name, _)| name == *column);
+    let values: Option<Vec<_>> = columns.iter().map(|column| Some(value(column)?.1.clone())).collect();
+    values.filter(|values| values.len() == partitions.len())
 }

@@ -90,13 +90,26 @@ impl Conform {
         Error::SchemaMismatch { name: self.name.clone(), differences: vec![difference] }
     }
 
+    /// Fits a batch of a file to the target itself, which must be such that no value is written out for it.
+    ///
+    /// # Errors
+    /// As [`apply_in_parts`](Self::apply_in_parts).
+    pub(crate) fn apply_whole(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        self.check_nulls(batch)?;
+        self.fit(batch, &self.target)
+    }
+
     /// Fits one part.
     fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         if batch.schema_ref() == &self.target {
             return Ok(batch.clone());
         }
+        self.fit(batch, &self.target_of_rows)
+    }
+
+    fn fit(&self, batch: &RecordBatch, target: &SchemaRef) -> Result<RecordBatch> {
         let mut columns = Vec::with_capacity(self.sources.len());
-        for (field, source) in self.target_of_rows.fields().iter().zip(&self.sources) {
+        for (field, source) in target.fields().iter().zip(&self.sources) {
             let given = batch.column(*source);
             if !field.is_nullable() && given.null_count() > 0 {
                 return Err(self.refuse(format!("column {:?} has NULLs and may have none", field.name())));
@@ -106,7 +119,7 @@ impl Conform {
             columns.push(column);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.target_of_rows), columns, &options)?)
+        Ok(RecordBatch::try_new_with_options(Arc::clone(target), columns, &options)?)
     }
 }
 

@@ -234,7 +234,7 @@ pub enum Error {
     Thread(#[source] std::io::Error),
 
     /// The load that this one waited for failed. It may work when tried again.
-    #[error("{0}")]
+    #[error(transparent)]
     SharedLoad(std::sync::Arc<Error>),
 }
 

@@ -47,6 +47,13 @@ impl Loader {
     /// A row behind the table's end, and those of [`Tables::read`]; the chunks carry them too.
     pub fn chunks(&self, snapshot: &Arc<Snapshot>, first_row: u64) -> Result<ChunkReader> {
         if first_row > snapshot.rows {
+            // Whoever asks for such a row of files that may change read them when they had more.
+            if let Some(file) = snapshot.files.iter().find(|file| file.adopted.is_some()) {
+                return Err(Error::AdoptedFileChanged {
+                    name: snapshot.name.clone(),
+                    path: file.path.clone(),
+                });
+            }
             return Err(polarway_ipc::Error::RowOutOfRange { row: first_row, rows: snapshot.rows }.into());
         }
         match self.look_up(snapshot) {

@@ -1,7 +1,7 @@
 //! Local copies of data files, for DuckDB, which reads files and no buckets.
 //!
 //! Data files never change, so a copy is never stale. Files that lie on this machine's disk
-//! are used where they are.
+//! are used where they are, adopted ones through links.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -13,7 +13,11 @@ use parking_lot::Mutex;
 
 use crate::backend::{Backend, BackendError, BackendResult, Outcome};
 use crate::layout::is_data_file;
+use crate::links::{Link, Links};
 use crate::snapshot::SnapshotFile;
+
+/// The folder in the mirror's own for names of adopted files.
+const LINKS_FOLDER: &str = "links";
 
 /// Bytes that are copied at a time.
 const COPY_BYTES: usize = 8 << 20;
@@ -25,13 +29,15 @@ pub struct Mirror {
     folder: PathBuf,
     capacity_bytes: u64,
     copies: Mutex<LruCache<String, Arc<Copy>>>,
+    links: Links,
 }
 
 /// A file that other programs on this machine can read. A copy stays as long as this is held.
 #[derive(Clone, Debug)]
 pub struct LocalFile {
     path: PathBuf,
-    _pin: Option<Arc<Copy>>,
+    _copy: Option<Arc<Copy>>,
+    _link: Option<Arc<Link>>,
 }
 
 impl LocalFile {
@@ -69,7 +75,8 @@ impl Mirror {
     ) -> BackendResult<Self> {
         let folder = folder.into();
         let prepare = || {
-            fs::create_dir_all(&folder)?;
+            // What a link leads to is not the mirror's; the folders of links go with the mirror's own.
+            fs::create_dir_all(folder.join(LINKS_FOLDER))?;
             for entry in fs::read_dir(&folder)? {
                 let entry = entry?;
                 if entry.file_type()?.is_file() && is_data_file(&entry.file_name().to_string_lossy()) {
@@ -86,7 +93,8 @@ impl Mirror {
                 error,
             )
         })?;
-        Ok(Self { backend, folder, capacity_bytes, copies: Mutex::new(LruCache::unbounded()) })
+        let links = Links::new(folder.join(LINKS_FOLDER));
+        Ok(Self { backend, folder, capacity_bytes, copies: Mutex::new(LruCache::unbounded()), links })
     }
 
     /// The folder in which the copies lie.
@@ -99,12 +107,19 @@ impl Mirror {
     /// # Errors
     /// What the storage or the disk says.
     pub fn local(&self, file: &SnapshotFile) -> BackendResult<LocalFile> {
-        if let Some(path) = self.backend.local_path(&file.path) {
-            return Ok(LocalFile { path, _pin: None });
-        }
+        let local = match self.backend.local_path(&file.path) {
+            Some(path) => LocalFile { path, _copy: None, _link: None },
+            None => self.copied(file)?,
+        };
+        let Some(adopted) = &file.adopted else { return Ok(local) };
+        let link = self.links.link(adopted, &local.path)?;
+        Ok(LocalFile { path: link.path().to_owned(), _link: Some(link), ..local })
+    }
+
+    fn copied(&self, file: &SnapshotFile) -> BackendResult<LocalFile> {
         // Adopted files may change; each state of one is a copy of its own.
-        let identity = file.adopted.as_ref().map(|adopted| adopted.identity.as_str()).unwrap_or_default();
-        let key = format!("{}\n{identity}", file.path);
+        let state = file.adopted.as_ref().map(|adopted| adopted.state.to_string()).unwrap_or_default();
+        let key = format!("{}\n{state}", file.path);
         let copy = self.copy_for(key, file);
         let mut is_there = copy.is_there.lock();
         if !*is_there {
@@ -112,7 +127,7 @@ impl Mirror {
             *is_there = true;
         }
         drop(is_there);
-        Ok(LocalFile { path: copy.path.clone(), _pin: Some(copy) })
+        Ok(LocalFile { path: copy.path.clone(), _copy: Some(copy), _link: None })
     }
 
     fn copy_for(&self, key: String, file: &SnapshotFile) -> Arc<Copy> {

@@ -15,23 +15,54 @@ pub(crate) fn parse_folder(folder: &str) -> Option<(String, Option<String>)> {
     if column.is_empty() {
         return None;
     }
-    let value = percent_decode(value)?;
-    Some((column.to_owned(), (value != HIVE_NULL).then_some(value)))
+    let value = percent_decoded(value);
+    Some((percent_decoded(column), (value != HIVE_NULL).then_some(value)))
 }
 
-/// Undoes the escapes that writers use for characters that a folder's name can't hold.
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-            bytes.push((digit(rest.next())? * 16 + digit(rest.next())?) as u8); // two digits fit
-        } else {
-            bytes.push(byte);
+/// Undoes the escapes that writers use for characters that a folder's name can't hold. A percent sign that begins no
+/// escape is one.
+fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let digit = |place: usize| bytes.get(place).and_then(|byte| char::from(*byte).to_digit(16));
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut place = 0;
+    while let Some(byte) = bytes.get(place) {
+        match (byte, digit(place + 1), digit(place + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.push((high * 16 + low) as u8); // two digits fit
+                place += 3;
+            }
+            _ => {
+                decoded.push(*byte);
+                place += 1;
+            }
         }
     }
-    String::from_utf8(bytes).ok()
+    // What escapes make that is no text was meant as it stands.
+    String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
+}
+
+/// What a partition column is called in the folders that [`linked_folder`] names.
+pub fn partition_key(place: usize) -> String {
+    format!("polarway partition {place}")
+}
+
+/// The folder that DuckDB reads just this value out of, whatever is in it.
+pub(crate) fn linked_folder(place: usize, value: Option<&str>) -> String {
+    let mut folder = format!("{}=", partition_key(place));
+    let Some(value) = value else { return folder + HIVE_NULL };
+    // DuckDB takes this word for NULL unless it is escaped.
+    let is_null_word = value.eq_ignore_ascii_case("null");
+    for (place, character) in value.char_indices() {
+        let is_plain =
+            character.is_ascii_alphanumeric() || "-_. ".contains(character) || !character.is_ascii();
+        if is_plain && !(is_null_word && place == 0) {
+            folder.push(character);
+        } else {
+            folder.push_str(&format!("%{:02X}", u32::from(character)));
+        }
+    }
+    folder
 }
 
 /// The column that values make: whole numbers, dates, or else text, as DuckDB takes them.
@@ -81,7 +112,20 @@ mod tests {
         assert_eq!(parse_folder("x=__HIVE_DEFAULT_PARTITION__"), Some(("x".into(), None)));
         assert_eq!(parse_folder("plain"), None);
         assert_eq!(parse_folder("=7"), None);
-        assert_eq!(parse_folder("x=%zz"), None);
+        assert_eq!(parse_folder("x=NULL"), Some(("x".into(), Some("NULL".into()))));
+        assert_eq!(parse_folder("x="), Some(("x".into(), Some(String::new()))));
+        for odd in ["100%", "a%zz", "%", "%4", "%FF", "a=b"] {
+            assert_eq!(parse_folder(&format!("x={odd}")), Some(("x".into(), Some(odd.into()))));
+        }
+    }
+
+    #[test]
+    fn a_linked_folder_escapes_what_would_be_read_as_something_else() {
+        let folder = |value| linked_folder(0, value);
+        assert_eq!(folder(Some("São Paulo_1.5-x")), "polarway partition 0=São Paulo_1.5-x");
+        assert_eq!(folder(Some("Null")), "polarway partition 0=%4Eull");
+        assert_eq!(folder(Some("a/*?[%=")), "polarway partition 0=a%2F%2A%3F%5B%25%3D");
+        assert_eq!(folder(None), "polarway partition 0=__HIVE_DEFAULT_PARTITION__");
     }
 
     #[test]

@@ -126,6 +126,15 @@ impl Tables {
     }
 }
 
+/// Whether two files have the same columns with the same types, and the same values in their folders' names.
+fn are_read_alike(a: &SnapshotFile, b: &SnapshotFile) -> bool {
+    let schemas_agree = match (&a.adopted, &b.adopted) {
+        (Some(a), Some(b)) => a.schema.fields() == b.schema.fields(),
+        _ => true,
+    };
+    schemas_agree && partition_values(a) == partition_values(b)
+}
+
 fn partition_values(file: &SnapshotFile) -> &[Option<String>] {
     file.adopted.as_ref().map_or(&[], |adopted| &adopted.partition_values)
 }
@@ -145,9 +154,8 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
                 skip -= file.rows;
                 continue;
             }
-            let shares_group = |group: &Vec<SnapshotFile>| {
-                group.len() < FILES_AT_A_TIME && partition_values(&group[0]) == partition_values(file)
-            };
+            let shares_group =
+                |group: &Vec<SnapshotFile>| group.len() < FILES_AT_A_TIME && are_read_alike(&group[0], file);
             match groups.last_mut() {
                 Some(group) if shares_group(group) => group.push(file.clone()),
                 _ => groups.push(vec![file.clone()]),
@@ -182,9 +190,20 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
         let make = Arc::clone(&self.make);
         let schema = Arc::clone(&self.snapshot.schema);
         let values = partition_values(&files[0]).to_vec();
-        let make_in_group =
-            move |batch, row| make(with_partitions(batch, &schema, &values)?, first_row + (row - skip));
-        let made = polarway_parquet::read_map(sources, &self.snapshot.file_schema(), options, make_in_group)
+        let table_schema = self.snapshot.file_schema();
+        let conform = self.tables.conform_to(&self.snapshot.name, &files[0], &table_schema)?;
+        let file_schema = match (&conform, &files[0].adopted) {
+            (Some(_), Some(adopted)) => Arc::clone(&adopted.schema),
+            _ => table_schema,
+        };
+        let make_in_group = move |batch: RecordBatch, row| {
+            let batch = match &conform {
+                Some(conform) => conform.apply_whole(&batch)?,
+                None => batch,
+            };
+            make(with_partitions(batch, &schema, &values)?, first_row + (row - skip))
+        };
+        let made = polarway_parquet::read_map(sources, &file_schema, options, make_in_group)
             .map_err(|source| self.unreadable(&files, source))?;
         Ok(Some(Group { made, files }))
     }

@@ -73,6 +73,18 @@ pub struct SnapshotFile {
 pub struct AdoptedFile {
     /// Differs when the file changes: what it was when the snapshot was taken.
     pub identity: String,
+    /// Differs whenever the file may hold other rows, also where its identity does not yet tell.
+    pub state: Uuid,
+    /// The columns in the file: in its own order, and with the types that it is read as.
+    pub schema: SchemaRef,
+    /// The same with the types of those who don't read the Arrow schema in the file.
+    pub plain_schema: SchemaRef,
+    /// Differs between files whose columns are stored under other names or types, or in another order.
+    pub layout: u64,
+    /// The places of the columns that are INT96 timestamps, or hold some.
+    pub int96_columns: Arc<[usize]>,
+    /// Whether the file says itself that its columns had exactly these types when they were written.
+    pub has_exact_types: bool,
     /// The values in its folders' names, one for each partition column; `None` is NULL.
     pub partition_values: Vec<Option<String>>,
 }

@@ -90,7 +90,8 @@ fn difference(path: &str, given: &DataType, wanted: &DataType) -> String {
     format!("column {path:?} is {given} and must be {wanted}")
 }
 
-fn fits(given: &DataType, wanted: &DataType) -> bool {
+/// Whether every value of one type has an equal one in the other.
+pub(crate) fn fits(given: &DataType, wanted: &DataType) -> bool {
     differences("", given, wanted).is_empty()
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_handles::{ExternalHandles, Handle, HandleId, HandleStore, MemoryHandles, claim_storage};
-use polarway_query::{Engine, Relation};
+use polarway_query::{Engine, FileGroup, Relation};
 use polarway_storage::{Backend, Loader, MemoryBudget, Mirror, Settings, Snapshot, SystemClock, Tables};
 
 use crate::config::{Config, Location};
@@ -82,11 +82,14 @@ impl External {
         let locals = snapshot.files.iter().map(|file| self.mirror.local(file));
         let locals = locals.collect::<Result<Vec<_>, _>>().map_err(polarway_storage::Error::from)?;
         let files = locals.iter().map(|local| local.path().to_owned()).collect();
-        Ok(Relation {
+        let group = FileGroup {
             has_exact_float_statistics: snapshot.files.iter().all(|file| file.nan_safe),
+            ..FileGroup::new(files, Arc::clone(&snapshot.schema))
+        };
+        Ok(Relation {
             is_result: true,
             pin: Box::new(locals),
-            ..Relation::new(files, Arc::clone(&snapshot.schema))
+            ..Relation::of_groups(vec![group], Arc::clone(&snapshot.schema))
         })
     }
 }

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod adopted;
 mod bad_input;
 mod bounded;
 mod documented_sql;

@@ -183,7 +183,8 @@ impl Bench {
 
     /// The newest files of a dataset.
     pub(crate) fn files(&self, name: &str) -> Vec<PathBuf> {
-        self.folder.find(name, At::Newest).unwrap().files
+        let groups = self.folder.find(name, At::Newest).unwrap().files;
+        groups.into_iter().flat_map(|group| group.paths).collect()
     }
 }
 

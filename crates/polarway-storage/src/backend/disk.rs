@@ -14,7 +14,8 @@ use parking_lot::Mutex;
 use polarway_parquet::{LocalFile, ReadAt};
 
 use super::{
-    Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome, split,
+    Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome,
+    is_settled, split,
 };
 use crate::commit::CONTROL_FOLDER;
 use crate::environment::micros_since_epoch;
@@ -380,9 +381,13 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 fn file_meta(meta: &fs::Metadata) -> FileMeta {
     use std::os::unix::fs::MetadataExt;
 
-    let identity = format!("{}-{}-{}.{:09}", meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec());
+    // The time of modification is what its writer says, that of the change of the inode is not.
+    let modified = format!("{}.{:09}", meta.mtime(), meta.mtime_nsec());
+    let changed = format!("{}.{:09}", meta.ctime(), meta.ctime_nsec());
+    let identity = format!("{}-{}-{modified}-{changed}", meta.ino(), meta.size());
     let modified_us = meta.modified().map(micros_since_epoch).unwrap_or_default();
-    FileMeta { bytes: meta.len(), modified_us, identity }
+    let changed_us = meta.ctime().saturating_mul(1_000_000).saturating_add(meta.ctime_nsec() / 1_000);
+    FileMeta { bytes: meta.len(), modified_us, identity, is_settled: is_settled(changed_us.max(modified_us)) }
 }
 
 fn is_absent(error: &io::Error) -> bool {

@@ -10,9 +10,12 @@ use std::fmt::Debug;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use polarway_parquet::ReadAt;
+
+use crate::environment::micros_since_epoch;
 
 pub use disk::DiskBackend;
 pub use object::ObjectBackend;
@@ -110,8 +113,19 @@ pub struct FileMeta {
     pub bytes: u64,
     /// When it was last written, by the storage's clock: microseconds since 1970-01-01 UTC.
     pub modified_us: i64,
-    /// Differs when the contents do: inode, size and time on disk, the entity tag in a bucket.
+    /// Differs when the contents do: inode, size and times on disk, the entity tag in a bucket.
     pub identity: String,
+    /// Whether the last change is long enough ago that another one would show in the identity. Clocks of storages tick
+    /// coarsely: a file that was written just now may be written again within the tick.
+    pub is_settled: bool,
+}
+
+/// The coarsest tick that storages have: two seconds, in microseconds.
+const TICK_US: i64 = 2_000_000;
+
+/// Whether a change at this time lies behind the storage's tick.
+pub(crate) fn is_settled(changed_us: i64) -> bool {
+    micros_since_epoch(SystemTime::now()).saturating_sub(changed_us) > TICK_US
 }
 
 /// One thing in a folder.

@@ -14,7 +14,8 @@ use polarway_parquet::ReadAt;
 use tokio::runtime::Runtime;
 
 use super::{
-    Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome, join,
+    Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome,
+    is_settled, join,
 };
 
 /// Size of one part of an upload, in bytes. Buckets take 10,000 parts of at least 5 MiB.
@@ -270,7 +271,8 @@ fn object_path(path: &str) -> ObjectPath {
 fn file_meta(object: &object_store::ObjectMeta) -> FileMeta {
     let modified_us = object.last_modified.timestamp_micros();
     let tag = object.e_tag.as_deref().unwrap_or_default();
-    FileMeta { bytes: object.size, modified_us, identity: format!("{tag}-{}-{modified_us}", object.size) }
+    let identity = format!("{tag}-{}-{modified_us}", object.size);
+    FileMeta { bytes: object.size, modified_us, identity, is_settled: is_settled(modified_us) }
 }
 
 fn absent_as_none<T>(

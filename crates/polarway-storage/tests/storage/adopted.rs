@@ -8,7 +8,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{RecordBatch, StringArray};
 use polarway_parquet::{EncodeOptions, TableEncoder};
-use polarway_storage::{At, Error};
+use polarway_storage::{At, Error, Loader};
 use tempfile::TempDir;
 
 use crate::support::{append, load, name, newest, numbers, on_disk, open, store};
@@ -131,6 +131,43 @@ fn a_file_that_is_replaced_while_it_is_read_is_an_error_and_no_mixture() {
     let failed = reader.filter_map(Result::err).next().expect("the change is noticed");
     assert!(matches!(failed, Error::AdoptedFileChanged { .. }), "{failed}");
     assert_eq!(newest(&tables, &name("trades")).unwrap().len(), 200_002, "reading again works");
+}
+
+#[test]
+fn a_load_that_goes_on_in_a_file_that_has_become_shorter_is_told_that_it_changed() {
+    let (tables, folder) = on_disk();
+    put(&folder, "trades.parquet", &numbers(0..1_000));
+    let tables = Arc::new(tables);
+    let loader = Loader::new(Arc::clone(&tables), 1 << 20);
+    let chunks = |first_row: u64| {
+        let snapshot = tables.snapshot(&name("trades"), At::Newest).unwrap();
+        loader.chunks(&snapshot, first_row).map(drop)
+    };
+    chunks(900).unwrap();
+    put(&folder, "trades.parquet", &numbers(0..10));
+    assert!(matches!(chunks(900), Err(Error::AdoptedFileChanged { .. })));
+    store(&tables, &name("trades"), 0..10).unwrap();
+    assert!(matches!(chunks(900), Err(Error::Chunks(_))), "of a version there is no such row");
+}
+
+#[test]
+fn whoever_waits_for_a_load_that_fails_is_told_its_cause() {
+    let (tables, folder) = on_disk();
+    put(&folder, "trades.parquet", &numbers(0..100_000));
+    let path = folder.path().join("trades.parquet");
+    let mut bytes = fs::read(&path).unwrap();
+    let data = bytes.len() / 4..bytes.len() / 2;
+    for byte in &mut bytes[data] {
+        *byte ^= 0x55;
+    }
+    fs::write(&path, bytes).unwrap();
+    let tables = Arc::new(tables);
+    let snapshot = tables.snapshot(&name("trades"), At::Newest).unwrap();
+    let loader = Loader::new(Arc::clone(&tables), 1 << 30);
+    let failed = loader.chunks(&snapshot, 0).unwrap().filter_map(Result::err).next().unwrap();
+    assert!(matches!(failed, Error::SharedLoad(_)), "{failed:?}");
+    let cause = std::error::Error::source(&failed).expect("a cause").to_string();
+    assert!(cause.contains("corrupt"), "{failed}: {cause}");
 }
 
 #[test]
