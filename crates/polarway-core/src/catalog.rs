@@ -10,7 +10,7 @@ use polarway_query::{
     AfterScan, At as QueryAt, Catalog, CatalogError, FileGroup, FileOptions, Listed, PartitionColumn,
     Reference, Relation, holds_zoned_nanos,
 };
-use polarway_storage::{At, DatasetName, Error, Snapshot, SnapshotFile, partition_key};
+use polarway_storage::{At, DatasetName, Error, FileToCheck, Snapshot, SnapshotFile, partition_key};
 
 use crate::files::{UnknownFiles, match_files};
 use crate::polarway::EngineParts;
@@ -127,11 +127,13 @@ impl StoredCatalog {
         let mut groups: Vec<FileGroup> = Vec::new();
         let mut of_group: Vec<Vec<&SnapshotFile>> = Vec::new();
         let mut pins = Vec::new();
+        let mut due = Vec::new();
         for snapshot in &snapshots {
             self.read.add(snapshot);
             let mut before: Option<&SnapshotFile> = None;
             for file in &snapshot.files {
                 let local = self.engine.mirror.local(file).map_err(|error| from_storage(error.into()))?;
+                due.extend(self.engine.checks.due(snapshot, file, &local));
                 let path = local.path().to_owned();
                 let is_alike = before.is_some_and(|before| are_alike(before, file));
                 match (groups.last_mut(), of_group.last_mut()) {
@@ -153,7 +155,7 @@ impl StoredCatalog {
         }
         let has_adopted =
             snapshots.iter().flat_map(|snapshot| &snapshot.files).any(|file| file.adopted.is_some());
-        let after_scan = has_adopted.then(|| self.check_unchanged(snapshots));
+        let after_scan = (has_adopted || !due.is_empty()).then(|| self.check_files(snapshots, due));
         Ok(Relation { pin: Box::new(pins), after_scan, ..Relation::of_groups(groups, schema) })
     }
 
@@ -177,8 +179,9 @@ impl StoredCatalog {
         group.refused_columns = cut.map(|name| (name.clone(), why.to_owned())).collect();
     }
 
-    /// Files that somebody else may write to are looked at once more when the query has read them.
-    fn check_unchanged(&self, snapshots: Vec<Arc<Snapshot>>) -> AfterScan {
+    /// When the query has read its files, those that somebody else may write to are looked at once more, and of ours, the bytes
+    /// that DuckDB has believed are held against their checksums.
+    fn check_files(&self, snapshots: Vec<Arc<Snapshot>>, due: Vec<FileToCheck>) -> AfterScan {
         let engine = Arc::clone(&self.engine);
         Box::new(move || {
             for snapshot in &snapshots {
@@ -186,7 +189,7 @@ impl StoredCatalog {
                     engine.tables.check_unchanged(&snapshot.name, file).map_err(from_storage)?;
                 }
             }
-            Ok(())
+            engine.checks.check(&due).map_err(from_storage)
         })
     }
 }

@@ -20,6 +20,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// What local copies of remote data files may take on disk, in bytes.
     pub mirror_bytes: u64,
+    /// What a query may read, besides its own reading, to check its data files against their checksums; 0 checks none.
+    pub check_bytes: u64,
     /// What DuckDB may hold in memory, in bytes, all queries together.
     pub query_memory_bytes: u64,
     /// What DuckDB may spill to disk, in bytes, all queries together.
@@ -117,6 +119,7 @@ impl Config {
             cold_tier: Location::Directory(data_dir.join("cold")),
             cache_bytes: 2 * GB,
             mirror_bytes: 10 * GB,
+            check_bytes: GB / 4,
             query_memory_bytes: 2 * GB,
             query_temp_bytes: 20 * GB,
             query_threads: std::thread::available_parallelism().map_or(1, usize::from),

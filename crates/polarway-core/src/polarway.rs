@@ -8,7 +8,8 @@ use std::time::Duration;
 use object_store::memory::InMemory;
 use polarway_query::{Engine, EngineConfig};
 use polarway_storage::{
-    Backend, DiskBackend, Loader, MemoryBudget, Mirror, ObjectBackend, REQUEST_WINDOW_US, Settings, Tables,
+    Backend, DiskBackend, FileChecks, Loader, MemoryBudget, Mirror, ObjectBackend, REQUEST_WINDOW_US,
+    Settings, Tables,
 };
 
 use crate::config::{Config, HandleStoreKind, Location};
@@ -45,6 +46,7 @@ pub(crate) struct EngineParts {
     pub(crate) queries: Engine,
     pub(crate) handles: Handles,
     pub(crate) whole_micros: WholeMicros,
+    pub(crate) checks: Arc<FileChecks>,
     /// The cold tier as the configuration spells it and as it is, where it is a directory.
     pub(crate) cold_folders: Vec<PathBuf>,
     /// Dropped last: it holds what the others keep on disk.
@@ -138,11 +140,12 @@ impl EngineParts {
         let tables = Arc::new(Tables::new(backend, settings));
 
         let memory = MemoryBudget::new(shared_bytes(config));
+        let checks = Arc::new(FileChecks::new(config.check_bytes));
         let external = match config.handles.store {
             HandleStoreKind::Memory => None,
             HandleStoreKind::External => {
                 let (backend, root) = open_storage(&config.handles.state, "the folder of handles")?;
-                Some((External::open(backend, workspace.path(), config, &memory)?, root))
+                Some((External::open(backend, workspace.path(), config, &memory, Arc::clone(&checks))?, root))
             }
         };
         let mut readable: Vec<PathBuf> = cold_folders.first().cloned().into_iter().collect();
@@ -167,6 +170,7 @@ impl EngineParts {
             queries,
             handles,
             whole_micros,
+            checks,
             cold_folders,
             _workspace: workspace,
         })

@@ -9,8 +9,16 @@ use std::io::{self, Write};
 use crc32fast::Hasher;
 use parquet::file::metadata::ParquetMetaData;
 
+use crate::{Error, FileReader, Result};
+
+/// What is said of a chunk whose bytes are not those that were written.
+pub(crate) const MISMATCH: &str = "a column chunk does not match its checksum";
+
 /// The footer's key-value entry: CRC-32 of each column chunk as 8 hex digits, row group by row group.
 pub(crate) const FOOTER_KEY: &str = "polarway:chunk-crc32";
+
+/// Bytes that are read at once for a check.
+const CHECK_BYTES: u64 = 4 << 20;
 
 /// Bytes collected before the sink sees them: the `parquet` crate hands over 8 KiB at a time.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -96,6 +104,59 @@ pub(crate) fn from_footer(metadata: &ParquetMetaData) -> Option<Vec<u32>> {
     let parse = |digits: &[u8]| u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok();
     let checksums: Option<Vec<u32>> = text.as_bytes().chunks(8).map(parse).collect();
     checksums.filter(|checksums| checksums.len() == chunks)
+}
+
+/// How far a check of a file came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    /// Row groups, from the first one on, that are what was written.
+    pub row_groups: usize,
+    /// Bytes that were read for it.
+    pub bytes: u64,
+}
+
+impl FileReader {
+    /// Checks the bytes of the row groups from the one numbered `first` on against the checksums in the footer, without
+    /// decoding them, until `most_bytes` were read; of a file without checksums there is nothing to check.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when a column chunk is not what was written, [`Error::Read`] when it can't be read.
+    pub fn check(&self, first: usize, most_bytes: u64) -> Result<Checked> {
+        let groups = self.metadata().row_groups();
+        if !self.has_checksums() {
+            return Ok(Checked { row_groups: groups.len(), bytes: 0 });
+        }
+        let mut bytes = 0;
+        for (place, group) in groups.iter().enumerate().skip(first) {
+            if bytes >= most_bytes {
+                return Ok(Checked { row_groups: place, bytes });
+            }
+            for (leaf, chunk) in group.columns().iter().enumerate() {
+                let (start, length) = chunk.byte_range();
+                let found = self.hash(start, length)?;
+                if self.checksum(place, leaf).is_some_and(|expected| expected != found) {
+                    return Err(Error::corrupt(MISMATCH));
+                }
+                bytes += length;
+            }
+        }
+        Ok(Checked { row_groups: groups.len(), bytes })
+    }
+
+    fn hash(&self, start: u64, length: u64) -> Result<u32> {
+        let mut hasher = Hasher::new();
+        let mut done = 0;
+        while done < length {
+            let step = (length - done).min(CHECK_BYTES);
+            let bytes = self.bytes().read_at(start + done, step as usize).map_err(Error::from_reading)?;
+            if bytes.len() as u64 != step {
+                return Err(Error::Read(io::ErrorKind::UnexpectedEof.into()));
+            }
+            hasher.update(&bytes);
+            done += step;
+        }
+        Ok(hasher.finalize())
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
 use crate::ReadAt;
+use crate::checksum::MISMATCH;
 
 /// Bytes fetched at once. A chunk of a usual row group is one or two of these; a huge chunk is never held whole.
 const WINDOW_BYTES: u64 = 4 << 20;
@@ -143,7 +144,7 @@ impl ChunkSource {
         window.hasher.update(&bytes[(window.hashed_to - at) as usize..]);
         window.hashed_to = end;
         if end == self.0.range.end && window.hasher.clone().finalize() != expected {
-            return Err(ParquetError::General("a column chunk does not match its checksum".to_owned()));
+            return Err(ParquetError::General(MISMATCH.to_owned()));
         }
         Ok(())
     }

@@ -143,6 +143,10 @@ impl FileReader {
         &self.kept_values
     }
 
+    pub(crate) fn has_checksums(&self) -> bool {
+        self.checksums.is_some()
+    }
+
     /// What the bytes of a column chunk must add up to, where the file says so.
     pub(crate) fn checksum(&self, row_group: usize, leaf: usize) -> Option<u32> {
         let leaves = self.metadata.file_metadata().schema_descr().num_columns();

@@ -56,6 +56,7 @@ mod schema;
 mod times;
 
 pub use categories::{Categories, read_categories};
+pub use checksum::Checked;
 pub use encode::{EncodeOptions, FileSummary, TableEncoder};
 pub use error::{Error, Unsupported};
 pub use file::FileReader;

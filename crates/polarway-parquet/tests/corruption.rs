@@ -55,6 +55,25 @@ fn a_flipped_bit_is_an_error_or_changes_nothing() {
 }
 
 #[test]
+fn a_check_without_decoding_finds_damage_and_goes_on_where_the_last_one_stopped() {
+    let (_, _, file) = table();
+    let check = |bytes: &Bytes, first, most| FileReader::open(source(bytes)).unwrap().check(first, most);
+    let whole = check(&file, 0, u64::MAX).unwrap();
+    assert_eq!(whole.row_groups, 2);
+    let first = check(&file, 0, 1).unwrap();
+    let second = check(&file, first.row_groups, 1).unwrap();
+    assert_eq!((first.row_groups, second.row_groups, first.bytes + second.bytes), (1, 2, whole.bytes));
+    assert_eq!(check(&file, 2, u64::MAX).unwrap().bytes, 0);
+    let mut damaged = file.to_vec();
+    damaged[first.bytes as usize + 10] ^= 1; // in the second row group
+    let damaged = Bytes::from(damaged);
+    assert_eq!(check(&damaged, 0, 1).unwrap(), first);
+    for from in [0, 1] {
+        assert!(matches!(check(&damaged, from, u64::MAX), Err(Error::Corrupt { .. })), "{from}");
+    }
+}
+
+#[test]
 fn a_file_cut_short_is_known_as_truncated() {
     let (schema, _, file) = table();
     for length in (4..file.len()).step_by(5).chain([file.len() - 1]) {

@@ -15,6 +15,7 @@ mod adopt;
 mod backend;
 mod budget;
 mod cache;
+mod checks;
 mod commit;
 mod common;
 mod compact;
@@ -54,6 +55,7 @@ pub use backend::{
 };
 pub use budget::{MemoryBudget, Reservation};
 pub use cache::CacheStats;
+pub use checks::{FileChecks, FileToCheck};
 pub use commit::{CommitKind, NotACommit};
 pub use compact::Compacted;
 pub use environment::{Clock, IdSource, RandomIds, SystemClock};

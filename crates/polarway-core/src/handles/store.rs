@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_handles::{ExternalHandles, Handle, HandleId, HandleStore, MemoryHandles, claim_storage};
-use polarway_query::{Engine, FileGroup, Relation};
-use polarway_storage::{Backend, Loader, MemoryBudget, Mirror, Settings, Snapshot, SystemClock, Tables};
+use polarway_query::{AfterScan, CatalogError, Engine, FileGroup, Relation};
+use polarway_storage::{
+    Backend, FileChecks, Loader, MemoryBudget, Mirror, Settings, Snapshot, SystemClock, Tables,
+};
 
 use crate::config::{Config, Location};
 use crate::error::{Error, ErrorKind, Result};
@@ -31,6 +33,7 @@ pub(crate) struct External {
     pub(crate) books: Arc<ExternalHandles>,
     pub(crate) loader: Loader,
     mirror: Mirror,
+    checks: Arc<FileChecks>,
 }
 
 /// Where the rows of a handle are.
@@ -50,6 +53,7 @@ impl External {
         folder: &Path,
         config: &Config,
         memory: &MemoryBudget,
+        checks: Arc<FileChecks>,
     ) -> Result<Self> {
         claim_storage(&*backend).map_err(|error| match &config.handles.state {
             Location::Directory(state) if matches!(error, polarway_handles::Error::NotForHandles { .. }) => {
@@ -70,7 +74,7 @@ impl External {
         let tables = Arc::new(Tables::new(backend, settings));
         // The cache is for what is loaded again and again: a handle mostly is once.
         let loader = Loader::sharing(Arc::clone(&tables), 0, memory.clone());
-        Ok(Self { books: Arc::new(ExternalHandles::new(tables)), loader, mirror })
+        Ok(Self { books: Arc::new(ExternalHandles::new(tables)), loader, mirror, checks })
     }
 
     /// Where DuckDB has to be able to read.
@@ -82,11 +86,18 @@ impl External {
         let locals = snapshot.files.iter().map(|file| self.mirror.local(file));
         let locals = locals.collect::<Result<Vec<_>, _>>().map_err(polarway_storage::Error::from)?;
         let files = locals.iter().map(|local| local.path().to_owned()).collect();
+        let of_files = snapshot.files.iter().zip(&locals);
+        let due: Vec<_> =
+            of_files.filter_map(|(file, local)| self.checks.due(snapshot, file, local)).collect();
+        let (is_any, checks) = (!due.is_empty(), Arc::clone(&self.checks));
+        let check = move || checks.check(&due).map_err(|error| CatalogError::Other(Box::new(error)));
+        let after_scan = is_any.then(|| Box::new(check) as AfterScan);
         let group = FileGroup {
             has_exact_float_statistics: snapshot.files.iter().all(|file| file.nan_safe),
             ..FileGroup::new(files, Arc::clone(&snapshot.schema))
         };
         Ok(Relation {
+            after_scan,
             is_result: true,
             pin: Box::new(locals),
             ..Relation::of_groups(vec![group], Arc::clone(&snapshot.schema))

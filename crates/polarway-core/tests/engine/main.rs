@@ -6,6 +6,7 @@ mod support;
 mod adopted;
 mod bad_input;
 mod bounded;
+mod damage;
 mod documented_sql;
 mod fidelity;
 mod folders;

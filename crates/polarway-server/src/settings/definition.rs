@@ -67,7 +67,7 @@ pub(crate) const CLIENT_VARIABLES: [&str; 2] = ["POLARWAY_URL", "POLARWAY_TIMEOU
 pub(crate) const TOKEN_VARIABLE: &str = "POLARWAY_AUTH_TOKEN";
 
 /// All settings, in the order in which help tells them. The data directory comes before what lies in it.
-pub(crate) const SETTINGS: [Setting; 28] = [
+pub(crate) const SETTINGS: [Setting; 29] = [
     Setting {
         key: "bind",
         variable: "POLARWAY_BIND_ADDRESS",
@@ -370,6 +370,17 @@ pub(crate) const SETTINGS: [Setting; 28] = [
         default: None,
         apply: |config, text| values::count(text).map(|count| config.connections = count),
         current: |config| config.connections.to_string(),
+    },
+    Setting {
+        key: "sql_check_size",
+        variable: "POLARWAY_SQL_CHECK_SIZE",
+        value_name: "GB",
+        form: Form::Number,
+        about: "What a query may read, besides its own reading, to check its data files against their checksums, in GB; 0 checks \
+                none. Each file is checked once.",
+        default: None,
+        apply: |config, text| values::gigabytes(text).map(|bytes| config.engine.check_bytes = bytes),
+        current: |config| values::in_gigabytes(config.engine.check_bytes),
     },
     Setting {
         key: "upload_silence",

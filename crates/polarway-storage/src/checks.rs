@@ -1,0 +1,86 @@
+//! Checking data files for a reader that does not: DuckDB takes whatever bytes there are.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lru::LruCache;
+use parking_lot::Mutex;
+use polarway_parquet::FileReader;
+
+use crate::error::{Error, Result};
+use crate::mirror::LocalFile;
+use crate::name::DatasetName;
+use crate::snapshot::{Snapshot, SnapshotFile};
+
+/// Files of which it is remembered how far they were checked.
+const REMEMBERED_FILES: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+
+/// Checks each data file against its checksums, once in a process, some of it at a time.
+///
+/// A file never changes once it is published, so what was right stays right as far as this process can know.
+#[derive(Debug)]
+pub struct FileChecks {
+    most_bytes: u64,
+    /// The row groups of each file that were found right, and whether that is all of them.
+    known: Mutex<LruCache<PathBuf, (usize, bool)>>,
+}
+
+/// A file that a reader reads, where it lies on this machine.
+#[derive(Clone, Debug)]
+pub struct FileToCheck {
+    /// The dataset that it belongs to.
+    name: DatasetName,
+    /// Its path in the storage.
+    path: String,
+    /// Where the reader reads it.
+    local: PathBuf,
+}
+
+impl FileChecks {
+    /// Reads about so many bytes for one check; 0 checks nothing.
+    pub fn new(most_bytes: u64) -> Self {
+        Self { most_bytes, known: Mutex::new(LruCache::new(REMEMBERED_FILES)) }
+    }
+
+    /// The file if something of it is left to check. What others wrote has no checksums.
+    pub fn due(&self, snapshot: &Snapshot, file: &SnapshotFile, local: &LocalFile) -> Option<FileToCheck> {
+        let is_due = self.most_bytes > 0 && file.adopted.is_none() && !self.progress(local.path()).1;
+        is_due.then(|| FileToCheck {
+            name: snapshot.name.clone(),
+            path: file.path.clone(),
+            local: local.path().to_owned(),
+        })
+    }
+
+    /// Goes on checking where the last check of each file stopped, as far as one check may read.
+    ///
+    /// # Errors
+    /// [`Error::UnreadableData`] with the first file that is not what was written, or can't be read.
+    pub fn check(&self, files: &[FileToCheck]) -> Result<()> {
+        let mut left = self.most_bytes;
+        for FileToCheck { name, path, local } in files {
+            let (row_groups, is_whole) = self.progress(local);
+            if is_whole {
+                continue;
+            }
+            if left == 0 {
+                return Ok(());
+            }
+            let unreadable =
+                |source| Error::UnreadableData { name: name.clone(), path: path.clone(), source };
+            let source = polarway_parquet::LocalFile::open(local);
+            let source = source.map_err(|error| unreadable(polarway_parquet::Error::Read(error)))?;
+            let reader = FileReader::open(Arc::new(source)).map_err(unreadable)?;
+            let checked = reader.check(row_groups, left).map_err(unreadable)?;
+            left = left.saturating_sub(checked.bytes);
+            let progress = (checked.row_groups, checked.row_groups == reader.row_groups());
+            self.known.lock().put(local.clone(), progress);
+        }
+        Ok(())
+    }
+
+    fn progress(&self, local: &Path) -> (usize, bool) {
+        self.known.lock().get(local).copied().unwrap_or_default()
+    }
+}
