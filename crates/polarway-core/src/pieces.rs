@@ -1,12 +1,14 @@
 //! Storing a table that comes in pieces: between two of them no thread is held.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use futures::{Stream, StreamExt as _};
-use polarway_storage::{DatasetName, Published, Tables, WriteOptions};
+use polarway_storage::{DatasetName, MemoryBudget, Published, Reservation, Tables, WriteOptions};
+use polarway_table::arrow_bytes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::polarway::{EngineParts, Polarway};
@@ -15,6 +17,12 @@ use crate::threads::{PUBLICATIONS, STORES, drop_on_thread};
 
 /// Pieces that are read in one go, if they are there.
 const PIECES_AT_A_TIME: usize = 4;
+
+/// A table that holds less has nothing that is worth putting into its file early, in bytes.
+const MUCH: u64 = 4 << 20;
+
+/// A table of which nothing has come for so long gives memory back to those who are short of it.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Makes rows of the pieces in which a table comes. It is called on threads that may block.
 pub trait PieceReader: Send + 'static {
@@ -30,6 +38,11 @@ pub trait PieceReader: Send + 'static {
     /// The table's columns, once a piece has told them. There are no rows before.
     fn schema(&self) -> Option<&SchemaRef>;
 
+    /// What it keeps of the pieces so far, in bytes.
+    fn kept_bytes(&self) -> u64 {
+        0
+    }
+
     /// Called behind the last piece.
     ///
     /// # Errors
@@ -38,32 +51,53 @@ pub trait PieceReader: Send + 'static {
 }
 
 impl Polarway {
-    /// Stores a table that comes in pieces. It takes a thread for as long as there are pieces to work on, and waits for
-    /// more without one. Dropped before it is ready, it leaves the dataset as it was.
+    /// Stores a table that comes in pieces, each with the memory that it takes, out of [`memory`](Self::memory). It takes a
+    /// thread for as long as there are pieces to work on, and waits for more without one; where memory is short, what has
+    /// come goes to the table's file early. Dropped before it is ready, it leaves the dataset as it was.
     ///
     /// # Errors
     /// As [`store_with`](Self::store_with), and the reader's own.
     pub async fn store_pieces<R: PieceReader>(
         &self,
         name: &str,
-        pieces: impl Stream<Item = R::Piece> + Send,
+        pieces: impl Stream<Item = (R::Piece, Reservation)> + Send,
         reader: R,
         options: WriteOptions,
     ) -> Result<Published> {
         let name = DatasetName::new(name)?;
         let engine = Arc::clone(self.shared_engine());
         let (_waiting, caller) = Caller::waiting();
-        let mut store = Box::new(Store { engine, name, options, caller, reader, writer: None });
+        let memory = self.memory().nothing();
+        let mut store =
+            Box::new(Store { engine, name, options, caller, reader, writer: None, memory, beside_bytes: 0 });
         let mut pieces = std::pin::pin!(pieces.ready_chunks(PIECES_AT_A_TIME));
-        while let Some(pieces) = pieces.next().await {
+        loop {
+            let pieces = tokio::select! {
+                biased;
+                pieces = pieces.next() => match pieces {
+                    Some(pieces) => pieces,
+                    None => break,
+                },
+                () = idle_and_short(self.memory()), if store.memory.bytes() > MUCH => Vec::new(),
+            };
+            let is_idle = pieces.is_empty();
             let written = STORES.run(move || {
-                store.write(pieces)?;
+                if is_idle {
+                    store.give_back()?
+                } else {
+                    store.write(pieces)?
+                }
                 Ok(store)
             });
             store = written.await?;
         }
         PUBLICATIONS.run(move || store.publish()).await
     }
+}
+
+async fn idle_and_short(memory: &MemoryBudget) {
+    tokio::time::sleep(IDLE).await;
+    memory.shortage().await;
 }
 
 /// A table on its way.
@@ -75,12 +109,20 @@ struct Store<R> {
     reader: R,
     /// From where the columns are known until the end.
     writer: Option<RowWriter<Arc<Tables>>>,
+    /// What it holds between two goes.
+    memory: Reservation,
+    /// What pieces take besides their rows, which keep it in memory.
+    beside_bytes: u64,
 }
 
 impl<R: PieceReader> Store<R> {
-    fn write(&mut self, pieces: Vec<R::Piece>) -> Result<()> {
-        for piece in pieces {
+    fn write(&mut self, pieces: Vec<(R::Piece, Reservation)>) -> Result<()> {
+        for (piece, memory) in pieces {
+            let held_before = self.held_bytes();
             let batches = self.reader.read(piece)?;
+            let rows_bytes = batches.iter().map(arrow_bytes).sum();
+            self.beside_bytes += memory.bytes().saturating_sub(rows_bytes);
+            self.memory.add(memory);
             let Some(schema) = self.reader.schema() else { continue };
             let writer = match &mut self.writer {
                 Some(writer) => writer,
@@ -93,7 +135,27 @@ impl<R: PieceReader> Store<R> {
             for batch in &batches {
                 writer.write(batch)?;
             }
+            if self.held_bytes() < held_before {
+                self.beside_bytes = 0; // a row group went to the file, with the pieces that it came in
+            }
         }
+        if !self.memory.resize(self.held_bytes()) && self.memory.bytes() > MUCH {
+            self.give_back()?;
+        }
+        Ok(())
+    }
+
+    fn held_bytes(&self) -> u64 {
+        let rows_bytes = self.writer.as_ref().map_or(0, RowWriter::held_bytes);
+        rows_bytes + self.beside_bytes + self.reader.kept_bytes()
+    }
+
+    fn give_back(&mut self) -> Result<()> {
+        if let Some(writer) = &mut self.writer {
+            writer.flush()?;
+            self.beside_bytes = 0;
+        }
+        self.memory.resize(self.held_bytes());
         Ok(())
     }
 

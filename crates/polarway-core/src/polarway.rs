@@ -27,7 +27,7 @@ const RETRY_WINDOW: Duration = Duration::from_micros(REQUEST_WINDOW_US.unsigned_
 /// The embedded engine: stores tables under names, loads them back, runs SQL over them.
 ///
 /// It is cheap to clone, and all methods take `&self`. Work that blocks runs on the tokio
-/// runtime's blocking threads, of which it takes 448 at the most. Several processes may open the same cold tier at once.
+/// runtime's blocking threads, of which it takes 400 at the most. Several processes may open the same cold tier at once.
 ///
 /// The crate's first page has an example.
 #[derive(Clone)]
@@ -66,6 +66,12 @@ impl Polarway {
         let janitor = interval
             .map(|interval| Janitor::start(Arc::clone(&engine.tables), engine.handles.shared(), interval));
         Ok(Self { engine, _janitor: janitor.transpose()?.map(Arc::new) })
+    }
+
+    /// The memory that uploads, loads and the cache share. What comes for an upload is taken from it before it is given to
+    /// [`store_pieces`](Self::store_pieces).
+    pub fn memory(&self) -> &MemoryBudget {
+        &self.engine.memory
     }
 
     pub(crate) fn engine(&self) -> &EngineParts {
@@ -177,12 +183,12 @@ impl EngineParts {
     }
 }
 
-/// What uploads, loads and the cache may take together: of what the process may take, three quarters of what queries leave.
+/// What uploads, loads and the cache may take together: of what the process may take, two thirds of what queries leave.
 /// The rest is for what is not counted.
 fn shared_bytes(config: &Config) -> u64 {
     let process_bytes = config.query_limits.process_bytes;
     let beside_queries = process_bytes.saturating_sub(config.query_memory_bytes).max(process_bytes / 4);
-    beside_queries / 4 * 3
+    beside_queries / 3 * 2
 }
 
 /// A storage, and where it is if that is a directory. One that takes no writes is opened all the same.

@@ -212,6 +212,17 @@ impl<T: Deref<Target = Tables>> RowWriter<T> {
         Ok(())
     }
 
+    /// What the rows that are not in a file yet take in memory, about.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.writer.held_bytes()
+    }
+
+    /// Puts all rows into a file.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        self.caller.check()?;
+        Ok(self.writer.flush()?)
+    }
+
     pub(crate) fn publish(self) -> Result<Published> {
         self.caller.check()?;
         Ok(self.writer.publish()?)

@@ -26,8 +26,8 @@ pub(crate) static CALLS: Work = Work::with_threads(128);
 /// The next rows of a table that is loaded.
 pub(crate) static LOADS: Work = Work::with_threads(64);
 
-/// The next rows of a table that is stored.
-pub(crate) static STORES: Work = Work::with_threads(64);
+/// The next rows of a table that is stored. Few, since what a chunk is decoded to is counted only when it is there.
+pub(crate) static STORES: Work = Work::with_threads(16);
 
 /// The end of a table that is stored, where writers of one dataset wait for each other.
 pub(crate) static PUBLICATIONS: Work = Work::with_threads(96);
@@ -35,7 +35,7 @@ pub(crate) static PUBLICATIONS: Work = Work::with_threads(96);
 /// Work that waits for code that is not ours to say how long: a caller's reader, a query.
 pub(crate) static CALLERS: Work = Work::with_threads(96);
 
-const _: () = assert!(128 + 64 + 64 + 96 + 96 <= THREADS_OF_A_RUNTIME - 64, "block_in_place needs some too");
+const _: () = assert!(128 + 64 + 16 + 96 + 96 <= THREADS_OF_A_RUNTIME - 64, "block_in_place needs some too");
 
 impl Work {
     const fn with_threads(count: usize) -> Self {

@@ -64,6 +64,12 @@ impl ChunkDecoder {
         self.rows
     }
 
+    /// What it keeps between two pieces, in bytes: dictionaries, and the part of a message that has come.
+    pub fn kept_bytes(&self) -> u64 {
+        let dictionaries: usize = self.dictionary_bytes.values().sum();
+        (dictionaries + self.framing.kept_bytes()) as u64
+    }
+
     /// Whether the end of the stream has come. A stream may be cut off between two messages without
     /// any of them being damaged: whoever must know that it is whole asks for this, or for the rows.
     pub fn ended(&self) -> bool {

@@ -155,6 +155,15 @@ impl Framing {
         }
     }
 
+    /// What has come of a message that is not complete yet, in bytes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let metadata = match &self.state {
+            State::Body { metadata, .. } => metadata.len(),
+            State::Prefix | State::Metadata { .. } | State::Ended => 0,
+        };
+        metadata + self.partial.len()
+    }
+
     /// Whether the end of the stream has come.
     pub(crate) fn ended(&self) -> bool {
         matches!(self.state, State::Ended)

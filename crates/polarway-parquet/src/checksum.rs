@@ -21,7 +21,7 @@ pub(crate) const FOOTER_KEY: &str = "polarway:chunk-crc32";
 const CHECK_BYTES: u64 = 4 << 20;
 
 /// Bytes collected before the sink sees them: the `parquet` crate hands over 8 KiB at a time.
-const BUFFER_BYTES: usize = 1 << 20;
+pub(crate) const BUFFER_BYTES: usize = 1 << 20;
 
 /// A sink that takes the checksum of announced stretches of what passes through.
 pub(crate) struct ChecksumSink<W: Write> {

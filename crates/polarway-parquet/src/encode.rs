@@ -134,6 +134,8 @@ struct OpenFile<W: Write + Send> {
 
 struct EncodingGroup {
     columns: usize,
+    /// What its rows take.
+    bytes: u64,
     results: Receiver<(usize, ParquetResult<Vec<ArrowColumnChunk>>)>,
 }
 
@@ -199,17 +201,30 @@ impl<W: Write + Send> TableEncoder<W> {
         Ok(())
     }
 
+    /// What the rows that are not in the sink yet take in memory, and what they are encoded to, about.
+    pub fn held_bytes(&self) -> u64 {
+        let encoding = self.encoding.as_ref().map_or(0, |group| group.bytes);
+        let buffer = if matches!(self.output, Output::Begun(_)) { checksum::BUFFER_BYTES as u64 } else { 0 };
+        self.collected_bytes.saturating_add(encoding).saturating_add(encoding / 2) + buffer
+    }
+
+    /// Ends the row group that is being collected, and puts all rows into the sink: for a caller that is short of memory.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn flush(&mut self) -> Result<()> {
+        if self.collected_rows > 0 {
+            self.encode_collected()?;
+        }
+        self.encoding.take().map_or(Ok(()), |group| self.write_group(group))
+    }
+
     /// Writes what is left and the footer, flushes the sink and hands it back. The caller makes it durable.
     ///
     /// # Errors
     /// [`Error::Write`] if the sink refuses bytes, [`Error::Encode`] if encoding fails.
     pub fn finish(mut self) -> Result<(W, FileSummary)> {
-        if self.collected_rows > 0 {
-            self.encode_collected()?;
-        }
-        if let Some(group) = self.encoding.take() {
-            self.write_group(group)?;
-        }
+        self.flush()?;
         self.begin()?;
         let Output::Begun(file) = std::mem::replace(&mut self.output, Output::Failed) else {
             return Err(Error::EncoderFailed);
@@ -276,9 +291,11 @@ impl<W: Write + Send> TableEncoder<W> {
     fn encode_collected(&mut self) -> Result<()> {
         self.begin()?;
         let collected = std::mem::take(&mut self.collected);
-        (self.collected_rows, self.collected_bytes) = (0, 0);
+        let bytes = std::mem::take(&mut self.collected_bytes);
+        self.collected_rows = 0;
         let Output::Begun(file) = &self.output else { return Err(Error::EncoderFailed) };
-        let started = start_group(&self.schema, &file.factory, self.row_groups, &collected, &self.stop.0);
+        let started =
+            start_group(&self.schema, &file.factory, self.row_groups, &collected, bytes, &self.stop.0);
         drop(collected);
         let before = match started {
             Ok(group) => self.encoding.replace(group),
@@ -446,6 +463,7 @@ fn start_group(
     factory: &ArrowRowGroupWriterFactory,
     row_group: usize,
     batches: &[RecordBatch],
+    bytes: u64,
     stopped: &Stopped,
 ) -> ParquetResult<EncodingGroup> {
     let mut writers = factory.create_column_writers(row_group)?.into_iter();
@@ -460,7 +478,7 @@ fn start_group(
             let _ = sender.send((column, encoded));
         });
     }
-    Ok(EncodingGroup { columns: schema.fields().len(), results })
+    Ok(EncodingGroup { columns: schema.fields().len(), bytes, results })
 }
 
 /// Some column writers of the `parquet` crate panic where others return errors.

@@ -24,9 +24,9 @@ use crate::patience::whole_within;
 use crate::reasons::with_reason;
 use crate::service::{BulkService, Service};
 
-/// What a stream may be sent before it is read: enough to move gigabytes in a second, and all that a stream which nobody
-/// reads can hold.
-const STREAM_WINDOW_BYTES: u32 = 16 << 20;
+/// What a stream may be sent before it is read, and all that one which nobody reads can hold: enough for a gigabyte in a
+/// second over a network that answers within two milliseconds.
+const STREAM_WINDOW_BYTES: u32 = 2 << 20;
 
 /// The most that HTTP/2 allows: streams that nobody reads must not keep the others of a connection waiting.
 const CONNECTION_WINDOW_BYTES: u32 = i32::MAX as u32;

@@ -88,6 +88,17 @@ impl UploadWriter {
         encoder.write(batch).map_err(|error| self.refused_or(error))
     }
 
+    /// What the rows that are not in the file yet take in memory, about.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.encoder.as_ref().map_or(0, TableEncoder::held_bytes)
+    }
+
+    /// Puts all rows into the file. A failure ends the upload.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        let flushed = self.encoder.as_mut().map_or(Ok(()), TableEncoder::flush);
+        flushed.map_err(|error| self.refused_or(error))
+    }
+
     /// Waits until the file is durable.
     pub(crate) fn finish(mut self) -> Result<Upload> {
         let path = self.path();

@@ -359,6 +359,27 @@ impl<T: Deref<Target = Tables>> TableWriter<T> {
         written
     }
 
+    /// What the rows that are not in the data file yet take in memory, about.
+    pub fn held_bytes(&self) -> u64 {
+        match &self.state {
+            State::Uploading { upload, .. } => upload.held_bytes(),
+            State::Done(_) | State::Failed => 0,
+        }
+    }
+
+    /// Puts all rows into the data file, in a row group that may be small: for a caller that is short of memory.
+    ///
+    /// # Errors
+    /// What the storage says. The table can't be published after an error.
+    pub fn flush(&mut self) -> Result<()> {
+        let State::Uploading { upload, .. } = &mut self.state else { return Ok(()) };
+        let flushed = upload.flush();
+        if flushed.is_err() {
+            self.state = State::Failed;
+        }
+        flushed
+    }
+
     /// Waits until the rows are durable, and makes them the dataset's next version.
     ///
     /// When it returns, the version is on stable storage. When it fails with

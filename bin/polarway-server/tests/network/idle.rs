@@ -6,6 +6,7 @@ use futures::StreamExt as _;
 use futures::future::join_all;
 use polarway_client::DistributedClient;
 use polarway_proto::client::PolarwayServiceClient;
+use polarway_proto::v1::store_request::Part;
 use polarway_proto::v1::{LoadRequest, StoreRequest};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -40,6 +41,18 @@ impl IdleUpload {
         Self { parts: sender, call }
     }
 
+    /// Sends the rest, and gives what came of it.
+    pub(crate) async fn end(self, parts: impl IntoIterator<Item = Part>) -> Result<(), Status> {
+        for part in parts {
+            // The server has given it up: the call tells why.
+            if self.parts.send(StoreRequest { part: Some(part) }).await.is_err() {
+                break;
+            }
+        }
+        drop(self.parts);
+        self.call.await.unwrap()
+    }
+
     /// Whether the server still waits for it.
     pub(crate) fn is_open(&self) -> bool {
         !self.call.is_finished() && !self.parts.is_closed()
@@ -57,7 +70,7 @@ pub(crate) async fn idle_uploads(server: &Server, count: usize, parts: usize) ->
 }
 
 /// Every kind of call is answered, and soon.
-async fn answers(client: &DistributedClient) {
+pub(crate) async fn answers(client: &DistributedClient) {
     let calls = async {
         client.store("trades", numbers(0..100)).await.unwrap();
         assert_eq!(sum_of(&client.load("trades").await.unwrap()), 4950);

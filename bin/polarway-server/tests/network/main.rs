@@ -15,6 +15,7 @@ mod handles;
 mod idle;
 mod malformed;
 mod meaning;
+mod memory;
 mod parameters;
 mod pinned;
 mod process;

@@ -19,12 +19,17 @@ const START: &[u8] = b"\0\0\0\0\x64\x0a\x60flights";
 
 /// Sends the start of a request, and gives what is answered.
 async fn answer(channel: &Channel, path: &str, start: &'static [u8]) -> Status {
-    let mut channel = channel.clone();
     let sent = stream::iter([Ok::<_, Status>(Frame::data(Bytes::from_static(start)))]);
+    send(channel, path, Body::new(StreamBody::new(sent.chain(stream::pending())))).await
+}
+
+/// Sends a body as it is, and gives what is answered.
+pub(crate) async fn send(channel: &Channel, path: &str, body: Body) -> Status {
+    let mut channel = channel.clone();
     let request = http::Request::post(format!("http://polarway{path}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
-        .body(Body::new(StreamBody::new(sent.chain(stream::pending()))))
+        .body(body)
         .unwrap();
     poll_fn(|context| channel.poll_ready(context)).await.unwrap();
     let response = channel.call(request).await.unwrap();

@@ -39,7 +39,7 @@ async fn tables_that_come_in_pieces_hold_no_thread_between_them() {
     let mut stores = Vec::new();
     for number in 0..600 {
         let (sender, receiver) = futures::channel::mpsc::unbounded();
-        sender.unbounded_send(rows.clone()).unwrap();
+        sender.unbounded_send((rows.clone(), polarway.memory().nothing())).unwrap();
         let (polarway, schema) = (polarway.clone(), rows.schema());
         let store = tokio::spawn(async move {
             let reader = Batches { schema, has_ended: false };
@@ -53,8 +53,8 @@ async fn tables_that_come_in_pieces_hold_no_thread_between_them() {
     for (index, (sender, store)) in stores.into_iter().enumerate() {
         let is_whole = index % 60 == 0;
         if is_whole {
-            sender.unbounded_send(rows.clone()).unwrap();
-            sender.unbounded_send(end.clone()).unwrap();
+            sender.unbounded_send((rows.clone(), polarway.memory().nothing())).unwrap();
+            sender.unbounded_send((end.clone(), polarway.memory().nothing())).unwrap();
         }
         drop(sender);
         let stored = store.await.unwrap();

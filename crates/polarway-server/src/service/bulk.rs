@@ -16,6 +16,7 @@ use tonic::codegen::Service as TowerService;
 use tonic::metadata::MetadataMap;
 use tonic::server::NamedService;
 
+use super::arrivals::Arrivals;
 use super::{Service, store};
 use crate::reasons::refusal;
 
@@ -58,8 +59,11 @@ impl TowerService<Request<Body>> for BulkService {
         let service = Arc::clone(&self.service);
         match request.uri().path() {
             "/polarway.v1.PolarwayService/Store" => Box::pin(async move {
-                let requests = Received::new(request.into_body(), End::Nothing);
-                Ok(match store::store(&service.engine, requests, service.upload_silence).await {
+                let memory = service.engine.memory();
+                let arrivals = Arrivals::none(memory);
+                let requests = Received::new(arrivals.count(request.into_body(), memory), End::Nothing);
+                let stored = store::store(&service.engine, requests, arrivals, service.upload_silence);
+                Ok(match stored.await {
                     Ok(response) => stream_response(stream::iter([Ok(response)])),
                     Err(failure) => Status::from(failure).into_http(),
                 })

@@ -1,5 +1,6 @@
 //! The methods of `polarway.v1.PolarwayService`. Each has one shape: unpack, call the engine, convert.
 
+mod arrivals;
 mod bulk;
 mod datasets;
 mod deadline;
@@ -30,6 +31,7 @@ use polarway_proto::v1::{
 };
 use tonic::{Request, Response, Status, Streaming};
 
+use self::arrivals::Arrivals;
 use self::worker::Worker;
 
 /// The service over one engine.
@@ -68,7 +70,8 @@ impl PolarwayService for Service {
         &self,
         request: Request<Streaming<StoreRequest>>,
     ) -> Result<Response<StoreResponse>, Status> {
-        respond(store::store(&self.engine, request.into_inner(), self.upload_silence).await)
+        let arrivals = Arrivals::none(self.engine.memory());
+        respond(store::store(&self.engine, request.into_inner(), arrivals, self.upload_silence).await)
     }
 
     async fn load(&self, request: Request<LoadRequest>) -> Result<Response<Self::LoadStream>, Status> {

@@ -12,6 +12,7 @@ use prost::Message as _;
 use tokio::sync::mpsc;
 use tonic::{Code, Status};
 
+use super::arrivals::Arrivals;
 use super::upload::{Piece, Upload};
 use crate::convert;
 use crate::failure::failure;
@@ -26,9 +27,10 @@ const MOST_RESULTS_BYTES: usize = 16 << 20;
 pub(super) async fn store(
     engine: &Polarway,
     requests: impl Stream<Item = Result<StoreRequest, Status>> + Unpin,
+    arrivals: Arrivals,
     silence: Duration,
 ) -> Result<StoreResponse, Failure> {
-    let mut parts = Parts { requests, silence };
+    let mut parts = Parts { requests, arrivals, silence };
     let mut results = Vec::new();
     let mut results_bytes = 0;
     while let Some(part) = parts.next().await? {
@@ -100,7 +102,7 @@ async fn store_table(
                 Err(error) => give_up(parts, &name, is_last, failure(&error)).await,
             },
             // Nobody receives when the writing has failed, which the next turn sees.
-            _ = pieces.send(piece) => {}
+            _ = pieces.send((piece, parts.arrivals.take())) => {}
         }
         if is_trailer {
             drop(pieces);
@@ -121,7 +123,7 @@ async fn give_up(
     }
     loop {
         match parts.next().await? {
-            Some(Part::Chunk(_)) => {}
+            Some(Part::Chunk(_)) => drop(parts.arrivals.take()),
             Some(Part::Trailer(_)) => return Ok(Err(failure)),
             Some(Part::Header(_)) => {
                 return Err(
@@ -141,6 +143,8 @@ fn truncated(name: &str) -> Failure {
 /// The parts of an upload as they come in, heartbeats left out.
 struct Parts<S> {
     requests: S,
+    /// The memory of what has come.
+    arrivals: Arrivals,
     silence: Duration,
 }
 
@@ -155,7 +159,7 @@ impl<S: Stream<Item = Result<StoreRequest, Status>> + Unpin> Parts<S> {
             };
             match request {
                 None => return Ok(None),
-                Some(Ok(StoreRequest { part: None })) => {}
+                Some(Ok(StoreRequest { part: None })) => drop(self.arrivals.take()),
                 Some(Ok(StoreRequest { part })) => return Ok(part),
                 Some(Err(status)) => return Err(broken(&status)),
             }

@@ -90,6 +90,10 @@ impl PieceReader for Upload {
         self.decoder.schema()
     }
 
+    fn kept_bytes(&self) -> u64 {
+        self.decoder.kept_bytes()
+    }
+
     fn finish(&mut self) -> Result<(), ArrowError> {
         if self.is_whole { Ok(()) } else { Err(carry(broken_off())) }
     }

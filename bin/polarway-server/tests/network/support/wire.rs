@@ -50,6 +50,7 @@ fn chunks(table: &Table, options: EncodeOptions) -> Vec<Chunk> {
 }
 
 /// An upload as a list of parts, right as it stands, for a test to spoil.
+#[derive(Clone)]
 pub(crate) struct Upload {
     pub(crate) parts: Vec<Part>,
 }

@@ -1,0 +1,109 @@
+//! What a worker holds for clients that wait, read slowly or lie stays within its memory, and others are served meanwhile.
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::future::{join_all, select_all};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use polarway_client::Table;
+use polarway_proto::Reason;
+use tonic::Status;
+use tonic::body::Body;
+
+use crate::idle::{IdleUpload, answers, idle_uploads};
+use crate::stalled::send;
+use crate::support::{Server, Upload, channel, reason_of, same, wide};
+
+const MIB: u64 = 1 << 20;
+
+/// What the process may have, and a server with so much; some 330 MB of it are for uploads, loads and the cache.
+const PROCESS: u64 = 600_000_000;
+const SMALL: [&str; 6] = ["--process-memory", "0.6", "--query-memory", "0.1", "--cache-size", "0.1"];
+
+/// Rows of a table of some 24 MB.
+const ROWS: i64 = 300_000;
+
+fn check_peak(server: &Server) {
+    let peak = server.peak_bytes();
+    assert!(peak < PROCESS, "it had {} MiB", peak / MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_uploads_of_which_little_has_come_hold_little() {
+    let server = Server::start();
+    answers(&server.client().await).await;
+    let before = server.resident_bytes();
+    let uploads = idle_uploads(&server, 600, 2).await;
+    answers(&server.client().await).await;
+    let grown = server.resident_bytes().saturating_sub(before);
+    assert!(grown < 100 * MIB, "it grew by {} MiB", grown / MIB);
+    assert!(uploads.iter().all(IdleUpload::is_open));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_stop_in_the_middle_give_their_memory_to_others_and_go_on_later() {
+    let server = Server::start_with(&SMALL);
+    let table = wide(ROWS, 1);
+    let mut upload = Upload::of("table", &table);
+    let trailer = upload.parts.pop().unwrap();
+    let connection = channel(&server).await;
+    // Together they bring twice what there is.
+    let uploads: Vec<IdleUpload> = join_all((0..32).map(|number| {
+        let mut upload = upload.clone();
+        upload.header().name = format!("table_{number}");
+        let parts = upload.parts.len();
+        IdleUpload::begin(&connection, upload, parts)
+    }))
+    .await;
+    let client = server.client().await;
+    answers(&client).await;
+    client.store("large", &table).await.unwrap();
+    assert!(same(&client.load("large").await.unwrap(), &table));
+    for upload in uploads {
+        upload.end([trailer.clone()]).await.unwrap();
+    }
+    assert!(same(&client.load("table_31").await.unwrap(), &table));
+    check_peak(&server);
+}
+
+/// What stands in front of the bytes of a chunk, in a message of an upload.
+fn start_of_chunk(ipc_bytes: u64) -> Bytes {
+    let field = |number: u8, content: &[u8], bytes: u64| {
+        let mut field = vec![number << 3 | 2];
+        prost::encoding::encode_varint(content.len() as u64 + bytes, &mut field);
+        [field.as_slice(), content].concat()
+    };
+    let ipc = field(1, &[], ipc_bytes);
+    let chunk = field(2, &ipc, ipc_bytes);
+    let length = u32::try_from(chunk.len() as u64 + ipc_bytes).unwrap();
+    [&[0], &length.to_be_bytes()[..], &chunk].concat().into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_of_messages_that_never_end_are_given_up_when_others_need_the_memory() {
+    let server = Server::start_with(&SMALL);
+    let connection = channel(&server).await;
+    // Half of it comes.
+    let start = start_of_chunk(60 << 20);
+    let rest = Bytes::from(vec![0; 30 << 20]);
+    let stalled: Vec<_> = (0..30)
+        .map(|_| {
+            let pieces: Vec<Bytes> = rest.chunks(1 << 16).map(|piece| rest.slice_ref(piece)).collect();
+            let frames =
+                [start.clone()].into_iter().chain(pieces).map(|piece| Ok::<_, Status>(Frame::data(piece)));
+            let frames = futures::stream::iter(frames.collect::<Vec<_>>()).chain(futures::stream::pending());
+            let (connection, body) = (connection.clone(), Body::new(StreamBody::new(frames)));
+            tokio::spawn(async move { send(&connection, "/polarway.v1.PolarwayService/Store", body).await })
+        })
+        .collect();
+    let client = server.client().await;
+    answers(&client).await;
+    let table: Table = wide(ROWS, 2);
+    client.store("large", &table).await.unwrap();
+    assert!(same(&client.load("large").await.unwrap(), &table));
+    let (first, _, others) = select_all(stalled).await;
+    let reason = reason_of(&first.unwrap());
+    assert!(matches!(reason, Reason::UploadStalled | Reason::ResourceExhausted), "{reason}");
+    check_peak(&server);
+    others.iter().for_each(|call| call.abort());
+}

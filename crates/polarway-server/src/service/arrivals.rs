@@ -1,0 +1,151 @@
+//! What arrives of an upload, counted in the memory that the engine's parts share.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http_body::{Frame, SizeHint};
+use parking_lot::Mutex;
+use polarway_core::{MemoryBudget, Reservation};
+use polarway_proto::Reason;
+use polarway_proto::v1::Failure;
+use tokio::time::Instant;
+use tonic::Status;
+use tonic::body::Body;
+
+/// How long an upload waits for memory that others have, without reading on.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// For how long a part of a message may lie there while others are short of memory …
+const STALLED: Duration = Duration::from_secs(5);
+
+/// … if it is more than this.
+const MUCH: u64 = 64 << 10;
+
+/// When to try again where that was not enough.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// The memory of what has arrived of a call and was not taken yet.
+#[derive(Clone)]
+pub(super) struct Arrivals(Arc<Mutex<Reservation>>);
+
+impl Arrivals {
+    /// Of a call of which nothing has arrived.
+    pub(super) fn none(memory: &MemoryBudget) -> Self {
+        Self(Arc::new(Mutex::new(memory.nothing())))
+    }
+
+    /// The memory of all that has arrived since this was asked last.
+    pub(super) fn take(&self) -> Reservation {
+        self.0.lock().take()
+    }
+
+    /// The same body, of which nothing is read that there is no memory for.
+    pub(super) fn count(&self, body: Body, memory: &MemoryBudget) -> Body {
+        let (arrivals, memory) = (self.clone(), memory.clone());
+        Body::new(Counted { body, memory, arrivals, waiting: None, moved: Instant::now(), stalled: None })
+    }
+}
+
+struct Counted {
+    body: Body,
+    memory: MemoryBudget,
+    arrivals: Arrivals,
+    /// What has arrived and waits for memory.
+    waiting: Option<Waiting>,
+    moved: Instant,
+    /// While a part of a message is there and no more comes.
+    stalled: Option<BoxFuture<'static, ()>>,
+}
+
+struct Waiting {
+    frame: Frame<Bytes>,
+    turn: BoxFuture<'static, Option<Reservation>>,
+}
+
+impl http_body::Body for Counted {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(mut waiting) = this.waiting.take() {
+                let Poll::Ready(turn) = waiting.turn.as_mut().poll(context) else {
+                    this.waiting = Some(waiting);
+                    return Poll::Pending;
+                };
+                return Poll::Ready(Some(match turn {
+                    Some(taken) => {
+                        this.arrivals.0.lock().add(taken);
+                        Ok(waiting.frame)
+                    }
+                    None => Err(short_of_memory().into()),
+                }));
+            }
+            let frame = match Pin::new(&mut this.body).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => frame,
+                Poll::Ready(other) => return Poll::Ready(other),
+                Poll::Pending => return this.poll_stalled(context).map(|failure| Some(Err(failure.into()))),
+            };
+            this.moved = Instant::now();
+            let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+            if let Some(taken) = this.memory.try_reserve(bytes) {
+                this.arrivals.0.lock().add(taken);
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            let memory = this.memory.clone();
+            let turn = async move { tokio::time::timeout(WAIT, memory.reserve(bytes)).await.ok() };
+            this.waiting = Some(Waiting { frame, turn: Box::pin(turn) });
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.waiting.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Counted {
+    /// Ready when a part of a message lay there for too long while others needed its memory.
+    fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
+        loop {
+            if self.arrivals.0.lock().bytes() <= MUCH {
+                self.stalled = None;
+                return Poll::Pending;
+            }
+            let (moved, memory) = (self.moved, self.memory.clone());
+            let stalled = self.stalled.get_or_insert_with(|| {
+                Box::pin(async move {
+                    tokio::time::sleep_until(moved + STALLED).await;
+                    memory.shortage().await;
+                })
+            });
+            ready!(stalled.as_mut().poll(context));
+            self.stalled = None;
+            // More may have come since it began.
+            if self.moved.elapsed() >= STALLED {
+                let message = format!(
+                    "the upload brought only a part of a message and then nothing for {STALLED:?}, while others needed the \
+                     memory: send it again"
+                );
+                return Poll::Ready(Reason::UploadStalled.failure(message));
+            }
+        }
+    }
+}
+
+fn short_of_memory() -> Failure {
+    let message =
+        format!("other uploads and loads have had all the memory for {WAIT:?}: send the upload again");
+    Reason::ResourceExhausted.failure(message).with_retry_delay(BUSY)
+}
