@@ -311,8 +311,11 @@ mod tests {
         DataType::Dictionary(Box::new(DataType::Int8), Box::new(values))
     }
 
-    /// Pairs of types of which the first fits the second, and ones of which it does not.
-    fn pairs() -> (Vec<(DataType, DataType)>, Vec<(DataType, DataType)>) {
+    /// A given type and a wanted one.
+    type Pair = (DataType, DataType);
+
+    /// Pairs of which the first fits the second, and ones of which it does not.
+    fn pairs() -> (Vec<Pair>, Vec<Pair>) {
         use DataType::*;
         let fit = vec![
             (Utf8, LargeUtf8),

@@ -7,6 +7,7 @@ mod adopted;
 mod bad_input;
 mod bounded;
 mod damage;
+mod dictionaries;
 mod documented_sql;
 mod fidelity;
 mod folders;

@@ -79,7 +79,7 @@ fn appends_that_grow_a_dictionary_over_its_keys_widen_them_from_that_version_on(
     assert_eq!(rows(&tables, &words), reversed(&parts));
     // Each file by itself says so as well: other programs read it alone.
     for file in std::fs::read_dir(folder.path().join("words/_polarway/data")).unwrap() {
-        let file = FileReader::open(Arc::new(LocalFile::open(&file.unwrap().path()).unwrap())).unwrap();
+        let file = FileReader::open(Arc::new(LocalFile::open(file.unwrap().path()).unwrap())).unwrap();
         let narrow = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
         assert!(file.rows() == 60 || *file.schema().field(0).data_type() != narrow);
     }
