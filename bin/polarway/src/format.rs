@@ -65,6 +65,14 @@ impl InputFormat {
 }
 
 impl OutputFormat {
+    /// Whether values are written as text, which any number fits into.
+    pub(crate) fn is_text(self) -> bool {
+        match self {
+            Self::Table | Self::Csv | Self::Json => true,
+            Self::Arrow | Self::Parquet => false,
+        }
+    }
+
     /// The format that a file's name tells.
     pub(crate) fn of(path: &Path) -> Result<Self> {
         match extension(path).as_str() {

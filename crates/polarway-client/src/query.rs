@@ -39,6 +39,9 @@ pub struct QueryOptions {
     /// slow reader must ask for the next rows before the server takes the result for forgotten. EXPLAIN and the like can't
     /// be read so.
     pub resumable: bool,
+    /// Whether numbers of type HUGEINT, as the sum of integers is one, come as text. They may have 39 digits, and Arrow's
+    /// decimals have 38: as decimals they are refused then. A [`resumable`](Self::resumable) result has decimals.
+    pub hugeint_as_text: bool,
 }
 
 impl From<Parameters> for QueryOptions {
@@ -149,7 +152,12 @@ struct Query {
 impl Query {
     fn new(sql: &str, options: &QueryOptions) -> Result<Self> {
         let parameters = encode_parameters(&options.parameters)?;
-        let request = QueryRequest { sql: sql.to_owned(), compression: 0, parameters };
+        let request = QueryRequest {
+            sql: sql.to_owned(),
+            compression: 0,
+            parameters,
+            hugeint_as_text: options.hugeint_as_text,
+        };
         Ok(Self { request, time: options.time })
     }
 }

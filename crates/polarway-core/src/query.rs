@@ -27,6 +27,9 @@ pub struct QueryOptions {
     pub deadline: Option<Instant>,
     /// The values of the text's parameters.
     pub parameters: Parameters,
+    /// Whether numbers of type HUGEINT, as the sum of integers is one, come as text. They may have 39 digits, and Arrow's
+    /// decimals have 38: as decimals they are refused then. A result that is kept has decimals.
+    pub hugeint_as_text: bool,
 }
 
 impl From<Parameters> for QueryOptions {
@@ -146,6 +149,7 @@ impl Polarway {
             deadline: options.deadline,
             parameters,
             keep,
+            hugeint_as_text: options.hugeint_as_text,
             ..Default::default()
         };
         let (sink, receivers) = query_events::channel(form);

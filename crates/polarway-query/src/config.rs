@@ -117,6 +117,9 @@ pub struct QueryOptions {
     pub parameters: Option<RecordBatch>,
     /// What becomes of the result.
     pub keep: Keep,
+    /// Whether numbers of type HUGEINT come as text. They may have 39 digits, and Arrow's decimals have 38: as decimals they
+    /// are refused then.
+    pub hugeint_as_text: bool,
 }
 
 /// What becomes of a query's result.
@@ -143,6 +146,12 @@ impl Keep {
 
 impl Default for QueryOptions {
     fn default() -> Self {
-        Self { deadline: None, batch_bytes: 1 << 20, parameters: None, keep: Keep::No }
+        Self {
+            deadline: None,
+            batch_bytes: 1 << 20,
+            parameters: None,
+            keep: Keep::No,
+            hugeint_as_text: false,
+        }
     }
 }

@@ -22,8 +22,9 @@ const MOST_DIGITS: u32 = 38;
 pub(crate) type Column = (String, SqlType);
 
 /// The text of a query whose result, with these columns, is given as Arrow: `None` if that is the text itself.
-pub(crate) fn cast_for_arrow(columns: &[Column], text: &str) -> Option<String> {
-    let casts: Vec<_> = columns.iter().map(|(_, sql_type)| sql_type.cast_for_arrow()).collect();
+pub(crate) fn cast_for_arrow(columns: &[Column], text: &str, hugeint_as_text: bool) -> Option<String> {
+    let casts: Vec<_> =
+        columns.iter().map(|(_, sql_type)| sql_type.cast_for_arrow(hugeint_as_text)).collect();
     if casts.iter().all(Option::is_none) {
         return None;
     }
@@ -50,15 +51,17 @@ pub(crate) struct ResultColumns {
     pub(crate) schema: SchemaRef,
     /// The places of columns that hold values of HUGEINT.
     hugeints: Arc<[usize]>,
+    /// Whether the text that gives them is [another](cast_for_arrow) than the one that was asked.
+    pub(crate) is_cast: bool,
 }
 
 impl ResultColumns {
     /// `schema` is what DuckDB gives Arrow for these columns, or for what they are cast to.
-    pub(crate) fn new(schema: &SchemaRef, columns: &[Column]) -> Self {
+    pub(crate) fn new(schema: &SchemaRef, columns: &[Column], is_cast: bool) -> Self {
         let fields = schema.fields().iter().zip(columns);
         let fields: Vec<Field> = fields.map(|(field, (_, sql_type))| described(field, sql_type)).collect();
         let hugeints = (0..columns.len()).filter(|place| columns[*place].1.holds("HUGEINT")).collect();
-        Self { schema: Arc::new(Schema::new(fields)), hugeints }
+        Self { schema: Arc::new(Schema::new(fields)), hugeints, is_cast }
     }
 
     /// Refuses values that Arrow's type can't hold: DuckDB puts all 39 digits of a HUGEINT into a decimal of 38.

@@ -47,6 +47,7 @@ pub(crate) struct Run {
     parameters: Parameters,
     batch_bytes: usize,
     keep: Keep,
+    hugeint_as_text: bool,
     sink: Box<dyn ResultSink>,
     stop: StopSignal,
     /// Where the result was made a table.
@@ -65,7 +66,7 @@ impl Run {
     ) -> Self {
         let stop = StopSignal(Arc::clone(&activity.control));
         let parameters = Parameters::new(options.parameters);
-        let QueryOptions { batch_bytes, keep, .. } = options;
+        let QueryOptions { batch_bytes, keep, hugeint_as_text, .. } = options;
         Self {
             shared,
             activity,
@@ -73,6 +74,7 @@ impl Run {
             parameters,
             batch_bytes,
             keep,
+            hugeint_as_text,
             sink,
             stop,
             kept_in: None,
@@ -347,51 +349,62 @@ impl Run {
         resolved: &Resolved,
         output: Output,
     ) -> Result<(), Error> {
-        let origin = if checked.is_own_text { Origin::OwnText } else { Origin::OtherText };
-        let failed = |error: NativeError| diagnose(&error, origin, &resolved.hidden);
+        // Positions in a text that the author did not write are not worth showing.
+        let failed = |is_cast: bool| {
+            let is_own = checked.is_own_text && !is_cast;
+            let origin = if is_own { Origin::OwnText } else { Origin::OtherText };
+            move |error: NativeError| diagnose(&error, origin, &resolved.hidden)
+        };
+        let as_text = self.hugeint_as_text;
         self.activity.control.attach(&session.connection);
-        let (prepared, kept_columns) = session.prepare(&checked.text).map_err(failed)?;
+        let (prepared, kept_columns) = session.prepare(&checked.text, as_text).map_err(failed(false))?;
         // The types of parameters have a part in those of columns.
         let mut known = kept_columns.filter(|_| checked.bound.is_empty());
-        let mut is_cast = false;
-        let mut pending = self.plan(prepared, checked, failed)?;
+        let mut pending = self.plan(prepared, checked, failed(false))?;
         if known.is_none()
             && let Some(mut types) = pending.column_types()
         {
             let columns = types.columns();
-            if let Some(cast) = cast_for_arrow(&columns, &checked.text) {
-                pending = self.plan(session.connection.prepare(&cast).map_err(failed)?, checked, failed)?;
+            let cast = cast_for_arrow(&columns, &checked.text, as_text);
+            if let Some(cast) = &cast {
+                let prepared = session.connection.prepare(cast).map_err(failed(true))?;
+                pending = self.plan(prepared, checked, failed(true))?;
                 types = pending.column_types().unwrap_or(types);
             }
-            known = Some(ResultColumns::new(&types.to_arrow().map_err(failed)?, &columns));
+            let schema = types.to_arrow().map_err(failed(false))?;
+            known = Some(ResultColumns::new(&schema, &columns, cast.is_some()));
         }
         if let Some(columns) = &known {
             self.give_columns(output, &columns.schema)?;
         }
         self.activity.enter(Phase::Running);
         let started = Instant::now();
-        let mut rows = pending.start().map_err(failed)?;
+        let is_cast = known.as_ref().is_some_and(|columns| columns.is_cast);
+        let mut rows = pending.start().map_err(failed(is_cast))?;
         let columns = match known {
             Some(columns) => columns,
             None => {
                 let mut types = rows.column_types();
                 let columns = types.columns();
-                if let Some(cast) = cast_for_arrow(&columns, &checked.text) {
+                let cast = cast_for_arrow(&columns, &checked.text, as_text);
+                if let Some(cast) = &cast {
                     drop(rows);
-                    is_cast = true;
-                    let prepared = session.connection.prepare(&cast).map_err(failed)?;
-                    rows = self.plan(prepared, checked, failed)?.start().map_err(failed)?;
+                    let prepared = session.connection.prepare(cast).map_err(failed(true))?;
+                    let pending = self.plan(prepared, checked, failed(true))?;
+                    rows = pending.start().map_err(failed(true))?;
                     types = rows.column_types();
                 }
-                let columns = ResultColumns::new(&types.to_arrow().map_err(failed)?, &columns);
+                let schema = types.to_arrow().map_err(failed(false))?;
+                let columns = ResultColumns::new(&schema, &columns, cast.is_some());
                 self.give_columns(output, &columns.schema)?;
                 columns
             }
         };
-        let prepared = self.forward(rows, &columns, checked, output, failed)?;
+        let prepared = self.forward(rows, &columns, checked, output, failed(columns.is_cast))?;
         // With other values of its parameters, the text may have other types, and be cast otherwise.
-        if checked.can_be_kept && !is_cast && started.elapsed() <= SHORT {
-            session.keep(&checked.text, prepared, columns);
+        let is_for_all_values = checked.bound.is_empty() || !columns.is_cast;
+        if checked.can_be_kept && is_for_all_values && started.elapsed() <= SHORT {
+            session.keep(&checked.text, as_text, prepared, columns);
         }
         Ok(())
     }
@@ -513,9 +526,10 @@ fn plan_for_arrow(
     };
     let given = types(text)?;
     let columns = given.columns();
-    let cast = cast_for_arrow(&columns, text).map(|cast| types(&cast)).transpose()?;
+    let cast = cast_for_arrow(&columns, text, false).map(|cast| types(&cast)).transpose()?;
+    let is_cast = cast.is_some();
     let schema = cast.unwrap_or(given).to_arrow().map_err(failed)?;
-    Ok(ResultColumns::new(&schema, &columns))
+    Ok(ResultColumns::new(&schema, &columns, is_cast))
 }
 
 /// What becomes of rows.

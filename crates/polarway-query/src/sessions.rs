@@ -22,6 +22,7 @@ pub(crate) struct Session {
 #[derive(Debug)]
 struct Kept {
     text: String,
+    hugeint_as_text: bool,
     prepared: Prepared,
     /// The columns that it gave.
     columns: ResultColumns,
@@ -29,16 +30,28 @@ struct Kept {
 
 impl Session {
     /// A statement of this text: the one that was kept, if it is the same, with the columns that it gave.
-    pub(crate) fn prepare(&mut self, text: &str) -> Result<(Prepared, Option<ResultColumns>), NativeError> {
+    pub(crate) fn prepare(
+        &mut self,
+        text: &str,
+        hugeint_as_text: bool,
+    ) -> Result<(Prepared, Option<ResultColumns>), NativeError> {
         match self.kept.take() {
-            Some(kept) if kept.text == text => Ok((kept.prepared, Some(kept.columns))),
+            Some(kept) if kept.text == text && kept.hugeint_as_text == hugeint_as_text => {
+                Ok((kept.prepared, Some(kept.columns)))
+            }
             _ => Ok((self.connection.prepare(text)?, None)),
         }
     }
 
     /// Keeps a statement for the next query of this text.
-    pub(crate) fn keep(&mut self, text: &str, prepared: Prepared, columns: ResultColumns) {
-        self.kept = Some(Kept { text: text.to_owned(), prepared, columns });
+    pub(crate) fn keep(
+        &mut self,
+        text: &str,
+        hugeint_as_text: bool,
+        prepared: Prepared,
+        columns: ResultColumns,
+    ) {
+        self.kept = Some(Kept { text: text.to_owned(), hugeint_as_text, prepared, columns });
     }
 }
 

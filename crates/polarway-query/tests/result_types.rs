@@ -404,3 +404,44 @@ fn numbers_up_to_38_digits_are_exact_and_longer_ones_are_refused_with_the_column
         ["NULL"]
     );
 }
+
+#[test]
+fn numbers_of_any_length_come_as_text_where_that_is_asked_for() {
+    let bench = Bench::new();
+    let sql = "SELECT 170141183460469231731687303715884105727::HUGEINT AS n, [sum(1)] AS l, 5 AS i";
+    let ask = |hugeint_as_text: bool| {
+        let options = QueryOptions { hugeint_as_text, ..QueryOptions::default() };
+        let stream = bench.engine.query(sql, Arc::clone(&bench.folder) as Arc<dyn Catalog>, options)?;
+        let schema = stream.schema();
+        Ok(concat_batches(&schema, &stream.collect::<Result<Vec<_>, Error>>()?).unwrap())
+    };
+    // In turns: a statement that was kept is not taken for the other form.
+    for _ in 0..3 {
+        let result = ask(true).unwrap();
+        let schema = result.schema();
+        assert_eq!(text_of(&result), ["170141183460469231731687303715884105727", "[1]", "5"]);
+        assert_eq!(
+            (schema.field(0).data_type(), duckdb_type(schema.field(0))),
+            (&DataType::Utf8, Some("HUGEINT"))
+        );
+        assert_eq!(duckdb_type(schema.field(1)), Some("HUGEINT[]"));
+        assert!(matches!(ask(false).unwrap_err(), Error::Unsupported(_)));
+    }
+}
+
+#[test]
+fn an_error_in_what_is_cast_shows_no_text_that_the_author_did_not_write() {
+    let bench = Bench::new();
+    for sql in [
+        "SELECT INTERVAL 1 DAY, CAST(if(i = 3, 'x', '1') AS INTEGER) FROM range(5) t(i)",
+        "SELECT to_days(CAST(if(i = 3, 'x', '1') AS INTEGER)) FROM range(5) t(i)",
+    ] {
+        for _ in 0..2 {
+            let message = bench.error(sql).to_string();
+            assert!(
+                message.contains("'x'") && !message.contains("c0") && !message.contains("result("),
+                "{message}"
+            );
+        }
+    }
+}

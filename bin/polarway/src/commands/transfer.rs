@@ -45,7 +45,8 @@ pub(crate) async fn query(query: Query) -> Result<()> {
     let output = Output::new(&query.output)?;
     let client = query.connection.connect().await?;
     let parameters = parameters::values(query.parameters)?;
-    let options = QueryOptions { parameters, time: query.time, ..QueryOptions::default() };
+    let hugeint_as_text = output.format.is_text();
+    let options = QueryOptions { parameters, time: query.time, hugeint_as_text, ..QueryOptions::default() };
     let rows = client.query_stream_with(&sql, options).await?;
     let schema = SchemaRef::clone(rows.schema());
     output.write("query", &schema, None, rows).await

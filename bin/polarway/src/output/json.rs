@@ -63,6 +63,11 @@ impl EncoderFactory for Encoders {
         options: &'a EncoderOptions,
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
         let encoder: Box<dyn Encoder + 'a> = match array.data_type() {
+            // Whole numbers are numbers, as BIGINT is, in whatever form they come.
+            _ if duckdb_type(field) == Some("HUGEINT") => {
+                let mut text = self.texts(array, field)?;
+                encoder(move |row, json| json.extend_from_slice(text(row).as_bytes()))
+            }
             DataType::Float16 => {
                 let floats = array.as_primitive::<Float16Type>();
                 encoder(move |row, json| write_float(json, floats.value(row).to_f32()))
@@ -99,11 +104,7 @@ impl EncoderFactory for Encoders {
             | DataType::RunEndEncoded(..)
             | DataType::Null => return Ok(None),
             other if other.is_integer() => return Ok(None),
-            // Digits that a parser would cut from a number are kept by a text. Whole numbers are numbers, as BIGINT is.
-            _ if duckdb_type(field) == Some("HUGEINT") => {
-                let mut text = self.texts(array, field)?;
-                encoder(move |row, json| json.extend_from_slice(text(row).as_bytes()))
-            }
+            // Digits that a parser would cut from a number are kept by a text.
             _ => {
                 let mut text = self.texts(array, field)?;
                 encoder(move |row, json| write_text(json, &text(row)))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
-use polarway_table::{text_options, texts};
+use polarway_table::{duckdb_type, text_options, texts};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::{OutputError, Sink};
@@ -59,10 +59,14 @@ struct Column {
 
 impl Drawing {
     pub(super) fn new(schema: &SchemaRef, sink: Sink, shape: Shape) -> Self {
-        let columns = schema.fields().iter().map(|field| Column {
-            name: printable(field.name()),
-            type_name: type_name(field.data_type()),
-            is_right: field.data_type().is_numeric(),
+        let columns = schema.fields().iter().map(|field| {
+            // In whatever form it comes, it is a number.
+            let is_hugeint = duckdb_type(field) == Some("HUGEINT");
+            Column {
+                name: printable(field.name()),
+                type_name: if is_hugeint { "hugeint".to_owned() } else { type_name(field.data_type()) },
+                is_right: is_hugeint || field.data_type().is_numeric(),
+            }
         });
         let columns = columns.collect();
         Self { sink, shape, columns, first: Vec::new(), last: VecDeque::new(), rows: 0 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use futures::TryStreamExt as _;
-use polarway::DistributedClient;
+use polarway::{DistributedClient, QueryOptions};
 
 use super::dot::{self, DotCommand};
 use crate::arguments::ListFormat;
@@ -76,7 +76,8 @@ impl Session {
         let started = Instant::now();
         let count = Arc::new(AtomicU64::new(0));
         let mut progress = Some(Progress::of_query(Arc::clone(&count)));
-        let mut rows = self.client.query_stream(sql).await?;
+        let options = QueryOptions { hugeint_as_text: true, ..QueryOptions::default() };
+        let mut rows = self.client.query_stream_with(sql, options).await?;
         if self.format != ListFormat::Table {
             // Rows that run over the terminal are progress enough.
             progress = None;

@@ -105,17 +105,31 @@ fn a_value_of_any_type_of_sql_is_told_whole_in_csv_and_json() {
 }
 
 #[test]
-fn a_number_that_is_too_long_is_an_error_with_its_column_and_never_a_wrong_number() {
+fn the_longest_numbers_are_told_whole_and_never_stand_in_a_file_that_can_not_hold_them() {
     let server = Server::start(&[]);
-    for format in ["table", "csv", "json", "arrow", "parquet"] {
-        let sql = "SELECT '-170141183460469231731687303715884105728'::HUGEINT AS lowest";
+    let sql = "SELECT '-170141183460469231731687303715884105728'::HUGEINT AS low, sum(i) AS high \
+               FROM (VALUES (170141183460469231731687303715884105726), (1)) t(i)";
+    let (low, high) = ("-170141183460469231731687303715884105728", "170141183460469231731687303715884105727");
+    assert_eq!(server.run(&["query", sql, "--format", "csv"]), format!("low,high\n{low},{high}\n"));
+    assert_eq!(
+        server.run(&["query", sql, "--format", "json"]),
+        format!("{{\"low\":{low},\"high\":{high}}}\n")
+    );
+    let table = server.run(&["query", sql]);
+    assert!(
+        table.contains(low) && table.contains(&format!(" {high} │")) && table.contains("hugeint"),
+        "{table}"
+    );
+    let output = server.pipe(&["sql", "--format", "csv"], format!("{sql};").as_bytes());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("low,high\n{low},{high}\n"));
+    // With values, whose types are known with them.
+    let given = ["query", "SELECT $n::HUGEINT * 1 AS n", "-p", &format!("n=\"{high}\""), "--format", "csv"];
+    assert_eq!(server.run(&given), format!("n\n{high}\n"));
+    for format in ["arrow", "parquet"] {
         let output = server.command(&["query", sql, "--format", format]).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{format}: {said}");
-        assert!(
-            said.contains("\"lowest\" holds -170141183460469231731687303715884105728"),
-            "{format}: {said}"
-        );
+        assert!(said.contains(&format!("\"low\" holds {low}")), "{format}: {said}");
     }
 }
 

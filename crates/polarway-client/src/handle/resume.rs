@@ -14,7 +14,7 @@ use crate::stream::BatchStream;
 
 impl From<QueryOptions> for HandleOptions {
     fn from(options: QueryOptions) -> Self {
-        let QueryOptions { parameters, time, resumable: _ } = options;
+        let QueryOptions { parameters, time, resumable: _, hugeint_as_text: _ } = options;
         Self { parameters, time, ttl: None }
     }
 }

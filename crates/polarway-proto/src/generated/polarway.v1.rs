@@ -335,6 +335,10 @@ pub struct QueryRequest {
     /// Empty: none.
     #[prost(bytes = "bytes", tag = "10")]
     pub parameters: ::prost::bytes::Bytes,
+    /// Whether numbers of type HUGEINT come as text. They may have 39 digits, and Arrow's decimals
+    /// have 38: as decimals they are refused then.
+    #[prost(bool, tag = "11")]
+    pub hugeint_as_text: bool,
 }
 /// A step of a query. One in which nothing is set is a heartbeat: there has been nothing to send for
 /// a second.

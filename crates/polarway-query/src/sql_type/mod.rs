@@ -63,9 +63,11 @@ pub(crate) enum SqlType {
 }
 
 impl SqlType {
-    /// What a value is cast to so that every client can take it from Arrow; `None` if it can be taken as it is.
-    pub(crate) fn cast_for_arrow(&self) -> Option<Self> {
+    /// What a value is cast to so that every client can take it from Arrow; `None` if it can be taken as it is. Arrow's
+    /// decimals hold HUGEINT up to 38 digits, and texts all of it.
+    pub(crate) fn cast_for_arrow(&self, hugeint_as_text: bool) -> Option<Self> {
         match self {
+            Self::Named("HUGEINT") if hugeint_as_text => Some(Self::Named("VARCHAR")),
             // Not every client has them, or DuckDB gives Arrow a part of them.
             Self::Named("INTERVAL" | "TIME WITH TIME ZONE" | "UHUGEINT" | "BIGNUM" | "BIT")
             | Self::Unknown => Some(Self::Named("VARCHAR")),
@@ -74,10 +76,13 @@ impl SqlType {
             // As JSON they keep which of their types a value is of.
             Self::Named("VARIANT") | Self::Union(_) => Some(Self::Named("JSON")),
             Self::Named(_) | Self::Decimal { .. } | Self::Enum(_) => None,
-            Self::List(item) => Some(Self::List(Box::new(item.cast_for_arrow()?))),
-            Self::Array(item, size) => Some(Self::Array(Box::new(item.cast_for_arrow()?), *size)),
+            Self::List(item) => Some(Self::List(Box::new(item.cast_for_arrow(hugeint_as_text)?))),
+            Self::Array(item, size) => {
+                Some(Self::Array(Box::new(item.cast_for_arrow(hugeint_as_text)?), *size))
+            }
             Self::Map(key, value) => {
-                let (cast_key, cast_value) = (key.cast_for_arrow(), value.cast_for_arrow());
+                let (cast_key, cast_value) =
+                    (key.cast_for_arrow(hugeint_as_text), value.cast_for_arrow(hugeint_as_text));
                 if cast_key.is_none() && cast_value.is_none() {
                     return None;
                 }
@@ -86,7 +91,8 @@ impl SqlType {
                 Some(Self::Map(Box::new(key), Box::new(value)))
             }
             Self::Struct(fields) => {
-                let casts: Vec<_> = fields.iter().map(|(_, field)| field.cast_for_arrow()).collect();
+                let casts: Vec<_> =
+                    fields.iter().map(|(_, field)| field.cast_for_arrow(hugeint_as_text)).collect();
                 if casts.iter().all(Option::is_none) {
                     return None;
                 }
@@ -105,7 +111,7 @@ impl SqlType {
         if self.holds("GEOMETRY") {
             return None;
         }
-        Some(match self.cast_for_arrow() {
+        Some(match self.cast_for_arrow(false) {
             // Text becomes a union by way of JSON only, which is a type of its own.
             Some(cast) => format!("CAST(CAST({from_arrow} AS {cast}) AS {self})"),
             None => format!("CAST({from_arrow} AS {self})"),
@@ -186,10 +192,11 @@ mod tests {
             let others =
                 ["INTERVAL", "TIME WITH TIME ZONE", "UHUGEINT", "BIGNUM", "BIT", "VARIANT", "TIMESTAMP_S"];
             let is_cast = others.contains(&name);
-            assert_eq!(named(name).cast_for_arrow().is_some(), is_cast, "{name}");
+            assert_eq!(named(name).cast_for_arrow(false).is_some(), is_cast, "{name}");
         }
         let plain = SqlType::Struct(vec![("a".to_owned(), SqlType::List(boxed("HUGEINT")))]);
-        assert_eq!(plain.cast_for_arrow(), None);
+        assert_eq!(plain.cast_for_arrow(false), None);
+        assert_eq!(plain.cast_for_arrow(true).unwrap().to_string(), "STRUCT(\"a\" VARCHAR[])");
         assert!(plain.holds("HUGEINT"));
     }
 
@@ -209,7 +216,7 @@ mod tests {
              \"u\" UNION(\"i\" INTEGER))[]"
         );
         assert_eq!(
-            nested.cast_for_arrow().unwrap().to_string(),
+            nested.cast_for_arrow(false).unwrap().to_string(),
             "STRUCT(\"a \"\"b\"\"\" VARCHAR[2], \"c\" DECIMAL(5, 2), \"v3\" MAP(VARCHAR, DATE), \
              \"e\" ENUM('it''s', 'x'), \"u\" JSON)[]"
         );

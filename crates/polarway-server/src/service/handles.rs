@@ -34,7 +34,7 @@ async fn keep(
     let CreateHandleRequest { sql, parameters, ttl_us, request_id } = request;
     let parameters = super::query::parameters(parameters)?;
     let options = HandleOptions {
-        query: QueryOptions { deadline, parameters },
+        query: QueryOptions { deadline, parameters, ..QueryOptions::default() },
         ttl: ttl_us.map(ttl).transpose()?,
         request: match request_id.len() {
             0 => None,

@@ -43,7 +43,8 @@ pub(super) async fn query(
 fn start(engine: &Polarway, request: QueryRequest, deadline: Option<Instant>) -> Result<Rows, Failure> {
     let compression = convert::compression(request.compression)?;
     let parameters = parameters(request.parameters)?;
-    let chunks = engine.query_chunks(&request.sql, QueryOptions { deadline, parameters }, compression);
+    let options = QueryOptions { deadline, parameters, hugeint_as_text: request.hugeint_as_text };
+    let chunks = engine.query_chunks(&request.sql, options, compression);
     let chunks = chunks.map_err(|error| failure(&error))?;
     Ok(Rows { chunks: Some(chunks), summary: QuerySummary::default() })
 }
