@@ -195,7 +195,7 @@ fn shared_bytes(config: &Config) -> u64 {
 fn open_storage(location: &Location, what: &str) -> Result<(Arc<dyn Backend>, Option<PathBuf>)> {
     match location {
         Location::Directory(folder) => {
-            let disk = DiskBackend::open(folder)?;
+            let disk = DiskBackend::open(folder)?.with_reserve();
             if let Err(error) = disk.probe() {
                 tracing::warn!(folder = %folder.display(), %error, "{what} can be read and not be written");
             }

@@ -48,6 +48,11 @@ impl CommitKind {
     pub fn makes_version(self) -> bool {
         matches!(self, Self::Overwrite | Self::Append | Self::Delete)
     }
+
+    /// Whether something can be removed after it.
+    pub(crate) fn frees(self) -> bool {
+        matches!(self, Self::Delete | Self::Vacuum)
+    }
 }
 
 /// One Parquet file of a version.

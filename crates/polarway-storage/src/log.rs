@@ -179,7 +179,12 @@ impl CommitLog {
         };
         let mut may_be_there: Option<BackendError> = None;
         for _ in 0..COMMIT_ATTEMPTS {
-            match self.backend.create_commit(&path, contents.clone()) {
+            let created = if commit.kind.frees() {
+                self.backend.create_freeing_commit(&path, contents.clone())
+            } else {
+                self.backend.create_commit(&path, contents.clone())
+            };
+            match created {
                 Ok(Created::New) => return Ok(Attempt::Won(self.made(commit))),
                 Ok(Created::Taken) => return Ok(Attempt::Lost),
                 Err(error) if error.outcome == Outcome::NotDone && may_be_there.is_none() => {

@@ -1,6 +1,7 @@
 //! A directory: what is acknowledged was fsynced, names included.
 
 mod removal;
+mod reserve;
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -12,6 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use polarway_parquet::{LocalFile, ReadAt};
+
+use reserve::Reserve;
 
 use super::{
     Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome,
@@ -38,6 +41,8 @@ pub struct DiskBackend {
     /// Folders whose own names are known to be on stable storage.
     settled_folders: Mutex<HashSet<PathBuf>>,
     staged: AtomicU64,
+    /// Room for the commits that free some, if any is kept.
+    reserve: Option<Reserve>,
 }
 
 impl DiskBackend {
@@ -61,7 +66,15 @@ impl DiskBackend {
         for parent in root.ancestors().skip(1).take(existing.max(1)) {
             let _ = sync_folder(parent); // it may be none of ours to open
         }
-        Ok(Self { root, settled_folders: Mutex::default(), staged: AtomicU64::new(0) })
+        Ok(Self { root, settled_folders: Mutex::default(), staged: AtomicU64::new(0), reserve: None })
+    }
+
+    /// Keeps some room in the directory, from the first commit on, so that a dataset can be deleted and its data removed when
+    /// the disk is full.
+    #[must_use]
+    pub fn with_reserve(mut self) -> Self {
+        self.reserve = Some(Reserve::new(&self.root));
+        self
     }
 
     /// The directory, as an absolute path without symbolic links.
@@ -136,6 +149,48 @@ impl DiskBackend {
         };
         self.in_folder(folder, create)
             .map_err(|error| BackendError::of_io("create", path, Outcome::NotDone, error))
+    }
+
+    /// Gives the file that was staged for a commit the commit's name.
+    fn publish(&self, path: &str, contents: &[u8], staged: io::Result<Staged>) -> BackendResult<Created> {
+        let (folder, name) = split(path);
+        let staged = staged.map_err(|error| BackendError::of_io("write", path, Outcome::NotDone, error))?;
+        let linked = self.in_folder(folder, |folder| {
+            let target = folder.join(name);
+            match fs::hard_link(&staged.0, &target) {
+                Ok(()) => Ok((folder.to_owned(), Created::New)),
+                // Over one's own contents it is a success: an earlier try got through.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    let is_ours = fs::read(&target)? == contents;
+                    Ok((folder.to_owned(), if is_ours { Created::New } else { Created::Taken }))
+                }
+                Err(error) => Err(error),
+            }
+        });
+        let (folder, created) = linked.map_err(|error| {
+            // A full or read-only disk made no link; after another error there may be one.
+            let failed = BackendError::of_io("publish", path, Outcome::NotDone, error);
+            let outcome = if failed.kind == FailureKind::Other { Outcome::Unknown } else { Outcome::NotDone };
+            BackendError { outcome, ..failed }
+        })?;
+        sync_folder(&folder)
+            .map_err(|error| BackendError::of_io("publish", path, Outcome::Unknown, error))?;
+        Ok(created)
+    }
+
+    /// Stages a file without room for it, where some is kept.
+    fn stage_in_need(&self, path: &str, contents: &[u8], error: io::Error) -> io::Result<Staged> {
+        let Some(reserve) = self.reserve.as_ref().filter(|_| is_full(&error)) else { return Err(error) };
+        let name = self.fresh_name("staged");
+        self.in_folder(&staging_folder(path), |staging| {
+            let staged = Staged(staging.join(&name));
+            reserve.write_over(&staged.0, contents)?;
+            Ok(staged)
+        })
+    }
+
+    fn release_reserve(&self) -> bool {
+        self.reserve.as_ref().is_some_and(Reserve::release)
     }
 
     /// Writes a file that is to be at `path` under a staging name.
@@ -232,30 +287,22 @@ impl Backend for DiskBackend {
     }
 
     fn create_commit(&self, path: &str, contents: Bytes) -> BackendResult<Created> {
-        let (folder, name) = split(path);
-        let not_done = |error| BackendError::of_io("write", path, Outcome::NotDone, error);
-        let staged = self.stage(path, &contents, true).map_err(not_done)?;
-        let linked = self.in_folder(folder, |folder| {
-            let target = folder.join(name);
-            match fs::hard_link(&staged.0, &target) {
-                Ok(()) => Ok((folder.to_owned(), Created::New)),
-                // Over one's own contents it is a success: an earlier try got through.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    let is_ours = fs::read(&target)? == contents;
-                    Ok((folder.to_owned(), if is_ours { Created::New } else { Created::Taken }))
-                }
-                Err(error) => Err(error),
-            }
-        });
-        let (folder, created) = linked.map_err(|error| {
-            // A full or read-only disk made no link; after another error there may be one.
-            let failed = BackendError::of_io("publish", path, Outcome::NotDone, error);
-            let outcome = if failed.kind == FailureKind::Other { Outcome::Unknown } else { Outcome::NotDone };
-            BackendError { outcome, ..failed }
-        })?;
-        sync_folder(&folder)
-            .map_err(|error| BackendError::of_io("publish", path, Outcome::Unknown, error))?;
+        let created = self.publish(path, &contents, self.stage(path, &contents, true))?;
+        if let Some(reserve) = &self.reserve {
+            reserve.fill();
+        }
         Ok(created)
+    }
+
+    fn create_freeing_commit(&self, path: &str, contents: Bytes) -> BackendResult<Created> {
+        loop {
+            let staged =
+                self.stage(path, &contents, true).or_else(|error| self.stage_in_need(path, &contents, error));
+            match self.publish(path, &contents, staged) {
+                Err(error) if error.kind == FailureKind::Full && self.release_reserve() => {}
+                other => return other,
+            }
+        }
     }
 
     fn settle_commit(&self, path: &str) -> BackendResult<()> {
@@ -267,7 +314,9 @@ impl Backend for DiskBackend {
     fn replace(&self, path: &str, contents: Bytes) -> BackendResult<()> {
         let (folder, name) = split(path);
         let replace = || {
-            let staged = self.stage(path, &contents, true)?;
+            let staged = self
+                .stage(path, &contents, true)
+                .or_else(|error| self.stage_in_need(path, &contents, error))?;
             self.in_folder(folder, |folder| fs::rename(&staged.0, folder.join(name)))
         };
         replace().map_err(|error| BackendError::of_io("replace", path, Outcome::Unknown, error))
@@ -284,7 +333,11 @@ impl Backend for DiskBackend {
     }
 
     fn remove(&self, path: &str) -> BackendResult<()> {
-        removal::remove_file(&self.root, path).map_err(|error| removal::failure(path, error))
+        removal::remove_file(&self.root, path).map_err(|error| removal::failure(path, error))?;
+        if let Some(reserve) = &self.reserve {
+            reserve.refill();
+        }
+        Ok(())
     }
 
     fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {
@@ -318,8 +371,11 @@ impl Backend for DiskBackend {
         // The clock that stamps this storage's files may be another machine's: ask a new file.
         let path = super::join(scratch_folder, "clock");
         let touch = || {
-            let staged = self.stage(&path, b"", false)?;
-            Ok(file_meta(&fs::metadata(&staged.0)?).modified_us)
+            let meta = match (self.stage(&path, b"", false), &self.reserve) {
+                (Err(error), Some(reserve)) if is_full(&error) => reserve.touch()?,
+                (staged, _) => fs::metadata(&staged?.0)?,
+            };
+            Ok(file_meta(&meta).modified_us)
         };
         touch().map_err(|error| BackendError::of_io("write in", scratch_folder, Outcome::NotDone, error))
     }
@@ -388,6 +444,10 @@ fn file_meta(meta: &fs::Metadata) -> FileMeta {
     let modified_us = meta.modified().map(micros_since_epoch).unwrap_or_default();
     let changed_us = meta.ctime().saturating_mul(1_000_000).saturating_add(meta.ctime_nsec() / 1_000);
     FileMeta { bytes: meta.len(), modified_us, identity, is_settled: is_settled(changed_us.max(modified_us)) }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn is_absent(error: &io::Error) -> bool {

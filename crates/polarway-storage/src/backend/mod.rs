@@ -49,6 +49,15 @@ pub trait Backend: Send + Sync + Debug {
     /// The failure's [`Outcome`] tells whether the file may exist now all the same.
     fn create_commit(&self, path: &str, contents: Bytes) -> BackendResult<Created>;
 
+    /// As [`create_commit`](Self::create_commit), for one after which something can be removed: it may use room that is kept
+    /// for this when there is no other.
+    ///
+    /// # Errors
+    /// As [`create_commit`](Self::create_commit).
+    fn create_freeing_commit(&self, path: &str, contents: Bytes) -> BackendResult<Created> {
+        self.create_commit(path, contents)
+    }
+
     /// Makes sure that a file made by `create_commit`, by whomever, is on stable storage.
     fn settle_commit(&self, path: &str) -> BackendResult<()>;
 

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use polarway_storage::{Backend as _, DiskBackend, FailureKind, Settings, Tables, WriteMode, WriteOptions};
 use tempfile::TempDir;
 
-use crate::support::{name, newest, numbers, open, store};
+use crate::support::{append, name, newest, numbers, open, store, write};
 
 /// A mount that goes with its guard.
 struct Mounted(TempDir);
@@ -46,6 +47,19 @@ fn files_below(folder: &Path) -> Vec<String> {
     found
 }
 
+/// Takes all the room there is, to the last byte.
+fn fill(filler: &Path) {
+    use std::io::Write as _;
+
+    let mut room = 4 << 20;
+    while room > 0 {
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(filler).unwrap();
+        if file.write_all(&vec![0; room]).is_err() {
+            room /= 2;
+        }
+    }
+}
+
 #[test]
 fn a_full_disk_is_a_clear_error_that_leaves_the_old_version_and_no_leftovers() {
     let Some(mounted) = Mounted::new(&["-t", "tmpfs", "-o", "size=2m", "none"]) else { return };
@@ -71,15 +85,7 @@ fn a_full_disk_is_a_clear_error_that_leaves_the_old_version_and_no_leftovers() {
     let mut writer =
         tables.writer(&trades, numbers([]).schema(), WriteOptions::new(WriteMode::Overwrite)).unwrap();
     writer.write(&numbers([3])).unwrap();
-    let mut room = 4 << 20;
-    while room > 0 {
-        use std::io::Write as _;
-
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&filler).unwrap();
-        if file.write_all(&vec![0; room]).is_err() {
-            room /= 2;
-        }
-    }
+    fill(&filler);
     match writer.publish() {
         Err(error) => assert!(error.is_full(), "{error}"),
         Ok(_) => panic!("there was no room for it"),
@@ -117,4 +123,101 @@ fn a_read_only_folder_is_served_and_stores_are_refused() {
         assert!(error.is_read_only(), "{error}");
     }
     assert_eq!(newest(&tables, &name("stored")).unwrap(), [1]);
+}
+
+/// Tables in a folder that keeps room for the commits that free some.
+fn with_reserve(folder: &Path) -> Tables {
+    Tables::new(Arc::new(DiskBackend::open(folder).unwrap().with_reserve()), Settings::default())
+}
+
+#[test]
+fn on_a_full_disk_datasets_are_deleted_and_their_data_removed() {
+    let Some(mounted) = Mounted::new(&["-t", "tmpfs", "-o", "size=6m", "none"]) else { return };
+    let tables = with_reserve(mounted.0.path());
+    let names: Vec<_> = (0..6).map(|n| name(&format!("trades_{n}"))).collect();
+    for trades in &names {
+        store(&tables, trades, 0..10_000).unwrap();
+    }
+    // Many files, so that the vacuum's commit is larger than any one piece of what is kept.
+    let large = name("large");
+    store(&tables, &large, [0]).unwrap();
+    for n in 0..250 {
+        append(&tables, &large, [n]).unwrap();
+    }
+    fill(&mounted.0.path().join("filler"));
+    assert!(store(&tables, &names[0], [1]).unwrap_err().is_full(), "what is kept is for nothing else");
+    // As a process that has just begun, and as one that goes on.
+    let fresh = with_reserve(mounted.0.path());
+    for (trades, tables) in names.iter().zip([&tables, &fresh].into_iter().cycle()) {
+        assert_eq!(tables.delete(trades, None, None).unwrap().version, 2);
+    }
+    tables.delete(&large, None, None).unwrap();
+    assert_eq!(tables.purge(&large).unwrap().files, 251);
+    for trades in &names {
+        assert_eq!(fresh.purge(trades).unwrap().files, 1);
+    }
+    assert!(tables.datasets().unwrap().is_empty());
+    store(&tables, &names[0], [1, 2, 3]).unwrap();
+    assert_eq!(newest(&tables, &names[0]).unwrap(), [1, 2, 3]);
+    assert_eq!(tables.versions(&names[0]).unwrap().len(), 3);
+
+    // The room that was freed is kept for the next time first.
+    fill(&mounted.0.path().join("filler again"));
+    for _ in 0..2 {
+        tables.delete(&names[0], None, None).unwrap();
+        assert_eq!(tables.purge(&names[0]).unwrap().files, 1);
+        store(&tables, &names[0], [4]).unwrap();
+        fill(&mounted.0.path().join("filler again"));
+    }
+}
+
+#[test]
+fn where_no_more_files_can_be_made_datasets_are_deleted_and_their_data_removed() {
+    let Some(mounted) = Mounted::new(&["-t", "tmpfs", "-o", "size=6m,nr_inodes=80", "none"]) else { return };
+    let tables = with_reserve(mounted.0.path());
+    let trades = name("trades");
+    for n in 0..10 {
+        store(&tables, &trades, [n]).unwrap();
+    }
+    let folder = mounted.0.path().join("many");
+    std::fs::create_dir(&folder).unwrap();
+    let made = (0..).take_while(|n| std::fs::File::create(folder.join(n.to_string())).is_ok()).count();
+    assert!(made > 0 && store(&tables, &trades, [3]).unwrap_err().is_full());
+    tables.delete(&trades, None, None).unwrap();
+    assert_eq!(tables.purge(&trades).unwrap().files, 10);
+    store(&tables, &trades, [4]).unwrap();
+    assert_eq!(newest(&tables, &trades).unwrap(), [4]);
+}
+
+#[test]
+fn handles_that_are_over_go_from_a_full_disk() {
+    let Some(mounted) = Mounted::new(&["-t", "tmpfs", "-o", "size=6m", "none"]) else { return };
+    let disk = Arc::new(DiskBackend::open(mounted.0.path()).unwrap().with_reserve());
+    let settings = Settings { grace: Duration::ZERO, ..Settings::default() };
+    let tables = Tables::new(disk, settings);
+    let handle = name("handle");
+    let kept = WriteOptions::new(WriteMode::Create).kept_for(Duration::from_secs(3_600));
+    write(&tables, &handle, &numbers(0..10_000), kept).unwrap();
+    fill(&mounted.0.path().join("filler"));
+    tables.delete(&handle, None, None).unwrap();
+    for _ in 0..2 {
+        std::thread::sleep(Duration::from_millis(20)); // the storage's clock must pass the deletion's time
+        tables.tidy_leased(|_| true).unwrap();
+    }
+    assert!(!mounted.0.path().join("handle").exists());
+}
+
+#[test]
+fn a_folder_that_is_only_read_keeps_no_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let tables = with_reserve(folder.path());
+    assert!(tables.datasets().unwrap().is_empty());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    store(&tables, &name("trades"), [1]).unwrap();
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        2,
+        "the dataset, and the room that is kept"
+    );
+    assert_eq!(tables.names().unwrap(), [name("trades")]);
 }

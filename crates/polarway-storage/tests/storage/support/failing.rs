@@ -118,6 +118,10 @@ impl Backend for FailingBackend {
         self.shared.run(path, || self.inner.create_commit(path, contents))
     }
 
+    fn create_freeing_commit(&self, path: &str, contents: Bytes) -> BackendResult<Created> {
+        self.shared.run(path, || self.inner.create_freeing_commit(path, contents))
+    }
+
     fn settle_commit(&self, path: &str) -> BackendResult<()> {
         self.shared.run(path, || self.inner.settle_commit(path))
     }

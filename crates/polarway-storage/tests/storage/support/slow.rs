@@ -40,6 +40,10 @@ impl Backend for SlowRemovals {
         self.0.create_commit(path, contents)
     }
 
+    fn create_freeing_commit(&self, path: &str, contents: Bytes) -> BackendResult<Created> {
+        self.0.create_freeing_commit(path, contents)
+    }
+
     fn settle_commit(&self, path: &str) -> BackendResult<()> {
         self.0.settle_commit(path)
     }

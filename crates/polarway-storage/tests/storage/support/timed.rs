@@ -78,6 +78,14 @@ impl Backend for TimedBackend {
         Ok(created)
     }
 
+    fn create_freeing_commit(&self, path: &str, contents: Bytes) -> BackendResult<Created> {
+        let created = self.inner.create_freeing_commit(path, contents)?;
+        if created == Created::New {
+            self.stamps.stamp(path);
+        }
+        Ok(created)
+    }
+
     fn settle_commit(&self, path: &str) -> BackendResult<()> {
         self.inner.settle_commit(path)
     }
