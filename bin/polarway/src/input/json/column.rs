@@ -9,7 +9,7 @@ use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields};
 use serde_json::value::RawValue;
 
 use super::misfit::{Misfit, Result};
-use super::parse::{Json, parse};
+use super::parse::{Entries, Json, parse};
 use super::shape::Shape;
 use crate::input::value_type::{ValueBuilder, ValueType};
 use crate::output::type_name;
@@ -100,16 +100,16 @@ impl Column {
                     _ => false,
                 };
                 let expected = || format!("the type {}", type_name(&value_type.data_type()));
-                if is_held { Ok(()) } else { Err(Misfit::new(value, expected())) }
+                if is_held { Ok(()) } else { Err(Misfit::new(value.get(), expected())) }
             }
             (Self::List { item, offsets, validity, .. }, Json::List(values)) => {
                 offsets.push_length(values.len());
                 validity.append_non_null();
                 values.into_iter().try_for_each(|value| item.append(value)).map_err(Misfit::in_list)
             }
-            (Self::List { .. }, _) => Err(Misfit::new(value, "a list")),
+            (Self::List { .. }, _) => Err(Misfit::new(value.get(), "a list")),
             (Self::Struct(columns), Json::Object(entries)) => columns.append(entries),
-            (Self::Struct(_), _) => Err(Misfit::new(value, "an object")),
+            (Self::Struct(_), _) => Err(Misfit::new(value.get(), "an object")),
         }
     }
 
@@ -161,7 +161,7 @@ impl Struct {
         self.columns.iter_mut().for_each(Column::append_null);
     }
 
-    pub(super) fn append(&mut self, entries: Vec<(std::borrow::Cow<'_, str>, &RawValue)>) -> Result<()> {
+    pub(super) fn append(&mut self, entries: Entries<'_>) -> Result<()> {
         self.rows += 1;
         self.validity.append_non_null();
         for (key, value) in entries {

@@ -1,7 +1,5 @@
 //! A value that does not fit what came before it.
 
-use serde_json::value::RawValue;
-
 /// Why a value can't be taken, and where it is.
 #[derive(Debug)]
 pub(super) struct Misfit {
@@ -15,8 +13,8 @@ pub(super) type Result<T, E = Misfit> = std::result::Result<T, E>;
 
 impl Misfit {
     /// A value where something else is expected: `an int64`, `a list`.
-    pub(super) fn new(value: &RawValue, expected: impl std::fmt::Display) -> Self {
-        let problem = format!("is {}, where the rows before have {expected}", shortened(value.get()));
+    pub(super) fn new(value: &str, expected: impl std::fmt::Display) -> Self {
+        let problem = format!("is {}, where the rows before have {expected}", shortened(value));
         Self { path: Vec::new(), problem }
     }
 

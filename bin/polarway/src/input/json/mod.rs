@@ -13,8 +13,8 @@ use arrow_schema::{ArrowError, Schema, SchemaRef};
 
 use self::column::{Accepts, Column, Struct};
 use self::misfit::Misfit;
-use self::parse::{Json, check, parse};
-use self::shape::Shape;
+use self::parse::{Entries, Json, parse_line};
+use self::shape::{Keys, see_row};
 use super::error::InputError;
 use super::head::Head;
 use super::{BATCH_BYTES, BATCH_ROWS, TextOptions};
@@ -43,18 +43,15 @@ pub(super) fn open(
 }
 
 /// The keys of the rows, and what stands under each.
-fn keys(lines: &[u8], infer_rows: usize) -> Result<Vec<(String, Shape)>, InputError> {
+fn keys(lines: &[u8], infer_rows: usize) -> Result<Keys, InputError> {
     let mut lines = Lines::new(lines);
-    let mut shape = Shape::Object(Vec::new());
+    let mut keys = Keys::new();
     let mut rows = 0;
     while rows < infer_rows && lines.read()? {
         rows += 1;
-        shape.see(lines.value()?).map_err(|misfit| lines.misfit(&misfit))?;
+        see_row(&mut keys, lines.entries()?).map_err(|misfit| lines.misfit(&misfit))?;
     }
-    match shape {
-        Shape::Object(keys) => Ok(keys),
-        _ => Ok(Vec::new()),
-    }
+    Ok(keys)
 }
 
 struct Rows<R> {
@@ -69,14 +66,9 @@ impl<R: BufRead> Rows<R> {
         let mut rows = 0;
         let mut bytes = 0;
         while rows < BATCH_ROWS && bytes < BATCH_BYTES && self.lines.read()? {
-            let value = self.lines.value()?;
-            let appended = match parse(value) {
-                Ok(Json::Object(entries)) => self.row.append(entries),
-                Ok(_) => Err(Misfit::new(value, "an object")),
-                Err(error) => Err(error.into()),
-            };
-            appended.map_err(|misfit| self.lines.misfit(&misfit))?;
-            bytes += value.get().len();
+            let entries = self.lines.entries()?;
+            self.row.append(entries).map_err(|misfit| self.lines.misfit(&misfit))?;
+            bytes += self.lines.bytes.len();
             rows += 1;
         }
         if rows == 0 {
@@ -131,15 +123,18 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    fn value(&self) -> Result<&serde_json::value::RawValue, InputError> {
+    /// The keys and values of the line's object.
+    fn entries(&self) -> Result<Entries<'_>, InputError> {
         let line = self.number;
         let text = std::str::from_utf8(&self.bytes)
             .map_err(|_| InputError::NoText { line, place: "the row".to_owned() })?;
-        check(text).map_err(|error| InputError::JsonLine {
-            line,
-            character: error.column(),
-            problem: misfit::reason(&error),
-        })
+        match parse_line(text) {
+            Ok(Json::Object(entries)) => Ok(entries),
+            Ok(_) => Err(self.misfit(&Misfit::new(text.trim(), "an object"))),
+            Err(error) => {
+                Err(InputError::JsonLine { line, character: error.column(), problem: misfit::reason(&error) })
+            }
+        }
     }
 
     fn misfit(&self, misfit: &Misfit) -> InputError {

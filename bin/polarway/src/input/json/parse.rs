@@ -13,23 +13,35 @@ pub(super) enum Json<'a> {
     Number(&'a str),
     Text(Cow<'a, str>),
     List(Vec<&'a RawValue>),
-    Object(Vec<(Cow<'a, str>, &'a RawValue)>),
+    Object(Entries<'a>),
 }
 
-/// Checks that a text is one JSON value, to its innermost part.
-pub(super) fn check(text: &str) -> serde_json::Result<&RawValue> {
-    serde_json::from_str(text)
+/// The keys and values of an object, in their order and with those that stand twice.
+pub(super) type Entries<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
+
+/// Looks at a text that may be anything, and checks that it is one JSON value to its innermost part.
+pub(super) fn parse_line(text: &str) -> serde_json::Result<Json<'_>> {
+    if text.trim_start().starts_with('{') {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let entries = Object.deserialize(&mut deserializer)?;
+        deserializer.end()?;
+        return Ok(Json::Object(entries));
+    }
+    parse(serde_json::from_str(text)?)
 }
 
 /// Looks at a value that was checked. A text with half a surrogate pair is an error all the same.
 pub(super) fn parse(value: &RawValue) -> serde_json::Result<Json<'_>> {
     let text = value.get();
-    Ok(match text.as_bytes().first() {
-        Some(b'n') => Json::Null,
-        Some(b't' | b'f') => Json::Boolean(text),
-        Some(b'"') => Json::Text(Text.deserialize(&mut serde_json::Deserializer::from_str(text))?),
-        Some(b'[') => Json::List(serde_json::from_str(text)?),
-        Some(b'{') => Json::Object(Object.deserialize(&mut serde_json::Deserializer::from_str(text))?),
+    Ok(match text.as_bytes() {
+        [b'n', ..] => Json::Null,
+        [b't' | b'f', ..] => Json::Boolean(text),
+        [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => {
+            Json::Text(Cow::Borrowed(&text[1..text.len() - 1]))
+        }
+        [b'"', ..] => Json::Text(Text.deserialize(&mut serde_json::Deserializer::from_str(text))?),
+        [b'[', ..] => Json::List(serde_json::from_str(text)?),
+        [b'{', ..] => Json::Object(Object.deserialize(&mut serde_json::Deserializer::from_str(text))?),
         _ => Json::Number(text),
     })
 }
@@ -61,11 +73,10 @@ impl<'de> Visitor<'de> for Text {
     }
 }
 
-/// The keys and values of an object, in their order and with those that stand twice.
 struct Object;
 
 impl<'de> DeserializeSeed<'de> for Object {
-    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+    type Value = Entries<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
@@ -73,7 +84,7 @@ impl<'de> DeserializeSeed<'de> for Object {
 }
 
 impl<'de> Visitor<'de> for Object {
-    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+    type Value = Entries<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an object")

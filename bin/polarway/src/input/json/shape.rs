@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::misfit::{Misfit, Result};
-use super::parse::{Json, parse};
+use super::parse::{Entries, Json, parse};
 use crate::input::value_type::Candidates;
 
 /// How deep values may be nested.
@@ -18,20 +18,38 @@ pub(super) enum Shape {
     Number(Candidates),
     Text,
     List(Box<Shape>),
-    /// The keys in the order in which they came first.
-    Object(Vec<(String, Shape)>),
+    Object(Keys),
+}
+
+/// The keys of an object, in the order in which they came first, and what stands under each.
+pub(super) type Keys = Vec<(String, Shape)>;
+
+/// Widens the shapes of an object's keys by its values. What is a number here and a text there, or an object, is refused: stored as
+/// one of them, the others would become something else.
+pub(super) fn see_row(keys: &mut Keys, entries: Entries<'_>) -> Result<()> {
+    see_keys(keys, entries, MOST_LEVELS)
+}
+
+fn see_keys(keys: &mut Keys, entries: Entries<'_>, levels: usize) -> Result<()> {
+    for (index, (key, value)) in entries.into_iter().enumerate() {
+        // Keys mostly come in the order in which they came before.
+        let place = match keys.get(index) {
+            Some((known, _)) if *known == key => Some(index),
+            _ => keys.iter().position(|(known, _)| *known == key),
+        };
+        let place = place.unwrap_or_else(|| {
+            keys.push((key.to_string(), Shape::Unknown));
+            keys.len() - 1
+        });
+        keys[place].1.see(value, levels).map_err(|misfit| misfit.under(&key))?;
+    }
+    Ok(())
 }
 
 impl Shape {
-    /// Widens the shape by a value. What is a number here and a text there, or an object, is refused: stored as one of them, the
-    /// others would become something else.
-    pub(super) fn see(&mut self, value: &RawValue) -> Result<()> {
-        self.see_level(value, MOST_LEVELS)
-    }
-
-    fn see_level(&mut self, value: &RawValue, levels: usize) -> Result<()> {
+    fn see(&mut self, value: &RawValue, levels: usize) -> Result<()> {
         let Some(levels) = levels.checked_sub(1) else {
-            return Err(Misfit::new(value, format!("nested at most {MOST_LEVELS} levels deep")));
+            return Err(Misfit::new(value.get(), format!("nested at most {MOST_LEVELS} levels deep")));
         };
         let json = parse(value)?;
         if let Self::Unknown = self {
@@ -44,24 +62,10 @@ impl Shape {
                 Ok(())
             }
             (Self::List(shape), Json::List(items)) => {
-                items.iter().try_for_each(|item| shape.see_level(item, levels)).map_err(Misfit::in_list)
+                items.iter().try_for_each(|item| shape.see(item, levels)).map_err(Misfit::in_list)
             }
-            (Self::Object(keys), Json::Object(entries)) => {
-                // Keys mostly come in the order in which they came before.
-                for (index, (key, value)) in entries.into_iter().enumerate() {
-                    let place = match keys.get(index) {
-                        Some((known, _)) if *known == key => Some(index),
-                        _ => keys.iter().position(|(known, _)| *known == key),
-                    };
-                    let place = place.unwrap_or_else(|| {
-                        keys.push((key.to_string(), Self::Unknown));
-                        keys.len() - 1
-                    });
-                    keys[place].1.see_level(value, levels).map_err(|misfit| misfit.under(&key))?;
-                }
-                Ok(())
-            }
-            (shape, _) => Err(Misfit::new(value, shape.name())),
+            (Self::Object(keys), Json::Object(entries)) => see_keys(keys, entries, levels),
+            (shape, _) => Err(Misfit::new(value.get(), shape.name())),
         }
     }
 

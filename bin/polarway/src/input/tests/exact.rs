@@ -276,7 +276,7 @@ fn whatever_a_csv_file_holds_is_stored_as_it_says_or_refused_with_its_line() {
         }
         Ok(())
     };
-    TestRunner::new(tries(300, 100_000)).run(&strategy, check).unwrap();
+    TestRunner::new(tries(300, 20_000)).run(&strategy, check).unwrap();
 }
 
 #[test]
@@ -301,5 +301,5 @@ fn whatever_json_numbers_a_file_holds_are_stored_with_their_digits_or_refused_wi
         }
         Ok(())
     };
-    TestRunner::new(tries(300, 100_000)).run(&strategy, check).unwrap();
+    TestRunner::new(tries(300, 20_000)).run(&strategy, check).unwrap();
 }
