@@ -18,11 +18,11 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use polarway_table::{arrow_bytes, plain_bytes_over, plain_parts};
 
+use crate::bounds::MisleadingBounds;
 use crate::categories::Categories;
 use crate::checksum::{self, ChecksumSink};
 use crate::encoding::{self, LeafEncoding};
 use crate::first_row::first_row_over;
-use crate::nan::NanLeaves;
 use crate::restore::restore;
 use crate::schema::{encoded_field, encoded_type, same_but_for_keys};
 use crate::{Error, Result, check_schema, decimal, kept, pool, portable};
@@ -493,7 +493,7 @@ fn encode_column(
     mut writers: Vec<ArrowColumnWriter>,
     stopped: &Stopped,
 ) -> ParquetResult<Vec<ArrowColumnChunk>> {
-    let mut nans = NanLeaves::new(field.data_type(), writers.len());
+    let mut bounds = MisleadingBounds::new(field.data_type(), writers.len());
     // Each part is freed as soon as it is encoded.
     for part in parts {
         stopped.check()?;
@@ -501,14 +501,14 @@ fn encode_column(
         let field = field.as_ref().clone().with_data_type(encoded_type(part.data_type()));
         let part = restore(&part, field.data_type(), None)
             .map_err(|error| ParquetError::External(Box::new(error)))?;
-        nans.look_through(&part);
+        bounds.look_through(&part);
         for (leaf, writer) in compute_leaves(&field, &part)?.iter().zip(&mut writers) {
             writer.write(leaf)?;
         }
     }
     let close = |(leaf, writer): (usize, ArrowColumnWriter)| {
         let mut chunk = writer.close()?;
-        nans.correct(leaf, chunk.close_mut())?;
+        bounds.correct(leaf, chunk.close_mut())?;
         Ok(chunk)
     };
     writers.into_iter().enumerate().map(close).collect()

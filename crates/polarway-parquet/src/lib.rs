@@ -30,6 +30,7 @@
 //! ```
 
 mod assemble;
+mod bounds;
 mod categories;
 mod checksum;
 mod chunk;
@@ -44,7 +45,6 @@ mod first_row;
 mod int96;
 mod kept;
 mod leaves;
-mod nan;
 mod pipeline;
 mod plan;
 mod pool;
@@ -55,12 +55,12 @@ mod restore;
 mod schema;
 mod times;
 
+pub use bounds::holds_floats;
 pub use categories::{Categories, read_categories};
 pub use checksum::Checked;
 pub use encode::{EncodeOptions, FileSummary, TableEncoder};
 pub use error::{Error, Unsupported};
 pub use file::FileReader;
-pub use nan::holds_floats;
 pub use read::{BatchReader, ReadOptions, read, read_map};
 pub use read_at::{LocalFile, ReadAt};
 pub use schema::{check_schema, has_narrow_keys, with_wide_keys};

@@ -1,13 +1,14 @@
-//! Keeps the statistics of float columns from hiding rows.
+//! Keeps statistics from hiding rows, and from being what a reader fails at.
 //!
 //! Minimum and maximum leave NaN out, as Parquet asks. To DuckDB, NaN is the greatest of all values: by bounds that know
-//! nothing of it, `c > 5` would pass over a chunk that has one, and `max(c)` would not see it. So a chunk with a NaN gets
-//! no bounds, neither as a whole nor page by page.
+//! nothing of it, `c > 5` would pass over a chunk that has one, and `max(c)` would not see it. And DuckDB turns bounds of
+//! milliseconds into microseconds before it knows which columns a query wants: one that they can't reach keeps it from reading
+//! any column. A chunk with such a value gets no bounds, neither as a whole nor page by page.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float16Type, Float32Type, Float64Type};
+use arrow_array::types::{Float16Type, Float32Type, Float64Type, TimestampMillisecondType};
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType};
-use arrow_schema::{DataType, Schema};
+use arrow_schema::{DataType, Schema, TimeUnit};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::Result as ParquetResult;
 use parquet::file::statistics::{Statistics, ValueStatistics};
@@ -15,22 +16,25 @@ use parquet::file::statistics::{Statistics, ValueStatistics};
 use crate::leaves::for_each_leaf;
 use crate::schema::holds_leaf;
 
+/// Milliseconds that are as many microseconds, counted from 1970 in either direction.
+const MOST_MILLISECONDS: i64 = i64::MAX / 1_000;
+
 /// Whether a column is of floats, or holds some at any depth: only then NaN is something to reckon with.
 pub fn holds_floats(schema: &Schema) -> bool {
+    let is_float = |leaf: &DataType| value_type(leaf).is_floating();
     schema.fields().iter().any(|field| holds_leaf(field.data_type(), &is_float))
 }
 
-/// Which leaves of a column were seen to hold a NaN.
-pub(crate) struct NanLeaves {
-    /// In the order of the file's leaves; empty where the column has no floats.
+/// Which leaves of a column were seen to hold a value that bounds would mislead about.
+pub(crate) struct MisleadingBounds {
+    /// In the order of the file's leaves; empty where the column has no type of which that may be.
     seen: Vec<bool>,
 }
 
-impl NanLeaves {
+impl MisleadingBounds {
     /// For a column of `leaves` leaves.
     pub(crate) fn new(data_type: &DataType, leaves: usize) -> Self {
-        let floats = holds_leaf(data_type, &is_float);
-        Self { seen: vec![false; if floats { leaves } else { 0 }] }
+        Self { seen: vec![false; if holds_leaf(data_type, &may_mislead) { leaves } else { 0 }] }
     }
 
     /// Looks through the column's next rows.
@@ -41,12 +45,12 @@ impl NanLeaves {
         let mut leaves = self.seen.iter_mut();
         for_each_leaf(part, &mut |leaf| {
             if let Some(seen) = leaves.next() {
-                *seen = *seen || has_nan(leaf);
+                *seen = *seen || misleads(leaf);
             }
         });
     }
 
-    /// Takes the bounds of a leaf's chunk away if the chunk has a NaN.
+    /// Takes the bounds of a leaf's chunk away if they would mislead.
     pub(crate) fn correct(&self, leaf: usize, chunk: &mut ColumnCloseResult) -> ParquetResult<()> {
         if !self.seen.get(leaf).copied().unwrap_or(false) {
             return Ok(());
@@ -59,28 +63,36 @@ impl NanLeaves {
     }
 }
 
-fn is_float(leaf: &DataType) -> bool {
+fn value_type(leaf: &DataType) -> &DataType {
     match leaf {
-        DataType::Dictionary(_, values) => values.is_floating(),
-        other => other.is_floating(),
+        DataType::Dictionary(_, values) => values,
+        other => other,
     }
 }
 
-fn has_nan(leaf: &ArrayRef) -> bool {
+fn may_mislead(leaf: &DataType) -> bool {
+    let values = value_type(leaf);
+    values.is_floating() || matches!(values, DataType::Timestamp(TimeUnit::Millisecond, _))
+}
+
+fn misleads(leaf: &ArrayRef) -> bool {
     match leaf.data_type() {
-        DataType::Float16 => holds_nan::<Float16Type>(leaf),
-        DataType::Float32 => holds_nan::<Float32Type>(leaf),
-        DataType::Float64 => holds_nan::<Float64Type>(leaf),
-        DataType::Dictionary(_, _) => has_nan(leaf.as_any_dictionary().values()),
+        DataType::Float16 => has::<Float16Type>(leaf, is_nan),
+        DataType::Float32 => has::<Float32Type>(leaf, is_nan),
+        DataType::Float64 => has::<Float64Type>(leaf, is_nan),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => has::<TimestampMillisecondType>(leaf, |time| {
+            !(-MOST_MILLISECONDS..=MOST_MILLISECONDS).contains(time)
+        }),
+        DataType::Dictionary(_, _) => misleads(leaf.as_any_dictionary().values()),
         _ => false,
     }
 }
 
-fn holds_nan<T: ArrowPrimitiveType>(array: &ArrayRef) -> bool {
+fn has<T: ArrowPrimitiveType>(array: &ArrayRef, is_it: impl Fn(&T::Native) -> bool) -> bool {
     let array = array.as_primitive::<T>();
     // Without a way out of the loop, many values are compared at once.
-    let anywhere = array.values().iter().fold(false, |found, value| found | is_nan(value));
-    anywhere && (array.null_count() == 0 || array.iter().flatten().any(|value| is_nan(&value)))
+    let anywhere = array.values().iter().fold(false, |found, value| found | is_it(value));
+    anywhere && (array.null_count() == 0 || array.iter().flatten().any(|value| is_it(&value)))
 }
 
 fn is_nan<T: PartialOrd>(value: &T) -> bool {
@@ -93,6 +105,7 @@ fn without_bounds(statistics: &Statistics) -> Statistics {
     match statistics {
         Statistics::Float(_) => Statistics::Float(ValueStatistics::new(None, None, None, nulls, false)),
         Statistics::Double(_) => Statistics::Double(ValueStatistics::new(None, None, None, nulls, false)),
+        Statistics::Int64(_) => Statistics::Int64(ValueStatistics::new(None, None, None, nulls, false)),
         _ => Statistics::FixedLenByteArray(ValueStatistics::new(None, None, None, nulls, false)),
     }
 }
