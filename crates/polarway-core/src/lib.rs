@@ -39,6 +39,7 @@ mod folders;
 mod handles;
 mod janitor;
 mod load;
+mod mounts;
 mod pieces;
 mod polarway;
 mod query;

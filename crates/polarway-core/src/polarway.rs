@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::folders::check_apart;
 use crate::handles::{External, Handles};
 use crate::janitor::Janitor;
+use crate::mounts::staleness_of;
 use crate::threads::{self, Work};
 use crate::whole_micros::WholeMicros;
 use crate::workspace::{MIRROR_FOLDER, SPILL_FOLDER, Workspace};
@@ -198,6 +199,9 @@ fn open_storage(location: &Location, what: &str) -> Result<(Arc<dyn Backend>, Op
             let disk = DiskBackend::open(folder)?.with_reserve();
             if let Err(error) = disk.probe() {
                 tracing::warn!(folder = %folder.display(), %error, "{what} can be read and not be written");
+            }
+            if let Some(staleness) = staleness_of(disk.root()) {
+                tracing::warn!("{what}: {staleness}");
             }
             let root = disk.root().to_owned();
             Ok((Arc::new(disk), Some(root)))

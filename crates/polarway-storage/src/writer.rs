@@ -179,9 +179,9 @@ impl Tables {
                 return Ok(published);
             }
             self.check_version(name, expected_version, newest.as_deref())?;
-            self.present(name, newest.as_deref())?.ok_or(()).or_else(|()| {
-                Err(self.unknown(name, newest.as_ref().is_some_and(|commit| commit.is_deleted())))
-            })?;
+            if self.present(name, newest.as_deref())?.is_none() {
+                return Err(self.unknown(name, newest.is_some()));
+            }
             let mut commit =
                 self.next_commit(&dataset, newest.as_deref(), CommitKind::Delete, None, vec![], request);
             commit.lease = None;

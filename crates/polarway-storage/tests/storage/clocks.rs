@@ -88,7 +88,7 @@ fn a_worker_far_ahead_writes_nothing_and_says_by_how_much() {
     }
     assert_eq!(tables.versions(&trades).unwrap().len(), 2);
     assert_eq!(load(&tables, &trades, At::Version(1)).unwrap(), [1]);
-    assert_eq!(tables.names().unwrap(), [trades.clone()], "nothing was begun");
+    assert_eq!(tables.names().unwrap(), [name("trades")], "nothing was begun");
     let left = std::fs::read_dir(folder.path().join("trades/_polarway/data")).unwrap().count();
     assert_eq!(left, 2, "uploads that were refused are gone");
     for seconds in [-YEAR, -HOUR, 9 * MINUTE] {
