@@ -22,8 +22,8 @@ const OPENING: Duration = CONNECT.saturating_add(SILENCE);
 pub(crate) enum Kind {
     /// Made twice, it does what it does once: it reads, or it writes under an id that the server recognises.
     Idempotent,
-    /// It asks whether anybody is there. Where nobody is, that is the answer; only what a balancer says in the place of a
-    /// worker is no answer yet.
+    /// It asks whether anybody is there. A connection that can't be made is the answer; a balancer that says or shows that
+    /// its worker does not answer is none yet.
     Probe,
     /// It runs a query. A query that ends the worker it runs on must not end all of them: after it has begun, it is run
     /// again this often at the most.
@@ -115,7 +115,7 @@ impl Call {
         self.leave_worker(&error);
         self.patience = self.patience.saturating_mul(2);
         match self.kind {
-            Kind::Probe if !error.is_of_proxy() => Err(error),
+            Kind::Probe if error.is_of_connection() => Err(error),
             _ => self.tries.after(error).await,
         }
     }

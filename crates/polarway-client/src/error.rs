@@ -100,10 +100,10 @@ impl Error {
         Self::new(ErrorKind::Unreachable, message)
     }
 
-    /// Whether a proxy said so, and no server.
-    pub(crate) fn is_of_proxy(&self) -> bool {
+    /// Whether the connection itself failed, and nobody answered over it, a proxy neither.
+    pub(crate) fn is_of_connection(&self) -> bool {
         let status = self.source.as_ref().and_then(|source| source.downcast_ref::<Status>());
-        status.is_some_and(|status| answer_of_proxy(status).is_some())
+        self.kind == ErrorKind::Unreachable && status.is_some_and(|status| answer_of_proxy(status).is_none())
     }
 
     pub(crate) fn protocol(message: impl Into<String>) -> Self {
