@@ -7,6 +7,8 @@ use arrow::datatypes::SchemaRef;
 use bytes::BytesMut;
 use polarway_ipc::{Chunk, ChunkDecoder, ChunkEncoder, Compression, DecodeLimits, EncodeOptions};
 
+use polarway_storage::Reservation;
+
 use crate::error::Result;
 use crate::query_events::Form;
 use crate::stream::Source;
@@ -129,6 +131,14 @@ impl<S: Source<Item = Chunk>> Source for Compressed<S> {
                 return Some(Err(error));
             }
         }
+    }
+
+    fn wanted_bytes(&self) -> u64 {
+        if self.ready.is_empty() { self.chunks.wanted_bytes() } else { 0 }
+    }
+
+    fn take(&mut self, memory: Reservation) {
+        self.chunks.take(memory);
     }
 
     fn rest(&mut self) {

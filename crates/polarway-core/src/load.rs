@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use futures::{Stream, TryStreamExt as _};
 use polarway_handles::{Handle, HandleId};
 use polarway_ipc::{Chunk, Compression};
-use polarway_storage::{At, CacheStats, ChunkReader, Snapshot};
+use polarway_storage::{At, CacheStats, ChunkReader, Reservation, Snapshot};
 
 use crate::chunks::Compressed;
 use crate::error::{Error, ErrorKind, Result};
@@ -245,6 +245,14 @@ impl Source for ChunkReader {
 
     fn make_next(&mut self) -> Option<Result<Chunk>> {
         Some(self.next()?.map_err(Error::from))
+    }
+
+    fn wanted_bytes(&self) -> u64 {
+        Self::wanted_bytes(self)
+    }
+
+    fn take(&mut self, memory: Reservation) {
+        Self::take(self, memory);
     }
 
     fn rest(&mut self) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::Stream;
 use parking_lot::Mutex;
-use polarway_storage::MemoryBudget;
+use polarway_storage::{MemoryBudget, Reservation};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -31,6 +31,9 @@ const IDLE: Duration = Duration::from_secs(1);
 /// … and after so long, everything.
 const STALLED: Duration = Duration::from_secs(5);
 
+/// How long a source waits for memory that others have.
+const WAIT: Duration = Duration::from_secs(10);
+
 /// What makes items on threads that may block.
 pub(crate) trait Source: Send + 'static {
     /// What it makes.
@@ -38,6 +41,16 @@ pub(crate) trait Source: Send + 'static {
 
     /// The next item; `None` behind the last.
     fn make_next(&mut self) -> Option<Result<Self::Item>>;
+
+    /// The memory that it needs before the next item is asked for, in bytes.
+    fn wanted_bytes(&self) -> u64 {
+        0
+    }
+
+    /// Takes the memory that it needs.
+    fn take(&mut self, memory: Reservation) {
+        drop(memory);
+    }
 
     /// Gives back the memory that it can do without until the next item is asked for.
     fn rest(&mut self) {}
@@ -103,6 +116,16 @@ async fn serve<T: Send + 'static>(
             Some(source) => source,
             None => return,
         };
+        let wanted_bytes = source.wanted_bytes();
+        if let Some(memory) = memory.as_ref().filter(|_| wanted_bytes > 0) {
+            match tokio::time::timeout(WAIT, memory.reserve(wanted_bytes)).await {
+                Ok(taken) => source.take(taken),
+                Err(_) => {
+                    drop_on_thread(source);
+                    return shared.give([Err(short_of_memory())], true);
+                }
+            }
+        }
         match LOADS.run(move || Ok(make(source))).await {
             Ok((rest, items)) => {
                 shared.give(items, rest.is_none());
@@ -185,6 +208,11 @@ async fn wait_for_reader<T: Send + 'static>(
             }
         }
     }
+}
+
+fn short_of_memory() -> Error {
+    let message = format!("other uploads and loads have had all the memory for {WAIT:?}: go on later");
+    Error::new(ErrorKind::ResourceExhausted, message)
 }
 
 impl<T> Shared<T> {

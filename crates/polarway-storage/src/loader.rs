@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use polarway_ipc::{Chunk, ChunkDecoder, DecodeLimits};
 use polarway_parquet::ReadOptions;
 
-use crate::budget::MemoryBudget;
+use crate::budget::{MemoryBudget, Reservation};
 use crate::cache::{CacheKey, CacheStats, Cached, Feed, Filler, Kept, Lookup, TableCache};
 use crate::error::{Error, Result};
 use crate::read::TableReader;
@@ -161,6 +161,21 @@ impl ChunkReader {
     /// Whether all chunks are in memory already, so that iterating does not block.
     pub fn is_at_hand(&self) -> bool {
         matches!(self.0, Chunks::Whole { .. })
+    }
+
+    /// The memory that it needs before the next chunk is asked for, in bytes; 0 where it has what it needs.
+    pub fn wanted_bytes(&self) -> u64 {
+        match &self.0 {
+            Chunks::Stored(stored, ready) if ready.len() == 0 => stored.wanted_bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Takes the memory that it needs.
+    pub fn take(&mut self, memory: Reservation) {
+        if let Chunks::Stored(stored, _) = &mut self.0 {
+            stored.take(memory);
+        }
     }
 
     /// Gives back the memory that it can do without until the next chunk is asked for.

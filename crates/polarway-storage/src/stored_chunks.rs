@@ -18,6 +18,9 @@ const LEAST_AHEAD_BYTES: u64 = 4 << 20;
 /// The most bytes of a chunk when memory is short.
 const SMALL_CHUNK_BYTES: usize = 128 << 10;
 
+/// What a reader may hold of each column's bytes in the files, in bytes: those that were fetched, and a page.
+const COLUMN_BYTES: u64 = 5 << 20;
+
 /// Chunks that are on their way to whoever reads.
 const CHUNKS_ON_THE_WAY: u64 = 4;
 
@@ -45,6 +48,7 @@ enum Rows {
 }
 
 impl StoredChunks {
+    /// Opens the files, unless memory is short: then they are when the first rows are asked for.
     pub(crate) fn open(
         tables: &Arc<Tables>,
         snapshot: &Arc<Snapshot>,
@@ -61,13 +65,15 @@ impl StoredChunks {
             rows: None,
             next_row: first_row,
         };
-        let reading = chunks.reading_ahead();
+        let is_short = chunks.budget.try_reserve(chunks.least_bytes()).is_none();
+        let opened = if is_short { None } else { Some(chunks.reading_ahead()) };
         chunks.rows = Some(if has_dictionary(&snapshot.schema) {
             let encoder = ChunkEncoder::new(&snapshot.schema, chunks.cut.clone())?.starting_at(first_row);
-            Rows::InOrder(Box::new(encoder), Some(chunks.read_batches(reading)?))
+            let reader = opened.map(|reading| chunks.read_batches(reading)).transpose()?;
+            Rows::InOrder(Box::new(encoder), reader)
         } else {
             chunks.start = Some(encode_schema(&snapshot.schema, first_row)?);
-            Rows::Apart(Some(chunks.read_chunks(reading)?))
+            Rows::Apart(opened.map(|reading| chunks.read_chunks(reading)).transpose()?)
         });
         Ok(chunks)
     }
@@ -140,23 +146,51 @@ impl StoredChunks {
         }
     }
 
+    /// The memory that it needs to go on, where it rests; without, it takes what it needs though it is not there.
+    pub(crate) fn wanted_bytes(&self) -> u64 {
+        match &self.rows {
+            Some(Rows::Apart(None) | Rows::InOrder(_, None)) => {
+                self.least_bytes().saturating_sub(self.memory.bytes())
+            }
+            _ => 0,
+        }
+    }
+
+    /// Takes memory that was waited for.
+    pub(crate) fn take(&mut self, memory: Reservation) {
+        self.memory.add(memory);
+    }
+
+    fn least_bytes(&self) -> u64 {
+        LEAST_AHEAD_BYTES + self.reader_bytes() + CHUNKS_ON_THE_WAY * SMALL_CHUNK_BYTES as u64
+    }
+
+    /// What an open reader holds, however little it decodes ahead.
+    fn reader_bytes(&self) -> u64 {
+        let columns = self.snapshot.schema.flattened_fields().len() as u64;
+        (columns * COLUMN_BYTES).min(self.snapshot.bytes)
+    }
+
     /// Takes memory to decode into ahead of whoever reads, as much as pays or as there is.
     fn reading_ahead(&mut self) -> ReadOptions {
         let Snapshot { rows, arrow_bytes, .. } = *self.snapshot;
         let most = ReadOptions::default();
-        let mut bytes = (arrow_bytes + arrow_bytes / 4 + LEAST_AHEAD_BYTES).min(most.buffered_bytes);
+        let free_bytes = self.budget.capacity().saturating_sub(self.budget.used());
+        let useful_bytes = (arrow_bytes + arrow_bytes / 4 + LEAST_AHEAD_BYTES).min(most.buffered_bytes);
+        // A part of what is free, for others to have some as well.
+        let bytes = useful_bytes.min(free_bytes / 8).max(LEAST_AHEAD_BYTES);
         self.cut = EncodeOptions::default();
-        self.memory = loop {
-            if let Some(taken) = self.budget.try_reserve(bytes + self.bytes_on_the_way()) {
-                break taken;
+        let wanted_bytes = bytes + self.reader_bytes() + self.bytes_on_the_way();
+        let missing_bytes = wanted_bytes.saturating_sub(self.memory.bytes());
+        let bytes = match self.budget.try_reserve(missing_bytes) {
+            Some(taken) => {
+                self.memory.add(taken);
+                bytes
             }
-            bytes /= 4;
-            if bytes < LEAST_AHEAD_BYTES {
-                bytes = LEAST_AHEAD_BYTES;
+            None => {
                 self.cut.target_bytes = SMALL_CHUNK_BYTES;
-                let mut least = self.budget.nothing();
-                least.resize(bytes + self.bytes_on_the_way());
-                break least;
+                self.memory.resize(self.least_bytes());
+                LEAST_AHEAD_BYTES
             }
         };
         let row_bytes = (arrow_bytes / rows.max(1)).max(1);

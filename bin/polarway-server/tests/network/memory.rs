@@ -7,8 +7,11 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use polarway_client::Table;
 use polarway_proto::Reason;
+use polarway_proto::client::PolarwayServiceClient;
+use polarway_proto::v1::LoadRequest;
 use tonic::Status;
 use tonic::body::Body;
+use tonic::transport::Endpoint;
 
 use crate::idle::{IdleUpload, answers, idle_uploads};
 use crate::stalled::send;
@@ -106,4 +109,40 @@ async fn parts_of_messages_that_never_end_are_given_up_when_others_need_the_memo
     assert!(matches!(reason, Reason::UploadStalled | Reason::ResourceExhausted), "{reason}");
     check_peak(&server);
     others.iter().for_each(|call| call.abort());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn loads_that_nobody_reads_stay_within_the_memory_and_can_be_gone_on_with() {
+    let server = Server::start_with(&SMALL);
+    let client = server.client().await;
+    let table = wide(4 * ROWS, 1);
+    client.store("flights", &table).await.unwrap();
+    let endpoint = Endpoint::new(server.url()).unwrap().initial_connection_window_size(i32::MAX as u32);
+    let mut service = PolarwayServiceClient::new(endpoint.connect().await.unwrap());
+    let request = LoadRequest { name: "flights".to_owned(), ..LoadRequest::default() };
+    let mut readers = Vec::new();
+    for compression in [0, 1] {
+        for _ in 0..20 {
+            let request = LoadRequest { compression, ..request.clone() };
+            let mut stream = service.load(request).await.unwrap().into_inner();
+            let first = stream.next().await.unwrap().unwrap();
+            readers.push((first.chunk.map_or(0, |chunk| chunk.rows), stream));
+        }
+    }
+    answers(&client).await;
+    assert!(same(&client.load("flights").await.unwrap(), &table));
+    for (mut next_row, mut rest) in readers.into_iter().step_by(7) {
+        let ended = loop {
+            match rest.next().await {
+                Some(Ok(response)) => next_row += response.chunk.map_or(0, |chunk| chunk.rows),
+                Some(Err(status)) => break Some(reason_of(&status)),
+                None => break None,
+            }
+        };
+        match ended {
+            None => assert_eq!(next_row, 4 * ROWS as u64),
+            Some(reason) => assert_eq!(reason, Reason::ResourceExhausted),
+        }
+    }
+    check_peak(&server);
 }
