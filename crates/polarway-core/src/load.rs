@@ -252,7 +252,7 @@ impl Source for ChunkReader {
     }
 
     fn take(&mut self, memory: Reservation) {
-        Self::take(self, memory);
+        self.provide(memory);
     }
 
     fn rest(&mut self) {

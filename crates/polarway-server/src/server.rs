@@ -248,6 +248,7 @@ fn most_connections(config: &ServerConfig) -> usize {
 type ResponseMap = fn(http::Response<Body>) -> http::Response<Body>;
 type Layers<F> = Stack<MapResponseLayer<ResponseMap>, Stack<MapRequestLayer<F>, Identity>>;
 
+#[expect(clippy::type_complexity, reason = "a closure's type can't be named")]
 fn router(
     service: Service,
     health: HealthServer<impl Health>,

@@ -172,7 +172,7 @@ impl ChunkReader {
     }
 
     /// Takes the memory that it needs.
-    pub fn take(&mut self, memory: Reservation) {
+    pub fn provide(&mut self, memory: Reservation) {
         if let Chunks::Stored(stored, _) = &mut self.0 {
             stored.take(memory);
         }

@@ -3,11 +3,18 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
+use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::{DictionaryArray, Int64Array, RecordBatch, StringArray};
+use arrow_cast::cast;
+use arrow_schema::DataType;
+use arrow_select::concat::concat_batches;
 use object_store::memory::InMemory;
-use polarway_storage::{At, Loader, Mirror, ObjectBackend, Settings, Tables};
+use polarway_ipc::{ChunkDecoder, DecodeLimits};
+use polarway_storage::{
+    At, Loader, MemoryBudget, Mirror, ObjectBackend, Settings, Snapshot, Tables, WriteOptions,
+};
 
-use crate::support::{append, name, on_disk, store};
+use crate::support::{append, name, on_disk, store, write};
 
 fn rows(loader: &Loader, tables: &Tables, dataset: &str) -> Vec<i64> {
     let snapshot = tables.snapshot(&name(dataset), At::Newest).unwrap();
@@ -118,4 +125,80 @@ fn the_mirror_holds_what_is_in_use_and_stays_within_its_bounds() {
     assert!(!others[0].exists(), "one that is not made room");
     let copy = polarway_parquet::LocalFile::open(held.path()).unwrap();
     assert_eq!(polarway_parquet::FileReader::open(Arc::new(copy)).unwrap().rows(), 1);
+}
+
+/// A table of numbers, and the same as texts of a dictionary.
+fn plain_and_coded(rows: i64) -> [RecordBatch; 2] {
+    let numbers = Int64Array::from_iter_values((0..rows).map(|n| n.wrapping_mul(n)));
+    let texts: Vec<String> = (0..rows).map(|n| format!("text {}", n % 1_000)).collect();
+    let coded: DictionaryArray<Int32Type> = texts.iter().map(String::as_str).collect();
+    let plain = RecordBatch::try_from_iter([("n", Arc::new(numbers) as _)]).unwrap();
+    [plain, RecordBatch::try_from_iter([("t", Arc::new(coded) as _)]).unwrap()]
+}
+
+/// All rows behind one, from a reader that rests after each chunk and takes what it is short of.
+fn with_rests(
+    loader: &Loader,
+    snapshot: &Arc<Snapshot>,
+    first_row: u64,
+    budget: &MemoryBudget,
+) -> Vec<RecordBatch> {
+    let mut chunks = loader.chunks(snapshot, first_row).unwrap();
+    let mut decoder = ChunkDecoder::new(DecodeLimits::default());
+    let mut batches = Vec::new();
+    loop {
+        let mut memory = budget.nothing();
+        memory.resize(chunks.wanted_bytes());
+        chunks.provide(memory);
+        let Some(chunk) = chunks.next() else { break };
+        batches.extend(decoder.decode(chunk.unwrap().ipc).unwrap());
+        chunks.rest();
+    }
+    decoder.finish().unwrap();
+    batches
+}
+
+#[test]
+fn a_reader_that_rests_after_each_chunk_gives_the_same_rows() {
+    const ROWS: i64 = 400_000;
+    let (tables, _folder) = on_disk();
+    let tables = Arc::new(tables);
+    for batch in plain_and_coded(ROWS) {
+        let table = name("table");
+        write(&tables, &table, &batch, WriteOptions::default()).unwrap();
+        let snapshot = tables.snapshot(&table, At::Newest).unwrap();
+        // With memory, and with none at all.
+        for bytes in [1 << 30, 1] {
+            let budget = MemoryBudget::new(bytes);
+            let loader = Loader::sharing(Arc::clone(&tables), 0, budget.clone());
+            for first_row in [0, 1, 123_456, ROWS as u64] {
+                let batches = with_rests(&loader, &snapshot, first_row, &budget);
+                let rest = batch.slice(first_row as usize, (ROWS as u64 - first_row) as usize);
+                let read = concat_batches(&rest.schema(), &batches).unwrap();
+                assert_eq!(texts(&read), texts(&rest), "{bytes} bytes, from row {first_row}");
+            }
+            assert_eq!(budget.used(), 0);
+        }
+    }
+}
+
+fn texts(batch: &RecordBatch) -> StringArray {
+    cast(batch.column(0), &DataType::Utf8).unwrap().as_string::<i32>().clone()
+}
+
+#[test]
+fn tables_that_are_cached_give_way_to_those_who_need_memory() {
+    let (tables, _folder) = on_disk();
+    let tables = Arc::new(tables);
+    store(&tables, &name("trades"), 0..200_000).unwrap();
+    let budget = MemoryBudget::new(64 << 20);
+    let loader = Loader::sharing(Arc::clone(&tables), 16 << 20, budget.clone());
+    assert_eq!(rows(&loader, &tables, "trades").len(), 200_000);
+    assert_eq!(rows(&loader, &tables, "trades").len(), 200_000);
+    assert_eq!(loader.cache_stats().tables, 1);
+    let taken = budget.try_reserve(59 << 20).unwrap();
+    assert_eq!(loader.cache_stats().tables, 0);
+    drop(taken);
+    assert_eq!(rows(&loader, &tables, "trades").len(), 200_000);
+    assert_eq!(loader.cache_stats().tables, 1);
 }
