@@ -2,18 +2,25 @@
 
 use std::collections::HashMap;
 
+/// The most bytes that the keys of a generation have together; what they stand for is of their size.
+const KEY_BYTES: usize = 8 << 20;
+
+/// A longer key is not remembered: it would take the place of many.
+const LONGEST_KEY: usize = KEY_BYTES / 32;
+
 /// Two generations: a full young one becomes the old one, and the old one is forgotten. What is used moves to
-/// the young one, so at least the `capacity` most recently used entries are there, and at most twice as many.
+/// the young one, so the most recently used entries are there, `capacity` of them if they are short, and at most twice as many.
 #[derive(Debug)]
 pub(crate) struct Recent<V> {
     young: HashMap<String, V>,
+    young_bytes: usize,
     old: HashMap<String, V>,
     capacity: usize,
 }
 
 impl<V: Clone> Recent<V> {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), capacity }
+        Self { young: HashMap::new(), young_bytes: 0, old: HashMap::new(), capacity }
     }
 
     pub(crate) fn get(&mut self, key: &str) -> Option<V> {
@@ -26,12 +33,14 @@ impl<V: Clone> Recent<V> {
     }
 
     pub(crate) fn insert(&mut self, key: String, value: V) {
-        if self.capacity == 0 {
+        if self.capacity == 0 || key.len() > LONGEST_KEY {
             return;
         }
-        if self.young.len() >= self.capacity {
+        if self.young.len() >= self.capacity || self.young_bytes + key.len() > KEY_BYTES {
             self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
         }
+        self.young_bytes += key.len();
         self.young.insert(key, value);
     }
 }
@@ -50,6 +59,18 @@ mod tests {
         }
         assert_eq!(recent.get("entry 1"), None);
         assert!(recent.young.len() + recent.old.len() <= 4);
+    }
+
+    #[test]
+    fn long_texts_are_remembered_by_their_bytes_and_not_by_their_number() {
+        let mut recent = Recent::new(1_000);
+        let text = |number: usize| format!("{number}{}", "x".repeat(200_000));
+        (0..600).for_each(|number| recent.insert(text(number), number));
+        let kept: usize = recent.young.keys().chain(recent.old.keys()).map(String::len).sum();
+        assert!(kept <= 2 * KEY_BYTES, "{kept}");
+        assert_eq!(recent.get(&text(599)), Some(599));
+        recent.insert("x".repeat(1_000_000), 0);
+        assert_eq!(recent.get(&"x".repeat(1_000_000)), None);
     }
 
     #[test]

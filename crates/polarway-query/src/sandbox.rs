@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::analytics::Analytics;
 use crate::config::EngineConfig;
 use crate::error::Error;
+use crate::gate::{PAIRING, PAIRS};
 use crate::kept;
 use crate::native::{Connection, Database, NativeError};
 use crate::quote::literal;
@@ -61,11 +62,34 @@ pub(crate) fn open(config: &EngineConfig, spill: &Path) -> Result<Sandbox, Error
 
     connection.execute(&format!("ATTACH ':memory:' AS {}", kept::DATABASE)).map_err(configuration)?;
 
+    bound_pairing(&connection).map_err(configuration)?;
+
     set("allowed_directories", &allowed_directories(&config.readable)?)?;
     set("enable_external_access", "false")?;
     set("lock_configuration", "true")?;
     prove_locked(&connection, config)?;
     Ok(Sandbox { database, analytics })
+}
+
+/// Puts a bound on the functions that compare all pairs of their texts' characters: nothing stops them within a value. A name
+/// without a schema means what is in the database before what is built in.
+fn bound_pairing(connection: &Connection) -> Result<(), NativeError> {
+    for name in PAIRING {
+        let forms: &[&str] = if name.starts_with("jaro") { &["a, b", "a, b, c"] } else { &["a, b"] };
+        let forms: Vec<String> = forms
+            .iter()
+            .map(|parameters| {
+                let message = format!("{name}() compares {PAIRS} pairs of characters in one value at most");
+                format!(
+                    "({parameters}) AS CASE WHEN strlen(a) * strlen(b) > {PAIRS} THEN error({}) \
+                     ELSE system.main.{name}({parameters}) END",
+                    literal(&message)
+                )
+            })
+            .collect();
+        connection.execute(&format!("CREATE MACRO {name}{}", forms.join(", ")))?;
+    }
+    Ok(())
 }
 
 /// Folders as they are named and as they really are: DuckDB compares paths as text.

@@ -9,6 +9,12 @@ use crate::native::{Connection, Database, NativeError, Prepared};
 use crate::result_types::ResultColumns;
 use crate::view::View;
 
+/// The longest text whose statement is kept, in bytes.
+const LONGEST_KEPT: usize = 64 << 10;
+
+/// The most bytes of views with which a session waits for the next query.
+const MOST_VIEW_BYTES: usize = 1 << 20;
+
 /// A connection and the views that were made on it.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -51,6 +57,10 @@ impl Session {
         prepared: Prepared,
         columns: ResultColumns,
     ) {
+        // The plan of a long text takes many times its length.
+        if text.len() > LONGEST_KEPT {
+            return;
+        }
         self.kept = Some(Kept { text: text.to_owned(), hugeint_as_text, prepared, columns });
     }
 }
@@ -102,6 +112,9 @@ impl Sessions {
 
     /// Takes back a session whose query ended well.
     pub(crate) fn give_back(&self, session: Session) {
+        if session.views.iter().map(|view| view.select.len()).sum::<usize>() > MOST_VIEW_BYTES {
+            return;
+        }
         let mut idle = self.idle.lock();
         idle.push_back(session);
         // Closing a connection takes a moment: not under the lock.

@@ -15,6 +15,9 @@ const LAST_SECOND: i64 = 9_223_372_036_854;
 /// Beyond this many microseconds an interval does not fit into Arrow's nanoseconds.
 const MOST_MICROS: i64 = i64::MAX / 1_000;
 
+/// The most fields of a column's structs that are restored: to plan each takes DuckDB a time that grows with their number.
+const MOST_RESTORED_PARTS: usize = 1_000;
+
 /// What a view does with a column.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Restored {
@@ -119,6 +122,12 @@ pub(crate) fn restore(column: &str, source: &str, data_type: &DataType, has_exac
         return Restored::Expression(source.to_owned());
     }
     let restored = sql_type(data_type).and_then(|sql_type| {
+        let parts = restored_parts(data_type);
+        if parts > MOST_RESTORED_PARTS {
+            return Err(format!(
+                "it has {parts} fields that SQL would have to restore one by one, at most {MOST_RESTORED_PARTS} are possible"
+            ));
+        }
         let expression = expression(column, source, data_type, 0)?;
         Ok(format!("CAST({expression} AS {sql_type})"))
     });
@@ -275,6 +284,27 @@ fn needs_restoring(data_type: &DataType) -> bool {
             fields.iter().any(|field| field.name().is_empty() || needs_restoring(field.data_type()))
         }
         _ => false,
+    }
+}
+
+/// The fields of the structs in a type that are put together anew.
+fn restored_parts(data_type: &DataType) -> usize {
+    if !needs_restoring(data_type) {
+        return 0;
+    }
+    match data_type {
+        DataType::Struct(fields) => {
+            fields.len() + fields.iter().map(|field| restored_parts(field.data_type())).sum::<usize>()
+        }
+        DataType::Dictionary(_, values) => restored_parts(values),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _)
+        | DataType::RunEndEncoded(_, item) => restored_parts(item.data_type()),
+        _ => 0,
     }
 }
 

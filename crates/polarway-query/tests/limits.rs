@@ -152,8 +152,8 @@ fn a_reader_that_does_not_read_is_cancelled_all_the_same() {
 #[test]
 fn a_caller_is_released_at_once_whatever_duckdb_is_at() {
     let bench = Arc::new(Bench::new());
-    // Planning hundreds of joins does not hear an interrupt.
-    let joins: String = (0..200).map(|i| format!(" JOIN t t{i} ON t{i}.a = t.a")).collect();
+    // Planning so many joins does not hear an interrupt.
+    let joins: String = (0..60).map(|i| format!(" JOIN t t{i} ON t{i}.a = t.a")).collect();
     bench.store("t", &[batch(vec![("a", Arc::new(Int32Array::from(vec![1])) as ArrayRef)])]);
     let query = in_background(&bench, &format!("SELECT count(*) FROM t{joins}"));
     let planning =

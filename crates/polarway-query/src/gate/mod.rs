@@ -8,6 +8,7 @@ mod amplifiers;
 mod constants;
 mod explain;
 mod functions;
+mod instead;
 mod parser;
 mod perils;
 mod splice;
@@ -27,6 +28,7 @@ use crate::instance::Instance;
 use crate::listing::Listing;
 use crate::plan::PlanFormat;
 use crate::recent::Recent;
+pub(crate) use amplifiers::{PAIRING, PAIRS};
 use parser::Parser;
 pub(crate) use parser::Parsers;
 use splice::{Cut, Form};
@@ -101,7 +103,7 @@ impl Gate {
             return Ok(checked);
         }
         let analytics = instance.analytics.as_ref();
-        let checked = instance.parsers.with(|parser| check_new(parser, analytics, text))?;
+        let checked = instance.parsers.with(text, |parser| check_new(parser, analytics, text))?;
         let checked = Arc::new(checked);
         self.passed.lock().insert(text.to_owned(), Arc::clone(&checked));
         Ok(checked)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::{explain, refusal};
+use super::{explain, instead, refusal};
 use crate::diagnose::{Hidden, Origin, diagnose, is_too_deep, with_position};
 use crate::error::Error;
 use crate::native::{Connection, Database, NativeError, Prepared};
@@ -14,6 +14,9 @@ use crate::plan::PlanFormat;
 /// How deep the tree may be. Parsing, checking and planning all recurse, on stacks of 16 MiB.
 /// What nests deeper also takes DuckDB long to plan, and planning can't be interrupted.
 const DEEPEST_TREE: usize = 1_000;
+
+/// A text of more bytes makes DuckDB take memory that matters.
+const LONG_TEXT: usize = 64 << 10;
 
 /// The parsers of one DuckDB.
 #[derive(Debug)]
@@ -27,21 +30,27 @@ impl Parsers {
         Self { database, idle: Mutex::new(Vec::new()) }
     }
 
-    /// Does something with a parser.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&Parser) -> Result<T, Error>) -> Result<T, Error> {
+    /// Does something with a parser. One that had a long text holds memory for it, and is not used again.
+    pub(super) fn with<T>(
+        &self,
+        text: &str,
+        work: impl FnOnce(&Parser) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let parser = self.idle.lock().pop();
         let parser = match parser {
             Some(parser) => parser,
             None => Parser::open(&self.database)?,
         };
         let done = work(&parser);
-        self.idle.lock().push(parser);
+        if text.len() <= LONG_TEXT {
+            self.idle.lock().push(parser);
+        }
         done
     }
 
     /// The time that a text stands for, in microseconds since 1970 in UTC; `None` if it is none.
     pub(crate) fn timestamp(&self, literal: &str) -> Result<Option<i64>, Error> {
-        self.with(|parser| parser.timestamp(literal))
+        self.with(literal, |parser| parser.timestamp(literal))
     }
 
     /// Closes all connections that are not in use.
@@ -124,10 +133,9 @@ fn said(error: &NativeError) -> Error {
 fn parse_error(tree: &Value, text: &str) -> Error {
     let message = tree["error_message"].as_str().unwrap_or("the text can't be parsed");
     if message.starts_with("Only SELECT statements") {
-        let hint = match text.to_lowercase().contains("pivot") {
-            true => "; a PIVOT lists its values: ON column IN (…)",
-            false => "",
-        };
+        let pivot =
+            || text.to_lowercase().contains("pivot").then_some("a PIVOT lists its values: ON column IN (…)");
+        let hint = instead::of(text).or_else(pivot).map(|hint| format!("; {hint}")).unwrap_or_default();
         return Error::NotAllowed(format!(
             "only SELECT can be run, and EXPLAIN, DESCRIBE, SUMMARIZE and SHOW TABLES{hint}"
         ));

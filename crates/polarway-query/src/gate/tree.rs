@@ -16,6 +16,11 @@ const MOST_CTES: usize = 500;
 /// SELECTs in one statement, subqueries and branches of set operations included: planning can't be interrupted.
 const MOST_SELECTS: usize = 1_000;
 
+/// Joins in one SELECT, and those of them that DuckDB may put into another order: to look for the best takes it the more time
+/// the more there are, some seconds for so many, and can't be interrupted.
+const MOST_JOINS: usize = 100;
+const MOST_ORDERED_JOINS: usize = 60;
+
 /// Something in the tree that a query may not have.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -77,6 +82,9 @@ pub(crate) fn check<'t>(statement: &'t Value, analytics: Option<&Analytics>) -> 
         ctes: Vec::new(),
         cte_count: 0,
         select_count: 0,
+        joins: Joins::default(),
+        is_bounded: false,
+        bytes_asked: 0.0,
     };
     walk.value(statement, None)?;
     Ok(walk.found)
@@ -91,6 +99,20 @@ struct Walk<'t, 'a> {
     ctes: Vec<String>,
     cte_count: usize,
     select_count: usize,
+    /// Joins of the SELECT at hand.
+    joins: Joins,
+    /// Whether the expression at hand is part of one that was bounded as a whole.
+    is_bounded: bool,
+    /// The bytes that constants ask for.
+    bytes_asked: f64,
+}
+
+/// Joins in one SELECT.
+#[derive(Default)]
+struct Joins {
+    all: usize,
+    /// Those whose order DuckDB looks for.
+    ordered: usize,
 }
 
 impl<'t> Walk<'t, '_> {
@@ -122,8 +144,11 @@ impl<'t> Walk<'t, '_> {
                 "BASE_TABLE" => self.base_table(value, object, position),
                 "TABLE_FUNCTION" => self.table_function(value, object, position),
                 "SHOW_REF" => self.show(object, position),
+                "JOIN" => {
+                    self.count_join(object, position)?;
+                    self.entries(object, &[], position)
+                }
                 "SUBQUERY"
-                | "JOIN"
                 | "EXPRESSION_LIST"
                 | "EMPTY"
                 | "PIVOT"
@@ -160,9 +185,39 @@ impl<'t> Walk<'t, '_> {
             return too_large(&format!("a query may have {MOST_SELECTS} SELECTs"), position);
         }
         let outer_scope = self.ctes.len();
+        // It has joins and outermost expressions of its own.
+        let outer_joins = std::mem::take(&mut self.joins);
+        let was_bounded = std::mem::replace(&mut self.is_bounded, false);
         self.ctes_of(object, position)?;
         self.entries(object, &["cte_map"], position)?;
         self.ctes.truncate(outer_scope);
+        (self.joins, self.is_bounded) = (outer_joins, was_bounded);
+        Ok(())
+    }
+
+    fn count_join(&mut self, join: &Map<String, Value>, position: Option<usize>) -> Result<(), Refusal> {
+        self.joins.all += 1;
+        self.joins.ordered += usize::from(join.get("join_type").is_some_and(|kind| kind == "INNER"));
+        if self.joins.all > MOST_JOINS || self.joins.ordered > MOST_ORDERED_JOINS {
+            let message = format!(
+                "a SELECT may have {MOST_JOINS} joins, and {MOST_ORDERED_JOINS} of them inner ones; join some in a query of \
+                 their own whose result is kept"
+            );
+            return too_large(&message, position);
+        }
+        Ok(())
+    }
+
+    /// Bounds an outermost expression by its constants.
+    fn bound(&mut self, expression: &'t Value, position: Option<usize>) -> Result<(), Refusal> {
+        self.bytes_asked += amplifiers::check(expression, position)?;
+        if self.bytes_asked > amplifiers::ALL_BYTES {
+            let message = format!(
+                "constants ask for more than the {} bytes that all of them may take",
+                amplifiers::ALL_BYTES
+            );
+            return too_large(&message, position);
+        }
         Ok(())
     }
 
@@ -209,6 +264,13 @@ impl<'t> Walk<'t, '_> {
         object: &'t Map<String, Value>,
         position: Option<usize>,
     ) -> Result<(), Refusal> {
+        if !self.is_bounded {
+            self.bound(value, position)?;
+            self.is_bounded = true;
+            let checked = self.expression(value, object, position);
+            self.is_bounded = false;
+            return checked;
+        }
         match class(value) {
             "CONSTANT" => return Ok(()),
             "FUNCTION" | "WINDOW" => {
@@ -228,8 +290,11 @@ impl<'t> Walk<'t, '_> {
                         return refuse(&format!("there is no function {name}() for queries{hint}"), position);
                     }
                 }
-                if let Some(message) = amplifiers::refuse_scalar(value).or_else(|| perils::refuse(value)) {
+                if let Some(message) = perils::refuse(value) {
                     return refuse(&message, position);
+                }
+                if amplifiers::PAIRING.contains(&name) && !is_unqualified(value) {
+                    return refuse(&format!("{name}() is called without a schema here"), position);
                 }
             }
             "PARAMETER" => {
@@ -459,12 +524,18 @@ fn checked_pattern(pattern: &str, position: Option<usize>) -> Result<String, Ref
     Ok(pattern.to_owned())
 }
 
-fn position(object: &Map<String, Value>) -> Option<usize> {
+/// Whether a call may mean what the sandbox has under the name: nothing but the syntax of some functions names a schema.
+fn is_unqualified(call: &Value) -> bool {
+    let part = |name: &str| call[name].as_str().unwrap_or_default();
+    part("catalog").is_empty() && part("schema").is_empty()
+}
+
+pub(super) fn position(object: &Map<String, Value>) -> Option<usize> {
     // DuckDB writes the largest number where it has no position.
     object.get("query_location")?.as_u64().filter(|location| *location != u64::MAX)?.try_into().ok()
 }
 
-fn refuse<T>(message: &str, position: Option<usize>) -> Result<T, Refusal> {
+pub(super) fn refuse<T>(message: &str, position: Option<usize>) -> Result<T, Refusal> {
     Err(Refusal { message: message.to_owned(), position, kind: RefusalKind::NotAllowed })
 }
 
