@@ -12,9 +12,16 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use crate::ReadAt;
 use crate::checksum::MISMATCH;
+use crate::thrift::{Flaw, PageHead, page_head};
 
 /// Bytes fetched at once. A chunk of a usual row group is one or two of these; a huge chunk is never held whole.
 const WINDOW_BYTES: u64 = 4 << 20;
+
+/// The header of a page is not longer.
+const MOST_HEADER_BYTES: u64 = 16 << 20;
+
+/// The most bytes that a page may be decompressed to.
+const MOST_PAGE_BYTES: i64 = 1_280 << 20;
 
 /// Where a failed fetch leaves its error: the decoder passes on no more than its text.
 #[derive(Clone, Default)]
@@ -33,6 +40,7 @@ impl FetchFailure {
 }
 
 /// Some column chunks, addressed by the file's offsets as the page readers of the `parquet` crate do.
+#[derive(Clone)]
 pub(crate) struct ChunkSources {
     /// In the order of their offsets.
     chunks: Vec<ChunkSource>,
@@ -43,6 +51,13 @@ impl ChunkSources {
     pub(crate) fn new(mut chunks: Vec<ChunkSource>, file_bytes: u64) -> Self {
         chunks.sort_unstable_by_key(|chunk| chunk.0.range.start);
         Self { chunks, file_bytes }
+    }
+
+    /// What the dictionary of the chunk at `start` takes, 0 where it has none.
+    pub(crate) fn dictionary_bytes(&self, start: u64) -> Result<u64> {
+        let head = self.chunk_at(start)?.check_page(start)?;
+        let dictionary = head.filter(|head| head.dictionary_values.is_some());
+        Ok(dictionary.and_then(|head| u64::try_from(head.uncompressed_bytes).ok()).unwrap_or(0))
     }
 
     fn chunk_at(&self, offset: u64) -> Result<&ChunkSource> {
@@ -63,7 +78,7 @@ impl ChunkReader for ChunkSources {
 
     fn get_read(&self, start: u64) -> Result<SequentialRead> {
         let source = self.chunk_at(start)?.clone();
-        Ok(SequentialRead { source, at: start, bytes: Bytes::new() })
+        Ok(SequentialRead { source, at: start, bytes: Bytes::new(), was_looked_at: false })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
@@ -82,6 +97,8 @@ struct Inner {
     file: Arc<dyn ReadAt>,
     range: Range<u64>,
     checksum: Option<u32>,
+    /// Whether a page may be encoded so that values stand behind their lengths.
+    may_have_deltas: bool,
     failure: FetchFailure,
     window: Mutex<Window>,
 }
@@ -99,11 +116,49 @@ impl ChunkSource {
         file: Arc<dyn ReadAt>,
         range: Range<u64>,
         checksum: Option<u32>,
+        may_have_deltas: bool,
         failure: FetchFailure,
     ) -> Self {
         let window =
             Window { start: range.start, bytes: Bytes::new(), hashed_to: range.start, hasher: Hasher::new() };
-        Self(Arc::new(Inner { file, range, checksum, failure, window: Mutex::new(window) }))
+        let window = Mutex::new(window);
+        Self(Arc::new(Inner { file, range, checksum, may_have_deltas, failure, window }))
+    }
+
+    /// Holds what the header of the page at `start` declares against what there can be, before there is room for it.
+    fn check_page(&self, start: u64) -> Result<Option<PageHead>> {
+        let left = self.0.range.end.saturating_sub(start);
+        if left == 0 {
+            return Ok(None);
+        }
+        let malformed = |what: String| Err(ParquetError::General(what));
+        let fetched = self.fetch(start, 1)?;
+        let head = match page_head(&fetched) {
+            Err(Flaw::Cut) if (fetched.len() as u64) < left => {
+                page_head(&self.fetch(start, left.min(MOST_HEADER_BYTES) as usize)?)
+            }
+            head => head,
+        };
+        let head = match head {
+            Ok(head) => head,
+            Err(flaw) => return malformed(format!("the header of a page: {flaw:?}")),
+        };
+        if head.uncompressed_bytes > MOST_PAGE_BYTES {
+            return malformed(format!(
+                "a page of {} bytes, more than {MOST_PAGE_BYTES}",
+                head.uncompressed_bytes
+            ));
+        }
+        if head.dictionary_values.is_some_and(|values| values > head.uncompressed_bytes) {
+            return malformed("a dictionary of more values than bytes".to_owned());
+        }
+        if head.dictionary_values.is_some() && start != self.0.range.start {
+            return malformed("a dictionary behind other pages".to_owned());
+        }
+        if head.has_deltas && !self.0.may_have_deltas {
+            return malformed("a page in an encoding that its column does not name".to_owned());
+        }
+        Ok(Some(head))
     }
 
     /// At least `wanted` bytes from the file's offset `at`: whatever the window that holds them has from there.
@@ -155,6 +210,8 @@ pub(crate) struct SequentialRead {
     source: ChunkSource,
     at: u64,
     bytes: Bytes,
+    /// Whether the header was found to be one.
+    was_looked_at: bool,
 }
 
 impl Read for SequentialRead {
@@ -162,6 +219,10 @@ impl Read for SequentialRead {
         if self.bytes.is_empty() {
             if self.at >= self.source.0.range.end {
                 return Ok(0);
+            }
+            if !self.was_looked_at {
+                self.source.check_page(self.at).map_err(io::Error::other)?;
+                self.was_looked_at = true;
             }
             self.bytes = self.source.fetch(self.at, 1).map_err(io::Error::other)?;
         }

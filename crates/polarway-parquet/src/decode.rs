@@ -1,5 +1,7 @@
 //! Decodes some columns of one row group, batch by batch.
 
+use std::sync::Arc;
+
 use arrow_array::ArrayRef;
 use arrow_schema::FieldRef;
 use parquet::arrow::arrow_reader::{
@@ -8,6 +10,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::errors::{ParquetError, Result as ParquetResult};
 
 use crate::chunk::{ChunkSource, ChunkSources, FetchFailure};
+use crate::pages::{FittingRows, check_batches, has_deltas};
 use crate::plan::{ColumnGroup, FilePlan};
 use crate::{Error, Result, int96, pool};
 
@@ -20,17 +23,20 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// Starts at row `skipped_rows` of the row group and goes on in steps of `batch_rows`.
+    /// Starts at row `skipped_rows` of the row group and goes on in steps of `batch_rows`. Where these turn out to be too
+    /// large, it fails, and `fitting` tells how many would do.
     pub(crate) fn open(
         plan: &FilePlan,
         row_group: usize,
         columns: &ColumnGroup,
         skipped_rows: usize,
         batch_rows: usize,
+        fitting: &FittingRows,
     ) -> Result<Self> {
         let failure = FetchFailure::default();
         let open = |decoding: &ArrowReaderMetadata| {
-            open_reader(plan, decoding, row_group, columns, (skipped_rows, batch_rows), &failure)
+            let rows = (skipped_rows, batch_rows);
+            open_reader(plan, decoding, row_group, columns, rows, (&failure, fitting))
         };
         let int96 = match (&plan.seconds, &columns.int96) {
             (Some(seconds), Some(fields)) => Some((open(seconds)?, fields.clone())),
@@ -74,17 +80,23 @@ fn open_reader(
     row_group: usize,
     columns: &ColumnGroup,
     (skipped_rows, batch_rows): (usize, usize),
-    failure: &FetchFailure,
+    (failure, fitting): (&FetchFailure, &FittingRows),
 ) -> Result<ParquetRecordBatchReader> {
     let metadata = plan.file.metadata().row_group(row_group);
     let rows = usize::try_from(metadata.num_rows()).map_err(Error::corrupt)?;
     let chunk = |leaf: &usize| {
-        let (start, length) = metadata.column(*leaf).byte_range();
+        let column = metadata.column(*leaf);
+        let (start, length) = column.byte_range();
         let checksum = plan.file.checksum(row_group, *leaf);
-        ChunkSource::new(plan.file.bytes().clone(), start..start + length, checksum, failure.clone())
+        let bytes = plan.file.bytes().clone();
+        ChunkSource::new(bytes, start..start + length, checksum, has_deltas(column), failure.clone())
     };
     fenced(failure, || {
         let chunks = ChunkSources::new(columns.leaves.iter().map(chunk).collect(), plan.file.bytes().len());
+        let shared = Arc::new(chunks.clone());
+        for leaf in &columns.leaves {
+            check_batches(&shared, metadata.column(*leaf), rows, batch_rows, fitting)?;
+        }
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, decoding.clone())
             .with_projection(columns.mask.clone())
             .with_row_groups(vec![row_group])

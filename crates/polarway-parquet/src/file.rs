@@ -11,6 +11,7 @@ use parquet::basic::Type as PhysicalType;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use crate::schema::with_file_leaves;
+use crate::thrift::check_footer;
 use crate::{Error, ReadAt, Result, checksum, int96, kept, pool, portable};
 
 const MAGIC: &[u8; 4] = b"PAR1";
@@ -190,6 +191,8 @@ struct Footer {
 }
 
 fn parse_footer(footer: &[u8]) -> Result<Footer> {
+    // The parser makes room for as many elements as a list declares.
+    check_footer(footer).map_err(|flaw| Error::corrupt(format!("its metadata: {flaw:?}")))?;
     let metadata = ParquetMetaDataReader::decode_metadata(footer).map_err(Error::corrupt)?;
     if let Some(schema) = portable::of_footer(&metadata) {
         let kept_values = kept::of_footer(&metadata, &schema);

@@ -17,11 +17,14 @@ use polarway_table::arrow_bytes;
 
 use crate::assemble::batches_of;
 use crate::decode::Decoder;
+use crate::pages::FittingRows;
 use crate::plan::FilePlan;
 use crate::{Error, ReadOptions, Result, pool};
 
 /// Batches per stripe: bounds the bookkeeping when a damaged footer claims absurdly many rows.
 const MOST_BATCHES_PER_STRIPE: usize = 4_096;
+/// The same for a stripe whose batches turned out too large.
+const MOST_SMALL_BATCHES: u64 = 1 << 16;
 
 pub(crate) type Map<T> = Box<dyn Fn(RecordBatch, u64) -> T + Send + Sync>;
 
@@ -51,6 +54,8 @@ struct State<T> {
     delivered_stripes: usize,
     /// Outcomes of the batch that is being delivered.
     delivering: VecDeque<Outcome<T>>,
+    /// What can go on, since the batch before it was taken.
+    resumed: Option<Arc<Stripe>>,
     bytes_in_flight: u64,
     /// What the batches that are there were estimated at, and what they measured.
     estimated_bytes: u64,
@@ -62,6 +67,8 @@ struct Slot<T> {
     /// Its batches, those that were delivered already cut off the front.
     batches: VecDeque<BatchSlot<T>>,
     delivered_batches: usize,
+    /// What goes on when the front batch was taken.
+    next_part: Option<Arc<Stripe>>,
 }
 
 struct BatchSlot<T> {
@@ -80,10 +87,24 @@ struct Cursor {
     /// The number of the next row over all files.
     table_row: u64,
     /// The decoders of a row group of which only a part was started.
-    open: Option<Arc<Vec<Mutex<Option<Decoder>>>>>,
+    open: Option<Arc<Decoders>>,
     /// The last stripe's part of that row group is still being decoded.
     blocked: bool,
     failed: bool,
+}
+
+/// The decoders of a row group, one for each column group, and what they have in common.
+struct Decoders {
+    by_group: Vec<Mutex<Option<Decoder>>>,
+    batch_rows: usize,
+    fitting: FittingRows,
+}
+
+impl Decoders {
+    fn new(planned: &FilePlan, batch_rows: usize) -> Arc<Self> {
+        let by_group = planned.columns.iter().map(|_| Mutex::new(None)).collect();
+        Arc::new(Self { by_group, batch_rows, fitting: FittingRows::default() })
+    }
 }
 
 struct Stripe {
@@ -95,12 +116,41 @@ struct Stripe {
     /// The number of the first row over all files.
     table_row: u64,
     batches: Vec<usize>,
+    /// Where its batches are among those of its slot, and the rows of the slot behind them. Usually a stripe fills its
+    /// slot; large rows are decoded batch by batch, each when the one before was taken.
+    first_batch: usize,
+    rows_behind: u64,
     ends_row_group: bool,
-    decoders: Arc<Vec<Mutex<Option<Decoder>>>>,
+    decoders: Arc<Decoders>,
     /// For each column group and batch its columns.
     decoded: Vec<Mutex<Vec<Vec<ArrayRef>>>>,
     failure: Mutex<Option<Error>>,
     unfinished: AtomicUsize,
+}
+
+impl Stripe {
+    /// The part of the stripe's slot that begins `batches_before` batches behind this one's first: a single batch of the
+    /// `rows` that are left.
+    fn part(&self, batches_before: usize, rows: u64, decoders: Arc<Decoders>) -> Self {
+        let rows_before: usize = self.batches[..batches_before].iter().sum();
+        let batch = rows.min(decoders.batch_rows as u64);
+        let groups = decoders.by_group.len();
+        Self {
+            index: self.index,
+            file: self.file,
+            row_group: self.row_group,
+            skipped_rows: self.skipped_rows + rows_before,
+            table_row: self.table_row + rows_before as u64,
+            batches: vec![batch as usize],
+            first_batch: self.first_batch + batches_before,
+            rows_behind: rows - batch,
+            ends_row_group: self.ends_row_group,
+            decoders,
+            decoded: (0..groups).map(|_| Mutex::default()).collect(),
+            failure: Mutex::new(None),
+            unfinished: AtomicUsize::new(groups),
+        }
+    }
 }
 
 impl<T: Send + 'static> Pipeline<T> {
@@ -123,6 +173,7 @@ impl<T: Send + 'static> Pipeline<T> {
                 queue: VecDeque::new(),
                 delivered_stripes: 0,
                 delivering: VecDeque::new(),
+                resumed: None,
                 bytes_in_flight: 0,
                 estimated_bytes: 0,
                 measured_bytes: 0,
@@ -158,17 +209,38 @@ impl<T: Send + 'static> Pipeline<T> {
         let mut started = Vec::new();
         {
             let mut state = self.state.lock();
+            started.extend(state.resumed.take());
             while !self.cancelled.load(Ordering::Relaxed) {
                 let Some(stripe) = self.next_stripe(&mut state) else { break };
                 started.push(Arc::new(stripe));
             }
         }
-        for stripe in started {
-            for group in 0..stripe.decoded.len() {
-                let (pipeline, stripe) = (Arc::clone(self), Arc::clone(&stripe));
-                pool::spawn(move || pipeline.decode(&stripe, group));
+        started.iter().for_each(|stripe| self.spawn(stripe));
+    }
+
+    fn spawn(self: &Arc<Self>, stripe: &Arc<Stripe>) {
+        for group in 0..stripe.decoded.len() {
+            let (pipeline, stripe) = (Arc::clone(self), Arc::clone(stripe));
+            pool::spawn(move || pipeline.decode(&stripe, group));
+        }
+    }
+
+    /// Begins a stripe once more, with batches of fewer rows.
+    fn decode_again(self: &Arc<Self>, stripe: &Stripe, batch_rows: usize, error: Error) {
+        let rows = stripe.rows_behind + stripe.batches.iter().map(|rows| *rows as u64).sum::<u64>();
+        if rows / batch_rows as u64 > MOST_SMALL_BATCHES {
+            self.fail(stripe, 0, error);
+            return;
+        }
+        let decoders = Decoders::new(&self.files[stripe.file], batch_rows);
+        {
+            let mut state = self.state.lock();
+            state.cut_again(stripe.index, batches_of_rows(rows, batch_rows).len());
+            if !stripe.ends_row_group {
+                state.cursor.open = Some(Arc::clone(&decoders));
             }
         }
+        self.spawn(&Arc::new(stripe.part(0, rows, decoders)));
     }
 
     fn next_stripe(&self, state: &mut State<T>) -> Option<Stripe> {
@@ -184,20 +256,20 @@ impl<T: Send + 'static> Pipeline<T> {
 
         // Half the budget, so that one stripe can be decoded while another one waits; whole batches, so that
         // the next stripe goes on where this one's decoders stopped.
-        let batch_rows = planned.batch_rows(cursor.row_group, self.batch_rows) as u64;
-        let most = (self.budget / 2 / row_bytes / batch_rows).clamp(1, MOST_BATCHES_PER_STRIPE as u64);
-        let rows = rows_left.min(most * batch_rows);
+        let batch_rows = match &cursor.open {
+            Some(open) => open.batch_rows,
+            None => planned.batch_rows(cursor.row_group, self.batch_rows),
+        };
+        let step = batch_rows as u64;
+        let most = (self.budget / 2 / row_bytes / step).clamp(1, MOST_BATCHES_PER_STRIPE as u64);
+        let rows = rows_left.min(most * step);
         let bytes = rows.saturating_mul(row_bytes);
         if state.bytes_in_flight > 0 && state.bytes_in_flight.saturating_add(bytes) > self.budget {
             return None;
         }
 
         let ends_row_group = rows == rows_left;
-        let fresh = || Arc::new(planned.columns.iter().map(|_| Mutex::new(None)).collect());
-        let decoders = cursor.open.take().unwrap_or_else(fresh);
-        let batches: Vec<usize> = (0..rows.div_ceil(batch_rows))
-            .map(|batch| batch_rows.min(rows - batch * batch_rows) as usize)
-            .collect();
+        let decoders = cursor.open.take().unwrap_or_else(|| Decoders::new(planned, batch_rows));
         let stripe = Stripe {
             index: state.delivered_stripes + state.queue.len(),
             file: cursor.file,
@@ -209,7 +281,9 @@ impl<T: Send + 'static> Pipeline<T> {
             failure: Mutex::new(None),
             unfinished: AtomicUsize::new(planned.columns.len()),
             decoders: Arc::clone(&decoders),
-            batches,
+            batches: batches_of_rows(rows, batch_rows),
+            first_batch: 0,
+            rows_behind: 0,
         };
         cursor.row += rows;
         cursor.table_row += rows;
@@ -220,7 +294,7 @@ impl<T: Send + 'static> Pipeline<T> {
         state.bytes_in_flight = state.bytes_in_flight.saturating_add(bytes);
         let waiting = |rows: &usize| BatchSlot { outcomes: None, bytes: *rows as u64 * row_bytes };
         let batches = stripe.batches.iter().map(waiting).collect();
-        state.queue.push_back(Slot { batches, delivered_batches: 0 });
+        state.queue.push_back(Slot { batches, delivered_batches: 0, next_part: None });
         Some(stripe)
     }
 
@@ -236,14 +310,14 @@ impl<T: Send + 'static> Pipeline<T> {
 
     fn decode_columns(&self, stripe: &Stripe, group: usize) -> Result<()> {
         let planned = &self.files[stripe.file];
-        let mut place = stripe.decoders[group].lock();
+        let mut place = stripe.decoders.by_group[group].lock();
         let mut decoder = match place.take() {
             Some(decoder) => decoder,
             None => {
                 let columns = &planned.columns[group];
                 let (row_group, skipped) = (stripe.row_group, stripe.skipped_rows);
-                let batch_rows = planned.batch_rows(row_group, self.batch_rows);
-                Decoder::open(planned, row_group, columns, skipped, batch_rows)?
+                let Decoders { batch_rows, fitting, .. } = &*stripe.decoders;
+                Decoder::open(planned, row_group, columns, skipped, *batch_rows, fitting)?
             }
         };
         let mut decoded = Vec::with_capacity(stripe.batches.len());
@@ -254,7 +328,7 @@ impl<T: Send + 'static> Pipeline<T> {
             decoded.push(decoder.next(*rows)?);
         }
         *stripe.decoded[group].lock() = decoded;
-        if !stripe.ends_row_group {
+        if !stripe.ends_row_group || stripe.rows_behind > 0 {
             *place = Some(decoder);
         }
         Ok(())
@@ -263,10 +337,16 @@ impl<T: Send + 'static> Pipeline<T> {
     /// Every column of the stripe is there: makes batches of them.
     fn finish(self: &Arc<Self>, stripe: &Arc<Stripe>) {
         if let Some(error) = stripe.failure.lock().take() {
-            self.fail(stripe, 0, error);
+            match stripe.decoders.fitting.get() {
+                Some(batch_rows) => self.decode_again(stripe, batch_rows, error),
+                None => self.fail(stripe, 0, error),
+            }
             return;
         }
-        if !stripe.ends_row_group {
+        if stripe.rows_behind > 0 {
+            let next = stripe.part(stripe.batches.len(), stripe.rows_behind, Arc::clone(&stripe.decoders));
+            self.state.lock().wait_for_its_turn(next);
+        } else if !stripe.ends_row_group {
             self.state.lock().cursor.blocked = false;
         }
         self.start_stripes();
@@ -322,7 +402,7 @@ impl<T: Send + 'static> Pipeline<T> {
     }
 
     fn deliver(&self, stripe: &Stripe, batch: usize, outcomes: VecDeque<Outcome<T>>, bytes: u64) {
-        self.state.lock().deliver(stripe.index, batch, outcomes, bytes);
+        self.state.lock().deliver(stripe.index, stripe.first_batch + batch, outcomes, bytes);
         self.ready.notify_all();
     }
 
@@ -345,19 +425,35 @@ impl<T> Pipeline<T> {
 
 impl<T> State<T> {
     fn deliver(&mut self, stripe: usize, batch: usize, outcomes: VecDeque<Outcome<T>>, bytes: u64) {
-        // A cancelled reader has no queue anymore.
-        let Some(slot) = stripe.checked_sub(self.delivered_stripes).and_then(|at| self.queue.get_mut(at))
-        else {
-            return;
-        };
+        let Some(slot) = self.slot(stripe) else { return };
         let Some(batch) = batch.checked_sub(slot.delivered_batches).and_then(|at| slot.batches.get_mut(at))
         else {
             return;
         };
-        self.bytes_in_flight = self.bytes_in_flight.saturating_sub(batch.bytes).saturating_add(bytes);
-        self.estimated_bytes = self.estimated_bytes.saturating_add(batch.bytes);
+        let estimated = std::mem::replace(batch, BatchSlot { outcomes: Some(outcomes), bytes }).bytes;
+        self.bytes_in_flight = self.bytes_in_flight.saturating_sub(estimated).saturating_add(bytes);
+        self.estimated_bytes = self.estimated_bytes.saturating_add(estimated);
         self.measured_bytes = self.measured_bytes.saturating_add(bytes);
-        *batch = BatchSlot { outcomes: Some(outcomes), bytes };
+    }
+
+    /// Has what is left of a stripe, of which nothing was delivered yet, in so many batches.
+    fn cut_again(&mut self, stripe: usize, count: usize) {
+        let Some(slot) = self.slot(stripe) else { return };
+        let before: u64 = slot.batches.iter().map(|batch| batch.bytes).sum();
+        let bytes = before / count.max(1) as u64;
+        slot.batches = (0..count).map(|_| BatchSlot { outcomes: None, bytes }).collect();
+        self.bytes_in_flight = self.bytes_in_flight.saturating_sub(before - bytes * count as u64);
+    }
+
+    fn wait_for_its_turn(&mut self, part: Stripe) {
+        if let Some(slot) = self.slot(part.index) {
+            slot.next_part = Some(Arc::new(part));
+        }
+    }
+
+    /// A stripe's place; a cancelled reader has none anymore.
+    fn slot(&mut self, stripe: usize) -> Option<&mut Slot<T>> {
+        self.queue.get_mut(stripe.checked_sub(self.delivered_stripes)?)
     }
 
     /// Takes the next batch for delivery, if it is there.
@@ -368,6 +464,7 @@ impl<T> State<T> {
         };
         let bytes = slot.batches.pop_front().map_or(0, |batch| batch.bytes);
         slot.delivered_batches += 1;
+        self.resumed = slot.next_part.take();
         if slot.batches.is_empty() {
             self.queue.pop_front();
             self.delivered_stripes += 1;
@@ -376,6 +473,12 @@ impl<T> State<T> {
         self.bytes_in_flight = self.bytes_in_flight.saturating_sub(bytes);
         true
     }
+}
+
+/// So many rows in batches of `batch_rows`.
+fn batches_of_rows(rows: u64, batch_rows: usize) -> Vec<usize> {
+    let step = batch_rows.max(1) as u64;
+    (0..rows.div_ceil(step)).map(|batch| step.min(rows - batch * step) as usize).collect()
 }
 
 /// What a row is expected to take, after what was learned from earlier ones: a file need not say how long its

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_schema::{Field, FieldRef, Schema, TimeUnit};
 
 use crate::decode::Decoder;
+use crate::pages::FittingRows;
 use crate::plan::FilePlan;
 use crate::{FileReader, Result, int96};
 
@@ -37,7 +38,8 @@ impl FileReader {
         let rows = plan.group_rows(row_group).min(ROWS_LOOKED_AT) as usize;
         let mut fine = Vec::new();
         for group in &plan.columns {
-            let (nanos, seconds) = Decoder::open(&plan, row_group, group, 0, rows)?.next_twice(rows)?;
+            let (nanos, seconds) =
+                Decoder::open(&plan, row_group, group, 0, rows, &FittingRows::default())?.next_twice(rows)?;
             let pairs = group.places.iter().zip(nanos.iter().zip(seconds.iter().flatten()));
             let holds = |(_, (nanos, seconds)): &(_, (&arrow_array::ArrayRef, &arrow_array::ArrayRef))| {
                 int96::holds_nanoseconds(&seconds.to_data(), &nanos.to_data())
