@@ -22,12 +22,14 @@ pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     summary: "run all tests: of the crates, the documentation and the examples",
     usage: "
 Usage: cargo xtask test [--long] [--fleet] [-- CARGO TEST ARGUMENTS]
-       cargo xtask test --fuzz[=SECONDS]
+       cargo xtask test --fuzz[=SECONDS] [--fuzz-target NAME]
        cargo xtask test --corpus FOLDER
 
-  --long            run the long suites at full length as well (sets POLARWAY_TEST_LONG=1)
+  --long            run the long suites at full length as well (sets POLARWAY_TEST_LONG=1), and the fuzzers after them
   --fleet           run only the tests of several workers behind load balancers; with --long, ten minutes of chaos among them
-  --fuzz[=SECONDS]  instead of the tests, send mutated SQL to the query engine (for 600 s unless told otherwise)
+  --fuzz[=SECONDS]  instead of the tests, mutate SQL, Arrow streams, Parquet files and messages of the protocol, each for
+                    600 s unless told otherwise
+  --fuzz-target NAME  only one of them: ipc, protobuf, parquet or sql
   --corpus FOLDER   instead of the tests, read every Parquet and Arrow file of a folder beside pyarrow, DuckDB and polars
 
 What stands behind `--` goes to `cargo test`, and behind another `--` to the tests:
@@ -45,6 +47,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     let mut fleet = false;
     let mut fuzz_seconds = None;
     let mut corpus_folder = None;
+    let mut fuzz_target: Option<String> = None;
     let mut for_cargo: Vec<OsString> = Vec::new();
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -55,6 +58,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
                 fuzz_seconds = Some(seconds.unwrap_or(fuzz::DEFAULT_SECONDS));
             }
             Long("corpus") => corpus_folder = Some(PathBuf::from(arguments.value()?)),
+            Long("fuzz-target") => fuzz_target = Some(arguments.value()?.parse()?),
             // lexopt swallows the first `--` and gives what follows as values.
             Value(first) => {
                 for_cargo.push(first);
@@ -64,8 +68,9 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         }
     }
     let libduckdb = libduckdb::ensure()?;
-    if let Some(seconds) = fuzz_seconds {
-        return fuzz::run(&libduckdb, seconds);
+    if fuzz_seconds.is_some() || fuzz_target.is_some() {
+        let seconds = fuzz_seconds.unwrap_or(fuzz::DEFAULT_SECONDS);
+        return fuzz::run(&libduckdb, seconds, fuzz_target.as_deref());
     }
     if let Some(folder) = corpus_folder {
         return corpus::run(&libduckdb, &folder);
@@ -119,6 +124,9 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     )?;
     if !passed {
         bail!("tests failed; what each said stands above");
+    }
+    if long && !fleet && for_cargo.is_empty() {
+        fuzz::run(&libduckdb, fuzz::DEFAULT_SECONDS, None)?;
     }
     Ok(())
 }

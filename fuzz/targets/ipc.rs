@@ -1,0 +1,11 @@
+//! Any bytes, taken for an Arrow stream of a stranger.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use polarway_fuzz::ipc::{check, write_seeds};
+use polarway_fuzz::{begin, run};
+
+fuzz_target!(
+    init: { begin(write_seeds) },
+    |bytes: &[u8]| run(|| check(bytes))
+);
