@@ -132,7 +132,7 @@ impl StoredCatalog {
             self.read.add(snapshot);
             let mut before: Option<&SnapshotFile> = None;
             for file in &snapshot.files {
-                let local = self.engine.mirror.local(file).map_err(|error| from_storage(error.into()))?;
+                let local = self.engine.mirror.local(file).map_err(from_storage)?;
                 due.extend(self.engine.checks.due(snapshot, file, &local));
                 let path = local.path().to_owned();
                 let is_alike = before.is_some_and(|before| are_alike(before, file));
@@ -218,7 +218,9 @@ impl Catalog for StoredCatalog {
 /// Whether two files of a snapshot can be read as one group.
 fn are_alike(a: &SnapshotFile, b: &SnapshotFile) -> bool {
     let are_stored_alike = match (&a.adopted, &b.adopted) {
-        (Some(a), Some(b)) => a.layout == b.layout && a.schema.fields() == b.schema.fields(),
+        (Some(a), Some(b)) => {
+            a.layout == b.layout && a.is_uncommon == b.is_uncommon && a.schema.fields() == b.schema.fields()
+        }
         (None, None) => true,
         _ => false,
     };
@@ -233,7 +235,10 @@ fn group_of(snapshot: &Snapshot, file: &SnapshotFile, path: PathBuf) -> FileGrou
     };
     let of_table = snapshot.schema.fields();
     let partitions = &of_table[of_table.len() - snapshot.partition_columns..];
-    let fields: Vec<FieldRef> = adopted.plain_schema.fields().iter().chain(partitions).cloned().collect();
+    // What the mirror wrote anew is a file of ours.
+    let is_ours = adopted.is_uncommon;
+    let in_file = if is_ours { &adopted.schema } else { &adopted.plain_schema };
+    let fields: Vec<FieldRef> = in_file.fields().iter().chain(partitions).cloned().collect();
     let keyed = |(place, field): (usize, &FieldRef)| PartitionColumn {
         name: field.name().clone(),
         key: partition_key(place),
@@ -241,8 +246,8 @@ fn group_of(snapshot: &Snapshot, file: &SnapshotFile, path: PathBuf) -> FileGrou
     FileGroup {
         schema: Arc::new(Schema::new(fields)),
         partition_columns: partitions.iter().enumerate().map(keyed).collect(),
-        has_exact_types: false,
-        has_exact_float_statistics: file.nan_safe,
+        has_exact_types: is_ours,
+        has_exact_float_statistics: is_ours || file.nan_safe,
         ..group
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, parquet_to_arrow_schema};
-use parquet::basic::Type as PhysicalType;
+use parquet::basic::{Compression, ConvertedType, Encoding, LogicalType, Type as PhysicalType};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::schema::types::{Type, TypePtr};
 
 use crate::schema::with_file_leaves;
 use crate::thrift::check_footer;
@@ -117,6 +118,23 @@ impl FileReader {
         hasher.finish()
     }
 
+    /// Whether the file uses what DuckDB does not read, or not as a plain column: Hadoop's LZ4, LZO, byte streams of other
+    /// types than floats, geometries, maps without values.
+    pub fn is_uncommon(&self) -> bool {
+        let columns = self.metadata.file_metadata().schema_descr();
+        let chunks = self.metadata.row_groups().iter().flat_map(|group| group.columns());
+        has_map_without_value(columns.root_schema())
+            || columns.columns().iter().any(|column| {
+                let logical = column.logical_type_ref();
+                matches!(logical, Some(LogicalType::Geometry { .. } | LogicalType::Geography { .. }))
+            })
+            || chunks.into_iter().any(|chunk| {
+                let is_float = matches!(chunk.column_type(), PhysicalType::FLOAT | PhysicalType::DOUBLE);
+                matches!(chunk.compression(), Compression::LZ4 | Compression::LZO)
+                    || (!is_float && chunk.encodings().any(|used| used == Encoding::BYTE_STREAM_SPLIT))
+            })
+    }
+
     /// The places of the columns that are INT96 timestamps, or hold some.
     pub fn int96_columns(&self) -> Vec<usize> {
         let columns = self.metadata.file_metadata().schema_descr().root_schema().get_fields();
@@ -213,6 +231,14 @@ fn parse_footer(footer: &[u8]) -> Result<Footer> {
     Ok(Footer { metadata, schema, has_open_time_units, has_written_schema, kept_values })
 }
 
+fn has_map_without_value(column: &Type) -> bool {
+    let Type::GroupType { basic_info, fields } = column else { return false };
+    let is_map = matches!(basic_info.logical_type_ref(), Some(LogicalType::Map))
+        || matches!(basic_info.converted_type(), ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE);
+    let lacks_value = |pair: &TypePtr| pair.is_group() && pair.get_fields().len() < 2;
+    (is_map && fields.iter().any(lacks_value)) || fields.iter().any(|field| has_map_without_value(field))
+}
+
 /// Checks what decoding relies on, so that a damaged number is an error before it is an allocation.
 fn check_ranges(metadata: &ParquetMetaData, data_end: u64) -> Result<u64> {
     let leaves = metadata.file_metadata().schema_descr().num_columns();
@@ -236,7 +262,8 @@ fn check_ranges(metadata: &ParquetMetaData, data_end: u64) -> Result<u64> {
         }
     }
     match u64::try_from(metadata.file_metadata().num_rows()) {
-        Ok(total) if total == rows => Ok(rows),
+        // Some writers leave the file's own number at 0.
+        Ok(total) if total == rows || total == 0 => Ok(rows),
         _ => Err(Error::corrupt("the row groups do not add up to the file's rows")),
     }
 }

@@ -43,6 +43,7 @@ struct Footer {
     arrow_bytes: u64,
     plain_schema: SchemaRef,
     layout: u64,
+    is_uncommon: bool,
     int96_columns: Arc<[usize]>,
     has_exact_types: bool,
 }
@@ -149,6 +150,7 @@ impl Tables {
                 schema,
                 plain_schema: footer.plain_schema,
                 layout: footer.layout,
+                is_uncommon: footer.is_uncommon,
                 int96_columns: footer.int96_columns,
                 has_exact_types: footer.has_exact_types,
                 partition_values,
@@ -244,6 +246,7 @@ impl Tables {
                 .max(reader.rows().saturating_mul(row_bytes(reader.schema()))),
             plain_schema: reader.plain_schema(),
             layout: reader.layout(),
+            is_uncommon: reader.is_uncommon(),
             int96_columns: reader.int96_columns().into(),
             has_exact_types: reader.has_written_schema(),
         };
@@ -257,9 +260,9 @@ impl Tables {
     pub(crate) fn take_in(&self, adopted: &Snapshot) -> Result<Vec<Upload>> {
         // Files of a dataset have all of its columns, with exactly its types: others are written anew.
         let can_be_copied = |file: &SnapshotFile| {
-            file.adopted
-                .as_ref()
-                .is_some_and(|file| file.has_exact_types && file.schema.fields() == adopted.schema.fields())
+            file.adopted.as_ref().is_some_and(|file| {
+                file.has_exact_types && !file.is_uncommon && file.schema.fields() == adopted.schema.fields()
+            })
         };
         if !adopted.files.iter().all(can_be_copied) {
             let mut writer = self.begin_upload(&adopted.name, Arc::clone(&adopted.schema))?;

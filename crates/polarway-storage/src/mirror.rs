@@ -10,11 +10,13 @@ use std::sync::Arc;
 
 use lru::LruCache;
 use parking_lot::Mutex;
+use polarway_parquet::{EncodeOptions, ReadOptions, TableEncoder};
 
 use crate::backend::{Backend, BackendError, BackendResult, Outcome};
+use crate::error::Result;
 use crate::layout::is_data_file;
 use crate::links::{Link, Links};
-use crate::snapshot::SnapshotFile;
+use crate::snapshot::{AdoptedFile, SnapshotFile};
 
 /// The folder in the mirror's own for names of adopted files.
 const LINKS_FOLDER: &str = "links";
@@ -105,9 +107,10 @@ impl Mirror {
     /// A file of a snapshot, on this machine. Blocks while it is copied.
     ///
     /// # Errors
-    /// What the storage or the disk says.
-    pub fn local(&self, file: &SnapshotFile) -> BackendResult<LocalFile> {
-        let local = match self.backend.local_path(&file.path) {
+    /// What the storage or the disk says, and what is wrong with a file that has to be written anew.
+    pub fn local(&self, file: &SnapshotFile) -> Result<LocalFile> {
+        let is_common = file.adopted.as_ref().is_none_or(|adopted| !adopted.is_uncommon);
+        let local = match self.backend.local_path(&file.path).filter(|_| is_common) {
             Some(path) => LocalFile { path, _copy: None, _link: None },
             None => self.copied(file)?,
         };
@@ -116,14 +119,17 @@ impl Mirror {
         Ok(LocalFile { path: link.path().to_owned(), _link: Some(link), ..local })
     }
 
-    fn copied(&self, file: &SnapshotFile) -> BackendResult<LocalFile> {
+    fn copied(&self, file: &SnapshotFile) -> Result<LocalFile> {
         // Adopted files may change; each state of one is a copy of its own.
         let state = file.adopted.as_ref().map(|adopted| adopted.state.to_string()).unwrap_or_default();
         let key = format!("{}\n{state}", file.path);
         let copy = self.copy_for(key, file);
         let mut is_there = copy.is_there.lock();
         if !*is_there {
-            self.fetch(file, &copy.path)?;
+            match file.adopted.as_ref().filter(|adopted| adopted.is_uncommon) {
+                Some(adopted) => self.write_anew(file, adopted, &copy.path)?,
+                None => self.fetch(file, &copy.path)?,
+            }
             *is_there = true;
         }
         drop(is_there);
@@ -155,6 +161,23 @@ impl Mirror {
                 bytes -= copy.bytes;
             }
         }
+    }
+
+    /// Writes a file that DuckDB does not read as one that it does.
+    fn write_anew(&self, file: &SnapshotFile, adopted: &AdoptedFile, target: &Path) -> Result<()> {
+        let source = self.backend.open(&file.path)?;
+        let failed = |error| BackendError::of_io("copy", &file.path, Outcome::NotDone, error);
+        let write = || -> Result<()> {
+            let sink = io::BufWriter::new(File::create_new(target).map_err(failed)?);
+            let mut encoder = TableEncoder::new(sink, Arc::clone(&adopted.schema), EncodeOptions::default())?;
+            for batch in polarway_parquet::read(vec![source], &adopted.schema, ReadOptions::default())? {
+                encoder.write(&batch?)?;
+            }
+            Ok(encoder.finish()?.0.flush().map_err(failed)?)
+        };
+        write().inspect_err(|_| {
+            let _ = fs::remove_file(target); // half a copy is none
+        })
     }
 
     fn fetch(&self, file: &SnapshotFile, target: &Path) -> BackendResult<()> {

@@ -81,6 +81,8 @@ pub struct AdoptedFile {
     pub plain_schema: SchemaRef,
     /// Differs between files whose columns are stored under other names or types, or in another order.
     pub layout: u64,
+    /// Whether it uses what DuckDB does not read: the mirror then writes it anew for it.
+    pub is_uncommon: bool,
     /// The places of the columns that are INT96 timestamps, or hold some.
     pub int96_columns: Arc<[usize]>,
     /// Whether the file says itself that its columns had exactly these types when they were written.

@@ -84,7 +84,7 @@ impl External {
 
     fn relation(&self, snapshot: &Snapshot) -> Result<Relation> {
         let locals = snapshot.files.iter().map(|file| self.mirror.local(file));
-        let locals = locals.collect::<Result<Vec<_>, _>>().map_err(polarway_storage::Error::from)?;
+        let locals = locals.collect::<Result<Vec<_>, _>>()?;
         let files = locals.iter().map(|local| local.path().to_owned()).collect();
         let of_files = snapshot.files.iter().zip(&locals);
         let due: Vec<_> =

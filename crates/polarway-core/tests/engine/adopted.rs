@@ -368,3 +368,53 @@ async fn a_file_written_over_in_the_same_second_and_size_gives_its_new_rows() {
         }
     }
 }
+
+#[tokio::test]
+async fn files_with_what_duckdb_does_not_read_are_read_by_sql_as_by_loads() {
+    use parquet::basic::{Compression, Encoding, LogicalType, Repetition, Type as PhysicalType};
+    use parquet::file::properties::WriterProperties;
+    use parquet::schema::types::Type;
+
+    let (polarway, folder) = engine().await;
+    let write = |name: &str, properties: WriterProperties| {
+        let file = create(&folder, name);
+        let rows = numbers("n", &(0..2_000).collect::<Vec<_>>());
+        let mut writer = ArrowWriter::try_new(file, rows.schema(), Some(properties)).unwrap();
+        writer.write(&rows).unwrap();
+        writer.close().unwrap();
+    };
+    let properties = WriterProperties::builder().set_dictionary_enabled(false);
+    write("lz4/k=1/x.parquet", properties.clone().set_compression(Compression::LZ4).build());
+    write("lz4/k=2/x.parquet", properties.clone().set_compression(Compression::SNAPPY).build());
+    write("split.parquet", properties.set_encoding(Encoding::BYTE_STREAM_SPLIT).build());
+    let map = "message m { required group m (MAP) { repeated group key_value { required int64 key; } } }";
+    put_plain(&folder, "map.parquet", map, |group| {
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&[1, 2], Some(&[1, 1]), Some(&[0, 1])).unwrap();
+        column.close().unwrap();
+    });
+    let point = ByteArray::from(vec![1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 62, 64, 0, 0, 0, 0, 0, 0, 36, 64]);
+    let geometry = Type::primitive_type_builder("g", PhysicalType::BYTE_ARRAY)
+        .with_logical_type(Some(LogicalType::Geometry { crs: None }))
+        .with_repetition(Repetition::REQUIRED);
+    let fields = vec![Arc::new(geometry.build().unwrap())];
+    let schema = Arc::new(Type::group_type_builder("m").with_fields(fields).build().unwrap());
+    let mut writer =
+        SerializedFileWriter::new(create(&folder, "geometry.parquet"), schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    put_column!(group, ByteArrayType, std::slice::from_ref(&point));
+    group.close().unwrap();
+    writer.close().unwrap();
+    for name in ["lz4", "split", "map", "geometry"] {
+        let loaded = load(&polarway, name).await;
+        assert!(!loaded.is_empty());
+        assert_eq!(query(&polarway, &format!("FROM {name}")).await, loaded, "{name}");
+    }
+    assert_eq!(
+        query(&polarway, "SELECT k, sum(n) FROM lz4 GROUP BY k ORDER BY k").await,
+        ["1,1999000", "2,1999000"]
+    );
+    let stored = polarway.load("lz4").await.unwrap();
+    polarway.append("lz4", stored).await.unwrap();
+    assert_eq!(query(&polarway, "SELECT count(*) FROM lz4").await, ["8000"]);
+}
