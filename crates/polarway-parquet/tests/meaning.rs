@@ -61,6 +61,9 @@ fn in_lists(texts: ArrayRef) -> ArrayRef {
     Arc::new(ListArray::new(field, OffsetBuffer::from_lengths(vec![1; texts.len()]), texts, None))
 }
 
+/// What a file is called, how it is written, and how its texts are nested.
+type Case = (&'static str, WriterPropertiesBuilder, fn(ArrayRef) -> ArrayRef);
+
 #[test]
 fn values_that_stand_for_many_rows_are_read_in_small_batches() {
     let mut prefixes = WriterProperties::builder();
@@ -71,7 +74,7 @@ fn values_that_stand_for_many_rows_are_read_in_small_batches() {
             .set_column_encoding(path, Encoding::DELTA_BYTE_ARRAY);
     }
     let second = prefixes.clone().set_writer_version(WriterVersion::PARQUET_2_0);
-    let mut cases: Vec<(&str, WriterPropertiesBuilder, fn(ArrayRef) -> ArrayRef)> =
+    let mut cases: Vec<Case> =
         vec![("a dictionary", WriterProperties::builder(), flat), ("prefixes in lists", second, in_lists)];
     if is_long() {
         cases.push(("a dictionary in lists", WriterProperties::builder(), in_lists));

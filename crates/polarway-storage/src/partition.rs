@@ -42,7 +42,7 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
 }
 
-/// What a partition column is called in the folders that [`linked_folder`] names.
+/// What a partition column is called in the folders that `linked_folder` names.
 pub fn partition_key(place: usize) -> String {
     format!("polarway partition {place}")
 }
