@@ -11,6 +11,7 @@ use parquet::basic::{Compression, ConvertedType, Encoding, LogicalType, Type as 
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::schema::types::{Type, TypePtr};
 
+use crate::private_fields::without_private_fields;
 use crate::schema::with_file_leaves;
 use crate::thrift::check_footer;
 use crate::{Error, ReadAt, Result, checksum, int96, kept, pool, portable};
@@ -210,8 +211,10 @@ struct Footer {
 
 fn parse_footer(footer: &[u8]) -> Result<Footer> {
     // The parser makes room for as many elements as a list declares.
-    check_footer(footer).map_err(|flaw| Error::corrupt(format!("its metadata: {flaw:?}")))?;
-    let metadata = ParquetMetaDataReader::decode_metadata(footer).map_err(Error::corrupt)?;
+    let flawed = |flaw| Error::corrupt(format!("its metadata: {flaw:?}"));
+    check_footer(footer).map_err(flawed)?;
+    let footer = without_private_fields(footer).map_err(flawed)?;
+    let metadata = ParquetMetaDataReader::decode_metadata(&footer).map_err(Error::corrupt)?;
     if let Some(schema) = portable::of_footer(&metadata) {
         let kept_values = kept::of_footer(&metadata, &schema);
         let (has_open_time_units, has_written_schema) = (false, true);

@@ -51,6 +51,7 @@ mod pipeline;
 mod plan;
 mod pool;
 mod portable;
+mod private_fields;
 mod read;
 mod read_at;
 mod restore;

@@ -7,9 +7,10 @@ const MOST_GROUPS: usize = 64;
 
 // The kinds of values.
 const STOP: u8 = 0;
-const I32: u8 = 5;
-const LIST: u8 = 9;
-const STRUCT: u8 = 12;
+pub(crate) const I32: u8 = 5;
+pub(crate) const I64: u8 = 6;
+pub(crate) const LIST: u8 = 9;
+pub(crate) const STRUCT: u8 = 12;
 
 // Fields of the structs in `parquet.thrift`.
 const FILE_SCHEMA: i64 = 2;
@@ -100,12 +101,13 @@ pub(crate) fn page_head(bytes: &[u8]) -> Result<PageHead, Flaw> {
     Ok(head)
 }
 
-struct Cursor<'a> {
-    rest: &'a [u8],
+/// What is left of the bytes.
+pub(crate) struct Cursor<'a> {
+    pub(crate) rest: &'a [u8],
 }
 
 /// Reads a field's value, of which it gets the number and the kind, or says that it did not.
-type Visit<'v, 'a> = dyn FnMut(&mut Cursor<'a>, i64, u8) -> Result<bool, Flaw> + 'v;
+pub(crate) type Visit<'v, 'a> = dyn FnMut(&mut Cursor<'a>, i64, u8) -> Result<bool, Flaw> + 'v;
 
 impl<'a> Cursor<'a> {
     fn take(&mut self, count: u64) -> Result<&'a [u8], Flaw> {
@@ -137,7 +139,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The number of elements that a list has, and their kind. Each takes a byte at least.
-    fn list(&mut self) -> Result<(u64, u8), Flaw> {
+    pub(crate) fn list(&mut self) -> Result<(u64, u8), Flaw> {
         let head = self.byte()?;
         let count = match head >> 4 {
             0x0f => self.varint()?,
@@ -160,29 +162,36 @@ impl<'a> Cursor<'a> {
     }
 
     /// Walks over a struct.
-    fn fields(&mut self, depth: usize, visit: &mut Visit<'_, 'a>) -> Result<(), Flaw> {
+    pub(crate) fn fields(&mut self, depth: usize, visit: &mut Visit<'_, 'a>) -> Result<(), Flaw> {
         if depth > MOST_DEPTH {
             return Err(Flaw::TooDeep);
         }
         let mut id = 0i64;
-        loop {
-            let head = self.byte()?;
-            let kind = head & 0x0f;
-            if kind == STOP {
-                return Ok(());
-            }
-            id = match head >> 4 {
-                0 => self.zigzag()?,
-                step => id.wrapping_add(i64::from(step)),
-            };
+        while let Some((next, kind)) = self.field(id)? {
+            id = next;
             if !visit(self, id, kind)? {
                 self.skip(kind, depth)?;
             }
         }
+        Ok(())
+    }
+
+    /// The number and the kind of the field behind the one of number `before`; `None` at the end of the struct.
+    pub(crate) fn field(&mut self, before: i64) -> Result<Option<(i64, u8)>, Flaw> {
+        let head = self.byte()?;
+        let kind = head & 0x0f;
+        if kind == STOP {
+            return Ok(None);
+        }
+        let id = match head >> 4 {
+            0 => self.zigzag()?,
+            step => before.wrapping_add(i64::from(step)),
+        };
+        Ok(Some((id, kind)))
     }
 
     /// Passes over a field's value.
-    fn skip(&mut self, kind: u8, depth: usize) -> Result<(), Flaw> {
+    pub(crate) fn skip(&mut self, kind: u8, depth: usize) -> Result<(), Flaw> {
         match kind {
             1 | 2 => Ok(()), // a boolean is its kind
             _ => self.skip_element(kind, depth),
