@@ -101,9 +101,11 @@ impl Admission {
 
     /// Runs a query that has a slot on a thread.
     fn start(self: &Arc<Self>, first: Waiting) -> Result<(), Error> {
-        let admission = Arc::clone(self);
+        let (admission, activity) = (Arc::clone(self), Arc::clone(&first.activity));
         self.threads.run(Box::new(move || admission.work(first))).map_err(|error| {
-            self.state.lock().running -= 1;
+            let mut state = self.state.lock();
+            activity.seat.lock().place = Place::Outside;
+            state.running -= 1;
             Error::Busy(format!("there is no thread for the query: {error}"))
         })
     }
@@ -121,18 +123,14 @@ impl Admission {
     /// A query has ended. Gives the one that takes over its slot, if it still had one.
     fn leave(&self, activity: &Activity) -> Option<Waiting> {
         let mut state = self.state.lock();
-        match activity.seat.lock().place {
-            Place::Slot | Place::Queue => {}
-            Place::Stuck => {
-                state.stuck -= 1;
-                return None;
-            }
-            Place::Parked => {
-                state.parked -= 1;
-                return None;
-            }
+        // Whoever saw it run a moment ago must not take the slot from it once more.
+        match std::mem::replace(&mut activity.seat.lock().place, Place::Outside) {
+            Place::Slot => return self.pass_on(&mut state),
+            Place::Stuck => state.stuck -= 1,
+            Place::Parked => state.parked -= 1,
+            Place::Outside => {}
         }
-        self.pass_on(&mut state)
+        None
     }
 
     /// Who takes over a slot: a reader that came back, which goes on by itself, or one that waits. Without either it is free.
@@ -296,5 +294,27 @@ impl std::fmt::Debug for State {
             .field("parked", &self.parked)
             .field("waiting", &self.waiting.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Control;
+
+    #[test]
+    fn a_stopped_query_that_has_ended_since_it_was_seen_gives_its_slot_back_once() {
+        let admission = Admission::new(Limits { running: 2, ..Limits::default() }, Threads::new(2));
+        let activity = Arc::new(Activity::new("SELECT 1", Arc::new(Control::new(None, Box::new(|_| {})))));
+        let (ended, has_ended) = crossbeam_channel::bounded(0);
+        admission.submit(&activity, Box::new(move || ended.send(()).unwrap())).unwrap();
+        activity.control.stop(StopReason::Cancelled);
+        has_ended.recv().unwrap();
+        while admission.state.lock().running > 0 {
+            std::thread::yield_now();
+        }
+        admission.sweep(&[Arc::clone(&activity)], Instant::now());
+        let state = admission.state.lock();
+        assert_eq!((state.running, state.stuck, state.parked), (0, 0, 0));
     }
 }

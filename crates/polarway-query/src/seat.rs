@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 /// What a query that has begun is counted as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// It has not begun.
-    Queue,
+    /// It has not begun, or has ended.
+    Outside,
     /// It has one of the slots.
     Slot,
     /// It was stopped, and its thread is still at work.
@@ -25,7 +25,7 @@ pub(crate) struct Seat {
 
 impl Seat {
     pub(crate) fn new() -> Self {
-        Self { place: Place::Queue, waits_since: None }
+        Self { place: Place::Outside, waits_since: None }
     }
 
     /// The query waits for its reader from now on.

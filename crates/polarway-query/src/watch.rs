@@ -1,5 +1,6 @@
 //! The thread that keeps queries to their limits while they are busy or wait.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -51,16 +52,24 @@ impl Watch {
                 if !self.watched.registry.pause(TICK) {
                     return;
                 }
-                let now = Instant::now();
-                let queries = self.watched.registry.all();
-                queries.iter().for_each(|query| query.control.stop_if_late(now));
-                self.watched.admission.sweep(&queries, now);
-                self.end_drained(&queries, now);
-                if tick % TICKS_PER_MEMORY == 0 {
-                    self.look_at_memory(&queries, now);
+                // Without a watch no query would end in time: a bug in one look must not be the last one.
+                if catch_unwind(AssertUnwindSafe(|| self.look(tick))).is_err() {
+                    tracing::error!("the watch over queries failed, and goes on");
                 }
             }
             self.look_at_spill();
+        }
+    }
+
+    /// Looks at deadlines, the queue and, now and then, the memory.
+    fn look(&mut self, tick: u32) {
+        let now = Instant::now();
+        let queries = self.watched.registry.all();
+        queries.iter().for_each(|query| query.control.stop_if_late(now));
+        self.watched.admission.sweep(&queries, now);
+        self.end_drained(&queries, now);
+        if tick % TICKS_PER_MEMORY == 0 {
+            self.look_at_memory(&queries, now);
         }
     }
 
