@@ -25,7 +25,7 @@ const MIB: usize = 1 << 20;
 /// Rows of a mebibyte each.
 const ROWS: usize = 600;
 /// What storing them may hold: a few parts and row groups.
-const ENOUGH: usize = 400 * MIB;
+const ENOUGH: usize = 512 * MIB;
 
 fn tables() -> Tables {
     let encode = EncodeOptions::default().with_row_group_bytes(8 * MIB as u64);

@@ -19,7 +19,7 @@ use crate::support::{Server, Upload, channel, reason_of, same, wide};
 
 const MIB: u64 = 1 << 20;
 
-/// What the process may have, and a server with so much; some 330 MB of it are for uploads, loads and the cache.
+/// What the process may have, and a server with so much; some 250 MB of it are for uploads, loads and the cache.
 const PROCESS: u64 = 600_000_000;
 const SMALL: [&str; 6] = ["--process-memory", "0.6", "--query-memory", "0.1", "--cache-size", "0.1"];
 
