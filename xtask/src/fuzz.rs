@@ -48,7 +48,7 @@ pub(crate) fn run(libduckdb: &Libduckdb, seconds: u64, only: Option<&str>) -> Re
     if chosen.is_empty() {
         bail!("there is no such target: {}", TARGETS.map(|target| target.name).join(", "));
     }
-    let package = workspace_root().join("fuzz");
+    let package = workspace_root().join("xtask").join("fuzz");
     let folder = cargo::target_folder()?.join("fuzz");
     let host = host()?;
     let mut flags = COVERAGE_FLAGS.to_owned();
