@@ -68,7 +68,7 @@ impl Watch {
         queries.iter().for_each(|query| query.control.stop_if_late(now));
         self.watched.admission.sweep(&queries, now);
         self.end_drained(&queries, now);
-        if tick % TICKS_PER_MEMORY == 0 {
+        if tick.is_multiple_of(TICKS_PER_MEMORY) {
             self.look_at_memory(&queries, now);
         }
     }
