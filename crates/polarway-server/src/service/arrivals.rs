@@ -20,7 +20,7 @@ use tonic::body::Body;
 const WAIT: Duration = Duration::from_secs(5);
 
 /// For how long a part of a message may lie there while others are short of memory …
-const STALLED: Duration = Duration::from_secs(5);
+const STALLED: Duration = Duration::from_secs(2);
 
 /// … if it is more than this.
 const MUCH: u64 = 64 << 10;
