@@ -184,12 +184,12 @@ impl EngineParts {
     }
 }
 
-/// What uploads, loads and the cache may take together: of what the process may take, half of what queries leave.
+/// What uploads, loads and the cache may take together: of what the process may take, two thirds of what queries leave.
 /// The rest is for what is not counted.
 fn shared_bytes(config: &Config) -> u64 {
     let process_bytes = config.query_limits.process_bytes;
     let beside_queries = process_bytes.saturating_sub(config.query_memory_bytes).max(process_bytes / 4);
-    beside_queries / 2
+    beside_queries / 3 * 2
 }
 
 /// A storage, and where it is if that is a directory. One that takes no writes is opened all the same.
