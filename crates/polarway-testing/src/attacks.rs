@@ -25,6 +25,11 @@ impl Attack {
         with_characters(&named)
     }
 
+    /// Whether only its deadline may end it.
+    pub fn is_endless(&self) -> bool {
+        self.reasons.contains(&"DEADLINE_EXCEEDED")
+    }
+
     /// Whether it may be answered.
     pub fn is_harmless(&self) -> bool {
         self.reasons.contains(&"OK")
