@@ -16,43 +16,28 @@
 //! It does not know where files come from, what a version is made of, who asks, or how results travel. It has threads
 //! of its own, and hands results to a [`ResultSink`] on them, or out of an iterator that blocks.
 
-mod activity;
-mod admission;
-mod analytics;
 mod batches;
 mod catalog;
-mod column_names;
 mod config;
-mod control;
-mod culprits;
-mod diagnose;
+mod duckdb;
 mod engine;
 mod error;
 mod gate;
-mod instance;
-mod instances;
-mod kept;
 mod lexer;
-mod listing;
 mod memory;
-mod native;
 mod parameters;
-mod plan;
+mod queue;
 mod quote;
-mod recent;
-mod registry;
-mod result_types;
 mod run;
-mod sandbox;
-mod seat;
-mod sessions;
 mod sink;
-mod sql_type;
-mod stored_types;
 mod stream;
-mod threads;
-mod view;
-mod watch;
+
+use self::duckdb::{
+    analytics, column_names, culprits, diagnose, explained as plan, instance, instances, kept, listing,
+    native, result_types, sandbox, sessions, sql_type, stored_types, view,
+};
+use self::gate::recent;
+use self::queue::{activity, admission, control, registry, seat, threads, watch};
 
 pub use activity::{Phase, PhaseTimes, QueryStatus, Summary};
 pub use catalog::{

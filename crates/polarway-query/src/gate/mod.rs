@@ -11,6 +11,7 @@ mod functions;
 mod instead;
 mod parser;
 mod perils;
+pub(crate) mod recent;
 mod splice;
 mod tree;
 

@@ -1,0 +1,9 @@
+//! The queries that wait and run: who may, for how long, and what stops them.
+
+pub(crate) mod activity;
+pub(crate) mod admission;
+pub(crate) mod control;
+pub(crate) mod registry;
+pub(crate) mod seat;
+pub(crate) mod threads;
+pub(crate) mod watch;
