@@ -22,27 +22,12 @@ use crate::native::NativeError;
 use crate::registry::Registry;
 use crate::run::Run;
 use crate::sink::ResultSink;
-use crate::stream::{QueryStream, channel};
 use crate::threads::Threads;
 use crate::watch::{self, Watched};
 
 /// A sandboxed DuckDB that runs SELECT statements over what a [`Catalog`] resolves.
 ///
 /// Cheap to clone; all clones share one instance with its memory, threads and caches.
-///
-/// ```no_run
-/// # use std::sync::Arc;
-/// # use polarway_query::{Catalog, Engine, EngineConfig, Error, QueryOptions};
-/// # fn print_all(catalog: Arc<dyn Catalog>) -> Result<(), Error> {
-/// let engine = Engine::open(EngineConfig::new(vec!["/data/cold".into()], "/data/tmp".into()))?;
-/// let stream = engine.query("SELECT carrier, count(*) FROM flights GROUP BY ALL", catalog, QueryOptions::default())?;
-/// println!("{}", stream.schema());
-/// for batch in stream {
-///     println!("{} rows", batch?.num_rows());
-/// }
-/// # Ok(())
-/// # }
-/// ```
 #[derive(Debug, Clone)]
 pub struct Engine(Arc<Shared>);
 
@@ -85,23 +70,6 @@ impl Engine {
         watch::start(Watched { registry, admission, instances, process_bytes })
             .map_err(|error| Error::Configuration(format!("no thread to watch queries: {error}")))?;
         Ok(shared)
-    }
-
-    /// Checks, resolves and starts a query; returns when its columns are known. Blocks: call it where that is
-    /// allowed.
-    ///
-    /// # Errors
-    /// Whatever is wrong with the text, the names in it, its parameters, or the deadline; a full queue. What happens
-    /// after the first row comes out of the stream.
-    pub fn query(
-        &self,
-        sql: &str,
-        catalog: Arc<dyn Catalog>,
-        options: QueryOptions,
-    ) -> Result<QueryStream, Error> {
-        let (sink, events) = channel();
-        let interrupt = self.start(sql, catalog, options, Box::new(sink))?;
-        QueryStream::open(events, interrupt)
     }
 
     /// Starts a query, or puts it into the queue, and returns at once. All that comes of it goes to `sink`, on the

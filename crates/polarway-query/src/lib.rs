@@ -14,7 +14,7 @@
 //! caller is released at once, whatever DuckDB is still at.
 //!
 //! It does not know where files come from, what a version is made of, who asks, or how results travel. It has threads
-//! of its own, and hands results to a [`ResultSink`] on them, or out of an iterator that blocks.
+//! of its own, and hands results to a [`ResultSink`] on them.
 
 mod batches;
 mod catalog;
@@ -30,7 +30,6 @@ mod queue;
 mod quote;
 mod run;
 mod sink;
-mod stream;
 
 use self::duckdb::{
     analytics, column_names, culprits, diagnose, explained as plan, instance, instances, kept, listing,
@@ -52,4 +51,3 @@ pub use memory::{MemoryLimit, memory_limit};
 pub use native::duckdb_version;
 pub use sink::{Closed, Release, ResultEvent, ResultSink};
 pub use stored_types::holds_zoned_nanos;
-pub use stream::QueryStream;

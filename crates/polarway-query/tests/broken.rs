@@ -61,10 +61,7 @@ fn who_sends_it_again_and_again_gets_its_error_and_breaks_nothing_more() {
 #[test]
 fn what_runs_in_the_old_duckdb_runs_to_its_end_and_what_begins_beside_it_is_answered() {
     let bench = Arc::new(bench_with_a_breaking_table());
-    let mut stream = bench
-        .engine
-        .query("SELECT range AS a FROM range(3000000)", bench.folder.clone(), QueryOptions::default())
-        .unwrap();
+    let mut stream = bench.start("SELECT range AS a FROM range(3000000)", QueryOptions::default()).unwrap();
     let first = stream.next().unwrap().unwrap().num_rows();
     let others: Vec<_> = (0..4)
         .map(|number| {
@@ -91,7 +88,7 @@ fn what_runs_in_the_old_duckdb_runs_to_its_end_and_what_begins_beside_it_is_answ
 fn a_table_that_was_kept_in_the_old_duckdb_is_known_to_be_gone() {
     let bench = bench_with_a_breaking_table();
     let options = QueryOptions { keep: Keep::AsTable("k".to_owned()), ..QueryOptions::default() };
-    let made = bench.engine.query("FROM t", bench.folder.clone(), options).unwrap();
+    let made = bench.start("FROM t", options).unwrap();
     assert_eq!(made.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 0);
     assert!(bench.engine.has_kept("k") && bench.engine.kept_bytes("k").is_ok());
     assert!(is_broken(&bench.error("FROM breaking")));

@@ -12,14 +12,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::*;
-use polarway_query::{EngineCondition, Error, Phase, QueryOptions, QueryStatus, QueryStream};
+use polarway_query::{EngineCondition, Error, Phase, QueryOptions, QueryStatus};
+use support::stream::QueryStream;
 use support::{Bench, batch};
 
 /// Runs for hours before it gives its only row.
 const ENDLESS_SUM: &str = "SELECT sum(a.range * b.range % 7) FROM range(100000000) a, range(100000000) b";
 
 fn start(bench: &Bench, sql: &str) -> Result<QueryStream, Error> {
-    bench.engine.query(sql, bench.folder.clone(), QueryOptions::default())
+    bench.start(sql, QueryOptions::default())
 }
 
 fn in_background(bench: &Arc<Bench>, sql: &str) -> std::thread::JoinHandle<Result<usize, Error>> {
@@ -93,7 +94,7 @@ fn the_callers_deadline_holds_while_the_query_waits() {
     let first = start(&bench, ENDLESS_SUM).unwrap();
     let deadline = Some(Instant::now() + Duration::from_millis(50));
     let options = QueryOptions { deadline, ..QueryOptions::default() };
-    let error = bench.engine.query("SELECT 1", bench.folder.clone(), options).unwrap_err();
+    let error = bench.start("SELECT 1", options).unwrap_err();
     assert!(matches!(error, Error::Deadline), "{error:?}");
     drop(first);
 }
@@ -103,7 +104,7 @@ fn no_query_takes_longer_than_the_engine_lets_it() {
     let bench = Bench::with(|config| config.limits.time = Duration::from_millis(100));
     let deadline = Some(Instant::now() + Duration::from_secs(3600));
     let options = QueryOptions { deadline, ..QueryOptions::default() };
-    let mut stream = bench.engine.query(ENDLESS_SUM, bench.folder.clone(), options).unwrap();
+    let mut stream = bench.start(ENDLESS_SUM, options).unwrap();
     assert!(matches!(stream.next(), Some(Err(Error::Deadline))));
 }
 
@@ -182,7 +183,7 @@ fn store_texts(bench: &Bench, rows: usize) {
 fn run_into_a_deadline(bench: &Bench) {
     let deadline = Some(Instant::now() + Duration::from_millis(200));
     let options = QueryOptions { deadline, ..QueryOptions::default() };
-    let stream = bench.engine.query(DEAF, bench.folder.clone(), options);
+    let stream = bench.start(DEAF, options);
     let error = stream.and_then(|mut stream| stream.next().unwrap().map(drop)).unwrap_err();
     assert!(matches!(error, Error::Deadline), "{error:?}");
 }

@@ -19,7 +19,7 @@ use support::{Bench, FIRST_COMMIT, MINUTE, batch, rows_of};
 fn ask(bench: &Bench, sql: &str, values: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, Error> {
     let parameters = (!values.is_empty()).then(|| batch(values));
     let options = QueryOptions { parameters, ..QueryOptions::default() };
-    let stream = bench.engine.query(sql, bench.folder.clone(), options)?;
+    let stream = bench.start(sql, options)?;
     let schema = stream.schema();
     Ok(concat_batches(&schema, &stream.collect::<Result<Vec<_>, _>>()?).unwrap())
 }

@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow::array::*;
-use polarway_query::{Catalog, CatalogError, Error, Listed, QueryOptions, QueryStream, Reference, Relation};
+use polarway_query::{Catalog, CatalogError, Error, Listed, QueryOptions, Reference, Relation};
+use support::stream::QueryStream;
 use support::{Bench, batch};
 
 /// Runs for hours if nobody stops it, and gives rows all the while.
@@ -23,7 +24,7 @@ const ENDLESS_ROWS: &str = "SELECT a.range + b.range AS n FROM range(1000000000)
 const ENDLESS_SUM: &str = "SELECT sum(a.range * b.range % 7) FROM range(100000000) a, range(100000000) b";
 
 fn start(bench: &Bench, sql: &str, options: QueryOptions) -> QueryStream {
-    bench.engine.query(sql, bench.folder.clone(), options).unwrap()
+    bench.start(sql, options).unwrap()
 }
 
 fn numbers(rows: i32) -> RecordBatch {
@@ -137,7 +138,7 @@ fn dropping_the_stream_stops_the_query_and_lets_go_of_its_files() {
     let pinned = Arc::new(AtomicBool::new(false));
     for sql in [format!("{ENDLESS_ROWS}, t"), format!("{ENDLESS_SUM}, t")] {
         let catalog = Arc::new(Pinned(bench.clone(), pinned.clone()));
-        let stream = bench.engine.query(&sql, catalog, QueryOptions::default()).unwrap();
+        let stream = bench.start_over(catalog, &sql, QueryOptions::default()).unwrap();
         assert!(pinned.load(Ordering::SeqCst));
         drop(stream);
         wait_until(|| !pinned.load(Ordering::SeqCst));
@@ -151,7 +152,7 @@ fn a_pin_is_held_until_the_last_row_was_made() {
     let pinned = Arc::new(AtomicBool::new(false));
     let catalog = Arc::new(Pinned(bench.clone(), pinned.clone()));
     let options = QueryOptions { batch_bytes: 1, ..QueryOptions::default() };
-    let mut stream = bench.engine.query("SELECT a FROM t, range(100000)", catalog, options).unwrap();
+    let mut stream = bench.start_over(catalog, "SELECT a FROM t, range(100000)", options).unwrap();
     stream.next().unwrap().unwrap();
     assert!(pinned.load(Ordering::SeqCst));
     assert!(stream.all(|batch| batch.is_ok()));
@@ -186,11 +187,11 @@ fn an_interrupt_from_another_thread_releases_the_reader() {
 fn a_deadline_ends_a_query_before_during_and_between_rows() {
     let bench = Bench::new();
     let options = |deadline| QueryOptions { deadline: Some(deadline), ..QueryOptions::default() };
-    let past = bench.engine.query("SELECT 1", bench.folder.clone(), options(Instant::now()));
+    let past = bench.start("SELECT 1", options(Instant::now()));
     assert!(matches!(past, Err(Error::Deadline)));
     for sql in [ENDLESS_SUM, ENDLESS_ROWS] {
         let deadline = Instant::now() + Duration::from_millis(300);
-        let error = match bench.engine.query(sql, bench.folder.clone(), options(deadline)) {
+        let error = match bench.start(sql, options(deadline)) {
             Ok(mut stream) => stream.find_map(Result::err),
             Err(error) => Some(error),
         };

@@ -114,9 +114,13 @@ impl Control {
         *self.connection.lock() = None;
     }
 
-    /// The query tells its end itself: a stop that comes later has nobody to tell.
+    /// The query has told its end: a stop that comes later has nobody to tell. One that came a moment ago may not have told
+    /// the caller yet, and what the query told may not have had room.
     pub(crate) fn finish(&self) {
-        self.release.lock().take();
+        let release = self.release.lock().take();
+        if let (Some(release), Some(reason)) = (release, self.stopped.get()) {
+            release((*reason).into());
+        }
     }
 }
 
@@ -146,5 +150,20 @@ impl InterruptHandle {
     /// Stops the query. Its caller gets [`Error::Interrupted`] at once; DuckDB may hear it a little later.
     pub fn interrupt(&self) {
         self.0.stop(StopReason::Cancelled);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_is_told_of_a_stop_that_came_while_its_query_ended() {
+        let (told, hears) = std::sync::mpsc::channel();
+        let control = Control::new(None, Box::new(move |error| told.send(error).unwrap()));
+        // As far as a stop has come when the query's thread sees it and is the faster one.
+        control.stopped.set(StopReason::Cancelled).unwrap();
+        control.finish();
+        assert!(matches!(hears.recv(), Ok(Error::Interrupted)));
     }
 }

@@ -1,6 +1,8 @@
 //! Real Parquet files in a temporary folder, and the simplest catalog over them.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod stream;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use polarway_query::{
     At, Catalog, CatalogError, Engine, EngineConfig, Error, Listed, QueryOptions, Reference, Relation,
 };
+use stream::QueryStream;
 use tempfile::TempDir;
 
 /// Version 1 existed from this time on, version 2 a minute later, and so on. 2026-01-01 in microseconds.
@@ -158,12 +161,28 @@ impl Bench {
         versions.entry(name.to_owned()).or_default().push(Version { files: Vec::new(), schema });
     }
 
+    /// Starts a query and waits for its columns.
+    pub(crate) fn start(&self, sql: &str, options: QueryOptions) -> Result<QueryStream, Error> {
+        self.start_over(Arc::clone(&self.folder) as Arc<dyn Catalog>, sql, options)
+    }
+
+    pub(crate) fn start_over(
+        &self,
+        catalog: Arc<dyn Catalog>,
+        sql: &str,
+        options: QueryOptions,
+    ) -> Result<QueryStream, Error> {
+        let (sink, events) = stream::channel();
+        let interrupt = self.engine.start(sql, catalog, options, Box::new(sink))?;
+        QueryStream::open(events, interrupt)
+    }
+
     pub(crate) fn query(&self, sql: &str) -> Result<RecordBatch, Error> {
         self.query_with(Arc::clone(&self.folder) as Arc<dyn Catalog>, sql)
     }
 
     pub(crate) fn query_with(&self, catalog: Arc<dyn Catalog>, sql: &str) -> Result<RecordBatch, Error> {
-        let stream = self.engine.query(sql, catalog, QueryOptions::default())?;
+        let stream = self.start_over(catalog, sql, QueryOptions::default())?;
         let schema = stream.schema();
         let batches: Vec<RecordBatch> = stream.collect::<Result<_, _>>()?;
         Ok(concat_batches(&schema, &batches).unwrap())
