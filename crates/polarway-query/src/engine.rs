@@ -7,7 +7,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use crate::activity::{Activity, QueryStatus};
+use crate::activity::Activity;
 use crate::admission::Admission;
 use crate::catalog::Catalog;
 use crate::config::{EngineConfig, Limits, QueryOptions};
@@ -22,6 +22,7 @@ use crate::native::NativeError;
 use crate::registry::Registry;
 use crate::run::Run;
 use crate::sink::ResultSink;
+use crate::status::QueryStatus;
 use crate::threads::Threads;
 use crate::watch::{self, Watched};
 

@@ -30,6 +30,7 @@ mod queue;
 mod quote;
 mod run;
 mod sink;
+mod status;
 
 use self::duckdb::{
     analytics, column_names, culprits, diagnose, explained as plan, instance, instances, kept, listing,
@@ -38,16 +39,16 @@ use self::duckdb::{
 use self::gate::recent;
 use self::queue::{activity, admission, control, registry, seat, threads, watch};
 
-pub use activity::{Phase, PhaseTimes, QueryStatus, Summary};
 pub use catalog::{
     AfterScan, At, Catalog, CatalogError, FileGroup, FileOptions, Listed, PartitionColumn, Reference,
     Relation,
 };
 pub use config::{EngineConfig, Keep, Limits, QueryOptions};
-pub use control::{InterruptHandle, StopSignal};
+pub use control::{InterruptHandle, Release, StopSignal};
 pub use engine::{Engine, EngineCondition};
 pub use error::Error;
 pub use memory::{MemoryLimit, memory_limit};
 pub use native::duckdb_version;
-pub use sink::{Closed, Release, ResultEvent, ResultSink};
+pub use sink::{Closed, ResultEvent, ResultSink};
+pub use status::{Phase, PhaseTimes, QueryStatus, Summary};
 pub use stored_types::holds_zoned_nanos;

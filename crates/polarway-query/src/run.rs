@@ -8,7 +8,6 @@ use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::{Int64Type, SchemaRef};
 use uuid::Uuid;
 
-use crate::activity::Phase;
 use crate::batches::{Joiner, bytes};
 use crate::catalog::{AfterScan, Catalog, Relation};
 use crate::config::{Keep, QueryOptions};
@@ -27,6 +26,7 @@ use crate::registry::Registered;
 use crate::result_types::{ResultColumns, cast_for_arrow};
 use crate::sessions::Session;
 use crate::sink::{Closed, ResultEvent, ResultSink};
+use crate::status::Phase;
 use crate::view::View;
 
 /// How often a query that waits to run again looks whether it may.

@@ -3,9 +3,9 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use crate::activity::Summary;
-use crate::control::StopSignal;
+use crate::control::{Release, StopSignal};
 use crate::error::Error;
+use crate::status::Summary;
 
 /// A step of a result. The end or a failure is the last one.
 #[derive(Debug)]
@@ -19,9 +19,6 @@ pub enum ResultEvent {
     /// The query failed; what it gave before is right.
     Failed(Error),
 }
-
-/// Tells whoever waits for the next step that the query was stopped, and why. It must not block.
-pub type Release = Box<dyn FnOnce(Error) + Send>;
 
 /// Nobody takes the result any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,6 @@ use parking_lot::Mutex;
 
 use crate::error::Error;
 use crate::native::Connection;
-use crate::sink::Release;
 
 /// Why a query was stopped.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +50,9 @@ impl From<StopReason> for Error {
         }
     }
 }
+
+/// Tells whoever waits for a query's result that the query was stopped, and why. It must not block.
+pub type Release = Box<dyn FnOnce(Error) + Send>;
 
 /// What the caller of a query, its thread and its watch share.
 pub(crate) struct Control {
