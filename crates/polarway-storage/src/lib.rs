@@ -34,11 +34,11 @@ mod log;
 mod mirror;
 mod name;
 mod partition;
-mod pause;
 mod read;
 mod request;
 mod retry;
 mod snapshot;
+mod standstill;
 mod storage_clock;
 mod stored_chunks;
 mod tables;
@@ -58,7 +58,9 @@ pub use cache::CacheStats;
 pub use checks::{FileChecks, FileToCheck};
 pub use commit::{CommitKind, NotACommit};
 pub use compact::Compacted;
-pub use environment::{Clock, IdSource, RandomIds, SystemClock};
+pub use environment::{
+    Clock, Environment, IdSource, ManualClock, RandomIds, Rounds, Sleeper, Stopping, SystemClock,
+};
 pub use error::{Error, Result};
 pub use foreign::TableFormat;
 pub use history::VersionSummary;

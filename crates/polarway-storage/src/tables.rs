@@ -13,13 +13,14 @@ use crate::adopt::Footers;
 use crate::backend::Backend;
 use crate::commit::{CONTROL_FOLDER, Commit, commit_path, decode_schema};
 use crate::dictionaries::KnownCategories;
-use crate::environment::{Clock, IdSource, RandomIds, SystemClock, micros};
+use crate::environment::{Clock, Environment, IdSource, micros};
 use crate::error::{Error, Result};
 use crate::listing::Summaries;
 use crate::log::CommitLog;
 use crate::name::DatasetName;
 use crate::retry::RecentRequests;
 use crate::snapshot::{At, Snapshot};
+use crate::standstill::StandstillWatch;
 use crate::storage_clock::StorageClock;
 
 /// Datasets whose newest commit is remembered.
@@ -88,6 +89,7 @@ pub struct Tables {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) storage_clock: Arc<StorageClock>,
     pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) standstill: StandstillWatch,
     pub(crate) settings: Settings,
     pub(crate) footers: Footers,
     pub(crate) summaries: Summaries,
@@ -107,19 +109,19 @@ pub(crate) struct Dataset {
 impl Tables {
     /// Versioned tables in this storage, with the machine's clock and random source.
     pub fn new(backend: Arc<dyn Backend>, settings: Settings) -> Self {
-        Self::with_environment(backend, settings, Arc::new(SystemClock), Arc::new(RandomIds))
+        Self::with_environment(backend, settings, Environment::default())
     }
 
     /// The same with another clock and source of ids, as a test that replays a failure needs them.
     pub fn with_environment(
         backend: Arc<dyn Backend>,
         settings: Settings,
-        clock: Arc<dyn Clock>,
-        ids: Arc<dyn IdSource>,
+        Environment { clock, ids }: Environment,
     ) -> Self {
         let storage_clock = Arc::new(StorageClock::new(Arc::clone(&backend), Arc::clone(&clock)));
         Self {
             backend,
+            standstill: StandstillWatch::new(Arc::clone(&clock)),
             clock,
             storage_clock,
             ids,

@@ -15,10 +15,10 @@ use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::log::Attempt;
 use crate::name::DatasetName;
-use crate::pause::Stretch;
 use crate::request::RequestId;
 use crate::retry::{check_window, next_requests};
 use crate::snapshot::Snapshot;
+use crate::standstill::Stretch;
 use crate::tables::{Dataset, Tables};
 use crate::upload::{Upload, UploadWriter};
 
@@ -109,8 +109,8 @@ pub struct TableWriter<T> {
     state: State,
     /// The newest commit before the upload began: a vacuum after it may have condemned the upload.
     base: u64,
-    /// Since the write began.
-    stretch: Stretch,
+    /// Since the write began, if its caller may make it again.
+    stretch: Option<Stretch>,
 }
 
 enum State {
@@ -167,7 +167,7 @@ impl Tables {
         request: Option<RequestId>,
         expected_version: Option<u64>,
     ) -> Result<Published> {
-        let stretch = Stretch::begin();
+        let stretch = request.and_then(|_| self.standstill.begin());
         let dataset = self.dataset(name);
         if let Some(request) = request {
             check_window(request, self.clock.now_us())?;
@@ -185,7 +185,7 @@ impl Tables {
             let mut commit =
                 self.next_commit(&dataset, newest.as_deref(), CommitKind::Delete, None, vec![], request);
             commit.lease = None;
-            check_not_given_up(name, request, stretch)?;
+            check_not_given_up(name, stretch.as_ref())?;
             if let Attempt::Won(commit) = dataset.log.attempt(commit)? {
                 return Ok(published(name, &commit, false));
             }
@@ -307,7 +307,7 @@ impl Tables {
 
 impl<T: Deref<Target = Tables>> TableWriter<T> {
     fn begin(tables: T, name: &DatasetName, schema: SchemaRef, write: WriteOptions) -> Result<Self> {
-        let stretch = Stretch::begin();
+        let stretch = write.request.and_then(|_| tables.standstill.begin());
         let dataset = tables.dataset(name);
         if let Some(request) = write.request {
             check_window(request, tables.clock.now_us())?;
@@ -420,8 +420,8 @@ struct Publication<'a> {
     categories: Option<Arc<Categories>>,
     /// The vacuums up to this commit are known not to have condemned the upload.
     base: u64,
-    /// Since the write began.
-    stretch: Stretch,
+    /// Since the write began, if its caller may make it again.
+    stretch: Option<Stretch>,
 }
 
 impl Publication<'_> {
@@ -449,7 +449,7 @@ impl Publication<'_> {
                     self.next(newest, CommitKind::Overwrite, &self.upload.schema, files)
                 }
             };
-            check_not_given_up(name, self.write.request, self.stretch)?;
+            check_not_given_up(name, self.stretch.as_ref())?;
             self.set_sent(true);
             match log.attempt(commit) {
                 Ok(Attempt::Won(commit)) => {
@@ -572,9 +572,9 @@ impl Tables {
 }
 
 /// Refuses to publish what its caller may have made again elsewhere and taken the answer to.
-fn check_not_given_up(name: &DatasetName, request: Option<RequestId>, stretch: Stretch) -> Result<()> {
-    match request {
-        Some(_) if stretch.was_interrupted() => Err(Error::StoodStill { name: name.clone() }),
+fn check_not_given_up(name: &DatasetName, stretch: Option<&Stretch>) -> Result<()> {
+    match stretch {
+        Some(stretch) if stretch.was_interrupted() => Err(Error::StoodStill { name: name.clone() }),
         _ => Ok(()),
     }
 }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_handles::{Error, HandleId, HandleStore};
-use polarway_storage::{Backend, DiskBackend};
+use polarway_storage::{Backend, DiskBackend, ManualClock};
 
-use crate::support::{GRACE, SetClock, TTL, clock, external, write};
+use crate::support::{GRACE, TTL, clock, external, write};
 use crate::timed::TimedBackend;
 
 /// Longer than any clock may differ.
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// A directory whose clock is this one.
-fn disk(folder: &tempfile::TempDir, clock: &Arc<SetClock>) -> Arc<dyn Backend> {
+fn disk(folder: &tempfile::TempDir, clock: &Arc<ManualClock>) -> Arc<dyn Backend> {
     TimedBackend::new(Arc::new(DiskBackend::open(folder.path()).unwrap()), clock.clone())
 }
 

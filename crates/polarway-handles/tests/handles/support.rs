@@ -1,13 +1,12 @@
 //! The stores, each with a clock that the test sets.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow_array::{Int64Array, RecordBatch};
 use object_store::memory::InMemory;
 use polarway_handles::{ExternalHandles, Handle, HandleId, HandleStore, MemoryHandles};
-use polarway_storage::{Backend, Clock, DiskBackend, ObjectBackend, RandomIds, Settings, Tables};
+use polarway_storage::{Backend, DiskBackend, Environment, ManualClock, ObjectBackend, Settings, Tables};
 use tempfile::TempDir;
 
 use crate::timed::TimedBackend;
@@ -18,26 +17,10 @@ pub(crate) const TTL: Duration = Duration::from_secs(60);
 /// How long what has ended is remembered in a storage.
 pub(crate) const GRACE: Duration = Duration::from_secs(3600);
 
-/// A clock that moves when the test says so.
-#[derive(Debug)]
-pub(crate) struct SetClock(AtomicI64);
-
-impl SetClock {
-    pub(crate) fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for SetClock {
-    fn now_us(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
 /// A store and how to put a handle of three rows into it.
 pub(crate) struct Bench {
     pub(crate) store: Arc<dyn HandleStore>,
-    pub(crate) clock: Arc<SetClock>,
+    pub(crate) clock: Arc<ManualClock>,
     make: Box<dyn Fn(HandleId) -> Handle>,
     _folder: Option<TempDir>,
 }
@@ -69,7 +52,7 @@ impl Bench {
             let removed = Arc::clone(&removed);
             Box::new(move |table: &str| removed.lock().unwrap().push(table.to_owned()))
         };
-        let handles = Arc::new(MemoryHandles::new(budget, Arc::clone(&clock) as _, remove));
+        let handles = Arc::new(MemoryHandles::new(budget, clock.clone(), remove));
         let store = Arc::clone(&handles);
         let make = Box::new(move |id| {
             let lease = store.lease(TTL);
@@ -88,15 +71,15 @@ impl Bench {
     }
 }
 
-pub(crate) fn clock() -> Arc<SetClock> {
-    Arc::new(SetClock(AtomicI64::new(1_767_225_600_000_000)))
+pub(crate) fn clock() -> Arc<ManualClock> {
+    ManualClock::new(1_767_225_600_000_000)
 }
 
 /// One worker's view of a storage.
-pub(crate) fn external(backend: Arc<dyn Backend>, clock: &Arc<SetClock>) -> ExternalHandles {
+pub(crate) fn external(backend: Arc<dyn Backend>, clock: &Arc<ManualClock>) -> ExternalHandles {
     let settings = Settings { grace: GRACE, ..Settings::default() };
-    let clock = Arc::clone(clock) as _;
-    ExternalHandles::new(Arc::new(Tables::with_environment(backend, settings, clock, Arc::new(RandomIds))))
+    let environment = Environment::with_clock(clock.clone());
+    ExternalHandles::new(Arc::new(Tables::with_environment(backend, settings, environment)))
 }
 
 pub(crate) fn write(handles: &ExternalHandles, id: HandleId) -> Handle {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_storage::{
-    At, Clock as _, DiskBackend, Error, Leased, RandomIds, Settings, SystemClock, Tables, Vacuumed,
+    At, Clock as _, DiskBackend, Environment, Error, Leased, Settings, SystemClock, Tables, Vacuumed,
     WriteMode, WriteOptions,
 };
 use tempfile::TempDir;
 
 use crate::support::timed::TimedBackend;
-use crate::support::{SetClock, append, load, name, newest, numbers, on_disk, store, write};
+use crate::support::{append, clock_ahead_by, load, name, newest, numbers, on_disk, store, write};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -19,14 +19,14 @@ const YEAR: i64 = 365 * 24 * HOUR;
 /// A worker whose clock is ahead of the storage's by so many seconds.
 fn worker(folder: &TempDir, seconds: i64, settings: Settings) -> Tables {
     let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
-    Tables::with_environment(backend, settings, SetClock::ahead_by(seconds), Arc::new(RandomIds))
+    Tables::with_environment(backend, settings, Environment::with_clock(clock_ahead_by(seconds)))
 }
 
 /// One from before clocks were compared: it takes its own for the storage's.
 fn careless_worker(folder: &TempDir, seconds: i64) -> Tables {
-    let clock = SetClock::ahead_by(seconds);
+    let clock = clock_ahead_by(seconds);
     let backend = TimedBackend::new(Arc::new(DiskBackend::open(folder.path()).unwrap()), clock.clone());
-    Tables::with_environment(backend, Settings::default(), clock, Arc::new(RandomIds))
+    Tables::with_environment(backend, Settings::default(), Environment::with_clock(clock))
 }
 
 #[test]

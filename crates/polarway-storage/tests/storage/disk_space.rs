@@ -5,10 +5,13 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polarway_storage::{Backend as _, DiskBackend, FailureKind, Settings, Tables, WriteMode, WriteOptions};
+use polarway_storage::{
+    Backend as _, DiskBackend, Environment, FailureKind, Settings, Tables, WriteMode, WriteOptions,
+};
 use tempfile::TempDir;
 
-use crate::support::{append, name, newest, numbers, open, store, write};
+use crate::support::timed::TimedBackend;
+use crate::support::{append, clock, name, newest, numbers, open, store, write};
 
 /// A mount that goes with its guard.
 struct Mounted(TempDir);
@@ -194,14 +197,16 @@ fn handles_that_are_over_go_from_a_full_disk() {
     let Some(mounted) = Mounted::new(&["-t", "tmpfs", "-o", "size=6m", "none"]) else { return };
     let disk = Arc::new(DiskBackend::open(mounted.0.path()).unwrap().with_reserve());
     let settings = Settings { grace: Duration::ZERO, ..Settings::default() };
-    let tables = Tables::new(disk, settings);
+    let clock = clock();
+    let disk = TimedBackend::new(disk, clock.clone());
+    let tables = Tables::with_environment(disk, settings, Environment::with_clock(clock.clone()));
     let handle = name("handle");
     let kept = WriteOptions::new(WriteMode::Create).kept_for(Duration::from_secs(3_600));
     write(&tables, &handle, &numbers(0..10_000), kept).unwrap();
     fill(&mounted.0.path().join("filler"));
     tables.delete(&handle, None, None).unwrap();
     for _ in 0..2 {
-        std::thread::sleep(Duration::from_millis(20)); // the storage's clock must pass the deletion's time
+        clock.advance(Duration::from_secs(1));
         tables.tidy_leased(|_| true).unwrap();
     }
     assert!(!mounted.0.path().join("handle").exists());

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use polarway_storage::{At, DiskBackend, Error, Settings, Tables, WriteMode, WriteOptions};
+use polarway_storage::{
+    At, DiskBackend, Environment, Error, ManualClock, Settings, Tables, WriteMode, WriteOptions,
+};
 
-use crate::support::{CountedIds, SetClock, load, name, newest, numbers, open, open_by, store, write};
+use crate::support::{CountedIds, clock, load, name, newest, numbers, open, open_by, request, store, write};
 
 #[test]
 fn a_cold_process_finds_the_newest_of_many_versions_with_and_without_the_hint() {
@@ -30,15 +32,15 @@ fn a_cold_process_finds_the_newest_of_many_versions_with_and_without_the_hint() 
 #[test]
 fn a_retry_is_found_behind_a_hundred_other_writes_and_refused_when_it_is_too_old() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = SetClock::new();
+    let clock = clock();
     let fresh = || open_by(&folder, &clock);
     let tables = fresh();
     let trades = name("trades");
     store(&tables, &trades, [0]).unwrap();
-    let how = WriteOptions::new(WriteMode::Append).with_request(clock.request(1));
+    let how = WriteOptions::new(WriteMode::Append).with_request(request(&clock, 1));
     assert_eq!(write(&tables, &trades, &numbers([7]), how).unwrap().version, 2);
     for ordinal in 2..102 {
-        let other = WriteOptions::new(WriteMode::Overwrite).with_request(clock.request(ordinal));
+        let other = WriteOptions::new(WriteMode::Overwrite).with_request(request(&clock, ordinal));
         write(&tables, &trades, &numbers([1]), other).unwrap();
         clock.advance(Duration::from_secs(1));
     }
@@ -55,15 +57,15 @@ fn a_retry_is_found_behind_a_hundred_other_writes_and_refused_when_it_is_too_old
 #[test]
 fn a_retried_delete_and_create_are_answered_and_not_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = SetClock::new();
+    let clock = clock();
     let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
-    let ids = Arc::new(CountedIds::default());
-    let tables = Tables::with_environment(backend, Settings::default(), clock.clone(), ids);
+    let environment = Environment { clock: clock.clone(), ids: Arc::new(CountedIds::default()) };
+    let tables = Tables::with_environment(backend, Settings::default(), environment);
     let trades = name("trades");
-    let create = WriteOptions::new(WriteMode::Create).with_request(clock.request(1));
+    let create = WriteOptions::new(WriteMode::Create).with_request(request(&clock, 1));
     assert_eq!(write(&tables, &trades, &numbers([1]), create).unwrap().version, 1);
     assert_eq!(write(&tables, &trades, &numbers([1]), create).unwrap().version, 1);
-    let delete = Some(clock.request(2));
+    let delete = Some(request(&clock, 2));
     assert_eq!(tables.delete(&trades, delete, Some(1)).unwrap().version, 2);
     assert_eq!(tables.delete(&trades, delete, Some(1)).unwrap().version, 2);
 }
@@ -71,10 +73,10 @@ fn a_retried_delete_and_create_are_answered_and_not_refused() {
 #[test]
 fn with_an_allowance_for_staleness_the_newest_version_is_asked_for_no_more_often() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = SetClock::new();
+    let clock = clock();
     let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
     let settings = Settings { max_staleness: Duration::from_secs(10), ..Settings::default() };
-    let relaxed = Tables::with_environment(backend, settings, clock.clone(), Arc::new(CountedIds::default()));
+    let relaxed = Tables::with_environment(backend, settings, Environment::with_clock(clock.clone()));
     let trades = name("trades");
     let other = open(&folder);
     store(&other, &trades, [1]).unwrap();
@@ -89,12 +91,12 @@ fn with_an_allowance_for_staleness_the_newest_version_is_asked_for_no_more_often
 #[test]
 fn a_retry_whose_upload_outlasts_the_window_finds_the_write_it_repeats() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = SetClock::new();
-    let worker = |clock: &Arc<SetClock>| open_by(&folder, clock);
+    let clock = clock();
+    let worker = |clock: &Arc<ManualClock>| open_by(&folder, clock);
     let (one, other) = (worker(&clock), worker(&clock));
     let trades = name("trades");
     store(&one, &trades, [0]).unwrap();
-    let how = WriteOptions::new(WriteMode::Append).with_request(clock.request(1));
+    let how = WriteOptions::new(WriteMode::Append).with_request(request(&clock, 1));
     let mut retry = other.writer(&trades, numbers([7]).schema(), how).unwrap();
     write(&one, &trades, &numbers([7]), how).unwrap();
     clock.advance(Duration::from_secs(25 * 60));
@@ -106,11 +108,11 @@ fn a_retry_whose_upload_outlasts_the_window_finds_the_write_it_repeats() {
 #[test]
 fn one_workers_fast_clock_hides_no_write_from_its_retry() {
     let folder = tempfile::tempdir().unwrap();
-    let (clock, fast) = (SetClock::new(), SetClock::new());
+    let (clock, fast) = (clock(), clock());
     fast.advance(Duration::from_secs(30 * 60));
-    let worker = |clock: &Arc<SetClock>| open_by(&folder, clock);
+    let worker = |clock: &Arc<ManualClock>| open_by(&folder, clock);
     let trades = name("trades");
-    let how = |ordinal| WriteOptions::new(WriteMode::Append).with_request(clock.request(ordinal));
+    let how = |ordinal| WriteOptions::new(WriteMode::Append).with_request(request(&clock, ordinal));
     store(&worker(&clock), &trades, [0]).unwrap();
     write(&worker(&clock), &trades, &numbers([1]), how(1)).unwrap();
     store(&worker(&fast), &trades, [2]).unwrap();

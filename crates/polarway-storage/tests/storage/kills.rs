@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use polarway_storage::{DiskBackend, Error, Settings, Tables};
+use polarway_storage::{DiskBackend, Environment, Error, Settings, Tables};
 use tempfile::TempDir;
 
-use crate::support::{append, name, newest, open, store};
+use crate::support::timed::TimedBackend;
+use crate::support::{append, clock_ahead_by, name, newest, open, store};
 
 /// Tells the child where to work; without it, the child's test does nothing.
 const FOLDER_VARIABLE: &str = "POLARWAY_TEST_KILL_FOLDER";
@@ -166,8 +168,9 @@ fn clean_up(folder: &TempDir) {
         orphan_grace: Duration::ZERO,
         ..Settings::default()
     };
-    let tables = Tables::new(std::sync::Arc::new(DiskBackend::open(folder.path()).unwrap()), nothing_kept);
-    std::thread::sleep(Duration::from_millis(10)); // the storage's clock must pass the files' times
+    let clock = clock_ahead_by(1); // so the storage's clock has passed the files' times
+    let disk = TimedBackend::new(Arc::new(DiskBackend::open(folder.path()).unwrap()), clock.clone());
+    let tables = Tables::with_environment(disk, nothing_kept, Environment::with_clock(clock));
     tables.vacuum(&name("trades")).unwrap();
     let count = |part: &str| {
         let folder = folder.path().join("trades/_polarway").join(part);

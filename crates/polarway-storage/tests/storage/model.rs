@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use object_store::memory::InMemory;
 use polarway_storage::{
-    At, Backend, Error, ObjectBackend, Published, RequestId, Result, Settings, Tables, WriteMode,
-    WriteOptions,
+    At, Backend, Environment, Error, ManualClock, ObjectBackend, Published, RequestId, Result, Settings,
+    Tables, WriteMode, WriteOptions,
 };
 use polarway_testing::tries;
 use proptest::prelude::*;
 
 use crate::support::failing::{FailingBackend, Failure};
 use crate::support::timed::TimedBackend;
-use crate::support::{CountedIds, SetClock, load, name, newest, numbers, write};
+use crate::support::{CountedIds, clock, load, name, newest, numbers, request, write};
 
 #[derive(Clone, Debug)]
 enum Action {
@@ -95,7 +95,7 @@ struct Sent {
 }
 
 struct World {
-    clock: Arc<SetClock>,
+    clock: Arc<ManualClock>,
     ids: Arc<CountedIds>,
     storage: Arc<dyn Backend>,
     workers: Vec<(Tables, Arc<FailingBackend>)>,
@@ -106,7 +106,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let clock = SetClock::new();
+        let clock = clock();
         let memory = Arc::new(ObjectBackend::new(Arc::new(InMemory::new())).unwrap());
         let storage: Arc<dyn Backend> = TimedBackend::new(memory, clock.clone());
         let mut world = Self {
@@ -131,8 +131,8 @@ impl World {
             orphan_grace: Duration::MAX,
             ..Settings::default()
         };
-        let clock: Arc<SetClock> = Arc::clone(&self.clock);
-        (Tables::with_environment(failing.clone(), settings, clock, self.ids.clone()), failing)
+        let environment = Environment { clock: self.clock.clone(), ids: self.ids.clone() };
+        (Tables::with_environment(failing.clone(), settings, environment), failing)
     }
 
     fn run(&mut self, step: &Step) {
@@ -153,7 +153,7 @@ impl World {
             }
             write => {
                 self.requests += 1;
-                let request = self.clock.request(self.requests);
+                let request = request(&self.clock, self.requests);
                 self.send(step.worker, Sent { action: write.clone(), request, version: None });
             }
         }

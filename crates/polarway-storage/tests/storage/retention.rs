@@ -3,26 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use polarway_storage::{At, DiskBackend, Error, Settings, Tables, Vacuumed, WriteMode, WriteOptions};
+use polarway_storage::{
+    At, DiskBackend, Environment, Error, ManualClock, Settings, Tables, Vacuumed, WriteMode, WriteOptions,
+};
 use tempfile::TempDir;
 
 use crate::support::timed::TimedBackend;
 use crate::support::{
-    CountedIds, SetClock, append, in_small_groups, load, many_rows, name, newest, numbers, on_disk, store,
+    append, clock, in_small_groups, load, many_rows, name, newest, numbers, on_disk, store,
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Tables in a folder, whose clock and the worker's are the one that the test sets.
-fn timed(folder: &TempDir, settings: Settings) -> (Tables, Arc<SetClock>) {
-    let clock = SetClock::new();
+fn timed(folder: &TempDir, settings: Settings) -> (Tables, Arc<ManualClock>) {
+    let clock = clock();
     let backend = TimedBackend::new(Arc::new(DiskBackend::open(folder.path()).unwrap()), clock.clone());
-    (Tables::with_environment(backend, settings, clock.clone(), Arc::new(CountedIds::default())), clock)
+    (Tables::with_environment(backend, settings, Environment::with_clock(clock.clone())), clock)
 }
 
-/// Tables in a folder as it is.
-fn opened_with(folder: &TempDir, settings: Settings) -> Tables {
-    Tables::new(Arc::new(DiskBackend::open(folder.path()).unwrap()), settings)
+/// Two workers over one folder: one that puts its rows into small groups, and one that takes each upload for a leftover.
+fn writer_and_hasty_worker(folder: &TempDir) -> (Tables, Tables, Arc<ManualClock>) {
+    let settings = Settings { encode: in_small_groups(), ..Settings::default() };
+    let (tables, clock) = timed(folder, settings);
+    let hasty = Settings { orphan_grace: Duration::ZERO, ..Settings::default() };
+    let environment = Environment::with_clock(clock.clone());
+    let hasty = Tables::with_environment(Arc::clone(tables.backend()), hasty, environment);
+    (tables, hasty, clock)
 }
 
 fn data_files(folder: &TempDir, dataset: &str) -> usize {
@@ -91,7 +98,7 @@ fn what_a_writer_that_died_left_goes_after_a_day_and_not_before() {
 fn a_writer_whose_upload_was_condemned_uploads_again() {
     let folder = tempfile::tempdir().unwrap();
     let rows = many_rows();
-    let tables = opened_with(&folder, Settings { encode: in_small_groups(), ..Settings::default() });
+    let (tables, hasty, clock) = writer_and_hasty_worker(&folder);
     let trades = name("trades");
     store(&tables, &trades, [1]).unwrap();
 
@@ -102,8 +109,7 @@ fn a_writer_whose_upload_was_condemned_uploads_again() {
     // between saying so and removing it.
     let data = folder.path().join("trades/_polarway/data");
     let saved = tempfile::tempdir().unwrap();
-    let hasty = opened_with(&folder, Settings { orphan_grace: Duration::ZERO, ..Settings::default() });
-    std::thread::sleep(Duration::from_millis(20)); // the storage's clock must pass the file's time
+    clock.advance(Duration::from_secs(1));
     let before: Vec<_> = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     for file in &before {
         std::fs::hard_link(data.join(file), saved.path().join(file)).unwrap();
@@ -128,14 +134,13 @@ fn a_writer_whose_upload_was_condemned_uploads_again() {
 fn a_writer_whose_condemned_upload_is_gone_is_told_to_store_again() {
     let folder = tempfile::tempdir().unwrap();
     let rows = many_rows();
-    let tables = opened_with(&folder, Settings { encode: in_small_groups(), ..Settings::default() });
+    let (tables, hasty, clock) = writer_and_hasty_worker(&folder);
     let trades = name("trades");
     store(&tables, &trades, [1]).unwrap();
     let mut writer =
         tables.writer(&trades, numbers([]).schema(), WriteOptions::new(WriteMode::Append)).unwrap();
     writer.write(&numbers(rows)).unwrap();
-    std::thread::sleep(Duration::from_millis(20)); // the storage's clock must pass the file's time
-    let hasty = opened_with(&folder, Settings { orphan_grace: Duration::ZERO, ..Settings::default() });
+    clock.advance(Duration::from_secs(1));
     assert_eq!(hasty.vacuum(&trades).unwrap().files, 1);
     assert!(matches!(writer.publish(), Err(Error::UploadExpired { .. } | Error::Backend(_))));
     assert_eq!(newest(&tables, &trades).unwrap(), [1]);

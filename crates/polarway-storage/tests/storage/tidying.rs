@@ -6,17 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use polarway_storage::{
-    Backend, DatasetName, DiskBackend, Error, Leased, Published, Result, Settings, Tables, WriteMode,
-    WriteOptions,
+    Backend, DatasetName, DiskBackend, Environment, Error, Leased, ManualClock, Published, Result, Settings,
+    Tables, WriteMode, WriteOptions,
 };
 use tempfile::TempDir;
 
 use crate::support::failing::{FailingBackend, Failure};
 use crate::support::slow::SlowRemovals;
 use crate::support::timed::TimedBackend;
-use crate::support::{
-    CountedIds, SetClock, backends, in_small_groups, many_rows, name, newest, numbers, store, write,
-};
+use crate::support::{backends, clock, in_small_groups, many_rows, name, newest, numbers, store, write};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const TTL: Duration = Duration::from_secs(60);
@@ -30,14 +28,13 @@ fn make(tables: &Tables, name: &DatasetName) -> Result<Published> {
 }
 
 /// One worker's view of a storage whose clock the test sets.
-fn worker(backend: &Arc<dyn Backend>, clock: &Arc<SetClock>) -> Tables {
-    let ids = Arc::new(polarway_storage::RandomIds);
+fn worker(backend: &Arc<dyn Backend>, clock: &Arc<ManualClock>) -> Tables {
     let settings = Settings { encode: in_small_groups(), ..Settings::default() };
-    Tables::with_environment(Arc::clone(backend), settings, clock.clone(), ids)
+    Tables::with_environment(Arc::clone(backend), settings, Environment::with_clock(clock.clone()))
 }
 
-fn timed(folder: &TempDir) -> (Arc<dyn Backend>, Arc<SetClock>) {
-    let clock = SetClock::new();
+fn timed(folder: &TempDir) -> (Arc<dyn Backend>, Arc<ManualClock>) {
+    let clock = clock();
     let disk = Arc::new(DiskBackend::open(folder.path()).unwrap());
     (TimedBackend::new(disk, clock.clone()), clock)
 }
@@ -280,12 +277,7 @@ fn what_others_put_into_the_storage_is_never_touched() {
     let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let backend: Arc<dyn Backend> = Arc::new(DiskBackend::open(folder.path()).unwrap());
     let settings = Settings { grace: Duration::ZERO, orphan_grace: Duration::ZERO, ..Settings::default() };
-    let tables = Tables::with_environment(
-        Arc::clone(&backend),
-        settings,
-        Arc::new(polarway_storage::SystemClock),
-        Arc::new(CountedIds::default()),
-    );
+    let tables = Tables::new(Arc::clone(&backend), settings);
     let data_file = "0199c0de-0000-7000-8000-000000000001.parquet";
     // A dataset that was stored and deleted here; one elsewhere that a link leads to.
     store(&tables, &name("deleted"), [1]).unwrap();

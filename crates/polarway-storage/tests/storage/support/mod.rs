@@ -5,8 +5,7 @@ pub(crate) mod slow;
 pub(crate) mod timed;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -15,8 +14,8 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use polarway_parquet::EncodeOptions;
 use polarway_storage::{
-    At, Backend, Clock, DatasetName, DiskBackend, IdSource, ObjectBackend, Published, RandomIds, RequestId,
-    Result, Settings, SystemClock, Tables, WriteMode, WriteOptions,
+    At, Backend, Clock, DatasetName, DiskBackend, Environment, IdSource, ManualClock, ObjectBackend,
+    Published, RequestId, Result, Settings, SystemClock, Tables, WriteMode, WriteOptions,
 };
 use tempfile::TempDir;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -24,38 +23,23 @@ use uuid::{NoContext, Timestamp, Uuid};
 /// 2026-01-01 00:00 UTC, where tests begin.
 pub(crate) const START_US: i64 = 1_767_225_600_000_000;
 
-/// A clock that moves when the test says so.
-#[derive(Debug)]
-pub(crate) struct SetClock(AtomicI64);
-
-impl SetClock {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(START_US)))
-    }
-
-    /// One that shows what the machine's shows now, set forward by this much; back, where that is below zero.
-    pub(crate) fn ahead_by(seconds: i64) -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(SystemClock.now_us() + seconds * 1_000_000)))
-    }
-
-    pub(crate) fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
-    }
-
-    /// A request id that is made now.
-    pub(crate) fn request(&self, ordinal: u64) -> RequestId {
-        let micros = u64::try_from(self.now_us()).unwrap();
-        let time = Timestamp::from_unix(NoContext, micros / 1_000_000, (micros % 1_000_000) as u32 * 1_000);
-        let millis = u128::from(time.to_unix().0) * 1_000 + u128::from(time.to_unix().1) / 1_000_000;
-        let call = Uuid::from_u128((millis << 80) | (7 << 76) | (2 << 62) | u128::from(ordinal));
-        RequestId::new(call, 0).unwrap()
-    }
+/// A clock that the test moves, at the time where tests begin.
+pub(crate) fn clock() -> Arc<ManualClock> {
+    ManualClock::new(START_US)
 }
 
-impl Clock for SetClock {
-    fn now_us(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
-    }
+/// A clock that shows what the machine's shows now, set forward by this much; back, where that is below zero.
+pub(crate) fn clock_ahead_by(seconds: i64) -> Arc<ManualClock> {
+    ManualClock::new(SystemClock.now_us() + seconds * 1_000_000)
+}
+
+/// A request id that is made now.
+pub(crate) fn request(clock: &ManualClock, ordinal: u64) -> RequestId {
+    let micros = u64::try_from(clock.now_us()).unwrap();
+    let time = Timestamp::from_unix(NoContext, micros / 1_000_000, (micros % 1_000_000) as u32 * 1_000);
+    let millis = u128::from(time.to_unix().0) * 1_000 + u128::from(time.to_unix().1) / 1_000_000;
+    let call = Uuid::from_u128((millis << 80) | (7 << 76) | (2 << 62) | u128::from(ordinal));
+    RequestId::new(call, 0).unwrap()
 }
 
 /// Ids in their order: 1, 2, 3…
@@ -92,9 +76,9 @@ pub(crate) fn open(folder: &TempDir) -> Tables {
 }
 
 /// The same, for a process that goes by this clock.
-pub(crate) fn open_by(folder: &TempDir, clock: &Arc<SetClock>) -> Tables {
+pub(crate) fn open_by(folder: &TempDir, clock: &Arc<ManualClock>) -> Tables {
     let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
-    Tables::with_environment(backend, Settings::default(), clock.clone(), Arc::new(RandomIds))
+    Tables::with_environment(backend, Settings::default(), Environment::with_clock(clock.clone()))
 }
 
 pub(crate) fn name(name: &str) -> DatasetName {
