@@ -1,63 +1,41 @@
 //! Keeps the cold tier and the handles tidy: compaction and retention, now and then, on a thread of its own.
 
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use polarway_handles::{ExternalHandles, HandleStore as _};
-use polarway_storage::{DatasetName, DatasetSummary, FailureKind, Tables};
+use polarway_storage::{Clock, DatasetName, DatasetSummary, FailureKind, Rounds, Stopping, Tables};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The janitor's thread; dropping it ends the thread after the dataset at hand.
-pub(crate) struct Janitor {
-    /// Dropped first: its end is the sign to stop.
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Janitor {
-    pub(crate) fn start(
-        tables: Arc<Tables>,
-        handles: Option<Arc<ExternalHandles>>,
-        interval: Duration,
-    ) -> Result<Self> {
-        let (stop, stopped) = channel::<()>();
-        let rounds = move || {
-            while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-                if let Some(handles) = &handles
-                    && let Err(error) = handles.tidy()
-                {
-                    tracing::warn!(%error, "the janitor could not tidy the handles");
-                }
-                tidy_all(&tables, || stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected));
-            }
-        };
-        let thread =
-            std::thread::Builder::new().name("polarway-janitor".into()).spawn(rounds).map_err(|error| {
-                Error::new(ErrorKind::ResourceExhausted, "can't start the janitor's thread").caused_by(error)
-            })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Janitor {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // a panic was reported when it happened
+/// Starts the janitor's thread. Dropping it ends the thread, behind the dataset at hand.
+pub(crate) fn start(
+    tables: Arc<Tables>,
+    handles: Option<Arc<ExternalHandles>>,
+    interval: Duration,
+    clock: Arc<dyn Clock>,
+) -> Result<Rounds> {
+    let round = move |stopping: &Stopping| {
+        if let Some(handles) = &handles
+            && let Err(error) = handles.tidy()
+        {
+            tracing::warn!(%error, "the janitor could not tidy the handles");
         }
-    }
+        tidy_all(&tables, stopping);
+        Some(interval)
+    };
+    Rounds::start("polarway-janitor", clock, Some(interval), round).map_err(|error| {
+        Error::new(ErrorKind::ResourceExhausted, "can't start the janitor's thread").caused_by(error)
+    })
 }
 
-fn tidy_all(tables: &Arc<Tables>, is_stopped: impl Fn() -> bool) {
+fn tidy_all(tables: &Tables, stopping: &Stopping) {
     let datasets = match tables.datasets() {
         Ok(datasets) => datasets,
         Err(error) => return tracing::warn!(%error, "the janitor can't list the datasets"),
     };
     for DatasetSummary { name, error, .. } in datasets {
-        if is_stopped() {
+        if stopping.is_asked_for() {
             return;
         }
         if let Some(error) = error {

@@ -29,6 +29,7 @@
 #[doc = include_str!("../../../README.md")]
 mod readme {}
 
+mod builder;
 mod catalog;
 mod chunks;
 mod config;
@@ -51,6 +52,7 @@ mod whole_micros;
 mod workspace;
 
 pub use arrow;
+pub use builder::Builder;
 pub use config::{Config, HandleConfig, HandleStoreKind, Location, QueryLimits, Retention};
 pub use describe::{Dataset, Description, Version};
 pub use error::{Error, ErrorKind, Result};
@@ -58,12 +60,13 @@ pub use handles::{HandleOptions, KeptResult};
 pub use load::{ChunkStream, TableStream};
 pub use pieces::PieceReader;
 pub use polarway::Polarway;
-pub use polarway_handles::{Handle, HandleId, Lease};
+pub use polarway_handles::{Handle, HandleId, Lease, RandomSource, SystemRandom};
 pub use polarway_ipc::{Chunk, Compression};
 pub use polarway_query::{
     EngineCondition, MemoryLimit, Phase, PhaseTimes, QueryStatus, Summary, duckdb_version, memory_limit,
 };
 pub use polarway_storage::{At, CacheStats, CommitKind, DatasetName, MemoryBudget, RequestId, Reservation};
+pub use polarway_storage::{Backend, Clock, IdSource, ManualClock, RandomIds, Sleeper, SystemClock};
 pub use polarway_table::{DUCKDB_TYPE_KEY, Parameter, Parameters, Table, duckdb_type, params};
 pub use query::{DatasetVersion, QueryChunkStream, QueryOptions, QueryStream};
 pub use store::{DeleteOptions, Published, WriteMode, WriteOptions};

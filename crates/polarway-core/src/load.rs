@@ -67,7 +67,8 @@ impl Polarway {
                 Ok((snapshot, batches))
             })
             .await?;
-        let batches = BlockingStream::spawn(batches.map(|batch| batch.map_err(Error::from)));
+        let batches = batches.map(|batch| batch.map_err(Error::from));
+        let batches = BlockingStream::spawn(batches, &self.engine().threads.loads);
         Ok(TableStream {
             schema: snapshot.schema.clone(),
             rows: snapshot.rows,
@@ -83,9 +84,10 @@ impl Polarway {
         let batches = match found {
             None => Batches::Queried(self.query_stream(&format!("FROM \"{id}\"")).await?),
             Some((snapshot, external)) => Batches::Read(
-                self.blocking(move |_| {
+                self.blocking(move |engine| {
                     let batches = external.loader.batches(&snapshot)?;
-                    Ok(BlockingStream::spawn(batches.map(|batch| batch.map_err(Error::from))))
+                    let batches = batches.map(|batch| batch.map_err(Error::from));
+                    Ok(BlockingStream::spawn(batches, &engine.threads.loads))
                 })
                 .await?,
             ),
@@ -169,13 +171,13 @@ impl Polarway {
     }
 
     fn chunks(&self, chunks: ChunkReader, first_row: u64, compression: Compression) -> Chunks {
-        let memory = self.engine().memory.clone();
+        let (memory, threads) = (self.engine().memory.clone(), &self.engine().threads.loads);
         match compression {
             Compression::None if chunks.is_at_hand() => Chunks::AtHand(chunks),
-            Compression::None => Chunks::Coming(BlockingStream::sharing(chunks, memory)),
+            Compression::None => Chunks::Coming(BlockingStream::sharing(chunks, memory, threads)),
             _ => {
                 let compressed = Compressed::new(chunks, first_row, compression);
-                Chunks::Coming(BlockingStream::sharing(compressed, memory))
+                Chunks::Coming(BlockingStream::sharing(compressed, memory, threads))
             }
         }
     }

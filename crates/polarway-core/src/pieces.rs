@@ -13,7 +13,7 @@ use polarway_table::arrow_bytes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::polarway::{EngineParts, Polarway};
 use crate::store::{Caller, RowWriter};
-use crate::threads::{PUBLICATIONS, STORES, drop_on_thread};
+use crate::threads::drop_on_thread;
 
 /// Pieces that are read in one go, if they are there.
 const PIECES_AT_A_TIME: usize = 4;
@@ -70,6 +70,7 @@ impl Polarway {
         let memory = self.memory().nothing();
         let mut store =
             Box::new(Store { engine, name, options, caller, reader, writer: None, memory, beside_bytes: 0 });
+        let threads = &self.engine().threads;
         let mut pieces = std::pin::pin!(pieces.ready_chunks(PIECES_AT_A_TIME));
         loop {
             let pieces = tokio::select! {
@@ -81,7 +82,7 @@ impl Polarway {
                 () = idle_and_short(self.memory()), if store.memory.bytes() > MUCH => Vec::new(),
             };
             let is_idle = pieces.is_empty();
-            let written = STORES.run(move || {
+            let written = threads.stores.run(move || {
                 if is_idle {
                     store.give_back()?
                 } else {
@@ -91,7 +92,7 @@ impl Polarway {
             });
             store = written.await?;
         }
-        PUBLICATIONS.run(move || store.publish()).await
+        threads.publications.run(move || store.publish()).await
     }
 }
 

@@ -6,19 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::memory::InMemory;
+use polarway_handles::RandomSource;
 use polarway_query::{Engine, EngineConfig};
 use polarway_storage::{
-    Backend, DiskBackend, FileChecks, Loader, MemoryBudget, Mirror, ObjectBackend, REQUEST_WINDOW_US,
-    Settings, Tables,
+    Backend, DiskBackend, Environment, FileChecks, Loader, MemoryBudget, Mirror, ObjectBackend,
+    REQUEST_WINDOW_US, Rounds, Settings, Tables,
 };
 
+use crate::builder::{Builder, Components};
 use crate::config::{Config, HandleStoreKind, Location};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folders::check_apart;
 use crate::handles::{External, Handles};
-use crate::janitor::Janitor;
+use crate::janitor;
 use crate::mounts::staleness_of;
-use crate::threads::{self, Work};
+use crate::threads::{Threads, Work};
 use crate::whole_micros::WholeMicros;
 use crate::workspace::{MIRROR_FOLDER, SPILL_FOLDER, Workspace};
 
@@ -28,14 +30,15 @@ const RETRY_WINDOW: Duration = Duration::from_micros(REQUEST_WINDOW_US.unsigned_
 /// The embedded engine: stores tables under names, loads them back, runs SQL over them.
 ///
 /// It is cheap to clone, and all methods take `&self`. Work that blocks runs on the tokio
-/// runtime's blocking threads, of which it takes 400 at the most. Several processes may open the same cold tier at once.
+/// runtime's blocking threads, of which it takes 400 at the most: a program that opens several engines on one runtime gives that
+/// more than tokio's default of 512. Several processes may open the same cold tier at once.
 ///
 /// The crate's first page has an example.
 #[derive(Clone)]
 pub struct Polarway {
     engine: Arc<EngineParts>,
     /// Ends with the last clone.
-    _janitor: Option<Arc<Janitor>>,
+    _janitor: Option<Arc<Rounds>>,
 }
 
 /// What the methods work with; it may outlive [`Polarway`] in work that is still running.
@@ -48,6 +51,9 @@ pub(crate) struct EngineParts {
     pub(crate) handles: Handles,
     pub(crate) whole_micros: WholeMicros,
     pub(crate) checks: Arc<FileChecks>,
+    pub(crate) threads: Threads,
+    pub(crate) environment: Environment,
+    pub(crate) random: Arc<dyn RandomSource>,
     /// The cold tier as the configuration spells it and as it is, where it is a directory.
     pub(crate) cold_folders: Vec<PathBuf>,
     /// Dropped last: it holds what the others keep on disk.
@@ -61,11 +67,24 @@ impl Polarway {
     /// # Errors
     /// Directories that can't be made or read, and settings that DuckDB refuses.
     pub async fn open(config: Config) -> Result<Self> {
+        Self::builder(config).open().await
+    }
+
+    /// An engine that is opened with components of the program's own.
+    pub fn builder(config: Config) -> Builder {
+        Builder::new(config)
+    }
+
+    pub(crate) async fn open_with(config: Config, components: Components) -> Result<Self> {
         let interval = config.janitor_interval;
-        let engine = threads::CALLS.run(move || EngineParts::open(&config)).await?;
+        let threads = Threads::new();
+        let engine =
+            threads.calls.clone().run(move || EngineParts::open(&config, components, threads)).await?;
         let engine = Arc::new(engine);
-        let janitor = interval
-            .map(|interval| Janitor::start(Arc::clone(&engine.tables), engine.handles.shared(), interval));
+        let janitor = interval.map(|interval| {
+            let clock = Arc::clone(&engine.environment.clock);
+            janitor::start(Arc::clone(&engine.tables), engine.handles.shared(), interval, clock)
+        });
         Ok(Self { engine, _janitor: janitor.transpose()?.map(Arc::new) })
     }
 
@@ -88,13 +107,13 @@ impl Polarway {
         &self,
         work: impl FnOnce(&Arc<EngineParts>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.blocking_as(&threads::CALLS, work).await
+        self.blocking_as(&self.engine.threads.calls, work).await
     }
 
     /// The same for another kind of work.
     pub(crate) async fn blocking_as<T: Send + 'static>(
         &self,
-        kind: &'static Work,
+        kind: &Work,
         work: impl FnOnce(&Arc<EngineParts>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let engine = Arc::clone(&self.engine);
@@ -107,7 +126,7 @@ impl Polarway {
         work: impl FnOnce(&Arc<EngineParts>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let engine = Arc::clone(&self.engine);
-        threads::CALLS.run_briefly(move || work(&engine)).await
+        self.engine.threads.calls.run_briefly(move || work(&engine)).await
     }
 }
 
@@ -118,7 +137,7 @@ impl fmt::Debug for Polarway {
 }
 
 impl EngineParts {
-    fn open(config: &Config) -> Result<Self> {
+    fn open(config: &Config, components: Components, threads: Threads) -> Result<Self> {
         if config.retention.grace < RETRY_WINDOW {
             let message =
                 "retention.grace must be ten minutes at least: retries and readers need the data for so long";
@@ -130,7 +149,7 @@ impl EngineParts {
         }
         check_apart(config)?;
         let workspace = Workspace::open(&config.data_dir)?;
-        let (backend, root) = open_storage(&config.cold_tier, "the cold tier")?;
+        let (backend, root) = open_storage(&config.cold_tier, "the cold tier", &components)?;
         let cold_folders = match &config.cold_tier {
             Location::Directory(folder) => root.into_iter().chain([folder.clone()]).collect(),
             Location::Memory => Vec::new(),
@@ -144,15 +163,20 @@ impl EngineParts {
             max_staleness: config.max_staleness,
             ..Settings::default()
         };
-        let tables = Arc::new(Tables::new(backend, settings));
+        let environment = components.environment.clone();
+        let tables = Arc::new(Tables::with_environment(backend, settings, environment.clone()));
 
         let memory = MemoryBudget::new(shared_bytes(config));
         let checks = Arc::new(FileChecks::new(config.check_bytes));
         let external = match config.handles.store {
             HandleStoreKind::Memory => None,
             HandleStoreKind::External => {
-                let (backend, root) = open_storage(&config.handles.state, "the folder of handles")?;
-                Some((External::open(backend, workspace.path(), config, &memory, Arc::clone(&checks))?, root))
+                let (backend, root) =
+                    open_storage(&config.handles.state, "the folder of handles", &components)?;
+                let (checks, environment) = (Arc::clone(&checks), environment.clone());
+                let external =
+                    External::open(backend, workspace.path(), config, &memory, checks, environment)?;
+                Some((external, root))
             }
         };
         let mut readable: Vec<PathBuf> = cold_folders.first().cloned().into_iter().collect();
@@ -167,7 +191,8 @@ impl EngineParts {
             ..EngineConfig::new(readable, workspace.path().join(SPILL_FOLDER))
         })?;
         let loader = Loader::sharing(Arc::clone(&tables), config.cache_bytes, memory.clone());
-        let handles = Handles::open(external.map(|(external, _)| external), &queries, config)?;
+        let clock = &environment.clock;
+        let handles = Handles::open(external.map(|(external, _)| external), &queries, config, clock)?;
         let whole_micros = WholeMicros::default();
         Ok(Self {
             tables,
@@ -178,6 +203,9 @@ impl EngineParts {
             handles,
             whole_micros,
             checks,
+            threads,
+            environment,
+            random: components.random,
             cold_folders,
             _workspace: workspace,
         })
@@ -193,8 +221,12 @@ fn shared_bytes(config: &Config) -> u64 {
 }
 
 /// A storage, and where it is if that is a directory. One that takes no writes is opened all the same.
-fn open_storage(location: &Location, what: &str) -> Result<(Arc<dyn Backend>, Option<PathBuf>)> {
-    match location {
+fn open_storage(
+    location: &Location,
+    what: &str,
+    components: &Components,
+) -> Result<(Arc<dyn Backend>, Option<PathBuf>)> {
+    let (storage, root): (Arc<dyn Backend>, _) = match location {
         Location::Directory(folder) => {
             let disk = DiskBackend::open(folder)?.with_reserve();
             if let Err(error) = disk.probe() {
@@ -204,8 +236,9 @@ fn open_storage(location: &Location, what: &str) -> Result<(Arc<dyn Backend>, Op
                 tracing::warn!("{what}: {staleness}");
             }
             let root = disk.root().to_owned();
-            Ok((Arc::new(disk), Some(root)))
+            (Arc::new(disk), Some(root))
         }
-        Location::Memory => Ok((Arc::new(ObjectBackend::new(Arc::new(InMemory::new()))?), None)),
-    }
+        Location::Memory => (Arc::new(ObjectBackend::new(Arc::new(InMemory::new()))?), None),
+    };
+    Ok((components.over(storage), root))
 }

@@ -9,7 +9,7 @@ use polarway_storage::{CommitKind, DatasetName, RequestId, TableWriter, Tables};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::polarway::{EngineParts, Polarway};
-use crate::threads::{CALLERS, PUBLICATIONS, Work};
+use crate::threads::Work;
 use polarway_table::{Table, batch_without_duckdb_types, without_duckdb_types};
 
 pub use polarway_storage::{Published, WriteMode, WriteOptions};
@@ -59,7 +59,7 @@ impl Polarway {
     ) -> Result<Published> {
         let name = DatasetName::new(name)?;
         let table = table.into();
-        self.writing(&PUBLICATIONS, move |engine, caller| {
+        self.writing(&self.engine().threads.publications, move |engine, caller| {
             let schema = table.schema().clone();
             let batches = table.into_batches().into_iter().map(Ok);
             write(&engine.tables, caller, &name, schema, batches, options)
@@ -80,7 +80,7 @@ impl Polarway {
         options: WriteOptions,
     ) -> Result<Published> {
         let name = DatasetName::new(name)?;
-        self.writing(&CALLERS, move |engine, caller| {
+        self.writing(&self.engine().threads.callers, move |engine, caller| {
             let schema = reader.schema();
             let batches = reader.map(|batch| batch.map_err(Error::from));
             write(&engine.tables, caller, &name, schema, batches, options)
@@ -91,7 +91,7 @@ impl Polarway {
     /// Writes on a thread that may block, for as long as the caller waits.
     async fn writing<T: Send + 'static>(
         &self,
-        kind: &'static Work,
+        kind: &Work,
         work: impl FnOnce(&EngineParts, Caller) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (_waiting, caller) = Caller::waiting();

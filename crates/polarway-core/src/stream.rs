@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::threads::{LOADS, drop_on_thread};
+use crate::threads::{Work, drop_on_thread};
 
 /// Items that are made in one go at the most: to wake a thread for each would cost more than it does …
 const ITEMS_AT_A_TIME: usize = 3;
@@ -88,19 +88,19 @@ struct State<T> {
 
 impl<T: Send + 'static> BlockingStream<T> {
     /// Runs an iterator.
-    pub(crate) fn spawn(items: impl Iterator<Item = Result<T>> + Send + 'static) -> Self {
-        Self::start(Box::new(Restless(items)), None)
+    pub(crate) fn spawn(items: impl Iterator<Item = Result<T>> + Send + 'static, threads: &Work) -> Self {
+        Self::start(Box::new(Restless(items)), None, threads)
     }
 
     /// Runs a source, which rests, and in the end is given up, while its reader takes nothing and others are short of memory.
-    pub(crate) fn sharing(source: impl Source<Item = T>, memory: MemoryBudget) -> Self {
-        Self::start(Box::new(source), Some(memory))
+    pub(crate) fn sharing(source: impl Source<Item = T>, memory: MemoryBudget, threads: &Work) -> Self {
+        Self::start(Box::new(source), Some(memory), threads)
     }
 
-    fn start(source: Box<dyn Source<Item = T>>, memory: Option<MemoryBudget>) -> Self {
+    fn start(source: Box<dyn Source<Item = T>>, memory: Option<MemoryBudget>, threads: &Work) -> Self {
         let state = State { ready: VecDeque::new(), is_over: false, is_dropped: false, reader: None };
         let shared = Arc::new(Shared { state: Mutex::new(state), moved: Notify::new() });
-        tokio::spawn(serve(Arc::clone(&shared), source, memory));
+        tokio::spawn(serve(Arc::clone(&shared), source, memory, threads.clone()));
         Self(shared)
     }
 }
@@ -110,9 +110,10 @@ async fn serve<T: Send + 'static>(
     shared: Arc<Shared<T>>,
     mut source: Box<dyn Source<Item = T>>,
     memory: Option<MemoryBudget>,
+    threads: Work,
 ) {
     loop {
-        source = match wait_for_reader(&shared, source, memory.as_ref()).await {
+        source = match wait_for_reader(&shared, source, memory.as_ref(), &threads).await {
             Some(source) => source,
             None => return,
         };
@@ -126,7 +127,7 @@ async fn serve<T: Send + 'static>(
                 }
             }
         }
-        match LOADS.run(move || Ok(make(source))).await {
+        match threads.run(move || Ok(make(source))).await {
             Ok((rest, items)) => {
                 shared.give(items, rest.is_none());
                 match rest {
@@ -165,6 +166,7 @@ async fn wait_for_reader<T: Send + 'static>(
     shared: &Shared<T>,
     mut source: Box<dyn Source<Item = T>>,
     memory: Option<&MemoryBudget>,
+    threads: &Work,
 ) -> Option<Box<dyn Source<Item = T>>> {
     let began = Instant::now();
     let mut has_rested = false;
@@ -194,7 +196,7 @@ async fn wait_for_reader<T: Send + 'static>(
                     return None;
                 }
                 has_rested = true;
-                let rested = LOADS.run(move || {
+                let rested = threads.run(move || {
                     source.rest();
                     Ok(source)
                 });

@@ -5,6 +5,7 @@
 //! that come later wait in turn without a thread, and the parts leave some over.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -14,40 +15,52 @@ use crate::error::{Error, ErrorKind, Result};
 /// How many threads a tokio runtime has for work that blocks, unless told otherwise.
 const THREADS_OF_A_RUNTIME: usize = 512;
 
-/// A kind of work that blocks, with its part of the threads.
+/// An engine's threads, by the kind of work that they do.
 #[derive(Debug)]
-pub(crate) struct Work {
-    free: Semaphore,
+pub(crate) struct Threads {
+    /// A look at the storage, or a change of one thing in it.
+    pub(crate) calls: Work,
+    /// The next rows of a table that is loaded.
+    pub(crate) loads: Work,
+    /// The next rows of a table that is stored. Few, since what a chunk is decoded to is counted only when it is there.
+    pub(crate) stores: Work,
+    /// The end of a table that is stored, where writers of one dataset wait for each other.
+    pub(crate) publications: Work,
+    /// Work that waits for code that is not ours to say how long: a caller's reader, a query.
+    pub(crate) callers: Work,
 }
-
-/// A look at the storage, or a change of one thing in it.
-pub(crate) static CALLS: Work = Work::with_threads(128);
-
-/// The next rows of a table that is loaded.
-pub(crate) static LOADS: Work = Work::with_threads(64);
-
-/// The next rows of a table that is stored. Few, since what a chunk is decoded to is counted only when it is there.
-pub(crate) static STORES: Work = Work::with_threads(16);
-
-/// The end of a table that is stored, where writers of one dataset wait for each other.
-pub(crate) static PUBLICATIONS: Work = Work::with_threads(96);
-
-/// Work that waits for code that is not ours to say how long: a caller's reader, a query.
-pub(crate) static CALLERS: Work = Work::with_threads(96);
 
 const _: () = assert!(128 + 64 + 16 + 96 + 96 <= THREADS_OF_A_RUNTIME - 64, "block_in_place needs some too");
 
+impl Threads {
+    pub(crate) fn new() -> Self {
+        Self {
+            calls: Work::with_threads(128),
+            loads: Work::with_threads(64),
+            stores: Work::with_threads(16),
+            publications: Work::with_threads(96),
+            callers: Work::with_threads(96),
+        }
+    }
+}
+
+/// A kind of work that blocks, with its part of the threads.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    free: Arc<Semaphore>,
+}
+
 impl Work {
-    const fn with_threads(count: usize) -> Self {
-        Self { free: Semaphore::const_new(count) }
+    fn with_threads(count: usize) -> Self {
+        Self { free: Arc::new(Semaphore::new(count)) }
     }
 
     /// Runs work on a thread that may block, once one is free.
     pub(crate) async fn run<T: Send + 'static>(
-        &'static self,
+        &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let permit = self.free.acquire().await.map_err(|_| shutting_down())?;
+        let permit = Arc::clone(&self.free).acquire_owned().await.map_err(|_| shutting_down())?;
         let work = move || {
             let done = work();
             drop(permit);
@@ -65,7 +78,7 @@ impl Work {
     /// Runs work that most likely blocks for a moment only: where the runtime has other threads to go on with, it is done
     /// right here, since to wake one takes longer.
     pub(crate) async fn run_briefly<T: Send + 'static>(
-        &'static self,
+        &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
         match self.right_here() {
@@ -75,7 +88,7 @@ impl Work {
         }
     }
 
-    fn right_here(&'static self) -> Option<SemaphorePermit<'static>> {
+    fn right_here(&self) -> Option<SemaphorePermit<'_>> {
         let has_others = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
         has_others.then(|| self.free.try_acquire().ok()).flatten()
     }
@@ -94,8 +107,9 @@ fn shutting_down() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-    use std::time::Duration;
+    use std::sync::{Mutex, mpsc};
+
+    use futures::FutureExt as _;
 
     use super::*;
 
@@ -104,44 +118,45 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn calls_that_take_all_their_threads_leave_the_runtime_at_work() {
-        static TEST: Work = Work::with_threads(128);
+        let (calls, others) = (Work::with_threads(128), Work::with_threads(1));
         let (release, released) = mpsc::channel::<()>();
-        let released = std::sync::Arc::new(std::sync::Mutex::new(released));
+        let released = Arc::new(Mutex::new(released));
         let stuck: Vec<_> = (0..MANY)
             .map(|_| {
-                let released = std::sync::Arc::clone(&released);
-                tokio::spawn(TEST.run(move || {
-                    let _ = released.lock().unwrap().recv();
-                    Ok(())
-                }))
+                let (calls, released) = (calls.clone(), Arc::clone(&released));
+                tokio::spawn(async move {
+                    let wait = move || {
+                        let _ = released.lock().unwrap().recv();
+                        Ok(())
+                    };
+                    calls.run(wait).await
+                })
             })
             .collect();
-        while TEST.free.available_permits() > 0 {
+        while calls.free.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
         // It waits in turn, and holds neither a thread nor the one worker.
-        let brief = tokio::spawn(TEST.run_briefly(|| Ok(7)));
-        for _ in 0..10 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        assert!(!brief.is_finished());
+        let mut brief = Box::pin(calls.run_briefly(|| Ok(7)));
+        assert!((&mut brief).now_or_never().is_none());
         // What is done in place has a thread to hand the worker's other tasks to.
-        assert_eq!(CALLS.run_briefly(|| Ok(8)).await.unwrap(), 8);
+        assert_eq!(others.run_briefly(|| Ok(8)).await.unwrap(), 8);
+        assert!((&mut brief).now_or_never().is_none());
         drop(release);
         for call in stuck {
             call.await.unwrap().unwrap();
         }
-        assert_eq!(brief.await.unwrap().unwrap(), 7);
-        assert_eq!(TEST.free.available_permits(), 128);
+        assert_eq!(brief.await.unwrap(), 7);
+        assert_eq!(calls.free.available_permits(), 128);
     }
 
     #[tokio::test]
     async fn a_panic_in_work_is_an_error_and_gives_the_thread_back() {
-        static TEST: Work = Work::with_threads(1);
+        let calls = Work::with_threads(1);
         for _ in 0..3 {
-            let failed: Result<()> = TEST.run(|| panic!("a bug")).await;
+            let failed: Result<()> = calls.run(|| panic!("a bug")).await;
             assert_eq!(failed.unwrap_err().kind(), ErrorKind::Internal);
         }
-        assert_eq!(TEST.run_briefly(|| Ok(1)).await.unwrap(), 1);
+        assert_eq!(calls.run_briefly(|| Ok(1)).await.unwrap(), 1);
     }
 }

@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use data_encoding::{Encoding, Specification};
 
+use crate::random::{RandomSource, SystemRandom};
+
 const PREFIX: &str = "h_";
 
 /// Characters behind the prefix: 128 bits, five in each.
@@ -42,8 +44,16 @@ impl HandleId {
     /// # Errors
     /// The machine has no random bits to give.
     pub fn fresh() -> std::io::Result<Self> {
+        Self::drawn_from(&SystemRandom)
+    }
+
+    /// An id of the bits that this source gives.
+    ///
+    /// # Errors
+    /// It has none to give.
+    pub fn drawn_from(random: &dyn RandomSource) -> std::io::Result<Self> {
         let mut bits = [0; 16];
-        getrandom::fill(&mut bits).map_err(std::io::Error::other)?;
+        random.fill(&mut bits)?;
         Ok(Self(bits))
     }
 

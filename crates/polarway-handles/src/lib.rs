@@ -12,6 +12,7 @@ mod external;
 mod handle;
 mod id;
 mod memory;
+mod random;
 mod storage;
 mod store;
 
@@ -21,5 +22,6 @@ pub use handle::Handle;
 pub use id::{HandleId, InvalidHandleId};
 pub use memory::{HasTable, MemoryHandles, RemoveTable};
 pub use polarway_storage::Lease;
+pub use random::{RandomSource, SystemRandom};
 pub use storage::claim_storage;
 pub use store::HandleStore;

@@ -1,7 +1,6 @@
 //! Making handles.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -18,10 +17,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::handles::store::{External, Place};
 use crate::polarway::Polarway;
 use crate::query::{DatasetVersion, QueryOptions, QueryStream};
-use crate::threads::CALLERS;
-
-/// Tells the tables of this process's handles apart.
-static TABLES: AtomicU64 = AtomicU64::new(0);
 
 /// How a handle is made, where it matters.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +73,10 @@ impl Polarway {
     pub async fn query_handle_with(&self, sql: &str, options: HandleOptions) -> Result<KeptResult> {
         let id = match options.request {
             Some(bits) => HandleId::from_bits(bits),
-            None => HandleId::fresh().map_err(polarway_handles::Error::Random)?,
+            None => {
+                let random = &*self.engine().random;
+                HandleId::drawn_from(random).map_err(polarway_handles::Error::Random)?
+            }
         };
         if options.request.is_some()
             && let Some(before) = self.made_before(id).await?
@@ -117,7 +115,7 @@ impl Polarway {
     ) -> Result<KeptResult> {
         memory.check_room()?;
         // Not by the id alone: an earlier try of the same call may be on its way out.
-        let table = format!("{id}.{}", TABLES.fetch_add(1, Ordering::Relaxed));
+        let table = format!("{id}.{}", self.engine().environment.ids.fresh().simple());
         let mut made = self.start_keeping(sql, options, table.clone())?;
         // From the moment that the query ended well, the table is ours to remove.
         let guard = UnlessKept { polarway: self, table: Some(table.clone()) };
@@ -145,7 +143,10 @@ impl Polarway {
         let stream = self.stream_to_keep(sql, options).await?;
         // Dropped with this future: then nobody wants the handle.
         let (_wanted, unwanted) = oneshot::channel();
-        let written = self.blocking_as(&CALLERS, move |_| write(stream, unwanted, id, ttl, &external)).await;
+        let written = {
+            let callers = &self.engine().threads.callers;
+            self.blocking_as(callers, move |_| write(stream, unwanted, id, ttl, &external)).await
+        };
         match written {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 // The same call was carried out elsewhere meanwhile.

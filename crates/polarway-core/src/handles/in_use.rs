@@ -1,15 +1,17 @@
 //! Handles that are read this moment: they don't expire under their readers.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use polarway_handles::{Handle, HandleId, HandleStore};
+use polarway_storage::{Clock, Rounds};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// How often handles that are in use are looked at. It is also the shortest time to live that a long read survives.
-const TICK: Duration = Duration::from_millis(100);
+/// The shortest pause between two looks at handles in use. It is also the shortest time to live that a long read survives.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// When a handle is looked at again that could not be.
 const RETRY: Duration = Duration::from_secs(1);
@@ -19,17 +21,21 @@ const TIDYING: Duration = Duration::from_secs(10);
 
 /// The handles in use, and the thread that puts off their expiry and ends those that nobody uses. Dropping it ends the
 /// thread.
-pub(crate) struct InUse(Arc<Shared>);
+pub(crate) struct InUse {
+    uses: Arc<Uses>,
+    thread: Rounds,
+}
 
-struct Shared {
+struct Uses {
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    uses: HashMap<HandleId, Used>,
-    is_closed: bool,
+    by_id: HashMap<HandleId, Used>,
+    /// When the thread looks next; `None` is when it is woken.
+    next_look: Option<Instant>,
 }
 
 struct Used {
@@ -40,110 +46,99 @@ struct Used {
 
 /// Somebody reads a handle.
 pub(crate) struct Use {
-    shared: Arc<Shared>,
+    uses: Arc<Uses>,
     id: HandleId,
 }
 
 impl InUse {
-    pub(crate) fn start(store: Arc<dyn HandleStore>, tidies: bool) -> Result<Self> {
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
-        let watch = Watch { shared: Arc::clone(&shared), store, tidies };
-        std::thread::Builder::new().name("polarway-handles".to_owned()).spawn(move || watch.run()).map_err(
-            |error| {
+    /// Starts the thread. It ends handles that have expired if it `tidies`, for a store where nobody else does.
+    pub(crate) fn start(store: Arc<dyn HandleStore>, tidies: bool, clock: Arc<dyn Clock>) -> Result<Self> {
+        let tidying = tidies.then_some(TIDYING);
+        let next_look = tidying.map(|pause| clock.instant() + pause);
+        let state = Mutex::new(State { next_look, ..State::default() });
+        let uses = Arc::new(Uses { clock: Arc::clone(&clock), state });
+        let mut watch = Watch { uses: Arc::clone(&uses), store, tidy_at: next_look };
+        let thread =
+            Rounds::start("polarway-handles", clock, tidying, move |_| watch.look()).map_err(|error| {
                 Error::new(ErrorKind::ResourceExhausted, "can't start the thread of handles").caused_by(error)
-            },
-        )?;
-        Ok(Self(shared))
+            })?;
+        Ok(Self { uses, thread })
     }
 
     /// Keeps a handle until the use is dropped.
     pub(crate) fn begin(&self, handle: &Handle) -> Use {
-        let mut state = self.0.lock();
-        let used = state.uses.entry(handle.id).or_insert(Used { count: 0, due: due(handle) });
-        used.count += 1;
-        self.0.changed.notify_one();
-        Use { shared: Arc::clone(&self.0), id: handle.id }
-    }
-}
-
-impl Drop for InUse {
-    fn drop(&mut self) {
-        self.0.lock().is_closed = true;
-        self.0.changed.notify_one();
+        let due = self.uses.due(handle);
+        let mut state = self.uses.state.lock();
+        state.by_id.entry(handle.id).or_insert(Used { count: 0, due }).count += 1;
+        let is_too_late = |next: Instant| due.is_some_and(|due| due < next);
+        if state.next_look.map_or(due.is_some(), is_too_late) {
+            self.thread.wake();
+        }
+        Use { uses: Arc::clone(&self.uses), id: handle.id }
     }
 }
 
 impl Drop for Use {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        if let Some(used) = state.uses.get_mut(&self.id) {
+        let mut state = self.uses.state.lock();
+        if let Some(used) = state.by_id.get_mut(&self.id) {
             used.count -= 1;
             if used.count == 0 {
-                state.uses.remove(&self.id);
+                state.by_id.remove(&self.id);
             }
         }
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Uses {
+    /// When a handle that was looked at just now should be looked at again. A look leaves half of its time at least, so a
+    /// sixth later there is a third. This goes by time that passes, and not by what a clock shows: that may differ from the
+    /// clock of the lease.
+    fn due(&self, handle: &Handle) -> Option<Instant> {
+        self.clock.instant().checked_add(handle.lease.ttl() / 6)
     }
 }
 
+/// What the thread works with.
 struct Watch {
-    shared: Arc<Shared>,
+    uses: Arc<Uses>,
     store: Arc<dyn HandleStore>,
-    /// Whether it ends handles that expired, where nobody else does.
-    tidies: bool,
+    /// When handles that have expired are looked for next, where that is to be done.
+    tidy_at: Option<Instant>,
 }
 
 impl Watch {
-    fn run(&self) {
-        let mut tidied = Instant::now();
-        while self.wait() {
-            self.renew();
-            if self.tidies && tidied.elapsed() >= TIDYING {
-                tidied = Instant::now();
-                // The store is in memory: it has nothing to fail with.
-                let _ = self.store.tidy();
-            }
+    /// Looks at what is due, and says for how long nothing is.
+    fn look(&mut self) -> Option<Duration> {
+        let now = self.uses.clock.instant();
+        self.renew(now);
+        if self.tidy_at.is_some_and(|tidy_at| tidy_at <= now) {
+            self.tidy_at = Some(now + TIDYING);
+            // The store is in memory: it has nothing to fail with.
+            let _ = self.store.tidy();
         }
+        let mut state = self.uses.state.lock();
+        let dues = state.by_id.values().filter_map(|used| used.due);
+        let next = dues.chain(self.tidy_at).min();
+        state.next_look = next.map(|next| next.max(now + SHORTEST_PAUSE));
+        state.next_look.map(|next| next.saturating_duration_since(self.uses.clock.instant()))
     }
 
-    /// A tick, or much longer while nothing is in use; `false` when the engine is gone.
-    fn wait(&self) -> bool {
-        let state = self.shared.lock();
-        if state.is_closed {
-            return false;
-        }
-        let pause = if state.uses.is_empty() { TIDYING } else { TICK };
-        let waited = self.shared.changed.wait_timeout(state, pause);
-        !waited.unwrap_or_else(PoisonError::into_inner).0.is_closed
-    }
-
-    fn renew(&self) {
-        let now = Instant::now();
+    fn renew(&self, now: Instant) {
         let due_ids: Vec<HandleId> = {
-            let state = self.shared.lock();
+            let state = self.uses.state.lock();
             let is_due = |used: &Used| used.due.is_some_and(|due| due <= now);
-            state.uses.iter().filter(|(_, used)| is_due(used)).map(|(id, _)| *id).collect()
+            state.by_id.iter().filter(|(_, used)| is_due(used)).map(|(id, _)| *id).collect()
         };
         for id in due_ids {
-            let renewed = self.store.touch(id);
-            if let Some(used) = self.shared.lock().uses.get_mut(&id) {
-                used.due = match &renewed {
-                    Ok(handle) => due(handle),
-                    // Dropped, or the storage failed: the reader goes on, and a later tick tries again.
-                    Err(_) => Some(now + RETRY),
-                };
+            let due = match self.store.touch(id) {
+                Ok(handle) => self.uses.due(&handle),
+                // Dropped, or the storage failed: the reader goes on, and a later look tries again.
+                Err(_) => Some(now + RETRY),
+            };
+            if let Some(used) = self.uses.state.lock().by_id.get_mut(&id) {
+                used.due = due;
             }
         }
     }
-}
-
-/// When a handle that was looked at just now should be looked at again. A look leaves half of its time at least, so a sixth
-/// later there is a third. Times that pass are no matter of what a clock says: it may differ from the one of the lease.
-fn due(handle: &Handle) -> Option<Instant> {
-    Instant::now().checked_add(handle.lease.ttl() / 6)
 }

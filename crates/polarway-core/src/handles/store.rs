@@ -7,7 +7,7 @@ use std::time::Duration;
 use polarway_handles::{ExternalHandles, Handle, HandleId, HandleStore, MemoryHandles, claim_storage};
 use polarway_query::{AfterScan, CatalogError, Engine, FileGroup, Relation};
 use polarway_storage::{
-    Backend, FileChecks, Loader, MemoryBudget, Mirror, Settings, Snapshot, SystemClock, Tables,
+    Backend, Clock, Environment, FileChecks, Loader, MemoryBudget, Mirror, Settings, Snapshot, Tables,
 };
 
 use crate::config::{Config, Location};
@@ -54,6 +54,7 @@ impl External {
         config: &Config,
         memory: &MemoryBudget,
         checks: Arc<FileChecks>,
+        environment: Environment,
     ) -> Result<Self> {
         claim_storage(&*backend).map_err(|error| match &config.handles.state {
             Location::Directory(state) if matches!(error, polarway_handles::Error::NotForHandles { .. }) => {
@@ -71,7 +72,7 @@ impl External {
             orphan_grace: config.retention.orphan_grace,
             ..Settings::default()
         };
-        let tables = Arc::new(Tables::new(backend, settings));
+        let tables = Arc::new(Tables::with_environment(backend, settings, environment));
         // The cache is for what is loaded again and again: a handle mostly is once.
         let loader = Loader::sharing(Arc::clone(&tables), 0, memory.clone());
         Ok(Self { books: Arc::new(ExternalHandles::new(tables)), loader, mirror, checks })
@@ -107,17 +108,22 @@ impl External {
 
 impl Handles {
     /// Those in a storage, or if there is none in the memory of the query engine.
-    pub(crate) fn open(external: Option<External>, queries: &Engine, config: &Config) -> Result<Self> {
+    pub(crate) fn open(
+        external: Option<External>,
+        queries: &Engine,
+        config: &Config,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self> {
         let place = match external {
             Some(external) => Place::External(Arc::new(external)),
-            None => Place::Memory(Arc::new(in_memory(queries.clone(), config))),
+            None => Place::Memory(Arc::new(in_memory(queries.clone(), config, Arc::clone(clock)))),
         };
         let store = match &place {
             Place::External(external) => Arc::clone(&external.books) as Arc<dyn HandleStore>,
             Place::Memory(memory) => Arc::clone(memory) as Arc<dyn HandleStore>,
         };
         let tidies = matches!(place, Place::Memory(_));
-        Ok(Self { in_use: InUse::start(store, tidies)?, ttl: config.handles.ttl, place })
+        Ok(Self { in_use: InUse::start(store, tidies, Arc::clone(clock))?, ttl: config.handles.ttl, place })
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -176,7 +182,7 @@ impl Handles {
 }
 
 /// An engine's own memory: part of what its queries have.
-fn in_memory(queries: Engine, config: &Config) -> MemoryHandles {
+fn in_memory(queries: Engine, config: &Config, clock: Arc<dyn Clock>) -> MemoryHandles {
     let remove = {
         let queries = queries.clone();
         move |table: &str| {
@@ -185,6 +191,6 @@ fn in_memory(queries: Engine, config: &Config) -> MemoryHandles {
             }
         }
     };
-    MemoryHandles::new(config.handle_budget_bytes(), Arc::new(SystemClock), Box::new(remove))
+    MemoryHandles::new(config.handle_budget_bytes(), clock, Box::new(remove))
         .over_tables_that_may_go(Box::new(move |table| queries.has_kept(table)))
 }

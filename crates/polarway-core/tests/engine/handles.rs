@@ -1,18 +1,34 @@
 //! Results that are kept, in each store: in memory, in a directory, in a bucket.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
 use polarway_core::{
-    At, Compression, Config, ErrorKind, HandleOptions, HandleStoreKind, Location, Polarway, QueryOptions,
-    Table, params,
+    At, Builder, Compression, Config, ErrorKind, HandleOptions, HandleStoreKind, Location, ManualClock,
+    Phase, Polarway, QueryOptions, Table, params,
 };
 use tempfile::TempDir;
 
-use crate::support::{config, lines, trades};
+use crate::support::{by_clock, config, lines, trades, until};
+
+/// 2026-01-01 00:00 UTC, where tests of time begin.
+const START_US: i64 = 1_767_225_600_000_000;
+
+/// For how long handles live in tests of time.
+const TTL: Duration = Duration::from_secs(60);
 
 /// An engine for each store.
 pub(crate) async fn engines() -> Vec<(&'static str, Polarway, TempDir)> {
+    engines_of(Polarway::builder).await
+}
+
+/// The same, by a clock that the test moves.
+async fn engines_by(clock: &Arc<ManualClock>) -> Vec<(&'static str, Polarway, TempDir)> {
+    engines_of(|config| by_clock(config, clock)).await
+}
+
+async fn engines_of(builder: impl Fn(Config) -> Builder) -> Vec<(&'static str, Polarway, TempDir)> {
     type SetUp = fn(&mut Config);
     let mut engines = Vec::new();
     let stores: [(&str, SetUp); 3] = [
@@ -27,7 +43,7 @@ pub(crate) async fn engines() -> Vec<(&'static str, Polarway, TempDir)> {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(&folder);
         set_up(&mut config);
-        let polarway = Polarway::open(config).await.unwrap();
+        let polarway = builder(config).open().await.unwrap();
         polarway.store("trades", trades(&[("BTC", 5), ("ETH", 3), ("BTC", 7)])).await.unwrap();
         engines.push((name, polarway, folder));
     }
@@ -166,13 +182,14 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_id_that_is_none_has_its_own_reason() {
-    for (store, polarway, _folder) in engines().await {
+    let clock = ManualClock::new(START_US);
+    for (store, polarway, _folder) in engines_by(&clock).await {
         let unknown = format!("h_{}", "a".repeat(26));
         let dropped = polarway.query_handle("FROM trades").await.unwrap().handle.id.to_string();
         polarway.drop_handle(&dropped).await.unwrap();
-        let short = HandleOptions { ttl: Some(Duration::from_millis(50)), ..HandleOptions::default() };
+        let short = HandleOptions { ttl: Some(TTL), ..HandleOptions::default() };
         let expired = polarway.query_handle_with("FROM trades", short).await.unwrap().handle.id.to_string();
-        tokio::time::sleep(Duration::from_millis(60)).await;
+        clock.advance(TTL);
         for (id, kind) in [
             (unknown, ErrorKind::UnknownHandle),
             (dropped, ErrorKind::HandleDropped),
@@ -257,14 +274,16 @@ async fn values_of_parameters_are_kept_with_the_rest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handle_that_is_read_does_not_expire_and_one_that_is_dropped_is_read_to_the_end() {
-    for (store, polarway, _folder) in engines().await {
-        let ttl = Duration::from_millis(900);
-        let options = HandleOptions { ttl: Some(ttl), ..HandleOptions::default() };
+    let clock = ManualClock::new(START_US);
+    for (store, polarway, _folder) in engines_by(&clock).await {
+        let options = HandleOptions { ttl: Some(TTL), ..HandleOptions::default() };
         let sql = "SELECT range AS n FROM range(1000000)";
-        let id = polarway.query_handle_with(sql, options).await.unwrap().handle.id.to_string();
+        let id = polarway.query_handle_with(sql, options.clone()).await.unwrap().handle.id.to_string();
+        let unread = polarway.query_handle_with(sql, options).await.unwrap().handle.id.to_string();
         let mut stream = polarway.load_stream(&id, At::Newest).await.unwrap();
         let mut rows = stream.try_next().await.unwrap().unwrap().num_rows();
-        tokio::time::sleep(ttl * 2).await;
+        clock.advance(TTL * 2);
+        assert_eq!(kind_of(polarway.handle(&unread)).await, ErrorKind::HandleExpired, "{store}");
         assert!(polarway.handle(&id).await.is_ok(), "{store}");
         polarway.drop_handle(&id).await.unwrap();
         while let Some(batch) = stream.try_next().await.unwrap_or_else(|error| panic!("{store}: {error}")) {
@@ -316,27 +335,24 @@ async fn results_in_memory_have_a_budget() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_goes_away_leaves_no_table_behind() {
     for (store, polarway, folder) in engines().await {
-        for _ in 0..5 {
+        for phase in [Phase::Waiting, Phase::Checking, Phase::Resolving, Phase::Planning, Phase::Running] {
             let sql = "SELECT range AS n, hash(range) AS h FROM range(3000000)";
-            let asked = tokio::time::timeout(Duration::from_millis(30), polarway.query_handle(sql)).await;
-            if let Ok(kept) = asked {
-                polarway.drop_handle(&kept.unwrap().handle.id.to_string()).await.unwrap();
+            let is_there = || polarway.queries().iter().any(|query| query.phase == phase);
+            tokio::select! {
+                biased;
+                // A phase may pass unseen.
+                kept = polarway.query_handle(sql) => {
+                    polarway.drop_handle(&kept.unwrap().handle.id.to_string()).await.unwrap();
+                }
+                () = until(is_there) => {}
             }
         }
-        while !polarway.queries().is_empty() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until(|| polarway.queries().is_empty()).await;
         assert!(polarway.handles().await.unwrap().is_empty(), "{store}");
         if store == "a directory" {
             let state = folder.path().join("state");
-            for _ in 0..100 {
-                if data_files(&state).is_empty() {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            let left = data_files(&state);
-            assert!(left.len() <= dropped_handles(&state), "{left:?}");
+            // Those that were made keep their data for the grace time.
+            until(|| data_files(&state).len() <= dropped_handles(&state)).await;
         }
     }
 }
@@ -345,7 +361,6 @@ fn data_files(state: &std::path::Path) -> Vec<std::path::PathBuf> {
     walk(state).into_iter().filter(|path| path.extension().is_some_and(|end| end == "parquet")).collect()
 }
 
-/// Those that were made in time keep their data for the grace time.
 fn dropped_handles(state: &std::path::Path) -> usize {
     walk(state).iter().filter(|path| path.ends_with("commits/0000000001.json")).count()
 }

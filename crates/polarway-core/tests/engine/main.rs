@@ -2,6 +2,8 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
+#[path = "../../../polarway-storage/tests/storage/support/timed.rs"]
+mod timed;
 
 mod adopted;
 mod bad_input;

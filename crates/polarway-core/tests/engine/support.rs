@@ -1,10 +1,13 @@
 //! What the tests share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use polarway_core::arrow::array::{Int64Array, RecordBatch, StringArray};
-use polarway_core::{Config, Polarway, Table};
+use polarway_core::{Backend, Builder, Config, ManualClock, Polarway, Table};
 use tempfile::TempDir;
+
+use crate::timed::TimedBackend;
 
 /// An engine in a new folder, which goes with the guard.
 pub(crate) async fn engine() -> (Polarway, TempDir) {
@@ -17,6 +20,26 @@ pub(crate) fn config(folder: &TempDir) -> Config {
     let mut config = Config::new(folder.path());
     config.janitor_interval = None;
     config
+}
+
+/// The same engine, on storages that go by a clock which the test moves, as the engine does.
+pub(crate) fn by_clock(config: Config, clock: &Arc<ManualClock>) -> Builder {
+    let of_storage = Arc::clone(clock);
+    let layer = move |storage| TimedBackend::new(storage, of_storage.clone()) as Arc<dyn Backend>;
+    Polarway::builder(config).clock(clock.clone()).storage_layer(layer)
+}
+
+/// Waits for something that other threads do, without a clock; fails after a minute.
+pub(crate) async fn until(is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.is_ok(),
+        "it is not so after a minute"
+    );
 }
 
 /// A table of trades: a symbol and a price in cents.

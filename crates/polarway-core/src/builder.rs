@@ -1,0 +1,112 @@
+//! Opening an engine, with other components than the machine's where a program has some.
+
+use std::fmt;
+use std::sync::Arc;
+
+use polarway_handles::{RandomSource, SystemRandom};
+use polarway_storage::{Backend, Clock, Environment, IdSource};
+
+use crate::config::Config;
+use crate::error::Result;
+use crate::polarway::Polarway;
+
+/// What is put between an engine and each storage that it opens.
+type StorageLayer = Box<dyn Fn(Arc<dyn Backend>) -> Arc<dyn Backend> + Send>;
+
+/// Opens an engine with components of a program's own. A [`Config`] is plain data; what does something is given here.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use polarway_core::{Config, HandleOptions, ManualClock, Polarway};
+///
+/// # async fn expiry() -> polarway_core::Result<()> {
+/// let clock = ManualClock::new(1_767_225_600_000_000);
+/// let polarway = Polarway::builder(Config::new("./polarway-data")).clock(clock.clone()).open().await?;
+/// let kept = polarway.query_handle("SELECT 42").await?;
+/// clock.advance(Duration::from_secs(3_600));
+/// assert!(polarway.handle(&kept.handle.id.to_string()).await.is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "an engine is opened by `open`"]
+pub struct Builder {
+    config: Config,
+    components: Components,
+}
+
+/// What an engine works with besides its configuration.
+///
+/// A recorder of metrics belongs here when there is something to measure: the engine then registers its counters with it while
+/// it opens, and keeps what [`metrics::Recorder`](https://docs.rs/metrics) gives for each, since its work is done on many
+/// threads and the recorder that the facade's macros find is one of a thread or of the process.
+pub(crate) struct Components {
+    pub(crate) environment: Environment,
+    pub(crate) random: Arc<dyn RandomSource>,
+    storage_layer: Option<StorageLayer>,
+}
+
+impl Components {
+    /// A storage as the engine is to use it.
+    pub(crate) fn over(&self, storage: Arc<dyn Backend>) -> Arc<dyn Backend> {
+        match &self.storage_layer {
+            Some(layer) => layer(storage),
+            None => storage,
+        }
+    }
+}
+
+impl Builder {
+    pub(crate) fn new(config: Config) -> Self {
+        let environment = Environment::default();
+        Self {
+            config,
+            components: Components { environment, random: Arc::new(SystemRandom), storage_layer: None },
+        }
+    }
+
+    /// The clock that versions, handles and the janitor go by, instead of the machine's. Deadlines of queries, and tasks that
+    /// wait for their caller, go by the machine's and by tokio's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.components.environment.clock = clock;
+        self
+    }
+
+    /// Where the names of data files and the identities of versions come from.
+    pub fn ids(mut self, ids: Arc<dyn IdSource>) -> Self {
+        self.components.environment.ids = ids;
+        self
+    }
+
+    /// Where the random bits come from that ids of handles are made of. Whoever can guess them can use the handles.
+    pub fn random(mut self, random: Arc<dyn RandomSource>) -> Self {
+        self.components.random = random;
+        self
+    }
+
+    /// Puts something between the engine and each storage that it opens, the cold tier's and the one of handles: a storage that
+    /// counts calls, say, or fails, or tells another time.
+    pub fn storage_layer(
+        mut self,
+        layer: impl Fn(Arc<dyn Backend>) -> Arc<dyn Backend> + Send + 'static,
+    ) -> Self {
+        self.components.storage_layer = Some(Box::new(layer));
+        self
+    }
+
+    /// Opens the engine.
+    ///
+    /// # Errors
+    /// As [`Polarway::open`].
+    pub async fn open(self) -> Result<Polarway> {
+        Polarway::open_with(self.config, self.components).await
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("config", &self.config)
+            .field("environment", &self.components.environment)
+            .finish_non_exhaustive()
+    }
+}
