@@ -43,6 +43,11 @@ fn constants_that_ask_for_gigabytes_are_refused_whatever_function_makes_them() {
         "CASE WHEN true THEN repeat('x', 4000000000) END",
         "CAST(repeat('x', 60000000) AS BLOB)::BIT::VARCHAR",
         "to_json(repeat('x', 60000000))",
+        "range(10000000)",
+        "generate_series(TIMESTAMP '1970-01-01', TIMESTAMP '2100-01-01', INTERVAL 1 second)",
+        "range('2000-01-01'::DATE, '2030-01-01', '10 milliseconds'::INTERVAL)",
+        "range(TIMESTAMPTZ '2030-01-01', now(), INTERVAL (-1) millisecond)",
+        "range(to_timestamp(0), to_timestamp(1000000000), to_milliseconds(5))",
     ] {
         let error = bench.error(&format!("SELECT length(CAST({expression} AS VARCHAR))"));
         assert!(
@@ -73,6 +78,10 @@ fn constants_of_a_reasonable_size_are_allowed() {
         ("format('{:>5}', 42)", "   42"),
         ("len(list_zip(range(1000), range(1000)))", "1000"),
         ("len(array_to_string(range(10), ', '))", "28"),
+        ("len(range(DATE '2000-01-01', DATE '2030-01-01', INTERVAL 1 day))", "10958"),
+        ("len(generate_series(TIMESTAMP '2020-01-01', '2020-01-02', INTERVAL 1 second))", "86401"),
+        ("len(range(TIMESTAMP '2020-01-01', '2021-01-01', '1 month'::INTERVAL))", "12"),
+        ("len(range(TIMESTAMP '2021-01-01', TIMESTAMP '2020-01-01', INTERVAL (-1) week))", "53"),
         ("regexp_replace('hello', 'l+', 'L', 'g')", "heLo"),
     ] {
         assert_eq!(bench.rows(&format!("SELECT {expression}")), [value], "{expression}");

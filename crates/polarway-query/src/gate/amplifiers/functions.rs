@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::constant_length;
 use super::extent::Extent;
+use super::moments;
 use crate::gate::constants::{class, number, text};
 
 /// What an element of a list takes at least.
@@ -39,7 +40,12 @@ pub(super) fn extent(name: &str, children: &[Value], arguments: &[Extent]) -> Ex
             let items = most(1).unwrap_or(1.0);
             Extent::sized(first.bytes + items * argument(2).bytes.max(ELEMENT_BYTES), items)
         }
-        "range" | "generate_series" => range(&|index| most(index), &|index| exact(index), children.len()),
+        "range" | "generate_series" => match children {
+            [start, stop, step] if let Some(items) = moments::count(start, stop, step) => {
+                Extent::sized(items * ELEMENT_BYTES, items)
+            }
+            _ => range(&|index| most(index), &|index| exact(index), children.len()),
+        },
         "printf" | "format" => text_of(formatted(children, arguments)),
         "replace" => {
             let from = children.get(1).and_then(constant_length).unwrap_or(1.0).max(1.0);

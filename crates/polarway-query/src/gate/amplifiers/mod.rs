@@ -6,6 +6,7 @@
 
 mod extent;
 mod functions;
+mod moments;
 
 use std::collections::HashMap;
 
