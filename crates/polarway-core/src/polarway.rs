@@ -155,7 +155,8 @@ impl EngineParts {
             Location::Memory => Vec::new(),
         };
         let mirror =
-            Mirror::new(Arc::clone(&backend), workspace.path().join(MIRROR_FOLDER), config.mirror_bytes)?;
+            Mirror::new(Arc::clone(&backend), workspace.path().join(MIRROR_FOLDER), config.mirror_bytes)?
+                .sharing(components.environment.workers.clone());
         let settings = Settings {
             kept_versions: config.retention.versions,
             grace: config.retention.grace,
@@ -193,7 +194,7 @@ impl EngineParts {
         let loader = Loader::sharing(Arc::clone(&tables), config.cache_bytes, memory.clone());
         let clock = &environment.clock;
         let handles = Handles::open(external.map(|(external, _)| external), &queries, config, clock)?;
-        let whole_micros = WholeMicros::default();
+        let whole_micros = WholeMicros::new(environment.workers.clone());
         Ok(Self {
             tables,
             loader,

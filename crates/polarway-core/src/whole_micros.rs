@@ -12,7 +12,7 @@ use arrow::array::{Array, AsArray as _, RecordBatch};
 use arrow::datatypes::{
     DataType, FieldRef, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
 };
-use polarway_parquet::{LocalFile, ReadAt, ReadOptions};
+use polarway_parquet::{LocalFile, ReadAt, ReadOptions, Workers};
 use polarway_storage::SnapshotFile;
 use polarway_table::children;
 
@@ -20,12 +20,18 @@ use polarway_table::children;
 const MOST_FILES: usize = 100_000;
 
 /// What is known of files: which of their columns hold whole microseconds only.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct WholeMicros {
     known: Mutex<HashMap<String, Arc<[String]>>>,
+    workers: Workers,
 }
 
 impl WholeMicros {
+    /// Nothing is known yet; `workers` read the files.
+    pub(crate) fn new(workers: Workers) -> Self {
+        Self { known: Mutex::default(), workers }
+    }
+
     /// Those of the columns that are asked about whose values are whole microseconds in every one of these files, each given
     /// with the place where it can be read. One that can't be read is none of them.
     pub(crate) fn columns<'a>(
@@ -51,7 +57,7 @@ impl WholeMicros {
         if let Some(known) = self.lock().get(&key) {
             return Arc::clone(known);
         }
-        let whole = asked.iter().filter(|field| is_whole_in(path, field).unwrap_or(false));
+        let whole = asked.iter().filter(|field| self.is_whole_in(path, field).unwrap_or(false));
         let whole: Arc<[String]> = whole.map(|field| field.name().clone()).collect();
         let mut known = self.lock();
         if known.len() >= MOST_FILES {
@@ -64,18 +70,19 @@ impl WholeMicros {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<[String]>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-fn is_whole_in(path: &Path, field: &FieldRef) -> polarway_parquet::Result<bool> {
-    let file: Arc<dyn ReadAt> = Arc::new(LocalFile::open(path).map_err(polarway_parquet::Error::Read)?);
-    let schema: SchemaRef = Arc::new(Schema::new(vec![Arc::clone(field)]));
-    let is_whole = |batch: RecordBatch, _| batch.columns().iter().all(|column| is_whole(column.as_ref()));
-    for batch in polarway_parquet::read_map(vec![file], &schema, ReadOptions::default(), is_whole)? {
-        if !batch? {
-            return Ok(false);
+    fn is_whole_in(&self, path: &Path, field: &FieldRef) -> polarway_parquet::Result<bool> {
+        let file: Arc<dyn ReadAt> = Arc::new(LocalFile::open(path).map_err(polarway_parquet::Error::Read)?);
+        let schema: SchemaRef = Arc::new(Schema::new(vec![Arc::clone(field)]));
+        let is_whole = |batch: RecordBatch, _| batch.columns().iter().all(|column| is_whole(column.as_ref()));
+        let reading = ReadOptions::default().with_workers(self.workers.clone());
+        for batch in polarway_parquet::read_map(vec![file], &schema, reading, is_whole)? {
+            if !batch? {
+                return Ok(false);
+            }
         }
+        Ok(true)
     }
-    Ok(true)
 }
 
 /// The first day that INT96 has a number for, as DuckDB counts: 4713 BC.

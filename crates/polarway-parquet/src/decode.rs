@@ -12,7 +12,7 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use crate::chunk::{ChunkSource, ChunkSources, FetchFailure};
 use crate::pages::{FittingRows, check_batches, has_deltas};
 use crate::plan::{ColumnGroup, FilePlan};
-use crate::{Error, Result, int96, pool};
+use crate::{Error, Result, int96, workers};
 
 /// The state of decoding a group of columns within one row group.
 pub(crate) struct Decoder {
@@ -124,10 +124,10 @@ fn next_of(
 
 /// The decoder of the `parquet` crate panics on some malformed pages.
 fn fenced<T>(failure: &FetchFailure, decode: impl FnOnce() -> ParquetResult<T>) -> Result<T> {
-    let error = match pool::fence(decode) {
+    let error = match workers::fence(decode) {
         Ok(Ok(decoded)) => return Ok(decoded),
         Ok(Err(error)) => Error::corrupt(error),
-        Err(payload) => Error::corrupt(pool::panic_message(payload.as_ref())),
+        Err(payload) => Error::corrupt(workers::panic_message(payload.as_ref())),
     };
     Err(failure.take().map_or(error, Error::from_reading))
 }

@@ -25,7 +25,7 @@ use crate::encoding::{self, LeafEncoding};
 use crate::first_row::first_row_over;
 use crate::restore::restore;
 use crate::schema::{encoded_field, encoded_type, same_but_for_keys};
-use crate::{Error, Result, check_schema, decimal, kept, pool, portable};
+use crate::{Error, Result, Workers, check_schema, decimal, kept, portable, workers};
 
 /// Values are written out in parts of at most this many bytes, so that what encoding holds at a time is bounded.
 const PART_BYTES: u64 = 64 << 20;
@@ -46,6 +46,8 @@ pub struct EncodeOptions {
     pub row_group_bytes: u64,
     /// The most bytes that one row's value in one column may take.
     pub max_cell_bytes: u64,
+    /// What encodes.
+    pub workers: Workers,
 }
 
 impl Default for EncodeOptions {
@@ -55,6 +57,7 @@ impl Default for EncodeOptions {
             row_group_rows: 1_000_000,
             row_group_bytes: 128 << 20,
             max_cell_bytes: 64 << 20,
+            workers: Workers::default(),
         }
     }
 }
@@ -73,6 +76,11 @@ impl EncodeOptions {
     /// These options, with values of at most `bytes` bytes.
     pub fn with_max_cell_bytes(self, bytes: u64) -> Self {
         Self { max_cell_bytes: bytes, ..self }
+    }
+
+    /// These options, encoding on `workers`.
+    pub fn with_workers(self, workers: Workers) -> Self {
+        Self { workers, ..self }
     }
 
     /// These options, compressing at `level`.
@@ -294,8 +302,15 @@ impl<W: Write + Send> TableEncoder<W> {
         let bytes = std::mem::take(&mut self.collected_bytes);
         self.collected_rows = 0;
         let Output::Begun(file) = &self.output else { return Err(Error::EncoderFailed) };
-        let started =
-            start_group(&self.schema, &file.factory, self.row_groups, &collected, bytes, &self.stop.0);
+        let started = start_group(
+            &self.schema,
+            &file.factory,
+            self.row_groups,
+            &collected,
+            bytes,
+            &self.stop.0,
+            &self.options.workers,
+        );
         drop(collected);
         let before = match started {
             Ok(group) => self.encoding.replace(group),
@@ -318,7 +333,8 @@ impl<W: Write + Send> TableEncoder<W> {
             }
         };
         let columns = columns_of(&self.schema, &self.collected);
-        let encodings = choose_encodings(columns, self.compression).map_err(Error::from_encoding)?;
+        let encodings = choose_encodings(columns, self.compression, &self.options.workers)
+            .map_err(Error::from_encoding)?;
         let file =
             begin_file(sink, &self.schema, self.compression, &encodings).map_err(Error::from_encoding)?;
         self.output = Output::Begun(Box::new(file));
@@ -419,7 +435,11 @@ fn columns_of(schema: &SchemaRef, batches: &[RecordBatch]) -> Vec<Vec<ArrayRef>>
         .collect()
 }
 
-fn choose_encodings(columns: Vec<Vec<ArrayRef>>, zstd: Compression) -> ParquetResult<Vec<Vec<LeafEncoding>>> {
+fn choose_encodings(
+    columns: Vec<Vec<ArrayRef>>,
+    zstd: Compression,
+    workers: &Workers,
+) -> ParquetResult<Vec<Vec<LeafEncoding>>> {
     let count = columns.len();
     if columns.iter().all(|parts| parts.is_empty()) {
         return Ok(Vec::new());
@@ -427,7 +447,7 @@ fn choose_encodings(columns: Vec<Vec<ArrayRef>>, zstd: Compression) -> ParquetRe
     let (sender, results) = crossbeam_channel::unbounded();
     for (column, parts) in columns.into_iter().enumerate() {
         let sender = sender.clone();
-        pool::spawn(move || {
+        workers.spawn(move || {
             let chosen = fenced(|| encoding::choose(&parts, zstd));
             // The receiver is gone only when another column failed.
             let _ = sender.send((column, chosen));
@@ -465,6 +485,7 @@ fn start_group(
     batches: &[RecordBatch],
     bytes: u64,
     stopped: &Stopped,
+    workers: &Workers,
 ) -> ParquetResult<EncodingGroup> {
     let mut writers = factory.create_column_writers(row_group)?.into_iter();
     let (sender, results) = crossbeam_channel::unbounded();
@@ -472,7 +493,7 @@ fn start_group(
     for (column, (field, parts)) in schema.fields().iter().zip(columns).enumerate() {
         let writers: Vec<_> = writers.by_ref().take(leaf_count(field.data_type())).collect();
         let (field, sender, stopped) = (Arc::clone(field), sender.clone(), stopped.clone());
-        pool::spawn(move || {
+        workers.spawn(move || {
             let encoded = fenced(|| encode_column(&field, parts, writers, &stopped));
             // The receiver is gone only when the encoder is.
             let _ = sender.send((column, encoded));
@@ -483,8 +504,8 @@ fn start_group(
 
 /// Some column writers of the `parquet` crate panic where others return errors.
 fn fenced<T>(encode: impl FnOnce() -> ParquetResult<T>) -> ParquetResult<T> {
-    pool::fence(encode)
-        .unwrap_or_else(|payload| Err(ParquetError::General(pool::panic_message(payload.as_ref()))))
+    workers::fence(encode)
+        .unwrap_or_else(|payload| Err(ParquetError::General(workers::panic_message(payload.as_ref()))))
 }
 
 fn encode_column(

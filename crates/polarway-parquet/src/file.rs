@@ -14,7 +14,7 @@ use parquet::schema::types::{Type, TypePtr};
 use crate::private_fields::without_private_fields;
 use crate::schema::with_file_leaves;
 use crate::thrift::check_footer;
-use crate::{Error, ReadAt, Result, checksum, int96, kept, pool, portable};
+use crate::{Error, ReadAt, Result, checksum, int96, kept, portable, workers};
 
 const MAGIC: &[u8; 4] = b"PAR1";
 /// The metadata's length, then the magic.
@@ -46,8 +46,8 @@ impl FileReader {
         let footer = fetch_footer(bytes.as_ref())?;
         // Malformed metadata can panic inside its parser.
         let Footer { metadata, schema, has_open_time_units, has_written_schema, kept_values } =
-            pool::fence(|| parse_footer(&footer))
-                .map_err(|payload| Error::corrupt(pool::panic_message(payload.as_ref())))??;
+            workers::fence(|| parse_footer(&footer))
+                .map_err(|payload| Error::corrupt(workers::panic_message(payload.as_ref())))??;
         let data_end = bytes.len() - footer.len() as u64 - TAIL_BYTES;
         let rows = check_ranges(&metadata, data_end)?;
         let checksums = checksum::from_footer(&metadata).map(Arc::from);

@@ -18,8 +18,8 @@ use parquet::file::metadata::ParquetMetaData;
 use polarway_table::array_bytes;
 
 use crate::categories::rows_of;
-use crate::pool;
 use crate::schema::dictionary_leaves;
+use crate::workers;
 
 /// The footer's key-value entry: the message of an Arrow IPC record batch, and behind a space its body, both in base64.
 /// The batch has one row, and for each dictionary leaf a list of its values, or NULL where they are not kept.
@@ -72,7 +72,7 @@ pub(crate) fn of_footer(metadata: &ParquetMetaData, schema: &Schema) -> Vec<Opti
     let entry = entries.and_then(|entries| entries.iter().find(|entry| entry.key == FOOTER_KEY));
     let text = entry.and_then(|entry| entry.value.as_deref());
     // Arrow panics on a message that contradicts itself. The rows can be read without it.
-    let values = text.and_then(|text| pool::fence(|| parse(text, schema)).ok().flatten());
+    let values = text.and_then(|text| workers::fence(|| parse(text, schema)).ok().flatten());
     values.unwrap_or_default()
 }
 

@@ -49,7 +49,6 @@ mod leaves;
 mod pages;
 mod pipeline;
 mod plan;
-mod pool;
 mod portable;
 mod private_fields;
 mod read;
@@ -58,6 +57,7 @@ mod restore;
 mod schema;
 mod thrift;
 mod times;
+mod workers;
 
 pub use bounds::holds_floats;
 pub use categories::{Categories, read_categories};
@@ -68,6 +68,7 @@ pub use file::FileReader;
 pub use read::{BatchReader, ReadOptions, read, read_map};
 pub use read_at::{LocalFile, ReadAt};
 pub use schema::{check_schema, has_narrow_keys, with_wide_keys};
+pub use workers::Workers;
 
 /// What an operation of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

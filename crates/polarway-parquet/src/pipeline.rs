@@ -19,7 +19,7 @@ use crate::assemble::batches_of;
 use crate::decode::Decoder;
 use crate::pages::FittingRows;
 use crate::plan::FilePlan;
-use crate::{Error, ReadOptions, Result, pool};
+use crate::{Error, ReadOptions, Result, Workers, workers};
 
 /// Batches per stripe: bounds the bookkeeping when a damaged footer claims absurdly many rows.
 const MOST_BATCHES_PER_STRIPE: usize = 4_096;
@@ -41,6 +41,7 @@ pub(crate) struct Pipeline<T> {
     batch_rows: usize,
     budget: u64,
     map: Map<T>,
+    workers: Workers,
     cancelled: AtomicBool,
     state: Mutex<State<T>>,
     /// The front of the queue has something to deliver.
@@ -167,6 +168,7 @@ impl<T: Send + 'static> Pipeline<T> {
             batch_rows: options.batch_rows.max(1),
             budget: options.buffered_bytes.max(1),
             map,
+            workers: options.workers.clone(),
             cancelled: AtomicBool::new(false),
             state: Mutex::new(State {
                 cursor,
@@ -221,7 +223,7 @@ impl<T: Send + 'static> Pipeline<T> {
     fn spawn(self: &Arc<Self>, stripe: &Arc<Stripe>) {
         for group in 0..stripe.decoded.len() {
             let (pipeline, stripe) = (Arc::clone(self), Arc::clone(stripe));
-            pool::spawn(move || pipeline.decode(&stripe, group));
+            self.workers.spawn(move || pipeline.decode(&stripe, group));
         }
     }
 
@@ -245,7 +247,7 @@ impl<T: Send + 'static> Pipeline<T> {
 
     fn next_stripe(&self, state: &mut State<T>) -> Option<Stripe> {
         let cursor = &mut state.cursor;
-        if cursor.blocked || cursor.failed || state.queue.len() > 4 * pool::threads() {
+        if cursor.blocked || cursor.failed || state.queue.len() > 4 * self.workers.threads() {
             return None;
         }
         let (planned, rows_left) = cursor.settle(&self.files)?;
@@ -353,7 +355,7 @@ impl<T: Send + 'static> Pipeline<T> {
         // A thread takes what it spawned last first: the first batch before the others, all before new stripes.
         for batch in (1..stripe.batches.len()).rev() {
             let (pipeline, stripe) = (Arc::clone(self), Arc::clone(stripe));
-            pool::spawn(move || pipeline.assemble(&stripe, batch));
+            self.workers.spawn(move || pipeline.assemble(&stripe, batch));
         }
         self.assemble(stripe, 0);
     }
@@ -371,8 +373,8 @@ impl<T: Send + 'static> Pipeline<T> {
         }
         let columns: Vec<ArrayRef> = columns.into_iter().flatten().collect();
         let kept = &self.files[stripe.file].kept;
-        let batches = pool::fence(|| batches_of(&self.schema, kept, columns, stripe.batches[batch]))
-            .unwrap_or_else(|payload| Err(Error::corrupt(pool::panic_message(payload.as_ref()))));
+        let batches = workers::fence(|| batches_of(&self.schema, kept, columns, stripe.batches[batch]))
+            .unwrap_or_else(|payload| Err(Error::corrupt(workers::panic_message(payload.as_ref()))));
         match batches {
             Err(error) => self.fail(stripe, batch, error),
             Ok(batches) => {
@@ -384,7 +386,7 @@ impl<T: Send + 'static> Pipeline<T> {
                     bytes += arrow_bytes(&batch);
                     let first_row = row;
                     row += batch.num_rows() as u64;
-                    outcomes.push_back(match pool::fence(|| (self.map)(batch, first_row)) {
+                    outcomes.push_back(match workers::fence(|| (self.map)(batch, first_row)) {
                         Ok(item) => Outcome::Item(item),
                         Err(payload) => Outcome::Panicked(payload),
                     });

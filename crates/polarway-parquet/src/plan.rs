@@ -14,7 +14,7 @@ use parquet::file::metadata::{
 use crate::kept::KeptDictionaries;
 use crate::restore::is_restorable;
 use crate::schema::decoded_field;
-use crate::{Error, FileReader, Result, int96, pool};
+use crate::{Error, FileReader, Result, int96, workers};
 
 /// A batch of more bytes has fewer rows: the decoder makes room for all of them at once.
 const BATCH_BYTES: u64 = 64 << 20;
@@ -166,7 +166,7 @@ fn decoding_metadata(
         .map(|(hint, column)| Arc::new(int96::with_unit(hint, column, int96_unit)))
         .collect();
     let metadata = with_arrow_schema(metadata, &Schema::new(hints));
-    match pool::fence(|| ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())) {
+    match workers::fence(|| ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())) {
         Ok(Ok(decoding)) => Ok(decoding),
         failed => {
             // The decoder says that shapes differ, but not where.
@@ -178,7 +178,7 @@ fn decoding_metadata(
             }
             Err(match failed {
                 Ok(Err(error)) => Error::corrupt(error),
-                Err(payload) => Error::corrupt(pool::panic_message(payload.as_ref())),
+                Err(payload) => Error::corrupt(workers::panic_message(payload.as_ref())),
                 Ok(Ok(_)) => Error::corrupt("its columns can't be decoded"),
             })
         }

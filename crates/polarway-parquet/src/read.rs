@@ -9,7 +9,7 @@ use arrow_schema::SchemaRef;
 
 use crate::pipeline::{Outcome, Pipeline};
 use crate::plan::FilePlan;
-use crate::{FileReader, ReadAt, Result, pool};
+use crate::{FileReader, ReadAt, Result, Workers};
 
 /// From where and in what pieces to read.
 #[derive(Debug, Clone)]
@@ -21,11 +21,13 @@ pub struct ReadOptions {
     pub batch_rows: usize,
     /// About how many bytes of decoded rows may wait for a slow consumer.
     pub buffered_bytes: u64,
+    /// What decodes.
+    pub workers: Workers,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { first_row: 0, batch_rows: 65_536, buffered_bytes: 256 << 20 }
+        Self { first_row: 0, batch_rows: 65_536, buffered_bytes: 256 << 20, workers: Workers::default() }
     }
 }
 
@@ -43,6 +45,11 @@ impl ReadOptions {
     /// These options, with about `buffered_bytes` bytes decoded ahead at most.
     pub fn with_buffered_bytes(self, buffered_bytes: u64) -> Self {
         Self { buffered_bytes, ..self }
+    }
+
+    /// These options, decoding on `workers`.
+    pub fn with_workers(self, workers: Workers) -> Self {
+        Self { workers, ..self }
     }
 }
 
@@ -72,7 +79,7 @@ pub fn read_map<T: Send + 'static>(
     map: impl Fn(RecordBatch, u64) -> T + Send + Sync + 'static,
 ) -> Result<BatchReader<T>> {
     // Enough tasks to keep all threads busy; more would cost a wide table dear.
-    let most_groups = 8 * pool::threads();
+    let most_groups = 8 * options.workers.threads();
     let mut planned = Vec::with_capacity(files.len());
     for (index, bytes) in files.into_iter().enumerate() {
         let plan = FileReader::open(bytes).and_then(|file| FilePlan::new(file, schema, most_groups));

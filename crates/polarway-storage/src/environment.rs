@@ -1,6 +1,6 @@
-//! What the storage takes from the world besides files: the time and fresh ids.
+//! What the storage takes from the world besides files: the time, fresh ids, and threads to encode and decode on.
 //!
-//! Both are handed in, so that a test can replay a failure from its seed, and need not wait for time to pass.
+//! They are handed in, so that a test can replay a failure from its seed, and need not wait for time to pass.
 
 mod manual_clock;
 mod rounds;
@@ -10,22 +10,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::{Condvar, Mutex};
+use polarway_parquet::Workers;
 use uuid::Uuid;
 
 pub use manual_clock::ManualClock;
 pub use rounds::{Rounds, Stopping};
 
-/// What the storage works with besides files. The default is the machine's clock and random source.
+/// What the storage works with besides files. The default is the machine's clock and random source, and threads of its own.
 #[derive(Clone, Debug)]
 pub struct Environment {
     /// Tells the time, and when a wait is over.
     pub clock: Arc<dyn Clock>,
     /// Names data files and identifies commits.
     pub ids: Arc<dyn IdSource>,
+    /// Encodes and decodes data files.
+    pub workers: Workers,
 }
 
 impl Environment {
-    /// The machine's random source, and this clock.
+    /// The default but for the clock.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..Self::default() }
     }
@@ -33,7 +36,7 @@ impl Environment {
 
 impl Default for Environment {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) }
+        Self { clock: Arc::new(SystemClock), ids: Arc::new(RandomIds), workers: Workers::default() }
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use lru::LruCache;
 use parking_lot::Mutex;
-use polarway_parquet::{EncodeOptions, ReadOptions, TableEncoder};
+use polarway_parquet::{EncodeOptions, ReadOptions, TableEncoder, Workers};
 
 use crate::backend::{Backend, BackendError, BackendResult, Outcome};
 use crate::error::Result;
@@ -30,6 +30,7 @@ pub struct Mirror {
     backend: Arc<dyn Backend>,
     folder: PathBuf,
     capacity_bytes: u64,
+    workers: Workers,
     copies: Mutex<LruCache<String, Arc<Copy>>>,
     links: Links,
 }
@@ -96,7 +97,14 @@ impl Mirror {
             )
         })?;
         let links = Links::new(folder.join(LINKS_FOLDER));
-        Ok(Self { backend, folder, capacity_bytes, copies: Mutex::new(LruCache::unbounded()), links })
+        let copies = Mutex::new(LruCache::unbounded());
+        Ok(Self { backend, folder, capacity_bytes, workers: Workers::default(), copies, links })
+    }
+
+    /// The same mirror, which encodes and decodes on threads that others use, too.
+    #[must_use]
+    pub fn sharing(self, workers: Workers) -> Self {
+        Self { workers, ..self }
     }
 
     /// The folder in which the copies lie.
@@ -169,8 +177,10 @@ impl Mirror {
         let failed = |error| BackendError::of_io("copy", &file.path, Outcome::NotDone, error);
         let write = || -> Result<()> {
             let sink = io::BufWriter::new(File::create_new(target).map_err(failed)?);
-            let mut encoder = TableEncoder::new(sink, Arc::clone(&adopted.schema), EncodeOptions::default())?;
-            for batch in polarway_parquet::read(vec![source], &adopted.schema, ReadOptions::default())? {
+            let encoding = EncodeOptions::default().with_workers(self.workers.clone());
+            let reading = ReadOptions::default().with_workers(self.workers.clone());
+            let mut encoder = TableEncoder::new(sink, Arc::clone(&adopted.schema), encoding)?;
+            for batch in polarway_parquet::read(vec![source], &adopted.schema, reading)? {
                 encoder.write(&batch?)?;
             }
             Ok(encoder.finish()?.0.flush().map_err(failed)?)

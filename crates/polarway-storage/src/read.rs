@@ -108,7 +108,8 @@ impl Tables {
         let mut writer = self.begin_upload(name, Arc::clone(schema))?;
         if upload.file.is_some() {
             let source = self.backend.open(upload.path())?;
-            for batch in polarway_parquet::read(vec![source], &upload.schema, ReadOptions::default())? {
+            let reading = ReadOptions::default().with_workers(self.workers().clone());
+            for batch in polarway_parquet::read(vec![source], &upload.schema, reading)? {
                 conform.apply_in_parts(&batch?, |part| writer.write(part))?;
             }
         }
@@ -147,6 +148,7 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
         make: Make<R>,
         reading: ReadOptions,
     ) -> Result<Self> {
+        let reading = reading.with_workers(tables.workers().clone());
         let mut skip = first_row;
         let mut groups: Vec<Vec<SnapshotFile>> = Vec::new();
         for file in &snapshot.files {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lru::LruCache;
 use parking_lot::Mutex;
-use polarway_parquet::EncodeOptions;
+use polarway_parquet::{EncodeOptions, Workers};
 use uuid::Uuid;
 
 use crate::adopt::Footers;
@@ -116,8 +116,9 @@ impl Tables {
     pub fn with_environment(
         backend: Arc<dyn Backend>,
         settings: Settings,
-        Environment { clock, ids }: Environment,
+        Environment { clock, ids, workers }: Environment,
     ) -> Self {
+        let settings = Settings { encode: settings.encode.with_workers(workers), ..settings };
         let storage_clock = Arc::new(StorageClock::new(Arc::clone(&backend), Arc::clone(&clock)));
         Self {
             backend,
@@ -137,6 +138,11 @@ impl Tables {
     /// The storage that these tables lie in.
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
+    }
+
+    /// What encodes and decodes.
+    pub(crate) fn workers(&self) -> &Workers {
+        &self.settings.encode.workers
     }
 
     pub(crate) fn dataset(&self, name: &DatasetName) -> Arc<Dataset> {

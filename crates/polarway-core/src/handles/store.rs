@@ -66,7 +66,8 @@ impl External {
             _ => error.into(),
         })?;
         let mirror =
-            Mirror::new(Arc::clone(&backend), folder.join(STATE_MIRROR_FOLDER), config.mirror_bytes)?;
+            Mirror::new(Arc::clone(&backend), folder.join(STATE_MIRROR_FOLDER), config.mirror_bytes)?
+                .sharing(environment.workers.clone());
         let settings = Settings {
             grace: config.retention.grace,
             orphan_grace: config.retention.orphan_grace,

@@ -59,7 +59,8 @@ fn a_retried_delete_and_create_are_answered_and_not_refused() {
     let folder = tempfile::tempdir().unwrap();
     let clock = clock();
     let backend = Arc::new(DiskBackend::open(folder.path()).unwrap());
-    let environment = Environment { clock: clock.clone(), ids: Arc::new(CountedIds::default()) };
+    let environment =
+        Environment { ids: Arc::new(CountedIds::default()), ..Environment::with_clock(clock.clone()) };
     let tables = Tables::with_environment(backend, Settings::default(), environment);
     let trades = name("trades");
     let create = WriteOptions::new(WriteMode::Create).with_request(request(&clock, 1));

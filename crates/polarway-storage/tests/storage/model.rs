@@ -131,7 +131,8 @@ impl World {
             orphan_grace: Duration::MAX,
             ..Settings::default()
         };
-        let environment = Environment { clock: self.clock.clone(), ids: self.ids.clone() };
+        let environment =
+            Environment { ids: self.ids.clone(), ..Environment::with_clock(self.clock.clone()) };
         (Tables::with_environment(failing.clone(), settings, environment), failing)
     }
 
