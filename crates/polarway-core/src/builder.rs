@@ -17,7 +17,8 @@ type StorageLayer = Box<dyn Fn(Arc<dyn Backend>) -> Arc<dyn Backend> + Send>;
 ///
 /// ```no_run
 /// use std::time::Duration;
-/// use polarway_core::{Config, HandleOptions, ManualClock, Polarway};
+/// use polarway_core::components::ManualClock;
+/// use polarway_core::{Config, Polarway};
 ///
 /// # async fn expiry() -> polarway_core::Result<()> {
 /// let clock = ManualClock::new(1_767_225_600_000_000);
@@ -36,9 +37,9 @@ pub struct Builder {
 
 /// What an engine works with besides its configuration.
 ///
-/// A recorder of metrics belongs here when there is something to measure: the engine then registers its counters with it while
-/// it opens, and keeps what [`metrics::Recorder`](https://docs.rs/metrics) gives for each, since its work is done on many
-/// threads and the recorder that the facade's macros find is one of a thread or of the process.
+/// A recorder of metrics will be one more of these. The macros of the `metrics` crate find a recorder of the process or of one
+/// thread, and an engine works on many: so its counters are to be registered with the recorder that is given, while the engine
+/// opens, and the handles that `metrics::Recorder` gives for them are to be kept here.
 pub(crate) struct Components {
     pub(crate) environment: Environment,
     pub(crate) random: Arc<dyn RandomSource>,

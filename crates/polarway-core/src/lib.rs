@@ -51,6 +51,16 @@ mod threads;
 mod whole_micros;
 mod workspace;
 
+/// What an engine can be [built](Polarway::builder) with, and what it takes to make such components.
+pub mod components {
+    pub use polarway_handles::{RandomSource, SystemRandom};
+    pub use polarway_storage::{
+        Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome,
+        ReadAt,
+    };
+    pub use polarway_storage::{Clock, IdSource, ManualClock, RandomIds, Sleeper, SystemClock};
+}
+
 pub use arrow;
 pub use builder::Builder;
 pub use config::{Config, HandleConfig, HandleStoreKind, Location, QueryLimits, Retention};
@@ -60,13 +70,12 @@ pub use handles::{HandleOptions, KeptResult};
 pub use load::{ChunkStream, TableStream};
 pub use pieces::PieceReader;
 pub use polarway::Polarway;
-pub use polarway_handles::{Handle, HandleId, Lease, RandomSource, SystemRandom};
+pub use polarway_handles::{Handle, HandleId, Lease};
 pub use polarway_ipc::{Chunk, Compression};
 pub use polarway_query::{
     EngineCondition, MemoryLimit, Phase, PhaseTimes, QueryStatus, Summary, duckdb_version, memory_limit,
 };
 pub use polarway_storage::{At, CacheStats, CommitKind, DatasetName, MemoryBudget, RequestId, Reservation};
-pub use polarway_storage::{Backend, Clock, IdSource, ManualClock, RandomIds, Sleeper, SystemClock};
 pub use polarway_table::{DUCKDB_TYPE_KEY, Parameter, Parameters, Table, duckdb_type, params};
 pub use query::{DatasetVersion, QueryChunkStream, QueryOptions, QueryStream};
 pub use store::{DeleteOptions, Published, WriteMode, WriteOptions};

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
+use polarway_core::components::ManualClock;
 use polarway_core::{
-    At, Builder, Compression, Config, ErrorKind, HandleOptions, HandleStoreKind, Location, ManualClock,
-    Phase, Polarway, QueryOptions, Table, params,
+    At, Builder, Compression, Config, ErrorKind, HandleOptions, HandleStoreKind, Location, Phase, Polarway,
+    QueryOptions, Table, params,
 };
 use tempfile::TempDir;
 

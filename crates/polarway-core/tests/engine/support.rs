@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_core::arrow::array::{Int64Array, RecordBatch, StringArray};
-use polarway_core::{Backend, Builder, Config, ManualClock, Polarway, Table};
+use polarway_core::components::{Backend, ManualClock};
+use polarway_core::{Builder, Config, Polarway, Table};
 use tempfile::TempDir;
 
 use crate::timed::TimedBackend;
