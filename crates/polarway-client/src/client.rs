@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt as _};
+use polarway_proto::SERVICE;
 use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::v1::GetServerInfoRequest;
 use tonic::transport::Channel;
@@ -18,9 +19,6 @@ use crate::call::{Call, Kind, Unary};
 use crate::connection::{Worker, Workers};
 use crate::datasets::ServerInfo;
 use crate::error::{Error, Result};
-
-/// The name under which health is asked for.
-const SERVICE: &str = "polarway.v1.PolarwayService";
 
 /// A client of one Polarway server, or of several workers over the same tables.
 ///

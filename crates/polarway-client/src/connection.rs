@@ -4,27 +4,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::Stream;
-use http::Uri;
-use polarway_proto::bulk::{Bulk, End, Received, received_status, send};
+use http::{HeaderMap, Uri};
+use polarway_proto::Rpc;
 use polarway_proto::client::PolarwayServiceClient;
+use polarway_proto::transport::{
+    CLIENT_STREAM_WINDOW_BYTES, CONNECTION_WINDOW_BYTES, End, FRAME_BYTES, MESSAGE_BYTES, Received,
+    received_status, send,
+};
 use tonic::codegen::Service as _;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Extensions, Request, Status};
 use tonic_health::pb::health_client::HealthClient;
-
-/// What a stream may be sent before it is read: enough to move gigabytes in a second, and all that a stream which nobody
-/// reads can hold.
-const STREAM_WINDOW_BYTES: u32 = 16 << 20;
-
-/// The most that HTTP/2 allows: streams that nobody reads must not keep the others of a connection waiting.
-const CONNECTION_WINDOW_BYTES: u32 = i32::MAX as u32;
-
-/// The largest frames: few of them for a chunk.
-const FRAME_BYTES: u32 = 1 << 20;
-
-/// The largest message that is taken: a page of a list has a schema for each of its entries.
-const MESSAGE_BYTES: usize = 64 << 20;
 
 /// How long a connection may take to be made.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
@@ -96,21 +87,16 @@ impl Worker {
     }
 
     /// Calls a method that moves tables, and gives the messages that it answers with.
-    pub(crate) async fn bulk<Q, M>(
+    pub(crate) async fn bulk<R: Rpc>(
         &self,
-        path: &'static str,
-        metadata: MetadataMap,
-        messages: impl Stream<Item = Result<Q, Status>> + Send + Unpin + 'static,
-    ) -> Result<Received<M>, Status>
-    where
-        Q: Bulk + 'static,
-        M: Bulk,
-    {
+        headers: HeaderMap,
+        messages: impl Stream<Item = Result<R::Request, Status>> + Send + Unpin + 'static,
+    ) -> Result<Received<R::Response>, Status> {
         let mut request = http::Request::new(send(messages, End::Nothing));
         *request.method_mut() = http::Method::POST;
         *request.version_mut() = http::Version::HTTP_2;
-        *request.uri_mut() = Uri::from_static(path);
-        *request.headers_mut() = metadata.into_headers();
+        *request.uri_mut() = Uri::from_static(R::METHOD.path());
+        *request.headers_mut() = headers;
         for (name, value) in
             [(http::header::TE, "trailers"), (http::header::CONTENT_TYPE, "application/grpc")]
         {
@@ -135,7 +121,7 @@ fn endpoint(uri: Uri) -> Endpoint {
     Endpoint::from(uri)
         .connect_timeout(CONNECT)
         .tcp_nodelay(true)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_stream_window_size(CLIENT_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_frame_size(FRAME_BYTES)
         .http2_keep_alive_interval(KEEPALIVE)

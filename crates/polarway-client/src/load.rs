@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use futures::Stream;
-use polarway_proto::Reason;
 use polarway_proto::v1::{self, LoadHeader, LoadRequest, LoadResponse};
+use polarway_proto::{Reason, rpc};
 use polarway_table::Table;
 
 use crate::call::{Attempt, Call, Kind, Operation};
@@ -124,7 +124,7 @@ impl Operation for Begin<'_> {
 
 async fn open(attempt: &Attempt<'_>, name: &str, at: At, first_row: u64) -> Result<Receiver<LoadResponse>> {
     let request = LoadRequest { name: name.to_owned(), at: at.to_message(), first_row, compression: 0 };
-    Receiver::open(attempt, "/polarway.v1.PolarwayService/Load", request, first_row, None).await
+    Receiver::open::<rpc::Load>(attempt, request, first_row, None).await
 }
 
 /// A load that has begun, and how far it is.

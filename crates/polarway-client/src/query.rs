@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use polarway_ipc::{ChunkEncoder, EncodeOptions};
 use polarway_proto::client::PolarwayServiceClient;
+use polarway_proto::rpc;
 use polarway_proto::v1::{CancelQueryRequest, ListQueriesRequest, QueryRequest, QueryResponse};
 use polarway_table::{Parameters, Table};
 use tonic::transport::Channel;
@@ -167,8 +168,7 @@ impl Operation for Query {
     type Output = Arriving;
 
     async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<Arriving> {
-        let path = "/polarway.v1.PolarwayService/Query";
-        let mut receiver = Receiver::open(attempt, path, self.request.clone(), 0, self.time).await?;
+        let mut receiver = Receiver::open::<rpc::Query>(attempt, self.request.clone(), 0, self.time).await?;
         loop {
             match receiver.next(attempt).await? {
                 Arrived::Heartbeat => attempt.going(),

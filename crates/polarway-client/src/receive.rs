@@ -6,9 +6,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use futures::{StreamExt as _, stream};
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
-use polarway_proto::bulk::{Bulk, Received};
+use polarway_proto::Rpc;
+use polarway_proto::transport::{Framed, Received, TIMEOUT_HEADER, encode_timeout};
 use polarway_proto::v1::{Chunk, LoadHeader, LoadResponse, QueryResponse, QuerySummary};
-use tonic::metadata::{Ascii, MetadataValue};
 
 use crate::call::Attempt;
 use crate::error::{Error, Result};
@@ -54,21 +54,20 @@ pub(crate) struct Receiver<M> {
     next_row: u64,
 }
 
-impl<M: Step + Bulk> Receiver<M> {
+impl<M: Step + Framed> Receiver<M> {
     /// Asks for a stream whose first row is this one. The server ends the call after `time`, if that is given.
-    pub(crate) async fn open<Q: Bulk + 'static>(
+    pub(crate) async fn open<R: Rpc<Response = M>>(
         attempt: &Attempt<'_>,
-        path: &'static str,
-        request: Q,
+        request: R::Request,
         first_row: u64,
         time: Option<Duration>,
     ) -> Result<Self> {
-        let mut metadata = attempt.workers().metadata();
+        let mut headers = attempt.workers().metadata().into_headers();
         if let Some(time) = time {
-            metadata.insert("grpc-timeout", timeout(time));
+            headers.insert(TIMEOUT_HEADER, encode_timeout(time));
         }
         let messages = stream::iter([Ok(request)]);
-        let stream = attempt.open(attempt.worker().bulk(path, metadata, messages)).await?;
+        let stream = attempt.open(attempt.worker().bulk::<R>(headers, messages)).await?;
         Ok(Self { stream, decoder: ChunkDecoder::new(DecodeLimits::default()), next_row: first_row })
     }
 
@@ -116,31 +115,6 @@ impl<M: Step + Bulk> Receiver<M> {
             Ok(Arrived::End)
         } else {
             Err(Error::unreachable("the stream ended in the middle of the table"))
-        }
-    }
-}
-
-/// A duration as gRPC writes it: at most eight digits and a unit (gRPC over HTTP/2, "Requests").
-fn timeout(time: Duration) -> MetadataValue<Ascii> {
-    let millis = time.as_millis();
-    let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX).min(99_999_999);
-    let text = if millis < 100_000_000 { format!("{}m", millis.max(1)) } else { format!("{seconds}S") };
-    text.parse().unwrap_or_else(|_| MetadataValue::from_static("99999999S"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_timeout_has_at_most_eight_digits_and_is_never_nothing() {
-        for (time, expect) in [
-            (Duration::ZERO, "1m"),
-            (Duration::from_millis(1500), "1500m"),
-            (Duration::from_secs(200_000), "200000S"),
-            (Duration::MAX, "99999999S"),
-        ] {
-            assert_eq!(timeout(time), expect);
         }
     }
 }

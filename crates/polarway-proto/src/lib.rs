@@ -1,16 +1,19 @@
-//! Polarway's protocol in Rust: messages, client and server of `polarway.v1.PolarwayService`.
+//! Polarway's protocol in Rust: messages and methods of `polarway.v1.PolarwayService`.
 //!
-//! This crate owns what `proto/` at the root of the repository defines, as Rust, and how a failure is
-//! told: [`v1::Failure`] is the content of a failed call's [`Status`](tonic::Status), and [`Reason`] lists why
-//! calls fail; and what keeps a stream alive that has nothing to send, [`WithHeartbeats`]. It knows nothing of how to connect, of how anything is answered, or of any other crate of
-//! Polarway.
+//! This crate owns what `proto/` at the root of the repository defines, as Rust, and what both ends of a connection have to
+//! agree on besides:
 //!
-//! Chunks move through [`bulk`] without tonic's copies.
+//! - [`Method`] lists the methods, with their paths; [`rpc`] has each as a type, with the messages that it takes and answers.
+//! - [`transport`] moves messages, chunks without tonic's copies, and has the limits on them and the sizes of HTTP/2's windows.
+//! - [`v1::Failure`] is the content of a failed call's [`Status`](tonic::Status), and [`Reason`] lists why calls fail.
+//! - [`WithHeartbeats`] keeps a stream alive that has nothing to send.
+//!
+//! It knows nothing of how to connect, of how anything is answered, or of any other crate of Polarway.
 //!
 //! A table's bytes are [`Bytes`] that share the buffer they were received in.
 //!
-//! [`client`] and [`server`] have what tonic needs to call and to serve; [`FILE_DESCRIPTOR_SET`] is for
-//! reflection. `cargo xtask codegen` writes the generated part again after a change in `proto/`.
+//! [`client`] is tonic's client of the service; [`FILE_DESCRIPTOR_SET`] is for reflection. `cargo xtask codegen` writes the
+//! generated part again after a change in `proto/`.
 //!
 //! ```
 //! use polarway_proto::Reason;
@@ -30,15 +33,17 @@
 //!
 //! [`Bytes`]: bytes::Bytes
 
-pub mod bulk;
 mod failure;
 mod heartbeat;
+mod method;
 mod reason;
+pub mod transport;
 
 pub use failure::ERROR_DOMAIN;
 pub use heartbeat::{HEARTBEAT, SILENCE, WithHeartbeats};
+pub use method::{Method, Rpc, SERVICE, rpc};
 pub use reason::{Reason, Retry};
-pub use v1::{polarway_service_client as client, polarway_service_server as server};
+pub use v1::polarway_service_client as client;
 
 /// The revision of `polarway.v1` that this crate was generated from. It grows with every addition;
 /// nothing is ever taken away.

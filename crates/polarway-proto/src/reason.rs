@@ -138,6 +138,9 @@ reasons! {
          would take more than 256 MiB with every value written out. Cut the table into smaller chunks.";
     UnknownMethod, "UNKNOWN_METHOD", Unimplemented, No,
         "The server has no such service or method: the client speaks another version of the protocol.";
+    UnsupportedEncoding, "UNSUPPORTED_ENCODING", Unimplemented, No,
+        "The call's messages are compressed (`grpc-encoding`), and the server takes them as they are. Turn gRPC's compression off; \
+         chunks of a table can be compressed inside.";
     UnexpectedPart, "UNEXPECTED_PART", InvalidArgument, No,
         "An upload's parts came out of turn: a chunk without a header, two headers without a trailer.";
     ChunkOutOfOrder, "CHUNK_OUT_OF_ORDER", InvalidArgument, No,

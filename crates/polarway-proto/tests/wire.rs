@@ -1,12 +1,11 @@
 //! What goes over the wire, seen as bytes.
 
 use bytes::{Bytes, BytesMut};
-use polarway_proto::FILE_DESCRIPTOR_SET;
-use polarway_proto::server::SERVICE_NAME;
 use polarway_proto::v1::{
     At, Chunk, Failure, LoadHeader, LoadRequest, LoadResponse, QueryResponse, StoreHeader, StoreRequest,
     StoreResponse, StoreResult, StoreTrailer, WriteMode, at, store_request, store_result,
 };
+use polarway_proto::{FILE_DESCRIPTOR_SET, SERVICE};
 use prost::Message;
 use prost_types::FileDescriptorSet;
 
@@ -96,7 +95,7 @@ fn the_descriptors_list_the_service_and_all_its_methods() {
         })
         .collect();
     let [(name, service)] = services.as_slice() else { panic!("there is not just one service") };
-    assert_eq!(name, SERVICE_NAME);
+    assert_eq!(name, SERVICE);
     let methods: Vec<_> = service.method.iter().map(|method| method.name()).collect();
     let expect = [
         "Store",

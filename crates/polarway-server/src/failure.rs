@@ -151,11 +151,12 @@ mod tests {
     }
 
     /// Reasons that no kind of the engine's stands behind: they are about the wire.
-    const OF_THE_WIRE: [Reason; 12] = [
+    const OF_THE_WIRE: [Reason; 13] = [
         Reason::InvalidRequest,
         Reason::MalformedMessage,
         Reason::MessageTooLarge,
         Reason::UnknownMethod,
+        Reason::UnsupportedEncoding,
         Reason::UnexpectedPart,
         Reason::ChunkOutOfOrder,
         Reason::MalformedArrow,

@@ -19,8 +19,10 @@
 //! ```
 
 mod accept;
+mod call;
 mod config;
 mod convert;
+mod edge;
 mod failure;
 mod logging;
 mod open_files;

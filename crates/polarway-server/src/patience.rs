@@ -7,17 +7,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body::{Frame, SizeHint};
-use polarway_proto::Reason;
+use polarway_proto::{Method, Reason};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 use tonic::body::Body;
 
-/// The methods whose requests are streams, which may last.
-const STREAMS: [&str; 2] = ["/polarway.v1.PolarwayService/Store", "/grpc.reflection."];
+/// The service whose requests are streams, as those of our uploads are: they may last.
+const REFLECTION: &str = "/grpc.reflection.";
 
 /// A request that fails when its end has not come after this time: what has come of it is in memory until then.
 pub(crate) fn whole_within(request: Request<Body>, patience: Duration) -> Request<Body> {
-    if STREAMS.iter().any(|path| request.uri().path().starts_with(path)) {
+    let path = request.uri().path();
+    if Method::of_path(path).is_some_and(Method::is_upload) || path.starts_with(REFLECTION) {
         return request;
     }
     let deadline = Instant::now() + patience;

@@ -5,34 +5,20 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use polarway_core::{Polarway, memory_limit};
-use polarway_proto::FILE_DESCRIPTOR_SET;
-use polarway_proto::server::PolarwayServiceServer;
+use polarway_proto::transport::{CONNECTION_WINDOW_BYTES, FRAME_BYTES, SERVER_STREAM_WINDOW_BYTES};
+use polarway_proto::{FILE_DESCRIPTOR_SET, SERVICE};
 use tokio::net::TcpListener;
-use tonic::body::Body;
-use tonic::server::NamedService;
 use tonic::transport::server::Router;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
 use tower::layer::util::{Identity, Stack};
-use tower::util::{MapRequestLayer, MapResponseLayer};
 
 use crate::accept::connections;
 use crate::config::ServerConfig;
+use crate::edge::EdgeLayer;
 use crate::open_files;
-use crate::patience::whole_within;
-use crate::reasons::with_reason;
-use crate::service::{BulkService, Service};
-
-/// What a stream may be sent before it is read, and all that one which nobody reads can hold: enough for a gigabyte in a
-/// second over a network that answers within two milliseconds.
-const STREAM_WINDOW_BYTES: u32 = 2 << 20;
-
-/// The most that HTTP/2 allows: streams that nobody reads must not keep the others of a connection waiting.
-const CONNECTION_WINDOW_BYTES: u32 = i32::MAX as u32;
-
-/// The largest frames: few of them for a chunk.
-const FRAME_BYTES: u32 = 1 << 20;
+use crate::service::Service;
 
 /// Calls at a time on one connection.
 const STREAMS: u32 = 1024;
@@ -137,7 +123,7 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
         let Self { listener, config, engine, .. } = self;
         let (health, health_service) = tonic_health::server::health_reporter();
-        health.set_serving::<PolarwayServiceServer<Service>>().await;
+        health.set_service_status(SERVICE, ServingStatus::Serving).await;
         let handles_watched = tokio::spawn(watch_handles(engine.clone(), health.clone()));
         let queries_watched = tokio::spawn(watch_queries(engine.clone(), health.clone()));
         let silence = config.upload_silence;
@@ -222,9 +208,8 @@ async fn say_not_serving(health: &HealthReporter) {
 }
 
 async fn say_of_the_whole(health: &HealthReporter, status: ServingStatus) {
-    let service = <PolarwayServiceServer<Service> as NamedService>::NAME;
     // The empty name is the server as a whole.
-    for whole in [service, ""] {
+    for whole in [SERVICE, ""] {
         health.set_service_status(whole, status).await;
     }
 }
@@ -245,28 +230,21 @@ fn most_connections(config: &ServerConfig) -> usize {
     }
 }
 
-type ResponseMap = fn(http::Response<Body>) -> http::Response<Body>;
-type Layers<F> = Stack<MapResponseLayer<ResponseMap>, Stack<MapRequestLayer<F>, Identity>>;
-
-#[expect(clippy::type_complexity, reason = "a closure's type can't be named")]
 fn router(
     service: Service,
     health: HealthServer<impl Health>,
     patience: Duration,
-) -> Result<Router<Layers<impl Fn(http::Request<Body>) -> http::Request<Body> + Clone>>, StartError> {
-    let in_time = move |request| whole_within(request, patience);
-    let give_reasons: ResponseMap = with_reason;
+) -> Result<Router<Stack<EdgeLayer, Identity>>, StartError> {
     Ok(tonic::transport::Server::builder()
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_stream_window_size(SERVER_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_frame_size(FRAME_BYTES)
         .max_concurrent_streams(STREAMS)
         .http2_max_header_list_size(HEADER_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
-        .layer(MapRequestLayer::new(in_time))
-        .layer(MapResponseLayer::new(give_reasons))
-        .add_service(BulkService::new(service))
+        .layer(EdgeLayer { patience })
+        .add_service(service)
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))

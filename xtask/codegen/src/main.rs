@@ -1,5 +1,5 @@
-//! What `cargo xtask codegen` runs: messages, client and server in Rust, and the descriptors for reflection, out of the
-//! protocol's definition.
+//! What `cargo xtask codegen` runs: messages and client in Rust, and the descriptors for reflection, out of the protocol's
+//! definition.
 //!
 //! It is a program of its own because a compiler of protobuf is more than everyone should have to build for `cargo xtask`.
 
@@ -44,8 +44,10 @@ fn generate(proto: &Path, output: &Path) -> Result<()> {
     let mut config = Config::new();
     // Bytes share the buffer they were received in; maps are ordered, so that equal messages have equal bytes.
     config.bytes(["."]).btree_map(["."]).out_dir(output);
-    // How to connect is for the client to say: here it would only bring the network in.
-    let services = tonic_prost_build::configure().build_transport(false).service_generator();
+    // How to connect is for the client to say: here it would only bring the network in. The server takes and sends messages
+    // in its own way.
+    let services =
+        tonic_prost_build::configure().build_transport(false).build_server(false).service_generator();
     config.service_generator(services).compile_fds(descriptors.clone()).context("generating Rust")?;
 
     for file in &mut descriptors.file {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use http_body::Frame;
 use polarway_ipc::{ChunkDecoder, DecodeLimits, EncodeOptions, EncodedTable};
-use polarway_proto::bulk::{Bulk, End, Received};
+use polarway_proto::transport::{End, Framed, Received};
 use polarway_proto::v1::store_request::Part;
 use polarway_proto::v1::{
     CancelQueryRequest, Chunk, CreateHandleRequest, DeleteDatasetRequest, DropHandleRequest,
@@ -61,7 +61,7 @@ fn message<M: Message + Default + PartialEq>(bytes: &[u8]) {
     assert_eq!(again.encode_to_vec(), message.encode_to_vec());
 }
 
-fn body<M: Bulk>(bytes: &[u8]) {
+fn body<M: Framed>(bytes: &[u8]) {
     let messages = received::<M>(bytes);
     for message in &messages {
         assert!(M::decode(&message.encode_to_vec()[..]).is_ok());
@@ -83,7 +83,7 @@ fn upload(bytes: &[u8]) {
 }
 
 /// What comes of a body that arrives in pieces, whose lengths its own first bytes tell.
-fn received<M: Bulk>(bytes: &[u8]) -> Vec<M> {
+fn received<M: Framed>(bytes: &[u8]) -> Vec<M> {
     let (lengths, rest) = bytes.split_at(bytes.len().min(8));
     let mut rest = Bytes::copy_from_slice(rest);
     let mut pieces = Vec::new();

@@ -7,6 +7,7 @@ mod alive;
 mod attacks;
 mod bounds;
 mod broken;
+mod compressed;
 mod cuts;
 mod deaths;
 mod every_method;

@@ -2,7 +2,7 @@
 
 use bytes::{Buf as _, BufMut as _};
 use futures::StreamExt as _;
-use polarway_proto::v1::{LoadRequest, QueryRequest};
+use polarway_proto::v1::{GetDatasetRequest, LoadRequest, QueryRequest};
 use polarway_proto::{PROTOCOL_REVISION, Reason};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
@@ -174,4 +174,25 @@ async fn all_bytes_of_a_load_joined_are_one_arrow_stream_also_when_compressed() 
             assert_eq!(received.to_batch().unwrap(), expected.to_batch().unwrap());
         }
     }
+}
+
+#[tokio::test]
+async fn every_answer_has_the_id_of_its_call() {
+    let server = Server::start();
+    let id_of = |metadata: &tonic::metadata::MetadataMap| {
+        metadata.get("x-request-id").unwrap().to_str().unwrap().to_owned()
+    };
+    let mut client = raw(&server).await;
+
+    let mut request = Request::new(QueryRequest { sql: "SELECT 42".to_owned(), ..QueryRequest::default() });
+    request.metadata_mut().insert("x-request-id", "report-7".parse().unwrap());
+    assert_eq!(id_of(client.query(request).await.unwrap().metadata()), "report-7");
+
+    let mut request = Request::new(LoadRequest::default());
+    request.metadata_mut().insert("x-request-id", "x".repeat(1_000).parse().unwrap());
+    let fresh = id_of(client.load(request).await.unwrap().metadata());
+    let none_given = GetDatasetRequest { name: "missing".to_owned(), ..GetDatasetRequest::default() };
+    let of_a_refusal = id_of(client.get_dataset(none_given).await.unwrap_err().metadata());
+    assert_eq!([fresh.len(), of_a_refusal.len()], [36, 36]);
+    assert_ne!(fresh, of_a_refusal);
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use arrow_array::{RecordBatchIterator, RecordBatchReader};
 use arrow_schema::ArrowError;
 use futures::StreamExt as _;
-use polarway_proto::WithHeartbeats;
 use polarway_proto::v1::{self, StoreRequest, StoreResponse, StoreResult, store_result};
+use polarway_proto::{WithHeartbeats, rpc};
 use polarway_table::Table;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -235,10 +235,9 @@ async fn upload_once(attempt: &mut Attempt<'_>, tables: &[Encoding]) -> Result<V
         let _ = moved.send(());
         Ok(part)
     });
-    let (worker, metadata) = (attempt.worker().clone(), attempt.workers().metadata());
+    let (worker, headers) = (attempt.worker().clone(), attempt.workers().metadata().into_headers());
     let call = async {
-        let path = "/polarway.v1.PolarwayService/Store";
-        let mut responses = worker.bulk(path, metadata, parts).await?;
+        let mut responses = worker.bulk::<rpc::Store>(headers, parts).await?;
         let missing = || Status::unavailable("the server did not say what it stored");
         responses.next().await.unwrap_or_else(|| Err(missing()))
     };

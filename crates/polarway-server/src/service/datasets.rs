@@ -1,25 +1,22 @@
 //! What there is: datasets, their schemas, their versions; and deleting them.
 
-use polarway_core::{DeleteOptions, Polarway};
+use polarway_core::DeleteOptions;
 use polarway_proto::Reason;
 use polarway_proto::v1::{
     DeleteDatasetRequest, DeleteDatasetResponse, Failure, GetDatasetRequest, GetDatasetResponse,
     ListDatasetsRequest, ListDatasetsResponse, ListVersionsRequest, ListVersionsResponse,
 };
 
+use crate::call::Call;
 use crate::convert;
-use crate::failure::failure;
 
 /// Entries on a page at the most: some 100 KB.
 const MOST_ENTRIES: usize = 1000;
 
-pub(super) async fn list(
-    engine: &Polarway,
-    request: ListDatasetsRequest,
-) -> Result<ListDatasetsResponse, Failure> {
+pub(super) async fn list(call: &Call, request: ListDatasetsRequest) -> Result<ListDatasetsResponse, Failure> {
     // The token is the last name of the page before: what was made or deleted meanwhile shifts nothing.
-    let page = engine.datasets_after(&request.page_token, page_entries(request.page_size)).await;
-    let (datasets, is_last) = page.map_err(|error| failure(&error))?;
+    let page = call.engine.datasets_after(&request.page_token, page_entries(request.page_size)).await;
+    let (datasets, is_last) = page.map_err(|error| call.failure(&error))?;
     let next_page_token = match datasets.last() {
         Some(last) if !is_last => last.name.to_string(),
         _ => String::new(),
@@ -27,20 +24,17 @@ pub(super) async fn list(
     Ok(ListDatasetsResponse { datasets: datasets.iter().map(convert::dataset).collect(), next_page_token })
 }
 
-pub(super) async fn get(
-    engine: &Polarway,
-    request: GetDatasetRequest,
-) -> Result<GetDatasetResponse, Failure> {
-    let description = engine.describe_at(&request.name, convert::at(request.at)).await;
-    let dataset = convert::description(description.map_err(|error| failure(&error))?)?;
+pub(super) async fn get(call: &Call, request: GetDatasetRequest) -> Result<GetDatasetResponse, Failure> {
+    let description = call.engine.describe_at(&request.name, convert::at(request.at)).await;
+    let dataset = convert::description(description.map_err(|error| call.failure(&error))?)?;
     Ok(GetDatasetResponse { dataset: Some(dataset) })
 }
 
 pub(super) async fn list_versions(
-    engine: &Polarway,
+    call: &Call,
     request: ListVersionsRequest,
 ) -> Result<ListVersionsResponse, Failure> {
-    let mut versions = engine.versions(&request.name).await.map_err(|error| failure(&error))?;
+    let mut versions = call.engine.versions(&request.name).await.map_err(|error| call.failure(&error))?;
     if !request.page_token.is_empty() {
         let last: u64 = request.page_token.parse().map_err(|_| {
             Reason::InvalidRequest.failure(format!(
@@ -59,7 +53,7 @@ pub(super) async fn list_versions(
 }
 
 pub(super) async fn delete(
-    engine: &Polarway,
+    call: &Call,
     request: DeleteDatasetRequest,
 ) -> Result<DeleteDatasetResponse, Failure> {
     let options = DeleteOptions {
@@ -67,7 +61,8 @@ pub(super) async fn delete(
         expected_version: request.expected_version,
         purge: request.purge,
     };
-    let published = engine.delete_with(&request.name, options).await.map_err(|error| failure(&error))?;
+    let published =
+        call.engine.delete_with(&request.name, options).await.map_err(|error| call.failure(&error))?;
     Ok(DeleteDatasetResponse { published: Some(convert::published(&published)) })
 }
 

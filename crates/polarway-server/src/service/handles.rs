@@ -1,9 +1,9 @@
 //! Results that are kept: making them, looking at them, putting them off, dropping them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::{TryFutureExt as _, stream};
-use polarway_core::{HandleOptions, Polarway, QueryOptions};
+use polarway_core::{HandleOptions, QueryOptions};
 use polarway_proto::Reason;
 use polarway_proto::v1::{
     CreateHandleRequest, CreateHandleResponse, DropHandleRequest, DropHandleResponse, ExtendHandleRequest,
@@ -12,29 +12,21 @@ use polarway_proto::v1::{
 };
 use tonic::Status;
 
-use super::Responses;
+use super::answer::{Responses, beating};
 use super::datasets::cut_page;
+use crate::call::Call;
 use crate::convert;
-use crate::failure::failure;
 
 /// Answers at once: the query is a part of the stream, so that heartbeats go out meanwhile.
-pub(super) fn create(
-    engine: Polarway,
-    request: CreateHandleRequest,
-    deadline: Option<Instant>,
-) -> Responses<CreateHandleResponse> {
-    super::beating(stream::once(keep(engine, request, deadline).map_err(Status::from)))
+pub(super) fn create(call: Call, request: CreateHandleRequest) -> Responses<CreateHandleResponse> {
+    beating(stream::once(keep(call, request).map_err(Status::from)))
 }
 
-async fn keep(
-    engine: Polarway,
-    request: CreateHandleRequest,
-    deadline: Option<Instant>,
-) -> Result<CreateHandleResponse, Failure> {
+async fn keep(call: Call, request: CreateHandleRequest) -> Result<CreateHandleResponse, Failure> {
     let CreateHandleRequest { sql, parameters, ttl_us, request_id } = request;
     let parameters = super::query::parameters(parameters)?;
     let options = HandleOptions {
-        query: QueryOptions { deadline, parameters, ..QueryOptions::default() },
+        query: QueryOptions { deadline: call.deadline, parameters, ..QueryOptions::default() },
         ttl: ttl_us.map(ttl).transpose()?,
         request: match request_id.len() {
             0 => None,
@@ -45,7 +37,7 @@ async fn keep(
             })?),
         },
     };
-    let kept = engine.query_handle_with(&sql, options).await.map_err(|error| failure(&error))?;
+    let kept = call.engine.query_handle_with(&sql, options).await.map_err(|error| call.failure(&error))?;
     let handle = convert::handle(&kept.handle)?;
     let summary = kept.summary.map(|summary| QuerySummary {
         rows: handle.rows,
@@ -56,16 +48,13 @@ async fn keep(
     Ok(CreateHandleResponse { handle: Some(handle), summary })
 }
 
-pub(super) async fn get(engine: &Polarway, request: GetHandleRequest) -> Result<GetHandleResponse, Failure> {
-    let handle = engine.handle(&request.handle_id).await.map_err(|error| failure(&error))?;
+pub(super) async fn get(call: &Call, request: GetHandleRequest) -> Result<GetHandleResponse, Failure> {
+    let handle = call.engine.handle(&request.handle_id).await.map_err(|error| call.failure(&error))?;
     Ok(GetHandleResponse { handle: Some(convert::handle(&handle)?) })
 }
 
-pub(super) async fn list(
-    engine: &Polarway,
-    request: ListHandlesRequest,
-) -> Result<ListHandlesResponse, Failure> {
-    let mut handles = engine.handles().await.map_err(|error| failure(&error))?;
+pub(super) async fn list(call: &Call, request: ListHandlesRequest) -> Result<ListHandlesResponse, Failure> {
+    let mut handles = call.engine.handles().await.map_err(|error| call.failure(&error))?;
     // The token is the last id of the page before: what was made or dropped meanwhile shifts nothing.
     handles.retain(|handle| handle.id.to_string().as_str() > request.page_token.as_str());
     let is_last = cut_page(&mut handles, request.page_size);
@@ -78,19 +67,17 @@ pub(super) async fn list(
 }
 
 pub(super) async fn extend(
-    engine: &Polarway,
+    call: &Call,
     request: ExtendHandleRequest,
 ) -> Result<ExtendHandleResponse, Failure> {
     let ttl = request.ttl_us.map(ttl).transpose()?;
-    let handle = engine.extend_handle(&request.handle_id, ttl).await.map_err(|error| failure(&error))?;
+    let handle =
+        call.engine.extend_handle(&request.handle_id, ttl).await.map_err(|error| call.failure(&error))?;
     Ok(ExtendHandleResponse { handle: Some(convert::handle(&handle)?) })
 }
 
-pub(super) async fn drop(
-    engine: &Polarway,
-    request: DropHandleRequest,
-) -> Result<DropHandleResponse, Failure> {
-    engine.drop_handle(&request.handle_id).await.map_err(|error| failure(&error))?;
+pub(super) async fn drop(call: &Call, request: DropHandleRequest) -> Result<DropHandleResponse, Failure> {
+    call.engine.drop_handle(&request.handle_id).await.map_err(|error| call.failure(&error))?;
     Ok(DropHandleResponse {})
 }
 

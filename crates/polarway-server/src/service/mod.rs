@@ -1,9 +1,10 @@
 //! The methods of `polarway.v1.PolarwayService`. Each has one shape: unpack, call the engine, convert.
+//!
+//! All take one road: [`Service`] makes the [`Call`] of a request, finds the method by its path, and hands both on.
 
+mod answer;
 mod arrivals;
-mod bulk;
 mod datasets;
-mod deadline;
 mod handles;
 mod load;
 mod query;
@@ -11,31 +12,30 @@ mod store;
 mod upload;
 mod worker;
 
-pub(crate) use bulk::BulkService;
-
-use std::pin::Pin;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::Stream;
+use futures::future::BoxFuture;
+use http::{HeaderName, Request, Response};
 use polarway_core::Polarway;
-use polarway_proto::WithHeartbeats;
-use polarway_proto::server::PolarwayService;
-use polarway_proto::v1::{
-    CancelQueryRequest, CancelQueryResponse, CreateHandleRequest, CreateHandleResponse, DeleteDatasetRequest,
-    DeleteDatasetResponse, DropHandleRequest, DropHandleResponse, ExtendHandleRequest, ExtendHandleResponse,
-    Failure, GetCacheStatsRequest, GetCacheStatsResponse, GetDatasetRequest, GetDatasetResponse,
-    GetHandleRequest, GetHandleResponse, GetServerInfoRequest, GetServerInfoResponse, ListDatasetsRequest,
-    ListDatasetsResponse, ListHandlesRequest, ListHandlesResponse, ListQueriesRequest, ListQueriesResponse,
-    ListVersionsRequest, ListVersionsResponse, LoadRequest, LoadResponse, QueryRequest, QueryResponse,
-    StoreRequest, StoreResponse,
-};
-use tonic::{Request, Response, Status, Streaming};
+use polarway_proto::transport::{End, Received};
+use polarway_proto::{Method, SERVICE, rpc};
+use tonic::Status;
+use tonic::body::Body;
+use tonic::server::NamedService;
 
+use self::answer::{one, streaming, unary};
 use self::arrivals::Arrivals;
 use self::worker::Worker;
+use crate::call::{Call, ID_HEADER};
 
-/// The service over one engine.
-pub(crate) struct Service {
+/// The service over one engine. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Service(Arc<Shared>);
+
+struct Shared {
     engine: Polarway,
     worker: Worker,
     upload_silence: Duration,
@@ -43,135 +43,95 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(engine: Polarway, upload_silence: Duration) -> Self {
-        Self { engine, worker: Worker::starting_now(), upload_silence }
+        Self(Arc::new(Shared { engine, worker: Worker::starting_now(), upload_silence }))
     }
 }
 
-type Responses<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>>;
-
-/// The responses, with a heartbeat for each second in which there is none.
-fn beating<M: Default + Send + 'static>(
-    responses: impl Stream<Item = Result<M, Status>> + Send + 'static,
-) -> Responses<M> {
-    Box::pin(WithHeartbeats::new(Box::pin(responses), || Ok(M::default())))
+impl NamedService for Service {
+    const NAME: &'static str = SERVICE;
 }
 
-fn respond<M>(answer: Result<M, Failure>) -> Result<Response<M>, Status> {
-    answer.map(Response::new).map_err(Status::from)
+impl tower::Service<Request<Body>> for Service {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            let (head, body) = request.into_parts();
+            let Some(method) = Method::of_path(head.uri.path()) else {
+                return Ok(Status::unimplemented("").into_http());
+            };
+            let call = Call::begin(method, &head.headers, &shared.engine);
+            let id = call.id.clone();
+            let mut response = shared.answer(method, call, body).await;
+            response.headers_mut().insert(HeaderName::from_static(ID_HEADER), id);
+            Ok(response)
+        })
+    }
 }
 
-#[tonic::async_trait]
-impl PolarwayService for Service {
-    type LoadStream = Responses<LoadResponse>;
-    type QueryStream = Responses<QueryResponse>;
-    type CreateHandleStream = Responses<CreateHandleResponse>;
-
-    async fn store(
-        &self,
-        request: Request<Streaming<StoreRequest>>,
-    ) -> Result<Response<StoreResponse>, Status> {
-        let arrivals = Arrivals::none(self.engine.memory());
-        respond(store::store(&self.engine, request.into_inner(), arrivals, self.upload_silence).await)
-    }
-
-    async fn load(&self, request: Request<LoadRequest>) -> Result<Response<Self::LoadStream>, Status> {
-        Ok(Response::new(load::load(self.engine.clone(), request.into_inner())))
-    }
-
-    async fn query(&self, request: Request<QueryRequest>) -> Result<Response<Self::QueryStream>, Status> {
-        let deadline = deadline::deadline(request.metadata());
-        query::query(&self.engine, request.into_inner(), deadline).await.map(Response::new)
-    }
-
-    async fn create_handle(
-        &self,
-        request: Request<CreateHandleRequest>,
-    ) -> Result<Response<Self::CreateHandleStream>, Status> {
-        let deadline = deadline::deadline(request.metadata());
-        Ok(Response::new(handles::create(self.engine.clone(), request.into_inner(), deadline)))
-    }
-
-    async fn get_handle(
-        &self,
-        request: Request<GetHandleRequest>,
-    ) -> Result<Response<GetHandleResponse>, Status> {
-        respond(handles::get(&self.engine, request.into_inner()).await)
-    }
-
-    async fn list_handles(
-        &self,
-        request: Request<ListHandlesRequest>,
-    ) -> Result<Response<ListHandlesResponse>, Status> {
-        respond(handles::list(&self.engine, request.into_inner()).await)
-    }
-
-    async fn extend_handle(
-        &self,
-        request: Request<ExtendHandleRequest>,
-    ) -> Result<Response<ExtendHandleResponse>, Status> {
-        respond(handles::extend(&self.engine, request.into_inner()).await)
-    }
-
-    async fn drop_handle(
-        &self,
-        request: Request<DropHandleRequest>,
-    ) -> Result<Response<DropHandleResponse>, Status> {
-        respond(handles::drop(&self.engine, request.into_inner()).await)
-    }
-
-    async fn list_datasets(
-        &self,
-        request: Request<ListDatasetsRequest>,
-    ) -> Result<Response<ListDatasetsResponse>, Status> {
-        respond(datasets::list(&self.engine, request.into_inner()).await)
-    }
-
-    async fn get_dataset(
-        &self,
-        request: Request<GetDatasetRequest>,
-    ) -> Result<Response<GetDatasetResponse>, Status> {
-        respond(datasets::get(&self.engine, request.into_inner()).await)
-    }
-
-    async fn list_versions(
-        &self,
-        request: Request<ListVersionsRequest>,
-    ) -> Result<Response<ListVersionsResponse>, Status> {
-        respond(datasets::list_versions(&self.engine, request.into_inner()).await)
-    }
-
-    async fn delete_dataset(
-        &self,
-        request: Request<DeleteDatasetRequest>,
-    ) -> Result<Response<DeleteDatasetResponse>, Status> {
-        respond(datasets::delete(&self.engine, request.into_inner()).await)
-    }
-
-    async fn list_queries(
-        &self,
-        _request: Request<ListQueriesRequest>,
-    ) -> Result<Response<ListQueriesResponse>, Status> {
-        respond(Ok(query::list(&self.engine, &self.worker)))
-    }
-
-    async fn cancel_query(
-        &self,
-        request: Request<CancelQueryRequest>,
-    ) -> Result<Response<CancelQueryResponse>, Status> {
-        respond(query::cancel(&self.engine, request.get_ref()))
-    }
-
-    async fn get_cache_stats(
-        &self,
-        _request: Request<GetCacheStatsRequest>,
-    ) -> Result<Response<GetCacheStatsResponse>, Status> {
-        respond(Ok(worker::cache_stats(&self.engine)))
-    }
-
-    async fn get_server_info(
-        &self,
-        _request: Request<GetServerInfoRequest>,
-    ) -> Result<Response<GetServerInfoResponse>, Status> {
-        respond(Ok(self.worker.info()))
+impl Shared {
+    async fn answer(&self, method: Method, call: Call, body: Body) -> Response<Body> {
+        match method {
+            Method::Store => {
+                let memory = call.engine.memory();
+                let arrivals = Arrivals::none(memory);
+                let requests = Received::new(arrivals.count(body, memory), End::Nothing);
+                one(store::store(&call, requests, arrivals, self.upload_silence).await)
+            }
+            Method::Load => streaming::<rpc::Load>(body, async |request| Ok(load::load(call, request))).await,
+            Method::Query => {
+                streaming::<rpc::Query>(body, async |request| query::query(call, request).await).await
+            }
+            Method::CreateHandle => {
+                streaming::<rpc::CreateHandle>(body, async |request| Ok(handles::create(call, request))).await
+            }
+            Method::GetHandle => {
+                unary::<rpc::GetHandle>(body, async |request| handles::get(&call, request).await).await
+            }
+            Method::ListHandles => {
+                unary::<rpc::ListHandles>(body, async |request| handles::list(&call, request).await).await
+            }
+            Method::ExtendHandle => {
+                unary::<rpc::ExtendHandle>(body, async |request| handles::extend(&call, request).await).await
+            }
+            Method::DropHandle => {
+                unary::<rpc::DropHandle>(body, async |request| handles::drop(&call, request).await).await
+            }
+            Method::ListDatasets => {
+                unary::<rpc::ListDatasets>(body, async |request| datasets::list(&call, request).await).await
+            }
+            Method::GetDataset => {
+                unary::<rpc::GetDataset>(body, async |request| datasets::get(&call, request).await).await
+            }
+            Method::ListVersions => {
+                unary::<rpc::ListVersions>(body, async |request| {
+                    datasets::list_versions(&call, request).await
+                })
+                .await
+            }
+            Method::DeleteDataset => {
+                unary::<rpc::DeleteDataset>(body, async |request| datasets::delete(&call, request).await)
+                    .await
+            }
+            Method::ListQueries => {
+                unary::<rpc::ListQueries>(body, async |_| query::list(&call, &self.worker)).await
+            }
+            Method::CancelQuery => {
+                unary::<rpc::CancelQuery>(body, async |request| query::cancel(&call, &request)).await
+            }
+            Method::GetCacheStats => {
+                unary::<rpc::GetCacheStats>(body, async |_| worker::cache_stats(&call)).await
+            }
+            Method::GetServerInfo => {
+                unary::<rpc::GetServerInfo>(body, async |_| self.worker.info(&call)).await
+            }
+        }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
-use polarway_core::{Parameters, Polarway, QueryChunkStream, QueryOptions};
+use polarway_core::{Parameters, QueryChunkStream, QueryOptions};
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
 use polarway_proto::Reason;
 use polarway_proto::v1::{
@@ -15,10 +15,10 @@ use polarway_proto::v1::{
 };
 use tonic::Status;
 
-use super::Responses;
+use super::answer::{Responses, beating};
 use super::worker::Worker;
+use crate::call::Call;
 use crate::convert;
-use crate::failure::failure;
 
 /// How long an answer is held back for its first message: that of a short query then is one write, and one wake of the
 /// caller, instead of two.
@@ -28,25 +28,22 @@ const HEADSTART: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 /// What a query fails with before it is time to answer.
-pub(super) async fn query(
-    engine: &Polarway,
-    request: QueryRequest,
-    deadline: Option<Instant>,
-) -> Result<Responses<QueryResponse>, Status> {
-    let mut rows = start(engine, request, deadline)?;
+pub(super) async fn query(call: Call, request: QueryRequest) -> Result<Responses<QueryResponse>, Status> {
+    let mut rows = start(call, request)?;
     match tokio::time::timeout(HEADSTART, rows.next()).await {
-        Ok(first) => Ok(super::beating(stream::iter(first.transpose()?.map(Ok)).chain(rows))),
-        Err(_) => Ok(super::beating(rows)),
+        Ok(first) => Ok(beating(stream::iter(first.transpose()?.map(Ok)).chain(rows))),
+        Err(_) => Ok(beating(rows)),
     }
 }
 
-fn start(engine: &Polarway, request: QueryRequest, deadline: Option<Instant>) -> Result<Rows, Failure> {
+fn start(call: Call, request: QueryRequest) -> Result<Rows, Failure> {
     let compression = convert::compression(request.compression)?;
     let parameters = parameters(request.parameters)?;
-    let options = QueryOptions { deadline, parameters, hugeint_as_text: request.hugeint_as_text };
-    let chunks = engine.query_chunks(&request.sql, options, compression);
-    let chunks = chunks.map_err(|error| failure(&error))?;
-    Ok(Rows { chunks: Some(chunks), summary: QuerySummary::default() })
+    let options =
+        QueryOptions { deadline: call.deadline, parameters, hugeint_as_text: request.hugeint_as_text };
+    let chunks = call.engine.query_chunks(&request.sql, options, compression);
+    let chunks = chunks.map_err(|error| call.failure(&error))?;
+    Ok(Rows { call, chunks: Some(chunks), summary: QuerySummary::default() })
 }
 
 /// Values from a stranger: an Arrow IPC stream of one row.
@@ -65,21 +62,19 @@ pub(super) fn parameters(ipc: Bytes) -> Result<Parameters, Failure> {
 }
 
 /// The queries that wait or run here.
-pub(super) fn list(engine: &Polarway, worker: &Worker) -> ListQueriesResponse {
-    let queries = engine.queries().iter().map(convert::running_query).collect();
-    ListQueriesResponse { queries, worker_id: worker.id() }
+pub(super) fn list(call: &Call, worker: &Worker) -> Result<ListQueriesResponse, Failure> {
+    let queries = call.engine.queries().iter().map(convert::running_query).collect();
+    Ok(ListQueriesResponse { queries, worker_id: worker.id() })
 }
 
-pub(super) fn cancel(
-    engine: &Polarway,
-    request: &CancelQueryRequest,
-) -> Result<CancelQueryResponse, Failure> {
-    engine.cancel_query(&request.query_id).map_err(|error| failure(&error))?;
+pub(super) fn cancel(call: &Call, request: &CancelQueryRequest) -> Result<CancelQueryResponse, Failure> {
+    call.engine.cancel_query(&request.query_id).map_err(|error| call.failure(&error))?;
     Ok(CancelQueryResponse {})
 }
 
 /// The chunks of a result, and then what the query did.
 struct Rows {
+    call: Call,
     /// Until they have ended.
     chunks: Option<QueryChunkStream>,
     summary: QuerySummary,
@@ -89,7 +84,7 @@ impl Stream for Rows {
     type Item = Result<QueryResponse, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self { chunks: Some(chunks), summary } = &mut *self else { return Poll::Ready(None) };
+        let Self { call, chunks: Some(chunks), summary } = &mut *self else { return Poll::Ready(None) };
         let item = ready!(Pin::new(&mut *chunks).poll_next(context));
         let mut response = QueryResponse::default();
         match item {
@@ -99,8 +94,9 @@ impl Stream for Rows {
                 response.chunk = Some(convert::chunk(chunk));
             }
             Some(Err(error)) => {
+                let failure = call.failure(&error);
                 self.chunks = None;
-                return Poll::Ready(Some(Err(failure(&error).into())));
+                return Poll::Ready(Some(Err(failure.into())));
             }
             None => {}
         }

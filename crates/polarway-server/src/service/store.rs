@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, stream};
-use polarway_core::{Polarway, Published};
+use polarway_core::Published;
 use polarway_proto::Reason;
 use polarway_proto::v1::store_request::Part;
 use polarway_proto::v1::store_result::Outcome;
@@ -14,8 +14,8 @@ use tonic::{Code, Status};
 
 use super::arrivals::Arrivals;
 use super::upload::{Piece, Upload};
+use crate::call::Call;
 use crate::convert;
-use crate::failure::failure;
 use crate::reasons::refusal;
 
 /// Chunks that wait for the engine. One that is slow then slows the client: HTTP/2 lets no more in.
@@ -25,7 +25,7 @@ const WAITING_CHUNKS: usize = 2;
 const MOST_RESULTS_BYTES: usize = 16 << 20;
 
 pub(super) async fn store(
-    engine: &Polarway,
+    call: &Call,
     requests: impl Stream<Item = Result<StoreRequest, Status>> + Unpin,
     arrivals: Arrivals,
     silence: Duration,
@@ -48,7 +48,7 @@ pub(super) async fn store(
             )));
         }
         let is_last = header.last;
-        let outcome = match store_table(engine, &mut parts, header).await? {
+        let outcome = match store_table(call, &mut parts, header).await? {
             Ok(published) => Outcome::Published(convert::published(&published)),
             Err(failure) => Outcome::Failure(failure.shortened()),
         };
@@ -64,7 +64,7 @@ pub(super) async fn store(
 
 /// Receives one table and stores it. The inner result is the table's own, the outer one ends the call.
 async fn store_table(
-    engine: &Polarway,
+    call: &Call,
     parts: &mut Parts<impl Stream<Item = Result<StoreRequest, Status>> + Unpin>,
     header: StoreHeader,
 ) -> Result<Result<Published, Failure>, Failure> {
@@ -76,14 +76,14 @@ async fn store_table(
     };
     let (pieces, mut received) = mpsc::channel(WAITING_CHUNKS);
     let received = stream::poll_fn(move |context| received.poll_recv(context));
-    let writing = engine.store_pieces(&name, received, Upload::new(), options);
+    let writing = call.engine.store_pieces(&name, received, Upload::new(), options);
     let mut writing = std::pin::pin!(writing);
     loop {
         let piece = tokio::select! {
             // Without a trailer it can't have been published.
             stored = &mut writing => return match stored {
                 Ok(_) => Err(Reason::Internal.failure(format!("{name:?} was stored before all of it had come"))),
-                Err(error) => give_up(parts, &name, is_last, failure(&error)).await,
+                Err(error) => give_up(parts, &name, is_last, call.failure(&error)).await,
             },
             part = parts.next() => match part? {
                 Some(Part::Chunk(chunk)) => Piece::Chunk(chunk),
@@ -98,15 +98,15 @@ async fn store_table(
         tokio::select! {
             stored = &mut writing => return match stored {
                 Ok(_) => Err(Reason::Internal.failure(format!("{name:?} was stored before all of it had come"))),
-                Err(error) if is_trailer => Ok(Err(failure(&error))),
-                Err(error) => give_up(parts, &name, is_last, failure(&error)).await,
+                Err(error) if is_trailer => Ok(Err(call.failure(&error))),
+                Err(error) => give_up(parts, &name, is_last, call.failure(&error)).await,
             },
             // Nobody receives when the writing has failed, which the next turn sees.
             _ = pieces.send((piece, parts.arrivals.take())) => {}
         }
         if is_trailer {
             drop(pieces);
-            return Ok(writing.await.map_err(|error| failure(&error)));
+            return Ok(writing.await.map_err(|error| call.failure(&error)));
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::SystemTime;
 
-use polarway_core::{Polarway, duckdb_version};
+use polarway_core::duckdb_version;
 use polarway_proto::PROTOCOL_REVISION;
-use polarway_proto::v1::{GetCacheStatsResponse, GetServerInfoResponse};
+use polarway_proto::v1::{Failure, GetCacheStatsResponse, GetServerInfoResponse};
 use uuid::Uuid;
 
+use crate::call::Call;
 use crate::convert;
 
 /// What tells this worker from others.
@@ -24,20 +25,20 @@ impl Worker {
         self.id.to_string()
     }
 
-    pub(crate) fn info(&self) -> GetServerInfoResponse {
-        GetServerInfoResponse {
+    pub(crate) fn info(&self, _call: &Call) -> Result<GetServerInfoResponse, Failure> {
+        Ok(GetServerInfoResponse {
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol_revision: PROTOCOL_REVISION,
             duckdb_version: duckdb_version(),
             worker_id: self.id(),
             started_us: convert::time_us(self.started),
-        }
+        })
     }
 }
 
-pub(crate) fn cache_stats(engine: &Polarway) -> GetCacheStatsResponse {
-    let stats = engine.cache_stats();
-    GetCacheStatsResponse {
+pub(crate) fn cache_stats(call: &Call) -> Result<GetCacheStatsResponse, Failure> {
+    let stats = call.engine.cache_stats();
+    Ok(GetCacheStatsResponse {
         hits: stats.hits,
         misses: stats.misses,
         hit_rate: stats.hit_rate(),
@@ -45,5 +46,5 @@ pub(crate) fn cache_stats(engine: &Polarway) -> GetCacheStatsResponse {
         bytes: stats.bytes,
         capacity_bytes: stats.capacity_bytes,
         evictions: stats.evictions,
-    }
+    })
 }

@@ -11,7 +11,7 @@ use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 use tonic::Status;
 
-use super::{Bulk, HEADER_BYTES};
+use super::{Framed, HEADER_BYTES};
 
 /// The number of the field of a chunk that holds its bytes.
 pub(super) const IPC_FIELD: u32 = 1;
@@ -28,15 +28,14 @@ pub enum End {
 /// These messages as a body. An error ends it: with its status from a server, by breaking off from a client.
 pub fn send<M, S>(messages: S, end: End) -> tonic::body::Body
 where
-    M: Bulk + 'static,
+    M: Framed,
     S: Stream<Item = Result<M, Status>> + Send + Unpin + 'static,
 {
-    tonic::body::Body::new(BulkBody { messages: Some(messages), chunk: Bytes::new(), end })
+    tonic::body::Body::new(Frames { messages: Some(messages), chunk: Bytes::new(), end })
 }
 
 /// The body that [`send`] makes.
-#[derive(Debug)]
-pub struct BulkBody<S> {
+struct Frames<S> {
     /// Until they have ended.
     messages: Option<S>,
     /// What the last frame has announced and is still to be sent.
@@ -44,9 +43,9 @@ pub struct BulkBody<S> {
     end: End,
 }
 
-impl<M, S> Body for BulkBody<S>
+impl<M, S> Body for Frames<S>
 where
-    M: Bulk,
+    M: Framed,
     S: Stream<Item = Result<M, Status>> + Unpin,
 {
     type Data = Bytes;
@@ -84,7 +83,7 @@ where
 
 /// A message as the bytes in front of its chunk's, and those. Protobuf leaves the order of fields open: here the chunk
 /// comes last in its message, and its bytes last in the chunk.
-pub(super) fn frame<M: Bulk>(mut message: M) -> (Bytes, Bytes) {
+pub(super) fn frame<M: Framed>(mut message: M) -> (Bytes, Bytes) {
     let chunk = message.take_chunk();
     let mut head = BytesMut::with_capacity(HEADER_BYTES + message.encoded_len() + 64);
     head.put_bytes(0, HEADER_BYTES);

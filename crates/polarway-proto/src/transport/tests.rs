@@ -6,7 +6,9 @@ use tonic::{Code, Status};
 use super::send::frame;
 use super::*;
 use crate::v1::store_request::Part;
-use crate::v1::{LoadHeader, StoreHeader, StoreTrailer};
+use crate::v1::{
+    Chunk, LoadHeader, LoadRequest, LoadResponse, QueryRequest, StoreHeader, StoreRequest, StoreTrailer,
+};
 
 fn chunk(bytes: usize) -> Chunk {
     Chunk { ipc: (0..bytes).map(|n| n as u8).collect::<Vec<_>>().into(), first_row: 70_000, rows: 300 }
@@ -27,18 +29,18 @@ fn body(pieces: Vec<Bytes>, end: Option<Status>) -> tonic::body::Body {
     tonic::body::Body::new(http_body_util::StreamBody::new(stream::iter(frames.chain(trailers))))
 }
 
-fn wire<M: Bulk>(message: M) -> Vec<u8> {
+fn wire<M: Framed>(message: M) -> Vec<u8> {
     let (head, ipc) = frame(message);
     [head, ipc].concat()
 }
 
 /// The same as any other gRPC library writes it.
-fn plain_wire<M: Bulk>(message: &M) -> Vec<u8> {
+fn plain_wire<M: Framed>(message: &M) -> Vec<u8> {
     let encoded = message.encode_to_vec();
     [&[0][..], &(encoded.len() as u32).to_be_bytes(), &encoded].concat()
 }
 
-async fn receive<M: Bulk>(body: tonic::body::Body) -> Vec<Result<M, Code>> {
+async fn receive<M: Framed>(body: tonic::body::Body) -> Vec<Result<M, Code>> {
     Received::<M>::new(body, End::Status)
         .map(|message| message.map_err(|status| status.code()))
         .collect()
@@ -127,7 +129,7 @@ async fn what_is_no_message_is_refused_before_memory_is_taken_for_it() {
         receive::<LoadResponse>(body(vec![Bytes::copy_from_slice(bytes)], Some(Status::ok("")))).await
     };
     assert_eq!(refused(&[0, 0xff, 0xff, 0xff, 0xff, 1]).await, [Err(Code::OutOfRange)]);
-    assert_eq!(refused(&[1, 0, 0, 0, 1, 9]).await, [Err(Code::Unimplemented)]);
+    assert_eq!(refused(&[1, 0, 0, 0, 1, 9]).await, [Err(Code::Internal)]);
     assert_eq!(refused(&[0, 0, 0, 0, 4, 0xff, 0xff, 0xff, 0xff]).await, [Err(Code::Internal)]);
 }
 

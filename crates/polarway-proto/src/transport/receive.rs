@@ -13,7 +13,7 @@ use prost::encoding::{WireType, decode_key, decode_varint};
 use tonic::{Code, Status};
 
 use super::send::IPC_FIELD;
-use super::{Bulk, End, HEADER_BYTES, MESSAGE_BYTES};
+use super::{End, Framed, HEADER_BYTES, MESSAGE_BYTES};
 
 /// What Arrow wants the bytes of a chunk to be aligned to.
 const ALIGNMENT: usize = 64;
@@ -47,7 +47,7 @@ struct Unfinished {
     ipc_offset: usize,
 }
 
-impl<M: Bulk> Received<M> {
+impl<M: Framed> Received<M> {
     /// The messages of this body, which ends as its sender's role has it: a server's response with a status.
     pub fn new(body: tonic::body::Body, end: End) -> Self {
         Self { body: Some(body), end, frames: Frames::default(), message: None, messages: PhantomData }
@@ -84,7 +84,7 @@ impl<M: Bulk> Received<M> {
     }
 }
 
-impl<M: Bulk> Stream for Received<M> {
+impl<M: Framed> Stream for Received<M> {
     type Item = Result<M, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -120,12 +120,14 @@ impl<M: Bulk> Stream for Received<M> {
 }
 
 /// Reads the header of a message, and makes room for it; nothing until enough has come to do so.
-fn begin<M: Bulk>(frames: &mut Frames) -> Result<Option<Unfinished>, Status> {
+fn begin<M: Framed>(frames: &mut Frames) -> Result<Option<Unfinished>, Status> {
     let Some(start) = frames.peek::<{ HEADER_BYTES + PEEKED_BYTES }>() else { return Ok(None) };
     let Some((header, start)) = start.split_first_chunk::<HEADER_BYTES>() else { return Ok(None) };
     let [is_compressed, length @ ..] = *header;
     if is_compressed != 0 {
-        return Err(Status::unimplemented("messages that gRPC compressed are not understood"));
+        return Err(Status::internal(
+            "a message says that it is compressed, and its stream does not say how",
+        ));
     }
     let length = u32::from_be_bytes(length) as usize;
     if length > MESSAGE_BYTES {
@@ -169,7 +171,7 @@ impl Unfinished {
 }
 
 /// Where in a message its chunk's bytes begin, as far as its start tells.
-fn ipc_offset<M: Bulk>(start: &[u8]) -> Option<usize> {
+fn ipc_offset<M: Framed>(start: &[u8]) -> Option<usize> {
     let mut rest = start;
     // In each message the fields before the one that is looked for are passed over.
     for field in [M::CHUNK_FIELD, IPC_FIELD] {

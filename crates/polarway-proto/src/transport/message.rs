@@ -1,27 +1,11 @@
-//! Streams of chunks as bodies of HTTP: gRPC's frames, made and read without tonic's copies.
-//!
-//! tonic encodes each message into a buffer and collects each one that arrives in another. For messages that are a
-//! megabyte of table and little else, those copies are most of the work. Here a chunk's bytes go out as they are, behind
-//! the few that frame them ([`send`]), and come in with one copy, to memory that is aligned as Arrow wants it
-//! ([`Received`]). What travels is the same: a peer that uses tonic, or any other gRPC, can't tell.
-
-mod receive;
-mod send;
+//! What may travel, and how large it may be.
 
 use prost::Message;
 
-pub use receive::{Received, received_status};
-pub use send::{BulkBody, End, send};
-
-use crate::v1::{
-    Chunk, LoadRequest, LoadResponse, QueryRequest, QueryResponse, StoreRequest, StoreResponse, store_request,
-};
+use crate::v1::{self, Chunk, LoadResponse, QueryResponse, StoreRequest, store_request};
 
 /// The longest message that is taken, in bytes: a chunk of 64 MiB and what stands around it.
 pub const MESSAGE_BYTES: usize = (64 << 20) + PLAIN_BYTES;
-
-/// In front of each message: whether it is compressed, and its length (gRPC over HTTP/2, "Length-Prefixed-Message").
-const HEADER_BYTES: usize = 5;
 
 /// The longest query that is taken, with the values of its parameters, in bytes.
 pub const QUERY_BYTES: usize = 16 << 20;
@@ -30,13 +14,13 @@ pub const QUERY_BYTES: usize = 16 << 20;
 /// bytes: names, ids, numbers.
 pub const PLAIN_BYTES: usize = 64 << 10;
 
-/// A message that may carry a chunk among little else.
-pub trait Bulk: Message + Default {
+/// A message of the protocol. It may carry a chunk among little else.
+pub trait Framed: Message + Default + 'static {
     /// The number of the field that holds the chunk; 0 is none.
     const CHUNK_FIELD: u32 = 0;
 
     /// The most bytes that the message may have besides those of its chunk.
-    const MOST_BYTES: usize = MESSAGE_BYTES;
+    const MOST_BYTES: usize;
 
     /// The chunk.
     fn chunk(&self) -> Option<&Chunk> {
@@ -49,18 +33,33 @@ pub trait Bulk: Message + Default {
     }
 }
 
-impl Bulk for LoadRequest {
-    const MOST_BYTES: usize = PLAIN_BYTES;
+/// Messages that carry no chunk, with the most bytes that they may have.
+macro_rules! without_chunk {
+    ($most_bytes:ident: $($message:ident)*) => {
+        $(impl Framed for v1::$message {
+            const MOST_BYTES: usize = $most_bytes;
+        })*
+    };
 }
 
-impl Bulk for QueryRequest {
-    const MOST_BYTES: usize = QUERY_BYTES;
+without_chunk! { QUERY_BYTES: QueryRequest CreateHandleRequest }
+
+without_chunk! { PLAIN_BYTES:
+    LoadRequest GetHandleRequest ListHandlesRequest ExtendHandleRequest DropHandleRequest ListDatasetsRequest
+    GetDatasetRequest ListVersionsRequest DeleteDatasetRequest ListQueriesRequest CancelQueryRequest
+    GetCacheStatsRequest GetServerInfoRequest
 }
 
-impl Bulk for StoreResponse {}
+// Servers bound the requests that strangers send; what they answer with has schemas and lists.
+without_chunk! { MESSAGE_BYTES:
+    StoreResponse CreateHandleResponse GetHandleResponse ListHandlesResponse ExtendHandleResponse DropHandleResponse
+    ListDatasetsResponse GetDatasetResponse ListVersionsResponse DeleteDatasetResponse ListQueriesResponse
+    CancelQueryResponse GetCacheStatsResponse GetServerInfoResponse
+}
 
-impl Bulk for LoadResponse {
+impl Framed for LoadResponse {
     const CHUNK_FIELD: u32 = 1;
+    const MOST_BYTES: usize = MESSAGE_BYTES;
 
     fn chunk(&self) -> Option<&Chunk> {
         self.chunk.as_ref()
@@ -71,8 +70,9 @@ impl Bulk for LoadResponse {
     }
 }
 
-impl Bulk for QueryResponse {
+impl Framed for QueryResponse {
     const CHUNK_FIELD: u32 = 1;
+    const MOST_BYTES: usize = MESSAGE_BYTES;
 
     fn chunk(&self) -> Option<&Chunk> {
         self.chunk.as_ref()
@@ -83,7 +83,7 @@ impl Bulk for QueryResponse {
     }
 }
 
-impl Bulk for StoreRequest {
+impl Framed for StoreRequest {
     const CHUNK_FIELD: u32 = 2;
     const MOST_BYTES: usize = PLAIN_BYTES;
 
@@ -104,6 +104,3 @@ impl Bulk for StoreRequest {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
