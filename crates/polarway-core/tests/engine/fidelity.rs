@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use polarway_core::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, TimestampMillisecondArray};
+use polarway_core::arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, RecordBatch, TimestampMillisecondArray,
+};
 use polarway_core::arrow::compute::{CastOptions, cast_with_options};
-use polarway_core::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit};
+use polarway_core::arrow::datatypes::{DataType, Field, Float16Type, Int64Type, Schema, SchemaRef, TimeUnit};
 use polarway_core::{ErrorKind, Polarway, Table};
 use polarway_testing::{Noise, assert_same_rows, batches, schemas, tries, with_keys_of};
 use proptest::collection::vec;
@@ -66,7 +68,8 @@ async fn check_sql(polarway: &Polarway, field: &Field, stored: Vec<ArrayRef>) {
                 let batch = |column| RecordBatch::try_new(schema.clone(), vec![column]).unwrap();
                 columns.into_iter().map(batch).collect()
             };
-            assert_same_rows(&as_batches(stored), &as_batches(seen));
+            let with_one_nan = |columns: Vec<ArrayRef>| columns.iter().map(with_one_nan_of_halves).collect();
+            assert_same_rows(&as_batches(with_one_nan(stored)), &as_batches(with_one_nan(seen)));
         }
     }
 }
@@ -122,6 +125,13 @@ fn restore(seen: &ArrayRef, stored: &DataType) -> Option<ArrayRef> {
     let tells = is_plain(stored)
         || matches!(stored, DataType::Timestamp(..) | DataType::Date64 | DataType::Time32(_));
     tells.then(|| cast_with_options(seen, stored, &strictly).unwrap())
+}
+
+/// SQL has half floats as floats: which of the NaNs a value was is lost on the way.
+fn with_one_nan_of_halves(column: &ArrayRef) -> ArrayRef {
+    let Some(halves) = column.as_primitive_opt::<Float16Type>() else { return column.clone() };
+    type Half = <Float16Type as ArrowPrimitiveType>::Native;
+    Arc::new(halves.unary::<_, Float16Type>(|half| if half.is_nan() { Half::NAN } else { half }))
 }
 
 #[tokio::test]
