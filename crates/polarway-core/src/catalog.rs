@@ -175,8 +175,9 @@ impl StoredCatalog {
         let files = files.iter().copied().zip(group.paths.iter().map(PathBuf::as_path));
         group.whole_micros = self.engine.whole_micros.columns(&asked, files);
         let why = "it holds times (INT96) that SQL would cut to microseconds, or that reach too far";
-        let cut = int96.iter().map(|field| field.name()).filter(|name| !group.whole_micros.contains(name));
-        group.refused_columns = cut.map(|name| (name.clone(), why.to_owned())).collect();
+        let whole = &group.whole_micros;
+        let cut = int96.iter().map(|field| field.name()).filter(|name| !whole.contains(name));
+        group.refused_columns.extend(cut.map(|name| (name.clone(), why.to_owned())));
     }
 
     /// When the query has read its files, those that somebody else may write to are looked at once more, and of ours, the bytes
@@ -243,11 +244,15 @@ fn group_of(snapshot: &Snapshot, file: &SnapshotFile, path: PathBuf) -> FileGrou
         name: field.name().clone(),
         key: partition_key(place),
     };
+    // DuckDB has a type of its own for them, and does not survive some of them.
+    let why = "it holds a VARIANT, which SQL does not read from files of other programs";
+    let variants = adopted.variant_columns.iter().map(|place| adopted.schema.field(*place).name());
     FileGroup {
         schema: Arc::new(Schema::new(fields)),
         partition_columns: partitions.iter().enumerate().map(keyed).collect(),
         has_exact_types: is_ours,
         has_exact_float_statistics: is_ours || file.nan_safe,
+        refused_columns: variants.map(|name| (name.clone(), why.to_owned())).collect(),
         ..group
     }
 }

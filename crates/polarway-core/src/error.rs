@@ -247,6 +247,7 @@ fn table_kind(error: &polarway_parquet::Error) -> ErrorKind {
         Parquet::Write(_) | Parquet::Read(_) => ErrorKind::StorageFailed,
         Parquet::InFile { source, .. } => table_kind(source),
         Parquet::NotParquet
+        | Parquet::Encrypted
         | Parquet::Truncated
         | Parquet::Corrupt { .. }
         | Parquet::ColumnMissing { .. }

@@ -74,6 +74,9 @@ pub enum Error {
     /// The file does not start like a Parquet file.
     #[error("the file is not a Parquet file")]
     NotParquet,
+    /// The file is an encrypted Parquet file: its footer, or some columns.
+    #[error("the Parquet file is encrypted, which is not read")]
+    Encrypted,
     /// The file starts like a Parquet file and ends too early.
     #[error("the Parquet file is truncated")]
     Truncated,

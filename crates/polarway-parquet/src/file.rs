@@ -7,16 +7,21 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, parquet_to_arrow_schema};
-use parquet::basic::{Compression, ConvertedType, Encoding, LogicalType, Type as PhysicalType};
+use parquet::basic::{
+    Compression, ConvertedType, Encoding, LogicalType, TimeUnit as ParquetTimeUnit, Type as PhysicalType,
+};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::schema::types::{Type, TypePtr};
 
 use crate::private_fields::without_private_fields;
+use crate::repair::repaired;
 use crate::schema::with_file_leaves;
-use crate::thrift::check_footer;
+use crate::thrift::{Flaw, check_footer};
 use crate::{Error, ReadAt, Result, checksum, int96, kept, portable, workers};
 
 const MAGIC: &[u8; 4] = b"PAR1";
+/// Of a file whose footer is encrypted.
+const ENCRYPTED_MAGIC: &[u8; 4] = b"PARE";
 /// The metadata's length, then the magic.
 const TAIL_BYTES: u64 = 8;
 /// Fetched from the end in one go: most footers are smaller.
@@ -44,11 +49,11 @@ impl FileReader {
     /// [`Error::Read`] when they can't be fetched.
     pub fn open(bytes: Arc<dyn ReadAt>) -> Result<Self> {
         let footer = fetch_footer(bytes.as_ref())?;
+        let data_end = bytes.len() - footer.len() as u64 - TAIL_BYTES;
         // Malformed metadata can panic inside its parser.
         let Footer { metadata, schema, has_open_time_units, has_written_schema, kept_values } =
-            workers::fence(|| parse_footer(&footer))
+            workers::fence(|| parse_footer(&footer, data_end))
                 .map_err(|payload| Error::corrupt(workers::panic_message(payload.as_ref())))??;
-        let data_end = bytes.len() - footer.len() as u64 - TAIL_BYTES;
         let rows = check_ranges(&metadata, data_end)?;
         let checksums = checksum::from_footer(&metadata).map(Arc::from);
         let (metadata, schema) = (Arc::new(metadata), Arc::new(schema));
@@ -120,14 +125,22 @@ impl FileReader {
     }
 
     /// Whether the file uses what DuckDB does not read, or not as a plain column: Hadoop's LZ4, LZO, byte streams of other
-    /// types than floats, geometries, maps without values.
+    /// types than floats, geometries, maps without values, nanoseconds of a day in UTC, VARIANTs that lack their parts.
     pub fn is_uncommon(&self) -> bool {
         let columns = self.metadata.file_metadata().schema_descr();
         let chunks = self.metadata.row_groups().iter().flat_map(|group| group.columns());
         has_map_without_value(columns.root_schema())
+            || holds_variant(columns.root_schema(), &|variant| !has_parts_of_variant(variant))
             || columns.columns().iter().any(|column| {
                 let logical = column.logical_type_ref();
-                matches!(logical, Some(LogicalType::Geometry { .. } | LogicalType::Geography { .. }))
+                matches!(
+                    logical,
+                    Some(
+                        LogicalType::Geometry { .. }
+                            | LogicalType::Geography { .. }
+                            | LogicalType::Time { is_adjusted_to_u_t_c: true, unit: ParquetTimeUnit::NANOS }
+                    )
+                )
             })
             || chunks.into_iter().any(|chunk| {
                 let is_float = matches!(chunk.column_type(), PhysicalType::FLOAT | PhysicalType::DOUBLE);
@@ -140,6 +153,12 @@ impl FileReader {
     pub fn int96_columns(&self) -> Vec<usize> {
         let columns = self.metadata.file_metadata().schema_descr().root_schema().get_fields();
         (0..columns.len()).filter(|place| int96::holds_int96(&columns[*place])).collect()
+    }
+
+    /// The places of the columns that are VARIANTs, or hold some.
+    pub fn variant_columns(&self) -> Vec<usize> {
+        let columns = self.metadata.file_metadata().schema_descr().root_schema().get_fields();
+        (0..columns.len()).filter(|place| holds_variant(&columns[*place], &|_| true)).collect()
     }
 
     pub(crate) fn has_open_time_units(&self) -> bool {
@@ -177,6 +196,9 @@ impl FileReader {
 fn fetch_footer(file: &dyn ReadAt) -> Result<bytes::Bytes> {
     let length = file.len();
     let head = file.read_at(0, length.min(MAGIC.len() as u64) as usize).map_err(Error::from_reading)?;
+    if head.as_ref() == ENCRYPTED_MAGIC {
+        return Err(Error::Encrypted);
+    }
     if head.as_ref() != MAGIC {
         return Err(Error::NotParquet);
     }
@@ -209,12 +231,16 @@ struct Footer {
     kept_values: Vec<Option<ArrayRef>>,
 }
 
-fn parse_footer(footer: &[u8]) -> Result<Footer> {
+fn parse_footer(footer: &[u8], data_end: u64) -> Result<Footer> {
     // The parser makes room for as many elements as a list declares.
-    let flawed = |flaw| Error::corrupt(format!("its metadata: {flaw:?}"));
+    let flawed = |flaw| match flaw {
+        Flaw::Encrypted => Error::Encrypted,
+        flaw => Error::corrupt(format!("its metadata: {flaw:?}")),
+    };
     check_footer(footer).map_err(flawed)?;
     let footer = without_private_fields(footer).map_err(flawed)?;
     let metadata = ParquetMetaDataReader::decode_metadata(&footer).map_err(Error::corrupt)?;
+    let metadata = repaired(metadata, data_end)?;
     if let Some(schema) = portable::of_footer(&metadata) {
         let kept_values = kept::of_footer(&metadata, &schema);
         let (has_open_time_units, has_written_schema) = (false, true);
@@ -242,6 +268,30 @@ fn has_map_without_value(column: &Type) -> bool {
     (is_map && fields.iter().any(lacks_value)) || fields.iter().any(|field| has_map_without_value(field))
 }
 
+/// Whether a column is, or holds, a VARIANT that is looked for.
+fn holds_variant(column: &Type, is_wanted: &impl Fn(&Type) -> bool) -> bool {
+    let is_variant = matches!(column.get_basic_info().logical_type_ref(), Some(LogicalType::Variant { .. }));
+    let holds = || column.get_fields().iter().any(|field| holds_variant(field, is_wanted));
+    (is_variant && is_wanted(column)) || (column.is_group() && holds())
+}
+
+/// Whether a VARIANT has the parts that DuckDB calls an internal error to miss.
+fn has_parts_of_variant(variant: &Type) -> bool {
+    let is_bytes =
+        |part: &TypePtr| part.is_primitive() && part.get_physical_type() == PhysicalType::BYTE_ARRAY;
+    let parts = if variant.is_group() { variant.get_fields() } else { &[] };
+    match parts {
+        [metadata, value, rest @ ..] => {
+            (metadata.name(), value.name()) == ("metadata", "value")
+                && is_bytes(metadata)
+                && is_bytes(value)
+                && rest.len() < 2
+                && rest.iter().all(|part| part.name() == "typed_value")
+        }
+        _ => false,
+    }
+}
+
 /// Checks what decoding relies on, so that a damaged number is an error before it is an allocation.
 fn check_ranges(metadata: &ParquetMetaData, data_end: u64) -> Result<u64> {
     let leaves = metadata.file_metadata().schema_descr().num_columns();
@@ -265,8 +315,7 @@ fn check_ranges(metadata: &ParquetMetaData, data_end: u64) -> Result<u64> {
         }
     }
     match u64::try_from(metadata.file_metadata().num_rows()) {
-        // Some writers leave the file's own number at 0.
-        Ok(total) if total == rows || total == 0 => Ok(rows),
+        Ok(total) if total == rows => Ok(rows),
         _ => Err(Error::corrupt("the row groups do not add up to the file's rows")),
     }
 }

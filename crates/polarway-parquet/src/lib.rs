@@ -53,6 +53,7 @@ mod portable;
 mod private_fields;
 mod read;
 mod read_at;
+mod repair;
 mod restore;
 mod schema;
 mod thrift;

@@ -14,6 +14,7 @@ pub(crate) const STRUCT: u8 = 12;
 
 // Fields of the structs in `parquet.thrift`.
 const FILE_SCHEMA: i64 = 2;
+const FILE_ENCRYPTION: i64 = 8;
 const SCHEMA_CHILDREN: i64 = 5;
 const PAGE_UNCOMPRESSED_BYTES: i64 = 2;
 const PAGE_DATA: i64 = 5;
@@ -35,11 +36,16 @@ pub(crate) enum Flaw {
     TooDeep,
     /// No value looks like that.
     Malformed,
+    /// The file says that it is encrypted.
+    Encrypted,
 }
 
 /// Makes sure that the lists in a file's metadata are as long as they declare, and its columns no bottomless pit.
 pub(crate) fn check_footer(bytes: &[u8]) -> Result<(), Flaw> {
     Cursor { rest: bytes }.fields(0, &mut |cursor, id, kind| {
+        if (id, kind) == (FILE_ENCRYPTION, STRUCT) {
+            return Err(Flaw::Encrypted);
+        }
         if (id, kind) != (FILE_SCHEMA, LIST) {
             return Ok(false);
         }

@@ -10,6 +10,10 @@ use arrow_schema::{DataType, TimeUnit};
 use bytes::Bytes;
 use parquet::basic::Repetition;
 use parquet::data_type::{Int64Type as ParquetInt64, Int96, Int96Type};
+use parquet::file::metadata::{
+    ColumnChunkMetaDataBuilder, FileMetaData, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataReader,
+    ParquetMetaDataWriter,
+};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
@@ -176,4 +180,139 @@ fn columns_of_one_name_are_each_read_in_their_order() {
     let batch = load(&file).unwrap();
     let numbers = |column: usize| batch.column(column).as_primitive::<Int64Type>().values().to_vec();
     assert_eq!([numbers(0), numbers(1), numbers(2)], [[1, 2], [10, 20], [100, 200]]);
+}
+
+/// A footer's columns, changed.
+fn with_columns(
+    file: &Bytes,
+    change: impl Fn(usize, ColumnChunkMetaDataBuilder) -> ColumnChunkMetaDataBuilder,
+) -> Bytes {
+    with_footer(file, |metadata| {
+        let mut groups = Vec::new();
+        for group in metadata.row_groups() {
+            let columns = group.columns().iter().cloned().enumerate();
+            let columns =
+                columns.map(|(place, column)| change(place, column.into_builder()).build().unwrap());
+            groups.push(group.clone().into_builder().set_column_metadata(columns.collect()).build().unwrap());
+        }
+        metadata.into_builder().set_row_groups(groups).build()
+    })
+}
+
+fn with_footer(file: &Bytes, change: impl FnOnce(ParquetMetaData) -> ParquetMetaData) -> Bytes {
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(file).unwrap();
+    let (rest, tail) = file.split_at(file.len() - 8);
+    let footer_bytes = u32::from_le_bytes(tail[..4].try_into().unwrap()) as usize;
+    let mut changed = rest[..rest.len() - footer_bytes].to_vec();
+    ParquetMetaDataWriter::new(&mut changed, &change(metadata)).finish().unwrap();
+    changed.into()
+}
+
+fn created_by(file: &Bytes, writer: &str) -> Bytes {
+    with_footer(file, |metadata| {
+        let old = metadata.file_metadata();
+        let schema = old.schema_descr_ptr();
+        let new =
+            FileMetaData::new(old.version(), old.num_rows(), Some(writer.to_owned()), None, schema, None);
+        ParquetMetaDataBuilder::new(new).set_row_groups(metadata.row_groups().to_vec()).build()
+    })
+}
+
+/// A file of 1,000 rows in one row group that says that it has others: the number is field 3, and the list of row groups is
+/// behind it.
+fn with_total(file: &Bytes, rows: i64) -> Bytes {
+    let zigzag = (rows << 1) ^ (rows >> 63);
+    let total = |zigzag: i64| [0x16, zigzag as u8 & 0x7f | 0x80, (zigzag >> 7) as u8, 0x19, 0x1c];
+    let at = file.windows(5).position(|bytes| bytes == total(2_000)).unwrap();
+    let mut changed = file.to_vec();
+    changed[at..at + 5].copy_from_slice(&total(zigzag));
+    changed.into()
+}
+
+/// Two columns, the first in a dictionary and the second not.
+fn two_columns() -> Bytes {
+    let schema = parse_message_type("message m { required int64 few; required int64 many; }").unwrap();
+    let properties = WriterProperties::builder().set_column_dictionary_enabled("many".into(), false).build();
+    let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties)).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    put_numbers(&mut group, &(0..1_000).map(|row| row % 7).collect::<Vec<_>>());
+    put_numbers(&mut group, &(0..1_000).collect::<Vec<_>>());
+    group.close().unwrap();
+    writer.into_inner().unwrap().into()
+}
+
+#[test]
+fn a_dictionary_that_is_not_in_front_of_a_columns_pages_does_not_tell_where_they_start() {
+    let file = two_columns();
+    let expected = load(&file).unwrap();
+    for nowhere in [0, -1, 3, file.len() as i64 - 9, i64::MAX, i64::MIN] {
+        let file = with_columns(&file, |place, column| match place {
+            1 => column.set_dictionary_page_offset(Some(nowhere)),
+            _ => column,
+        });
+        assert_eq!(load(&file).unwrap(), expected, "{nowhere}");
+    }
+    // A dictionary is where it is, even if the footer does not know where the pages behind it are.
+    let unknown = with_columns(&file, |place, column| match place {
+        0 => column.set_data_page_offset(0),
+        _ => column,
+    });
+    assert_eq!(load(&unknown).unwrap(), expected);
+    let lost =
+        with_columns(&file, |_, column| column.set_dictionary_page_offset(None).set_data_page_offset(-4));
+    assert!(load(&lost).is_err());
+}
+
+#[test]
+fn a_file_that_counts_no_rows_has_those_of_its_row_groups() {
+    let file = two_columns();
+    let uncounted = with_total(&file, 0);
+    assert_eq!(FileReader::open(Arc::new(uncounted.clone())).unwrap().rows(), 1_000);
+    assert_eq!(load(&uncounted).unwrap(), load(&file).unwrap());
+    for wrong in [1, 999, 1_001, -1] {
+        assert!(load(&with_total(&file, wrong)).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn columns_whose_size_leaves_out_the_header_of_their_dictionary_are_read_to_their_end() {
+    let file = two_columns();
+    let expected = load(&file).unwrap();
+    // The header of a page has 14 bytes or more.
+    let short = with_columns(&file, |place, column| {
+        let built = column.build().unwrap();
+        let size = built.compressed_size();
+        let (start, _) = built.byte_range();
+        let column = built.into_builder();
+        match place {
+            // Such writers do not tell of the dictionary either.
+            0 => column
+                .set_total_compressed_size(size - 14)
+                .set_dictionary_page_offset(None)
+                .set_data_page_offset(start as i64),
+            _ => column,
+        }
+    });
+    assert!(load(&short).is_err());
+    for writer in ["parquet-mr", "parquet-mr version 1.2.8 (build 1)"] {
+        assert_eq!(load(&created_by(&short, writer)).unwrap(), expected, "{writer}");
+    }
+}
+
+#[test]
+fn an_encrypted_file_is_known_as_such() {
+    let file = two_columns();
+    let mut hidden = file.to_vec();
+    let end = hidden.len();
+    hidden[..4].copy_from_slice(b"PARE");
+    hidden[end - 4..].copy_from_slice(b"PARE");
+    assert!(matches!(FileReader::open(Arc::new(Bytes::from(hidden))), Err(Error::Encrypted)));
+    // The footer of others can be read, and says how the rest is encrypted: an empty struct as field 8, behind field 7.
+    let (rest, tail) = file.split_at(file.len() - 8);
+    let footer_bytes = u32::from_le_bytes(tail[..4].try_into().unwrap()) as usize;
+    let mut open = rest[..rest.len() - 1].to_vec();
+    open.extend([0x0c, 16, 0, 0]); // the kind of a struct, the number 8, no fields, the end
+    open.extend((footer_bytes as u32 + 3).to_le_bytes());
+    open.extend(b"PAR1");
+    assert!(matches!(FileReader::open(Arc::new(Bytes::from(open))), Err(Error::Encrypted)));
 }

@@ -45,6 +45,7 @@ struct Footer {
     layout: u64,
     is_uncommon: bool,
     int96_columns: Arc<[usize]>,
+    variant_columns: Arc<[usize]>,
     has_exact_types: bool,
 }
 
@@ -152,6 +153,7 @@ impl Tables {
                 layout: footer.layout,
                 is_uncommon: footer.is_uncommon,
                 int96_columns: footer.int96_columns,
+                variant_columns: footer.variant_columns,
                 has_exact_types: footer.has_exact_types,
                 partition_values,
             };
@@ -248,6 +250,7 @@ impl Tables {
             layout: reader.layout(),
             is_uncommon: reader.is_uncommon(),
             int96_columns: reader.int96_columns().into(),
+            variant_columns: reader.variant_columns().into(),
             has_exact_types: reader.has_written_schema(),
         };
         if file.meta.is_settled {

@@ -85,6 +85,8 @@ pub struct AdoptedFile {
     pub is_uncommon: bool,
     /// The places of the columns that are INT96 timestamps, or hold some.
     pub int96_columns: Arc<[usize]>,
+    /// The places of the columns that are VARIANTs, or hold some.
+    pub variant_columns: Arc<[usize]>,
     /// Whether the file says itself that its columns had exactly these types when they were written.
     pub has_exact_types: bool,
     /// The values in its folders' names, one for each partition column; `None` is NULL.

@@ -30,7 +30,7 @@ MOST_OUTPUT = 1 << 30
 
 # What a refusal may name though others read the file: they read another thing than what was written, or did not look.
 NAMED_CAUSES = re.compile(
-    "VARIANT|INT96|[Ee]ncrypt|checksum|not little-endian|which Parquet can't hold without loss"
+    "VARIANT|INT96|[Ee]ncrypt|checksum|in big-endian order|which Parquet can't hold without loss"
     "|can't be read by SQL: it holds|holds a duration of more than"
 )
 # Of files that are malformed on purpose it is enough to say so.

@@ -1,6 +1,7 @@
 //! Files that other programs wrote: loads and SQL see the same rows in them.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -417,4 +418,68 @@ async fn files_with_what_duckdb_does_not_read_are_read_by_sql_as_by_loads() {
     let stored = polarway.load("lz4").await.unwrap();
     polarway.append("lz4", stored).await.unwrap();
     assert_eq!(query(&polarway, "SELECT count(*) FROM lz4").await, ["8000"]);
+}
+
+#[tokio::test]
+async fn a_time_of_day_in_utc_is_read_by_sql_with_its_nanoseconds() {
+    let (polarway, folder) = engine().await;
+    for (unit, kind) in [("NANOS", "int64"), ("MICROS", "int64"), ("MILLIS", "int32")] {
+        let name = format!("times_{}", unit.to_lowercase());
+        let message = format!("message m {{ required {kind} t (TIME({unit},true)); }}");
+        put_plain(&folder, &format!("{name}.parquet"), &message, |group| match kind {
+            "int32" => put_column!(group, Int32Type, &[0, 1, 86_399_999]),
+            _ => put_column!(group, Int64Type, &[0, 1, 86_399_999_999]),
+        });
+        let loaded = load(&polarway, &name).await;
+        assert_eq!(query(&polarway, &format!("FROM {name}")).await, loaded, "{name}");
+        let later = format!("SELECT count(*) FROM {name} WHERE CAST(t AS TIME) > TIME '00:00:00'");
+        assert_eq!(query(&polarway, &later).await, ["2"], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn variants_of_other_programs_are_refused_by_sql_by_name_and_loaded_as_they_are_stored() {
+    use parquet::basic::{LogicalType, Repetition, Type as PhysicalType};
+    use parquet::schema::types::{Type, TypePtr};
+
+    let (polarway, folder) = engine().await;
+    let part = |name: &str| -> TypePtr {
+        let part = Type::primitive_type_builder(name, PhysicalType::BYTE_ARRAY);
+        Arc::new(part.with_repetition(Repetition::REQUIRED).build().unwrap())
+    };
+    let group = |name: &str, fields: Vec<TypePtr>, logical: Option<LogicalType>| -> TypePtr {
+        let group = Type::group_type_builder(name).with_fields(fields).with_logical_type(logical);
+        Arc::new(group.with_repetition(Repetition::REQUIRED).build().unwrap())
+    };
+    let variant = |name: &str| {
+        let logical = LogicalType::Variant { specification_version: None };
+        group(name, vec![part("metadata"), part("value")], Some(logical))
+    };
+    let id = Type::primitive_type_builder("id", PhysicalType::INT64).with_repetition(Repetition::REQUIRED);
+    let id: TypePtr = Arc::new(id.build().unwrap());
+    let files = [("flat", variant("v")), ("nested", group("v", vec![variant("inner")], None))];
+    for (name, column) in files {
+        let schema = Type::group_type_builder("m").with_fields(vec![Arc::clone(&id), column]);
+        let schema = Arc::new(schema.build().unwrap());
+        let file = create(&folder, &format!("{name}.parquet"));
+        let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).unwrap();
+        let mut rows = writer.next_row_group().unwrap();
+        put_column!(rows, Int64Type, &[7]);
+        put_column!(rows, ByteArrayType, &[ByteArray::from(vec![1, 0, 0])]);
+        put_column!(rows, ByteArrayType, &[ByteArray::from(vec![12, 34])]);
+        rows.close().unwrap();
+        writer.close().unwrap();
+    }
+    create(&folder, "broken.parquet").write_all(polarway_testing::BREAKING_FILE).unwrap();
+    for name in ["flat", "nested", "broken"] {
+        assert_eq!(polarway.load(name).await.unwrap().num_rows(), 1, "{name}");
+        let error = polarway.query(&format!("SELECT v FROM {name}")).await.unwrap_err().to_string();
+        assert!(error.contains("column \"v\"") && error.contains("VARIANT"), "{name}: {error}");
+        assert_eq!(query(&polarway, &format!("SELECT count(*) FROM {name}")).await, ["1"], "{name}");
+    }
+    assert_eq!(query(&polarway, "SELECT id FROM nested").await, ["7"]);
+    // What Polarway writes says of no column that it is a VARIANT.
+    let stored = polarway.load("flat").await.unwrap();
+    polarway.store("flat", stored).await.unwrap();
+    assert_eq!(query(&polarway, "SELECT octet_length(v.\"value\") FROM flat").await, ["2"]);
 }
