@@ -28,6 +28,11 @@ pub(crate) fn cut(
     options: &EncodeOptions,
 ) -> Result<Vec<Range<usize>>> {
     let mut ranges = Vec::new();
+    let row_bytes = match options.targets(columns.len()) {
+        1 => 0,
+        _ => bytes_of_columns(columns, &(0..rows), options)?.checked_div(rows).unwrap_or(0),
+    };
+    let target_bytes = options.chunk_bytes(columns.len(), row_bytes);
     // A stack instead of recursion, filled from the back so that ranges come off it in row order.
     let mut open: Vec<_> = std::iter::once(0..rows).collect();
     while let Some(range) = open.pop() {
@@ -36,7 +41,7 @@ pub(crate) fn cut(
         }
         let bytes = bytes_of_columns(columns, &range, options)?;
         let plain_bytes = plain_bytes_over_limit(columns, &range, options);
-        let tolerated = options.target_bytes.saturating_add(options.target_bytes / 4);
+        let tolerated = target_bytes.saturating_add(target_bytes / 4);
         if bytes <= tolerated.min(options.max_bytes) && plain_bytes.is_none() && range.len() <= MAX_ROWS {
             ranges.push(range);
         } else if range.len() == 1 {
@@ -50,7 +55,7 @@ pub(crate) fn cut(
             ranges.push(range);
         } else {
             let pieces = bytes
-                .div_ceil(options.target_bytes.max(1))
+                .div_ceil(target_bytes.max(1))
                 .max(plain_bytes.unwrap_or(0).div_ceil(options.max_plain_bytes.max(1)))
                 .max(range.len().div_ceil(MAX_ROWS))
                 .clamp(2, range.len());

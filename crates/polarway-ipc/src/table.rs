@@ -1,5 +1,6 @@
 //! A whole table as chunks.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -97,21 +98,53 @@ impl EncodedTable {
     ///
     /// [`Error::RowOutOfRange`] when the table ends before `row`.
     pub fn from_row(&self, row: u64) -> Result<impl Iterator<Item = Chunk> + Send + use<>> {
-        if row > self.rows {
-            return Err(Error::RowOutOfRange { row, rows: self.rows });
-        }
-        // The chunk that holds the row; all before it end at the row or sooner.
-        let holder = self.chunks.partition_point(|chunk| chunk.end_row() <= row);
-        let (head, next) = if row == 0 {
-            (Vec::new(), 0)
-        } else if row == self.rows {
-            (vec![encode_schema(&self.schema, row)?, encode_end(row)], self.chunks.len())
-        } else {
-            self.head(row, holder)?
-        };
+        self.rows_in(row..self.rows)
+    }
+
+    /// Some rows as a stream of its own, like [`from_row`](Self::from_row): of the chunks in the range,
+    /// those at its two ends are decoded and written again, the others are the table's own. Rows
+    /// behind the table's end are none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RowOutOfRange`] when the table ends before the range begins.
+    pub fn rows_in(&self, rows: Range<u64>) -> Result<impl Iterator<Item = Chunk> + Send + use<>> {
+        let rows = self.clip(rows)?;
+        let (head, tail, shared) = self.ends(&rows)?;
         let chunks = Arc::clone(&self.chunks);
-        let tail = (next..chunks.len()).map(move |index| chunks[index].clone());
-        Ok(head.into_iter().chain(tail))
+        let shared = shared.map(move |index| chunks[index].clone());
+        Ok(head.into_iter().chain(shared).chain(tail))
+    }
+
+    /// Some rows as batches that point into the chunks, like [`rows_in`](Self::rows_in).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RowOutOfRange`] when the table ends before the range begins. The batches of a table that
+    /// this crate encoded carry none.
+    pub fn batches_in(
+        &self,
+        rows: Range<u64>,
+    ) -> Result<impl Iterator<Item = Result<RecordBatch>> + Send + use<>> {
+        let rows = self.clip(rows)?;
+        let first = self.holder_of(rows.start);
+        // The first chunk may bring the schema itself.
+        let mut decoder = match first {
+            0 => ChunkDecoder::new(DecodeLimits::trusting()),
+            _ => self.decoder_before(first)?,
+        };
+        let last = if rows.is_empty() { first } else { self.holder_of(rows.end - 1) + 1 };
+        let chunks = Arc::clone(&self.chunks);
+        Ok((first..last).flat_map(move |index| {
+            let chunk = &chunks[index];
+            let in_chunk = rows.start.saturating_sub(chunk.first_row)
+                ..rows.end.min(chunk.end_row()).saturating_sub(chunk.first_row);
+            // The rows of a chunk are one batch.
+            match decoder.decode(chunk.ipc.clone()) {
+                Ok(batches) => batches.iter().map(|batch| Ok(slice_of(batch, &in_chunk))).collect(),
+                Err(error) => vec![Err(error)],
+            }
+        }))
     }
 
     /// All rows as batches, which point into the chunks.
@@ -129,39 +162,98 @@ impl EncodedTable {
         Ok(batches)
     }
 
-    /// What a stream from `row` on has in front of the table's own chunks, and which of those is the
-    /// first that it shares.
-    fn head(&self, row: u64, holder: usize) -> Result<(Vec<Chunk>, usize)> {
-        let at_row = |ipc| Chunk { ipc, first_row: row, rows: 0 };
-        let mut head = vec![encode_schema(&self.schema, row)?];
+    /// The rows of a range that there are.
+    fn clip(&self, rows: Range<u64>) -> Result<Range<u64>> {
+        if rows.start > self.rows {
+            return Err(Error::RowOutOfRange { row: rows.start, rows: self.rows });
+        }
+        Ok(rows.start..rows.end.clamp(rows.start, self.rows))
+    }
+
+    /// The chunk that holds a row; all before it end at the row or sooner.
+    fn holder_of(&self, row: u64) -> usize {
+        self.chunks.partition_point(|chunk| chunk.end_row() <= row)
+    }
+
+    /// What a stream of some rows has in front of the table's own chunks, what it has behind them, and which those are.
+    fn ends(&self, rows: &Range<u64>) -> Result<(Vec<Chunk>, Vec<Chunk>, Range<usize>)> {
+        if *rows == (0..self.rows) {
+            return Ok((Vec::new(), Vec::new(), 0..self.chunks.len()));
+        }
+        let schema = || encode_schema(&self.schema, rows.start);
+        if rows.is_empty() {
+            return Ok((vec![schema()?, encode_end(rows.end)], Vec::new(), 0..0));
+        }
+        let (first, last) = (self.holder_of(rows.start), self.holder_of(rows.end - 1));
+        let is_cut = |index: usize| {
+            let chunk = &self.chunks[index];
+            chunk.first_row < rows.start || chunk.end_row() > rows.end
+        };
+        let mut head = Vec::new();
+        // The first chunk brings the schema itself.
+        if first > 0 || is_cut(first) {
+            head.push(schema()?);
+            let dictionaries = self.dictionaries_before(first)?.messages.into_iter();
+            head.extend(dictionaries.map(|(_, ipc)| Chunk { ipc, first_row: rows.start, rows: 0 }));
+        }
+        let mut shared = first..last + 1;
+        if is_cut(first) {
+            head.extend(self.part_of(first, rows)?);
+            shared.start = first + 1;
+        }
+        let mut tail = Vec::new();
+        if last > first && is_cut(last) {
+            tail = self.part_of(last, rows)?;
+            shared.end = last;
+        }
+        if rows.end == self.rows {
+            shared.end = self.chunks.len();
+        } else {
+            tail.push(encode_end(rows.end));
+        }
+        Ok((head, tail, shared))
+    }
+
+    /// The rows of a chunk that are in a range, written anew, behind the dictionaries that the chunk brings.
+    fn part_of(&self, index: usize, rows: &Range<u64>) -> Result<Vec<Chunk>> {
+        let chunk = &self.chunks[index];
+        let first_row = rows.start.max(chunk.first_row);
+        let in_chunk = first_row - chunk.first_row..rows.end.min(chunk.end_row()) - chunk.first_row;
+        let mut own = DictionaryMessages::new(&self.schema);
+        let batch_message = own.gather(&chunk.ipc)?;
+        let mut decoder = self.decoder_before(index)?;
+        let mut part = Vec::with_capacity(own.messages.len() + 1);
+        for (_, dictionary) in own.messages {
+            decoder.decode(dictionary.clone())?;
+            part.push(Chunk { ipc: dictionary, first_row, rows: 0 });
+        }
+        for batch in decoder.decode(batch_message)? {
+            let batch = slice_of(&batch, &in_chunk);
+            let rows = batch.num_rows() as u64;
+            part.push(Chunk { ipc: encode_after_dictionaries(&batch)?, first_row, rows });
+        }
+        Ok(part)
+    }
+
+    /// A decoder that knows the schema, and the dictionaries as they are in front of a chunk.
+    fn decoder_before(&self, index: usize) -> Result<ChunkDecoder> {
+        let mut decoder = ChunkDecoder::new(DecodeLimits::trusting());
+        decoder.decode(encode_schema(&self.schema, 0)?.ipc)?;
+        for (_, dictionary) in self.dictionaries_before(index)?.messages {
+            decoder.decode(dictionary)?;
+        }
+        Ok(decoder)
+    }
+
+    /// The dictionaries as they are in front of a chunk.
+    fn dictionaries_before(&self, index: usize) -> Result<DictionaryMessages> {
         let mut dictionaries = DictionaryMessages::new(&self.schema);
         if dictionaries.needed {
-            for chunk in &self.chunks[..holder] {
+            for chunk in &self.chunks[..index] {
                 dictionaries.gather(&chunk.ipc)?;
             }
         }
-        let chunk = &self.chunks[holder];
-        if chunk.first_row == row {
-            head.extend(dictionaries.messages.into_iter().map(|(_, ipc)| at_row(ipc)));
-            return Ok((head, holder));
-        }
-
-        let batch_message = dictionaries.gather(&chunk.ipc)?;
-        head.extend(dictionaries.messages.into_iter().map(|(_, ipc)| at_row(ipc)));
-        let mut decoder = ChunkDecoder::new(DecodeLimits::trusting());
-        for chunk in &head {
-            decoder.decode(chunk.ipc.clone())?;
-        }
-        let skipped = (row - chunk.first_row) as usize; // Less than the chunk's rows.
-        for batch in decoder.decode(batch_message)? {
-            let rest = batch.slice(skipped, batch.num_rows() - skipped);
-            head.push(Chunk {
-                ipc: encode_after_dictionaries(&rest)?,
-                first_row: row,
-                rows: rest.num_rows() as u64,
-            });
-        }
-        Ok((head, holder + 1))
+        Ok(dictionaries)
     }
 }
 
@@ -203,6 +295,12 @@ impl DictionaryMessages {
         }
         Ok(batch)
     }
+}
+
+/// Some rows of a batch, as a view.
+fn slice_of(batch: &RecordBatch, rows: &Range<u64>) -> RecordBatch {
+    // A batch has no more rows than memory has bytes, or than 31 bits count.
+    batch.slice(rows.start as usize, (rows.end - rows.start) as usize)
 }
 
 fn nests_dictionaries(data_type: &DataType) -> bool {

@@ -95,6 +95,37 @@ proptest! {
     }
 
     #[test]
+    fn any_rows_of_a_table_are_a_stream_of_their_own_and_views_of_it(
+        schema in common::schema(),
+        seed in any::<u64>(),
+    ) {
+        let mut random = Random(seed);
+        let batches = [common::batch(&schema, 7, &mut random), common::batch(&schema, 9, &mut random)];
+        let table = EncodedTable::encode(&schema, &batches, small_chunks(300)).unwrap();
+        let all = table.decode().unwrap();
+        for start in 0..=table.rows() {
+            let from_start = rows_from(&all, start as usize);
+            for end in start..=table.rows() + 1 {
+                let expected = first_rows(&from_start, (end - start) as usize);
+                let views: Vec<_> = table.batches_in(start..end).unwrap().collect::<Result<_, _>>().unwrap();
+                assert_same_rows(&expected, &views);
+                let chunks: Vec<_> = table.rows_in(start..end).unwrap().collect();
+                let mut next = start;
+                for chunk in &chunks {
+                    prop_assert_eq!(chunk.first_row, next);
+                    next = chunk.end_row();
+                }
+                prop_assert_eq!(next, end.min(table.rows()));
+                let bytes = joined(chunks);
+                let reader = StreamReader::try_new(bytes.as_ref(), None).unwrap();
+                assert_same_rows(&expected, &reader.collect::<Result<Vec<_>, _>>().unwrap());
+            }
+        }
+        prop_assert!(table.rows_in(table.rows() + 1..table.rows() + 2).is_err());
+        prop_assert!(table.batches_in(table.rows() + 1..table.rows() + 2).is_err());
+    }
+
+    #[test]
     fn pieces_of_any_size_decode_to_the_same_rows(
         schema in common::schema(),
         piece in 1..300usize,
@@ -113,6 +144,16 @@ proptest! {
         decoder.finish().unwrap();
         assert_same_rows(&[batch], &decoded);
     }
+}
+
+fn first_rows(batches: &[RecordBatch], mut rows: usize) -> Vec<RecordBatch> {
+    let mut taken = Vec::new();
+    for batch in batches {
+        let length = rows.min(batch.num_rows());
+        rows -= length;
+        taken.push(batch.slice(0, length));
+    }
+    taken
 }
 
 fn rows_from(batches: &[RecordBatch], mut row: usize) -> Vec<RecordBatch> {

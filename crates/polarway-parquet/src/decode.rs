@@ -1,5 +1,6 @@
 //! Decodes some columns of one row group, batch by batch.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
@@ -23,19 +24,19 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// Starts at row `skipped_rows` of the row group and goes on in steps of `batch_rows`. Where these turn out to be too
-    /// large, it fails, and `fitting` tells how many would do.
+    /// Decodes the rows `wanted` of the row group in steps of `batch_rows`. Where these turn out to be too large, it fails, and
+    /// `fitting` tells how many would do.
     pub(crate) fn open(
         plan: &FilePlan,
         row_group: usize,
         columns: &ColumnGroup,
-        skipped_rows: usize,
+        wanted: Range<usize>,
         batch_rows: usize,
         fitting: &FittingRows,
     ) -> Result<Self> {
         let failure = FetchFailure::default();
         let open = |decoding: &ArrowReaderMetadata| {
-            let rows = (skipped_rows, batch_rows);
+            let rows = (wanted.clone(), batch_rows);
             open_reader(plan, decoding, row_group, columns, rows, (&failure, fitting))
         };
         let int96 = match (&plan.seconds, &columns.int96) {
@@ -79,7 +80,7 @@ fn open_reader(
     decoding: &ArrowReaderMetadata,
     row_group: usize,
     columns: &ColumnGroup,
-    (skipped_rows, batch_rows): (usize, usize),
+    (wanted, batch_rows): (Range<usize>, usize),
     (failure, fitting): (&FetchFailure, &FittingRows),
 ) -> Result<ParquetRecordBatchReader> {
     let metadata = plan.file.metadata().row_group(row_group);
@@ -101,10 +102,9 @@ fn open_reader(
             .with_projection(columns.mask.clone())
             .with_row_groups(vec![row_group])
             .with_batch_size(batch_rows);
-        if skipped_rows > 0 {
-            let wanted = RowSelector::select(rows.saturating_sub(skipped_rows));
-            builder =
-                builder.with_row_selection(RowSelection::from(vec![RowSelector::skip(skipped_rows), wanted]));
+        if wanted != (0..rows) {
+            let (skipped, selected) = (RowSelector::skip(wanted.start), RowSelector::select(wanted.len()));
+            builder = builder.with_row_selection(RowSelection::from(vec![skipped, selected]));
         }
         builder.build()
     })

@@ -39,6 +39,8 @@ pub(crate) struct Pipeline<T> {
     files: Vec<FilePlan>,
     schema: SchemaRef,
     batch_rows: usize,
+    /// The row behind the last, over all files.
+    end_row: u64,
     budget: u64,
     map: Map<T>,
     workers: Workers,
@@ -166,6 +168,7 @@ impl<T: Send + 'static> Pipeline<T> {
             files,
             schema,
             batch_rows: options.batch_rows.max(1),
+            end_row: options.end_row,
             budget: options.buffered_bytes.max(1),
             map,
             workers: options.workers.clone(),
@@ -250,7 +253,7 @@ impl<T: Send + 'static> Pipeline<T> {
         if cursor.blocked || cursor.failed || state.queue.len() > 4 * self.workers.threads() {
             return None;
         }
-        let (planned, rows_left) = cursor.settle(&self.files)?;
+        let (planned, rows_left) = cursor.settle(&self.files, self.end_row)?;
         let group_rows = planned.group_rows(cursor.row_group).max(1);
         let group_bytes = planned.decoded_bytes(cursor.row_group);
         let row_bytes =
@@ -317,9 +320,11 @@ impl<T: Send + 'static> Pipeline<T> {
             Some(decoder) => decoder,
             None => {
                 let columns = &planned.columns[group];
-                let (row_group, skipped) = (stripe.row_group, stripe.skipped_rows);
+                let group_start = stripe.table_row - stripe.skipped_rows as u64;
+                let end = planned.group_rows(stripe.row_group).min(self.end_row.saturating_sub(group_start));
+                let rows = stripe.skipped_rows..usize::try_from(end).map_err(Error::corrupt)?;
                 let Decoders { batch_rows, fitting, .. } = &*stripe.decoders;
-                Decoder::open(planned, row_group, columns, skipped, *batch_rows, fitting)?
+                Decoder::open(planned, stripe.row_group, columns, rows, *batch_rows, fitting)?
             }
         };
         let mut decoded = Vec::with_capacity(stripe.batches.len());
@@ -518,8 +523,9 @@ impl Cursor {
         cursor
     }
 
-    /// Steps over what is done or empty; the file to read from and how many rows its row group still has.
-    fn settle<'a>(&mut self, files: &'a [FilePlan]) -> Option<(&'a FilePlan, u64)> {
+    /// Steps over what is done or empty; the file to read from and how many rows before `end_row` its row group still has.
+    fn settle<'a>(&mut self, files: &'a [FilePlan], end_row: u64) -> Option<(&'a FilePlan, u64)> {
+        let wanted = end_row.checked_sub(self.table_row).filter(|rows| *rows > 0)?;
         loop {
             let planned = files.get(self.file)?;
             if self.row_group == planned.file.row_groups() {
@@ -527,7 +533,7 @@ impl Cursor {
                 continue;
             }
             match planned.group_rows(self.row_group).checked_sub(self.row) {
-                Some(rows_left) if rows_left > 0 => return Some((planned, rows_left)),
+                Some(rows_left) if rows_left > 0 => return Some((planned, rows_left.min(wanted))),
                 _ => (self.row_group, self.row) = (self.row_group + 1, 0),
             }
         }

@@ -17,6 +17,8 @@ use crate::{FileReader, ReadAt, Result, Workers};
 pub struct ReadOptions {
     /// The first row to deliver, counted over all files from 0. Past the end there is nothing to read.
     pub first_row: u64,
+    /// The row behind the last to deliver, counted likewise. Row groups that begin there or later are not read.
+    pub end_row: u64,
     /// The most rows in a batch. Batches end at row groups, and earlier where rows are large or a dictionary's keys run out.
     pub batch_rows: usize,
     /// About how many bytes of decoded rows may wait for a slow consumer.
@@ -27,7 +29,13 @@ pub struct ReadOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { first_row: 0, batch_rows: 65_536, buffered_bytes: 256 << 20, workers: Workers::default() }
+        Self {
+            first_row: 0,
+            end_row: u64::MAX,
+            batch_rows: 65_536,
+            buffered_bytes: 256 << 20,
+            workers: Workers::default(),
+        }
     }
 }
 
@@ -35,6 +43,11 @@ impl ReadOptions {
     /// These options, starting at `first_row`.
     pub fn with_first_row(self, first_row: u64) -> Self {
         Self { first_row, ..self }
+    }
+
+    /// These options, ending before `end_row`.
+    pub fn with_end_row(self, end_row: u64) -> Self {
+        Self { end_row, ..self }
     }
 
     /// These options, with at most `batch_rows` rows in a batch.

@@ -39,7 +39,8 @@ impl FileReader {
         let mut fine = Vec::new();
         for group in &plan.columns {
             let (nanos, seconds) =
-                Decoder::open(&plan, row_group, group, 0, rows, &FittingRows::default())?.next_twice(rows)?;
+                Decoder::open(&plan, row_group, group, 0..rows, rows, &FittingRows::default())?
+                    .next_twice(rows)?;
             let pairs = group.places.iter().zip(nanos.iter().zip(seconds.iter().flatten()));
             let holds = |(_, (nanos, seconds)): &(_, (&arrow_array::ArrayRef, &arrow_array::ArrayRef))| {
                 int96::holds_nanoseconds(&seconds.to_data(), &nanos.to_data())

@@ -177,7 +177,9 @@ impl Tables {
             .collect();
         let common = common.unwrap_or_else(|| Arc::new(Schema::empty()));
         for file in &files {
-            self.conform_to(name, file, &common)?;
+            if let Some(adopted) = &file.adopted {
+                self.conform_to(name, file, &adopted.schema, &common)?;
+            }
         }
         Ok(Arc::new(Snapshot {
             name: name.clone(),
@@ -205,7 +207,7 @@ impl Tables {
         Uuid::new_v5(&Uuid::NAMESPACE_URL, state.as_bytes())
     }
 
-    /// What makes a file's batches fit the table of which it is a part; `None` where they do as they are.
+    /// What makes these columns of a file fit those of the table of which it is a part; `None` where they do as they are.
     ///
     /// # Errors
     /// [`Error::AdoptedFilesDiffer`].
@@ -213,13 +215,13 @@ impl Tables {
         &self,
         name: &DatasetName,
         file: &SnapshotFile,
+        columns: &SchemaRef,
         table: &SchemaRef,
     ) -> Result<Option<Conform>> {
-        let Some(adopted) = &file.adopted else { return Ok(None) };
-        if adopted.schema.fields() == table.fields() {
+        if columns.fields() == table.fields() {
             return Ok(None);
         }
-        Conform::new(name, &adopted.schema, table).map(Some).map_err(|error| match error {
+        Conform::new(name, columns, table).map(Some).map_err(|error| match error {
             Error::SchemaMismatch { name, differences } => {
                 let difference =
                     format!("{:?} differs from the others: {}", file.path, differences.join("; "));

@@ -128,6 +128,16 @@ impl TableCache {
         Lookup::Fill(Filler { cache: Arc::clone(self), key: key.clone(), feed, is_over: false })
     }
 
+    /// A table, if all of it is there. It counts as a look-up that found it; one that does not find it is none.
+    pub(crate) fn kept(&self, key: &CacheKey) -> Option<Arc<Kept>> {
+        let mut state = self.state.lock();
+        let is_whole = matches!(state.tables.peek(key), Some(Entry { table: Cached::Whole(_), .. }));
+        match is_whole.then(|| state.hit(key)).flatten() {
+            Some(Cached::Whole(kept)) => Some(kept),
+            _ => None,
+        }
+    }
+
     /// Whether a table of this size may be kept: one that leaves no room for any other is not.
     fn takes(&self, bytes: u64) -> bool {
         bytes <= self.capacity_bytes / 2 && self.capacity_bytes > 0

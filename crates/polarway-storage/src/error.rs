@@ -225,6 +225,35 @@ pub enum Error {
     #[error(transparent)]
     Arrow(#[from] arrow_schema::ArrowError),
 
+    /// A column that is not in the table was asked for.
+    #[error("there is no column {column:?}{}", did_you_mean(.nearest))]
+    UnknownColumn {
+        /// The name.
+        column: String,
+        /// The columns near it.
+        nearest: Vec<String>,
+    },
+
+    /// A list of columns has none.
+    #[error("a load needs one column at least: name some, or leave the list out for all")]
+    NoColumns,
+
+    /// A list of columns has one of them twice.
+    #[error("column {column:?} is asked for twice")]
+    ColumnTwice {
+        /// The name.
+        column: String,
+    },
+
+    /// A range of rows ends before it begins.
+    #[error("the rows from {first_row} to {end_row} end before they begin")]
+    RowsBackwards {
+        /// The first row.
+        first_row: u64,
+        /// The row behind the last.
+        end_row: u64,
+    },
+
     /// Whoever read the table for all gave up. It may work when tried again.
     #[error("the load was given up: load again")]
     LoadAbandoned,

@@ -1,15 +1,18 @@
 //! Loading a version as chunks, through the cache where it fits.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use polarway_ipc::{Chunk, ChunkDecoder, DecodeLimits};
+use polarway_ipc::{Chunk, ChunkDecoder, ChunkEncoder, DecodeLimits, EncodeOptions};
 use polarway_parquet::ReadOptions;
 
 use crate::budget::{MemoryBudget, Reservation};
 use crate::cache::{CacheKey, CacheStats, Cached, Feed, Filler, Kept, Lookup, TableCache};
 use crate::error::{Error, Result};
+use crate::part::Part;
 use crate::read::TableReader;
+use crate::selection::Selection;
 use crate::snapshot::Snapshot;
 use crate::stored_chunks::StoredChunks;
 use crate::tables::Tables;
@@ -41,57 +44,84 @@ impl Loader {
 
     /// A version's rows from `first_row` on, as the chunks of one stream.
     ///
-    /// The chunks of a cached table are at hand; others come as they are read. Iterating blocks.
+    /// # Errors
+    /// As [`chunks_of`](Self::chunks_of).
+    pub fn chunks(&self, snapshot: &Arc<Snapshot>, first_row: u64) -> Result<ChunkReader> {
+        self.chunks_of(snapshot, &Selection::default().with_rows(first_row..))
+    }
+
+    /// What is selected of a version, as the chunks of one stream.
+    ///
+    /// The chunks of a cached table are at hand; others come as they are read, and of a part of a table only its columns and
+    /// row groups are. Iterating blocks.
     ///
     /// # Errors
-    /// A row behind the table's end, and those of [`Tables::read`]; the chunks carry them too.
-    pub fn chunks(&self, snapshot: &Arc<Snapshot>, first_row: u64) -> Result<ChunkReader> {
-        if first_row > snapshot.rows {
-            // Whoever asks for such a row of files that may change read them when they had more.
-            if let Some(file) = snapshot.files.iter().find(|file| file.adopted.is_some()) {
-                return Err(Error::AdoptedFileChanged {
-                    name: snapshot.name.clone(),
-                    path: file.path.clone(),
-                });
-            }
-            return Err(polarway_ipc::Error::RowOutOfRange { row: first_row, rows: snapshot.rows }.into());
+    /// A selection of columns and rows that the version does not have, and those of [`Tables::read`]; the chunks carry them too.
+    pub fn chunks_of(&self, snapshot: &Arc<Snapshot>, selection: &Selection) -> Result<ChunkReader> {
+        let part = Part::of(snapshot, selection)?;
+        if !part.is_rest_of(snapshot) {
+            return match self.kept(snapshot) {
+                Some(table) if part.columns.is_none() => ChunkReader::whole(table, part.rows),
+                Some(table) => ChunkReader::cut(PartBatches::new(table, part)?),
+                None => self.uncached(snapshot, part),
+            };
         }
+        let first_row = part.rows.start;
         match self.look_up(snapshot) {
-            Lookup::Hit(Cached::Whole(table)) => ChunkReader::whole(table, first_row),
+            Lookup::Hit(Cached::Whole(table)) => ChunkReader::whole(table, part.rows),
             Lookup::Hit(Cached::Coming(feed)) if first_row == 0 => Ok(ChunkReader::along(feed)),
             Lookup::Fill(filler) => {
                 let feed = filler.feed();
                 self.fill(snapshot, filler)?;
-                if first_row == 0 { Ok(ChunkReader::along(feed)) } else { self.uncached(snapshot, first_row) }
+                if first_row == 0 { Ok(ChunkReader::along(feed)) } else { self.uncached(snapshot, part) }
             }
-            Lookup::Hit(Cached::Coming(_)) | Lookup::TooLarge => self.uncached(snapshot, first_row),
+            Lookup::Hit(Cached::Coming(_)) | Lookup::TooLarge => self.uncached(snapshot, part),
         }
     }
 
-    /// A version's rows as batches: those of a table that is kept point into the cache, others
-    /// are decoded as they are asked for. Iterating blocks.
+    /// A version's rows as batches.
     ///
     /// # Errors
-    /// Those of [`Tables::read`]; the batches carry them too.
+    /// As [`batches_of`](Self::batches_of).
     pub fn batches(&self, snapshot: &Arc<Snapshot>) -> Result<BatchReader> {
-        let chunks = match self.look_up(snapshot) {
-            Lookup::Hit(Cached::Whole(table)) => ChunkReader::whole(table, 0)?,
-            Lookup::Hit(Cached::Coming(feed)) => ChunkReader::along(feed),
-            Lookup::Fill(filler) => {
-                let feed = filler.feed();
-                self.fill(snapshot, filler)?;
-                ChunkReader::along(feed)
+        self.batches_of(snapshot, &Selection::default())
+    }
+
+    /// What is selected of a version, as batches: those of a table that is kept point into the cache, others are decoded as
+    /// they are asked for. Iterating blocks.
+    ///
+    /// # Errors
+    /// As [`chunks_of`](Self::chunks_of).
+    pub fn batches_of(&self, snapshot: &Arc<Snapshot>, selection: &Selection) -> Result<BatchReader> {
+        let part = Part::of(snapshot, selection)?;
+        let (table, part) = if part.is_rest_of(snapshot) && part.rows.start == 0 {
+            match self.look_up(snapshot) {
+                Lookup::Hit(Cached::Whole(table)) => (Some(table), part),
+                Lookup::Hit(Cached::Coming(feed)) => return Ok(BatchReader::along(feed)),
+                Lookup::Fill(filler) => {
+                    let feed = filler.feed();
+                    self.fill(snapshot, filler)?;
+                    return Ok(BatchReader::along(feed));
+                }
+                Lookup::TooLarge => (None, part),
             }
-            Lookup::TooLarge => {
+        } else {
+            (self.kept(snapshot), part)
+        };
+        Ok(BatchReader(match table {
+            Some(table) => Batches::Kept(Box::new(PartBatches::new(table, part)?)),
+            None => {
                 let make = Arc::new(|batch, _| Ok(batch));
                 let reading = ReadOptions::default();
-                let reader = TableReader::open(Arc::clone(&self.tables), snapshot, 0, make, reading)?;
-                return Ok(BatchReader(Batches::Stored(Box::new(reader))));
+                let reader = TableReader::open(Arc::clone(&self.tables), snapshot, &part, make, reading)?;
+                Batches::Stored(Box::new(reader))
             }
-        };
-        let decoder = ChunkDecoder::new(DecodeLimits::trusting());
-        let batches = ChunkedBatches { chunks, decoder, ready: Vec::new().into_iter() };
-        Ok(BatchReader(Batches::Chunked(Box::new(batches))))
+        }))
+    }
+
+    /// The table, if all of it is in the cache. What is wanted of a part of a table is not worth that the rest is read.
+    fn kept(&self, snapshot: &Snapshot) -> Option<Arc<Kept>> {
+        self.cache.kept(&(snapshot.name.clone(), snapshot.uuid))
     }
 
     fn look_up(&self, snapshot: &Snapshot) -> Lookup {
@@ -99,22 +129,23 @@ impl Loader {
         self.cache.look_up(&key, snapshot.arrow_bytes)
     }
 
-    fn uncached(&self, snapshot: &Arc<Snapshot>, first_row: u64) -> Result<ChunkReader> {
-        let stored = StoredChunks::open(&self.tables, snapshot, first_row, &self.memory)?;
+    fn uncached(&self, snapshot: &Arc<Snapshot>, part: Part) -> Result<ChunkReader> {
+        let stored = StoredChunks::open(&self.tables, snapshot, part, &self.memory)?;
         Ok(ChunkReader(Chunks::Stored(Box::new(stored), Vec::new().into_iter())))
     }
 
     /// Reads a table into the cache on a thread of its own, at the storage's pace: a slow reader
     /// must not hold up the others.
     fn fill(&self, snapshot: &Arc<Snapshot>, mut filler: Filler) -> Result<()> {
-        let mut stored = match StoredChunks::open(&self.tables, snapshot, 0, &self.memory) {
-            Ok(stored) => stored,
-            Err(error) => {
-                // This caller gets the precise reason; those who waited are told to ask again.
-                drop(filler);
-                return Err(error);
-            }
-        };
+        let mut stored =
+            match StoredChunks::open(&self.tables, snapshot, Part::from_row(snapshot, 0), &self.memory) {
+                Ok(stored) => stored,
+                Err(error) => {
+                    // This caller gets the precise reason; those who waited are told to ask again.
+                    drop(filler);
+                    return Err(error);
+                }
+            };
         let schema = Arc::clone(&snapshot.schema);
         let work = move || {
             while let Some(chunks) = stored.next_chunks() {
@@ -149,12 +180,14 @@ enum Chunks {
         feed: Arc<Feed>,
         place: usize,
     },
+    /// Some columns of a table in the cache, which are written anew.
+    Cut(Box<PartBatches>, Box<Option<ChunkEncoder>>, std::vec::IntoIter<Chunk>),
     Stored(Box<StoredChunks>, std::vec::IntoIter<Chunk>),
 }
 
 impl ChunkReader {
-    fn whole(table: Arc<Kept>, first_row: u64) -> Result<Self> {
-        let chunks = table.table.from_row(first_row)?;
+    fn whole(table: Arc<Kept>, rows: Range<u64>) -> Result<Self> {
+        let chunks = table.table.rows_in(rows)?;
         Ok(Self(Chunks::Whole { chunks: Box::new(chunks), _table: table }))
     }
 
@@ -185,6 +218,13 @@ impl ChunkReader {
         }
     }
 
+    fn cut(batches: PartBatches) -> Result<Self> {
+        let first_row = batches.part().rows.start;
+        let encoder = ChunkEncoder::new(&batches.part().schema, EncodeOptions::default())?;
+        let encoder = Box::new(Some(encoder.starting_at(first_row)));
+        Ok(Self(Chunks::Cut(Box::new(batches), encoder, Vec::new().into_iter())))
+    }
+
     fn along(feed: Arc<Feed>) -> Self {
         Self(Chunks::Along { feed, place: 0 })
     }
@@ -201,6 +241,25 @@ impl Iterator for ChunkReader {
                 *place += 1;
                 chunk.transpose()
             }
+            Chunks::Cut(batches, encoder, ready) => loop {
+                if let Some(chunk) = ready.next() {
+                    return Some(Ok(chunk));
+                }
+                let made = match batches.next() {
+                    Some(batch) => batch.and_then(|batch| match encoder.as_mut() {
+                        Some(encoder) => Ok(encoder.encode(&batch)?),
+                        None => Ok(Vec::new()),
+                    }),
+                    None => Ok(vec![encoder.take()?.finish()]),
+                };
+                match made {
+                    Ok(chunks) => *ready = chunks.into_iter(),
+                    Err(error) => {
+                        **encoder = None;
+                        return Some(Err(error));
+                    }
+                }
+            },
             Chunks::Stored(stored, ready) => loop {
                 if let Some(chunk) = ready.next() {
                     return Some(Ok(chunk));
@@ -219,7 +278,17 @@ pub struct BatchReader(Batches);
 
 enum Batches {
     Stored(Box<TableReader<Arc<Tables>>>),
-    Chunked(Box<ChunkedBatches>),
+    Kept(Box<PartBatches>),
+    Along(Box<ChunkedBatches>),
+}
+
+impl BatchReader {
+    fn along(feed: Arc<Feed>) -> Self {
+        let decoder = ChunkDecoder::new(DecodeLimits::trusting());
+        let chunks = ChunkReader::along(feed);
+        let batches = ChunkedBatches { chunks, decoder, ready: Vec::new().into_iter() };
+        Self(Batches::Along(Box::new(batches)))
+    }
 }
 
 struct ChunkedBatches {
@@ -248,7 +317,32 @@ impl Iterator for BatchReader {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
             Batches::Stored(batches) => batches.next(),
-            Batches::Chunked(batches) => batches.next(),
+            Batches::Kept(batches) => batches.next(),
+            Batches::Along(batches) => batches.next(),
         }
+    }
+}
+
+/// A part of a table in the cache, as views of what the cache holds.
+struct PartBatches {
+    batches: Box<dyn Iterator<Item = polarway_ipc::Result<RecordBatch>> + Send>,
+    part: Part,
+    /// It counts for as long as somebody reads it.
+    _table: Arc<Kept>,
+}
+
+impl PartBatches {
+    fn new(table: Arc<Kept>, part: Part) -> Result<Self> {
+        let batches = Box::new(table.table.batches_in(part.rows.clone())?);
+        Ok(Self { batches, part, _table: table })
+    }
+
+    fn part(&self) -> &Part {
+        &self.part
+    }
+
+    fn next(&mut self) -> Option<Result<RecordBatch>> {
+        let batch = self.batches.next()?.map_err(Error::from);
+        Some(batch.and_then(|batch| self.part.columns_of(&batch)))
     }
 }

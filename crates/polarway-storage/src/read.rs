@@ -1,9 +1,9 @@
 //! Reading a pinned version, in row order.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use polarway_parquet::{BatchReader, ReadAt, ReadOptions};
 
@@ -11,8 +11,9 @@ use crate::backend::FailureKind;
 use crate::conform::Conform;
 use crate::error::{Error, Result};
 use crate::name::DatasetName;
-use crate::partition::constant;
+use crate::part::Part;
 use crate::snapshot::{At, Snapshot, SnapshotFile};
+use crate::sources::Sources;
 use crate::tables::Tables;
 use crate::upload::Upload;
 
@@ -29,12 +30,15 @@ pub struct TableReader<T, R = RecordBatch> {
     snapshot: Snapshot,
     make: Make<R>,
     reading: ReadOptions,
+    sources: Sources,
     /// Files that are read together: they share their partition values.
     groups: std::vec::IntoIter<Vec<SnapshotFile>>,
     /// Rows to pass over in what is next.
     skip: u64,
     /// The number of the first row of what is next.
     next_row: u64,
+    /// The row behind the last.
+    end_row: u64,
     current: Option<Group<R>>,
     failed: bool,
 }
@@ -53,7 +57,7 @@ impl Tables {
     /// [`Error::AdoptedFileChanged`].
     pub fn read(&self, snapshot: &Snapshot, first_row: u64) -> Result<TableReader<&Self>> {
         let make = Arc::new(|batch, _| Ok(batch));
-        TableReader::open(self, snapshot, first_row, make, ReadOptions::default())
+        TableReader::open(self, snapshot, &Part::from_row(snapshot, first_row), make, ReadOptions::default())
     }
 
     /// Opens a data file of a snapshot, and says what it means when it is gone.
@@ -144,14 +148,20 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
     pub(crate) fn open(
         tables: T,
         snapshot: &Snapshot,
-        first_row: u64,
+        part: &Part,
         make: Make<R>,
         reading: ReadOptions,
     ) -> Result<Self> {
         let reading = reading.with_workers(tables.workers().clone());
+        let Range { start: first_row, end: end_row } = part.rows;
         let mut skip = first_row;
         let mut groups: Vec<Vec<SnapshotFile>> = Vec::new();
+        let mut row = 0;
         for file in &snapshot.files {
+            if row >= end_row {
+                break;
+            }
+            row += file.rows;
             if groups.is_empty() && skip >= file.rows {
                 skip -= file.rows;
                 continue;
@@ -168,9 +178,11 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
             snapshot: snapshot.clone(),
             make,
             reading,
+            sources: Sources::new(snapshot, part),
             groups: groups.into_iter(),
             skip,
             next_row: first_row,
+            end_row,
             current: None,
             failed: false,
         };
@@ -180,32 +192,39 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
 
     fn open_next(&mut self) -> Result<Option<Group<R>>> {
         let Some(files) = self.groups.next() else { return Ok(None) };
-        let mut sources = Vec::with_capacity(files.len());
+        let mut opened = Vec::with_capacity(files.len());
         for file in &files {
-            sources.push(self.tables.open_file(&self.snapshot, file)?);
+            opened.push(self.tables.open_file(&self.snapshot, file)?);
         }
         let skip = std::mem::take(&mut self.skip);
-        let options = self.reading.clone().with_first_row(skip);
         let first_row = self.next_row;
+        let options = self
+            .reading
+            .clone()
+            .with_first_row(skip)
+            .with_end_row(skip.saturating_add(self.end_row.saturating_sub(first_row)));
         self.next_row += files.iter().map(|file| file.rows).sum::<u64>() - skip;
 
         let make = Arc::clone(&self.make);
-        let schema = Arc::clone(&self.snapshot.schema);
         let values = partition_values(&files[0]).to_vec();
-        let table_schema = self.snapshot.file_schema();
-        let conform = self.tables.conform_to(&self.snapshot.name, &files[0], &table_schema)?;
-        let file_schema = match (&conform, &files[0].adopted) {
-            (Some(_), Some(adopted)) => Arc::clone(&adopted.schema),
-            _ => table_schema,
+        let sources = self.sources.clone();
+        let table_schema = Arc::clone(sources.in_files());
+        let (file_schema, conform) = match sources.in_adopted(&files[0]) {
+            Some(own) => {
+                let name = &self.snapshot.name;
+                let conform = self.tables.conform_to(name, &files[0], &own, &table_schema)?;
+                (if conform.is_some() { own } else { table_schema }, conform)
+            }
+            None => (table_schema, None),
         };
         let make_in_group = move |batch: RecordBatch, row| {
             let batch = match &conform {
                 Some(conform) => conform.apply_whole(&batch)?,
                 None => batch,
             };
-            make(with_partitions(batch, &schema, &values)?, first_row + (row - skip))
+            make(sources.gather(batch, &values)?, first_row + (row - skip))
         };
-        let made = polarway_parquet::read_map(sources, &file_schema, options, make_in_group)
+        let made = polarway_parquet::read_map(opened, &file_schema, options, make_in_group)
             .map_err(|source| self.unreadable(&files, source))?;
         Ok(Some(Group { made, files }))
     }
@@ -244,20 +263,6 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
             }
         }
     }
-}
-
-/// Puts the columns behind a batch that are not in its file but in its folders' names.
-fn with_partitions(batch: RecordBatch, schema: &SchemaRef, values: &[Option<String>]) -> Result<RecordBatch> {
-    if values.is_empty() {
-        return Ok(batch);
-    }
-    let mut columns = batch.columns().to_vec();
-    let fields = &schema.fields()[columns.len()..];
-    for (field, value) in fields.iter().zip(values) {
-        columns.push(constant(field, value.as_deref(), batch.num_rows()));
-    }
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
 }
 
 impl<T: Deref<Target = Tables>, R: Send + 'static> Iterator for TableReader<T, R> {

@@ -8,6 +8,7 @@ use polarway_parquet::ReadOptions;
 
 use crate::budget::{MemoryBudget, Reservation};
 use crate::error::Result;
+use crate::part::Part;
 use crate::read::TableReader;
 use crate::snapshot::Snapshot;
 use crate::tables::Tables;
@@ -24,10 +25,11 @@ const COLUMN_BYTES: u64 = 5 << 20;
 /// Chunks that are on their way to whoever reads.
 const CHUNKS_ON_THE_WAY: u64 = 4;
 
-/// The chunks of a version from a row on. What is decoded ahead is counted in a budget.
+/// The chunks of a part of a version. What is decoded ahead is counted in a budget.
 pub(crate) struct StoredChunks {
     tables: Arc<Tables>,
     snapshot: Arc<Snapshot>,
+    part: Part,
     budget: MemoryBudget,
     memory: Reservation,
     cut: EncodeOptions,
@@ -35,8 +37,6 @@ pub(crate) struct StoredChunks {
     start: Option<Chunk>,
     /// Until the end was given.
     rows: Option<Rows>,
-    /// The row that the next batch begins with.
-    next_row: u64,
 }
 
 /// How rows become chunks; the readers are absent while they rest.
@@ -52,27 +52,29 @@ impl StoredChunks {
     pub(crate) fn open(
         tables: &Arc<Tables>,
         snapshot: &Arc<Snapshot>,
-        first_row: u64,
+        part: Part,
         budget: &MemoryBudget,
     ) -> Result<Self> {
+        let first_row = part.rows.start;
+        let schema = Arc::clone(&part.schema);
         let mut chunks = Self {
             tables: Arc::clone(tables),
             snapshot: Arc::clone(snapshot),
+            part,
             budget: budget.clone(),
             memory: budget.nothing(),
             cut: EncodeOptions::default(),
             start: None,
             rows: None,
-            next_row: first_row,
         };
         let is_short = chunks.budget.try_reserve(chunks.least_bytes()).is_none();
         let opened = if is_short { None } else { Some(chunks.reading_ahead()) };
-        chunks.rows = Some(if has_dictionary(&snapshot.schema) {
-            let encoder = ChunkEncoder::new(&snapshot.schema, chunks.cut.clone())?.starting_at(first_row);
+        chunks.rows = Some(if has_dictionary(&schema) {
+            let encoder = ChunkEncoder::new(&schema, chunks.cut.clone())?.starting_at(first_row);
             let reader = opened.map(|reading| chunks.read_batches(reading)).transpose()?;
             Rows::InOrder(Box::new(encoder), reader)
         } else {
-            chunks.start = Some(encode_schema(&snapshot.schema, first_row)?);
+            chunks.start = Some(encode_schema(&schema, first_row)?);
             Rows::Apart(opened.map(|reading| chunks.read_chunks(reading)).transpose()?)
         });
         Ok(chunks)
@@ -88,7 +90,7 @@ impl StoredChunks {
         if let Ok(chunks) = &made
             && let Some(last) = chunks.last()
         {
-            self.next_row = last.first_row + last.rows;
+            self.part.rows.start = last.end_row();
         }
         Some(made)
     }
@@ -122,7 +124,7 @@ impl StoredChunks {
                 chunks
             }
             (None, Rows::InOrder(encoder, _)) => vec![encoder.finish()],
-            (None, Rows::Apart(_)) => vec![encode_end(self.snapshot.rows)],
+            (None, Rows::Apart(_)) => vec![encode_end(self.part.rows.end)],
         })
     }
 
@@ -134,7 +136,7 @@ impl StoredChunks {
             Some(Rows::Apart(reader)) => {
                 *reader = None;
                 if let Some(first) = waiting.first() {
-                    self.next_row = first.first_row;
+                    self.part.rows.start = first.first_row;
                 }
                 Vec::new()
             }
@@ -167,13 +169,14 @@ impl StoredChunks {
 
     /// What an open reader holds, however little it decodes ahead.
     fn reader_bytes(&self) -> u64 {
-        let columns = self.snapshot.schema.flattened_fields().len() as u64;
+        let columns = self.part.schema.flattened_fields().len() as u64;
         (columns * COLUMN_BYTES).min(self.snapshot.bytes)
     }
 
     /// Takes memory to decode into ahead of whoever reads, as much as pays or as there is.
     fn reading_ahead(&mut self) -> ReadOptions {
-        let Snapshot { rows, arrow_bytes, .. } = *self.snapshot;
+        let row_bytes = self.part.row_bytes(&self.snapshot);
+        let arrow_bytes = row_bytes.saturating_mul(self.part.rows.end - self.part.rows.start);
         let most = ReadOptions::default();
         let free_bytes = self.budget.capacity().saturating_sub(self.budget.used());
         let useful_bytes = (arrow_bytes + arrow_bytes / 4 + LEAST_AHEAD_BYTES).min(most.buffered_bytes);
@@ -188,30 +191,32 @@ impl StoredChunks {
                 bytes
             }
             None => {
-                self.cut.target_bytes = SMALL_CHUNK_BYTES;
+                self.cut =
+                    EncodeOptions { target_bytes: SMALL_CHUNK_BYTES, wide_rows: 0, ..self.cut.clone() };
                 self.memory.resize(self.least_bytes());
                 LEAST_AHEAD_BYTES
             }
         };
-        let row_bytes = (arrow_bytes / rows.max(1)).max(1);
         let batch_rows =
             usize::try_from(bytes / 4 / row_bytes).unwrap_or(usize::MAX).clamp(1, most.batch_rows);
         most.with_buffered_bytes(bytes).with_batch_rows(batch_rows)
     }
 
     fn bytes_on_the_way(&self) -> u64 {
-        CHUNKS_ON_THE_WAY * self.cut.target_bytes as u64
+        let row_bytes = usize::try_from(self.part.row_bytes(&self.snapshot)).unwrap_or(usize::MAX);
+        let chunk_bytes = self.cut.chunk_bytes(self.part.schema.fields().len(), row_bytes);
+        CHUNKS_ON_THE_WAY * chunk_bytes as u64
     }
 
     fn read_chunks(&self, reading: ReadOptions) -> Result<TableReader<Arc<Tables>, Vec<Chunk>>> {
         let cut = self.cut.clone();
         let make = Arc::new(move |batch, row| Ok(encode_batch(&batch, row, &cut)?));
-        TableReader::open(Arc::clone(&self.tables), &self.snapshot, self.next_row, make, reading)
+        TableReader::open(Arc::clone(&self.tables), &self.snapshot, &self.part, make, reading)
     }
 
     fn read_batches(&self, reading: ReadOptions) -> Result<TableReader<Arc<Tables>>> {
         let make = Arc::new(|batch, _| Ok(batch));
-        TableReader::open(Arc::clone(&self.tables), &self.snapshot, self.next_row, make, reading)
+        TableReader::open(Arc::clone(&self.tables), &self.snapshot, &self.part, make, reading)
     }
 }
 
