@@ -27,7 +27,7 @@ Runs the named steps, or all of them:
   clippy   no warning in any target
   doc      rustdoc has no warning: no broken link
   layers   who depends on whom, and one Arrow for all
-  files    no file too large for a clone to carry
+  files    no file too large for a clone to carry, no static state in a library
   codegen  generated code is current, and buf, where installed, finds nothing in proto/
 
 The first step that fails shows what it found.

@@ -1,4 +1,4 @@
-//! What every clone carries, and what a person can still read.
+//! What every clone carries, what a person can still read, and what a library must not keep.
 
 use std::fs;
 use std::path::Path;
@@ -15,23 +15,27 @@ const MOST_BYTES: u64 = 6_000_000;
 /// The lines from which on a source file is asking to be two.
 const MANY_LINES: usize = 600;
 
+/// Statics that hold no state: each is computed once from constants.
+const COMPUTED_CONSTANTS: [&str; 2] = ["static CODE: LazyLock<Encoding>", "static LISTED: LazyLock<Listed>"];
+
 pub(super) fn check() -> Result<Verdict> {
     let root = workspace_root();
-    let mut too_large = Vec::new();
+    let mut findings = Vec::new();
     let mut warnings = Vec::new();
     for path in listed_files(&root)? {
         let absolute = root.join(&path);
         // A file that was removed but not yet from the index is listed as well.
         let Ok(metadata) = fs::symlink_metadata(&absolute) else { continue };
         if metadata.len() > MOST_BYTES {
-            too_large.push(format!("{path}: {} bytes, more than {MOST_BYTES}", metadata.len()));
+            findings.push(format!("{path}: {} bytes, more than {MOST_BYTES}", metadata.len()));
         }
         if path.ends_with(".rs") && metadata.is_file() {
             let text = fs::read_to_string(&absolute).with_context(|| format!("reading {path}"))?;
             warnings.extend(length_warning(&path, &text));
+            findings.extend(static_findings(&path, &text));
         }
     }
-    Ok(Verdict { passed: too_large.is_empty(), findings: too_large.join("\n"), warnings })
+    Ok(Verdict { passed: findings.is_empty(), findings: findings.join("\n"), warnings })
 }
 
 /// The files that git tracks or would add, by their paths from the root.
@@ -56,9 +60,39 @@ fn length_warning(path: &str, text: &str) -> Option<String> {
     (lines > MANY_LINES && !is_generated).then(|| format!("{path} has {lines} lines, more than {MANY_LINES}"))
 }
 
+/// Static state in a library: it is shared by engines that know nothing of each other, and outlives them all.
+fn static_findings(path: &str, text: &str) -> Vec<String> {
+    let is_library = path.starts_with("crates/") && path.contains("/src/");
+    if !is_library || path.starts_with("crates/polarway-testing/") {
+        return Vec::new();
+    }
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
+    let is_static = |line: &str| {
+        let item = line.trim_start();
+        let item = item.strip_prefix("pub(crate) ").or_else(|| item.strip_prefix("pub ")).unwrap_or(item);
+        let is_constant = COMPUTED_CONSTANTS.iter().any(|constant| item.starts_with(constant));
+        let starts = ["static ", "thread_local!", "tokio::task_local!", "task_local!"];
+        !is_constant && starts.iter().any(|start| item.starts_with(start))
+    };
+    let numbered = code.lines().zip(1..).filter(|(line, _)| is_static(line));
+    numbered.map(|(line, number)| format!("{path}:{number}: static state: {}", line.trim())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn static_state_of_a_library_is_found_and_computed_constants_and_tests_may_be() {
+        let text =
+            "const A: u8 = 1;\nstatic CODE: LazyLock<Encoding> = 1;\npub(crate) static B: AtomicU8 = 2;\n";
+        let with_test = format!("{text}#[cfg(test)]\nmod tests {{\n    static C: u8 = 3;\n}}\n");
+        let expected = ["crates/a/src/b.rs:3: static state: pub(crate) static B: AtomicU8 = 2;"];
+        assert_eq!(static_findings("crates/a/src/b.rs", &with_test), expected);
+        for elsewhere in ["crates/a/tests/b.rs", "crates/polarway-testing/src/b.rs", "xtask/src/b.rs"] {
+            assert!(static_findings(elsewhere, &with_test).is_empty(), "{elsewhere}");
+        }
+    }
 
     #[test]
     fn a_long_file_gets_a_warning() {

@@ -11,10 +11,7 @@ use polarway_core::{
 };
 use tempfile::TempDir;
 
-use crate::support::{by_clock, config, lines, trades, until};
-
-/// 2026-01-01 00:00 UTC, where tests of time begin.
-const START_US: i64 = 1_767_225_600_000_000;
+use crate::support::{START_US, by_clock, config, lines, trades, until};
 
 /// For how long handles live in tests of time.
 const TTL: Duration = Duration::from_secs(60);

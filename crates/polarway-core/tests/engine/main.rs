@@ -8,6 +8,7 @@ mod timed;
 mod adopted;
 mod bad_input;
 mod bounded;
+mod components;
 mod damage;
 mod dictionaries;
 mod documented_sql;

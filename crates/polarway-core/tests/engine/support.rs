@@ -10,6 +10,9 @@ use tempfile::TempDir;
 
 use crate::timed::TimedBackend;
 
+/// 2026-01-01 00:00 UTC, where tests of time begin.
+pub(crate) const START_US: i64 = 1_767_225_600_000_000;
+
 /// An engine in a new folder, which goes with the guard.
 pub(crate) async fn engine() -> (Polarway, TempDir) {
     let folder = tempfile::tempdir().unwrap();

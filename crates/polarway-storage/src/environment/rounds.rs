@@ -93,3 +93,76 @@ impl fmt::Debug for Rounds {
         f.debug_struct("Rounds").field("thread", &name).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::environment::ManualClock;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Rounds that note their times in seconds, and what they noted.
+    fn noted(
+        clock: &Arc<ManualClock>,
+        first_pause: Option<Duration>,
+        pause: impl Fn(usize) -> Option<Duration> + Send + 'static,
+    ) -> (Rounds, Arc<Mutex<Vec<i64>>>) {
+        let times = Arc::new(Mutex::new(Vec::new()));
+        let (round_clock, round_times) = (Arc::clone(clock), Arc::clone(&times));
+        let round = move |_: &Stopping| {
+            let mut times = round_times.lock();
+            times.push(round_clock.now_us() / 1_000_000);
+            pause(times.len())
+        };
+        (Rounds::start("rounds", clock.clone(), first_pause, round).unwrap(), times)
+    }
+
+    #[test]
+    fn each_round_is_made_at_its_moment_however_far_the_clock_is_moved() {
+        let clock = ManualClock::new(0);
+        let (_rounds, times) = noted(&clock, Some(SECOND), |rounds| Some(SECOND * rounds as u32));
+        clock.advance(SECOND * 8);
+        assert_eq!(*times.lock(), [1, 2, 4, 7]);
+        clock.leap(SECOND * 100);
+        assert_eq!(*times.lock(), [1, 2, 4, 7, 108], "one round for all that was missed");
+    }
+
+    #[test]
+    fn a_pause_without_a_length_lasts_until_the_thread_is_woken() {
+        let clock = ManualClock::new(0);
+        let (rounds, times) = noted(&clock, None, |_| None);
+        clock.advance(SECOND * 1_000_000);
+        assert!(times.lock().is_empty());
+        rounds.wake();
+        clock.advance(SECOND);
+        assert_eq!(*times.lock(), [1_000_000]);
+    }
+
+    #[test]
+    fn a_round_that_panics_is_followed_by_the_next_one() {
+        let clock = ManualClock::new(0);
+        let (_rounds, times) = noted(&clock, Some(SECOND), |rounds| {
+            assert_ne!(rounds, 2, "a bug in a round");
+            Some(SECOND)
+        });
+        clock.advance(SECOND * 3);
+        assert_eq!(*times.lock(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn rounds_that_are_dropped_end_by_any_clock() {
+        let clocks: [Arc<dyn Clock>; 2] = [ManualClock::new(0), Arc::new(crate::environment::SystemClock)];
+        for clock in clocks {
+            let held = Arc::new(());
+            let watched = Arc::downgrade(&held);
+            let rounds = Rounds::start("rounds", clock, None, move |_| {
+                let _by_the_thread = &held;
+                None
+            });
+            drop(rounds.unwrap());
+            assert_eq!(watched.strong_count(), 0, "the thread is over");
+        }
+    }
+}
