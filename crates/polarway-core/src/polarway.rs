@@ -10,7 +10,7 @@ use polarway_handles::RandomSource;
 use polarway_query::{Engine, EngineConfig};
 use polarway_storage::{
     Backend, DiskBackend, Environment, FileChecks, Loader, MemoryBudget, Mirror, ObjectBackend,
-    REQUEST_WINDOW_US, Rounds, Settings, Tables,
+    REQUEST_WINDOW_US, Rounds, Settings, StandstillGuard, Tables,
 };
 
 use crate::builder::{Builder, Components};
@@ -92,6 +92,13 @@ impl Polarway {
     /// [`store_pieces`](Self::store_pieces).
     pub fn memory(&self) -> &MemoryBudget {
         &self.engine.memory
+    }
+
+    /// Has it noticed when this process stands still, as long as the guard is held. A server holds one as long as it takes
+    /// requests: one that came meanwhile waited unread, and its caller may have made it again elsewhere and gone on. So writes
+    /// under a request id fail that begin right after that; who still waits for one sends it again.
+    pub fn watch_for_standstill(&self) -> StandstillGuard {
+        self.engine.tables.watch_for_standstill()
     }
 
     pub(crate) fn engine(&self) -> &EngineParts {

@@ -122,6 +122,7 @@ impl Server {
     /// When the network fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
         let Self { listener, config, engine, .. } = self;
+        let _watched = engine.watch_for_standstill();
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_service_status(SERVICE, ServingStatus::Serving).await;
         let handles_watched = tokio::spawn(watch_handles(engine.clone(), health.clone()));

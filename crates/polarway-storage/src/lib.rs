@@ -78,6 +78,7 @@ pub use read::TableReader;
 pub use request::{InvalidRequestId, REQUEST_WINDOW_US, RequestId};
 pub use selection::Selection;
 pub use snapshot::{AdoptedFile, At, Snapshot, SnapshotFile};
+pub use standstill::StandstillGuard;
 pub use tables::{Settings, Tables};
 pub use vacuum::Vacuumed;
 pub use writer::{Published, TableWriter, WriteMode, WriteOptions};

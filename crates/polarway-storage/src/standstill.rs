@@ -1,7 +1,8 @@
 //! Whether this process has stood still: stopped by a signal, or not given any time by its machine.
 //!
 //! Who made a write under a request id makes it again elsewhere when nothing is heard of it for some seconds, and may have been
-//! refused there and have gone on. A writer that wakes up after that must not publish what was given up.
+//! refused there and have gone on. A writer that wakes up after that must not publish what was given up. Nor must one that begins
+//! right after that: its request may have come while the process stood still, and waited unread.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +17,9 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// The longest gap that a busy machine makes, and shorter than the time after which callers go elsewhere.
 const STANDSTILL: Duration = Duration::from_secs(3);
+
+/// For how long after a standstill requests are read that came while it lasted.
+const UNREAD: Duration = Duration::from_secs(2);
 
 /// Notices when the process stands still. Its thread is started with the first stretch and ends with it.
 #[derive(Debug)]
@@ -56,7 +60,19 @@ pub(crate) struct Stretch {
     from: Instant,
 }
 
+/// While it is held, standstills are noticed also when nothing is being written: see
+/// [`Tables::watch_for_standstill`](crate::Tables::watch_for_standstill).
+#[derive(Debug)]
+pub struct StandstillGuard {
+    _stretch: Option<Stretch>,
+}
+
 impl StandstillWatch {
+    /// Watches as long as this is held.
+    pub(crate) fn guard(&self) -> StandstillGuard {
+        StandstillGuard { _stretch: self.begin() }
+    }
+
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         let last = clock.instant();
         let state = State { last, stood_still_until: None, stretches: 0, is_asleep: false };
@@ -111,11 +127,11 @@ impl Traces {
 }
 
 impl Stretch {
-    /// Whether the process stood still since it began.
+    /// Whether the process stood still since it began, or so shortly before that its request may be from before.
     pub(crate) fn was_interrupted(&self) -> bool {
         let mut state = self.traces.state.lock();
         self.traces.note(&mut state);
-        state.stood_still_until.is_some_and(|until| until > self.from)
+        state.stood_still_until.is_some_and(|until| until + UNREAD > self.from)
     }
 }
 
@@ -146,14 +162,29 @@ mod tests {
     }
 
     #[test]
-    fn a_stretch_in_which_the_process_stood_still_was_interrupted_and_the_next_one_was_not() {
+    fn a_stretch_in_which_the_process_stood_still_was_interrupted_and_a_later_one_was_not() {
         let clock = ManualClock::new(0);
         let watch = StandstillWatch::new(clock.clone());
         let stretch = watch.begin().unwrap();
         clock.leap(STANDSTILL + TICK);
+        clock.advance(UNREAD);
         let next = watch.begin().unwrap();
         clock.advance(TICK * 3);
         assert!(stretch.was_interrupted() && !next.was_interrupted());
+    }
+
+    #[test]
+    fn what_begins_right_after_a_standstill_may_have_been_asked_for_before() {
+        let clock = ManualClock::new(0);
+        let watch = StandstillWatch::new(clock.clone());
+        let guard = watch.guard();
+        clock.advance(TICK);
+        clock.leap(STANDSTILL + TICK);
+        let unread = watch.begin().unwrap();
+        assert!(unread.was_interrupted());
+        drop((unread, guard));
+        clock.leap(STANDSTILL + TICK);
+        assert!(!watch.begin().unwrap().was_interrupted(), "nobody watched");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::log::CommitLog;
 use crate::name::DatasetName;
 use crate::retry::RecentRequests;
 use crate::snapshot::{At, Snapshot};
-use crate::standstill::StandstillWatch;
+use crate::standstill::{StandstillGuard, StandstillWatch};
 use crate::storage_clock::StorageClock;
 
 /// Datasets whose newest commit is remembered.
@@ -133,6 +133,13 @@ impl Tables {
             datasets: Mutex::new(LruCache::new(REMEMBERED_DATASETS)),
             snapshots: Mutex::new(LruCache::new(REMEMBERED_SNAPSHOTS)),
         }
+    }
+
+    /// Has it noticed when this process stands still, as long as the guard is held, also while nothing is being written. Who
+    /// takes requests from others holds one: a request that came meanwhile waited unread, and may have been made again elsewhere
+    /// and given up. So writes under a request id that begin right after a standstill end with [`Error::StoodStill`].
+    pub fn watch_for_standstill(&self) -> StandstillGuard {
+        self.standstill.guard()
     }
 
     /// The storage that these tables lie in.

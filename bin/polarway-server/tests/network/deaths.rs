@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use polarway_client::{DistributedClient, Reason};
-use polarway_proto::v1::store_result;
+use polarway_proto::v1::{DeleteDatasetRequest, store_result};
 use polarway_testing::{Noise, is_long};
 use uuid::Uuid;
 
-use crate::support::{Server, Upload, numbers, sum_of};
+use crate::support::{Server, Upload, numbers, raw, sum_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stood_still_does_not_publish_what_was_given_up_meanwhile() {
@@ -36,6 +36,29 @@ async fn a_server_that_stood_still_does_not_publish_what_was_given_up_meanwhile(
     assert!(failure.message.contains("stood still"), "{}", failure.message);
     assert_eq!(client.versions("numbers").await.unwrap().len(), 1);
     client.append("numbers", numbers(10..20)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_lay_unread_while_the_server_stood_still_is_not_carried_out() {
+    let server = Server::start();
+    let client = server.client().await;
+    client.store("numbers", numbers(0..10)).await.unwrap();
+    let mut caller = raw(&server).await;
+    let request_id = format!("{}/0", Uuid::now_v7());
+    let request =
+        DeleteDatasetRequest { name: "numbers".to_owned(), request_id, ..DeleteDatasetRequest::default() };
+    server.signal("-STOP");
+    let deletion = async { caller.delete_dataset(request).await };
+    let waking = async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        server.signal("-CONT");
+    };
+    let (answer, ()) = tokio::join!(deletion, waking);
+    let refusal = answer.unwrap_err();
+    assert_eq!(refusal.code(), tonic::Code::Unavailable);
+    assert!(refusal.message().contains("stood still"), "{}", refusal.message());
+    assert_eq!(client.load("numbers").await.unwrap().num_rows(), 10);
+    client.delete("numbers").await.expect("who still waits for it makes it again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

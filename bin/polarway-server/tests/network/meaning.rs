@@ -24,6 +24,7 @@ fn uncut() -> EncodeOptions {
         max_bytes: usize::MAX,
         max_plain_bytes: usize::MAX,
         compression: Compression::Zstd,
+        ..EncodeOptions::default()
     }
 }
 
