@@ -3,6 +3,7 @@
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
+use polarway_model::At;
 use polarway_proto::v1::{
     self, DeleteDatasetRequest, GetCacheStatsRequest, GetDatasetRequest, GetServerInfoRequest,
     ListDatasetsRequest, ListVersionsRequest,
@@ -11,7 +12,6 @@ use uuid::Uuid;
 
 use crate::client::DistributedClient;
 use crate::error::{Error, Result};
-use crate::load::At;
 use crate::upload::Published;
 
 pub use polarway_proto::v1::{
@@ -84,7 +84,7 @@ impl DistributedClient {
     /// # Errors
     /// A dataset or a version that does not exist.
     pub async fn describe_at(&self, name: &str, at: At) -> Result<Description> {
-        let request = GetDatasetRequest { name: name.to_owned(), at: at.to_message() };
+        let request = GetDatasetRequest { name: name.to_owned(), at: Some(at.into()) };
         let response = self
             .unary(request, |mut service, request| async move { service.get_dataset(request).await })
             .await?;

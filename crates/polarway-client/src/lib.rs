@@ -58,7 +58,8 @@ pub use client::DistributedClient;
 pub use datasets::{CacheStats, Dataset, DeleteOptions, Description, ServerInfo, Version, VersionKind};
 pub use error::{Error, ErrorKind, Result};
 pub use handle::{GroupBy, Handle, HandleInfo, HandleOptions, JoinHow, JoinSource, LazyGroupBy, LazyQuery};
-pub use load::{At, TableStream};
+pub use load::TableStream;
+pub use polarway_model::At;
 pub use polarway_proto::Reason;
 pub use polarway_table::{DUCKDB_TYPE_KEY, Parameter, Parameters, Table, duckdb_type, params};
 pub use query::{

@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use futures::Stream;
-use polarway_proto::v1::{self, LoadHeader, LoadRequest, LoadResponse};
+use polarway_model::At;
+use polarway_proto::v1::{LoadHeader, LoadRequest, LoadResponse};
 use polarway_proto::{Reason, rpc};
 use polarway_table::Table;
 
@@ -17,29 +18,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Handle;
 use crate::receive::{Arrived, Receiver};
 use crate::stream::{BatchStream, Batches};
-
-/// Which version of a dataset is meant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum At {
-    /// The newest.
-    #[default]
-    Newest,
-    /// The one with this number; 0 is made of Parquet files that Polarway did not write.
-    Version(u64),
-    /// The one that was the newest at this time: microseconds since 1970-01-01 UTC.
-    TimeUs(i64),
-}
-
-impl At {
-    pub(crate) fn to_message(self) -> Option<v1::At> {
-        let at = match self {
-            Self::Newest => return None,
-            Self::Version(version) => v1::at::At::Version(version),
-            Self::TimeUs(time_us) => v1::at::At::AsOfUs(time_us),
-        };
-        Some(v1::At { at: Some(at) })
-    }
-}
 
 impl DistributedClient {
     /// Loads a dataset's newest version, or a handle by its id.
@@ -123,7 +101,7 @@ impl Operation for Begin<'_> {
 }
 
 async fn open(attempt: &Attempt<'_>, name: &str, at: At, first_row: u64) -> Result<Receiver<LoadResponse>> {
-    let request = LoadRequest { name: name.to_owned(), at: at.to_message(), first_row, compression: 0 };
+    let request = LoadRequest { name: name.to_owned(), at: Some(at.into()), first_row, compression: 0 };
     Receiver::open::<rpc::Load>(attempt, request, first_row, None).await
 }
 

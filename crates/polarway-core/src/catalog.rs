@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use polarway_handles::HandleId;
 use polarway_query::{
-    AfterScan, At as QueryAt, Catalog, CatalogError, FileGroup, FileOptions, Listed, PartitionColumn,
-    Reference, Relation, holds_zoned_nanos,
+    AfterScan, Catalog, CatalogError, FileGroup, FileOptions, Listed, PartitionColumn, Reference, Relation,
+    holds_zoned_nanos,
 };
 use polarway_storage::{At, DatasetName, Error, FileToCheck, Snapshot, SnapshotFile, partition_key};
 
@@ -47,15 +47,10 @@ impl StoredCatalog {
         self.read.clone()
     }
 
-    fn dataset(&self, name: &str, at: QueryAt) -> Result<Relation, CatalogError> {
+    fn dataset(&self, name: &str, at: At) -> Result<Relation, CatalogError> {
         if let Some(id) = HandleId::from_name(name) {
             return self.handle(id, at);
         }
-        let at = match at {
-            QueryAt::Newest => At::Newest,
-            QueryAt::Version(version) => At::Version(version),
-            QueryAt::Timestamp(time_us) => At::TimeUs(time_us),
-        };
         let snapshot = match DatasetName::new(name) {
             Ok(exact) => match self.engine.tables.snapshot_if_any(&exact, at).map_err(from_storage)? {
                 Some(snapshot) => snapshot,
@@ -67,8 +62,8 @@ impl StoredCatalog {
         self.relation(vec![snapshot], false)
     }
 
-    fn handle(&self, id: HandleId, at: QueryAt) -> Result<Relation, CatalogError> {
-        if !matches!(at, QueryAt::Newest | QueryAt::Version(1)) {
+    fn handle(&self, id: HandleId, at: At) -> Result<Relation, CatalogError> {
+        if !matches!(at, At::Newest | At::Version(1)) {
             let reason = format!("the handle {id} has one version: leave AT away");
             return Err(CatalogError::FilesNotAllowed { pattern: id.to_string(), reason });
         }

@@ -72,12 +72,11 @@ pub use pieces::PieceReader;
 pub use polarway::Polarway;
 pub use polarway_handles::{Handle, HandleId, Lease};
 pub use polarway_ipc::{Chunk, Compression};
+pub use polarway_model::{At, DatasetName, RequestId};
 pub use polarway_query::{
     EngineCondition, MemoryLimit, Phase, PhaseTimes, QueryStatus, Summary, duckdb_version, memory_limit,
 };
-pub use polarway_storage::{
-    At, CacheStats, CommitKind, DatasetName, MemoryBudget, RequestId, Reservation, StandstillGuard,
-};
+pub use polarway_storage::{CacheStats, CommitKind, MemoryBudget, Reservation, StandstillGuard};
 pub use polarway_table::{DUCKDB_TYPE_KEY, Parameter, Parameters, Table, duckdb_type, params};
 pub use query::{DatasetVersion, QueryChunkStream, QueryOptions, QueryStream};
 pub use store::{DeleteOptions, Published, WriteMode, WriteOptions};

@@ -8,7 +8,8 @@
 //! - [`v1::Failure`] is the content of a failed call's [`Status`](tonic::Status), and [`Reason`] lists why calls fail.
 //! - [`WithHeartbeats`] keeps a stream alive that has nothing to send.
 //!
-//! It knows nothing of how to connect, of how anything is answered, or of any other crate of Polarway.
+//! The types of `polarway-model` become messages, and messages become them, here and nowhere else. It knows nothing of how to
+//! connect, or of how anything is answered.
 //!
 //! A table's bytes are [`Bytes`] that share the buffer they were received in.
 //!
@@ -33,6 +34,7 @@
 //!
 //! [`Bytes`]: bytes::Bytes
 
+mod convert;
 mod failure;
 mod heartbeat;
 mod method;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use polarway_model::At;
 
 /// Knows the datasets and the files of the cold tier.
 ///
@@ -60,17 +61,6 @@ impl std::fmt::Display for Reference {
             Self::Files { patterns, .. } => f.write_str(&patterns.join(", ")),
         }
     }
-}
-
-/// Which version of a dataset is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum At {
-    /// The newest one.
-    Newest,
-    /// The one with this number: `AT (VERSION => 3)`.
-    Version(u64),
-    /// The newest one that existed at that time, in microseconds since 1970 in UTC: `AT (TIMESTAMP => '…')`.
-    Timestamp(i64),
 }
 
 /// Options of `read_parquet` that a query may give; `None` where it gives none.

@@ -40,8 +40,7 @@ use self::gate::recent;
 use self::queue::{activity, admission, control, registry, seat, threads, watch};
 
 pub use catalog::{
-    AfterScan, At, Catalog, CatalogError, FileGroup, FileOptions, Listed, PartitionColumn, Reference,
-    Relation,
+    AfterScan, Catalog, CatalogError, FileGroup, FileOptions, Listed, PartitionColumn, Reference, Relation,
 };
 pub use config::{EngineConfig, Keep, Limits, QueryOptions};
 pub use control::{InterruptHandle, Release, StopSignal};
@@ -49,6 +48,7 @@ pub use engine::{Engine, EngineCondition};
 pub use error::Error;
 pub use memory::{MemoryLimit, memory_limit};
 pub use native::duckdb_version;
+pub use polarway_model::At;
 pub use sink::{Closed, ResultEvent, ResultSink};
 pub use status::{Phase, PhaseTimes, QueryStatus, Summary};
 pub use stored_types::holds_zoned_nanos;

@@ -7,8 +7,9 @@ use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType, UInt64Type};
 use arrow::util::display::array_value_to_string;
+use polarway_model::At;
 
-use crate::catalog::{At, Reference};
+use crate::catalog::Reference;
 use crate::error::Error;
 use crate::gate::{AtClause, Checked, Parsers, What};
 use crate::native::{Prepared, Value};
@@ -112,7 +113,7 @@ impl Parameters {
             DataType::Date32 | DataType::Date64 => micros(value, None),
             _ => None,
         };
-        micros.map(At::Timestamp).ok_or_else(|| {
+        micros.map(At::TimeUs).ok_or_else(|| {
             Error::Parameters(format!("AT (TIMESTAMP => ${name}) takes a time, not {}", shown(value)))
         })
     }

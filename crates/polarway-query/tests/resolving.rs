@@ -136,7 +136,7 @@ fn what_a_query_names_is_resolved_once_and_together() {
     let expected = vec![vec![
         dataset(At::Newest),
         dataset(At::Version(1)),
-        dataset(At::Timestamp(support::FIRST_COMMIT)),
+        dataset(At::TimeUs(support::FIRST_COMMIT)),
         Reference::Files {
             patterns: vec!["x.parquet".to_owned()],
             options: FileOptions { hive_partitioning: Some(true), union_by_name: None },

@@ -5,19 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use polarway_core::{
-    At, Chunk, CommitKind, Compression, Dataset, DatasetVersion, Description, Handle, Phase, PhaseTimes,
+    Chunk, CommitKind, Compression, Dataset, DatasetVersion, Description, Handle, Phase, PhaseTimes,
     Published, QueryStatus, RequestId, Version, WriteMode, WriteOptions,
 };
 use polarway_proto::Reason;
 use polarway_proto::v1::{self, Failure};
-
-pub(crate) fn at(at: Option<v1::At>) -> At {
-    match at.and_then(|at| at.at) {
-        None => At::Newest,
-        Some(v1::at::At::Version(version)) => At::Version(version),
-        Some(v1::at::At::AsOfUs(time_us)) => At::TimeUs(time_us),
-    }
-}
 
 pub(crate) fn compression(number: i32) -> Result<Compression, Failure> {
     match v1::Compression::try_from(number) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow_schema::{Field, Schema, SchemaRef};
 use lru::LruCache;
 use parking_lot::Mutex;
+use polarway_model::DatasetName;
 use polarway_parquet::FileReader;
 use uuid::Uuid;
 
@@ -18,7 +19,6 @@ use crate::common::common_schema;
 use crate::conform::Conform;
 use crate::error::{Error, Result};
 use crate::foreign::format_of;
-use crate::name::DatasetName;
 use crate::partition::{column_field, parse_folder, partition_key};
 use crate::snapshot::{AdoptedFile, Snapshot, SnapshotFile};
 use crate::tables::Tables;

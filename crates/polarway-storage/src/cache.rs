@@ -5,11 +5,11 @@ use std::sync::{Arc, Weak};
 use lru::LruCache;
 use parking_lot::{Condvar, Mutex};
 use polarway_ipc::{Chunk, EncodedTable};
+use polarway_model::DatasetName;
 use uuid::Uuid;
 
 use crate::budget::{MemoryBudget, Reservation, Spare};
 use crate::error::{Error, Result};
-use crate::name::DatasetName;
 
 /// What a cached table goes by: the dataset, and the version's own identity.
 pub(crate) type CacheKey = (DatasetName, Uuid);

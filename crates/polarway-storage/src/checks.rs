@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use lru::LruCache;
 use parking_lot::Mutex;
+use polarway_model::DatasetName;
 use polarway_parquet::FileReader;
 
 use crate::error::{Error, Result};
 use crate::mirror::LocalFile;
-use crate::name::DatasetName;
 use crate::snapshot::{Snapshot, SnapshotFile};
 
 /// Files of which it is remembered how far they were checked.

@@ -11,12 +11,11 @@ use arrow_schema::SchemaRef;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use polarway_model::{DatasetName, RequestId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::lease::Lease;
-use crate::name::DatasetName;
-use crate::request::RequestId;
 use crate::upload::Upload;
 
 /// The form of commit files that this code writes, and the newest that it reads.

@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use polarway_model::DatasetName;
 use polarway_parquet::holds_floats;
 
 use crate::commit::{Commit, CommitKind, DataFile};
 use crate::error::{Error, Result};
 use crate::log::Attempt;
-use crate::name::DatasetName;
 use crate::snapshot::Snapshot;
 use crate::tables::{Dataset, Tables};
 use crate::upload::Upload;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
+use polarway_model::DatasetName;
 use polarway_parquet::with_wide_keys;
 use polarway_table::{parts_that, plain_bytes_over};
 
 use crate::error::{Error, Result};
-use crate::name::DatasetName;
 use crate::widening::{field_differences, widen, widened_null_bytes};
 
 /// Turns batches of one schema into batches of another, without losing anything.

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
+use polarway_model::{DatasetName, InvalidName};
 use polarway_parquet as table_file;
 
 use crate::backend::{BackendError, FailureKind};
 use crate::commit::NotACommit;
 use crate::foreign::TableFormat;
-use crate::name::{DatasetName, InvalidName};
 
 /// The result of an operation on versioned tables.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use polarway_model::DatasetName;
+
 use crate::commit::{Commit, CommitKind};
 use crate::error::Result;
-use crate::name::DatasetName;
 use crate::tables::Tables;
 
 /// One version in a listing.

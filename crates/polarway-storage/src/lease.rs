@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use polarway_model::DatasetName;
 use serde::{Deserialize, Serialize};
 
 use crate::commit::{Commit, CommitKind};
 use crate::environment::micros;
 use crate::error::Result;
 use crate::log::Attempt;
-use crate::name::DatasetName;
 use crate::snapshot::Snapshot;
 use crate::tables::{Dataset, Tables};
 

@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use polarway_model::DatasetName;
 
 use crate::commit::{Commit, commit_path};
 use crate::error::{Error, Result, with_cause};
-use crate::name::{DatasetName, near_names};
+use crate::near::near_names;
 use crate::snapshot::Snapshot;
 use crate::tables::{Dataset, Tables};
 

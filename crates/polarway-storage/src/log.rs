@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use polarway_model::DatasetName;
 use uuid::Uuid;
 
 use crate::backend::{Backend, BackendError, Created, Outcome};
 use crate::commit::{CONTROL_FOLDER, Commit, commit_path, hint_path};
 use crate::environment::Clock;
 use crate::error::{Error, Result};
-use crate::name::DatasetName;
 use crate::storage_clock::{MOST_AHEAD_US, StorageClock};
 
 /// How often a commit is sent again while its outcome is unknown.

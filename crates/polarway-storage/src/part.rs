@@ -8,7 +8,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 
 use crate::error::{Error, Result};
-use crate::name::near_names;
+use crate::near::near_names;
 use crate::selection::Selection;
 use crate::snapshot::Snapshot;
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use polarway_model::{At, DatasetName};
 use polarway_parquet::{BatchReader, ReadAt, ReadOptions};
 
 use crate::backend::FailureKind;
 use crate::conform::Conform;
 use crate::error::{Error, Result};
-use crate::name::DatasetName;
 use crate::part::Part;
-use crate::snapshot::{At, Snapshot, SnapshotFile};
+use crate::snapshot::{Snapshot, SnapshotFile};
 use crate::sources::Sources;
 use crate::tables::Tables;
 use crate::upload::Upload;

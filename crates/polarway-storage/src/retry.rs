@@ -7,15 +7,19 @@
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
+use polarway_model::RequestId;
 
 use crate::commit::{Commit, DoneRequest};
 use crate::error::{Error, Result};
 use crate::log::CommitLog;
-use crate::request::{REQUEST_WINDOW_US, RequestId};
 
 /// How many writes a commit carries: enough to look back in long jumps, and few enough that
 /// ten thousand commits of a busy dataset stay small.
 pub(crate) const REQUESTS_KEPT: usize = 32;
+
+/// For how long a retry finds the write that it repeats. An id whose own time is further from
+/// the clock than this, before or after, is refused.
+pub const REQUEST_WINDOW_US: i64 = 10 * 60 * 1_000_000;
 
 /// For how long a write can be found. An id's own clock may be off by the window to either
 /// side, so this is twice as long.

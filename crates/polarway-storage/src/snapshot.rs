@@ -3,23 +3,11 @@
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
+use polarway_model::DatasetName;
 use uuid::Uuid;
 
 use crate::commit::{CommitKind, data_path};
 use crate::lease::Lease;
-use crate::name::DatasetName;
-
-/// Which version of a dataset is meant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum At {
-    /// The newest one.
-    #[default]
-    Newest,
-    /// The one with this number. Version 0 is made of adopted files.
-    Version(u64),
-    /// The one that was the newest at this time: microseconds since 1970-01-01 UTC.
-    TimeUs(i64),
-}
 
 /// One version of a dataset, pinned: whatever is written meanwhile, its files stay the same.
 #[derive(Clone, Debug)]

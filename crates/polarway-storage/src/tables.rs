@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lru::LruCache;
 use parking_lot::Mutex;
+use polarway_model::{At, DatasetName};
 use polarway_parquet::{EncodeOptions, Workers};
 use uuid::Uuid;
 
@@ -17,9 +18,8 @@ use crate::environment::{Clock, Environment, IdSource, micros};
 use crate::error::{Error, Result};
 use crate::listing::Summaries;
 use crate::log::CommitLog;
-use crate::name::DatasetName;
 use crate::retry::RecentRequests;
-use crate::snapshot::{At, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::standstill::{StandstillGuard, StandstillWatch};
 use crate::storage_clock::StorageClock;
 

@@ -16,6 +16,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use polarway_model::DatasetName;
+
 use crate::backend::{Entry, join};
 use crate::commit::{
     CONTROL_FOLDER, Commit, CommitKind, Vacuum, commit_path, commits_folder, data_folder, hint_path,
@@ -26,7 +28,6 @@ use crate::error::{Error, Result, with_cause};
 use crate::layout::{commit_number, is_data_file, is_temporary};
 use crate::lease::{Lease, Leased};
 use crate::log::Attempt;
-use crate::name::DatasetName;
 use crate::snapshot::Snapshot;
 use crate::tables::{Dataset, Tables};
 
@@ -184,7 +185,7 @@ impl Tables {
 
     /// For how long a claim stands before it is ended: a writer that was slow goes on behind it.
     fn claim_grace(&self) -> Duration {
-        self.settings.grace.max(Duration::from_micros(crate::request::REQUEST_WINDOW_US.unsigned_abs()))
+        self.settings.grace.max(Duration::from_micros(crate::retry::REQUEST_WINDOW_US.unsigned_abs()))
     }
 
     /// The files that lie in a table's folder.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parking_lot::Mutex;
+use polarway_model::DatasetName;
 use polarway_parquet::{Categories, EncodeOptions, TableEncoder};
 
 use crate::backend::{Backend, BackendError, BackendResult, DataWriter, Outcome};
 use crate::commit::{DataFile, data_path};
 use crate::error::{Error, Result};
-use crate::name::DatasetName;
 
 /// Writes one table's rows into a data file that nobody sees before it is published.
 ///

@@ -8,13 +8,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use polarway_model::DatasetName;
+
 use crate::backend::{Entry, FileMeta, join};
 use crate::commit::{Commit, CommitKind, Vacuum, data_folder, data_path, staging_folder};
 use crate::environment::micros;
 use crate::error::{Error, Result};
 use crate::layout::{is_data_file, is_temporary};
 use crate::log::Attempt;
-use crate::name::DatasetName;
 use crate::tables::{Dataset, Tables};
 
 /// What a vacuum did.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use polarway_model::{DatasetName, RequestId};
 use polarway_parquet::Categories;
 
 use crate::commit::{Commit, CommitKind, DataFile, DoneRequest, FORMAT, encode_schema};
@@ -14,8 +15,6 @@ use crate::dictionaries::differ_in_keys_only;
 use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::log::Attempt;
-use crate::name::DatasetName;
-use crate::request::RequestId;
 use crate::retry::{check_window, next_requests};
 use crate::snapshot::Snapshot;
 use crate::standstill::Stretch;

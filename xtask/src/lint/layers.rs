@@ -16,14 +16,15 @@ struct Layer {
 }
 
 /// ARCHITECTURE.md draws this table.
-const LAYERS: [Layer; 20] = [
+const LAYERS: [Layer; 21] = [
     Layer { package: "polarway-testing", may_reach: &[], networked: false },
     Layer { package: "polarway-sql", may_reach: &[], networked: false },
     Layer { package: "polarway-table", may_reach: &[], networked: false },
+    Layer { package: "polarway-model", may_reach: &[], networked: false },
     Layer { package: "polarway-ipc", may_reach: &["polarway-table"], networked: false },
     Layer { package: "polarway-parquet", may_reach: &["polarway-table"], networked: false },
-    Layer { package: "polarway-proto", may_reach: &[], networked: true },
-    Layer { package: "polarway-query", may_reach: &["polarway-sql", "polarway-table"], networked: false },
+    Layer { package: "polarway-proto", may_reach: &["polarway-model"], networked: true },
+    Layer { package: "polarway-query", may_reach: QUERY, networked: false },
     Layer { package: "polarway-storage", may_reach: STORAGE, networked: false },
     Layer { package: "polarway-handles", may_reach: HANDLES, networked: false },
     Layer { package: "polarway-core", may_reach: BELOW_CORE, networked: false },
@@ -40,11 +41,14 @@ const LAYERS: [Layer; 20] = [
     Layer { package: "xtask", may_reach: &["polarway-fleet"], networked: false },
 ];
 
-const STORAGE: &[&str] = &["polarway-ipc", "polarway-parquet", "polarway-table"];
-const HANDLES: &[&str] = &["polarway-ipc", "polarway-parquet", "polarway-storage", "polarway-table"];
+const QUERY: &[&str] = &["polarway-model", "polarway-sql", "polarway-table"];
+const STORAGE: &[&str] = &["polarway-ipc", "polarway-model", "polarway-parquet", "polarway-table"];
+const HANDLES: &[&str] =
+    &["polarway-ipc", "polarway-model", "polarway-parquet", "polarway-storage", "polarway-table"];
 const BELOW_CORE: &[&str] = &[
     "polarway-handles",
     "polarway-ipc",
+    "polarway-model",
     "polarway-parquet",
     "polarway-query",
     "polarway-sql",
@@ -55,6 +59,7 @@ const BELOW_SERVER: &[&str] = &[
     "polarway-core",
     "polarway-handles",
     "polarway-ipc",
+    "polarway-model",
     "polarway-parquet",
     "polarway-proto",
     "polarway-query",
@@ -62,13 +67,15 @@ const BELOW_SERVER: &[&str] = &[
     "polarway-storage",
     "polarway-table",
 ];
-const BELOW_CLIENT: &[&str] = &["polarway-ipc", "polarway-proto", "polarway-sql", "polarway-table"];
+const BELOW_CLIENT: &[&str] =
+    &["polarway-ipc", "polarway-model", "polarway-proto", "polarway-sql", "polarway-table"];
 const BELOW_COMMANDS: &[&str] = &[
     "polarway",
     "polarway-client",
     "polarway-core",
     "polarway-handles",
     "polarway-ipc",
+    "polarway-model",
     "polarway-parquet",
     "polarway-proto",
     "polarway-query",
@@ -83,6 +90,7 @@ const BELOW_BENCH: &[&str] = &[
     "polarway-fleet",
     "polarway-handles",
     "polarway-ipc",
+    "polarway-model",
     "polarway-parquet",
     "polarway-proto",
     "polarway-query",

@@ -18,12 +18,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
+use polarway_model::At;
 use polarway_table::Table;
 use tokio::runtime;
 
 use crate::client::DistributedClient;
 use crate::error::Result;
-use crate::load::{At, TableStream};
+use crate::load::TableStream;
 
 pub use create::HandleOptions;
 pub use follow::GroupBy;

@@ -3,12 +3,12 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow_schema::SchemaRef;
+use polarway_model::At;
 use polarway_table::Table;
 
 use super::HandleOptions;
 use crate::client::DistributedClient;
 use crate::error::Result;
-use crate::load::At;
 use crate::query::{QueryOptions, QueryStream};
 use crate::stream::BatchStream;
 

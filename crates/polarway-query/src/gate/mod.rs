@@ -19,10 +19,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use polarway_model::At;
 use serde_json::Value;
 
 use crate::analytics::Analytics;
-use crate::catalog::{At, CatalogError, FileOptions};
+use crate::catalog::{CatalogError, FileOptions};
 use crate::diagnose::with_position;
 use crate::error::Error;
 use crate::instance::Instance;
@@ -293,7 +294,7 @@ fn at(parser: &Parser, text: &str, clause: &Value, start: usize) -> Result<AtCla
                 None => None,
             };
             micros
-                .map(|micros| AtClause::Fixed(At::Timestamp(micros)))
+                .map(|micros| AtClause::Fixed(At::TimeUs(micros)))
                 .ok_or_else(|| refusal(text, usage, start))
         }
         _ => Err(refusal(text, "AT takes VERSION or TIMESTAMP", start)),

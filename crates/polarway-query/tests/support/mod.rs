@@ -52,8 +52,8 @@ impl Folder {
         let number = match at {
             At::Newest => found.len(),
             At::Version(number) => number as usize,
-            At::Timestamp(micros) if micros < FIRST_COMMIT => 0,
-            At::Timestamp(micros) => found.len().min(((micros - FIRST_COMMIT) / MINUTE + 1) as usize),
+            At::TimeUs(micros) if micros < FIRST_COMMIT => 0,
+            At::TimeUs(micros) => found.len().min(((micros - FIRST_COMMIT) / MINUTE + 1) as usize),
         };
         let version = number.checked_sub(1).and_then(|index| found.get(index));
         let version = version.ok_or_else(|| CatalogError::UnknownVersion {

@@ -1,6 +1,6 @@
 //! What there is: datasets, their schemas, their versions; and deleting them.
 
-use polarway_core::DeleteOptions;
+use polarway_core::{At, DeleteOptions};
 use polarway_proto::Reason;
 use polarway_proto::v1::{
     DeleteDatasetRequest, DeleteDatasetResponse, Failure, GetDatasetRequest, GetDatasetResponse,
@@ -25,7 +25,8 @@ pub(super) async fn list(call: &Call, request: ListDatasetsRequest) -> Result<Li
 }
 
 pub(super) async fn get(call: &Call, request: GetDatasetRequest) -> Result<GetDatasetResponse, Failure> {
-    let description = call.engine.describe_at(&request.name, convert::at(request.at)).await;
+    let description =
+        call.engine.describe_at(&request.name, request.at.map(At::from).unwrap_or_default()).await;
     let dataset = convert::description(description.map_err(|error| call.failure(&error))?)?;
     Ok(GetDatasetResponse { dataset: Some(dataset) })
 }

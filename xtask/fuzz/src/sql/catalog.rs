@@ -53,7 +53,7 @@ impl Tables {
                 }
                 match at {
                     At::Newest | At::Version(1) => Ok(self.relation()),
-                    At::Version(_) | At::Timestamp(_) => Err(CatalogError::UnknownVersion {
+                    At::Version(_) | At::TimeUs(_) => Err(CatalogError::UnknownVersion {
                         name: name.clone(),
                         version: format!("{at:?}"),
                         hint: "its only version is 1".to_owned(),

@@ -6,10 +6,6 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// For how long a retry finds the write that it repeats. An id whose own time is further from
-/// the clock than this, before or after, is refused.
-pub const REQUEST_WINDOW_US: i64 = 10 * 60 * 1_000_000;
-
 /// The id of one write: the call's id, and which table of the call it is.
 ///
 /// The caller makes it once and sends it again with each retry. It carries the time at which
