@@ -27,7 +27,7 @@ mod linux {
     /// Opens an engine and has it start all that it can.
     async fn work(folder: &Path, set_up: impl FnOnce(&mut Config)) {
         let mut config = Config::new(folder);
-        config.cache_bytes = 1 << 20;
+        config.cache_bytes = 1 << 24;
         config.query_memory_bytes = 1 << 28;
         config.query_threads = 2;
         set_up(&mut config);
