@@ -1,4 +1,4 @@
-//! Opening an engine, with other components than the machine's where a program has some.
+//! Opens an engine, with components of the program's own where it has some.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::polarway::Polarway;
 
-/// What is put between an engine and each storage that it opens.
+/// Wraps each storage that an engine opens.
 type StorageLayer = Box<dyn Fn(Arc<dyn Backend>) -> Arc<dyn Backend> + Send>;
 
-/// Opens an engine with components of a program's own. A [`Config`] is plain data; what does something is given here.
+/// Opens an engine with components of a program's own. A [`Config`] is plain data; a component does something.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -35,7 +35,7 @@ pub struct Builder {
     components: Components,
 }
 
-/// What an engine works with besides its configuration.
+/// The components of an engine.
 ///
 /// A recorder of metrics will be one more of these. The macros of the `metrics` crate find a recorder of the process or of one
 /// thread, and an engine works on many: so its counters are to be registered with the recorder that is given, while the engine
@@ -47,7 +47,7 @@ pub(crate) struct Components {
 }
 
 impl Components {
-    /// A storage as the engine is to use it.
+    /// Wraps a storage in the layer, if there is one.
     pub(crate) fn over(&self, storage: Arc<dyn Backend>) -> Arc<dyn Backend> {
         match &self.storage_layer {
             Some(layer) => layer(storage),
@@ -65,8 +65,8 @@ impl Builder {
         }
     }
 
-    /// The clock that versions, handles and the janitor go by, instead of the machine's. Deadlines of queries, and tasks that
-    /// wait for their caller, go by the machine's and by tokio's.
+    /// The clock for versions, handles and the janitor; without it, the machine's. Deadlines of queries always use the
+    /// machine's clock, and tasks that wait for their caller use tokio's.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.components.environment.clock = clock;
         self
@@ -78,14 +78,14 @@ impl Builder {
         self
     }
 
-    /// Where the random bits come from that ids of handles are made of. Whoever can guess them can use the handles.
+    /// Where the random bits for ids of handles come from. Whoever can guess an id can use its handle.
     pub fn random(mut self, random: Arc<dyn RandomSource>) -> Self {
         self.components.random = random;
         self
     }
 
-    /// Puts something between the engine and each storage that it opens, the cold tier's and the one of handles: a storage that
-    /// counts calls, say, or fails, or tells another time.
+    /// Wraps each storage that the engine opens, the cold tier and the storage of handles. A layer can count calls, for example,
+    /// or make them fail, or give files another time.
     pub fn storage_layer(
         mut self,
         layer: impl Fn(Arc<dyn Backend>) -> Arc<dyn Backend> + Send + 'static,

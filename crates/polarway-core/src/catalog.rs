@@ -1,4 +1,4 @@
-//! What names in SQL mean: versioned datasets, pinned for the query.
+//! Resolves names in SQL to versions of datasets, which are pinned for the query.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -16,13 +16,13 @@ use crate::files::{UnknownFiles, match_files};
 use crate::polarway::EngineParts;
 use crate::query::DatasetVersion;
 
-/// The stored datasets, as the query engine asks for them.
+/// The catalog that the query engine asks for datasets and handles.
 pub(crate) struct StoredCatalog {
     engine: Arc<EngineParts>,
     read: DatasetsRead,
 }
 
-/// What a query reads, written down while its names are resolved. Clones share it.
+/// The datasets that a query reads, recorded while its names are resolved. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DatasetsRead(Arc<Mutex<BTreeSet<DatasetVersion>>>);
 
@@ -42,7 +42,7 @@ impl StoredCatalog {
         Self { engine, read: DatasetsRead::default() }
     }
 
-    /// The datasets that names were found to mean.
+    /// The datasets that names were resolved to.
     pub(crate) fn datasets_read(&self) -> DatasetsRead {
         self.read.clone()
     }
@@ -56,7 +56,7 @@ impl StoredCatalog {
                 Some(snapshot) => snapshot,
                 None => self.dataset_in_other_case(name, at)?,
             },
-            // A name that no dataset can have is simply not there.
+            // No dataset can have this name.
             Err(_) => self.dataset_in_other_case(name, at)?,
         };
         self.relation(vec![snapshot], false)
@@ -70,7 +70,7 @@ impl StoredCatalog {
         self.engine.handles.relation(id).map_err(|error| CatalogError::Other(Box::new(error)))
     }
 
-    /// SQL's names don't mind their case: the one dataset that has the name in another case.
+    /// Names in SQL are not case-sensitive: the only dataset whose name differs just in case.
     fn dataset_in_other_case(&self, name: &str, at: At) -> Result<Arc<Snapshot>, CatalogError> {
         let tables = &self.engine.tables;
         let mut alike = Vec::new();
@@ -154,7 +154,7 @@ impl StoredCatalog {
         Ok(Relation { pin: Box::new(pins), after_scan, ..Relation::of_groups(groups, schema) })
     }
 
-    /// Finds out which times SQL can have as they are: it has microseconds for those with a zone and for INT96.
+    /// Finds the columns of times that SQL can read without loss: it has only microseconds for times with a zone and INT96.
     fn look_through_times(&self, group: &mut FileGroup, files: &[&SnapshotFile]) {
         let adopted = files.first().and_then(|file| file.adopted.as_ref());
         let schema = adopted.map_or(&group.schema, |adopted| &adopted.schema);
@@ -175,8 +175,8 @@ impl StoredCatalog {
         group.refused_columns.extend(cut.map(|name| (name.clone(), why.to_owned())));
     }
 
-    /// When the query has read its files, those that somebody else may write to are looked at once more, and of ours, the bytes
-    /// that DuckDB has believed are held against their checksums.
+    /// After the query has read its files, checks again that adopted files are unchanged, and compares bytes of our own files with
+    /// their checksums, which DuckDB does not check.
     fn check_files(&self, snapshots: Vec<Arc<Snapshot>>, due: Vec<FileToCheck>) -> AfterScan {
         let engine = Arc::clone(&self.engine);
         Box::new(move || {
@@ -223,7 +223,7 @@ fn are_alike(a: &SnapshotFile, b: &SnapshotFile) -> bool {
     are_stored_alike && a.nan_safe == b.nan_safe
 }
 
-/// The group of a file and those like it.
+/// The group of a file and the files like it.
 fn group_of(snapshot: &Snapshot, file: &SnapshotFile, path: PathBuf) -> FileGroup {
     let group = FileGroup::new(vec![path], Arc::clone(&snapshot.schema));
     let Some(adopted) = &file.adopted else {
@@ -231,7 +231,7 @@ fn group_of(snapshot: &Snapshot, file: &SnapshotFile, path: PathBuf) -> FileGrou
     };
     let of_table = snapshot.schema.fields();
     let partitions = &of_table[of_table.len() - snapshot.partition_columns..];
-    // What the mirror wrote anew is a file of ours.
+    // A file that the mirror has rewritten is our own.
     let is_ours = adopted.is_uncommon;
     let in_file = if is_ours { &adopted.schema } else { &adopted.plain_schema };
     let fields: Vec<FieldRef> = in_file.fields().iter().chain(partitions).cloned().collect();
@@ -252,7 +252,7 @@ fn group_of(snapshot: &Snapshot, file: &SnapshotFile, path: PathBuf) -> FileGrou
     }
 }
 
-/// The columns of several tables read as one.
+/// The columns of several tables that are read as one.
 fn common_schema(snapshots: &[Arc<Snapshot>], union_by_name: bool) -> Result<SchemaRef, CatalogError> {
     let Some((first, rest)) = snapshots.split_first() else {
         return Ok(Arc::new(arrow::datatypes::Schema::empty()));

@@ -1,4 +1,4 @@
-//! Rows as the chunks that go on the wire, made on a thread that blocks.
+//! Encodes rows as the chunks that go on the wire, on a thread that may block.
 
 use std::collections::VecDeque;
 
@@ -17,7 +17,7 @@ fn encode_options(compression: Compression) -> EncodeOptions {
     EncodeOptions { compression, ..EncodeOptions::default() }
 }
 
-/// A chunk below this size is held back for what may come behind it: copying it costs less than sending it alone.
+/// A smaller chunk waits for the next rows: copying it costs less than sending it alone.
 const SMALL_BYTES: usize = 16 << 10;
 
 /// A query's rows as chunks, with the end of the stream in the last one. A small result is one chunk.
@@ -25,7 +25,7 @@ pub(crate) struct ChunkForm {
     compression: Compression,
     /// Between the columns and the end.
     encoder: Option<ChunkEncoder>,
-    /// A small chunk. DuckDB's batches are joined to larger ones, so it is nearly always the last.
+    /// A small chunk that waits. DuckDB's batches are joined into larger ones, so it is nearly always the last.
     held: Option<Chunk>,
 }
 
@@ -63,7 +63,7 @@ impl Form for ChunkForm {
     }
 }
 
-/// The rows of chunks in chunks that are compressed.
+/// Compresses chunks.
 pub(crate) struct Compressed<S> {
     chunks: S,
     decoder: ChunkDecoder,
@@ -82,7 +82,7 @@ enum Encoder {
 
 impl<S: Source<Item = Chunk>> Compressed<S> {
     pub(crate) fn new(chunks: S, first_row: u64, compression: Compression) -> Self {
-        // The chunks are our own, so nothing in them is held against limits.
+        // The chunks are our own, so no limits apply.
         let decoder = ChunkDecoder::new(DecodeLimits::trusting());
         let encoder = Encoder::Waiting;
         Self { chunks, decoder, compression, first_row, encoder, ready: VecDeque::new() }

@@ -8,23 +8,23 @@ pub use polarway_query::Limits as QueryLimits;
 /// One GB, as users count it.
 const GB: u64 = 1_000_000_000;
 
-/// How an engine is set up. Build one with [`Config::new`] and change what should differ.
+/// How an engine is set up. Make one with [`Config::new`] and change its fields.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Where what belongs to this process lies: temporary files, and the mirror of remote data.
+    /// The folder for what belongs to this process: temporary files, and the mirror of remote data.
     pub data_dir: PathBuf,
     /// Where datasets lie.
     pub cold_tier: Location,
-    /// The RAM cache for loads, in bytes; 0 turns it off.
+    /// The size of the RAM cache for loads, in bytes; 0 turns it off.
     pub cache_bytes: u64,
-    /// What local copies of remote data files may take on disk, in bytes.
+    /// The most disk space for local copies of remote data files, in bytes.
     pub mirror_bytes: u64,
-    /// What a query may read, besides its own reading, to check its data files against their checksums; 0 checks none.
+    /// The most bytes that a query reads in addition, to check its data files against their checksums; 0 checks none.
     pub check_bytes: u64,
-    /// What DuckDB may hold in memory, in bytes, all queries together.
+    /// The most memory that DuckDB uses for all queries together, in bytes.
     pub query_memory_bytes: u64,
-    /// What DuckDB may spill to disk, in bytes, all queries together.
+    /// The most disk space that DuckDB uses for all queries together, in bytes.
     pub query_temp_bytes: u64,
     /// Threads that DuckDB works with.
     pub query_threads: usize,
@@ -34,12 +34,12 @@ pub struct Config {
     pub analytics: Option<PathBuf>,
     /// Where results are kept under handles, and for how long.
     pub handles: HandleConfig,
-    /// What is kept of superseded versions.
+    /// Which superseded versions are kept.
     pub retention: Retention,
-    /// For how long the newest version is believed to be the newest without asking the storage.
+    /// How long the newest version is taken for the newest without asking the storage.
     pub max_staleness: Duration,
-    /// How often superseded data is removed and small files are put together; `None` is never,
-    /// for a process that leaves it to others.
+    /// How often superseded data is removed and small files are merged. `None` is never, for a process that leaves this to
+    /// another one.
     pub janitor_interval: Option<Duration>,
 }
 
@@ -49,7 +49,7 @@ pub struct Config {
 pub enum Location {
     /// A directory. It is made if it is missing.
     Directory(PathBuf),
-    /// This process's memory: gone when it ends.
+    /// This process's memory. The datasets are lost when the process ends.
     Memory,
 }
 
@@ -59,17 +59,17 @@ pub enum Location {
 pub struct HandleConfig {
     /// Where they are kept.
     pub store: HandleStoreKind,
-    /// The storage of the external store, which holds nothing else.
+    /// The storage for the external store. It must hold nothing else.
     pub state: Location,
-    /// For how long a handle is kept that nobody uses, unless it was made for another time.
+    /// How long a handle is kept without being used, unless its maker asked for another time.
     pub ttl: Duration,
-    /// What all handles in memory may take together, in bytes; `None` is two fifths of the memory and the temporary space
-    /// that queries have. Handles in a storage have what it has.
+    /// The most bytes for all handles in memory together; `None` is two fifths of the memory and temporary space of
+    /// queries. For handles in a storage there is no limit.
     pub budget_bytes: Option<u64>,
 }
 
 impl HandleConfig {
-    /// In memory, for half an hour; the external store would be in `state/` under the data directory.
+    /// In memory, for half an hour. The external store, where it is chosen, is in `state/` under the data directory.
     fn new(data_dir: &Path) -> Self {
         Self {
             store: HandleStoreKind::Memory,
@@ -84,21 +84,21 @@ impl HandleConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandleStoreKind {
-    /// In this process's memory: fast, and nobody else's.
+    /// In this process's memory: fast, and not shared.
     Memory,
-    /// As tables in a storage: any process that opens the same one serves them.
+    /// As tables in a storage: every process that opens the same storage serves them.
     External,
 }
 
-/// What is kept of superseded versions.
+/// Which superseded versions are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Versions whose data is always kept, counted from the newest.
     pub versions: usize,
-    /// Data that was superseded this recently is kept too. It must be longer than the longest
+    /// Data that was superseded less than this ago is kept too. It must be longer than the longest
     /// query, load and retry.
     pub grace: Duration,
-    /// Data that no version names is kept for this long: a slow writer may yet publish it.
+    /// Data that no version refers to is kept for this long, since a slow writer may still publish it.
     pub orphan_grace: Duration,
 }
 
@@ -133,15 +133,14 @@ impl Config {
         }
     }
 
-    /// The same, with datasets in this directory. Parquet files and folders of them that lie
-    /// there are datasets too.
+    /// The same, with datasets in this directory. Parquet files and folders of Parquet files in it are datasets too.
     #[must_use]
     pub fn with_cold_tier(mut self, folder: impl AsRef<Path>) -> Self {
         self.cold_tier = Location::Directory(folder.as_ref().to_owned());
         self
     }
 
-    /// What all handles in memory may take together, in bytes.
+    /// The most bytes for all handles in memory together.
     pub(crate) fn handle_budget_bytes(&self) -> u64 {
         let room = self.query_memory_bytes.saturating_add(self.query_temp_bytes);
         self.handles.budget_bytes.unwrap_or(room / 5 * 2)

@@ -1,4 +1,4 @@
-//! What there is: datasets, their schemas, their versions.
+//! Lists and describes datasets and their versions.
 
 use arrow::datatypes::SchemaRef;
 use polarway_storage::{At, DatasetName};
@@ -8,7 +8,7 @@ use crate::polarway::Polarway;
 
 pub use polarway_storage::{DatasetSummary as Dataset, VersionSummary as Version};
 
-/// One version of a dataset, described.
+/// A description of one version of a dataset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Description {
     /// The dataset.
@@ -23,39 +23,39 @@ pub struct Description {
     pub rows: u64,
     /// How many files it has.
     pub files: usize,
-    /// What its files take, in bytes.
+    /// The size of its files, in bytes.
     pub bytes: u64,
-    /// What it takes in memory as Arrow, in bytes; an estimate for version 0.
+    /// Its size in memory as Arrow, in bytes; an estimate for version 0.
     pub arrow_bytes: u64,
 }
 
 impl Polarway {
-    /// All datasets, by name, with their newest versions. One that can't be read is among them, with the reason.
+    /// All datasets with their newest versions, ordered by name. A dataset that can't be read is listed with the reason.
     ///
     /// # Errors
-    /// What the storage says.
+    /// Errors of the storage.
     pub async fn datasets(&self) -> Result<Vec<Dataset>> {
         self.blocking(|engine| Ok(engine.tables.datasets()?)).await
     }
 
-    /// The datasets whose names come after this text, in order, as far as `most` of them go; and whether these are all.
+    /// At most `most` datasets whose names come after this text, in order; and whether there are no more.
     ///
     /// # Errors
-    /// What the storage says.
+    /// Errors of the storage.
     pub async fn datasets_after(&self, text: &str, most: usize) -> Result<(Vec<Dataset>, bool)> {
         let text = text.to_owned();
         self.blocking(move |engine| Ok(engine.tables.datasets_after(&text, most)?)).await
     }
 
-    /// A dataset's newest version, described.
+    /// Describes a dataset's newest version.
     ///
     /// # Errors
-    /// A dataset that does not exist (with the names near it), and what the storage says.
+    /// A dataset that does not exist (the message has similar names), and errors of the storage.
     pub async fn describe(&self, name: &str) -> Result<Description> {
         self.describe_at(name, At::Newest).await
     }
 
-    /// A version of a dataset, described.
+    /// Describes a version of a dataset.
     ///
     /// # Errors
     /// As [`describe`](Self::describe); besides, a version that does not exist.
@@ -77,10 +77,10 @@ impl Polarway {
         .await
     }
 
-    /// All versions that a dataset ever had, oldest first, with those whose data is gone.
+    /// All versions that a dataset ever had, oldest first, including those whose data was removed.
     ///
     /// # Errors
-    /// A dataset that never existed, and what the storage says.
+    /// A dataset that never existed, and errors of the storage.
     pub async fn versions(&self, name: &str) -> Result<Vec<Version>> {
         let name = DatasetName::new(name)?;
         self.blocking(move |engine| Ok(engine.tables.versions(&name)?)).await

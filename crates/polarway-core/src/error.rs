@@ -1,4 +1,4 @@
-//! The one public error: a kind to act on, a message to read, and what caused it.
+//! The one public error: a kind to act on, a message, and a cause.
 
 use std::any::Any;
 use std::error::Error as StdError;
@@ -21,49 +21,49 @@ pub struct Error {
 
 #[derive(Debug)]
 enum Cause {
-    /// An error whose message is ours already: only its own causes are left to tell.
+    /// An error whose message is this error's message already: only its own causes are sources.
     Told(Box<dyn StdError + Send + Sync>),
-    /// An error that our message does not tell.
+    /// An error that this error's message does not include.
     Untold(Box<dyn StdError + Send + Sync>),
 }
 
-/// What a caller can do about an error. Whoever maps kinds to something else may match all of them: a kind that is
-/// added then asks for its place.
+/// What a caller can do about an error. Code that maps kinds may match all of them without a wildcard, so that the compiler
+/// reports a new kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// A name outside the grammar: use another.
+    /// The name is not allowed: use another one.
     InvalidName,
-    /// No dataset has this name; the message has those near it.
+    /// No dataset has this name; the message has similar names.
     UnknownDataset,
     /// The dataset has no such version, or retention has removed its data.
     UnknownVersion,
     /// A dataset of this name exists already.
     AlreadyExists,
-    /// Another writer was faster: look at what is there now.
+    /// Another writer was faster: read the dataset again and decide.
     VersionConflict,
     /// The rows don't fit the dataset: the message names each difference.
     SchemaMismatch,
-    /// A column or a value that can't be stored, or not be used in SQL.
+    /// A column or a value can't be stored, or can't be used in SQL.
     Unsupported,
-    /// What was given is wrong: data that contradicts itself, a reader that failed.
+    /// The input is wrong: data that contradicts itself, or a reader that failed.
     InvalidInput,
     /// The request is too old to tell whether it was carried out.
     RequestExpired,
-    /// The query is no SQL, or its names and types don't fit the tables.
+    /// The text is not valid SQL, or its names and types don't fit the tables.
     InvalidQuery,
-    /// The query does what queries may not do here.
+    /// The query does something that is not allowed here.
     QueryNotAllowed,
     /// The query failed on its data.
     QueryFailed,
-    /// Others have the memory, the threads or the slots for queries: try again.
+    /// Others use the memory, the threads or the slots for queries: try again.
     ResourceExhausted,
-    /// The query needs more memory or temporary space than there is, or its result is larger than it may be: ask for less.
+    /// The query needs more memory or temporary space than there is, or its result is too large: ask for less.
     QueryTooLarge,
     /// The result was not read for too long, while other queries waited: read it faster, or keep it under a handle.
     ReaderTooSlow,
     /// No query of this id runs.
     UnknownQuery,
-    /// The text is no handle's id.
+    /// The text is not the id of a handle.
     InvalidHandle,
     /// There is no such handle here.
     UnknownHandle,
@@ -71,9 +71,9 @@ pub enum ErrorKind {
     HandleExpired,
     /// Somebody dropped the handle.
     HandleDropped,
-    /// The handle went with the query engine that kept it in memory, when a query broke that.
+    /// The handle was lost: a query broke the query engine that kept it in memory.
     HandleLost,
-    /// The results that are kept take all the room there is for them.
+    /// The kept results use all of their memory: drop some.
     HandlesFull,
     /// The deadline passed.
     DeadlineExceeded,
@@ -83,15 +83,15 @@ pub enum ErrorKind {
     StorageFull,
     /// The storage takes no writes.
     ReadOnly,
-    /// The storage failed: the same call may work when made again.
+    /// The storage failed: the same call may succeed later.
     StorageFailed,
-    /// Whether the write took place is not known: send it again with the same request id.
+    /// It is not known whether the write was made: send it again with the same request id.
     OutcomeUnknown,
     /// Files that Polarway did not write changed while they were read: read again.
     Changed,
     /// A file of a dataset is missing, corrupt, or of a newer format.
     Corrupt,
-    /// The configuration can't work.
+    /// The configuration is wrong.
     Configuration,
     /// A bug.
     Internal,
@@ -136,7 +136,7 @@ impl StdError for Error {
 
 /// An error of a layer below, under a kind.
 fn told(kind: ErrorKind, error: impl StdError + Send + Sync + 'static) -> Error {
-    // What Arrow puts before an error that it only passes on, such as one of a caller's own reader.
+    // Arrow's prefix for an error that it passes on, such as one of the caller's reader.
     const PASSED_ON: &str = "External error: ";
 
     let words = error.to_string();
@@ -288,7 +288,7 @@ impl From<polarway_query::Error> for Error {
     }
 }
 
-/// Our own catalog's errors come back through the query engine: they are told as they are.
+/// Errors of our own catalog come back through the query engine: they keep their kind and message.
 fn from_catalog(error: polarway_query::Error) -> Error {
     match error {
         polarway_query::Error::Catalog(CatalogError::Other(source)) => {

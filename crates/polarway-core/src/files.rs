@@ -1,7 +1,6 @@
 //! Paths in SQL: `parquet_scan('/data/cold/trades_*.parquet')`.
 //!
-//! A dataset stands in the cold tier as if it were the file `NAME.parquet`, whether Polarway
-//! stored it or found it there.
+//! For these paths, each dataset is a file `NAME.parquet` in the cold tier, whether Polarway stored it or found it there.
 
 use std::path::PathBuf;
 
@@ -13,7 +12,7 @@ use polarway_storage::DatasetName;
 pub(crate) enum UnknownFiles {
     /// It leads out of the cold tier.
     Outside,
-    /// It is no pattern, for this reason.
+    /// It is not a valid pattern, for this reason.
     NoPattern(String),
 }
 
@@ -24,7 +23,7 @@ pub(crate) fn match_files<'a>(
     names: &'a [DatasetName],
 ) -> Result<Vec<&'a DatasetName>, UnknownFiles> {
     let Some(inside) = path_inside(pattern, cold_folders) else { return Err(UnknownFiles::Outside) };
-    // A dataset that is a folder of Parquet files may be asked for by what is in the folder.
+    // For a dataset that is a folder of Parquet files, the pattern may match the files in it.
     let file = match inside.split_once('/') {
         None => inside.to_owned(),
         Some((folder, below)) if is_all_below(below) => format!("{folder}.parquet"),

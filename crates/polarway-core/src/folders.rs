@@ -1,7 +1,7 @@
-//! The folders that an engine is given: which of them may lie where.
+//! Checks that the configured folders don't overlap where they must not.
 //!
-//! In the folder of handles and in the folder for temporary files, Polarway removes what it made. Neither may be, hold, or lie
-//! in a folder that holds something else, whichever way it is spelt.
+//! In the folder of handles and in the folder for temporary files, Polarway removes files. Neither may be, contain, or lie in a
+//! folder for other things, however its path is written.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,10 +13,10 @@ use crate::config::{Config, HandleStoreKind, Location};
 use crate::error::{Error, ErrorKind, Result};
 use crate::workspace::TEMPORARY_FOLDER;
 
-/// Makes sure that no folder in which things are removed is mixed up with another one.
+/// Checks that no folder in which files are removed overlaps with another one.
 ///
 /// # Errors
-/// Two that are, by name; a folder that can't be looked at.
+/// The names of two folders that overlap; a folder that can't be read.
 pub(crate) fn check_apart(config: &Config) -> Result<()> {
     let temporary = Folder::find("the folder for temporary files", &config.data_dir.join(TEMPORARY_FOLDER))?;
     let cold_tier = match &config.cold_tier {
@@ -57,12 +57,12 @@ fn mixed_up(folder: &Folder, how: &str, other: &Folder) -> Error {
     Error::new(ErrorKind::Configuration, message)
 }
 
-/// A folder or file that a setting names, which need not exist yet.
+/// A folder or file from a setting. It need not exist yet.
 struct Folder {
     what: &'static str,
-    /// As the setting spells it.
+    /// As it is written in the setting.
     given: PathBuf,
-    /// As it is: absolute and without symbolic links.
+    /// Absolute, and without symbolic links.
     real: PathBuf,
 }
 
@@ -84,7 +84,7 @@ impl Folder {
     }
 }
 
-/// What makes a folder the same one under all its names.
+/// Identifies a folder, whatever its path.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }

@@ -1,4 +1,4 @@
-//! Keeps the cold tier and the handles tidy: compaction and retention, now and then, on a thread of its own.
+//! Compaction and retention of the cold tier and of handles, at intervals, on a thread of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use polarway_storage::{Clock, DatasetName, DatasetSummary, FailureKind, Rounds, 
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Starts the janitor's thread. Dropping it ends the thread, behind the dataset at hand.
+/// Starts the janitor's thread. Dropping the result waits until the current dataset is done, and ends the thread.
 pub(crate) fn start(
     tables: Arc<Tables>,
     handles: Option<Arc<ExternalHandles>>,

@@ -1,4 +1,4 @@
-//! Loading tables.
+//! Loads tables.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ impl Polarway {
     /// Loads a dataset's newest version.
     ///
     /// # Errors
-    /// A dataset that does not exist (with the names near it), and what the storage says.
+    /// A dataset that does not exist (the message has similar names), and errors of the storage.
     pub async fn load(&self, name: &str) -> Result<Table> {
         self.load_at(name, At::Newest).await
     }
@@ -50,11 +50,11 @@ impl Polarway {
         .await
     }
 
-    /// Loads a version of a dataset in pieces, in row order and in bounded memory: a reader that
-    /// is slow slows the reading.
+    /// Loads a version of a dataset in pieces, in row order and in bounded memory: a slow reader slows
+    /// the loading down.
     ///
     /// # Errors
-    /// As [`load_at`](Self::load_at). The stream carries errors that come later, and ends with them.
+    /// As [`load_at`](Self::load_at). Later errors are items of the stream, which then ends.
     pub async fn load_stream(&self, name: &str, at: At) -> Result<TableStream> {
         let name = match name.parse()? {
             Named::Dataset(name) => name,
@@ -96,7 +96,7 @@ impl Polarway {
         Ok(TableStream { schema: handle.schema, rows: handle.rows, version: 1, batches, _used: Some(used) })
     }
 
-    /// A handle that is about to be read, and its files where it has some.
+    /// Looks up a handle that is about to be read, and its files if it has any.
     async fn open_handle(&self, id: HandleId) -> Result<(Handle, Option<(Arc<Snapshot>, Arc<External>)>)> {
         self.blocking_briefly(move |engine| {
             Ok(match engine.handles.rows(id)? {
@@ -182,7 +182,7 @@ impl Polarway {
         }
     }
 
-    /// How the RAM cache is doing.
+    /// Statistics of the RAM cache.
     pub fn cache_stats(&self) -> CacheStats {
         self.engine().loader.cache_stats()
     }
@@ -199,7 +199,7 @@ fn check_version(id: HandleId, at: At) -> Result<()> {
     }
 }
 
-/// A dataset's or a handle's rows, as they are read.
+/// The rows of a dataset or a handle, in batches.
 pub struct TableStream {
     schema: SchemaRef,
     rows: u64,
@@ -220,12 +220,12 @@ impl TableStream {
         &self.schema
     }
 
-    /// How many rows there are in all.
+    /// The number of all rows.
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// The version that is read, whatever is stored meanwhile.
+    /// The version that is read, even if others are stored meanwhile.
     pub fn version(&self) -> u64 {
         self.version
     }
@@ -262,7 +262,7 @@ impl Source for ChunkReader {
     }
 }
 
-/// A dataset's or a handle's chunks, as they are read.
+/// The rows of a dataset or a handle, as chunks.
 pub struct ChunkStream {
     version: u64,
     rows: u64,
@@ -276,7 +276,7 @@ enum Chunks {
     /// All are in memory: no thread is needed to wait for them.
     AtHand(ChunkReader),
     Coming(BlockingStream<Chunk>),
-    /// The query engine has the rows; it counts those that it gives from 0.
+    /// The query engine has the rows; it numbers those that it returns from 0.
     Queried {
         chunks: QueryChunkStream,
         first_row: u64,
@@ -284,12 +284,12 @@ enum Chunks {
 }
 
 impl ChunkStream {
-    /// The version that is read, whatever is stored meanwhile.
+    /// The version that is read, even if others are stored meanwhile.
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// How many rows the whole version has, also when the stream starts in its middle.
+    /// The number of rows in the whole version, also if the stream starts in its middle.
     pub fn rows(&self) -> u64 {
         self.rows
     }

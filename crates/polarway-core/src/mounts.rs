@@ -1,16 +1,16 @@
-//! How a folder is mounted, where that decides what a worker sees of the others.
+//! Warns of mounts on which a worker sees the writes of other workers late.
 //!
-//! The newest commit is found by asking for the one behind it. An NFS client may answer that it is not there from what it
-//! remembers, for up to a minute, unless it is told to remember what is there only. Nothing is lost by that: to create a commit
-//! is the server's to decide. But a version that another worker has acknowledged is not seen meanwhile.
+//! The newest commit is found by asking for the one behind it. An NFS client may answer "not found" from its cache for up
+//! to a minute, unless a mount option turns that off. No data is lost: the server decides whether a commit can be created. But a
+//! version that another worker has acknowledged is not visible in this minute.
 
 use std::path::Path;
 
-/// Each of these, in a mount's options, keeps a client from remembering for long that a file was absent.
+/// With any of these mount options, a client does not cache for long that a file is absent.
 const NEVER_STALE: [&str; 5] =
     ["lookupcache=none", "lookupcache=pos", "lookupcache=positive", "noac", "acdirmax=0"];
 
-/// What is to be said of a folder on a mount that hides other workers' newest commits for a while.
+/// A warning, if the folder is on a mount that hides the newest commits of other workers for a while.
 pub(crate) fn staleness_of(folder: &Path) -> Option<String> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?; // Linux has it; elsewhere nothing is known
     let point = stale_mount(&mounts, folder)?;
@@ -20,10 +20,10 @@ pub(crate) fn staleness_of(folder: &Path) -> Option<String> {
     ))
 }
 
-/// The mount point that a folder, without links in its path, lies under, if that is one of those.
+/// The mount point of a folder, if it is one of those. The folder's path must have no links.
 fn stale_mount(mounts: &str, folder: &Path) -> Option<String> {
     let holding = mounts.lines().filter_map(Mount::parse).filter(|mount| folder.starts_with(&mount.point));
-    // Of mounts at one place, the last hides the others.
+    // If there are several mounts at one place, only the last is visible.
     let mount = holding.max_by_key(|mount| mount.point.len())?;
     let is_nfs = matches!(mount.kind, "nfs" | "nfs4");
     let is_stale = !mount.options.split(',').any(|option| NEVER_STALE.contains(&option));
@@ -46,7 +46,7 @@ impl<'a> Mount<'a> {
     }
 }
 
-/// Blanks and the like stand there as a backslash and three octal digits.
+/// Blanks and similar characters are written as a backslash and three octal digits.
 fn unescaped(text: &str) -> String {
     let mut parts = text.split('\\');
     let mut plain = parts.next().unwrap_or_default().to_owned();

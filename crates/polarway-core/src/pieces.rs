@@ -1,4 +1,4 @@
-//! Storing a table that comes in pieces: between two of them no thread is held.
+//! Stores a table that comes in pieces. No thread is held between two pieces.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,48 +15,48 @@ use crate::polarway::{EngineParts, Polarway};
 use crate::store::{Caller, RowWriter};
 use crate::threads::drop_on_thread;
 
-/// Pieces that are read in one go, if they are there.
+/// The most pieces that are read in one step.
 const PIECES_AT_A_TIME: usize = 4;
 
-/// A table that holds less has nothing that is worth putting into its file early, in bytes.
+/// With less in memory, in bytes, it does not pay to write rows into the file early.
 const MUCH: u64 = 4 << 20;
 
-/// A table of which nothing has come for so long gives memory back to those who are short of it.
+/// When no piece has come for this long, the table gives memory back to others that need it.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Makes rows of the pieces in which a table comes. It is called on threads that may block.
+/// Reads the rows of a table from its pieces. It is called on threads that may block.
 pub trait PieceReader: Send + 'static {
-    /// What the table comes in.
+    /// A piece of the table.
     type Piece: Send + 'static;
 
     /// The rows of the next piece.
     ///
     /// # Errors
-    /// What is wrong with it. Nothing of the table is stored then.
+    /// The piece is invalid. Nothing of the table is stored.
     fn read(&mut self, piece: Self::Piece) -> Result<Vec<RecordBatch>, ArrowError>;
 
-    /// The table's columns, once a piece has told them. There are no rows before.
+    /// The table's columns, once a piece has had them. Rows come later.
     fn schema(&self) -> Option<&SchemaRef>;
 
-    /// What it keeps of the pieces so far, in bytes.
+    /// The memory that it keeps of the pieces so far, in bytes.
     fn kept_bytes(&self) -> u64 {
         0
     }
 
-    /// Called behind the last piece.
+    /// Called after the last piece.
     ///
     /// # Errors
-    /// Why this is not all of the table. Nothing of it is stored then.
+    /// The table is not complete. Nothing of it is stored.
     fn finish(&mut self) -> Result<(), ArrowError>;
 }
 
 impl Polarway {
-    /// Stores a table that comes in pieces, each with the memory that it takes, out of [`memory`](Self::memory). It takes a
-    /// thread for as long as there are pieces to work on, and waits for more without one; where memory is short, what has
-    /// come goes to the table's file early. Dropped before it is ready, it leaves the dataset as it was.
+    /// Stores a table that comes in pieces, each with a reservation of its memory in [`memory`](Self::memory). It uses a
+    /// thread while there are pieces to read, and none while it waits. When memory is short, rows are written to the file
+    /// early. If the future is dropped before it is ready, the dataset is unchanged.
     ///
     /// # Errors
-    /// As [`store_with`](Self::store_with), and the reader's own.
+    /// As [`store_with`](Self::store_with), and those of the reader.
     pub async fn store_pieces<R: PieceReader>(
         &self,
         name: &str,
@@ -101,18 +101,18 @@ async fn idle_and_short(memory: &MemoryBudget) {
     memory.shortage().await;
 }
 
-/// A table on its way.
+/// A table that is being stored.
 struct Store<R> {
     engine: Arc<EngineParts>,
     name: DatasetName,
     options: WriteOptions,
     caller: Caller,
     reader: R,
-    /// From where the columns are known until the end.
+    /// Present once the columns are known.
     writer: Option<RowWriter<Arc<Tables>>>,
-    /// What it holds between two goes.
+    /// The memory that it holds between two steps.
     memory: Reservation,
-    /// What pieces take besides their rows, which keep it in memory.
+    /// The memory of pieces beyond their rows. It is held as long as the rows are.
     beside_bytes: u64,
 }
 
@@ -174,7 +174,7 @@ impl<R: PieceReader> Store<R> {
 impl<R> Drop for Store<R> {
     fn drop(&mut self) {
         if let Some(writer) = self.writer.take() {
-            // What it has written is removed.
+            // This removes what it has written.
             drop_on_thread(writer);
         }
     }

@@ -24,24 +24,24 @@ use crate::threads::{Threads, Work};
 use crate::whole_micros::WholeMicros;
 use crate::workspace::{MIRROR_FOLDER, SPILL_FOLDER, Workspace};
 
-/// For how long a retry may come, and a reader must not lose its files.
+/// How long after a write its retry may come. Until then, data must stay.
 const RETRY_WINDOW: Duration = Duration::from_micros(REQUEST_WINDOW_US.unsigned_abs());
 
 /// The embedded engine: stores tables under names, loads them back, runs SQL over them.
 ///
-/// It is cheap to clone, and all methods take `&self`. Work that blocks runs on the tokio
-/// runtime's blocking threads, of which it takes 400 at the most: a program that opens several engines on one runtime gives that
-/// more than tokio's default of 512. Several processes may open the same cold tier at once.
+/// It is cheap to clone, and all methods take `&self`. Work that blocks runs on the blocking threads of the tokio runtime, at
+/// most 400 of them for each engine. A program that opens several engines on one runtime should raise its
+/// `max_blocking_threads`, which is 512 by default. Several processes may open the same cold tier at once.
 ///
 /// The crate's first page has an example.
 #[derive(Clone)]
 pub struct Polarway {
     engine: Arc<EngineParts>,
-    /// Ends with the last clone.
+    /// It ends when the last clone is dropped.
     _janitor: Option<Arc<Rounds>>,
 }
 
-/// What the methods work with; it may outlive [`Polarway`] in work that is still running.
+/// The parts of an engine. Work that is still running keeps them after [`Polarway`] is dropped.
 pub(crate) struct EngineParts {
     pub(crate) tables: Arc<Tables>,
     pub(crate) loader: Loader,
@@ -54,15 +54,15 @@ pub(crate) struct EngineParts {
     pub(crate) threads: Threads,
     pub(crate) environment: Environment,
     pub(crate) random: Arc<dyn RandomSource>,
-    /// The cold tier as the configuration spells it and as it is, where it is a directory.
+    /// If the cold tier is a directory: its path as configured, and without symbolic links.
     pub(crate) cold_folders: Vec<PathBuf>,
-    /// Dropped last: it holds what the others keep on disk.
+    /// Dropped last: it holds the files of the other parts.
     _workspace: Workspace,
 }
 
 impl Polarway {
-    /// Opens an engine, making its directories where they are missing. A cold tier that can't be
-    /// written is opened all the same: what lies in it can be loaded and queried.
+    /// Opens an engine, and makes directories that are missing. A cold tier that can't be written is opened, too: its datasets
+    /// can be loaded and queried.
     ///
     /// # Errors
     /// Directories that can't be made or read, and settings that DuckDB refuses.
@@ -70,7 +70,7 @@ impl Polarway {
         Self::builder(config).open().await
     }
 
-    /// An engine that is opened with components of the program's own.
+    /// Opens an engine with components of the program's own.
     pub fn builder(config: Config) -> Builder {
         Builder::new(config)
     }
@@ -88,7 +88,7 @@ impl Polarway {
         Ok(Self { engine, _janitor: janitor.transpose()?.map(Arc::new) })
     }
 
-    /// The memory that uploads, loads and the cache share. What comes for an upload is taken from it before it is given to
+    /// The memory that uploads, loads and the cache share. Reserve the memory of each piece here before it is given to
     /// [`store_pieces`](Self::store_pieces).
     pub fn memory(&self) -> &MemoryBudget {
         &self.engine.memory
@@ -109,7 +109,7 @@ impl Polarway {
         &self.engine
     }
 
-    /// Runs a call that blocks on a thread that may.
+    /// Runs a call that blocks, on a thread that may block.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Arc<EngineParts>) -> Result<T> + Send + 'static,
@@ -127,7 +127,7 @@ impl Polarway {
         kind.run(move || work(&engine)).await
     }
 
-    /// Runs a call that most likely blocks for a moment only.
+    /// Runs a call that most likely blocks only for a moment.
     pub(crate) async fn blocking_briefly<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Arc<EngineParts>) -> Result<T> + Send + 'static,
@@ -220,15 +220,15 @@ impl EngineParts {
     }
 }
 
-/// What uploads, loads and the cache may take together: of what the process may take, two thirds of what queries leave.
-/// The rest is for what is not counted.
+/// The memory of uploads, loads and the cache together: two thirds of what queries leave of the process's memory.
+/// The rest is for memory that is not counted.
 fn shared_bytes(config: &Config) -> u64 {
     let process_bytes = config.query_limits.process_bytes;
     let beside_queries = process_bytes.saturating_sub(config.query_memory_bytes).max(process_bytes / 4);
     beside_queries / 3 * 2
 }
 
-/// A storage, and where it is if that is a directory. One that takes no writes is opened all the same.
+/// Opens a storage, and gives its path if it is a directory. A storage that takes no writes is opened, too.
 fn open_storage(
     location: &Location,
     what: &str,

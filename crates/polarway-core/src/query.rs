@@ -1,4 +1,4 @@
-//! SQL over all that is stored.
+//! Runs SQL over datasets and handles.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::polarway::Polarway;
 use crate::query_events::{self, Event, Form, QueryEvents};
 
-/// How a query is run, where it matters.
+/// Options of a query.
 #[derive(Clone, Debug, Default)]
 pub struct QueryOptions {
     /// When the query ends with [`ErrorKind::DeadlineExceeded`](crate::ErrorKind::DeadlineExceeded), wherever it
     /// stands; `None` is when the [limits](crate::QueryLimits) say.
     pub deadline: Option<Instant>,
-    /// The values of the text's parameters.
+    /// The values of its parameters.
     pub parameters: Parameters,
     /// Whether numbers of type HUGEINT, as the sum of integers is one, come as text. They may have 39 digits, and Arrow's
     /// decimals have 38: as decimals they are refused then. A result that is kept has decimals.
@@ -54,8 +54,8 @@ impl Polarway {
     /// whose names fit. EXPLAIN, DESCRIBE, SUMMARIZE and SHOW TABLES can be asked as well.
     ///
     /// # Errors
-    /// Text that is no SELECT or does what queries may not do, names that don't exist (with
-    /// those near them), and what goes wrong while it runs.
+    /// Text that is no SELECT or does what queries may not do, names that don't exist (the message has
+    /// similar ones), and what goes wrong while it runs.
     pub async fn query(&self, sql: &str) -> Result<Table> {
         self.query_with(sql, QueryOptions::default()).await
     }
@@ -79,11 +79,11 @@ impl Polarway {
         Ok(Table::new(schema, stream.try_collect().await?))
     }
 
-    /// Runs a SELECT and gives its rows as DuckDB makes them, in bounded memory: a reader that is
-    /// slow slows the query. Dropping the stream stops the query.
+    /// Runs a SELECT and returns its rows as DuckDB makes them, in bounded memory: a slow reader slows the query down. Dropping
+    /// the stream stops the query.
     ///
     /// # Errors
-    /// As [`query`](Self::query). The stream carries errors that come later, and ends with them.
+    /// As [`query`](Self::query). Later errors are items of the stream, which then ends.
     pub async fn query_stream(&self, sql: &str) -> Result<QueryStream> {
         self.query_stream_with(sql, QueryOptions::default()).await
     }
@@ -100,7 +100,7 @@ impl Polarway {
         self.stream(sql, options.into(), Keep::No).await
     }
 
-    /// The rows of a result that is to be kept.
+    /// The rows of a query for a handle.
     pub(crate) async fn stream_to_keep(&self, sql: &str, options: QueryOptions) -> Result<QueryStream> {
         self.stream(sql, options, Keep::ByCaller).await
     }
@@ -162,7 +162,7 @@ impl Polarway {
         self.engine().queries.queries()
     }
 
-    /// How the query engine is. If a query broke it and it could not be opened anew, that is tried again.
+    /// The condition of the query engine. If a query broke it and it could not be opened again, this tries once more.
     ///
     /// # Errors
     /// The runtime is shutting down.
@@ -170,7 +170,7 @@ impl Polarway {
         self.blocking(|engine| Ok(engine.queries.condition())).await
     }
 
-    /// Stops a query by the id that [`queries`](Self::queries) tells. Its caller gets
+    /// Stops a query by its id, which [`queries`](Self::queries) lists. Its caller gets
     /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled) at once.
     ///
     /// # Errors
@@ -184,7 +184,7 @@ impl Polarway {
     }
 }
 
-/// Rows as DuckDB's batches, joined.
+/// Joins DuckDB's batches.
 struct BatchForm;
 
 impl Form for BatchForm {
@@ -205,7 +205,7 @@ impl Form for BatchForm {
     }
 }
 
-/// What a query gives behind its columns.
+/// What a query returns after its columns.
 struct Items<T> {
     events: QueryEvents<T>,
     datasets: DatasetsRead,
@@ -236,7 +236,7 @@ pub(crate) struct Keeping {
 }
 
 impl Keeping {
-    /// Waits for the end: the columns of the table, and what the query did.
+    /// Waits for the end of the query; returns the columns of the table, and what the query did.
     pub(crate) async fn finish(&mut self) -> Result<(SchemaRef, Summary)> {
         let schema = self.items.events.columns().await?;
         let rest = futures::future::poll_fn(|context| self.items.poll_item(context)).await;

@@ -1,4 +1,4 @@
-//! From a query's own thread to a task that awaits: its columns, its rows in some form, and what it did.
+//! Passes a query's columns, rows and summary from its own thread to the task that awaits them.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,35 +16,35 @@ use crate::error::{Error, ErrorKind, Result};
 /// Items that wait for a slow reader.
 const ITEMS_AHEAD: usize = 2;
 
-/// How often a query that waits for its reader looks whether it was stopped.
+/// How often a query that waits for its reader checks whether it was stopped.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// What a query gives, rows as `T`.
+/// What a query returns, with rows as `T`.
 pub(crate) enum Event<T> {
     Columns(SchemaRef),
     Item(T),
-    /// With the last item, if there is one left: who waits for it is woken once.
+    /// With the last item, if there is one left, so that the reader is woken only once.
     End(Option<T>, Summary),
 }
 
-/// The form in which rows are given.
+/// The form in which rows are returned.
 pub(crate) trait Form: Send + 'static {
     type Item: Send + 'static;
 
-    /// Whether the columns are an event of their own, or part of what the first item says.
+    /// Whether the columns are an event of their own. Otherwise, the first item has them.
     const TELLS_COLUMNS: bool;
 
     /// Called with the columns, before any rows.
     fn begin(&mut self, schema: &SchemaRef) -> Result<()>;
 
-    /// What is given for some rows.
+    /// The items for some rows.
     fn rows(&mut self, batch: RecordBatch) -> Result<Vec<Self::Item>>;
 
-    /// What is given behind the last rows.
+    /// The item after the last rows.
     fn end(&mut self) -> Option<Self::Item>;
 }
 
-/// Where a query's thread puts its result, and where the task finds it.
+/// Makes a sink for the query's thread, and the receivers for the task.
 pub(crate) fn channel<F: Form>(form: F) -> (EventSink<F>, Receivers<F::Item>) {
     let (sender, items) = mpsc::channel(ITEMS_AHEAD);
     let (failure, failed) = oneshot::channel();
@@ -52,7 +52,7 @@ pub(crate) fn channel<F: Form>(form: F) -> (EventSink<F>, Receivers<F::Item>) {
     (sink, Receivers { items, failed: failed.fuse() })
 }
 
-/// The query's end.
+/// The query's side of the channel.
 pub(crate) struct EventSink<F: Form> {
     form: F,
     sender: mpsc::Sender<Result<Event<F::Item>>>,
@@ -115,20 +115,20 @@ impl<F: Form> ResultSink for EventSink<F> {
     }
 }
 
-/// The task's end, before the query runs.
+/// The task's side of the channel, before the query runs.
 pub(crate) struct Receivers<T> {
     items: mpsc::Receiver<Result<Event<T>>>,
     failed: futures::future::Fuse<oneshot::Receiver<Error>>,
 }
 
 impl<T: Send + 'static> Receivers<T> {
-    /// The events of the query that has the sink.
+    /// Combines them with the query that has the sink.
     pub(crate) fn of(self, query: InterruptHandle) -> QueryEvents<T> {
         QueryEvents { receivers: self, query, is_over: false }
     }
 }
 
-/// What a query gives, as it comes. Dropping it stops the query.
+/// The events of a query. Dropping it stops the query.
 pub(crate) struct QueryEvents<T> {
     receivers: Receivers<T>,
     query: InterruptHandle,
@@ -146,7 +146,7 @@ impl<T: Send + 'static> QueryEvents<T> {
     }
 
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<Event<T>>> {
-        // Without a failure the other channel is all there is: it ends when the query does.
+        // Without a failure only the other channel counts: it ends when the query does.
         if let Poll::Ready(Ok(error)) = self.receivers.failed.poll_unpin(context) {
             return Poll::Ready(Err(error));
         }

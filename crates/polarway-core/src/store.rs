@@ -1,4 +1,4 @@
-//! Storing tables.
+//! Stores tables.
 
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
@@ -14,31 +14,31 @@ use polarway_table::{Table, batch_without_duckdb_types, without_duckdb_types};
 
 pub use polarway_storage::{Published, WriteMode, WriteOptions};
 
-/// How a dataset is deleted, where it matters.
+/// Options of a deletion.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DeleteOptions {
-    /// With it, the same call made again is answered and not carried out again.
+    /// With it, a retry of the call is answered and not carried out again.
     pub request: Option<RequestId>,
     /// With it, the dataset is deleted only if it is at this version.
     pub expected_version: Option<u64>,
-    /// Whether its data goes at once, instead of when retention lets it go: older versions can't be read any more. Of a
-    /// dataset that is deleted already, what is left goes.
+    /// Whether its data is removed at once, and not only after the retention time: older versions can't be read any more. For a
+    /// dataset that is deleted already, the remaining data is removed.
     pub purge: bool,
 }
 
 impl Polarway {
-    /// Stores a table under a name, in the place of what was there. It is on stable storage when
-    /// this returns; what was there stays readable as an older version.
+    /// Stores a table under a name and replaces the dataset's rows. It is on stable storage when
+    /// this returns; the replaced rows stay readable as an older version.
     ///
     /// # Errors
-    /// A name outside the grammar, a column that can't be stored, and what the storage says. The
-    /// dataset is as it was then.
+    /// A name that is not allowed, a column that can't be stored, and errors of the storage. The
+    /// dataset is unchanged then.
     pub async fn store(&self, name: &str, table: impl Into<Table>) -> Result<Published> {
         self.store_with(name, table, WriteOptions::default()).await
     }
 
-    /// Puts a table's rows behind those of a dataset that exists. Columns are matched by name;
-    /// narrower types are widened where nothing can be lost.
+    /// Appends a table's rows to a dataset that exists. Columns are matched by name; narrower types
+    /// are widened if no value can change.
     ///
     /// # Errors
     /// As [`store`](Self::store); besides, a dataset that does not exist, and rows that don't
@@ -67,12 +67,11 @@ impl Polarway {
         .await
     }
 
-    /// Stores rows as they come, in bounded memory. The reader is asked for them on a thread that
-    /// may block, of which there are 96 for this. When it fails, or when nobody waits for this any
-    /// more, the dataset stays as it was.
+    /// Stores the rows of a reader in bounded memory. The reader runs on a thread that may block; at
+    /// most 96 run at a time. If it fails, or if the future is dropped, the dataset is unchanged.
     ///
     /// # Errors
-    /// As [`store_with`](Self::store_with), and the reader's own.
+    /// As [`store_with`](Self::store_with), and those of the reader.
     pub async fn store_reader(
         &self,
         name: &str,
@@ -98,8 +97,8 @@ impl Polarway {
         self.blocking_as(kind, move |engine| work(engine, caller)).await
     }
 
-    /// Stores several tables. Each is published on its own and has its own result, in the order
-    /// in which they were given: one that fails does not undo another.
+    /// Stores several tables. Each is published on its own and has its own result, in the given order: a table that fails does
+    /// not undo another.
     pub async fn store_batch<N, T>(&self, tables: impl IntoIterator<Item = (N, T)>) -> Vec<Result<Published>>
     where
         N: AsRef<str>,
@@ -116,7 +115,7 @@ impl Polarway {
     /// Parquet files that Polarway did not write are never touched.
     ///
     /// # Errors
-    /// A dataset that does not exist, and what the storage says.
+    /// A dataset that does not exist, and errors of the storage.
     pub async fn delete(&self, name: &str) -> Result<Published> {
         self.delete_with(name, DeleteOptions::default()).await
     }
@@ -146,7 +145,7 @@ impl Polarway {
     }
 }
 
-/// The version that says that a dataset is deleted, if it is.
+/// The deletion of a dataset, if it is deleted.
 fn deleted_before(tables: &Tables, name: &DatasetName) -> Option<Published> {
     let newest = tables.versions(name).ok()?.pop()?;
     (newest.kind == Some(CommitKind::Delete)).then(|| Published {
@@ -159,12 +158,13 @@ fn deleted_before(tables: &Tables, name: &DatasetName) -> Option<Published> {
     })
 }
 
-/// Whoever waits for a write. A thread that blocks can't be ended from outside: it looks here from time to time.
+/// The caller that waits for a write. A thread that blocks can't be stopped from outside, so it checks from time to time
+/// whether somebody still waits.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller(Weak<()>);
 
 impl Caller {
-    /// One that waits until the first of the two is dropped.
+    /// A caller that waits until the first value is dropped.
     pub(crate) fn waiting() -> (Arc<()>, Self) {
         let waiting = Arc::new(());
         let caller = Self(Arc::downgrade(&waiting));
@@ -179,18 +179,18 @@ impl Caller {
     }
 }
 
-/// Writes rows as datasets have them, for as long as a caller waits.
+/// Writes rows in the form of datasets, as long as a caller waits.
 pub(crate) struct RowWriter<T> {
     writer: TableWriter<T>,
     caller: Caller,
     /// The columns as they come.
     schema: SchemaRef,
-    /// The same without what they were in a query, which is told of a result and not of a dataset.
+    /// The same without DuckDB's types in the metadata, which only results have.
     stored: Option<SchemaRef>,
 }
 
 impl<T: Deref<Target = Tables>> RowWriter<T> {
-    /// Begins with what makes a writer for the columns as they are stored.
+    /// `begin` makes a writer for the columns as they are stored.
     pub(crate) fn begin(
         schema: SchemaRef,
         caller: Caller,
@@ -212,12 +212,12 @@ impl<T: Deref<Target = Tables>> RowWriter<T> {
         Ok(())
     }
 
-    /// What the rows that are not in a file yet take in memory, about.
+    /// About the memory of the rows that are not in a file yet, in bytes.
     pub(crate) fn held_bytes(&self) -> u64 {
         self.writer.held_bytes()
     }
 
-    /// Puts all rows into a file.
+    /// Writes all rows into a file.
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.caller.check()?;
         Ok(self.writer.flush()?)

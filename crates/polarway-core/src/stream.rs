@@ -1,4 +1,4 @@
-//! From a source that blocks to a task that awaits: a few items at a time, so that a slow reader holds no thread.
+//! Makes a stream of a source that blocks, a few items at a time, so that a slow reader holds no thread.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,33 +16,33 @@ use tokio::time::{Instant, sleep_until};
 use crate::error::{Error, ErrorKind, Result};
 use crate::threads::{Work, drop_on_thread};
 
-/// Items that are made in one go at the most: to wake a thread for each would cost more than it does …
+/// The most items that are made in one step, since waking a thread for each would cost more than the item …
 const ITEMS_AT_A_TIME: usize = 3;
 
-/// … unless they take long: then the reader gets what there is.
+/// … and the time after which a step ends with fewer.
 const LONG: Duration = Duration::from_millis(5);
 
-/// The next ones are made while this many still wait for their reader.
+/// The next step begins when at most this many items wait for the reader.
 const ITEMS_AHEAD: usize = 1;
 
-/// Who has taken nothing for so long gives memory back to those who are short of it …
+/// A stream from which nothing was taken for this long gives memory back to others that need it …
 const IDLE: Duration = Duration::from_secs(1);
 
-/// … and after so long, everything.
+/// … and after this long, all of it, and ends.
 const STALLED: Duration = Duration::from_secs(5);
 
-/// How long a source waits for memory that others have.
+/// How long a source waits for memory.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// What makes items on threads that may block.
+/// Makes items, on threads that may block.
 pub(crate) trait Source: Send + 'static {
     /// What it makes.
     type Item: Send + 'static;
 
-    /// The next item; `None` behind the last.
+    /// The next item; `None` after the last.
     fn make_next(&mut self) -> Option<Result<Self::Item>>;
 
-    /// The memory that it needs before the next item is asked for, in bytes.
+    /// The memory that it needs for the next item, in bytes.
     fn wanted_bytes(&self) -> u64 {
         0
     }
@@ -52,7 +52,7 @@ pub(crate) trait Source: Send + 'static {
         drop(memory);
     }
 
-    /// Gives back the memory that it can do without until the next item is asked for.
+    /// Gives back the memory that it does not need until the next item.
     fn rest(&mut self) {}
 }
 
@@ -67,8 +67,8 @@ impl<T: Send + 'static, I: Iterator<Item = Result<T>> + Send + 'static> Source f
     }
 }
 
-/// Items that a source makes on blocking threads of the current runtime, as a stream. Between two goes the source waits for
-/// its reader without a thread. Dropping the stream ends the work.
+/// A stream of the items that a source makes on blocking threads of the current runtime. Between two steps the source waits for
+/// its reader and holds no thread. Dropping the stream ends the work.
 pub(crate) struct BlockingStream<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
@@ -92,7 +92,8 @@ impl<T: Send + 'static> BlockingStream<T> {
         Self::start(Box::new(Restless(items)), None, threads)
     }
 
-    /// Runs a source, which rests, and in the end is given up, while its reader takes nothing and others are short of memory.
+    /// Runs a source. If its reader takes nothing while others need memory, the source gives memory back, and in the end the
+    /// stream fails.
     pub(crate) fn sharing(source: impl Source<Item = T>, memory: MemoryBudget, threads: &Work) -> Self {
         Self::start(Box::new(source), Some(memory), threads)
     }
@@ -140,7 +141,7 @@ async fn serve<T: Send + 'static>(
     }
 }
 
-/// Makes some items, and gives what is left of the source.
+/// Makes some items; returns them and the rest of the source.
 #[expect(clippy::type_complexity, reason = "the two belong together only here")]
 fn make<T: Send + 'static>(
     mut source: Box<dyn Source<Item = T>>,
@@ -161,7 +162,7 @@ fn make<T: Send + 'static>(
     (Some(source), made)
 }
 
-/// Waits until the reader has use for more items; `None` when it never will.
+/// Waits until the reader needs more items; `None` when the stream is over.
 async fn wait_for_reader<T: Send + 'static>(
     shared: &Shared<T>,
     mut source: Box<dyn Source<Item = T>>,
@@ -232,7 +233,7 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Lets go of what the reader has not taken.
+    /// Drops the items that the reader has not taken, and ends the stream.
     fn give_up(&self) {
         let message = format!(
             "nothing was read for {} s while others needed the memory: go on where it broke off",

@@ -1,8 +1,8 @@
-//! Threads for work that blocks, shared out so that no kind of work can take them all.
+//! Threads for work that blocks, divided so that no kind of work can take all of them.
 //!
-//! A tokio runtime has 512 of them, unless it was built with others. `block_in_place` needs one too: it hands the worker's
-//! other tasks to it, and where none is left they stand still. So each kind of work has a bounded part, in which those
-//! that come later wait in turn without a thread, and the parts leave some over.
+//! A tokio runtime has 512 such threads by default. `block_in_place` needs one as well: it hands the worker's other tasks to
+//! it, and if no thread is free, these tasks stop. So each kind of work has a limit. Work beyond the limit waits in a queue and
+//! takes no thread, and the sum of all limits leaves some threads free.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,21 +12,21 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// How many threads a tokio runtime has for work that blocks, unless told otherwise.
+/// The default number of threads that a tokio runtime has for work that blocks.
 const THREADS_OF_A_RUNTIME: usize = 512;
 
 /// An engine's threads, by the kind of work that they do.
 #[derive(Debug)]
 pub(crate) struct Threads {
-    /// A look at the storage, or a change of one thing in it.
+    /// Calls that read or change one thing in the storage.
     pub(crate) calls: Work,
-    /// The next rows of a table that is loaded.
+    /// Reading the next rows of a table that is loaded.
     pub(crate) loads: Work,
-    /// The next rows of a table that is stored. Few, since what a chunk is decoded to is counted only when it is there.
+    /// Writing the next rows of a table that is stored. Few, since the memory of a decoded chunk is counted only after decoding.
     pub(crate) stores: Work,
-    /// The end of a table that is stored, where writers of one dataset wait for each other.
+    /// Publishing a table, where writers of one dataset wait for each other.
     pub(crate) publications: Work,
-    /// Work that waits for code that is not ours to say how long: a caller's reader, a query.
+    /// Work that waits for a caller's reader or for a query, for an unknown time.
     pub(crate) callers: Work,
 }
 
@@ -44,7 +44,7 @@ impl Threads {
     }
 }
 
-/// A kind of work that blocks, with its part of the threads.
+/// A kind of work that blocks, with its limit.
 #[derive(Clone, Debug)]
 pub(crate) struct Work {
     free: Arc<Semaphore>,
@@ -55,7 +55,7 @@ impl Work {
         Self { free: Arc::new(Semaphore::new(count)) }
     }
 
-    /// Runs work on a thread that may block, once one is free.
+    /// Runs work on a thread that may block, as soon as one is free.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -75,8 +75,8 @@ impl Work {
         }
     }
 
-    /// Runs work that most likely blocks for a moment only: where the runtime has other threads to go on with, it is done
-    /// right here, since to wake one takes longer.
+    /// Runs work that most likely blocks only for a moment. If the runtime has several threads, it runs on the current one,
+    /// since waking another thread takes longer.
     pub(crate) async fn run_briefly<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -94,7 +94,7 @@ impl Work {
     }
 }
 
-/// Drops a value that blocks in its end.
+/// Drops a value whose `drop` blocks.
 pub(crate) fn drop_on_thread<T: Send + 'static>(value: T) {
     if let Ok(runtime) = Handle::try_current() {
         drop(runtime.spawn_blocking(move || drop(value)));
@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    /// As many as a kind of work has threads, and some.
+    /// More than the limit of a kind of work.
     const MANY: usize = 200;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -136,10 +136,10 @@ mod tests {
         while calls.free.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        // It waits in turn, and holds neither a thread nor the one worker.
+        // It waits in the queue, and takes neither a thread nor the one worker.
         let mut brief = Box::pin(calls.run_briefly(|| Ok(7)));
         assert!((&mut brief).now_or_never().is_none());
-        // What is done in place has a thread to hand the worker's other tasks to.
+        // Work on the current thread finds a free thread for the worker's other tasks.
         assert_eq!(others.run_briefly(|| Ok(8)).await.unwrap(), 8);
         assert!((&mut brief).now_or_never().is_none());
         drop(release);

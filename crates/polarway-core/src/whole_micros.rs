@@ -1,8 +1,8 @@
-//! Times of nanoseconds in a zone, and INT96, of which SQL has the microseconds.
+//! Finds times in nanoseconds with a zone, and INT96, that are whole microseconds: SQL has only these.
 //!
-//! Old pandas writes every time with a zone so, Spark and Hive write INT96, and hardly any of them has a part of a microsecond.
-//! A column that has one must not reach SQL, which would cut it, and DuckDB does not say where it does. So the values are
-//! looked through, once for each file.
+//! Old pandas writes every time with a zone in nanoseconds, Spark and Hive write INT96, and nearly all of these are whole
+//! microseconds. Others must not reach SQL: DuckDB would cut them and not report it. So the values are checked, once for each
+//! file.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,10 +16,10 @@ use polarway_parquet::{LocalFile, ReadAt, ReadOptions, Workers};
 use polarway_storage::SnapshotFile;
 use polarway_table::children;
 
-/// Files that are remembered. Past it all are forgotten, and looked through again when they are asked for.
+/// The most files that are remembered. At the limit all are forgotten, and checked again when they are needed.
 const MOST_FILES: usize = 100_000;
 
-/// What is known of files: which of their columns hold whole microseconds only.
+/// Which columns of files hold only whole microseconds.
 #[derive(Debug)]
 pub(crate) struct WholeMicros {
     known: Mutex<HashMap<String, Arc<[String]>>>,
@@ -27,13 +27,13 @@ pub(crate) struct WholeMicros {
 }
 
 impl WholeMicros {
-    /// Nothing is known yet; `workers` read the files.
+    /// Starts with no known files; `workers` read them.
     pub(crate) fn new(workers: Workers) -> Self {
         Self { known: Mutex::default(), workers }
     }
 
-    /// Those of the columns that are asked about whose values are whole microseconds in every one of these files, each given
-    /// with the place where it can be read. One that can't be read is none of them.
+    /// Of the columns in `asked`, those whose values are whole microseconds in all of these files. Each file has the path where
+    /// it can be read; in one that can't be read, no column counts.
     pub(crate) fn columns<'a>(
         &self,
         asked: &[FieldRef],
@@ -85,10 +85,10 @@ impl WholeMicros {
     }
 }
 
-/// The first day that INT96 has a number for, as DuckDB counts: 4713 BC.
+/// The first day of INT96, in DuckDB's numbers: 4713 BC.
 const FIRST_MICROS: i64 = -2_440_588 * 86_400_000_000;
 
-/// Whether the array has no part of a microsecond at any depth, and no time that DuckDB reads as another one.
+/// Whether all times in the array, at any depth, are whole microseconds, and no time is outside of DuckDB's range.
 fn is_whole(array: &dyn Array) -> bool {
     match array.data_type() {
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {

@@ -1,7 +1,7 @@
-//! The folder that one process works in: `tmp/worker-…` under the data directory.
+//! The folder for one process's temporary files: `tmp/worker-…` under the data directory.
 //!
-//! Processes may share a data directory. Each holds a lock on its own folder, so that the next
-//! one to start can tell those of processes that died, and remove them.
+//! Processes may share a data directory. Each holds a lock on its own folder. A process that starts removes the folders
+//! that nobody locks: their processes have died.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,22 +11,22 @@ use tempfile::TempDir;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The folder under the data directory that holds those of the processes.
+/// The folder under the data directory that holds the folders of processes.
 pub(crate) const TEMPORARY_FOLDER: &str = "tmp";
 
-/// Copies of data files that lie in no directory.
+/// The folder for copies of data files from a storage that is not a directory.
 pub(crate) const MIRROR_FOLDER: &str = "mirror";
 
-/// The same of handles.
+/// The same for handles.
 pub(crate) const STATE_MIRROR_FOLDER: &str = "state-mirror";
 
-/// What DuckDB writes when it runs out of memory.
+/// The folder for what DuckDB writes when it runs out of memory.
 pub(crate) const SPILL_FOLDER: &str = "spill";
 
 const PREFIX: &str = "worker-";
 const LOCK_FILE: &str = "lock";
 
-/// A folder for this process alone, which goes when it is dropped.
+/// A folder for this process alone. It is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     folder: TempDir,
@@ -35,8 +35,7 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Makes a folder under this data directory, which is made too if it is missing, and removes
-    /// those that dead processes left.
+    /// Makes a folder under this data directory, and the data directory if it is missing. Removes folders of dead processes.
     pub(crate) fn open(data_dir: &Path) -> Result<Self> {
         let open = || -> io::Result<Self> {
             let parent = data_dir.join(TEMPORARY_FOLDER);
@@ -46,7 +45,7 @@ impl Workspace {
                 let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent.canonicalize()?)?;
                 let lock = File::create_new(folder.path().join(LOCK_FILE))?;
                 lock.lock()?;
-                // Before it was locked, another process may have taken the folder for left over.
+                // Before it was locked, another process may have removed it as left over.
                 if folder.path().join(LOCK_FILE).exists() {
                     return Ok(Self { folder, _lock: lock });
                 }
@@ -66,24 +65,24 @@ impl Workspace {
 fn remove_left_over(parent: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
-        // A link is nobody's workspace, wherever it leads.
+        // A link is never a workspace, whatever it points to.
         let is_workers =
             entry.file_name().to_string_lossy().starts_with(PREFIX) && entry.file_type()?.is_dir();
         let folder = entry.path();
         if !is_workers || !holds_only_ours(&folder).unwrap_or(false) {
             continue;
         }
-        // A folder without a lock file is being made or removed this moment.
+        // A folder without a lock file is being made or removed right now.
         let Ok(lock) = File::open(folder.join(LOCK_FILE)) else { continue };
         if lock.try_lock().is_ok() {
             tracing::debug!(folder = %folder.display(), "removing what a dead process left");
-            let _ = fs::remove_dir_all(&folder); // another process may be at it too
+            let _ = fs::remove_dir_all(&folder); // another process may remove it too
         }
     }
     Ok(())
 }
 
-/// Whether a folder holds what a process keeps in its own, and nothing that somebody else put there.
+/// Whether a folder holds nothing but what a process puts into its own folder.
 fn holds_only_ours(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

@@ -1,4 +1,4 @@
-//! Making handles.
+//! Makes handles.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +18,15 @@ use crate::handles::store::{External, Place};
 use crate::polarway::Polarway;
 use crate::query::{DatasetVersion, QueryOptions, QueryStream};
 
-/// How a handle is made, where it matters.
+/// Options for making a handle.
 #[derive(Clone, Debug, Default)]
 pub struct HandleOptions {
-    /// How its query is run.
+    /// Options of its query.
     pub query: QueryOptions,
-    /// For how long it is kept while nobody uses it; `None` is what the [configuration](crate::HandleConfig) says.
+    /// How long it is kept without being used; `None` is the time in the [configuration](crate::HandleConfig).
     pub ttl: Option<Duration>,
-    /// Random bits that the same call made again comes with: it then finds the handle that the first one made, whoever of
-    /// those that share the storage answers it.
+    /// Random bits that identify the call. A retry with the same bits finds the handle that the first call made, on any engine
+    /// that shares the storage.
     pub request: Option<[u8; 16]>,
 }
 
@@ -36,20 +36,20 @@ impl From<QueryOptions> for HandleOptions {
     }
 }
 
-/// A result that was kept.
+/// A kept result.
 #[derive(Clone, Debug)]
 pub struct KeptResult {
     /// Its handle.
     pub handle: Handle,
-    /// What the query did; absent where an earlier call made the handle.
+    /// What the query did; `None` if an earlier call made the handle.
     pub summary: Option<Summary>,
     /// The datasets that the query read, each once per version, by name and version.
     pub datasets: Vec<DatasetVersion>,
 }
 
 impl Polarway {
-    /// Runs a SELECT and keeps its result under a handle, whose id is a table's name in SQL, and a name to
-    /// [`load`](Self::load). It is kept until nobody has used it for a while.
+    /// Runs a SELECT and keeps its result under a handle. The handle's id is the name of a table in SQL and in
+    /// [`load`](Self::load). It is kept until nobody has used it for its time to live.
     ///
     /// ```no_run
     /// # async fn busiest(polarway: polarway_core::Polarway) -> polarway_core::Result<()> {
@@ -114,10 +114,10 @@ impl Polarway {
         memory: Arc<MemoryHandles>,
     ) -> Result<KeptResult> {
         memory.check_room()?;
-        // Not by the id alone: an earlier try of the same call may be on its way out.
+        // The id alone is not enough: the table of an earlier try may still be there.
         let table = format!("{id}.{}", self.engine().environment.ids.fresh().simple());
         let mut made = self.start_keeping(sql, options, table.clone())?;
-        // From the moment that the query ended well, the table is ours to remove.
+        // From here on, when the query has succeeded, this function must remove the table.
         let guard = UnlessKept { polarway: self, table: Some(table.clone()) };
         let (schema, summary) = made.finish().await?;
         let datasets = made.datasets();
@@ -141,7 +141,7 @@ impl Polarway {
         external: Arc<External>,
     ) -> Result<KeptResult> {
         let stream = self.stream_to_keep(sql, options).await?;
-        // Dropped with this future: then nobody wants the handle.
+        // It is dropped with this future when nobody waits for the handle.
         let (_wanted, unwanted) = oneshot::channel();
         let written = {
             let callers = &self.engine().threads.callers;
@@ -149,7 +149,7 @@ impl Polarway {
         };
         match written {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                // The same call was carried out elsewhere meanwhile.
+                // Another engine has carried out the same call in the meantime.
                 self.made_before(id).await?.ok_or(error)
             }
             other => other,
@@ -157,7 +157,7 @@ impl Polarway {
     }
 }
 
-/// Removes the table of a handle that was not made, whatever went wrong.
+/// Removes the table of a handle that was not made, whatever the reason.
 struct UnlessKept<'a> {
     polarway: &'a Polarway,
     table: Option<String>,
@@ -209,7 +209,7 @@ fn write(
         writer.write(&named)?;
     }
     match writer.publish() {
-        // It may be there: a retry of the call finds out.
+        // The handle may be there: a retry of the call finds it.
         Err(StorageError::AlreadyExists { .. }) => {
             Err(Error::new(ErrorKind::AlreadyExists, "the handle was made by another call"))
         }
@@ -221,7 +221,7 @@ fn write(
     }
 }
 
-/// Names of columns as a table has them: of several that are the same but for their case, the later ones get a number.
+/// Gives columns distinct names: if names differ only in case, the later ones get a number.
 fn with_distinct_names(schema: &SchemaRef) -> SchemaRef {
     let names = distinct_names(schema.fields().iter().map(|field| field.name().as_str()), str::to_lowercase);
     let fields = schema.fields().iter().zip(names);

@@ -1,4 +1,4 @@
-//! Handles that are read this moment: they don't expire under their readers.
+//! Keeps handles from expiring while they are read.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,17 +10,16 @@ use polarway_storage::{Clock, Rounds};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The shortest pause between two looks at handles in use. It is also the shortest time to live that a long read survives.
+/// The shortest pause between two checks. Reads of handles with a shorter time to live may fail.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// When a handle is looked at again that could not be.
+/// When renewing a handle is tried again after it failed.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How often handles in memory that have expired are looked for.
+/// How often expired handles in memory are removed.
 const TIDYING: Duration = Duration::from_secs(10);
 
-/// The handles in use, and the thread that puts off their expiry and ends those that nobody uses. Dropping it ends the
-/// thread.
+/// The handles in use, and the thread that renews them and removes expired ones. Dropping it ends the thread.
 pub(crate) struct InUse {
     uses: Arc<Uses>,
     thread: Rounds,
@@ -34,24 +33,24 @@ struct Uses {
 #[derive(Default)]
 struct State {
     by_id: HashMap<HandleId, Used>,
-    /// When the thread looks next; `None` is when it is woken.
+    /// When the thread checks next; `None` if only when it is woken.
     next_look: Option<Instant>,
 }
 
 struct Used {
     count: usize,
-    /// When its lease should be looked at again; `None` is never.
+    /// When its lease should be renewed next; `None` is never.
     due: Option<Instant>,
 }
 
-/// Somebody reads a handle.
+/// Somebody reads a handle: it does not expire until this is dropped.
 pub(crate) struct Use {
     uses: Arc<Uses>,
     id: HandleId,
 }
 
 impl InUse {
-    /// Starts the thread. It ends handles that have expired if it `tidies`, for a store where nobody else does.
+    /// Starts the thread. With `tidies`, it also removes expired handles, for a store where nobody else does.
     pub(crate) fn start(store: Arc<dyn HandleStore>, tidies: bool, clock: Arc<dyn Clock>) -> Result<Self> {
         let tidying = tidies.then_some(TIDYING);
         let next_look = tidying.map(|pause| clock.instant() + pause);
@@ -65,7 +64,7 @@ impl InUse {
         Ok(Self { uses, thread })
     }
 
-    /// Keeps a handle until the use is dropped.
+    /// Keeps a handle from expiring until the result is dropped.
     pub(crate) fn begin(&self, handle: &Handle) -> Use {
         let due = self.uses.due(handle);
         let mut state = self.uses.state.lock();
@@ -91,30 +90,29 @@ impl Drop for Use {
 }
 
 impl Uses {
-    /// When a handle that was looked at just now should be looked at again. A look leaves half of its time at least, so a
-    /// sixth later there is a third. This goes by time that passes, and not by what a clock shows: that may differ from the
-    /// clock of the lease.
+    /// When a handle that was just renewed should be renewed next. At least half of its time is left after a renewal, so a
+    /// third is left when a sixth has passed. The time is measured, and not compared with the lease, which another clock made.
     fn due(&self, handle: &Handle) -> Option<Instant> {
         self.clock.instant().checked_add(handle.lease.ttl() / 6)
     }
 }
 
-/// What the thread works with.
+/// The state of the thread.
 struct Watch {
     uses: Arc<Uses>,
     store: Arc<dyn HandleStore>,
-    /// When handles that have expired are looked for next, where that is to be done.
+    /// When expired handles are removed next, if this thread does that.
     tidy_at: Option<Instant>,
 }
 
 impl Watch {
-    /// Looks at what is due, and says for how long nothing is.
+    /// Renews and removes what is due, and returns the pause until something is due again.
     fn look(&mut self) -> Option<Duration> {
         let now = self.uses.clock.instant();
         self.renew(now);
         if self.tidy_at.is_some_and(|tidy_at| tidy_at <= now) {
             self.tidy_at = Some(now + TIDYING);
-            // The store is in memory: it has nothing to fail with.
+            // The store is in memory, where this can't fail.
             let _ = self.store.tidy();
         }
         let mut state = self.uses.state.lock();
@@ -133,7 +131,7 @@ impl Watch {
         for id in due_ids {
             let due = match self.store.touch(id) {
                 Ok(handle) => self.uses.due(&handle),
-                // Dropped, or the storage failed: the reader goes on, and a later look tries again.
+                // It was dropped, or the storage failed. The reader goes on, and it is tried again later.
                 Err(_) => Some(now + RETRY),
             };
             if let Some(used) = self.uses.state.lock().by_id.get_mut(&id) {

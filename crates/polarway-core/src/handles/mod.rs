@@ -1,4 +1,4 @@
-//! Results that stay in the engine: made by a query, used as tables, gone when nobody uses them.
+//! Handles: results of queries that are kept, used as tables, and removed when nobody uses them.
 
 mod create;
 mod in_use;
@@ -17,7 +17,7 @@ pub use create::{HandleOptions, KeptResult};
 pub(crate) use in_use::{InUse, Use};
 pub(crate) use store::{External, Handles, Rows};
 
-/// What a name that can be loaded stands for.
+/// What a name means in a load.
 pub(crate) enum Named {
     Dataset(DatasetName),
     Handle(HandleId),
@@ -35,26 +35,27 @@ impl FromStr for Named {
 }
 
 impl Polarway {
-    /// A handle, described. That is not a use of it.
+    /// Describes a handle. This does not extend its lifetime.
     ///
     /// # Errors
-    /// A text that is no id; a handle that never was, expired, or was dropped.
+    /// A text that is not an id; a handle that never existed, has expired, or was dropped.
     pub async fn handle(&self, id: &str) -> Result<Handle> {
         let id = parse(id)?;
         self.blocking(move |engine| Ok(engine.handles.store().get(id)?)).await
     }
 
-    /// All handles, by id: in memory those of this engine, in a storage those of all that share it.
+    /// All handles, ordered by id: those of this engine if they are in memory, else those of all engines that share the storage.
     ///
     /// # Errors
-    /// What the storage says.
+    /// Errors of the storage.
     pub async fn handles(&self) -> Result<Vec<Handle>> {
         let mut handles = self.blocking(|engine| Ok(engine.handles.store().list()?)).await?;
         handles.sort_by_cached_key(|handle| handle.id.to_string());
         Ok(handles)
     }
 
-    /// Puts off when a handle expires: to as long from now as before, or another time.
+    /// Extends a handle's lifetime: it expires after its time to live from now, or after another time, which becomes its time
+    /// to live.
     ///
     /// # Errors
     /// As [`handle`](Self::handle).
@@ -63,7 +64,7 @@ impl Polarway {
         self.blocking(move |engine| Ok(engine.handles.store().extend(id, ttl)?)).await
     }
 
-    /// Drops a handle. What reads it reads on; one that was dropped before is dropped.
+    /// Drops a handle. Reads that have begun go on. Dropping it twice is no error.
     ///
     /// # Errors
     /// As [`handle`](Self::handle).
@@ -72,10 +73,10 @@ impl Polarway {
         self.blocking(move |engine| Ok(engine.handles.store().remove(id)?)).await
     }
 
-    /// Whether handles can be made: the storage takes them.
+    /// Checks whether handles can be made.
     ///
     /// # Errors
-    /// Why not.
+    /// Errors of the storage.
     pub async fn check_handles(&self) -> Result<()> {
         self.blocking(|engine| engine.handles.check()).await
     }

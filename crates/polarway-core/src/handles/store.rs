@@ -1,4 +1,4 @@
-//! Where this engine's handles are.
+//! The store of an engine's handles.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::workspace::STATE_MIRROR_FOLDER;
 /// The handles of an engine.
 pub(crate) struct Handles {
     place: Place,
-    /// For how long a handle is kept unless it was made for another time.
+    /// How long a handle is kept unless its maker asked for another time.
     pub(crate) ttl: Duration,
     pub(crate) in_use: InUse,
 }
@@ -28,7 +28,7 @@ pub(crate) enum Place {
     External(Arc<External>),
 }
 
-/// Handles in a storage, and what reads them.
+/// Handles in a storage, and the parts that read them.
 pub(crate) struct External {
     pub(crate) books: Arc<ExternalHandles>,
     pub(crate) loader: Loader,
@@ -74,12 +74,12 @@ impl External {
             ..Settings::default()
         };
         let tables = Arc::new(Tables::with_environment(backend, settings, environment));
-        // The cache is for what is loaded again and again: a handle mostly is once.
+        // No cache: a handle is mostly loaded once.
         let loader = Loader::sharing(Arc::clone(&tables), 0, memory.clone());
         Ok(Self { books: Arc::new(ExternalHandles::new(tables)), loader, mirror, checks })
     }
 
-    /// Where DuckDB has to be able to read.
+    /// The folders that DuckDB must be able to read.
     pub(crate) fn folders(&self, root: Option<&Path>) -> Vec<PathBuf> {
         root.map(Path::to_owned).into_iter().chain([self.mirror.folder().to_owned()]).collect()
     }
@@ -108,7 +108,7 @@ impl External {
 }
 
 impl Handles {
-    /// Those in a storage, or if there is none in the memory of the query engine.
+    /// Handles in the storage, or without one in the memory of the query engine.
     pub(crate) fn open(
         external: Option<External>,
         queries: &Engine,
@@ -138,7 +138,7 @@ impl Handles {
         }
     }
 
-    /// Those that other processes may serve as well: whoever tidies up does so for all.
+    /// Handles that other processes may serve as well: one janitor tidies them for all.
     pub(crate) fn shared(&self) -> Option<Arc<ExternalHandles>> {
         match &self.place {
             Place::Memory(_) => None,
@@ -146,7 +146,7 @@ impl Handles {
         }
     }
 
-    /// A handle's rows, for someone who is about to use them.
+    /// The rows of a handle that is about to be used.
     pub(crate) fn rows(&self, id: HandleId) -> Result<Rows> {
         Ok(match &self.place {
             Place::Memory(memory) => {
@@ -160,7 +160,7 @@ impl Handles {
         })
     }
 
-    /// A handle as a query reads it; it is in use until the query ends.
+    /// A handle as a relation of a query; it is in use until the query ends.
     pub(crate) fn relation(&self, id: HandleId) -> Result<Relation> {
         let (handle, relation) = match self.rows(id)? {
             Rows::Table(handle, table) => {
@@ -182,7 +182,7 @@ impl Handles {
     }
 }
 
-/// An engine's own memory: part of what its queries have.
+/// Handles in the engine's memory, which is part of the memory of queries.
 fn in_memory(queries: Engine, config: &Config, clock: Arc<dyn Clock>) -> MemoryHandles {
     let remove = {
         let queries = queries.clone();
