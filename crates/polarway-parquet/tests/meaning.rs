@@ -66,6 +66,7 @@ type Case = (&'static str, WriterPropertiesBuilder, fn(ArrayRef) -> ArrayRef);
 
 #[test]
 fn values_that_stand_for_many_rows_are_read_in_small_batches() {
+    let memory = MEMORY.alone();
     let mut prefixes = WriterProperties::builder();
     for path in [vec!["text"], vec!["text", "list", "item"]] {
         let path = ColumnPath::new(path.into_iter().map(str::to_owned).collect());
@@ -84,7 +85,7 @@ fn values_that_stand_for_many_rows_are_read_in_small_batches() {
         let file = file(properties, rows(nest));
         assert!(file.len() < 8 * MIB, "{what}: {}", file.len());
         for first_row in if is_long() { vec![0, 1_000] } else { vec![300] } {
-            let (count, most_held) = MEMORY.most_held_by(|| {
+            let (count, most_held) = memory.most_held_by(|| {
                 let schema = FileReader::open(Arc::new(file.clone())).unwrap().schema().clone();
                 let options = ReadOptions::default().with_first_row(first_row);
                 let mut next = first_row as i64;
@@ -112,6 +113,7 @@ fn values_that_stand_for_many_rows_are_read_in_small_batches() {
 
 #[test]
 fn metadata_that_declares_more_than_it_has_is_an_error_before_there_is_room_for_it() {
+    let memory = MEMORY.alone();
     let batch =
         RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef)]).unwrap();
     let whole = file(WriterProperties::builder(), [batch].into_iter());
@@ -124,7 +126,7 @@ fn metadata_that_declares_more_than_it_has_is_an_error_before_there_is_room_for_
         bytes.extend(&whole[place.min(end)..end]);
         bytes.extend(((bytes.len() - (end - footer)) as u32).to_le_bytes());
         bytes.extend(b"PAR1");
-        let (opened, most_held) = MEMORY.most_held_by(|| FileReader::open(Arc::new(Bytes::from(bytes))));
+        let (opened, most_held) = memory.most_held_by(|| FileReader::open(Arc::new(Bytes::from(bytes))));
         drop(opened);
         assert!(most_held < 64 * MIB, "{place}: {most_held}");
     }

@@ -24,7 +24,8 @@ static MEMORY: CountedMemory = CountedMemory::limited_to(1 << 30);
 const MIB: usize = 1 << 20;
 /// Rows of a mebibyte each.
 const ROWS: usize = 600;
-/// What storing them may hold: a few parts and row groups.
+/// What storing them may hold: a few parts and row groups, where every value written out takes 600 MiB. On two cores 342 MiB are
+/// held at the most, more or less by which thread gets on first.
 const ENOUGH: usize = 512 * MIB;
 
 fn tables() -> Tables {
@@ -99,9 +100,10 @@ fn load(tables: &Tables) -> [usize; 2] {
 
 #[test]
 fn a_column_that_means_gigabytes_is_stored_and_loaded_part_by_part() {
+    let memory = MEMORY.alone();
     for (what, column) in [("texts", named(texts())), ("wide values", named(wide())), ("views", views())] {
         let batch = batch(column);
-        let (counts, most_held) = MEMORY.most_held_by(|| {
+        let (counts, most_held) = memory.most_held_by(|| {
             let tables = tables();
             assert_eq!(write(&tables, WriteMode::Overwrite, &batch).unwrap(), ROWS as u64);
             load(&tables)
@@ -114,6 +116,7 @@ fn a_column_that_means_gigabytes_is_stored_and_loaded_part_by_part() {
 
 #[test]
 fn an_append_onto_a_plain_column_is_written_out_part_by_part() {
+    let memory = MEMORY.alone();
     for (column, onto) in [
         (named(texts()), DataType::LargeUtf8),
         (named(wide()), DataType::LargeBinary),
@@ -121,7 +124,7 @@ fn an_append_onto_a_plain_column_is_written_out_part_by_part() {
         (views(), DataType::LargeBinary),
         (plain_wide(), keyed(wide().data_type())),
     ] {
-        let ((), most_held) = MEMORY.most_held_by(|| {
+        let ((), most_held) = memory.most_held_by(|| {
             let tables = tables();
             write(&tables, WriteMode::Overwrite, &batch(new_empty_array(&onto))).unwrap();
             let rows = write(&tables, WriteMode::Append, &batch(Arc::clone(&column))).unwrap();
@@ -134,12 +137,13 @@ fn an_append_onto_a_plain_column_is_written_out_part_by_part() {
 
 #[test]
 fn nulls_without_a_type_become_wide_values_part_by_part_or_are_refused_by_name() {
+    let memory = MEMORY.alone();
     let tables = tables();
     let wide = DataType::FixedSizeBinary(MIB as i32);
     write(&tables, WriteMode::Overwrite, &batch(new_empty_array(&wide))).unwrap();
     let nulls: ArrayRef = Arc::new(NullArray::new(ROWS));
     let (rows, most_held) =
-        MEMORY.most_held_by(|| write(&tables, WriteMode::Append, &batch(Arc::clone(&nulls))).unwrap());
+        memory.most_held_by(|| write(&tables, WriteMode::Append, &batch(Arc::clone(&nulls))).unwrap());
     assert_eq!(rows, ROWS as u64);
     assert!(most_held < ENOUGH, "{most_held}");
     assert_eq!(load(&tables), [0, 0]);
@@ -164,6 +168,7 @@ fn nulls_without_a_type_become_wide_values_part_by_part_or_are_refused_by_name()
 
 #[test]
 fn a_value_that_is_too_large_for_a_cell_is_refused_by_its_row_however_it_is_named() {
+    let _memory = MEMORY.alone();
     let tables = tables();
     let values: ArrayRef = Arc::new(LargeStringArray::from_iter_values([
         "x".repeat(100 * MIB), // nobody names it

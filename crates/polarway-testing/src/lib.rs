@@ -31,7 +31,7 @@ pub const BREAKING_FILE: &[u8] = include_bytes!("../data/breaking.parquet");
 pub use attacks::{Attack, attacks};
 pub use data::{Noise, batches};
 pub use effort::{is_long, tries};
-pub use memory::CountedMemory;
+pub use memory::{Alone, CountedMemory};
 pub use peers::{PeerReading, Peers, same_values};
 pub use rows::{assert_same_rows, with_keys_of};
 pub use schema::schemas;

@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Counts what all threads hold, and gives no more than its limit: whoever asks for more ends the process, as it would
 /// where there is no more.
@@ -14,7 +14,8 @@ use std::sync::{Mutex, PoisonError};
 /// #[global_allocator]
 /// static MEMORY: CountedMemory = CountedMemory::limited_to(1 << 30);
 ///
-/// let (text, most_bytes) = MEMORY.most_held_by(|| "x".repeat(1_000));
+/// let memory = MEMORY.alone();
+/// let (text, most_bytes) = memory.most_held_by(|| "x".repeat(1_000));
 /// assert!(most_bytes >= text.len());
 /// ```
 #[derive(Debug)]
@@ -22,8 +23,15 @@ pub struct CountedMemory {
     limit: usize,
     held: AtomicUsize,
     most_held: AtomicUsize,
-    /// One measures at a time.
+    /// One test runs at a time.
     turn: Mutex<()>,
+}
+
+/// The turn of one test, until it is dropped.
+#[derive(Debug)]
+pub struct Alone<'a> {
+    memory: &'a CountedMemory,
+    _turn: MutexGuard<'a, ()>,
 }
 
 impl CountedMemory {
@@ -32,13 +40,10 @@ impl CountedMemory {
         Self { limit: bytes, held: AtomicUsize::new(0), most_held: AtomicUsize::new(0), turn: Mutex::new(()) }
     }
 
-    /// What `work` returns, and how many bytes more than before were held at a time while it ran, by whatever thread.
-    pub fn most_held_by<T>(&self, work: impl FnOnce() -> T) -> (T, usize) {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.held.load(Ordering::Relaxed);
-        self.most_held.store(before, Ordering::Relaxed);
-        let result = work();
-        (result, self.most_held.load(Ordering::Relaxed).saturating_sub(before))
+    /// Waits until no other test has its turn. What all threads hold is counted together, so each test of a program begins with
+    /// this, also one that measures nothing: what it holds would be counted with what another one measures.
+    pub fn alone(&self) -> Alone<'_> {
+        Alone { memory: self, _turn: self.turn.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 
     /// Whether so many bytes more may be held; they count from now on.
@@ -54,6 +59,17 @@ impl CountedMemory {
 
     fn gave_back(&self, bytes: usize) {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Alone<'_> {
+    /// What `work` returns, and how many bytes more than before were held at a time while it ran, by whatever thread.
+    pub fn most_held_by<T>(&self, work: impl FnOnce() -> T) -> (T, usize) {
+        let CountedMemory { held, most_held, .. } = self.memory;
+        let before = held.load(Ordering::Relaxed);
+        most_held.store(before, Ordering::Relaxed);
+        let result = work();
+        (result, most_held.load(Ordering::Relaxed).saturating_sub(before))
     }
 }
 
