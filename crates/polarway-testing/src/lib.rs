@@ -1,5 +1,5 @@
-//! Random tables of everything that can be stored, hostile SQL, and an allocator that counts, for the tests of the other
-//! crates.
+//! Random tables of everything that can be stored, hostile SQL, an allocator that counts, and what else the tests of several
+//! crates need.
 //!
 //! Schemas come from a proptest strategy; data follows from a seed and is as awkward as its type
 //! allows: NaNs with payloads, −0.0, sliced arrays, null slots with leftovers, empty lists.
@@ -20,6 +20,8 @@ mod attacks;
 mod data;
 mod effort;
 mod memory;
+mod mounted;
+mod not_run;
 mod peers;
 mod rows;
 mod schema;
@@ -32,6 +34,8 @@ pub use attacks::{Attack, attacks};
 pub use data::{Noise, batches};
 pub use effort::{is_long, tries};
 pub use memory::{Alone, CountedMemory};
+pub use mounted::Mounted;
+pub use not_run::not_run;
 pub use peers::{PeerReading, Peers, same_values};
 pub use rows::{assert_same_rows, with_keys_of};
 pub use schema::schemas;

@@ -11,6 +11,8 @@ use arrow_cast::cast;
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::{DataType, Field, FieldRef, Fields};
 
+use crate::not_run::not_run;
+
 /// The variable that names the Python which has them, as `cargo xtask test` sets it.
 const VARIABLE: &str = "POLARWAY_PEERS";
 
@@ -29,13 +31,11 @@ impl Peers {
     /// The readers by their names. DuckDB reads Parquet files only.
     pub const NAMES: [&str; 3] = ["pyarrow", "polars", "duckdb"];
 
-    /// The readers, if they are there; a test that goes without says that it was not run.
+    /// The readers. `None` where they are not there, which is then noted as the reason why the test is [not run](not_run).
     pub fn find() -> Option<Self> {
         let found = std::env::var_os(VARIABLE).map(|interpreter| Self { interpreter: interpreter.into() });
         if found.is_none() {
-            println!(
-                "NOT TESTED: {VARIABLE} names no Python with pyarrow, polars and DuckDB, as under cargo xtask test"
-            );
+            not_run(&format!("{VARIABLE} names no Python with pyarrow, polars and DuckDB"));
         }
         found
     }

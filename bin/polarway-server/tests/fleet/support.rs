@@ -8,21 +8,23 @@ use std::time::Duration;
 
 use polarway_client::{DistributedClient, Error, Reason};
 use polarway_fleet::{Balancer, Fleet, FleetConfig, Spread};
+use polarway_testing::not_run;
 use tempfile::TempDir;
 
 pub(crate) use tables::{numbers, same, sum_of, wide};
 
-/// Which balancers are there, by their names with commas between: `cargo xtask test` sees to them, and says which are not.
+/// Which balancers are there, by their names with commas between: `cargo xtask test` sees to them.
 const BALANCERS: &str = "POLARWAY_BALANCERS";
 
-/// Whether a balancer is to be tested with. Where nobody says, it is if it is installed.
+/// Whether a balancer is to be tested with: where nobody says, whether it is installed. If not, that is noted as the reason why
+/// the test is not run.
 pub(crate) fn has(balancer: Balancer) -> bool {
     let is_there = match std::env::var(BALANCERS) {
         Ok(names) => names.split(',').any(|name| name == balancer.name()),
         Err(_) => balancer.program().is_some(),
     };
     if !is_there {
-        println!("NOT TESTED: there is no {balancer}; on Debian: apt-get install {}", balancer.package());
+        not_run(&format!("there is no {balancer}; on Debian: apt-get install {}", balancer.package()));
     }
     is_there
 }
@@ -76,8 +78,11 @@ fn deploy_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy")
 }
 
+/// How long a call may take on a machine that is busy with other things: less than the most patient balancer here waits.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 pub(crate) async fn client_of(url: String) -> DistributedClient {
-    DistributedClient::builder().url(url).timeout(Duration::from_secs(60)).connect().await.unwrap()
+    DistributedClient::builder().url(url).timeout(PATIENCE).connect().await.unwrap()
 }
 
 /// Why a call was refused, which must have a reason.

@@ -1,39 +1,19 @@
 //! A disk that is full, and one that takes no writes. Both need a mount, and so root.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_storage::{
     Backend as _, DiskBackend, Environment, FailureKind, Settings, Tables, WriteMode, WriteOptions,
 };
-use tempfile::TempDir;
+use polarway_testing::Mounted;
 
 use crate::support::timed::TimedBackend;
 use crate::support::{append, clock, name, newest, numbers, open, store, write};
 
-/// A mount that goes with its guard.
-struct Mounted(TempDir);
-
-impl Mounted {
-    fn new(arguments: &[&str]) -> Option<Self> {
-        let point = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount").args(arguments).arg(point.path()).output();
-        match mounted {
-            Ok(output) if output.status.success() => Some(Self(point)),
-            _ => {
-                println!("NOT TESTED: this user can't mount, so a full or read-only disk can't be made");
-                None
-            }
-        }
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
-    }
+fn tables_in(folder: &Path) -> Tables {
+    Tables::new(Arc::new(DiskBackend::open(folder).unwrap()), Settings::default())
 }
 
 fn files_below(folder: &Path) -> Vec<String> {
@@ -65,11 +45,11 @@ fn fill(filler: &Path) {
 
 #[test]
 fn a_full_disk_is_a_clear_error_that_leaves_the_old_version_and_no_leftovers() {
-    let Some(mounted) = Mounted::new(&["-t", "tmpfs", "-o", "size=2m", "none"]) else { return };
-    let tables = open(&mounted.0);
+    let Some(mounted) = Mounted::in_memory("size=2m") else { return };
+    let tables = tables_in(mounted.path());
     let trades = name("trades");
     store(&tables, &trades, [1, 2]).unwrap();
-    let before = files_below(mounted.0.path());
+    let before = files_below(mounted.path());
     // Numbers without a pattern, so that they can't be made small.
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let large = (0..1_000_000).map(|_| {
@@ -81,10 +61,10 @@ fn a_full_disk_is_a_clear_error_that_leaves_the_old_version_and_no_leftovers() {
     let error = store(&tables, &trades, large).unwrap_err();
     assert!(error.is_full(), "{error}");
     assert_eq!(newest(&tables, &trades).unwrap(), [1, 2]);
-    assert_eq!(files_below(mounted.0.path()), before);
+    assert_eq!(files_below(mounted.path()), before);
 
     // The disk is full to the last byte: not even the commit fits.
-    let filler = mounted.0.path().join("filler");
+    let filler = mounted.path().join("filler");
     let mut writer =
         tables.writer(&trades, numbers([]).schema(), WriteOptions::new(WriteMode::Overwrite)).unwrap();
     writer.write(&numbers([3])).unwrap();
@@ -95,7 +75,7 @@ fn a_full_disk_is_a_clear_error_that_leaves_the_old_version_and_no_leftovers() {
     }
     std::fs::remove_file(&filler).unwrap();
     assert_eq!(newest(&tables, &trades).unwrap(), [1, 2]);
-    assert_eq!(files_below(mounted.0.path()), before);
+    assert_eq!(files_below(mounted.path()), before);
     store(&tables, &trades, [4]).unwrap();
     assert_eq!(newest(&tables, &trades).unwrap(), [4], "with room again, all works again");
 }
@@ -108,11 +88,9 @@ fn a_read_only_folder_is_served_and_stores_are_refused() {
     let file = source.path().join("stored/_polarway/data");
     let data = std::fs::read_dir(file).unwrap().next().unwrap().unwrap().path();
     std::fs::copy(data, source.path().join("adopted.parquet")).unwrap();
-    let Some(mounted) = Mounted::new(&["--bind", "-o", "ro", source.path().to_str().unwrap()]) else {
-        return;
-    };
+    let Some(mounted) = Mounted::read_only(source.path()) else { return };
 
-    let backend = DiskBackend::open(mounted.0.path()).unwrap();
+    let backend = DiskBackend::open(mounted.path()).unwrap();
     assert_eq!(backend.probe().unwrap_err().kind, FailureKind::ReadOnly);
     let tables = Tables::new(Arc::new(backend), Settings::default());
     assert_eq!(newest(&tables, &name("stored")).unwrap(), [1]);
@@ -135,8 +113,8 @@ fn with_reserve(folder: &Path) -> Tables {
 
 #[test]
 fn on_a_full_disk_datasets_are_deleted_and_their_data_removed() {
-    let Some(mounted) = Mounted::new(&["-t", "tmpfs", "-o", "size=6m", "none"]) else { return };
-    let tables = with_reserve(mounted.0.path());
+    let Some(mounted) = Mounted::in_memory("size=6m") else { return };
+    let tables = with_reserve(mounted.path());
     let names: Vec<_> = (0..6).map(|n| name(&format!("trades_{n}"))).collect();
     for trades in &names {
         store(&tables, trades, 0..10_000).unwrap();
@@ -147,10 +125,10 @@ fn on_a_full_disk_datasets_are_deleted_and_their_data_removed() {
     for n in 0..250 {
         append(&tables, &large, [n]).unwrap();
     }
-    fill(&mounted.0.path().join("filler"));
+    fill(&mounted.path().join("filler"));
     assert!(store(&tables, &names[0], [1]).unwrap_err().is_full(), "what is kept is for nothing else");
     // As a process that has just begun, and as one that goes on.
-    let fresh = with_reserve(mounted.0.path());
+    let fresh = with_reserve(mounted.path());
     for (trades, tables) in names.iter().zip([&tables, &fresh].into_iter().cycle()) {
         assert_eq!(tables.delete(trades, None, None).unwrap().version, 2);
     }
@@ -165,24 +143,24 @@ fn on_a_full_disk_datasets_are_deleted_and_their_data_removed() {
     assert_eq!(tables.versions(&names[0]).unwrap().len(), 3);
 
     // The room that was freed is kept for the next time first.
-    fill(&mounted.0.path().join("filler again"));
+    fill(&mounted.path().join("filler again"));
     for _ in 0..2 {
         tables.delete(&names[0], None, None).unwrap();
         assert_eq!(tables.purge(&names[0]).unwrap().files, 1);
         store(&tables, &names[0], [4]).unwrap();
-        fill(&mounted.0.path().join("filler again"));
+        fill(&mounted.path().join("filler again"));
     }
 }
 
 #[test]
 fn where_no_more_files_can_be_made_datasets_are_deleted_and_their_data_removed() {
-    let Some(mounted) = Mounted::new(&["-t", "tmpfs", "-o", "size=6m,nr_inodes=80", "none"]) else { return };
-    let tables = with_reserve(mounted.0.path());
+    let Some(mounted) = Mounted::in_memory("size=6m,nr_inodes=80") else { return };
+    let tables = with_reserve(mounted.path());
     let trades = name("trades");
     for n in 0..10 {
         store(&tables, &trades, [n]).unwrap();
     }
-    let folder = mounted.0.path().join("many");
+    let folder = mounted.path().join("many");
     std::fs::create_dir(&folder).unwrap();
     let made = (0..).take_while(|n| std::fs::File::create(folder.join(n.to_string())).is_ok()).count();
     assert!(made > 0 && store(&tables, &trades, [3]).unwrap_err().is_full());
@@ -194,8 +172,8 @@ fn where_no_more_files_can_be_made_datasets_are_deleted_and_their_data_removed()
 
 #[test]
 fn handles_that_are_over_go_from_a_full_disk() {
-    let Some(mounted) = Mounted::new(&["-t", "tmpfs", "-o", "size=6m", "none"]) else { return };
-    let disk = Arc::new(DiskBackend::open(mounted.0.path()).unwrap().with_reserve());
+    let Some(mounted) = Mounted::in_memory("size=6m") else { return };
+    let disk = Arc::new(DiskBackend::open(mounted.path()).unwrap().with_reserve());
     let settings = Settings { grace: Duration::ZERO, ..Settings::default() };
     let clock = clock();
     let disk = TimedBackend::new(disk, clock.clone());
@@ -203,13 +181,13 @@ fn handles_that_are_over_go_from_a_full_disk() {
     let handle = name("handle");
     let kept = WriteOptions::new(WriteMode::Create).kept_for(Duration::from_secs(3_600));
     write(&tables, &handle, &numbers(0..10_000), kept).unwrap();
-    fill(&mounted.0.path().join("filler"));
+    fill(&mounted.path().join("filler"));
     tables.delete(&handle, None, None).unwrap();
     for _ in 0..2 {
         clock.advance(Duration::from_secs(1));
         tables.tidy_leased(|_| true).unwrap();
     }
-    assert!(!mounted.0.path().join("handle").exists());
+    assert!(!mounted.path().join("handle").exists());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use polarway_testing::not_run;
 use tempfile::NamedTempFile;
 
 use super::Server;
@@ -17,7 +18,8 @@ pub(crate) struct FileCalls {
 }
 
 impl FileCalls {
-    /// Watches a server from now on. `None`, and a line that says so, where that is not possible.
+    /// Watches a server from now on. `None` where that is not possible, which is then noted as the reason why the test is not
+    /// run.
     pub(crate) fn of(server: &Server) -> Option<Self> {
         let log = NamedTempFile::new().unwrap();
         let process = server.process_id().to_string();
@@ -38,8 +40,8 @@ impl FileCalls {
         });
         match attached {
             Ok((calls, first)) if first.contains("attached") => return Some(calls),
-            Ok((_, first)) => println!("NOT TESTED: strace can't watch the server: {first}"),
-            Err(error) => println!("NOT TESTED: strace does not run ({error}), so nobody watches the server"),
+            Ok((_, first)) => not_run(&format!("strace can't watch the server: {first}")),
+            Err(error) => not_run(&format!("strace does not run: {error}")),
         }
         None
     }

@@ -1,0 +1,116 @@
+//! What tests need on the machine: it is installed or generated where that can be done.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+use polarway_fleet::Balancer;
+
+use crate::folders::cache_folder;
+use crate::{peers, tpch};
+
+/// The smallest scale at which each query of TPC-H has something to answer.
+const TPCH_SCALE: f64 = 0.1;
+
+/// The variable by which tests know which balancers are there: their names, with commas between.
+const BALANCERS_VARIABLE: &str = "POLARWAY_BALANCERS";
+
+/// What tests were given.
+pub(super) struct Provided {
+    /// The variables by which they know what is there.
+    pub(super) variables: Vec<(&'static str, OsString)>,
+    /// What could not be had, each with the reason. The tests that need it say themselves that they were not run.
+    pub(super) missing: Vec<String>,
+}
+
+/// Provides the programs and tables that tests need, or those that the tests of a fleet need.
+pub(super) fn provide(fleet: bool) -> Provided {
+    let mut provided = Provided { variables: Vec::new(), missing: Vec::new() };
+    if !fleet {
+        let strace = provide_program("strace", "strace", &["-V"]);
+        provided.note("strace", strace);
+        let tables = cache_folder().and_then(|cache| tpch::provide(&cache, TPCH_SCALE));
+        let tables =
+            provided.note("the tables of TPC-H, for which Python with venv and a network are needed", tables);
+        provided.variables.extend(tables.map(|folder| (tpch::FOLDER_VARIABLE, folder.into())));
+        let peers = cache_folder().and_then(|cache| peers::provide(&cache));
+        let what = "pyarrow, polars and DuckDB, for which Python 3.11 with venv and a network are needed";
+        let peers = provided.note(what, peers);
+        provided.variables.extend(peers.map(|interpreter| (peers::VARIABLE, interpreter.into())));
+    }
+    let mut balancers = Vec::new();
+    for balancer in Balancer::ALL {
+        let there = match balancer.program() {
+            Some(_) => Ok(()),
+            None => provide_program(balancer.name(), balancer.package(), &["-v"]),
+        };
+        balancers.extend(provided.note(balancer.name(), there).map(|()| balancer.name()));
+    }
+    provided.variables.push((BALANCERS_VARIABLE, balancers.join(",").into()));
+    provided
+}
+
+impl Provided {
+    fn note<T>(&mut self, what: &str, outcome: Result<T>) -> Option<T> {
+        outcome.map_err(|error| self.missing.push(format!("{what} ({error:#})"))).ok()
+    }
+}
+
+/// Sees to it that a program is installed, which one sees by its running with these arguments.
+///
+/// # Errors
+/// When it isn't and can't be. The tests that need it see that for themselves.
+fn provide_program(program: &str, package: &str, arguments: &[&str]) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        bail!("there is none for this system");
+    }
+    if runs(program, arguments) {
+        return Ok(());
+    }
+    if !Path::new("/usr/bin/apt-get").exists() || !is_root() {
+        bail!("it can't be installed without apt-get and root");
+    }
+    eprintln!("test: installing {package}");
+    if !apt_get(&["update"]) || !install(package) {
+        bail!("apt-get could not install it");
+    }
+    if !runs(program, arguments) {
+        bail!("it was installed, but does not run");
+    }
+    Ok(())
+}
+
+/// Installs a package and starts no service of it: the tests have their own, and port 80 may be somebody's.
+fn install(package: &str) -> bool {
+    // Debian's way to say so is a program that is asked, and whose 101 means no. One that is there already says what it says.
+    let policy = Path::new("/usr/sbin/policy-rc.d");
+    let is_ours = !policy.exists() && fs::write(policy, "#!/bin/sh\nexit 101\n").is_ok();
+    if is_ours {
+        let _ = fs::set_permissions(policy, fs::Permissions::from_mode(0o755));
+    }
+    let installed = apt_get(&["install", "--yes", "--no-install-recommends", package]);
+    if is_ours {
+        let _ = fs::remove_file(policy);
+    }
+    installed
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+fn apt_get(arguments: &[&str]) -> bool {
+    let mut command = Command::new("apt-get");
+    command.arg("--quiet").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+fn runs(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
