@@ -14,6 +14,9 @@ use anyhow::{Context as _, Result, bail};
 /// How long a process may take to end by itself once it is told to.
 const END: Duration = Duration::from_secs(10);
 
+/// How long a process may take that is killed. On a busy machine it takes the kernel a while to free what it had.
+const DEATH: Duration = Duration::from_secs(60);
+
 /// How often a process is looked at that is waited for.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -137,7 +140,7 @@ impl Process {
     /// Kills it as a power cut would.
     pub(crate) fn kill(&mut self) -> Result<()> {
         self.id.signal("KILL")?;
-        self.wait(END)
+        self.wait(DEATH)
     }
 
     /// Tells it to end, and kills it if it doesn't.

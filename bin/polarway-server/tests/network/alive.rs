@@ -8,7 +8,7 @@ use polarway_client::{DistributedClient, QueryOptions, Reason};
 use polarway_proto::v1::{Failure, QueryRequest};
 
 use crate::support::{
-    ENDLESS_SUM, Server, all_ended, ask, in_background, numbers, reason_of, refused, sum_of, until,
+    ENDLESS_SUM, Server, all_ended, ask, client_of, in_background, numbers, reason_of, refused, sum_of, until,
 };
 
 const QUERIES: i64 = 200;
@@ -57,7 +57,8 @@ struct Crowd<'a> {
 
 impl<'a> Crowd<'a> {
     async fn of(server: &'a Server) -> Self {
-        let patient = DistributedClient::builder().url(server.url()).timeout(Duration::from_secs(300));
+        // Each may be turned away while two hundred others have their turn.
+        let patient = client_of(server.url()).timeout(Duration::from_secs(600));
         let clients = join_all((0..CLIENTS).map(|_| patient.clone().connect())).await;
         Self { server, clients: clients.into_iter().map(Result::unwrap).collect() }
     }

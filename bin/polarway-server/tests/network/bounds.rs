@@ -1,13 +1,15 @@
 //! Who reads slowly, writes slowly or is gone holds little, and not for long.
 
-use std::time::{Duration, Instant};
-
 use futures::StreamExt as _;
+use polarway_client::{QueryOptions, QueryPhase};
 use polarway_proto::v1::{LoadRequest, StoreRequest};
 use tokio::sync::mpsc;
 use tonic::Request;
 
-use crate::support::{Server, Upload, numbers, raw, rows_of, until, wide};
+use crate::support::{
+    ENDLESS_SUM, PATIENCE, Server, Upload, all_ended, in_background, numbers, query_in, raw, rows_of, until,
+    wide,
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -20,18 +22,29 @@ async fn readers_that_stop_reading_hold_no_more_than_some_chunks_each() {
     let client = server.client().await;
     client.store("flights", wide(ROWS, 1)).await.unwrap();
     let before = server.resident_bytes();
+    // Cross joined, the result has no end that anybody could hold.
+    let sql = "SELECT a.* FROM flights AS a, range(1000)";
     let mut readers = Vec::new();
     for _ in 0..4 {
-        // Cross joined, the result has no end that anybody could hold.
-        let sql = "SELECT a.* FROM flights AS a, range(1000)";
         let mut stream = client.query_stream(sql).await.unwrap();
         stream.next().await.unwrap().unwrap();
         readers.push(stream);
     }
-    // What can be made ahead is made within this time.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    let others: Vec<String> =
+        client.queries().await.unwrap().into_iter().map(|query| query.query_id).collect();
+    // In the time in which one that reads gets so much, the others could be made as much.
+    let mut reading = client.query_stream(sql).await.unwrap();
+    let mut read = 0;
+    while read < 300 * MIB {
+        read += reading.next().await.unwrap().unwrap().get_array_memory_size() as u64;
+    }
+    let queries = client.queries().await.unwrap();
+    let made = queries.iter().filter(|query| others.contains(&query.query_id)).map(|query| query.bytes);
+    let made: Vec<u64> = made.map(|bytes| bytes / MIB).collect();
+    assert!(made.len() == 4 && made.iter().all(|mebibytes| *mebibytes < 64), "{made:?} MiB were made");
     let grown = server.resident_bytes().saturating_sub(before);
     assert!(grown < 600 * MIB, "it grew by {} MiB", grown / MIB);
+    drop(reading);
     drop(readers);
     client.health_check().await.unwrap();
 }
@@ -69,7 +82,9 @@ async fn a_cached_table_that_is_read_slowly_is_not_copied() {
         stream.next().await.unwrap().unwrap();
         readers.push(stream);
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // In the time in which one that reads gets the whole table, the others could be given it as well.
+    assert_eq!(client.load("flights").await.unwrap().num_rows() as i64, ROWS);
+    assert_eq!(client.cache_stats().await.unwrap().misses, 1);
     let grown = server.resident_bytes().saturating_sub(before);
     assert!(grown < 64 * MIB, "it grew by {} MiB", grown / MIB);
 }
@@ -78,21 +93,11 @@ async fn a_cached_table_that_is_read_slowly_is_not_copied() {
 async fn a_client_that_goes_away_stops_its_query() {
     let server = Server::start();
     let client = server.client().await;
-    let sql = "SELECT count(*) FROM range(1000000000000) AS numbers(n) WHERE n % 7 = 3";
-    let running = tokio::spawn(async move { client.query(sql).await.map(drop) });
-    while server.processor_ticks() < 60 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let running = in_background(&client, ENDLESS_SUM, QueryOptions::default());
+    query_in(QueryPhase::Running, &client, ENDLESS_SUM).await;
     running.abort();
-    let start = Instant::now();
-    loop {
-        let ticks = server.processor_ticks();
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        if server.processor_ticks() - ticks < 3 {
-            break;
-        }
-        assert!(start.elapsed() < Duration::from_secs(30), "the query goes on");
-    }
+    // One is listed for as long as a thread works for it.
+    all_ended(&client).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,19 +111,20 @@ async fn an_upload_whose_client_vanishes_leaves_no_file_behind() {
             futures::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
         let mut service = raw(&server).await;
         let call = tokio::spawn(async move { service.store(Request::new(requests)).await.map(drop) });
-        for part in Upload::of("trades", &wide(200_000, 1)).parts.into_iter().take(8) {
+        let before = server.data_files("trades");
+        // A file is begun when the rows of its first part are there.
+        let parts = Upload::of("trades", &numbers(0..1_500_000)).parts;
+        let all_but_the_trailer = parts.len() - 1;
+        for part in parts.into_iter().take(all_but_the_trailer) {
             sender.send(StoreRequest { part: Some(part) }).await.unwrap();
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        let is_begun = async || (!server.data_files("trades").is_subset(&before)).then_some(());
+        until("a file that is being written", is_begun).await;
         call.abort();
         drop(call.await);
     }
-    let data = server.folder().join("cold/trades/_polarway/data");
-    let start = Instant::now();
-    while std::fs::read_dir(&data).unwrap().count() > 1 {
-        assert!(start.elapsed() < Duration::from_secs(30), "unfinished uploads are left");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let is_tidy = async || (server.data_files("trades").len() == 1).then_some(());
+    until("the end of the unfinished uploads", is_tidy).await;
     assert_eq!(client.versions("trades").await.unwrap().len(), 1);
     assert_eq!(client.load("trades").await.unwrap().num_rows(), 3);
 }
@@ -131,7 +137,7 @@ async fn a_connection_that_never_speaks_is_closed() {
     let mut silent = tokio::net::TcpStream::connect(server.address()).await.unwrap();
     let mut buffer = Vec::new();
     // The server may greet before it gives up; what matters is that it ends the connection.
-    let closed = tokio::time::timeout(Duration::from_secs(30), silent.read_to_end(&mut buffer)).await;
+    let closed = tokio::time::timeout(PATIENCE, silent.read_to_end(&mut buffer)).await;
     assert!(closed.is_ok(), "it is still open");
 }
 
@@ -149,7 +155,7 @@ async fn a_connection_beyond_those_that_there_may_be_is_turned_away_and_the_othe
         service.get_server_info(polarway_proto::v1::GetServerInfoRequest {}).await.map(drop)?;
         Ok::<_, Box<dyn std::error::Error>>(())
     };
-    let answer = tokio::time::timeout(Duration::from_secs(20), turned_away).await;
+    let answer = tokio::time::timeout(PATIENCE, turned_away).await;
     assert!(answer.expect("it is told at once").is_err());
     server.logged("connections were turned away").await;
     clients[0].store("trades", numbers(0..3)).await.unwrap();

@@ -4,28 +4,36 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use polarway_client::{DistributedClient, Reason};
+use polarway_client::Reason;
 use polarway_proto::v1::{DeleteDatasetRequest, store_result};
 use polarway_testing::{Noise, is_long};
 use uuid::Uuid;
 
-use crate::support::{Server, Upload, numbers, raw, sum_of};
+use crate::support::{Server, Upload, client_of, numbers, raw, sum_of, until};
+
+/// Longer than the gap by which a server knows that it stood still.
+const STANDSTILL: Duration = Duration::from_secs(4);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stood_still_does_not_publish_what_was_given_up_meanwhile() {
     let server = Server::start();
     let client = server.client().await;
     client.store("numbers", numbers(0..10)).await.unwrap();
-    let mut upload = Upload::of("numbers", &numbers(10..20));
+    // A file is begun when the rows of its first part are there.
+    let mut upload = Upload::of("numbers", &numbers(10..1_500_000));
     upload.header().request_id = format!("{}/0", Uuid::now_v7());
+    let before = server.data_files("numbers");
     let (go_on, stopped) = tokio::sync::oneshot::channel();
     let sending = upload.send_with_pause(&server, async { stopped.await.unwrap() });
     let stopping = async {
-        // The rows have arrived when the server is stopped, and the trailer comes when it is.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // The write has begun when the server is stopped, and the trailer comes after that.
+        until("a file that is being written", async || {
+            (server.data_files("numbers") != before).then_some(())
+        })
+        .await;
         server.signal("-STOP");
         go_on.send(()).unwrap();
-        tokio::time::sleep(Duration::from_secs(4)).await;
+        tokio::time::sleep(STANDSTILL).await;
         server.signal("-CONT");
     };
     let (answer, ()) = tokio::join!(sending, stopping);
@@ -50,7 +58,7 @@ async fn a_request_that_lay_unread_while_the_server_stood_still_is_not_carried_o
     server.signal("-STOP");
     let deletion = async { caller.delete_dataset(request).await };
     let waking = async {
-        tokio::time::sleep(Duration::from_secs(4)).await;
+        tokio::time::sleep(STANDSTILL).await;
         server.signal("-CONT");
     };
     let (answer, ()) = tokio::join!(deletion, waking);
@@ -66,12 +74,7 @@ async fn a_server_that_is_killed_and_started_again_loses_and_doubles_no_append()
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::over(folder.path(), "127.0.0.1:0");
     let address = server.address().to_owned();
-    let client = DistributedClient::builder()
-        .url(server.url())
-        .timeout(Duration::from_secs(60))
-        .connect()
-        .await
-        .unwrap();
+    let client = client_of(server.url()).connect().await.unwrap();
     client.store("numbers", numbers(0..0)).await.unwrap();
 
     let done = Arc::new(AtomicBool::new(false));

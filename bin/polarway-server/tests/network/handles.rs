@@ -8,8 +8,10 @@ use polarway_client::{
 };
 use polarway_testing::{Noise, is_long};
 
+use crate::cuts::bytes_of;
 use crate::support::{
-    Break, ENDLESS_SUM, Proxy, Server, all_ended, numbers, refused, rows_of, same, sum_of, until, wide,
+    Break, ENDLESS_SUM, Proxy, Server, all_ended, client_of, numbers, refused, rows_of, same, sum_of, until,
+    wide,
 };
 
 const ROWS: i64 = 40_000;
@@ -96,7 +98,7 @@ async fn what_fails_keeps_nothing() {
     refused(client.query_handle("EXPLAIN SELECT 1").await);
     let failing = "SELECT CAST(range || 'x' AS INT) FROM range(10)";
     assert_eq!(refused(client.query_handle(failing).await).0, Reason::QueryFailed);
-    let soon = HandleOptions { time: Some(Duration::from_millis(300)), ..HandleOptions::default() };
+    let soon = HandleOptions { time: Some(Duration::from_secs(1)), ..HandleOptions::default() };
     assert_eq!(refused(client.query_handle_with(ENDLESS_SUM, soon).await).0, Reason::DeadlineExceeded);
     all_ended(&client).await;
     assert!(ids(&client).await.is_empty());
@@ -391,8 +393,8 @@ async fn a_handle_is_made_once_wherever_the_connection_is_cut() {
     let direct = server.client().await;
     direct.store("flights", wide(5_000, 1)).await.unwrap();
     let through = async |proxy: &Proxy| {
-        let builder = DistributedClient::builder().url(proxy.url()).timeout(Duration::from_secs(20));
-        let handle = builder.connect_lazily().unwrap().query_handle("FROM flights").await.unwrap();
+        let client = client_of(proxy.url()).connect_lazily().unwrap();
+        let handle = client.query_handle("FROM flights").await.unwrap();
         handle.keep();
         assert_eq!(handle.rows(), 5_000);
     };
@@ -416,9 +418,9 @@ async fn a_resumable_query_goes_on_where_its_connection_broke_and_leaves_nothing
     direct.store("flights", &table).await.unwrap();
     let sql = "FROM flights ORDER BY n";
     let expected = direct.query(sql).await.unwrap();
-    let proxy = Proxy::before(server.address(), Break::Close, 2, || 1_300_000).await;
-    let client = DistributedClient::builder().url(proxy.url()).timeout(Duration::from_secs(20));
-    let client = client.connect_lazily().unwrap();
+    let bytes = bytes_of(&server, async |client| client.load("flights").await.unwrap()).await;
+    let proxy = Proxy::before(server.address(), Break::Close, 2, move || bytes as u64 / 3).await;
+    let client = client_of(proxy.url()).connect_lazily().unwrap();
     let mut stream = client.query_stream_with(sql, resumable()).await.unwrap();
     assert_eq!(stream.summary().map(|summary| summary.rows), Some(ROWS as u64));
     let schema = stream.schema().clone();

@@ -1,7 +1,5 @@
 //! Calls that wait for their clients by the hundred: nobody else waits for them.
 
-use std::time::Duration;
-
 use futures::StreamExt as _;
 use futures::future::join_all;
 use polarway_client::DistributedClient;
@@ -13,13 +11,10 @@ use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
-use crate::support::{Server, Upload, channel, numbers, same, sum_of, wide};
+use crate::support::{PATIENCE, Server, Upload, channel, numbers, same, sum_of, wide};
 
 /// More than a runtime has threads for work that blocks.
 const MANY: usize = 600;
-
-/// How long a call may take that nothing holds up, on a busy machine.
-const PROMPT: Duration = Duration::from_secs(20);
 
 /// An upload whose client has sent some parts and says nothing more.
 pub(crate) struct IdleUpload {
@@ -69,7 +64,7 @@ pub(crate) async fn idle_uploads(server: &Server, count: usize, parts: usize) ->
     join_all(uploads).await
 }
 
-/// Every kind of call is answered, and soon.
+/// Every kind of call is answered.
 pub(crate) async fn answers(client: &DistributedClient) {
     let calls = async {
         client.store("trades", numbers(0..100)).await.unwrap();
@@ -79,7 +74,7 @@ pub(crate) async fn answers(client: &DistributedClient) {
         assert_eq!(sum_of(&client.query("SELECT sum(n)::BIGINT FROM trades").await.unwrap()), 4950);
         client.health_check().await.unwrap();
     };
-    tokio::time::timeout(PROMPT, calls).await.expect("the calls stand still");
+    tokio::time::timeout(PATIENCE, calls).await.expect("the calls stand still");
 }
 
 #[tokio::test(flavor = "multi_thread")]

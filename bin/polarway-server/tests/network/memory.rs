@@ -1,13 +1,11 @@
 //! What a worker holds for clients that wait, read slowly or lie stays within its memory, and others are served meanwhile.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::future::{join_all, select_all};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use polarway_client::{DistributedClient, Table};
+use polarway_client::Table;
 use polarway_proto::Reason;
 use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::v1::LoadRequest;
@@ -103,8 +101,7 @@ async fn parts_of_messages_that_never_end_are_given_up_when_others_need_the_memo
         })
         .collect();
     // It takes its turn behind all of them.
-    let client = DistributedClient::builder().url(server.url()).timeout(Duration::from_secs(120));
-    let client = client.connect().await.unwrap();
+    let client = server.client().await;
     answers(&client).await;
     let table: Table = wide(ROWS, 2);
     client.store("large", &table).await.unwrap();

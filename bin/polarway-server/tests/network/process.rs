@@ -1,11 +1,10 @@
 //! The process: how it starts, what it says, how it ends.
 
-use std::time::Duration;
-
 use futures::StreamExt as _;
-use polarway_client::DistributedClient;
+use polarway_client::{QueryOptions, QueryPhase};
+use tokio::net::TcpStream;
 
-use crate::support::{Server, numbers, sum_of, wide};
+use crate::support::{ENDLESS_SUM, Server, in_background, numbers, query_in, sum_of, until, wide};
 
 /// Runs a server that should not start, and gives what it says.
 fn fails(flags: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
@@ -56,8 +55,7 @@ async fn a_signal_lets_what_runs_finish_and_takes_nothing_new() {
     let mut rows = stream.next().await.unwrap().unwrap().num_rows();
     server.signal("-TERM");
     server.logged("ending").await;
-    let patient = DistributedClient::builder().url(server.url()).timeout(Duration::from_millis(500));
-    assert!(patient.connect().await.is_err(), "it took a new connection");
+    until("a closed port", async || TcpStream::connect(server.address()).await.err()).await;
     while let Some(batch) = stream.next().await {
         rows += batch.unwrap().num_rows();
     }
@@ -71,15 +69,8 @@ async fn a_signal_lets_what_runs_finish_and_takes_nothing_new() {
 async fn what_does_not_finish_in_time_is_cut_off() {
     let mut server = Server::start_with(&["--shutdown-grace", "200ms"]);
     let client = server.client().await;
-    let running = tokio::spawn(async move {
-        client
-            .query("SELECT count(*) FROM range(1000000000000) AS numbers(n) WHERE n % 7 = 3")
-            .await
-            .map(drop)
-    });
-    while server.processor_ticks() < 50 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let running = in_background(&client, ENDLESS_SUM, QueryOptions::default());
+    query_in(QueryPhase::Running, &client, ENDLESS_SUM).await;
     server.signal("-TERM");
     assert!(server.ended().await.success());
     running.abort();

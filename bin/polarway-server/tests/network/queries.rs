@@ -1,9 +1,10 @@
 //! Queries as their callers and others see them: what runs, what it is at, and what ends it.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures::StreamExt as _;
-use polarway_client::{DistributedClient, QueryOptions, QueryPhase, Reason};
+use polarway_client::{QueryOptions, QueryPhase, Reason};
 use polarway_proto::v1::{Failure, QueryRequest};
 
 use crate::support::{
@@ -90,17 +91,16 @@ async fn a_caller_is_released_at_once_when_a_query_hears_late_that_it_was_cancel
     let server = Server::start();
     let client = server.client().await;
     client.store("t", numbers(0..1)).await.unwrap();
-    // Planning so many joins does not hear an interrupt.
-    let joins: String = (0..60).map(|i| format!(" JOIN t t{i} ON t{i}.n = t.n")).collect();
+    // Planning so many joins takes a minute, and does not hear an interrupt.
+    let joins: String = (0..120).map(|i| format!(" JOIN t t{i} ON t{i}.n = t.n")).collect();
     let sql = format!("SELECT count(*) FROM t{joins}");
     let query = in_background(&client, &sql, QueryOptions::default());
     let planning = query_in(QueryPhase::Planning, &client, &sql).await;
-    let start = Instant::now();
     client.cancel_query(&planning.query_id).await.unwrap();
-    let outcome = query.await.unwrap();
-    let took = start.elapsed();
-    assert_eq!(refused(outcome).0, Reason::Cancelled);
-    assert!(took < Duration::from_secs(1), "a tenth of a second is the aim; it took {took:?}");
+    assert_eq!(refused(query.await.unwrap()).0, Reason::Cancelled);
+    // Its thread is still at it.
+    let after = client.queries().await.unwrap();
+    assert_eq!(after.iter().map(|query| &query.query_id).collect::<Vec<_>>(), [&planning.query_id]);
     assert_eq!(rows_of(&client.query("SELECT 1").await.unwrap()), ["1"]);
 }
 
@@ -108,7 +108,7 @@ async fn a_caller_is_released_at_once_when_a_query_hears_late_that_it_was_cancel
 async fn the_deadline_of_its_caller_ends_a_query() {
     let server = Server::start();
     let client = server.client().await;
-    let soon = within(Duration::from_millis(300));
+    let soon = within(Duration::from_secs(1));
     let (reason, said) = refused(client.query_with(ENDLESS_SUM, soon.clone()).await);
     assert_eq!(reason, Reason::DeadlineExceeded, "{said}");
     // It counts while rows are read, too.
@@ -126,7 +126,7 @@ async fn the_deadline_of_its_caller_ends_a_query() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_lets_no_query_take_longer_than_its_own_limit() {
-    let server = Server::start_with(&["--query-time", "300ms"]);
+    let server = Server::start_with(&["--query-time", "1s"]);
     let client = server.client().await;
     for options in [QueryOptions::default(), within(Duration::from_secs(3600))] {
         let (reason, said) = refused(client.query_with(ENDLESS_SUM, options).await);
@@ -165,12 +165,22 @@ async fn a_patient_caller_is_turned_away_any_number_of_times_and_gets_its_answer
     // Whoever waits for longer than a second has heard a heartbeat.
     let server = Server::start_with(&["--queries-running", "1", "--query-wait", "1300ms"]);
     let client = server.client().await;
-    let first = in_background(&client, ENDLESS_SUM, within(Duration::from_secs(10)));
-    query_in(QueryPhase::Running, &client, ENDLESS_SUM).await;
-    let patient = DistributedClient::builder().url(server.url()).timeout(Duration::from_secs(120));
-    let answer = patient.connect().await.unwrap().query("SELECT 42::BIGINT").await;
-    assert_eq!(sum_of(&answer.unwrap()), 42);
-    assert_eq!(refused(first.await.unwrap()).0, Reason::DeadlineExceeded);
+    let first = in_background(&client, ENDLESS_SUM, QueryOptions::default());
+    let running = query_in(QueryPhase::Running, &client, ENDLESS_SUM).await.query_id;
+    let answer = in_background(&client, "SELECT 42::BIGINT", QueryOptions::default());
+    // It comes back under another id each time.
+    let mut turns = BTreeSet::new();
+    until("the third turn", async || {
+        let queries = client.queries().await.unwrap();
+        turns.extend(
+            queries.into_iter().filter(|query| query.query_id != running).map(|query| query.query_id),
+        );
+        (turns.len() >= 3).then_some(())
+    })
+    .await;
+    client.cancel_query(&running).await.unwrap();
+    assert_eq!(refused(first.await.unwrap()).0, Reason::Cancelled);
+    assert_eq!(sum_of(&answer.await.unwrap().unwrap()), 42);
 }
 
 #[tokio::test]

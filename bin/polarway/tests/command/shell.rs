@@ -144,7 +144,7 @@ fn a_program_that_writes_one_statement_at_a_time_is_answered_at_once() {
 fn a_server_that_is_gone_is_an_error_of_its_line() {
     let server = server_with_numbers();
     let mut process = server
-        .command(&["sql", "--format", "csv", "--timeout", "2s"])
+        .command(&["sql", "--format", "csv", "--timeout", "10s"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

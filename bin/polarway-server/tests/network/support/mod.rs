@@ -1,5 +1,9 @@
 //! What the tests share.
 
+use std::time::Duration;
+
+use polarway_client::{Builder, DistributedClient};
+
 mod answers;
 mod proxy;
 mod queries;
@@ -8,6 +12,14 @@ mod strace;
 mod tables;
 mod troubled;
 mod wire;
+
+/// How long a call or a process may take for what takes it a moment, on a machine that is busy with other things.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A client that is patient.
+pub(crate) fn client_of(url: String) -> Builder {
+    DistributedClient::builder().url(url).timeout(PATIENCE)
+}
 
 pub(crate) use answers::{refused, rows_of};
 pub(crate) use proxy::{Break, Proxy};

@@ -27,7 +27,10 @@ struct Shared {
     upstream: String,
     kind: Break,
     passed: AtomicU64,
+    /// How many of the next connections are to break.
     breaks_left: AtomicI64,
+    /// How many have not broken yet of those that are to break.
+    unbroken: AtomicI64,
     after_bytes: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
@@ -46,6 +49,7 @@ impl Proxy {
             kind,
             passed: AtomicU64::new(0),
             breaks_left: AtomicI64::new(breaks),
+            unbroken: AtomicI64::new(breaks),
             after_bytes: Box::new(after_bytes),
         });
         let accepting = Arc::clone(&shared);
@@ -68,7 +72,7 @@ impl Proxy {
 
     /// Whether as many connections broke as should.
     pub(crate) fn has_broken(&self) -> bool {
-        self.shared.breaks_left.load(Ordering::Relaxed) <= 0
+        self.shared.unbroken.load(Ordering::Relaxed) == 0
     }
 }
 
@@ -114,6 +118,7 @@ impl Shared {
             }
             self.passed.fetch_add(passing as u64, Ordering::Relaxed);
             if passing < count {
+                self.unbroken.fetch_sub(1, Ordering::Relaxed);
                 return true;
             }
         }

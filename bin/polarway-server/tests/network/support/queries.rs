@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 use polarway_client::{DistributedClient, Error, QueryOptions, QueryPhase, RunningQuery, Table};
 use tokio::task::JoinHandle;
 
+use super::PATIENCE;
+
 /// Runs for hours before it gives its only row.
 pub(crate) const ENDLESS_SUM: &str =
     "SELECT sum(a.range * b.range % 7) FROM range(100000000) a, range(100000000) b";
-
-/// How long what takes a moment may take on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until there is something.
 pub(crate) async fn until<T>(what: &str, mut found: impl AsyncFnMut() -> Option<T>) -> T {

@@ -1,5 +1,7 @@
 //! A server process of the test's own.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,8 +12,7 @@ use std::time::{Duration, Instant};
 use polarway_client::DistributedClient;
 use tempfile::TempDir;
 
-/// How long a process may take for what takes it milliseconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::{PATIENCE, client_of};
 
 /// A `polarway-server` on a free port; it is killed when this is dropped.
 pub(crate) struct Server {
@@ -99,7 +100,7 @@ impl Server {
     }
 
     pub(crate) async fn client(&self) -> DistributedClient {
-        DistributedClient::connect(self.url()).await.unwrap()
+        client_of(self.url()).connect().await.unwrap()
     }
 
     /// Waits until the log has this text.
@@ -171,16 +172,16 @@ impl Server {
         workers.next().unwrap().unwrap().path().join("spill")
     }
 
-    pub(crate) fn process_id(&self) -> u32 {
-        self.child.id()
+    /// The names of the data files of a dataset, those that are being written included.
+    pub(crate) fn data_files(&self, dataset: &str) -> BTreeSet<OsString> {
+        let folder = self.folder().join(format!("cold/{dataset}/_polarway/data"));
+        let files = std::fs::read_dir(folder).into_iter().flatten();
+        // One that goes meanwhile is none.
+        files.filter_map(|file| Some(file.ok()?.file_name())).collect()
     }
 
-    /// The processor time that it has used, in hundredths of a second.
-    pub(crate) fn processor_ticks(&self) -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        // The name, in parentheses, may have spaces; user and system time are the 12th and 13th fields after it.
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
     }
 }
 
