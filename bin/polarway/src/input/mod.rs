@@ -1,6 +1,7 @@
 //! Files as rows: opened as often as an upload has to begin again, read as a stream.
 
 mod arrow;
+mod batches;
 mod compression;
 mod counted;
 mod csv;
@@ -31,12 +32,6 @@ pub(crate) use value_type::ValueType;
 
 /// Rows that are looked at for the columns' types, unless said otherwise.
 pub(crate) const INFER_ROWS: usize = 20_480;
-
-/// Rows of a batch that is made of text.
-const BATCH_ROWS: usize = 8_192;
-
-/// The bytes of text after which a batch is done, whatever rows it has.
-const BATCH_BYTES: usize = 16 << 20;
 
 /// How a text is read.
 #[derive(Clone, Debug)]

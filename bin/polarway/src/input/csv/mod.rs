@@ -9,10 +9,11 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
 
 use self::records::Records;
+use super::TextOptions;
+use super::batches::{Batches, Rows};
 use super::error::InputError;
 use super::head::Head;
 use super::value_type::{Candidates, ValueBuilder, ValueType};
-use super::{BATCH_BYTES, BATCH_ROWS, TextOptions};
 
 pub(super) fn open(
     bytes: Box<dyn Read + Send>,
@@ -30,7 +31,8 @@ pub(super) fn open(
     let fields = columns.iter().map(|(name, value_type)| Field::new(name, value_type.data_type(), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let builders = columns.iter().map(|(_, value_type)| value_type.builder()).collect();
-    Ok(Box::new(Rows { records, schema, builders, has_failed: false }))
+    let rows = CsvRows { records, schema: SchemaRef::clone(&schema), builders };
+    Ok(Box::new(Batches::new(rows, schema)))
 }
 
 /// The columns' names and types.
@@ -73,28 +75,24 @@ fn text(bytes: &[u8], line: u64, place: impl Fn() -> String) -> Result<&str, Inp
     std::str::from_utf8(bytes).map_err(|_| InputError::NoText { line, place: place() })
 }
 
-struct Rows<R> {
+struct CsvRows<R> {
     records: Records<R>,
     schema: SchemaRef,
     builders: Vec<Box<dyn ValueBuilder>>,
-    has_failed: bool,
 }
 
-impl<R: BufRead> Rows<R> {
-    fn read(&mut self) -> Result<Option<RecordBatch>, InputError> {
-        let mut rows = 0;
-        let mut bytes = 0;
-        while rows < BATCH_ROWS && bytes < BATCH_BYTES && self.records.read()? {
-            bytes += self.append()?;
-            rows += 1;
-        }
-        if rows == 0 {
-            return Ok(None);
-        }
-        let columns = self.builders.iter_mut().map(|builder| builder.finish()).collect();
-        RecordBatch::try_new(SchemaRef::clone(&self.schema), columns).map(Some).map_err(InputError::Rows)
+impl<R: BufRead> Rows for CsvRows<R> {
+    fn read(&mut self) -> Result<Option<usize>, InputError> {
+        if self.records.read()? { self.append().map(Some) } else { Ok(None) }
     }
 
+    fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
+        let columns = self.builders.iter_mut().map(|builder| builder.finish()).collect();
+        RecordBatch::try_new(SchemaRef::clone(&self.schema), columns)
+    }
+}
+
+impl<R: BufRead> CsvRows<R> {
     /// Appends the record, and gives how many bytes it has.
     fn append(&mut self) -> Result<usize, InputError> {
         let line = self.records.line();
@@ -116,24 +114,5 @@ impl<R: BufRead> Rows<R> {
             }
         }
         Ok(bytes)
-    }
-}
-
-impl<R: BufRead> Iterator for Rows<R> {
-    type Item = Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.has_failed {
-            return None;
-        }
-        let batch = self.read();
-        self.has_failed = batch.is_err();
-        batch.map_err(ArrowError::from).transpose()
-    }
-}
-
-impl<R: BufRead> RecordBatchReader for Rows<R> {
-    fn schema(&self) -> SchemaRef {
-        SchemaRef::clone(&self.schema)
     }
 }

@@ -9,15 +9,16 @@ use std::io::{BufRead, Read};
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{ArrowError, Schema};
 
 use self::column::{Accepts, Column, Struct};
 use self::misfit::Misfit;
 use self::parse::{Entries, Json, parse_line};
 use self::shape::{Keys, see_row};
+use super::TextOptions;
+use super::batches::{Batches, Rows};
 use super::error::InputError;
 use super::head::Head;
-use super::{BATCH_BYTES, BATCH_ROWS, TextOptions};
 
 pub(super) fn open(
     bytes: Box<dyn Read + Send>,
@@ -39,7 +40,7 @@ pub(super) fn open(
         (key, column)
     }));
     let schema = Arc::new(Schema::new(row.fields().clone()));
-    Ok(Box::new(Rows { lines: Lines::new(head.whole()), row, schema, has_failed: false }))
+    Ok(Box::new(Batches::new(JsonRows { lines: Lines::new(head.whole()), row }, schema)))
 }
 
 /// The keys of the rows, and what stands under each.
@@ -54,46 +55,23 @@ fn keys(lines: &[u8], infer_rows: usize) -> Result<Keys, InputError> {
     Ok(keys)
 }
 
-struct Rows<R> {
+struct JsonRows<R> {
     lines: Lines<R>,
     row: Struct,
-    schema: SchemaRef,
-    has_failed: bool,
 }
 
-impl<R: BufRead> Rows<R> {
-    fn read(&mut self) -> Result<Option<RecordBatch>, InputError> {
-        let mut rows = 0;
-        let mut bytes = 0;
-        while rows < BATCH_ROWS && bytes < BATCH_BYTES && self.lines.read()? {
-            let entries = self.lines.entries()?;
-            self.row.append(entries).map_err(|misfit| self.lines.misfit(&misfit))?;
-            bytes += self.lines.bytes.len();
-            rows += 1;
-        }
-        if rows == 0 {
+impl<R: BufRead> Rows for JsonRows<R> {
+    fn read(&mut self) -> Result<Option<usize>, InputError> {
+        if !self.lines.read()? {
             return Ok(None);
         }
-        Ok(Some(RecordBatch::from(self.row.finish().map_err(InputError::Rows)?)))
+        let entries = self.lines.entries()?;
+        self.row.append(entries).map_err(|misfit| self.lines.misfit(&misfit))?;
+        Ok(Some(self.lines.bytes.len()))
     }
-}
 
-impl<R: BufRead> Iterator for Rows<R> {
-    type Item = Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.has_failed {
-            return None;
-        }
-        let batch = self.read();
-        self.has_failed = batch.is_err();
-        batch.map_err(ArrowError::from).transpose()
-    }
-}
-
-impl<R: BufRead> RecordBatchReader for Rows<R> {
-    fn schema(&self) -> SchemaRef {
-        SchemaRef::clone(&self.schema)
+    fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
+        Ok(RecordBatch::from(self.row.finish()?))
     }
 }
 
