@@ -12,9 +12,9 @@ use arrow_schema::{DataType, Schema, TimeUnit};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::Result as ParquetResult;
 use parquet::file::statistics::{Statistics, ValueStatistics};
+use polarway_table::holds_leaf;
 
 use crate::leaves::for_each_leaf;
-use crate::schema::holds_leaf;
 
 /// Milliseconds that are as many microseconds, counted from 1970 in either direction.
 const MOST_MILLISECONDS: i64 = i64::MAX / 1_000;

@@ -13,9 +13,10 @@ use arrow_row::{RowConverter, SortField};
 use arrow_schema::{ArrowError, DataType, FieldRef, Schema, SchemaRef};
 use arrow_select::concat::concat;
 use arrow_select::take::take;
+use polarway_table::holds_leaf;
 
 use crate::leaves::for_each_leaf;
-use crate::schema::{dictionary_leaves, holds_leaf, with_leaves_in_schema, with_wide_keys};
+use crate::schema::{dictionary_leaves, with_leaves_in_schema, with_wide_keys};
 use crate::{FileReader, ReadAt, ReadOptions};
 
 /// Values beyond this number are not followed: 32-bit keys tell more apart, and narrower ones don't.

@@ -7,10 +7,9 @@ use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal25
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
-use polarway_table::children;
+use polarway_table::{children, holds_leaf};
 
 use crate::first_row::first_row;
-use crate::schema::holds_leaf;
 
 pub(crate) fn first_row_out_of_range(array: &ArrayRef) -> Option<usize> {
     if holds_leaf(array.data_type(), &is_decimal) { first_row(array, &is_out_of_range) } else { None }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema};
 use parquet::basic::Type as PhysicalType;
 use parquet::schema::types::Type;
+use polarway_table::holds_leaf;
 
 use crate::Unsupported;
 
@@ -143,21 +144,6 @@ fn codable(leaf: &DataType) -> DataType {
     match leaf {
         DataType::Decimal32(1, scale) => DataType::Decimal64(1, *scale),
         other => other.clone(),
-    }
-}
-
-/// Whether one of the leaves of `data_type` is what is looked for; a dictionary is a leaf.
-pub(crate) fn holds_leaf(data_type: &DataType, is_wanted: &impl Fn(&DataType) -> bool) -> bool {
-    use DataType::*;
-    match data_type {
-        Struct(fields) => fields.iter().any(|field| holds_leaf(field.data_type(), is_wanted)),
-        List(item)
-        | LargeList(item)
-        | ListView(item)
-        | LargeListView(item)
-        | FixedSizeList(item, _)
-        | Map(item, _) => holds_leaf(item.data_type(), is_wanted),
-        leaf => is_wanted(leaf),
     }
 }
 

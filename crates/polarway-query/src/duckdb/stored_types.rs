@@ -5,6 +5,7 @@
 //! read right at all is refused: the column is there, selecting it is an error that names it.
 
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use polarway_table::holds_value;
 
 use crate::quote::{identifier, literal};
 
@@ -100,23 +101,7 @@ pub(crate) fn sql_type(data_type: &DataType) -> Result<String, String> {
 /// Whether a type is one of nanoseconds with a time zone, or holds them. DuckDB reads them cut to microseconds.
 #[must_use]
 pub fn holds_zoned_nanos(data_type: &DataType) -> bool {
-    holds_leaf(data_type, &|leaf| matches!(leaf, DataType::Timestamp(TimeUnit::Nanosecond, Some(_))))
-}
-
-/// Whether a type that is not nested is what is looked for, or one that a nested type or a dictionary holds.
-fn holds_leaf(data_type: &DataType, is_wanted: &impl Fn(&DataType) -> bool) -> bool {
-    match data_type {
-        DataType::Dictionary(_, values) => holds_leaf(values, is_wanted),
-        DataType::List(item)
-        | DataType::LargeList(item)
-        | DataType::ListView(item)
-        | DataType::LargeListView(item)
-        | DataType::FixedSizeList(item, _)
-        | DataType::Map(item, _)
-        | DataType::RunEndEncoded(_, item) => holds_leaf(item.data_type(), is_wanted),
-        DataType::Struct(fields) => fields.iter().any(|field| holds_leaf(field.data_type(), is_wanted)),
-        leaf => is_wanted(leaf),
-    }
+    holds_value(data_type, &|leaf| matches!(leaf, DataType::Timestamp(TimeUnit::Nanosecond, Some(_))))
 }
 
 /// The expression over `source`, a column as DuckDB reads it, that has the stored type and value. A column whose
@@ -143,7 +128,7 @@ pub(crate) fn restore(column: &str, source: &str, data_type: &DataType, has_exac
 
 /// Whether floating-point numbers are in the type, for which a file's statistics may tell less than the truth.
 pub(crate) fn holds_floats(data_type: &DataType) -> bool {
-    holds_leaf(data_type, &DataType::is_floating)
+    holds_value(data_type, &DataType::is_floating)
 }
 
 /// The same values, of which DuckDB knows no statistics: it can neither leave out row groups by them, nor answer an
