@@ -26,15 +26,17 @@ const SMALL: [&str; 6] = ["--process-memory", "0.6", "--query-memory", "0.1", "-
 /// Rows of a table of some 24 MB.
 const ROWS: i64 = 300_000;
 
+/// Of what a process takes, the pages of the program and of DuckDB's library are 60 MB here, and nobody counts them; nor what the
+/// allocator keeps of what was given back. With one heap, uploads that stop take 570 MB at the most and loads that nobody reads
+/// 400 MB; with a heap for each thread, as usual, 650 MB and 530 MB were seen.
 fn check_peak(server: &Server) {
-    // What the allocator keeps of what was given back is counted by nobody.
     let peak = server.peak_bytes();
     assert!(peak < PROCESS * 9 / 8, "it had {} MiB", peak / MIB);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hundreds_of_uploads_of_which_little_has_come_hold_little() {
-    let server = Server::start();
+    let server = Server::start_with_one_heap(&[]);
     answers(&server.client().await).await;
     let before = server.resident_bytes();
     let uploads = idle_uploads(&server, 600, 2).await;
@@ -46,7 +48,7 @@ async fn hundreds_of_uploads_of_which_little_has_come_hold_little() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_that_stop_in_the_middle_give_their_memory_to_others_and_go_on_later() {
-    let server = Server::start_with(&SMALL);
+    let server = Server::start_with_one_heap(&SMALL);
     let table = wide(ROWS, 1);
     let mut upload = Upload::of("table", &table);
     let trailer = upload.parts.pop().unwrap();
@@ -85,7 +87,7 @@ fn start_of_chunk(ipc_bytes: u64) -> Bytes {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_of_messages_that_never_end_are_given_up_when_others_need_the_memory() {
-    let server = Server::start_with(&SMALL);
+    let server = Server::start_with_one_heap(&SMALL);
     let connection = channel(&server).await;
     // Half of it comes.
     let start = start_of_chunk(60 << 20);
@@ -115,7 +117,7 @@ async fn parts_of_messages_that_never_end_are_given_up_when_others_need_the_memo
 
 #[tokio::test(flavor = "multi_thread")]
 async fn loads_that_nobody_reads_stay_within_the_memory_and_can_be_gone_on_with() {
-    let server = Server::start_with(&SMALL);
+    let server = Server::start_with_one_heap(&SMALL);
     let client = server.client().await;
     let table = wide(4 * ROWS, 1);
     client.store("flights", &table).await.unwrap();

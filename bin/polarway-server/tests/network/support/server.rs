@@ -34,6 +34,14 @@ impl Server {
         Self::start_as(Self::command(), flags)
     }
 
+    /// The same in a process whose threads share one heap. glibc gives each thread a heap of its own and keeps in each what was
+    /// given back, which depends on which thread did what.
+    pub(crate) fn start_with_one_heap(flags: &[&str]) -> Self {
+        let mut command = Self::command();
+        command.env("MALLOC_ARENA_MAX", "1");
+        Self::start_as(command, flags)
+    }
+
     /// The same in a process that may have this many files open.
     pub(crate) fn start_with_open_files(most: u32) -> Self {
         let program = env!("CARGO_BIN_EXE_polarway-server");
