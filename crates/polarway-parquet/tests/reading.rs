@@ -90,9 +90,7 @@ fn dropping_the_reader_stops_the_work_and_lets_go_of_the_file() {
     let mut reader = read_map(vec![file.clone()], &schema, options, count).unwrap();
     reader.next().unwrap().unwrap();
     drop(reader);
-    while Arc::strong_count(&file) > 1 {
-        std::thread::yield_now();
-    }
+    polarway_testing::wait_until(|| Arc::strong_count(&file) == 1);
     assert!(made.load(Ordering::SeqCst) < 1_000 / 2);
 }
 

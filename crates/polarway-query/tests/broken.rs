@@ -13,6 +13,7 @@ use std::sync::Arc;
 use arrow::array::*;
 use arrow::datatypes::{DataType, Field};
 use polarway_query::{Error, Keep, QueryOptions};
+use polarway_testing::wait_until;
 use support::{Bench, batch};
 
 /// An engine with a table over the file that breaks DuckDB, and one over another file.
@@ -115,9 +116,7 @@ fn an_engine_that_can_t_be_opened_anew_says_so_and_comes_back_when_it_can() {
     assert!(!bench.engine.has_kept("k"));
     std::fs::remove_file(in_the_way).unwrap();
     // It is tried once a second.
-    while bench.engine.condition().problem.is_some() {
-        std::thread::yield_now();
-    }
+    wait_until(|| bench.engine.condition().problem.is_none());
     assert_eq!(bench.rows("SELECT 1"), ["1"]);
 }
 
@@ -131,8 +130,6 @@ fn each_duckdb_spills_to_a_folder_of_its_own_that_goes_with_it() {
     assert!(is_broken(&bench.error("SELECT v AS w FROM breaking")));
     assert_eq!(bench.rows("SELECT 1"), ["1"]);
     // The second one's folder is gone, and the third one's is there, until the engine goes.
-    while folders() > 1 {
-        std::thread::yield_now();
-    }
+    wait_until(|| folders() <= 1);
     assert_eq!(bench.engine.condition().replaced, 2);
 }

@@ -8,13 +8,18 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use arrow::array::*;
-use polarway_query::{EngineCondition, Error, Phase, QueryOptions, QueryStatus};
+use polarway_query::{
+    Catalog, CatalogError, EngineCondition, Error, Listed, Phase, QueryOptions, QueryStatus, Reference,
+    Relation,
+};
+use polarway_testing::wait_for;
 use support::stream::QueryStream;
-use support::{Bench, batch};
+use support::{Bench, Folder, batch};
 
 /// Runs for hours before it gives its only row.
 const ENDLESS_SUM: &str = "SELECT sum(a.range * b.range % 7) FROM range(100000000) a, range(100000000) b";
@@ -29,16 +34,6 @@ fn in_background(bench: &Arc<Bench>, sql: &str) -> std::thread::JoinHandle<Resul
         let stream = start(&bench, &sql)?;
         stream.map(|batch| batch.map(|batch| batch.num_rows())).sum()
     })
-}
-
-/// Waits, without a clock in the outcome: a bug shows as a test that never ends.
-fn wait_for<T>(mut found: impl FnMut() -> Option<T>) -> T {
-    loop {
-        match found() {
-            Some(found) => return found,
-            None => std::thread::sleep(Duration::from_millis(1)),
-        }
-    }
 }
 
 fn query_in(bench: &Bench, phase: Phase) -> Option<QueryStatus> {
@@ -104,8 +99,9 @@ fn no_query_takes_longer_than_the_engine_lets_it() {
     let bench = Bench::with(|config| config.limits.time = Duration::from_millis(100));
     let deadline = Some(Instant::now() + Duration::from_secs(3600));
     let options = QueryOptions { deadline, ..QueryOptions::default() };
-    let mut stream = bench.start(ENDLESS_SUM, options).unwrap();
-    assert!(matches!(stream.next(), Some(Err(Error::Deadline))));
+    // It may end before its columns are known.
+    let outcome = bench.start(ENDLESS_SUM, options).and_then(|mut stream| stream.next().unwrap().map(drop));
+    assert!(matches!(outcome, Err(Error::Deadline)), "{outcome:?}");
 }
 
 #[test]
@@ -151,58 +147,93 @@ fn a_reader_that_does_not_read_is_cancelled_all_the_same() {
 }
 
 #[test]
-fn a_caller_is_released_at_once_whatever_duckdb_is_at() {
+fn a_caller_is_released_while_duckdb_does_not_hear_that_its_query_was_cancelled() {
     let bench = Arc::new(Bench::new());
-    // Planning so many joins does not hear an interrupt.
+    // Planning so many joins takes seconds and does not hear an interrupt.
     let joins: String = (0..60).map(|i| format!(" JOIN t t{i} ON t{i}.a = t.a")).collect();
     bench.store("t", &[batch(vec![("a", Arc::new(Int32Array::from(vec![1])) as ArrayRef)])]);
-    let query = in_background(&bench, &format!("SELECT count(*) FROM t{joins}"));
-    let planning =
-        wait_for(|| query_in(&bench, Phase::Planning).or_else(|| query.is_finished().then(|| panic!())));
-    let start = Instant::now();
-    assert!(bench.engine.cancel(planning.id));
-    let outcome = query.join().unwrap();
-    let took = start.elapsed();
-    assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
-    assert!(took < Duration::from_secs(1), "a tenth of a second is the aim; it took {took:?}");
-    assert_eq!(bench.rows("SELECT 1"), ["1"]);
+    // Planning may end before it is looked at; it would always have ended if the caller were released with it.
+    for _ in 0..20 {
+        let query = in_background(&bench, &format!("SELECT count(*) FROM t{joins}"));
+        let planning = wait_for(|| query_in(&bench, Phase::Planning)).id;
+        assert!(bench.engine.cancel(planning));
+        let outcome = query.join().unwrap();
+        assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
+        let goes_on = bench.engine.queries().iter().any(|query| query.id == planning);
+        assert_eq!(bench.rows("SELECT 1"), ["1"]);
+        if goes_on {
+            return;
+        }
+    }
+    panic!("no caller was released before its query had ended");
 }
 
-/// A query that is at one row's value for so long that DuckDB does not hear of its stop for seconds.
-const DEAF: &str = "SELECT max(levenshtein(a, b)) FROM texts";
-
-/// A table over which [`DEAF`] takes a second for some 40 rows.
-fn store_texts(bench: &Bench, rows: usize) {
-    let texts = |letter: &str| {
-        let texts = (0..rows).map(|row| format!("{row}{}", letter.repeat(4_000)));
-        Arc::new(StringArray::from_iter_values(texts)) as ArrayRef
-    };
-    bench.store("texts", &[batch(vec![("a", texts("a")), ("b", texts("b"))])]);
+/// A catalog that answers when it is let. A query that was stopped meanwhile is still at work.
+struct Held {
+    folder: Arc<Folder>,
+    asked: AtomicUsize,
+    is_held: Mutex<bool>,
+    let_go: Condvar,
 }
 
-fn run_into_a_deadline(bench: &Bench) {
-    let deadline = Some(Instant::now() + Duration::from_millis(200));
-    let options = QueryOptions { deadline, ..QueryOptions::default() };
-    let stream = bench.start(DEAF, options);
-    let error = stream.and_then(|mut stream| stream.next().unwrap().map(drop)).unwrap_err();
-    assert!(matches!(error, Error::Deadline), "{error:?}");
+impl Held {
+    /// A catalog over one table `t`.
+    fn over(bench: &Bench) -> Arc<Self> {
+        bench.store("t", &[batch(vec![("a", Arc::new(Int32Array::from(vec![1])) as ArrayRef)])]);
+        let (folder, asked) = (Arc::clone(&bench.folder), AtomicUsize::new(0));
+        Arc::new(Self { folder, asked, is_held: Mutex::new(true), let_go: Condvar::new() })
+    }
+
+    /// Runs a query into its deadline while it waits for this catalog.
+    fn run_into_a_deadline(self: &Arc<Self>, bench: &Bench) {
+        let before = self.asked.load(Ordering::SeqCst);
+        let mut time = Duration::from_millis(50);
+        // On a busy machine the deadline may pass before the catalog is asked.
+        while self.asked.load(Ordering::SeqCst) == before {
+            let options = QueryOptions { deadline: Some(Instant::now() + time), ..QueryOptions::default() };
+            let error = bench.start_over(Arc::clone(self) as Arc<dyn Catalog>, HELD, options).unwrap_err();
+            assert!(matches!(error, Error::Deadline), "{error:?}");
+            time *= 2;
+        }
+    }
+
+    fn let_go(&self) {
+        *self.is_held.lock().unwrap() = false;
+        self.let_go.notify_all();
+    }
 }
+
+impl Catalog for Held {
+    fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        drop(self.let_go.wait_while(self.is_held.lock().unwrap(), |is_held| *is_held).unwrap());
+        self.folder.resolve(references)
+    }
+
+    fn list(&self) -> Result<Vec<Listed>, CatalogError> {
+        self.folder.list()
+    }
+}
+
+const HELD: &str = "FROM t";
 
 #[test]
-fn a_slot_is_free_at_the_deadline_whatever_duckdb_is_at() {
+fn a_slot_is_free_at_the_deadline_whatever_the_querys_thread_is_at() {
     let bench = Bench::with(|config| {
         config.limits.running = 1;
         config.limits.spare = 2;
     });
-    store_texts(&bench, 120);
+    let held = Held::over(&bench);
     for _ in 0..2 {
-        run_into_a_deadline(&bench);
+        held.run_into_a_deadline(&bench);
         assert_eq!(bench.rows("SELECT 1"), ["1"]);
     }
     let all = bench.engine.queries();
-    assert_eq!(all.iter().filter(|query| &*query.sql == DEAF).count(), 2, "{all:?}");
+    assert_eq!(all.iter().filter(|query| &*query.sql == HELD).count(), 2, "{all:?}");
     let condition = bench.engine.condition();
     assert_eq!((condition.stuck, condition.problem), (2, None));
+    held.let_go();
+    wait_for(|| bench.engine.queries().is_empty().then_some(()));
 }
 
 #[test]
@@ -211,9 +242,9 @@ fn when_too_many_stopped_queries_are_still_at_work_others_are_told_until_one_end
         config.limits.running = 1;
         config.limits.spare = 1;
     });
-    store_texts(&bench, 80);
-    run_into_a_deadline(&bench);
-    run_into_a_deadline(&bench);
+    let held = Held::over(&bench);
+    held.run_into_a_deadline(&bench);
+    held.run_into_a_deadline(&bench);
     // The second one keeps its slot.
     let error = wait_for(|| bench.query("SELECT 1").err());
     assert!(
@@ -222,6 +253,7 @@ fn when_too_many_stopped_queries_are_still_at_work_others_are_told_until_one_end
     );
     let problem = wait_for(|| bench.engine.condition().problem);
     assert!(problem.contains("1 of them in slots that others need"), "{problem}");
+    held.let_go();
     wait_for(|| bench.query("SELECT 1").ok());
     wait_for(|| (bench.engine.condition() == EngineCondition::default()).then_some(()));
 }
@@ -290,7 +322,8 @@ fn a_result_has_no_more_rows_and_bytes_than_it_may() {
 fn the_newest_large_query_goes_when_the_process_runs_short_of_memory() {
     let bench = Arc::new(Bench::with(|config| config.limits.process_bytes = 1));
     let older = in_background(&bench, ENDLESS_SUM);
-    wait_for(|| query_in(&bench, Phase::Running));
+    // It may be over before that is seen.
+    wait_for(|| (query_in(&bench, Phase::Running).is_some() || older.is_finished()).then_some(()));
     let newer = in_background(&bench, &format!("{ENDLESS_SUM} LIMIT 1"));
     let error = newer.join().unwrap().unwrap_err();
     assert!(
@@ -308,7 +341,7 @@ fn a_query_that_fails_for_others_memory_is_run_again_when_they_have_ended() {
     let bench = Arc::new(Bench::with(|config| {
         config.memory_bytes = 200_000_000;
         config.temp_bytes = 1_000_000;
-        config.limits.wait = Duration::from_secs(60);
+        config.limits.wait = Duration::from_secs(600);
     }));
     // Each takes more than half of the memory, and can't spill.
     let sql = "SELECT count(*) FROM (SELECT DISTINCT hash(range), range FROM range(2500000))";

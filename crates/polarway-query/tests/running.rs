@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::*;
 use polarway_query::{Catalog, CatalogError, Error, Listed, QueryOptions, Reference, Relation};
+use polarway_testing::wait_until;
 use support::stream::QueryStream;
 use support::{Bench, batch};
 
@@ -52,13 +53,6 @@ impl Catalog for Pinned {
 
     fn list(&self) -> Result<Vec<Listed>, CatalogError> {
         self.0.folder.list()
-    }
-}
-
-/// Waits, without a clock in the outcome: a bug shows as a test that never ends.
-fn wait_until(condition: impl Fn() -> bool) {
-    while !condition() {
-        std::thread::yield_now();
     }
 }
 

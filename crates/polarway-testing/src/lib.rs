@@ -25,6 +25,7 @@ mod not_run;
 mod peers;
 mod rows;
 mod schema;
+mod waiting;
 
 /// A Parquet file of one row and one column `v`, which says that it is a VARIANT and lacks a VARIANT's field `value`. DuckDB
 /// 1.5 calls that an internal error while it reads, and gives up its database.
@@ -39,3 +40,4 @@ pub use not_run::not_run;
 pub use peers::{PeerReading, Peers, same_values};
 pub use rows::{assert_same_rows, with_keys_of};
 pub use schema::schemas;
+pub use waiting::{wait_for, wait_until};

@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 use tonic::Request;
 
 use crate::support::{
-    ENDLESS_SUM, PATIENCE, Server, Upload, all_ended, in_background, numbers, query_in, raw, rows_of, until,
-    wide,
+    ENDLESS_SUM, PATIENCE, Server, Upload, all_ended, in_background, numbers, query_in, raw, rows_of,
+    scattered, until, wide,
 };
 
 const MIB: u64 = 1 << 20;
@@ -112,8 +112,8 @@ async fn an_upload_whose_client_vanishes_leaves_no_file_behind() {
         let mut service = raw(&server).await;
         let call = tokio::spawn(async move { service.store(Request::new(requests)).await.map(drop) });
         let before = server.data_files("trades");
-        // A file is begun when the rows of its first part are there.
-        let parts = Upload::of("trades", &numbers(0..1_500_000)).parts;
+        // A file is begun when its second row group is, and a row group is a million rows.
+        let parts = Upload::of("trades", &scattered(2_100_000)).parts;
         let all_but_the_trailer = parts.len() - 1;
         for part in parts.into_iter().take(all_but_the_trailer) {
             sender.send(StoreRequest { part: Some(part) }).await.unwrap();
@@ -156,7 +156,7 @@ async fn a_connection_beyond_those_that_there_may_be_is_turned_away_and_the_othe
         Ok::<_, Box<dyn std::error::Error>>(())
     };
     let answer = tokio::time::timeout(PATIENCE, turned_away).await;
-    assert!(answer.expect("it is told at once").is_err());
+    assert!(answer.expect("it is turned away").is_err());
     server.logged("connections were turned away").await;
     clients[0].store("trades", numbers(0..3)).await.unwrap();
     drop(clients.pop());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use polarway_client::{DistributedClient, Table, WriteMode, WriteOptions};
 use polarway_testing::{Noise, is_long};
 
-use crate::support::{Break, Proxy, Server, client_of, same, wide};
+use crate::support::{Break, Nobody, Proxy, Server, client_of, same, wide};
 
 /// Rows of the table that is sent around: about 4 MB, so four chunks.
 const ROWS: i64 = 40_000;
@@ -146,12 +146,9 @@ async fn a_worker_that_does_not_answer_is_passed_over_for_one_that_does() {
     let server = Server::start();
     let table = wide(100, 7);
     server.client().await.store("flights", &table).await.unwrap();
-    let nobody = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
+    let nobody = Nobody::new();
     for _ in 0..8 {
-        let client = DistributedClient::builder().url(&nobody).url(server.url()).connect().await.unwrap();
+        let client = client_of(nobody.url()).url(server.url()).connect().await.unwrap();
         assert!(same(&client.load("flights").await.unwrap(), &table));
     }
 }

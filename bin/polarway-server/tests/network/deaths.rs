@@ -9,7 +9,7 @@ use polarway_proto::v1::{DeleteDatasetRequest, store_result};
 use polarway_testing::{Noise, is_long};
 use uuid::Uuid;
 
-use crate::support::{Server, Upload, client_of, numbers, raw, sum_of, until};
+use crate::support::{Server, Upload, client_of, numbers, raw, scattered, sum_of, until};
 
 /// Longer than the gap by which a server knows that it stood still.
 const STANDSTILL: Duration = Duration::from_secs(4);
@@ -19,8 +19,8 @@ async fn a_server_that_stood_still_does_not_publish_what_was_given_up_meanwhile(
     let server = Server::start();
     let client = server.client().await;
     client.store("numbers", numbers(0..10)).await.unwrap();
-    // A file is begun when the rows of its first part are there.
-    let mut upload = Upload::of("numbers", &numbers(10..1_500_000));
+    // A file is begun when its second row group is, and a row group is a million rows.
+    let mut upload = Upload::of("numbers", &scattered(2_100_000));
     upload.header().request_id = format!("{}/0", Uuid::now_v7());
     let before = server.data_files("numbers");
     let (go_on, stopped) = tokio::sync::oneshot::channel();
@@ -72,8 +72,9 @@ async fn a_request_that_lay_unread_while_the_server_stood_still_is_not_carried_o
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_and_started_again_loses_and_doubles_no_append() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::over(folder.path(), "127.0.0.1:0");
-    let address = server.address().to_owned();
+    // Nobody else is given it while the server is down.
+    let address = format!("127.0.0.1:{}", polarway_fleet::free_port().unwrap());
+    let mut server = Server::over(folder.path(), &address);
     let client = client_of(server.url()).connect().await.unwrap();
     client.store("numbers", numbers(0..0)).await.unwrap();
 

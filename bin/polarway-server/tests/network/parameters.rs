@@ -110,7 +110,8 @@ async fn values_that_do_not_fit_the_text_are_refused_by_name() {
     }
     // Two rows are refused before they are sent.
     let two: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
-    assert!(client.query_with("SELECT ?", QueryOptions::from(params![two])).await.is_err());
+    let error = client.query_with("SELECT ?", QueryOptions::from(params![two])).await.unwrap_err();
+    assert_eq!(error.reason(), None, "{error:?}");
 }
 
 /// Batches of one column `1` with these values as an Arrow IPC stream.

@@ -87,21 +87,26 @@ async fn a_stream_whose_query_is_cancelled_ends_in_that_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_is_released_at_once_when_a_query_hears_late_that_it_was_cancelled() {
+async fn a_caller_is_released_while_a_query_does_not_hear_that_it_was_cancelled() {
     let server = Server::start();
     let client = server.client().await;
     client.store("t", numbers(0..1)).await.unwrap();
-    // Planning so many joins takes a minute, and does not hear an interrupt.
-    let joins: String = (0..120).map(|i| format!(" JOIN t t{i} ON t{i}.n = t.n")).collect();
+    // Planning so many joins takes seconds and does not hear an interrupt.
+    let joins: String = (0..60).map(|i| format!(" JOIN t t{i} ON t{i}.n = t.n")).collect();
     let sql = format!("SELECT count(*) FROM t{joins}");
-    let query = in_background(&client, &sql, QueryOptions::default());
-    let planning = query_in(QueryPhase::Planning, &client, &sql).await;
-    client.cancel_query(&planning.query_id).await.unwrap();
-    assert_eq!(refused(query.await.unwrap()).0, Reason::Cancelled);
-    // Its thread is still at it.
-    let after = client.queries().await.unwrap();
-    assert_eq!(after.iter().map(|query| &query.query_id).collect::<Vec<_>>(), [&planning.query_id]);
-    assert_eq!(rows_of(&client.query("SELECT 1").await.unwrap()), ["1"]);
+    // Planning may end before it is looked at; it would always have ended if the caller were released with it.
+    for _ in 0..20 {
+        let query = in_background(&client, &sql, QueryOptions::default());
+        let planning = query_in(QueryPhase::Planning, &client, &sql).await.query_id;
+        client.cancel_query(&planning).await.unwrap();
+        assert_eq!(refused(query.await.unwrap()).0, Reason::Cancelled);
+        let goes_on = client.queries().await.unwrap().iter().any(|query| query.query_id == planning);
+        assert_eq!(rows_of(&client.query("SELECT 1").await.unwrap()), ["1"]);
+        if goes_on {
+            return;
+        }
+    }
+    panic!("no caller was released before its query had ended");
 }
 
 #[tokio::test(flavor = "multi_thread")]

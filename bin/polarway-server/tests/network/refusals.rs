@@ -2,7 +2,7 @@
 
 use polarway_client::{At, DeleteOptions, DistributedClient, ErrorKind, Reason, WriteMode, WriteOptions};
 
-use crate::support::{Server, numbers, raw, reason_of, refused};
+use crate::support::{Nobody, Server, numbers, raw, reason_of, refused};
 use polarway_proto::v1::{DeleteDatasetRequest, ListVersionsRequest, LoadRequest};
 
 async fn setup() -> (Server, DistributedClient) {
@@ -96,8 +96,8 @@ async fn fields_that_can_have_no_such_value_are_named() {
 
 #[tokio::test]
 async fn nobody_at_the_address_is_said_at_once_when_connecting() {
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = DistributedClient::connect(format!("http://{address}")).await.unwrap_err();
+    let nobody = Nobody::new();
+    let error = DistributedClient::connect(nobody.url()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert!(error.to_string().contains("refused"), "{error}");
 }

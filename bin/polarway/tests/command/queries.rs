@@ -31,13 +31,10 @@ fn a_running_query_is_listed_and_cancelled() {
     let endless = "SELECT sum(a.range % 7)\nFROM range(1000000000) a, range(1000000) b";
     let query =
         server.command(&["query", endless]).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let listed = loop {
+    let listed: serde_json::Value = polarway_testing::wait_for(|| {
         let list = server.run(&["queries", "--format", "json"]);
-        match list.lines().next() {
-            Some(line) => break serde_json::from_str::<serde_json::Value>(line).unwrap(),
-            None => std::thread::yield_now(),
-        }
-    };
+        list.lines().next().map(|line| serde_json::from_str(line).unwrap())
+    });
     assert_eq!(listed["sql"], endless);
     let table = server.run(&["queries"]);
     assert!(table.contains("SELECT sum(a.range % 7) FROM range"), "{table}");

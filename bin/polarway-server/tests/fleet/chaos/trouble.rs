@@ -1,4 +1,4 @@
-//! What befalls the workers.
+//! Workers that are killed, stopped and restarted while clients use them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use super::report::Report;
 use crate::support::OwnFleet;
 
-/// What a worker suffers from, and until when.
+/// Why a worker does not answer, and until when.
 #[derive(Clone, Copy)]
-enum Ailment {
+enum Outage {
     Dead(Instant),
     Stopped(Instant),
 }
 
-/// A thread that kills, stops and restarts workers, of which one is always left, and has the balancer begin anew.
+/// A thread that kills, stops and restarts workers, and reloads the balancer. One worker always answers.
 pub(super) struct Trouble {
     is_over: Arc<AtomicBool>,
     thread: JoinHandle<OwnFleet>,
@@ -26,17 +26,17 @@ impl Trouble {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
         let thread = thread::spawn(move || {
-            let mut ailments = vec![None; own.fleet.worker_count()];
+            let mut outages = vec![None; own.fleet.worker_count()];
             let mut next = Instant::now();
             while !over.load(Ordering::Relaxed) {
-                heal(&mut own, &mut ailments, Instant::now());
+                bring_back(&mut own, &mut outages, Instant::now());
                 if Instant::now() >= next {
-                    afflict(&mut own, &mut ailments, &mut noise, &report);
+                    take_one_down(&mut own, &mut outages, &mut noise, &report);
                     next = Instant::now() + Duration::from_millis(noise.u64(2_000..4_000));
                 }
                 thread::sleep(Duration::from_millis(10));
             }
-            heal(&mut own, &mut ailments, Instant::now() + Duration::from_secs(3600));
+            bring_back(&mut own, &mut outages, Instant::now() + Duration::from_secs(3600));
             for index in 0..own.fleet.worker_count() {
                 own.fleet.wait_for(index).unwrap();
             }
@@ -48,29 +48,34 @@ impl Trouble {
     /// Ends it; all workers are up then.
     pub(super) fn end(self) -> OwnFleet {
         self.is_over.store(true, Ordering::Relaxed);
-        self.thread.join().expect("the trouble itself got into trouble")
+        self.thread.join().expect("the thread that takes workers down panicked")
     }
 }
 
-/// Lets something befall one that is well, if another one is.
-fn afflict(own: &mut OwnFleet, ailments: &mut [Option<Ailment>], noise: &mut fastrand::Rng, report: &Report) {
-    let well: Vec<usize> = (0..ailments.len()).filter(|index| ailments[*index].is_none()).collect();
-    if well.len() < 2 {
+/// Takes down one of the workers that answer, if another one answers.
+fn take_one_down(
+    own: &mut OwnFleet,
+    outages: &mut [Option<Outage>],
+    noise: &mut fastrand::Rng,
+    report: &Report,
+) {
+    let up: Vec<usize> = (0..outages.len()).filter(|index| outages[*index].is_none()).collect();
+    if up.len() < 2 {
         return;
     }
-    let index = well[noise.usize(..well.len())];
+    let index = up[noise.usize(..up.len())];
     let after = |time: u64| Instant::now() + Duration::from_millis(time);
     match noise.u32(0..10) {
         0..4 => {
             let down = noise.u64(0..1_500);
             own.fleet.kill(index).unwrap();
-            ailments[index] = Some(Ailment::Dead(after(down)));
+            outages[index] = Some(Outage::Dead(after(down)));
             report.done("trouble: killed", Duration::from_millis(down));
         }
         4..8 => {
             let down = noise.u64(1_000..14_000);
             own.fleet.stop(index).unwrap();
-            ailments[index] = Some(Ailment::Stopped(after(down)));
+            outages[index] = Some(Outage::Stopped(after(down)));
             report.done("trouble: stopped", Duration::from_millis(down));
         }
         // As in an update: it may finish what runs.
@@ -79,7 +84,7 @@ fn afflict(own: &mut OwnFleet, ailments: &mut [Option<Ailment>], noise: &mut fas
             own.fleet.restart(index).unwrap();
             report.done("trouble: restarted", begin.elapsed());
         }
-        // Clients are told to make new connections.
+        // Clients have to make new connections.
         _ => {
             if own.fleet.reload_balancer().unwrap() {
                 report.done("trouble: balancer reloaded", Duration::ZERO);
@@ -88,14 +93,14 @@ fn afflict(own: &mut OwnFleet, ailments: &mut [Option<Ailment>], noise: &mut fas
     }
 }
 
-/// Sets those going again whose time has come.
-fn heal(own: &mut OwnFleet, ailments: &mut [Option<Ailment>], now: Instant) {
-    for (index, ailment) in ailments.iter_mut().enumerate() {
-        match *ailment {
-            Some(Ailment::Dead(until)) if until <= now => own.fleet.restart(index).unwrap(),
-            Some(Ailment::Stopped(until)) if until <= now => own.fleet.go_on(index).unwrap(),
+/// Brings back the workers whose time has come.
+fn bring_back(own: &mut OwnFleet, outages: &mut [Option<Outage>], now: Instant) {
+    for (index, outage) in outages.iter_mut().enumerate() {
+        match *outage {
+            Some(Outage::Dead(until)) if until <= now => own.fleet.restart(index).unwrap(),
+            Some(Outage::Stopped(until)) if until <= now => own.fleet.go_on(index).unwrap(),
             _ => continue,
         }
-        *ailment = None;
+        *outage = None;
     }
 }

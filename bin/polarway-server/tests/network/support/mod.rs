@@ -7,6 +7,7 @@ use polarway_client::{Builder, DistributedClient};
 mod answers;
 mod proxy;
 mod queries;
+mod scattered;
 mod server;
 mod strace;
 mod tables;
@@ -24,8 +25,9 @@ pub(crate) fn client_of(url: String) -> Builder {
 pub(crate) use answers::{refused, rows_of};
 pub(crate) use proxy::{Break, Proxy};
 pub(crate) use queries::{ENDLESS_SUM, all_ended, in_background, query_in, until};
+pub(crate) use scattered::scattered;
 pub(crate) use server::Server;
 pub(crate) use strace::FileCalls;
 pub(crate) use tables::{numbers, same, sum_of, wide};
-pub(crate) use troubled::{Trouble, Troubled};
+pub(crate) use troubled::{Nobody, Trouble, Troubled};
 pub(crate) use wire::{Upload, ask, channel, raw, reason_of};

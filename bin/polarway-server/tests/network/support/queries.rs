@@ -18,7 +18,7 @@ pub(crate) async fn until<T>(what: &str, mut found: impl AsyncFnMut() -> Option<
         if let Some(found) = found().await {
             return found;
         }
-        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        assert!(start.elapsed() < PATIENCE, "not seen within {PATIENCE:?}: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use h2::server::SendResponse;
 use polarway_proto::Reason;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tonic::Status;
 
@@ -23,6 +23,22 @@ pub(crate) enum Trouble {
 
 impl Trouble {
     pub(crate) const ALL: [Self; 3] = [Self::Silent, Self::Dies, Self::Busy];
+}
+
+/// An address that refuses connections, and that no other program is given, until this is dropped.
+pub(crate) struct Nobody(TcpSocket);
+
+impl Nobody {
+    pub(crate) fn new() -> Self {
+        // Bound, and not listening.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self(socket)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.0.local_addr().unwrap())
+    }
 }
 
 /// A worker in trouble, until it is dropped.
