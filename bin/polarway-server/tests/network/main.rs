@@ -24,6 +24,7 @@ mod protocol;
 mod queries;
 mod racing;
 mod refusals;
+mod scenarios;
 mod stalled;
 mod state;
 mod statements;
