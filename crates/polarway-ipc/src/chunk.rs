@@ -41,12 +41,9 @@ pub enum Compression {
 /// How a table is cut into chunks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodeOptions {
-    /// How many bytes, before compression, a chunk aims at. 1 MiB unless said otherwise.
+    /// How many bytes, before compression, a chunk aims at; one of a table of many columns at
+    /// [more](Self::chunk_bytes). 1 MiB unless said otherwise.
     pub target_bytes: usize,
-    /// How many rows a chunk of a wide table aims at, whatever that takes, as far as it is one target for each 64 columns and 16
-    /// in all: what a reader does once for each column and chunk would else take longer than the rows. 1,280 unless said
-    /// otherwise.
-    pub wide_rows: usize,
     /// The most bytes, before compression, that the body of one message may have; a single row that
     /// takes more is refused. 64 MiB unless said otherwise.
     pub max_bytes: usize,
@@ -62,7 +59,6 @@ impl Default for EncodeOptions {
     fn default() -> Self {
         Self {
             target_bytes: 1 << 20,
-            wide_rows: 1_280,
             max_bytes: 64 << 20,
             max_plain_bytes: DecodeLimits::default().max_plain_bytes,
             compression: Compression::None,
@@ -70,7 +66,11 @@ impl Default for EncodeOptions {
     }
 }
 
-/// A chunk may take as many targets as there are such parts of a table's columns.
+/// How many rows a chunk of a table of many columns aims at: what a reader does once for each column and chunk would else take
+/// longer than the rows.
+const WIDE_ROWS: usize = 1_280;
+
+/// Whatever that takes, a chunk aims at one target for so many columns at the most.
 const COLUMNS_PER_TARGET: usize = 64;
 const MOST_TARGETS: usize = 16;
 
@@ -78,7 +78,7 @@ impl EncodeOptions {
     /// How many bytes a chunk of a table aims at that has so many columns, and rows of so many bytes.
     pub fn chunk_bytes(&self, columns: usize, row_bytes: usize) -> usize {
         let most_bytes = self.target_bytes.saturating_mul(self.targets(columns)).min(self.max_bytes);
-        self.target_bytes.max(row_bytes.saturating_mul(self.wide_rows).min(most_bytes))
+        self.target_bytes.max(row_bytes.saturating_mul(WIDE_ROWS).min(most_bytes))
     }
 
     /// How many targets a chunk may take where a table has so many columns.

@@ -131,7 +131,7 @@ impl StoredChunks {
     /// Gives back what was decoded ahead: it is decoded again when somebody goes on reading. These chunks were made and not
     /// given to anybody; what is left of them has to be.
     pub(crate) fn rest(&mut self, waiting: Vec<Chunk>) -> Vec<Chunk> {
-        self.memory.resize(self.bytes_on_the_way());
+        self.memory.resize(self.bytes_on_the_way(&self.cut));
         match &mut self.rows {
             Some(Rows::Apart(reader)) => {
                 *reader = None;
@@ -164,7 +164,7 @@ impl StoredChunks {
     }
 
     fn least_bytes(&self) -> u64 {
-        LEAST_AHEAD_BYTES + self.reader_bytes() + CHUNKS_ON_THE_WAY * SMALL_CHUNK_BYTES as u64
+        LEAST_AHEAD_BYTES + self.reader_bytes() + self.bytes_on_the_way(&small_chunks())
     }
 
     /// What an open reader holds, however little it decodes ahead.
@@ -183,7 +183,7 @@ impl StoredChunks {
         // A part of what is free, for others to have some as well.
         let bytes = useful_bytes.min(free_bytes / 8).max(LEAST_AHEAD_BYTES);
         self.cut = EncodeOptions::default();
-        let wanted_bytes = bytes + self.reader_bytes() + self.bytes_on_the_way();
+        let wanted_bytes = bytes + self.reader_bytes() + self.bytes_on_the_way(&self.cut);
         let missing_bytes = wanted_bytes.saturating_sub(self.memory.bytes());
         let bytes = match self.budget.try_reserve(missing_bytes) {
             Some(taken) => {
@@ -191,8 +191,7 @@ impl StoredChunks {
                 bytes
             }
             None => {
-                self.cut =
-                    EncodeOptions { target_bytes: SMALL_CHUNK_BYTES, wide_rows: 0, ..self.cut.clone() };
+                self.cut = small_chunks();
                 self.memory.resize(self.least_bytes());
                 LEAST_AHEAD_BYTES
             }
@@ -202,9 +201,10 @@ impl StoredChunks {
         most.with_buffered_bytes(bytes).with_batch_rows(batch_rows)
     }
 
-    fn bytes_on_the_way(&self) -> u64 {
+    /// What chunks may take until whoever reads has them.
+    fn bytes_on_the_way(&self, cut: &EncodeOptions) -> u64 {
         let row_bytes = usize::try_from(self.part.row_bytes(&self.snapshot)).unwrap_or(usize::MAX);
-        let chunk_bytes = self.cut.chunk_bytes(self.part.schema.fields().len(), row_bytes);
+        let chunk_bytes = cut.chunk_bytes(self.part.schema.fields().len(), row_bytes);
         CHUNKS_ON_THE_WAY * chunk_bytes as u64
     }
 
@@ -218,6 +218,11 @@ impl StoredChunks {
         let make = Arc::new(|batch, _| Ok(batch));
         TableReader::open(Arc::clone(&self.tables), &self.snapshot, &self.part, make, reading)
     }
+}
+
+/// How chunks are cut when memory is short.
+fn small_chunks() -> EncodeOptions {
+    EncodeOptions { target_bytes: SMALL_CHUNK_BYTES, ..EncodeOptions::default() }
 }
 
 fn has_dictionary(schema: &Schema) -> bool {
