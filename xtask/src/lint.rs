@@ -1,7 +1,9 @@
 //! `cargo xtask lint`: everything that must hold of the source text before anyone runs it.
 
+mod client_api;
 mod files;
 mod layers;
+mod pages;
 mod protocol;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -25,9 +27,10 @@ Runs the named steps, or all of them:
 
   fmt      rustfmt has nothing to change
   clippy   no warning in any target
-  doc      rustdoc has no warning: no broken link
+  doc      rustdoc has no warning: no broken link, and no generated type in the client's API
   layers   who depends on whom, and one Arrow for all
   files    no file too large for a clone to carry, no static state in a library
+  pages    the paths that README, CONTRIBUTING, ARCHITECTURE and docs/ name are there
   codegen  generated code is current, and buf, where installed, finds nothing in proto/
 
 The first step that fails shows what it found.
@@ -50,12 +53,13 @@ struct Verdict {
     warnings: Vec<String>,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step { name: "fmt", check: |_| fmt() },
     Step { name: "clippy", check: clippy },
     Step { name: "doc", check: doc },
     Step { name: "layers", check: |_| layers::check() },
     Step { name: "files", check: |_| files::check() },
+    Step { name: "pages", check: |_| pages::check() },
     Step { name: "codegen", check: |_| protocol::check() },
 ];
 
@@ -114,7 +118,15 @@ fn clippy(libduckdb: &Libduckdb) -> Result<Verdict> {
 
 fn doc(libduckdb: &Libduckdb) -> Result<Verdict> {
     let mut command = libduckdb.cargo("doc");
-    from_cargo(command.args(["--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))
+    let docs = cargo::target_folder()?.join("doc");
+    client_api::before_doc(&docs)?;
+    let verdict =
+        from_cargo(command.args(["--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))?;
+    if !verdict.passed {
+        return Ok(verdict);
+    }
+    let leaks = client_api::after_doc(&docs)?;
+    Ok(Verdict { passed: leaks.is_empty(), findings: leaks.join("\n"), warnings: verdict.warnings })
 }
 
 fn from_cargo(command: &mut Command) -> Result<Verdict> {

@@ -161,7 +161,7 @@ impl Attempt<'_> {
     /// What the server says, and a stream that falls silent.
     pub(crate) async fn next<M>(&self, message: impl Future<Output = Result<M, Status>>) -> Result<M> {
         match tokio::time::timeout(SILENCE, message).await {
-            Ok(message) => Ok(message?),
+            Ok(message) => message.map_err(Error::from_status),
             Err(_) => Err(Error::unreachable(format!("the server has been silent for {SILENCE:?}"))),
         }
     }
@@ -174,7 +174,7 @@ impl Attempt<'_> {
     ) -> Result<T> {
         let left = self.tries.left();
         match tokio::time::timeout(bound.min(left), future).await {
-            Ok(result) => Ok(result?),
+            Ok(result) => result.map_err(Error::from_status),
             Err(_) if bound < left => Err(Error::unreachable(format!("{what_failed} for {bound:?}"))),
             Err(_) => {
                 let message = format!("{what_failed} within {:?}", self.tries.timeout());

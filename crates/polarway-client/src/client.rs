@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt as _};
+use polarway_model::ServerInfo;
 use polarway_proto::SERVICE;
 use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::v1::GetServerInfoRequest;
@@ -17,7 +18,6 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use crate::builder::Builder;
 use crate::call::{Call, Kind, Unary};
 use crate::connection::{Worker, Workers};
-use crate::datasets::ServerInfo;
 use crate::error::{Error, Result};
 
 /// A client of one Polarway server, or of several workers over the same tables.
@@ -76,7 +76,7 @@ impl DistributedClient {
         let method = |mut service: PolarwayServiceClient<Channel>, request| async move {
             service.get_server_info(request).await
         };
-        self.unary_of_any(Kind::Probe, GetServerInfoRequest {}, method).await
+        Ok(self.unary_of_any(Kind::Probe, GetServerInfoRequest {}, method).await?.into())
     }
 
     /// Makes a call with one answer, which does no harm when it is made twice.

@@ -1,54 +1,17 @@
 //! What there is: datasets, their schemas and versions, and the worker that answers.
 
-use arrow_schema::SchemaRef;
-use bytes::Bytes;
-use polarway_ipc::{ChunkDecoder, DecodeLimits};
-use polarway_model::At;
-use polarway_proto::v1::{
-    self, DeleteDatasetRequest, GetCacheStatsRequest, GetDatasetRequest, GetServerInfoRequest,
-    ListDatasetsRequest, ListVersionsRequest,
+use polarway_model::{
+    At, CacheStats, Dataset, DeleteOptions, Description, Published, RequestId, ServerInfo, Version,
 };
-use uuid::Uuid;
+use polarway_proto::client::PolarwayServiceClient;
+use polarway_proto::v1::{
+    DeleteDatasetRequest, GetCacheStatsRequest, GetDatasetRequest, GetServerInfoRequest, ListDatasetsRequest,
+    ListVersionsRequest,
+};
+use tonic::transport::Channel;
 
 use crate::client::DistributedClient;
 use crate::error::{Error, Result};
-use crate::upload::Published;
-
-pub use polarway_proto::v1::{
-    DatasetSummary as Dataset, GetCacheStatsResponse as CacheStats, GetServerInfoResponse as ServerInfo,
-    Version, VersionKind,
-};
-
-/// A version of a dataset, described.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Description {
-    /// The dataset.
-    pub name: String,
-    /// The version; 0 for Parquet files that Polarway did not write.
-    pub version: u64,
-    /// When it was made: microseconds since 1970-01-01 UTC.
-    pub time_us: i64,
-    /// Its columns.
-    pub schema: SchemaRef,
-    /// Its rows.
-    pub rows: u64,
-    /// How many files it has.
-    pub files: u64,
-    /// What its files take, in bytes.
-    pub bytes: u64,
-    /// What it takes in memory as Arrow, in bytes; an estimate for version 0.
-    pub arrow_bytes: u64,
-}
-
-/// How a dataset is deleted, where it matters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DeleteOptions {
-    /// With it, the dataset is deleted only if it is at this version.
-    pub expected_version: Option<u64>,
-    /// Whether its data goes at once, instead of when retention lets it go. Of a dataset that is deleted already, what is
-    /// left goes.
-    pub purge: bool,
-}
 
 impl DistributedClient {
     /// All datasets with their newest versions, by name.
@@ -63,7 +26,9 @@ impl DistributedClient {
                 service.list_datasets(request).await
             });
             let page = page.await?;
-            datasets.extend(page.datasets);
+            for dataset in page.datasets {
+                datasets.push(dataset.try_into()?);
+            }
             if page.next_page_token.is_empty() {
                 return Ok(datasets);
             }
@@ -91,9 +56,7 @@ impl DistributedClient {
         let dataset = response
             .dataset
             .ok_or_else(|| Error::protocol("the server sent a description without a dataset"))?;
-        let v1::Dataset { name, version, time_us, schema_ipc, rows, files, bytes, arrow_bytes } = dataset;
-        let schema = read_schema(schema_ipc)?;
-        Ok(Description { name, version, time_us, schema, rows, files, bytes, arrow_bytes })
+        Ok(dataset.try_into()?)
     }
 
     /// All versions that a dataset ever had, oldest first, with those whose data is gone.
@@ -108,7 +71,7 @@ impl DistributedClient {
                 service.list_versions(request).await
             });
             let page = page.await?;
-            versions.extend(page.versions);
+            versions.extend(page.versions.into_iter().map(Version::from));
             if page.next_page_token.is_empty() {
                 return Ok(versions);
             }
@@ -129,16 +92,15 @@ impl DistributedClient {
     /// # Errors
     /// As [`delete`](Self::delete); besides, a condition that is not met.
     pub async fn delete_with(&self, name: &str, options: DeleteOptions) -> Result<Published> {
-        let request = DeleteDatasetRequest {
-            name: name.to_owned(),
-            request_id: format!("{}/0", Uuid::now_v7()),
-            expected_version: options.expected_version,
-            purge: options.purge,
-        };
+        let request = options.request.unwrap_or_else(RequestId::fresh);
+        let request = DeleteDatasetRequest::new(name, DeleteOptions { request: Some(request), ..options });
         let response = self
             .unary(request, |mut service, request| async move { service.delete_dataset(request).await })
             .await?;
-        response.published.ok_or_else(|| Error::protocol("the server deleted a dataset and did not say how"))
+        let published = response.published;
+        let published =
+            published.ok_or_else(|| Error::protocol("the server deleted a dataset and did not say how"))?;
+        Ok(published.try_into()?)
     }
 
     /// How the cache of the worker that answers is doing; others have their own.
@@ -146,10 +108,10 @@ impl DistributedClient {
     /// # Errors
     /// A server that does not answer.
     pub async fn cache_stats(&self) -> Result<CacheStats> {
-        self.unary(GetCacheStatsRequest {}, |mut service, request| async move {
+        let method = |mut service: PolarwayServiceClient<Channel>, request| async move {
             service.get_cache_stats(request).await
-        })
-        .await
+        };
+        Ok(self.unary(GetCacheStatsRequest {}, method).await?.into())
     }
 
     /// The worker that answers: its version, the protocol's, DuckDB's.
@@ -157,16 +119,9 @@ impl DistributedClient {
     /// # Errors
     /// A server that does not answer.
     pub async fn server_info(&self) -> Result<ServerInfo> {
-        self.unary(GetServerInfoRequest {}, |mut service, request| async move {
+        let method = |mut service: PolarwayServiceClient<Channel>, request| async move {
             service.get_server_info(request).await
-        })
-        .await
+        };
+        Ok(self.unary(GetServerInfoRequest {}, method).await?.into())
     }
-}
-
-/// A schema as it travels alone: the message that an Arrow IPC stream begins with.
-pub(crate) fn read_schema(ipc: Bytes) -> Result<SchemaRef> {
-    let mut decoder = ChunkDecoder::new(DecodeLimits::default());
-    decoder.decode(ipc)?;
-    Ok(decoder.schema().cloned().ok_or(polarway_ipc::Error::NoSchema)?)
 }

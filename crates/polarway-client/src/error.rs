@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arrow_schema::ArrowError;
 use polarway_proto::v1::Failure;
-use polarway_proto::{Reason, Retry};
+use polarway_proto::{InvalidMessage, Reason, Retry};
 use tonic::{Code, Status};
 
 /// The result of a call.
@@ -123,8 +123,10 @@ impl StdError for Error {
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
+/// What comes from the network becomes an error by name, and by no public `From`: its types are none of a program's.
+impl Error {
+    /// What a server says of one part of a call.
+    pub(crate) fn from_failure(failure: Failure) -> Self {
         let kind = match Reason::parse(&failure.reason) {
             Some(reason) => ErrorKind::Refused(reason),
             None => ErrorKind::Other,
@@ -132,13 +134,12 @@ impl From<Failure> for Error {
         let retry_delay = failure.retry_delay();
         Self { retry_delay, ..Self::new(kind, failure.message) }
     }
-}
 
-impl From<Status> for Error {
-    fn from(status: Status) -> Self {
+    /// How a call ended.
+    pub(crate) fn from_status(status: Status) -> Self {
         let failure = Failure::from(&status);
         if !failure.reason.is_empty() {
-            return failure.into();
+            return Self::from_failure(failure);
         }
         // A status without a reason was made on the way: by the connection, by tonic, or by a proxy.
         let (kind, message) = match status.code() {
@@ -192,6 +193,13 @@ impl From<ArrowError> for Error {
     }
 }
 
+impl From<InvalidMessage> for Error {
+    fn from(invalid: InvalidMessage) -> Self {
+        Self::protocol(format!("what the server sent has a value that it can't have: {invalid}"))
+            .caused_by(invalid)
+    }
+}
+
 impl From<polarway_ipc::Error> for Error {
     fn from(error: polarway_ipc::Error) -> Self {
         Self::protocol(format!("what the server sent is no table: {error}")).caused_by(error)
@@ -212,7 +220,7 @@ mod tests {
     #[test]
     fn every_reason_arrives_as_itself() {
         for reason in Reason::ALL {
-            let error = Error::from(Status::from(reason.failure("so it is")));
+            let error = Error::from_status(Status::from(reason.failure("so it is")));
             assert_eq!((error.reason(), error.to_string()), (Some(*reason), "so it is".to_owned()));
             assert_eq!(error.is_transient(), reason.retry() == Retry::Yes, "{reason}");
         }
@@ -221,7 +229,7 @@ mod tests {
     #[test]
     fn a_reason_of_a_later_version_is_no_reason_to_retry() {
         let failure = Failure::new(Code::Unavailable, "MOON_IS_FULL", "wait a fortnight");
-        let error = Error::from(Status::from(failure));
+        let error = Error::from_status(Status::from(failure));
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Other, "wait a fortnight"));
         assert!(!error.is_transient());
     }
@@ -234,8 +242,8 @@ mod tests {
 
     #[test]
     fn a_broken_connection_is_transient_and_a_foreign_server_is_not() {
-        assert!(Error::from(Status::unavailable("connection reset")).is_transient());
-        let foreign = Error::from(Status::unimplemented(""));
+        assert!(Error::from_status(Status::unavailable("connection reset")).is_transient());
+        let foreign = Error::from_status(Status::unimplemented(""));
         assert_eq!((foreign.kind(), foreign.is_transient()), (ErrorKind::Protocol, false));
     }
 }

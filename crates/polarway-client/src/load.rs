@@ -1,5 +1,6 @@
 //! Loading tables. A stream that breaks goes on at the next row of the version that it was reading.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,7 +16,6 @@ use polarway_table::Table;
 use crate::call::{Attempt, Call, Kind, Operation};
 use crate::client::DistributedClient;
 use crate::error::{Error, ErrorKind, Result};
-use crate::handle::Handle;
 use crate::receive::{Arrived, Receiver};
 use crate::stream::{BatchStream, Batches};
 
@@ -61,7 +61,7 @@ impl DistributedClient {
     pub(crate) async fn begin_loading(&self, name: &str, at: At) -> Result<Loading> {
         let mut call = self.call(Kind::Idempotent);
         let load = call.run(&mut Begin { name, at }).await?;
-        Ok(Loading { call, load, _handle: None })
+        Ok(Loading { call, load, _held: None })
     }
 }
 
@@ -155,8 +155,8 @@ impl Operation for Load {
 pub(crate) struct Loading {
     call: Call,
     load: Load,
-    /// What is loaded, if it must not be dropped before all has arrived.
-    _handle: Option<Handle>,
+    /// What must not be dropped before all has arrived.
+    _held: Option<Box<dyn Any + Send>>,
 }
 
 impl Batches for Loading {
@@ -175,9 +175,9 @@ impl Batches for Loading {
 }
 
 impl Loading {
-    /// The same, and the handle that is loaded lives as long.
-    pub(crate) fn holding(self, handle: Handle) -> Self {
-        Self { _handle: Some(handle), ..self }
+    /// The same, and what keeps the rows on the server lives as long.
+    pub(crate) fn holding(self, held: impl Any + Send) -> Self {
+        Self { _held: Some(Box::new(held)), ..self }
     }
 
     /// The table's columns.

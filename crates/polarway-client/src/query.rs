@@ -11,6 +11,7 @@ use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use polarway_ipc::{ChunkEncoder, EncodeOptions};
+use polarway_model::{QuerySummary, RunningQuery};
 use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::rpc;
 use polarway_proto::v1::{CancelQueryRequest, ListQueriesRequest, QueryRequest, QueryResponse};
@@ -22,8 +23,6 @@ use crate::client::DistributedClient;
 use crate::error::{Error, Result};
 use crate::receive::{Arrived, Receiver};
 use crate::stream::{BatchStream, Batches};
-
-pub use polarway_proto::v1::{DatasetVersion, QueryPhase, QuerySummary, QueryTimes, RunningQuery};
 
 /// How a query is run, where it matters.
 #[derive(Clone, Debug, Default)]
@@ -123,7 +122,7 @@ impl DistributedClient {
         let mut answers = self.unary_of_all(Kind::Idempotent, ListQueriesRequest {}, method);
         let mut queries = Vec::new();
         while let Some(answer) = answers.next().await {
-            queries.extend(answer?.queries);
+            queries.extend(answer?.queries.into_iter().map(RunningQuery::from));
         }
         queries.sort_by_key(|query| query.started_us);
         Ok(queries)
@@ -174,7 +173,9 @@ impl Operation for Query {
                 Arrived::Heartbeat => attempt.going(),
                 Arrived::Rows(batches) => return Arriving::begin(receiver, batches, None),
                 // All of a small result.
-                Arrived::Note(summary, batches) => return Arriving::begin(receiver, batches, Some(summary)),
+                Arrived::Note(summary, batches) => {
+                    return Arriving::begin(receiver, batches, Some(summary.try_into()?));
+                }
                 Arrived::End => return Err(Error::protocol("a result ended before it began")),
             }
         }
@@ -245,7 +246,7 @@ impl Operation for Arriving {
                 Arrived::Rows(batches) => self.ready.extend(batches),
                 Arrived::Note(summary, batches) => {
                     self.ready.extend(batches);
-                    let _ = self.summary.set(summary);
+                    let _ = self.summary.set(summary.try_into()?);
                 }
                 Arrived::End if self.summary.get().is_some() => return Ok(None),
                 Arrived::End => return Err(Error::unreachable("the result ended before its summary")),

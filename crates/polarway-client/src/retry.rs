@@ -131,7 +131,7 @@ mod tests {
         let mut count = 0;
         let error = loop {
             tries.going();
-            let busy = Error::from(Reason::ResourceExhausted.failure("others run"));
+            let busy = Error::from_failure(Reason::ResourceExhausted.failure("others run"));
             if let Err(error) = tries.after(busy).await {
                 break error;
             }
@@ -163,7 +163,7 @@ mod tests {
     async fn what_does_not_pass_is_not_tried_again() {
         let mut tries = Tries::new(Duration::from_secs(10));
         let start = Instant::now();
-        let refused = Error::from(Reason::UnknownDataset.failure("there is none"));
+        let refused = Error::from_failure(Reason::UnknownDataset.failure("there is none"));
         assert_eq!(tries.after(refused).await.unwrap_err().reason(), Some(Reason::UnknownDataset));
         assert_eq!(start.elapsed(), Duration::ZERO);
     }
@@ -173,7 +173,7 @@ mod tests {
         let mut tries = Tries::new(Duration::from_secs(10));
         let start = Instant::now();
         let busy = Reason::ResourceExhausted.failure("busy").with_retry_delay(Duration::from_secs(3));
-        tries.after(busy.into()).await.unwrap();
+        tries.after(Error::from_failure(busy)).await.unwrap();
         assert!(start.elapsed() >= Duration::from_secs(3));
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use polarway_handles::HandleId;
+use polarway_model::DatasetVersion;
 use polarway_query::{
     AfterScan, Catalog, CatalogError, FileGroup, FileOptions, Listed, PartitionColumn, Reference, Relation,
     holds_zoned_nanos,
@@ -14,7 +15,6 @@ use polarway_storage::{At, DatasetName, Error, FileToCheck, Snapshot, SnapshotFi
 
 use crate::files::{UnknownFiles, match_files};
 use crate::polarway::EngineParts;
-use crate::query::DatasetVersion;
 
 /// The catalog that the query engine asks for datasets and handles.
 pub(crate) struct StoredCatalog {

@@ -1,33 +1,9 @@
 //! Lists and describes datasets and their versions.
 
-use arrow::datatypes::SchemaRef;
-use polarway_storage::{At, DatasetName};
+use polarway_model::{At, Dataset, DatasetName, Description, Version};
 
 use crate::error::Result;
 use crate::polarway::Polarway;
-
-pub use polarway_storage::{DatasetSummary as Dataset, VersionSummary as Version};
-
-/// A description of one version of a dataset.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Description {
-    /// The dataset.
-    pub name: DatasetName,
-    /// The version; 0 for Parquet files that Polarway did not write.
-    pub version: u64,
-    /// When it was made: microseconds since 1970-01-01 UTC.
-    pub time_us: i64,
-    /// Its columns.
-    pub schema: SchemaRef,
-    /// Its rows.
-    pub rows: u64,
-    /// How many files it has.
-    pub files: usize,
-    /// The size of its files, in bytes.
-    pub bytes: u64,
-    /// Its size in memory as Arrow, in bytes; an estimate for version 0.
-    pub arrow_bytes: u64,
-}
 
 impl Polarway {
     /// All datasets with their newest versions, ordered by name. A dataset that can't be read is listed with the reason.
@@ -69,7 +45,7 @@ impl Polarway {
                 time_us: snapshot.time_us,
                 schema: snapshot.schema.clone(),
                 rows: snapshot.rows,
-                files: snapshot.files.len(),
+                files: snapshot.files.len() as u64,
                 bytes: snapshot.bytes,
                 arrow_bytes: snapshot.arrow_bytes,
             })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_handles::{ExternalHandles, HandleStore as _};
-use polarway_storage::{Clock, DatasetName, DatasetSummary, FailureKind, Rounds, Stopping, Tables};
+use polarway_storage::{Clock, Dataset, DatasetName, FailureKind, Rounds, Stopping, Tables};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -34,7 +34,7 @@ fn tidy_all(tables: &Tables, stopping: &Stopping) {
         Ok(datasets) => datasets,
         Err(error) => return tracing::warn!(%error, "the janitor can't list the datasets"),
     };
-    for DatasetSummary { name, error, .. } in datasets {
+    for Dataset { name, error, .. } in datasets {
         if stopping.is_asked_for() {
             return;
         }

@@ -64,7 +64,6 @@ pub mod components {
 pub use arrow;
 pub use builder::Builder;
 pub use config::{Config, HandleConfig, HandleStoreKind, Location, QueryLimits, Retention};
-pub use describe::{Dataset, Description, Version};
 pub use error::{Error, ErrorKind, Result};
 pub use handles::{HandleOptions, KeptResult};
 pub use load::{ChunkStream, TableStream};
@@ -72,11 +71,11 @@ pub use pieces::PieceReader;
 pub use polarway::Polarway;
 pub use polarway_handles::{Handle, HandleId, Lease};
 pub use polarway_ipc::{Chunk, Compression};
-pub use polarway_model::{At, DatasetName, RequestId};
-pub use polarway_query::{
-    EngineCondition, MemoryLimit, Phase, PhaseTimes, QueryStatus, Summary, duckdb_version, memory_limit,
+pub use polarway_model::{
+    At, CacheStats, Dataset, DatasetName, DatasetVersion, DeleteOptions, Description, Published, QueryPhase,
+    QueryTimes, RequestId, Version, VersionKind, WriteMode, WriteOptions,
 };
-pub use polarway_storage::{CacheStats, CommitKind, MemoryBudget, Reservation, StandstillGuard};
+pub use polarway_query::{EngineCondition, MemoryLimit, QueryStatus, Summary, duckdb_version, memory_limit};
+pub use polarway_storage::{MemoryBudget, Reservation, StandstillGuard};
 pub use polarway_table::{DUCKDB_TYPE_KEY, Parameter, Parameters, Table, duckdb_type, params};
-pub use query::{DatasetVersion, QueryChunkStream, QueryOptions, QueryStream};
-pub use store::{DeleteOptions, Published, WriteMode, WriteOptions};
+pub use query::{QueryChunkStream, QueryOptions, QueryStream};

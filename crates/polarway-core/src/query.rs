@@ -9,8 +9,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::{Stream, TryStreamExt as _};
 use polarway_ipc::{Chunk, Compression};
+use polarway_model::DatasetVersion;
 use polarway_query::{EngineCondition, Keep, QueryStatus, Summary};
-use polarway_storage::DatasetName;
 use polarway_table::{Parameters, Table};
 
 use crate::catalog::{DatasetsRead, StoredCatalog};
@@ -36,15 +36,6 @@ impl From<Parameters> for QueryOptions {
     fn from(parameters: Parameters) -> Self {
         Self { parameters, ..Self::default() }
     }
-}
-
-/// A version of a dataset.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DatasetVersion {
-    /// The dataset.
-    pub name: DatasetName,
-    /// The version; 0 for Parquet files that Polarway did not write.
-    pub version: u64,
 }
 
 impl Polarway {

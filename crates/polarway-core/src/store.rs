@@ -5,26 +5,13 @@ use std::sync::{Arc, Weak};
 
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef;
-use polarway_storage::{CommitKind, DatasetName, RequestId, TableWriter, Tables};
+use polarway_model::{DatasetName, DeleteOptions, Published, VersionKind, WriteMode, WriteOptions};
+use polarway_storage::{TableWriter, Tables};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::polarway::{EngineParts, Polarway};
 use crate::threads::Work;
 use polarway_table::{Table, batch_without_duckdb_types, without_duckdb_types};
-
-pub use polarway_storage::{Published, WriteMode, WriteOptions};
-
-/// Options of a deletion.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct DeleteOptions {
-    /// With it, a retry of the call is answered and not carried out again.
-    pub request: Option<RequestId>,
-    /// With it, the dataset is deleted only if it is at this version.
-    pub expected_version: Option<u64>,
-    /// Whether its data is removed at once, and not only after the retention time: older versions can't be read any more. For a
-    /// dataset that is deleted already, the remaining data is removed.
-    pub purge: bool,
-}
 
 impl Polarway {
     /// Stores a table under a name and replaces the dataset's rows. It is on stable storage when
@@ -148,7 +135,7 @@ impl Polarway {
 /// The deletion of a dataset, if it is deleted.
 fn deleted_before(tables: &Tables, name: &DatasetName) -> Option<Published> {
     let newest = tables.versions(name).ok()?.pop()?;
-    (newest.kind == Some(CommitKind::Delete)).then(|| Published {
+    (newest.kind == VersionKind::Delete).then(|| Published {
         name: name.clone(),
         version: newest.version,
         rows: newest.rows,

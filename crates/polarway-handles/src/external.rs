@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
-use polarway_storage::{DatasetName, Error as StorageError, Lease, Leased, Snapshot, TableWriter, Tables};
-use polarway_storage::{WriteMode, WriteOptions};
+use polarway_storage::{
+    DatasetName, Error as StorageError, Lease, Leased, Snapshot, TableWriter, Tables, Write,
+};
 
 use crate::error::{Error, Result};
 use crate::handle::Handle;
@@ -34,8 +35,7 @@ impl ExternalHandles {
     /// # Errors
     /// A column that can't be stored, a handle of this id, and what the storage says.
     pub fn writer(&self, id: HandleId, schema: SchemaRef, ttl: Duration) -> Result<TableWriter<&Tables>> {
-        let options = WriteOptions::new(WriteMode::Create).kept_for(ttl);
-        Ok(self.tables.writer(&table_name(id)?, schema, options)?)
+        Ok(self.tables.writer(&table_name(id)?, schema, Write::leased(ttl))?)
     }
 
     /// A handle and the exact files that it is, its expiry put off.

@@ -1,13 +1,21 @@
-//! The vocabulary that the engine, the client and the protocol share: what names a dataset, and which of its versions is
-//! meant.
+//! The vocabulary that the engine, the client and the protocol share: datasets and their versions, writes, queries, and
+//! what a process tells of itself.
 //!
 //! This crate owns types that are plain data. Each stands here once, and the crates above re-export those that their own
 //! API speaks of. It knows nothing of files, SQL or a network: `polarway-proto` says how the types travel.
 
 mod at;
+mod dataset;
 mod name;
+mod query;
 mod request;
+mod worker;
+mod write;
 
 pub use at::At;
+pub use dataset::{Dataset, DatasetVersion, Description, Version, VersionKind};
 pub use name::{DatasetName, InvalidName, MAX_NAME_LENGTH};
+pub use query::{QueryPhase, QuerySummary, QueryTimes, RunningQuery};
 pub use request::{InvalidRequestId, RequestId};
+pub use worker::{CacheStats, ServerInfo};
+pub use write::{DeleteOptions, Published, WriteMode, WriteOptions};

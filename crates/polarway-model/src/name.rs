@@ -1,6 +1,7 @@
 //! The names that datasets may have.
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 
 /// The longest name, in bytes.
@@ -96,6 +97,33 @@ impl FromStr for DatasetName {
 
     fn from_str(name: &str) -> Result<Self, InvalidName> {
         Self::new(name)
+    }
+}
+
+/// Wherever a text is asked for, a name does.
+impl Deref for DatasetName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq<str> for DatasetName {
+    fn eq(&self, text: &str) -> bool {
+        self.0 == text
+    }
+}
+
+impl PartialEq<&str> for DatasetName {
+    fn eq(&self, text: &&str) -> bool {
+        self.0 == *text
+    }
+}
+
+impl From<DatasetName> for String {
+    fn from(name: DatasetName) -> Self {
+        name.0
     }
 }
 

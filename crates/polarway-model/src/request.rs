@@ -39,6 +39,12 @@ impl RequestId {
         Self { call: Uuid::now_v7(), table: 0 }
     }
 
+    /// Fresh ids of one call, one for each of its tables.
+    pub fn fresh_of_call() -> impl Iterator<Item = Self> {
+        let call = Uuid::now_v7();
+        (0..=u32::MAX).map(move |table| Self { call, table })
+    }
+
     /// When the caller made it: microseconds since 1970-01-01 UTC, to the millisecond.
     pub fn time_us(&self) -> i64 {
         let millis = (self.call.as_u128() >> 80) as i64; // 48 bits: it can't overflow

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::*;
 use polarway_query::{
-    Catalog, CatalogError, EngineCondition, Error, Listed, Phase, QueryOptions, QueryStatus, Reference,
+    Catalog, CatalogError, EngineCondition, Error, Listed, QueryOptions, QueryPhase, QueryStatus, Reference,
     Relation,
 };
 use polarway_testing::wait_for;
@@ -36,7 +36,7 @@ fn in_background(bench: &Arc<Bench>, sql: &str) -> std::thread::JoinHandle<Resul
     })
 }
 
-fn query_in(bench: &Bench, phase: Phase) -> Option<QueryStatus> {
+fn query_in(bench: &Bench, phase: QueryPhase) -> Option<QueryStatus> {
     bench.engine.queries().into_iter().find(|query| query.phase == phase)
 }
 
@@ -45,7 +45,7 @@ fn what_finds_no_slot_waits_and_runs_when_one_is_free() {
     let bench = Arc::new(Bench::with(|config| config.limits.running = 1));
     let first = start(&bench, ENDLESS_SUM).unwrap();
     let second = in_background(&bench, "SELECT 1");
-    let waiting = wait_for(|| query_in(&bench, Phase::Waiting));
+    let waiting = wait_for(|| query_in(&bench, QueryPhase::Waiting));
     assert_eq!(&*waiting.sql, "SELECT 1");
     drop(first);
     assert_eq!(second.join().unwrap().unwrap(), 1);
@@ -59,7 +59,7 @@ fn a_full_queue_turns_queries_away_and_says_when_to_come_back() {
     }));
     let first = start(&bench, ENDLESS_SUM).unwrap();
     let second = in_background(&bench, "SELECT 1");
-    wait_for(|| query_in(&bench, Phase::Waiting));
+    wait_for(|| query_in(&bench, QueryPhase::Waiting));
     let error = start(&bench, "SELECT 2").unwrap_err();
     assert!(
         matches!(&error, Error::Busy(message) if message.contains("1 queries run and 1 wait")),
@@ -113,7 +113,7 @@ fn running_queries_are_listed_and_one_is_cancelled_by_its_id() {
         let all = bench.engine.queries();
         (all.len() == 2).then(|| all.into_iter().find(|query| &*query.sql == ENDLESS_SUM)).flatten()
     });
-    wait_for(|| query_in(&bench, Phase::Running));
+    wait_for(|| query_in(&bench, QueryPhase::Running));
     assert!(bench.engine.cancel(running.id));
     assert!(matches!(query.join().unwrap(), Err(Error::Interrupted)));
     // Those that go on are not touched, and an id is good once.
@@ -129,7 +129,7 @@ fn a_waiting_query_can_be_cancelled() {
     let bench = Arc::new(Bench::with(|config| config.limits.running = 1));
     let first = start(&bench, ENDLESS_SUM).unwrap();
     let second = in_background(&bench, "SELECT 1");
-    let waiting = wait_for(|| query_in(&bench, Phase::Waiting));
+    let waiting = wait_for(|| query_in(&bench, QueryPhase::Waiting));
     assert!(bench.engine.cancel(waiting.id));
     assert!(matches!(second.join().unwrap(), Err(Error::Interrupted)));
     drop(first);
@@ -139,7 +139,7 @@ fn a_waiting_query_can_be_cancelled() {
 fn a_reader_that_does_not_read_is_cancelled_all_the_same() {
     let bench = Bench::with(|config| config.limits.running = 1);
     let stream = start(&bench, "SELECT range AS a FROM range(1000000000)").unwrap();
-    let id = wait_for(|| query_in(&bench, Phase::Running)).id;
+    let id = wait_for(|| query_in(&bench, QueryPhase::Running)).id;
     assert!(bench.engine.cancel(id));
     // Its slot is free though its stream is still there.
     assert_eq!(bench.rows("SELECT 1"), ["1"]);
@@ -155,7 +155,7 @@ fn a_caller_is_released_while_duckdb_does_not_hear_that_its_query_was_cancelled(
     // Planning may end before it is looked at; it would always have ended if the caller were released with it.
     for _ in 0..20 {
         let query = in_background(&bench, &format!("SELECT count(*) FROM t{joins}"));
-        let planning = wait_for(|| query_in(&bench, Phase::Planning)).id;
+        let planning = wait_for(|| query_in(&bench, QueryPhase::Planning)).id;
         assert!(bench.engine.cancel(planning));
         let outcome = query.join().unwrap();
         assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
@@ -323,7 +323,7 @@ fn the_newest_large_query_goes_when_the_process_runs_short_of_memory() {
     let bench = Arc::new(Bench::with(|config| config.limits.process_bytes = 1));
     let older = in_background(&bench, ENDLESS_SUM);
     // It may be over before that is seen.
-    wait_for(|| (query_in(&bench, Phase::Running).is_some() || older.is_finished()).then_some(()));
+    wait_for(|| (query_in(&bench, QueryPhase::Running).is_some() || older.is_finished()).then_some(()));
     let newer = in_background(&bench, &format!("{ENDLESS_SUM} LIMIT 1"));
     let error = newer.join().unwrap().unwrap_err();
     assert!(

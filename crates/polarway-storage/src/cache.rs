@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use lru::LruCache;
 use parking_lot::{Condvar, Mutex};
 use polarway_ipc::{Chunk, EncodedTable};
-use polarway_model::DatasetName;
+use polarway_model::{CacheStats, DatasetName};
 use uuid::Uuid;
 
 use crate::budget::{MemoryBudget, Reservation, Spare};
@@ -69,33 +69,6 @@ pub(crate) enum Lookup {
     TooLarge,
 }
 
-/// How the cache is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct CacheStats {
-    /// Look-ups that found the table, or found it on its way.
-    pub hits: u64,
-    /// Look-ups that did not.
-    pub misses: u64,
-    /// Tables in the cache.
-    pub tables: usize,
-    /// What they take, in bytes.
-    pub bytes: u64,
-    /// What they may take, in bytes.
-    pub capacity_bytes: u64,
-    /// Tables that had to go to make room.
-    pub evictions: u64,
-}
-
-impl CacheStats {
-    /// The part of all look-ups that were hits, from 0 to 1; 0 before the first.
-    pub fn hit_rate(&self) -> f64 {
-        match self.hits + self.misses {
-            0 => 0.0,
-            lookups => self.hits as f64 / lookups as f64,
-        }
-    }
-}
-
 impl TableCache {
     /// A cache that holds this many bytes; 0 turns it off.
     pub(crate) fn new(capacity_bytes: u64, memory: MemoryBudget) -> Arc<Self> {
@@ -149,7 +122,7 @@ impl TableCache {
         CacheStats {
             hits: state.hits,
             misses: state.misses,
-            tables: state.tables.len(),
+            tables: state.tables.len() as u64,
             bytes: state.bytes,
             capacity_bytes: self.capacity_bytes,
             evictions: state.evictions,

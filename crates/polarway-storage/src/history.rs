@@ -3,30 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use polarway_model::DatasetName;
+use polarway_model::{DatasetName, Version, VersionKind};
 
 use crate::commit::{Commit, CommitKind};
 use crate::error::Result;
 use crate::tables::Tables;
-
-/// One version in a listing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VersionSummary {
-    /// Its number; 0 for adopted files.
-    pub version: u64,
-    /// What made it, or `None` for adopted files.
-    pub kind: Option<CommitKind>,
-    /// Its rows.
-    pub rows: u64,
-    /// What its files take, in bytes.
-    pub bytes: u64,
-    /// How many files it has.
-    pub files: usize,
-    /// When it was made: microseconds since 1970-01-01 UTC.
-    pub time_us: i64,
-    /// Whether retention has removed its data.
-    pub vacuumed: bool,
-}
 
 impl Tables {
     /// All versions that a dataset ever had, oldest first: also of a deleted dataset, and also
@@ -35,7 +16,7 @@ impl Tables {
     /// # Errors
     /// [`Error::UnknownDataset`](crate::Error::UnknownDataset) where there never was one, and
     /// what the storage says.
-    pub fn versions(&self, name: &DatasetName) -> Result<Vec<VersionSummary>> {
+    pub fn versions(&self, name: &DatasetName) -> Result<Vec<Version>> {
         let dataset = self.dataset(name);
         let adopted = self.adopted(name)?;
         let newest = match dataset.log.newest(0)? {
@@ -43,13 +24,13 @@ impl Tables {
             None if adopted.is_some() => 0,
             None => return Err(self.unknown(name, false)),
         };
-        let mut versions: Vec<VersionSummary> = adopted
-            .map(|snapshot| VersionSummary {
+        let mut versions: Vec<Version> = adopted
+            .map(|snapshot| Version {
                 version: 0,
-                kind: None,
+                kind: VersionKind::Adopted,
                 rows: snapshot.rows,
                 bytes: snapshot.bytes,
-                files: snapshot.files.len(),
+                files: snapshot.files.len() as u64,
                 time_us: snapshot.time_us,
                 vacuumed: false,
             })
@@ -67,7 +48,7 @@ impl Tables {
                 versions.push(summary(&commit));
                 last_files.push(commit);
             } else if let (Some(version), Some(files)) = (versions.last_mut(), last_files.last_mut()) {
-                (version.files, version.bytes) = (commit.files.len(), commit.bytes());
+                (version.files, version.bytes) = (commit.files.len() as u64, commit.bytes());
                 *files = commit;
             }
         }
@@ -79,14 +60,24 @@ impl Tables {
     }
 }
 
-fn summary(commit: &Commit) -> VersionSummary {
-    VersionSummary {
+fn summary(commit: &Commit) -> Version {
+    Version {
         version: commit.version,
-        kind: Some(commit.kind),
+        kind: kind(commit.kind),
         rows: commit.rows(),
         bytes: commit.bytes(),
-        files: commit.files.len(),
+        files: commit.files.len() as u64,
         time_us: commit.time_us,
         vacuumed: false,
+    }
+}
+
+fn kind(commit: CommitKind) -> VersionKind {
+    match commit {
+        CommitKind::Overwrite => VersionKind::Overwrite,
+        CommitKind::Append => VersionKind::Append,
+        CommitKind::Delete => VersionKind::Delete,
+        // These make commits and no versions.
+        CommitKind::Compact | CommitKind::Vacuum | CommitKind::Renew => VersionKind::Unknown,
     }
 }

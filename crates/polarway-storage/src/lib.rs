@@ -56,7 +56,6 @@ pub use backend::{
     ObjectBackend, Outcome,
 };
 pub use budget::{MemoryBudget, Reservation};
-pub use cache::CacheStats;
 pub use checks::{FileChecks, FileToCheck};
 pub use commit::{CommitKind, NotACommit};
 pub use compact::Compacted;
@@ -65,13 +64,14 @@ pub use environment::{
 };
 pub use error::{Error, Result};
 pub use foreign::TableFormat;
-pub use history::VersionSummary;
 pub use lease::{Lease, Leased};
-pub use listing::DatasetSummary;
 pub use loader::{BatchReader, ChunkReader, Loader};
 pub use mirror::{LocalFile, Mirror};
 pub use partition::partition_key;
-pub use polarway_model::{At, DatasetName, InvalidName, InvalidRequestId, RequestId};
+pub use polarway_model::{
+    At, CacheStats, Dataset, DatasetName, InvalidName, InvalidRequestId, Published, RequestId, Version,
+    VersionKind, WriteMode, WriteOptions,
+};
 pub use polarway_parquet::ReadAt;
 pub use read::TableReader;
 pub use retry::REQUEST_WINDOW_US;
@@ -80,4 +80,4 @@ pub use snapshot::{AdoptedFile, Snapshot, SnapshotFile};
 pub use standstill::StandstillGuard;
 pub use tables::{Settings, Tables};
 pub use vacuum::Vacuumed;
-pub use writer::{Published, TableWriter, WriteMode, WriteOptions};
+pub use writer::{TableWriter, Write};

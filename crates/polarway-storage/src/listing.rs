@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use polarway_model::DatasetName;
+use polarway_model::{Dataset, DatasetName};
 
 use crate::commit::{Commit, commit_path};
 use crate::error::{Error, Result, with_cause};
 use crate::near::near_names;
 use crate::snapshot::Snapshot;
-use crate::tables::{Dataset, Tables};
+use crate::tables::{self, Tables};
 
 /// Datasets of which is remembered what a list says of them.
 const REMEMBERED_SUMMARIES: usize = 65_536;
@@ -30,23 +30,6 @@ const MOST_NEAR_NAMES: usize = 16;
 /// Names near a wrong one that are told.
 const TOLD_NAMES: usize = 3;
 
-/// A dataset in a listing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DatasetSummary {
-    /// Its name.
-    pub name: DatasetName,
-    /// Its newest version.
-    pub version: u64,
-    /// Its rows.
-    pub rows: u64,
-    /// What its files take, in bytes.
-    pub bytes: u64,
-    /// When its newest version was made: microseconds since 1970-01-01 UTC.
-    pub time_us: i64,
-    /// Why its newest version can't be told, if that is so. Then the numbers are zeros.
-    pub error: Option<String>,
-}
-
 /// What lists said of datasets, as of their newest commit then.
 #[derive(Debug, Default)]
 pub(crate) struct Summaries {
@@ -60,7 +43,7 @@ struct Known {
     /// What the storage says of its file: another one in its place is another dataset's.
     identity: String,
     /// `None` where that is a deletion.
-    summary: Option<DatasetSummary>,
+    summary: Option<Dataset>,
 }
 
 impl Summaries {
@@ -92,7 +75,7 @@ impl Tables {
     ///
     /// # Errors
     /// What the storage says, where it is not there at all.
-    pub fn datasets(&self) -> Result<Vec<DatasetSummary>> {
+    pub fn datasets(&self) -> Result<Vec<Dataset>> {
         self.summaries_of(&self.possible_names()?)
     }
 
@@ -100,7 +83,7 @@ impl Tables {
     ///
     /// # Errors
     /// As [`datasets`](Self::datasets).
-    pub fn datasets_after(&self, text: &str, most: usize) -> Result<(Vec<DatasetSummary>, bool)> {
+    pub fn datasets_after(&self, text: &str, most: usize) -> Result<(Vec<Dataset>, bool)> {
         let names = self.possible_names()?;
         let mut rest = &names[names.partition_point(|name| name.as_str() <= text)..];
         let mut found = Vec::new();
@@ -170,20 +153,20 @@ impl Tables {
         Error::UnknownDataset { name: name.as_str().to_owned(), deleted, nearest }
     }
 
-    fn summaries_of(&self, names: &[DatasetName]) -> Result<Vec<DatasetSummary>> {
+    fn summaries_of(&self, names: &[DatasetName]) -> Result<Vec<Dataset>> {
         let looked = self.look_at(names, |name| self.summary_if_any(name))?;
         let summaries = names.iter().zip(looked).filter_map(|(name, summary)| match summary {
             Ok(summary) => summary,
             Err(error) => {
                 let error = Some(with_cause(&error));
-                Some(DatasetSummary { name: name.clone(), version: 0, rows: 0, bytes: 0, time_us: 0, error })
+                Some(Dataset { name: name.clone(), version: 0, rows: 0, bytes: 0, time_us: 0, error })
             }
         });
         Ok(summaries.collect())
     }
 
     /// What a list says of a dataset, or `None` where there is none of that name.
-    fn summary_if_any(&self, name: &DatasetName) -> Result<Option<DatasetSummary>> {
+    fn summary_if_any(&self, name: &DatasetName) -> Result<Option<Dataset>> {
         let dataset = self.seen_or_new(name);
         if let Some(known) = self.summaries.get(name) {
             let there = self.backend.head(&commit_path(name, known.number))?;
@@ -195,7 +178,7 @@ impl Tables {
         }
         let Some(newest) = dataset.log.newest(0)? else {
             let adopted = self.adopted(name)?;
-            return Ok(adopted.map(|snapshot| DatasetSummary {
+            return Ok(adopted.map(|snapshot| Dataset {
                 name: name.clone(),
                 version: 0,
                 rows: snapshot.rows,
@@ -213,7 +196,7 @@ impl Tables {
     }
 
     /// What is known of a dataset; for one that nobody used lately it is not kept: a list is no use.
-    fn seen_or_new(&self, name: &DatasetName) -> Arc<Dataset> {
+    fn seen_or_new(&self, name: &DatasetName) -> Arc<tables::Dataset> {
         self.dataset_if_known(name).unwrap_or_else(|| self.new_dataset(name))
     }
 
@@ -253,8 +236,8 @@ impl Tables {
     }
 }
 
-fn summary_of(name: &DatasetName, newest: &Commit) -> DatasetSummary {
-    DatasetSummary {
+fn summary_of(name: &DatasetName, newest: &Commit) -> Dataset {
+    Dataset {
         name: name.clone(),
         version: newest.version,
         rows: newest.rows(),

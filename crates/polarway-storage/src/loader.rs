@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use polarway_ipc::{Chunk, ChunkDecoder, ChunkEncoder, DecodeLimits, EncodeOptions};
+use polarway_model::CacheStats;
 use polarway_parquet::ReadOptions;
 
 use crate::budget::{MemoryBudget, Reservation};
-use crate::cache::{CacheKey, CacheStats, Cached, Feed, Filler, Kept, Lookup, TableCache};
+use crate::cache::{CacheKey, Cached, Feed, Filler, Kept, Lookup, TableCache};
 use crate::error::{Error, Result};
 use crate::part::Part;
 use crate::read::TableReader;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use polarway_model::{DatasetName, RequestId};
+use polarway_model::{DatasetName, Published, RequestId, WriteMode, WriteOptions};
 use polarway_parquet::Categories;
 
 use crate::commit::{Commit, CommitKind, DataFile, DoneRequest, FORMAT, encode_schema};
@@ -21,81 +21,25 @@ use crate::standstill::Stretch;
 use crate::tables::{Dataset, Tables};
 use crate::upload::{Upload, UploadWriter};
 
-/// What a write does to the rows that are there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WriteMode {
-    /// The dataset holds these rows and no others; it is made if it is missing.
-    Overwrite,
-    /// The same, but it is an error if the dataset exists.
-    Create,
-    /// These rows come behind those there are; the dataset must exist.
-    Append,
-}
-
-/// How a table is to be written.
+/// A write, as the storage takes it.
 #[derive(Clone, Copy, Debug)]
-pub struct WriteOptions {
-    /// What happens to the rows that are there.
-    pub mode: WriteMode,
-    /// With it, the same write sent again is answered and not carried out again.
-    pub request: Option<RequestId>,
-    /// With it, the write is refused unless the dataset is at this version; 0 is a dataset
-    /// that was never written.
-    pub expected_version: Option<u64>,
-    /// With it, the table is kept for this long while nobody uses it, see [`Tables::renew`].
-    pub ttl: Option<Duration>,
+pub struct Write {
+    options: WriteOptions,
+    /// The table is kept for this long while nobody uses it, see [`Tables::renew`].
+    ttl: Option<Duration>,
 }
 
-impl Default for WriteOptions {
-    /// Overwrites without conditions.
-    fn default() -> Self {
-        Self::new(WriteMode::Overwrite)
+impl Write {
+    /// Creates a table that is kept for this long while nobody uses it.
+    pub fn leased(ttl: Duration) -> Self {
+        Self { options: WriteOptions::new(WriteMode::Create), ttl: Some(ttl) }
     }
 }
 
-impl WriteOptions {
-    /// A write without conditions.
-    pub fn new(mode: WriteMode) -> Self {
-        Self { mode, request: None, expected_version: None, ttl: None }
+impl From<WriteOptions> for Write {
+    fn from(options: WriteOptions) -> Self {
+        Self { options, ttl: None }
     }
-
-    /// Makes retries find this write.
-    #[must_use]
-    pub fn with_request(mut self, request: RequestId) -> Self {
-        self.request = Some(request);
-        self
-    }
-
-    /// Refuses the write unless the dataset is at this version.
-    #[must_use]
-    pub fn expecting(mut self, version: u64) -> Self {
-        self.expected_version = Some(version);
-        self
-    }
-
-    /// Keeps the table only while it is used.
-    #[must_use]
-    pub fn kept_for(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
-        self
-    }
-}
-
-/// A write that stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// The dataset.
-    pub name: DatasetName,
-    /// The version that the write made.
-    pub version: u64,
-    /// The rows of that version.
-    pub rows: u64,
-    /// What its files take, in bytes.
-    pub bytes: u64,
-    /// When it was made: microseconds since 1970-01-01 UTC.
-    pub time_us: i64,
-    /// Whether an earlier call with the same request id made it.
-    pub was_retry: bool,
 }
 
 /// Takes one table's rows and publishes them as a new version.
@@ -104,7 +48,7 @@ pub struct Published {
 pub struct TableWriter<T> {
     tables: T,
     dataset: Arc<Dataset>,
-    write: WriteOptions,
+    write: Write,
     state: State,
     /// The newest commit before the upload began: a vacuum after it may have condemned the upload.
     base: u64,
@@ -136,9 +80,9 @@ impl Tables {
         &self,
         name: &DatasetName,
         schema: SchemaRef,
-        write: WriteOptions,
+        write: impl Into<Write>,
     ) -> Result<TableWriter<&Self>> {
-        TableWriter::begin(self, name, schema, write)
+        TableWriter::begin(self, name, schema, write.into())
     }
 
     /// As [`writer`](Self::writer), for a writer that is kept for longer than a borrow lasts.
@@ -149,9 +93,9 @@ impl Tables {
         self: &Arc<Self>,
         name: &DatasetName,
         schema: SchemaRef,
-        write: WriteOptions,
+        write: impl Into<Write>,
     ) -> Result<TableWriter<Arc<Self>>> {
-        TableWriter::begin(Arc::clone(self), name, schema, write)
+        TableWriter::begin(Arc::clone(self), name, schema, write.into())
     }
 
     /// Deletes a dataset: its newest version becomes its deletion, and older versions stay
@@ -245,16 +189,16 @@ impl Tables {
     fn check(
         &self,
         dataset: &Dataset,
-        write: &WriteOptions,
+        write: &Write,
         newest: Option<&Commit>,
     ) -> Result<Option<Arc<Snapshot>>> {
-        let name = &dataset.name;
-        self.check_version(name, write.expected_version, newest)?;
+        let (name, mode) = (&dataset.name, write.options.mode);
+        self.check_version(name, write.options.expected_version, newest)?;
         // An overwrite need not be able to read what it replaces.
-        if write.mode == WriteMode::Overwrite {
+        if mode == WriteMode::Overwrite {
             return Ok(None);
         }
-        match (write.mode, self.present(name, newest)?) {
+        match (mode, self.present(name, newest)?) {
             (WriteMode::Create, Some(present)) => {
                 Err(Error::AlreadyExists { name: name.clone(), version: present.version })
             }
@@ -305,20 +249,20 @@ impl Tables {
 }
 
 impl<T: Deref<Target = Tables>> TableWriter<T> {
-    fn begin(tables: T, name: &DatasetName, schema: SchemaRef, write: WriteOptions) -> Result<Self> {
-        let stretch = write.request.and_then(|_| tables.standstill.begin());
+    fn begin(tables: T, name: &DatasetName, schema: SchemaRef, write: Write) -> Result<Self> {
+        let stretch = write.options.request.and_then(|_| tables.standstill.begin());
         let dataset = tables.dataset(name);
-        if let Some(request) = write.request {
+        if let Some(request) = write.options.request {
             check_window(request, tables.clock.now_us())?;
         }
         let newest = dataset.log.newest(0)?;
         let base = newest.as_ref().map_or(0, |commit| commit.number);
-        let state = match tables.done_before(&dataset, write.request, newest.as_deref())? {
+        let state = match tables.done_before(&dataset, write.options.request, newest.as_deref())? {
             Some(published) => State::Done(published),
             None => {
                 let present = tables.check(&dataset, &write, newest.as_deref())?;
                 let (schema, conform) = match present {
-                    Some(present) if write.mode == WriteMode::Append => {
+                    Some(present) if write.options.mode == WriteMode::Append => {
                         let conform = Conform::new(name, &schema, &present.schema)?;
                         (Arc::clone(&present.schema), Some(conform))
                     }
@@ -411,7 +355,7 @@ impl<T: Deref<Target = Tables>> TableWriter<T> {
 struct Publication<'a> {
     tables: &'a Tables,
     dataset: &'a Dataset,
-    write: WriteOptions,
+    write: Write,
     upload: Upload,
     /// The adopted files that a first append takes in.
     copies: Vec<Upload>,
@@ -431,7 +375,7 @@ impl Publication<'_> {
         loop {
             let newest = log.newest(0)?;
             let newest = newest.as_deref();
-            if let Some(done) = self.tables.done_before(self.dataset, self.write.request, newest)? {
+            if let Some(done) = self.tables.done_before(self.dataset, self.write.options.request, newest)? {
                 return Ok(done);
             }
             if let Some(newest) = newest
@@ -440,7 +384,7 @@ impl Publication<'_> {
                 return Ok(published(name, &done, true));
             }
             let present = self.tables.check(self.dataset, &self.write, newest)?;
-            let commit = match (self.write.mode, present) {
+            let commit = match (self.write.options.mode, present) {
                 (WriteMode::Append, Some(present)) => self.append_to(&present, newest)?,
                 _ => {
                     self.categories = self.upload.categories.clone();
@@ -496,7 +440,7 @@ impl Publication<'_> {
     ) -> Commit {
         let schema = Some(encode_schema(schema));
         let mut commit =
-            self.tables.next_commit(self.dataset, newest, kind, schema, files, self.write.request);
+            self.tables.next_commit(self.dataset, newest, kind, schema, files, self.write.options.request);
         if let Some(ttl) = self.write.ttl {
             // By the later of the two clocks: to no other worker may it look as if it had run out already.
             let storage_now_us =
@@ -539,7 +483,7 @@ impl Publication<'_> {
         while self.base < newest {
             self.base += 1;
             let commit = log.read_existing(self.base)?;
-            if self.write.request.is_some_and(|request| commit.carries_out(request)) {
+            if self.write.options.request.is_some_and(|request| commit.carries_out(request)) {
                 log.settle(commit.number)?;
                 return Ok(Some(commit));
             }

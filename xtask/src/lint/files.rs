@@ -39,7 +39,7 @@ pub(super) fn check() -> Result<Verdict> {
 }
 
 /// The files that git tracks or would add, by their paths from the root.
-fn listed_files(root: &Path) -> Result<Vec<String>> {
+pub(super) fn listed_files(root: &Path) -> Result<Vec<String>> {
     let output = Command::new("git")
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"])
         .current_dir(root)

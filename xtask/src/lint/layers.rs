@@ -23,7 +23,7 @@ const LAYERS: [Layer; 21] = [
     Layer { package: "polarway-model", may_reach: &[], networked: false },
     Layer { package: "polarway-ipc", may_reach: &["polarway-table"], networked: false },
     Layer { package: "polarway-parquet", may_reach: &["polarway-table"], networked: false },
-    Layer { package: "polarway-proto", may_reach: &["polarway-model"], networked: true },
+    Layer { package: "polarway-proto", may_reach: PROTO, networked: true },
     Layer { package: "polarway-query", may_reach: QUERY, networked: false },
     Layer { package: "polarway-storage", may_reach: STORAGE, networked: false },
     Layer { package: "polarway-handles", may_reach: HANDLES, networked: false },
@@ -41,6 +41,7 @@ const LAYERS: [Layer; 21] = [
     Layer { package: "xtask", may_reach: &["polarway-fleet"], networked: false },
 ];
 
+const PROTO: &[&str] = &["polarway-ipc", "polarway-model", "polarway-table"];
 const QUERY: &[&str] = &["polarway-model", "polarway-sql", "polarway-table"];
 const STORAGE: &[&str] = &["polarway-ipc", "polarway-model", "polarway-parquet", "polarway-table"];
 const HANDLES: &[&str] =

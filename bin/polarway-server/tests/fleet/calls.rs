@@ -116,7 +116,7 @@ async fn streams_are_whole(client: &DistributedClient) {
 
 async fn what_there_is_is_told(client: &DistributedClient) {
     let names: Vec<String> =
-        client.datasets().await.unwrap().into_iter().map(|dataset| dataset.name).collect();
+        client.datasets().await.unwrap().into_iter().map(|dataset| dataset.name.into()).collect();
     assert_eq!(names, ["flights", "many", "one", "three", "two"]);
     assert_eq!(client.versions("flights").await.unwrap().len(), 2);
     assert_eq!(client.describe("flights").await.unwrap().rows, 10_000);

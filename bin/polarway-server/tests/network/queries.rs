@@ -27,7 +27,7 @@ async fn a_running_query_is_listed_with_its_text_and_what_it_did() {
     let mut stream = client.query_stream(ENDLESS_ROWS).await.unwrap();
     stream.next().await.unwrap().unwrap();
     let [first] = &client.queries().await.unwrap()[..] else { panic!("there is one") };
-    assert_eq!((first.sql.as_str(), first.phase()), (ENDLESS_ROWS, QueryPhase::Running));
+    assert_eq!((first.sql.as_str(), first.phase), (ENDLESS_ROWS, QueryPhase::Running));
     assert!(first.rows > 0 && first.bytes >= 8 * first.rows, "{first:?}");
     let mut read = 0;
     while read <= first.rows {
@@ -35,7 +35,7 @@ async fn a_running_query_is_listed_with_its_text_and_what_it_did() {
     }
     let [later] = &client.queries().await.unwrap()[..] else { panic!("there is one") };
     assert_eq!((&later.query_id, later.started_us), (&first.query_id, first.started_us));
-    assert!(later.rows > first.rows && later.elapsed_us > first.elapsed_us, "{first:?}, {later:?}");
+    assert!(later.rows > first.rows && later.elapsed > first.elapsed, "{first:?}, {later:?}");
     drop(stream);
     all_ended(&client).await;
 }
@@ -220,7 +220,7 @@ async fn a_summary_tells_rows_bytes_datasets_and_where_the_time_went() {
     assert!(summary.bytes > 8000, "{summary:?}");
     let datasets = summary.datasets.iter().map(|dataset| (dataset.name.as_str(), dataset.version));
     assert_eq!(datasets.collect::<Vec<_>>(), [("airports", 1), ("flights", 1), ("flights", 2)]);
-    let times = summary.times.unwrap();
-    assert!(times.checking_us > 0 && times.resolving_us > 0, "{times:?}");
-    assert!(times.planning_us > 0 && times.running_us > 0, "{times:?}");
+    let times = summary.times;
+    assert!(!times.checking.is_zero() && !times.resolving.is_zero(), "{times:?}");
+    assert!(!times.planning.is_zero() && !times.running.is_zero(), "{times:?}");
 }

@@ -22,18 +22,18 @@ pub(crate) async fn ls(ls: Ls) -> Result<()> {
 /// Prints a list of datasets; for people, `empty` says what there is instead of none. Where one can't be read, it says why.
 pub(crate) fn print_datasets(datasets: &[Dataset], format: ListFormat, empty: &str) -> Result<()> {
     fn known<T>(dataset: &Dataset, value: T) -> Option<T> {
-        dataset.error.is_empty().then_some(value)
+        dataset.error.is_none().then_some(value)
     }
     let mut columns = vec![
-        ("name", Values::Texts(datasets.iter().map(|dataset| dataset.name.clone()).collect())),
+        ("name", Values::Texts(datasets.iter().map(|dataset| dataset.name.to_string()).collect())),
         ("version", Values::numbers(datasets.iter().map(|dataset| known(dataset, dataset.version)))),
         ("rows", Values::numbers(datasets.iter().map(|dataset| known(dataset, dataset.rows)))),
         ("bytes", Values::bytes(datasets.iter().map(|dataset| known(dataset, dataset.bytes)))),
         ("stored", Values::times(datasets.iter().map(|dataset| known(dataset, dataset.time_us)))),
     ];
-    if datasets.iter().any(|dataset| !dataset.error.is_empty()) {
-        columns
-            .push(("error", Values::Texts(datasets.iter().map(|dataset| dataset.error.clone()).collect())));
+    if datasets.iter().any(|dataset| dataset.error.is_some()) {
+        let errors = datasets.iter().map(|dataset| dataset.error.clone().unwrap_or_default());
+        columns.push(("error", Values::Texts(errors.collect())));
     }
     print(columns, format, empty)
 }
@@ -44,7 +44,7 @@ pub(crate) async fn versions(versions: Versions) -> Result<()> {
     let list = list.map_err(|error| kept::failure_of(name, &format!("handles show {name}"), error))?;
     let columns = vec![
         ("version", Values::numbers(list.iter().map(|version| version.version))),
-        ("made by", Values::Texts(list.iter().map(|version| kind(version.kind()).to_owned()).collect())),
+        ("made by", Values::Texts(list.iter().map(|version| kind(version.kind).to_owned()).collect())),
         ("rows", Values::numbers(list.iter().map(|version| version.rows))),
         ("bytes", Values::bytes(list.iter().map(|version| version.bytes))),
         ("files", Values::numbers(list.iter().map(|version| version.files))),
@@ -60,7 +60,7 @@ fn kind(kind: VersionKind) -> &'static str {
         VersionKind::Overwrite => "store",
         VersionKind::Append => "append",
         VersionKind::Delete => "rm",
-        VersionKind::Unspecified => "",
+        _ => "",
     }
 }
 
@@ -126,7 +126,7 @@ fn yes(is_so: bool) -> &'static str {
 fn as_json(description: &Description) -> serde_json::Value {
     let Description { name, version, time_us, schema, rows, files, bytes, arrow_bytes } = description;
     json!({
-        "name": name, "version": version, "time": time::show(*time_us), "rows": rows, "files": files, "bytes": bytes,
+        "name": name.as_str(), "version": version, "time": time::show(*time_us), "rows": rows, "files": files, "bytes": bytes,
         "arrow_bytes": arrow_bytes, "columns": columns_as_json(schema),
     })
 }
@@ -135,7 +135,8 @@ pub(crate) async fn stats(stats: Stats) -> Result<()> {
     let client = stats.connection.connect().await?;
     let (info, cache) = tokio::try_join!(client.server_info(), client.cache_stats())?;
     let ServerInfo { server_version, protocol_revision, duckdb_version, worker_id, started_us } = info;
-    let CacheStats { hits, misses, hit_rate, tables, bytes, capacity_bytes, evictions } = cache;
+    let hit_rate = cache.hit_rate();
+    let CacheStats { hits, misses, tables, bytes, capacity_bytes, evictions } = cache;
     if stats.list.format == ListFormat::Json {
         println!(
             "{}",

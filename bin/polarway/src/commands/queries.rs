@@ -18,7 +18,7 @@ pub(crate) async fn queries(queries: Queries) -> Result<()> {
                 "{}",
                 json!({
                     "id": query.query_id, "phase": phase(query.phase), "started": time::show(query.started_us),
-                    "elapsed_us": query.elapsed_us, "rows": query.rows, "bytes": query.bytes, "sql": query.sql,
+                    "elapsed_us": query.elapsed.as_micros() as u64, "rows": query.rows, "bytes": query.bytes, "sql": query.sql,
                 })
             );
         }
@@ -29,7 +29,7 @@ pub(crate) async fn queries(queries: Queries) -> Result<()> {
     let columns = vec![
         ("id", texts(|query| query.query_id.clone())),
         ("phase", texts(|query| phase(query.phase).to_owned())),
-        ("time", texts(|query| elapsed(query.elapsed_us))),
+        ("time", texts(|query| elapsed(query.elapsed))),
         ("rows", Values::numbers(running.iter().map(|query| query.rows))),
         ("query", texts(|query| on_one_line(&query.sql))),
     ];
@@ -41,19 +41,19 @@ pub(crate) async fn cancel(cancel: Cancel) -> Result<()> {
     Ok(())
 }
 
-fn phase(number: i32) -> &'static str {
-    match QueryPhase::try_from(number) {
-        Ok(QueryPhase::Waiting) => "waiting",
-        Ok(QueryPhase::Checking) => "checking",
-        Ok(QueryPhase::Resolving) => "resolving",
-        Ok(QueryPhase::Planning) => "planning",
-        Ok(QueryPhase::Running) => "running",
-        Ok(QueryPhase::Unspecified) | Err(_) => "unknown",
+fn phase(phase: QueryPhase) -> &'static str {
+    match phase {
+        QueryPhase::Waiting => "waiting",
+        QueryPhase::Checking => "checking",
+        QueryPhase::Resolving => "resolving",
+        QueryPhase::Planning => "planning",
+        QueryPhase::Running => "running",
+        _ => "unknown",
     }
 }
 
-fn elapsed(micros: u64) -> String {
-    let millis = Duration::from_millis(micros / 1000);
+fn elapsed(time: Duration) -> String {
+    let millis = Duration::from_millis(time.as_millis() as u64);
     humantime::format_duration(millis).to_string()
 }
 

@@ -84,7 +84,7 @@ async fn look(
     let columns = description.map(|description| {
         description.schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>()
     });
-    DatasetNames { name: dataset.name, columns: columns.unwrap_or_default(), state }
+    DatasetNames { name: dataset.name.into(), columns: columns.unwrap_or_default(), state }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use polarway_proto::v1::{CreateHandleRequest, CreateHandleResponse, QuerySummary};
+use polarway_model::QuerySummary;
+use polarway_proto::v1::{CreateHandleRequest, CreateHandleResponse};
 use polarway_table::Parameters;
 
 use super::{Handle, HandleInfo};
@@ -104,6 +105,7 @@ impl Operation for Create {
         // A proxy may end a stream that the server did not.
         let (handle, summary) =
             made.ok_or_else(|| Error::unreachable("the stream ended before the handle was made"))?;
+        let summary = summary.map(QuerySummary::try_from).transpose()?;
         Ok((HandleInfo::from_message(Some(handle))?, summary))
     }
 }

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
-use polarway_proto::v1;
+use polarway_proto::{schema_from_ipc, v1};
 
-use crate::datasets::read_schema;
 use crate::error::{Error, Result};
 
 /// A result that stays on the server, described.
@@ -33,7 +32,7 @@ impl HandleInfo {
         let v1::Handle { handle_id, schema, rows, bytes, created_us, expires_us, ttl_us } = message;
         Ok(Self {
             id: handle_id,
-            schema: read_schema(schema)?,
+            schema: schema_from_ipc(schema)?,
             rows,
             bytes,
             created_us,

@@ -8,56 +8,18 @@ use std::time::Duration;
 use arrow_array::{RecordBatchIterator, RecordBatchReader};
 use arrow_schema::ArrowError;
 use futures::StreamExt as _;
-use polarway_proto::v1::{self, StoreRequest, StoreResponse, StoreResult, store_result};
+use polarway_model::{Published, RequestId, WriteMode, WriteOptions};
+use polarway_proto::v1::{StoreHeader, StoreRequest, StoreResponse, StoreResult, store_result};
 use polarway_proto::{WithHeartbeats, rpc};
 use polarway_table::Table;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tonic::Status;
-use uuid::Uuid;
 
 use self::encode::{Encoding, encode};
 use crate::call::{Attempt, Kind, Operation};
 use crate::client::DistributedClient;
 use crate::error::{Error, Result};
-
-pub use polarway_proto::v1::PublishedVersion as Published;
-
-/// What a write does with the rows that are there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum WriteMode {
-    /// The dataset holds the new rows and no others; it is made if it is missing.
-    #[default]
-    Overwrite,
-    /// The same, but refused if the dataset exists.
-    Create,
-    /// The new rows come behind those there are; the dataset must exist.
-    Append,
-}
-
-/// How a table is written, where it matters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WriteOptions {
-    /// What happens to the rows that are there.
-    pub mode: WriteMode,
-    /// With it, the write is refused unless the dataset is at this version; 0 is a dataset that was never written.
-    pub expected_version: Option<u64>,
-}
-
-impl WriteOptions {
-    /// Writing in this mode, whatever version the dataset is at.
-    pub fn new(mode: WriteMode) -> Self {
-        Self { mode, expected_version: None }
-    }
-
-    /// The same, refused unless the dataset is at this version.
-    #[must_use]
-    pub fn expecting(mut self, version: u64) -> Self {
-        self.expected_version = Some(version);
-        self
-    }
-}
 
 /// Rows that can be read from the start as often as it takes: an upload that broke is sent again.
 pub trait TableSource: Send + Sync {
@@ -124,7 +86,9 @@ impl DistributedClient {
         source: Arc<dyn TableSource>,
         options: WriteOptions,
     ) -> Result<Published> {
-        let mut results = self.upload(vec![(name.to_owned(), source)], options).await;
+        let request = options.request.unwrap_or_else(RequestId::fresh);
+        let header = StoreHeader::new(name, options.with_request(request));
+        let mut results = self.upload(vec![(header, source)]).await;
         results.pop().unwrap_or_else(|| Err(Error::protocol("the server gave no result for the table")))
     }
 
@@ -142,23 +106,19 @@ impl DistributedClient {
         T: TryInto<Table>,
         Error: From<T::Error>,
     {
-        let mut sources: Vec<(String, Arc<dyn TableSource>)> = Vec::new();
-        for (name, table) in tables {
-            sources.push((name.into(), Arc::new(table.try_into()?)));
+        let mut sources: Vec<(StoreHeader, Arc<dyn TableSource>)> = Vec::new();
+        for ((name, table), request) in tables.into_iter().zip(RequestId::fresh_of_call()) {
+            let header = StoreHeader::new(name, WriteOptions::default().with_request(request));
+            sources.push((header, Arc::new(table.try_into()?)));
         }
-        Ok(self.upload(sources, WriteOptions::default()).await)
+        Ok(self.upload(sources).await)
     }
 
     /// Uploads tables until each has a result.
-    async fn upload(
-        &self,
-        sources: Vec<(String, Arc<dyn TableSource>)>,
-        options: WriteOptions,
-    ) -> Vec<Result<Published>> {
-        let call = Uuid::now_v7();
+    async fn upload(&self, sources: Vec<(StoreHeader, Arc<dyn TableSource>)>) -> Vec<Result<Published>> {
         let mut upload = Upload { results: sources.iter().map(|_| None).collect(), waiting: Vec::new() };
-        for (ordinal, (name, source)) in sources.into_iter().enumerate() {
-            upload.waiting.push(Encoding { ordinal, header: header(name, call, ordinal, options), source });
+        for (ordinal, (header, source)) in sources.into_iter().enumerate() {
+            upload.waiting.push(Encoding { ordinal, header, source });
         }
         if let Err(error) = self.call(Kind::Idempotent).run(&mut upload).await {
             upload.settle(&error);
@@ -200,8 +160,10 @@ impl Upload {
         let mut transient = None;
         for (table, outcome) in std::mem::take(&mut self.waiting).into_iter().zip(outcomes) {
             let result = match outcome.outcome {
-                Some(store_result::Outcome::Published(published)) => Ok(published),
-                Some(store_result::Outcome::Failure(failure)) => Err(Error::from(failure)),
+                Some(store_result::Outcome::Published(published)) => {
+                    published.try_into().map_err(Error::from)
+                }
+                Some(store_result::Outcome::Failure(failure)) => Err(Error::from_failure(failure)),
                 None => {
                     let name = &table.header.name;
                     Err(Error::protocol(format!("the server gave no result for {name:?}")))
@@ -248,7 +210,7 @@ async fn upload_once(attempt: &mut Attempt<'_>, tables: &[Encoding]) -> Result<V
     let mut all_sent = false;
     let answer = loop {
         tokio::select! {
-            answer = &mut call => break answer.map_err(Error::from),
+            answer = &mut call => break answer.map_err(Error::from_status),
             () = sleep_until(deadline) => break Err(stuck(all_sent, bound)),
             // The sender is gone once all parts are on their way.
             change = movement.changed(), if !all_sent => {
@@ -275,19 +237,4 @@ fn stuck(all_sent: bool, bound: Duration) -> Error {
     } else {
         format!("the server took no more of the upload for {bound:?}")
     })
-}
-
-fn header(name: String, call: Uuid, ordinal: usize, options: WriteOptions) -> v1::StoreHeader {
-    let mode = match options.mode {
-        WriteMode::Overwrite => v1::WriteMode::Overwrite,
-        WriteMode::Create => v1::WriteMode::Create,
-        WriteMode::Append => v1::WriteMode::Append,
-    };
-    v1::StoreHeader {
-        name,
-        mode: mode.into(),
-        request_id: format!("{call}/{ordinal}"),
-        expected_version: options.expected_version,
-        last: false,
-    }
 }

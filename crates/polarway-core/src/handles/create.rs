@@ -7,6 +7,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use futures::StreamExt as _;
 use polarway_handles::{Handle, HandleId, HandleStore as _, MemoryHandles};
+use polarway_model::DatasetVersion;
 use polarway_query::Summary;
 use polarway_storage::Error as StorageError;
 use polarway_table::distinct_names;
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles::store::{External, Place};
 use crate::polarway::Polarway;
-use crate::query::{DatasetVersion, QueryOptions, QueryStream};
+use crate::query::{QueryOptions, QueryStream};
 
 /// Options for making a handle.
 #[derive(Clone, Debug, Default)]

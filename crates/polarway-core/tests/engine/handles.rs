@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::{FutureExt as _, TryStreamExt as _};
 use polarway_core::components::ManualClock;
 use polarway_core::{
-    At, Builder, Compression, Config, ErrorKind, HandleOptions, HandleStoreKind, Location, Phase, Polarway,
-    QueryOptions, Table, params,
+    At, Builder, Compression, Config, ErrorKind, HandleOptions, HandleStoreKind, Location, Polarway,
+    QueryOptions, QueryPhase, Table, params,
 };
 use tempfile::TempDir;
 
@@ -335,10 +335,16 @@ async fn a_caller_that_goes_away_while_rows_are_made_leaves_nothing_behind() {
     // It has no end, so no handle is made of it.
     let sql = "SELECT range AS n, hash(range) AS h FROM range(1000000000000)";
     for (store, polarway, folder) in engines().await {
-        for phase in [Phase::Waiting, Phase::Checking, Phase::Resolving, Phase::Planning, Phase::Running] {
+        for phase in [
+            QueryPhase::Waiting,
+            QueryPhase::Checking,
+            QueryPhase::Resolving,
+            QueryPhase::Planning,
+            QueryPhase::Running,
+        ] {
             // A phase may pass unseen, but for the last one.
             let is_there =
-                || polarway.queries().iter().any(|query| [phase, Phase::Running].contains(&query.phase));
+                || polarway.queries().iter().any(|query| [phase, QueryPhase::Running].contains(&query.phase));
             tokio::select! {
                 biased;
                 kept = polarway.query_handle(sql) => panic!("{store}: {kept:?}"),

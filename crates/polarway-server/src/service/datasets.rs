@@ -3,12 +3,11 @@
 use polarway_core::{At, DeleteOptions};
 use polarway_proto::Reason;
 use polarway_proto::v1::{
-    DeleteDatasetRequest, DeleteDatasetResponse, Failure, GetDatasetRequest, GetDatasetResponse,
+    self, DeleteDatasetRequest, DeleteDatasetResponse, Failure, GetDatasetRequest, GetDatasetResponse,
     ListDatasetsRequest, ListDatasetsResponse, ListVersionsRequest, ListVersionsResponse,
 };
 
 use crate::call::Call;
-use crate::convert;
 
 /// Entries on a page at the most: some 100 KB.
 const MOST_ENTRIES: usize = 1000;
@@ -21,14 +20,17 @@ pub(super) async fn list(call: &Call, request: ListDatasetsRequest) -> Result<Li
         Some(last) if !is_last => last.name.to_string(),
         _ => String::new(),
     };
-    Ok(ListDatasetsResponse { datasets: datasets.iter().map(convert::dataset).collect(), next_page_token })
+    Ok(ListDatasetsResponse { datasets: datasets.into_iter().map(Into::into).collect(), next_page_token })
 }
 
 pub(super) async fn get(call: &Call, request: GetDatasetRequest) -> Result<GetDatasetResponse, Failure> {
     let description =
         call.engine.describe_at(&request.name, request.at.map(At::from).unwrap_or_default()).await;
-    let dataset = convert::description(description.map_err(|error| call.failure(&error))?)?;
-    Ok(GetDatasetResponse { dataset: Some(dataset) })
+    let description = description.map_err(|error| call.failure(&error))?;
+    let dataset = v1::Dataset::try_from(description);
+    Ok(GetDatasetResponse {
+        dataset: Some(dataset.map_err(|error| Reason::Unsupported.failure(error.to_string()))?),
+    })
 }
 
 pub(super) async fn list_versions(
@@ -50,21 +52,17 @@ pub(super) async fn list_versions(
         Some(last) if !is_last => last.version.to_string(),
         _ => String::new(),
     };
-    Ok(ListVersionsResponse { versions: versions.iter().map(convert::version).collect(), next_page_token })
+    Ok(ListVersionsResponse { versions: versions.into_iter().map(Into::into).collect(), next_page_token })
 }
 
 pub(super) async fn delete(
     call: &Call,
     request: DeleteDatasetRequest,
 ) -> Result<DeleteDatasetResponse, Failure> {
-    let options = DeleteOptions {
-        request: convert::request_id(&request.request_id)?,
-        expected_version: request.expected_version,
-        purge: request.purge,
-    };
+    let options = DeleteOptions::try_from(&request)?;
     let published =
         call.engine.delete_with(&request.name, options).await.map_err(|error| call.failure(&error))?;
-    Ok(DeleteDatasetResponse { published: Some(convert::published(&published)) })
+    Ok(DeleteDatasetResponse { published: Some(published.into()) })
 }
 
 /// Keeps one page of the entries, and says whether it is the last.

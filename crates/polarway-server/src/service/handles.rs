@@ -42,8 +42,8 @@ async fn keep(call: Call, request: CreateHandleRequest) -> Result<CreateHandleRe
     let summary = kept.summary.map(|summary| QuerySummary {
         rows: handle.rows,
         bytes: summary.bytes,
-        datasets: kept.datasets.iter().map(convert::dataset_version).collect(),
-        times: Some(convert::query_times(&summary.times)),
+        datasets: kept.datasets.into_iter().map(Into::into).collect(),
+        times: Some(summary.times.into()),
     });
     Ok(CreateHandleResponse { handle: Some(handle), summary })
 }

@@ -102,8 +102,8 @@ impl Stream for Rows {
         }
         // The last chunk and the summary are one message.
         if let Some(done) = chunks.summary() {
-            summary.times = Some(convert::query_times(&done.times));
-            summary.datasets = chunks.datasets().iter().map(convert::dataset_version).collect();
+            summary.times = Some(done.times.into());
+            summary.datasets = chunks.datasets().into_iter().map(Into::into).collect();
             response.summary = Some(std::mem::take(summary));
             self.chunks = None;
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, stream};
-use polarway_core::Published;
+use polarway_core::{Published, WriteOptions};
 use polarway_proto::Reason;
 use polarway_proto::v1::store_request::Part;
 use polarway_proto::v1::store_result::Outcome;
@@ -15,7 +15,6 @@ use tonic::{Code, Status};
 use super::arrivals::Arrivals;
 use super::upload::{Piece, Upload};
 use crate::call::Call;
-use crate::convert;
 use crate::reasons::refusal;
 
 /// Chunks that wait for the engine. One that is slow then slows the client: HTTP/2 lets no more in.
@@ -49,7 +48,7 @@ pub(super) async fn store(
         }
         let is_last = header.last;
         let outcome = match store_table(call, &mut parts, header).await? {
-            Ok(published) => Outcome::Published(convert::published(&published)),
+            Ok(published) => Outcome::Published(published.into()),
             Err(failure) => Outcome::Failure(failure.shortened()),
         };
         let result = StoreResult { outcome: Some(outcome) };
@@ -70,9 +69,9 @@ async fn store_table(
 ) -> Result<Result<Published, Failure>, Failure> {
     let name = header.name.clone();
     let is_last = header.last;
-    let options = match convert::write_options(&header) {
+    let options = match WriteOptions::try_from(&header) {
         Ok(options) => options,
-        Err(refused) => return give_up(parts, &name, is_last, refused).await,
+        Err(refused) => return give_up(parts, &name, is_last, refused.into()).await,
     };
     let (pieces, mut received) = mpsc::channel(WAITING_CHUNKS);
     let received = stream::poll_fn(move |context| received.poll_recv(context));

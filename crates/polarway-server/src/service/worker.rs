@@ -37,14 +37,5 @@ impl Worker {
 }
 
 pub(crate) fn cache_stats(call: &Call) -> Result<GetCacheStatsResponse, Failure> {
-    let stats = call.engine.cache_stats();
-    Ok(GetCacheStatsResponse {
-        hits: stats.hits,
-        misses: stats.misses,
-        hit_rate: stats.hit_rate(),
-        tables: stats.tables as u64,
-        bytes: stats.bytes,
-        capacity_bytes: stats.capacity_bytes,
-        evictions: stats.evictions,
-    })
+    Ok(call.engine.cache_stats().into())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_storage::{
-    At, Clock as _, DiskBackend, Environment, Error, Leased, Settings, SystemClock, Tables, Vacuumed,
+    At, Clock as _, DiskBackend, Environment, Error, Leased, Settings, SystemClock, Tables, Vacuumed, Write,
     WriteMode, WriteOptions,
 };
 use tempfile::TempDir;
@@ -164,7 +164,7 @@ fn retries_are_found_also_behind_commits_from_next_year() {
 
 #[test]
 fn a_lease_is_as_long_for_workers_whose_clocks_are_wrong() {
-    let lasting = WriteOptions::new(WriteMode::Create).kept_for(Duration::from_secs(20 * 60));
+    let lasting = Write::leased(Duration::from_secs(20 * 60));
     for seconds in [-YEAR, -HOUR, -5 * MINUTE, 9 * MINUTE, HOUR, YEAR] {
         let (tables, folder) = on_disk();
         let wrong = worker(&folder, seconds, Settings::default());

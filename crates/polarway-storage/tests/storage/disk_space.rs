@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_storage::{
-    Backend as _, DiskBackend, Environment, FailureKind, Settings, Tables, WriteMode, WriteOptions,
+    Backend as _, DiskBackend, Environment, FailureKind, Settings, Tables, Write, WriteMode, WriteOptions,
 };
 use polarway_testing::Mounted;
 
@@ -179,7 +179,7 @@ fn handles_that_are_over_go_from_a_full_disk() {
     let disk = TimedBackend::new(disk, clock.clone());
     let tables = Tables::with_environment(disk, settings, Environment::with_clock(clock.clone()));
     let handle = name("handle");
-    let kept = WriteOptions::new(WriteMode::Create).kept_for(Duration::from_secs(3_600));
+    let kept = Write::leased(Duration::from_secs(3_600));
     write(&tables, &handle, &numbers(0..10_000), kept).unwrap();
     fill(&mounted.path().join("filler"));
     tables.delete(&handle, None, None).unwrap();

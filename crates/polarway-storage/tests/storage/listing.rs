@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use polarway_storage::{Backend, DatasetSummary, DiskBackend, Error, Settings, Tables};
+use polarway_storage::{Backend, Dataset, DiskBackend, Error, Settings, Tables};
 use tempfile::TempDir;
 
 use crate::support::failing::{FailingBackend, Failure};
@@ -14,7 +14,7 @@ fn counted(folder: &TempDir) -> (Tables, Arc<FailingBackend>) {
     (Tables::new(backend.clone(), Settings::default()), backend)
 }
 
-fn names(datasets: &[DatasetSummary]) -> Vec<&str> {
+fn names(datasets: &[Dataset]) -> Vec<&str> {
     datasets.iter().map(|dataset| dataset.name.as_str()).collect()
 }
 

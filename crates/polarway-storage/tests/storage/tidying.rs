@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use polarway_storage::{
     Backend, DatasetName, DiskBackend, Environment, Error, Leased, ManualClock, Published, Result, Settings,
-    Tables, WriteMode, WriteOptions,
+    Tables, Write,
 };
 use tempfile::TempDir;
 
@@ -19,8 +19,8 @@ use crate::support::{backends, clock, in_small_groups, many_rows, name, newest, 
 const HOUR: Duration = Duration::from_secs(3_600);
 const TTL: Duration = Duration::from_secs(60);
 
-fn kept() -> WriteOptions {
-    WriteOptions::new(WriteMode::Create).kept_for(TTL)
+fn kept() -> Write {
+    Write::leased(TTL)
 }
 
 fn make(tables: &Tables, name: &DatasetName) -> Result<Published> {
@@ -96,7 +96,7 @@ fn two_eager_janitors_and_slow_removals_lose_no_table_and_fail_no_writer() {
                             );
                             // Half of them without rows, so without a data file.
                             let rows = numbers(0..i64::from(n % 2));
-                            let how = WriteOptions::new(WriteMode::Create).kept_for(HOUR);
+                            let how = Write::leased(HOUR);
                             let made = write(&tables, &name, &rows, how);
                             assert_eq!(made.unwrap_or_else(|error| panic!("{name}: {error:?}")).version, 1);
                             name
@@ -202,7 +202,7 @@ fn a_table_that_is_being_forgotten_is_there_for_nobody_wherever_that_stops() {
             let folder = tempfile::tempdir().unwrap();
             let (backend, clock) = timed(&folder);
             let (tables, table) = (worker(&backend, &clock), name("table"));
-            let how = WriteOptions::new(WriteMode::Create).kept_for(HOUR * 24 * 30);
+            let how = Write::leased(HOUR * 24 * 30);
             write(&tables, &table, &numbers([1]), how).unwrap();
             let (saw_it_made, saw_it_renewed) = (worker(&backend, &clock), worker(&backend, &clock));
             saw_it_made.leased(&table).unwrap();

@@ -148,7 +148,7 @@ impl<'a> Runner<'a> {
                 Ok(Outcome { version: Some(deleted.version), ..Outcome::default() })
             }
             "datasets" => {
-                let names = client.datasets().await?.into_iter().map(|dataset| dataset.name).collect();
+                let names = client.datasets().await?.into_iter().map(|dataset| dataset.name.into()).collect();
                 Ok(Outcome { names: Some(names), ..Outcome::default() })
             }
             "keep" => {

@@ -37,7 +37,7 @@ pub(crate) fn in_background(
 pub(crate) async fn query_in(phase: QueryPhase, client: &DistributedClient, sql: &str) -> RunningQuery {
     until(&format!("{phase:?} of {sql}"), async || {
         let queries = client.queries().await.unwrap();
-        queries.into_iter().find(|query| query.sql == sql && query.phase() == phase)
+        queries.into_iter().find(|query| query.sql == sql && query.phase == phase)
     })
     .await
 }

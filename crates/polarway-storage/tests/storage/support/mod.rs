@@ -15,7 +15,7 @@ use object_store::memory::InMemory;
 use polarway_parquet::EncodeOptions;
 use polarway_storage::{
     At, Backend, Clock, DatasetName, DiskBackend, Environment, IdSource, ManualClock, ObjectBackend,
-    Published, RequestId, Result, Settings, SystemClock, Tables, WriteMode, WriteOptions,
+    Published, RequestId, Result, Settings, SystemClock, Tables, Write, WriteMode, WriteOptions,
 };
 use tempfile::TempDir;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -106,7 +106,7 @@ pub(crate) fn write(
     tables: &Tables,
     name: &DatasetName,
     batch: &RecordBatch,
-    how: WriteOptions,
+    how: impl Into<Write>,
 ) -> Result<Published> {
     let mut writer = tables.writer(name, batch.schema(), how)?;
     writer.write(batch)?;

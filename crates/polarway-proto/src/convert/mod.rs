@@ -1,0 +1,87 @@
+//! Between the vocabulary of `polarway-model` and messages: each type and its message become each other here and nowhere
+//! else.
+
+mod datasets;
+mod queries;
+mod worker;
+mod write;
+
+use arrow_schema::SchemaRef;
+use bytes::Bytes;
+use polarway_ipc::{ChunkDecoder, ChunkEncoder, DecodeLimits, EncodeOptions};
+use polarway_model::{At, DatasetName};
+
+use crate::Reason;
+use crate::v1::{self, Failure};
+
+/// A field of a message has a value that it can't have.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidMessage(String);
+
+impl InvalidMessage {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+/// To whom a request is sent, one that can't be is the caller's failure.
+impl From<InvalidMessage> for Failure {
+    fn from(invalid: InvalidMessage) -> Self {
+        Reason::InvalidRequest.failure(invalid.0)
+    }
+}
+
+impl From<At> for v1::At {
+    fn from(at: At) -> Self {
+        let at = match at {
+            At::Newest => None,
+            At::Version(version) => Some(v1::at::At::Version(version)),
+            At::TimeUs(time_us) => Some(v1::at::At::AsOfUs(time_us)),
+        };
+        Self { at }
+    }
+}
+
+impl From<v1::At> for At {
+    fn from(message: v1::At) -> Self {
+        match message.at {
+            None => Self::Newest,
+            Some(v1::at::At::Version(version)) => Self::Version(version),
+            Some(v1::at::At::AsOfUs(time_us)) => Self::TimeUs(time_us),
+        }
+    }
+}
+
+/// The name of a dataset that somebody tells of.
+fn dataset_name(name: String) -> Result<DatasetName, InvalidMessage> {
+    DatasetName::new(name).map_err(|error| InvalidMessage::new(error.to_string()))
+}
+
+/// A schema as it travels alone: an Arrow IPC stream of no rows.
+fn schema_to_ipc(schema: &SchemaRef) -> polarway_ipc::Result<Bytes> {
+    Ok(ChunkEncoder::new(schema, EncodeOptions::default())?.finish().ipc)
+}
+
+/// A schema as it travels alone, read.
+///
+/// # Errors
+/// Bytes that are none.
+pub fn schema_from_ipc(ipc: Bytes) -> Result<SchemaRef, InvalidMessage> {
+    let mut decoder = ChunkDecoder::new(DecodeLimits::default());
+    let decoded = decoder.decode(ipc);
+    decoded.map_err(|error| InvalidMessage::new(format!("a schema can't be read: {error}")))?;
+    decoder.schema().cloned().ok_or_else(|| InvalidMessage::new("a schema is missing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_is_meant_arrives_as_itself() {
+        for at in [At::Newest, At::Version(0), At::Version(u64::MAX), At::TimeUs(i64::MIN)] {
+            assert_eq!(At::from(v1::At::from(at)), at);
+        }
+    }
+}
