@@ -79,7 +79,7 @@ pub(crate) fn restore(
     kept: Option<&KeptDictionaries>,
 ) -> Result<ArrayRef, RestoreError> {
     use DataType::*;
-    if kept.is_none() && array.data_type() == wanted {
+    if kept.is_none() && array.data_type() == wanted && !may_be_padded(wanted) {
         return Ok(array.clone());
     }
     let of_item = kept.and_then(|kept| kept.child(0));
@@ -176,6 +176,21 @@ fn restore_struct(
         columns.push(column);
     }
     Ok(StructArray::try_new(fields.clone(), columns, nulls)?)
+}
+
+/// Whether there is a column in it that can't have nulls and has a parent with as many rows: [`padding`] may be in it.
+fn may_be_padded(data_type: &DataType) -> bool {
+    use DataType::*;
+    let is_padded = |field: &FieldRef| !field.is_nullable() || may_be_padded(field.data_type());
+    match data_type {
+        Struct(fields) => fields.iter().any(is_padded),
+        FixedSizeList(item, _) => is_padded(item),
+        // Where a parent is null, these have no items.
+        List(item) | LargeList(item) | ListView(item) | LargeListView(item) | Map(item, _) => {
+            may_be_padded(item.data_type())
+        }
+        _ => false,
+    }
 }
 
 /// The nulls in a column that can't have any: the decoder puts them where a parent is null, also where it does not

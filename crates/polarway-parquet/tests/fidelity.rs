@@ -3,6 +3,11 @@
 
 mod support;
 
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, Int8Array, RecordBatch, StructArray};
+use arrow_buffer::NullBuffer;
+use arrow_schema::{DataType, Field, Fields};
 use polarway_parquet::{EncodeOptions, FileReader, ReadOptions, check_schema};
 use polarway_testing::{Noise, assert_same_rows, batches, with_keys_of};
 use proptest::collection::vec;
@@ -55,5 +60,42 @@ proptest! {
             (skipped < batch.num_rows()).then(|| batch.slice(skipped, batch.num_rows() - skipped))
         }).collect();
         assert_same_rows(&expected, &rest);
+    }
+}
+
+/// A column as a field that can't be null.
+fn required(name: &str, column: &ArrayRef) -> Field {
+    Field::new(name, column.data_type().clone(), false)
+}
+
+fn pairs(values: ArrayRef) -> ArrayRef {
+    Arc::new(FixedSizeListArray::new(Arc::new(required("item", &values)), 2, values, None))
+}
+
+fn structs(child: ArrayRef, nulls: Option<NullBuffer>) -> ArrayRef {
+    let fields = Fields::from(vec![required("child", &child)]);
+    Arc::new(StructArray::new(fields, vec![child], nulls))
+}
+
+#[test]
+fn where_a_struct_is_null_whatever_it_must_hold_is_null_by_it_and_the_table_is_a_valid_one() {
+    let numbers = |count: i8| Arc::new(Int8Array::from_iter_values(0..count)) as ArrayRef;
+    for child in [
+        numbers(3),
+        pairs(numbers(6)),
+        pairs(pairs(numbers(12))),
+        structs(numbers(3), None),
+        structs(pairs(numbers(6)), None),
+        pairs(structs(numbers(6), None)),
+        pairs(structs(pairs(numbers(12)), None)),
+    ] {
+        let data_type: DataType = child.data_type().clone();
+        let column = structs(child, Some(NullBuffer::from(vec![true, false, true])));
+        let written = vec![RecordBatch::try_from_iter_with_nullable([("column", column, true)]).unwrap()];
+        let (file, summary) = encode(&written[0].schema(), &written, EncodeOptions::default());
+        let read = decode(&[file], &summary.schema, ReadOptions::default()).unwrap();
+        assert_same_rows(&written, &read);
+        let validity = read[0].column(0).to_data().validate_full();
+        assert!(validity.is_ok(), "{data_type}: {validity:?}");
     }
 }
