@@ -11,7 +11,7 @@ use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use polarway_ipc::{ChunkEncoder, EncodeOptions};
-use polarway_model::{QuerySummary, RunningQuery};
+use polarway_model::{QueryOptions, QuerySummary, RunningQuery};
 use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::rpc;
 use polarway_proto::v1::{CancelQueryRequest, ListQueriesRequest, QueryRequest, QueryResponse};
@@ -23,32 +23,6 @@ use crate::client::DistributedClient;
 use crate::error::{Error, Result};
 use crate::receive::{Arrived, Receiver};
 use crate::stream::{BatchStream, Batches};
-
-/// How a query is run, where it matters.
-#[derive(Clone, Debug, Default)]
-pub struct QueryOptions {
-    /// The values of the text's parameters.
-    pub parameters: Parameters,
-    /// How long the query may take on the server, waiting included; `None` is as long as the server lets it.
-    pub time: Option<Duration>,
-    /// Whether the whole result is made on the server before the first row is sent, and kept there until all rows have
-    /// arrived: a connection that breaks in between then costs nothing that has arrived, and the query is not run again.
-    ///
-    /// For results that take long to make or to send, over connections that break. It takes room on the server for the
-    /// whole result, the first row comes when the last one is made, and [`time`](Self::time) bounds the making alone. A
-    /// slow reader must ask for the next rows before the server takes the result for forgotten. EXPLAIN and the like can't
-    /// be read so.
-    pub resumable: bool,
-    /// Whether numbers of type HUGEINT, as the sum of integers is one, come as text. They may have 39 digits, and Arrow's
-    /// decimals have 38: as decimals they are refused then. A [`resumable`](Self::resumable) result has decimals.
-    pub hugeint_as_text: bool,
-}
-
-impl From<Parameters> for QueryOptions {
-    fn from(parameters: Parameters) -> Self {
-        Self { parameters, ..Self::default() }
-    }
-}
 
 impl DistributedClient {
     /// Runs a SELECT in DuckDB's dialect, or EXPLAIN, DESCRIBE, SUMMARIZE or SHOW TABLES. Datasets are tables under their

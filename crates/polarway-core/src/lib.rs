@@ -65,17 +65,18 @@ pub use arrow;
 pub use builder::Builder;
 pub use config::{Config, HandleConfig, HandleStoreKind, Location, QueryLimits, Retention};
 pub use error::{Error, ErrorKind, Result};
-pub use handles::{HandleOptions, KeptResult};
+pub use handles::KeptResult;
 pub use load::{ChunkStream, TableStream};
 pub use pieces::PieceReader;
 pub use polarway::Polarway;
 pub use polarway_handles::{Handle, HandleId, Lease};
 pub use polarway_ipc::{Chunk, Compression};
 pub use polarway_model::{
-    At, CacheStats, Dataset, DatasetName, DatasetVersion, DeleteOptions, Description, Published, QueryPhase,
-    QueryTimes, RequestId, Version, VersionKind, WriteMode, WriteOptions,
+    At, CacheStats, Dataset, DatasetName, DatasetVersion, DeleteOptions, Description, HandleOptions,
+    Published, QueryOptions, QueryPhase, QueryTimes, RequestId, Version, VersionKind, WriteMode,
+    WriteOptions,
 };
 pub use polarway_query::{EngineCondition, MemoryLimit, QueryStatus, Summary, duckdb_version, memory_limit};
 pub use polarway_storage::{MemoryBudget, Reservation, StandstillGuard};
 pub use polarway_table::{DUCKDB_TYPE_KEY, Parameter, Parameters, Table, duckdb_type, params};
-pub use query::{QueryChunkStream, QueryOptions, QueryStream};
+pub use query::{QueryChunkStream, QueryStream};

@@ -9,13 +9,14 @@ use arrow::datatypes::SchemaRef;
 use futures::{Stream, TryStreamExt as _};
 use polarway_handles::{Handle, HandleId};
 use polarway_ipc::{Chunk, Compression};
+use polarway_model::QueryOptions;
 use polarway_storage::{At, CacheStats, ChunkReader, Reservation, Snapshot};
 
 use crate::chunks::Compressed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles::{External, Named, Rows, Use};
 use crate::polarway::Polarway;
-use crate::query::{QueryChunkStream, QueryOptions, QueryStream};
+use crate::query::{QueryChunkStream, QueryStream};
 use crate::stream::{BlockingStream, Source};
 use polarway_table::Table;
 

@@ -9,34 +9,15 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::{Stream, TryStreamExt as _};
 use polarway_ipc::{Chunk, Compression};
-use polarway_model::DatasetVersion;
+use polarway_model::{DatasetVersion, QueryOptions};
 use polarway_query::{EngineCondition, Keep, QueryStatus, Summary};
-use polarway_table::{Parameters, Table};
+use polarway_table::Table;
 
 use crate::catalog::{DatasetsRead, StoredCatalog};
 use crate::chunks::ChunkForm;
 use crate::error::{Error, ErrorKind, Result};
 use crate::polarway::Polarway;
 use crate::query_events::{self, Event, Form, QueryEvents};
-
-/// Options of a query.
-#[derive(Clone, Debug, Default)]
-pub struct QueryOptions {
-    /// When the query ends with [`ErrorKind::DeadlineExceeded`](crate::ErrorKind::DeadlineExceeded), wherever it
-    /// stands; `None` is when the [limits](crate::QueryLimits) say.
-    pub deadline: Option<Instant>,
-    /// The values of its parameters.
-    pub parameters: Parameters,
-    /// Whether numbers of type HUGEINT, as the sum of integers is one, come as text. They may have 39 digits, and Arrow's
-    /// decimals have 38: as decimals they are refused then. A result that is kept has decimals.
-    pub hugeint_as_text: bool,
-}
-
-impl From<Parameters> for QueryOptions {
-    fn from(parameters: Parameters) -> Self {
-        Self { parameters, ..Self::default() }
-    }
-}
 
 impl Polarway {
     /// Runs a SELECT in DuckDB's dialect. Datasets are tables under their names;
@@ -63,7 +44,7 @@ impl Polarway {
     /// ```
     ///
     /// # Errors
-    /// As [`query`](Self::query); besides, values that don't fit the parameters, and a deadline that has passed.
+    /// As [`query`](Self::query); besides, values that don't fit the parameters, and a time that is over.
     pub async fn query_with(&self, sql: &str, options: impl Into<QueryOptions>) -> Result<Table> {
         let stream = self.query_stream_with(sql, options).await?;
         let schema = Arc::clone(stream.schema());
@@ -137,7 +118,7 @@ impl Polarway {
             false => Some(options.parameters.to_batch()?),
         };
         let options = polarway_query::QueryOptions {
-            deadline: options.deadline,
+            deadline: options.time.and_then(|time| Instant::now().checked_add(time)),
             parameters,
             keep,
             hugeint_as_text: options.hugeint_as_text,

@@ -15,7 +15,7 @@ mod write;
 pub use at::At;
 pub use dataset::{Dataset, DatasetVersion, Description, Version, VersionKind};
 pub use name::{DatasetName, InvalidName, MAX_NAME_LENGTH};
-pub use query::{QueryPhase, QuerySummary, QueryTimes, RunningQuery};
+pub use query::{HandleOptions, QueryOptions, QueryPhase, QuerySummary, QueryTimes, RunningQuery};
 pub use request::{InvalidRequestId, RequestId};
 pub use worker::{CacheStats, ServerInfo};
 pub use write::{DeleteOptions, Published, WriteMode, WriteOptions};

@@ -2,7 +2,65 @@
 
 use std::time::Duration;
 
+use polarway_table::Parameters;
+
 use crate::dataset::DatasetVersion;
+
+/// Options of a query.
+#[derive(Clone, Debug, Default)]
+pub struct QueryOptions {
+    /// The values of its parameters.
+    pub parameters: Parameters,
+    /// How long the query may take, waiting included; `None` is the longest time that the engine or the server allows.
+    pub time: Option<Duration>,
+    /// Whether the whole result is made on the server before the first row is sent, and kept there until all rows have
+    /// arrived: a connection that breaks in between then costs nothing that has arrived, and the query is not run again.
+    ///
+    /// For results that take long to make or to send, over connections that break. It takes room on the server for the
+    /// whole result, the first row comes when the last one is made, and [`time`](Self::time) bounds the making alone. A
+    /// slow reader must ask for the next rows before the server takes the result for forgotten. EXPLAIN and the like can't
+    /// be read so. Between an embedded engine and its program there is no connection that could break: it changes nothing
+    /// there.
+    pub resumable: bool,
+    /// Whether numbers of type HUGEINT, as the sum of integers is one, come as text. They may have 39 digits, and Arrow's
+    /// decimals have 38: as decimals they are refused then. A result that is kept, and a [`resumable`](Self::resumable)
+    /// one, has decimals.
+    pub hugeint_as_text: bool,
+}
+
+impl From<Parameters> for QueryOptions {
+    fn from(parameters: Parameters) -> Self {
+        Self { parameters, ..Self::default() }
+    }
+}
+
+/// Options for making a handle.
+#[derive(Clone, Debug, Default)]
+pub struct HandleOptions {
+    /// The values of its parameters.
+    pub parameters: Parameters,
+    /// How long the query may take, waiting included; `None` is the longest time that the engine or the server allows.
+    pub time: Option<Duration>,
+    /// How long the result is kept without being used; `None` is the time in the settings of the engine or the server.
+    pub ttl: Option<Duration>,
+    /// Random bits that identify the call. A retry with the same bits finds the handle that the first call made, on any
+    /// worker that shares the storage. Whoever knows them knows the handle's id. For `None`, a client draws its own.
+    pub request: Option<[u8; 16]>,
+}
+
+impl From<Parameters> for HandleOptions {
+    fn from(parameters: Parameters) -> Self {
+        Self { parameters, ..Self::default() }
+    }
+}
+
+/// What a result that is kept can't have is left out.
+impl From<QueryOptions> for HandleOptions {
+    fn from(options: QueryOptions) -> Self {
+        let QueryOptions { parameters, time, resumable: _, hugeint_as_text: _ } = options;
+        Self { parameters, time, ..Self::default() }
+    }
+}
 
 /// A stage in the life of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

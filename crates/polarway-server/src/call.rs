@@ -1,6 +1,6 @@
 //! A call, as its method sees it: what it may use, until when it may run, and what it is called in the log.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue};
 use polarway_core::{Error, Polarway};
@@ -24,7 +24,7 @@ pub(crate) struct Call {
     /// The engine, for this caller.
     pub(crate) engine: Polarway,
     /// When it has to be over.
-    pub(crate) deadline: Option<Instant>,
+    deadline: Option<Instant>,
     /// What it is called in the log, and by its caller.
     pub(crate) id: HeaderValue,
     span: Span,
@@ -42,6 +42,11 @@ impl Call {
             id,
             span,
         }
+    }
+
+    /// How long it may still take.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// What the caller is told of an error. A bug is also logged, with all that led to it and under the call's id.

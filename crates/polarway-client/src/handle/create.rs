@@ -3,32 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use polarway_model::QuerySummary;
+use polarway_model::{HandleOptions, QuerySummary};
 use polarway_proto::v1::{CreateHandleRequest, CreateHandleResponse};
-use polarway_table::Parameters;
 
 use super::{Handle, HandleInfo};
 use crate::call::{Attempt, Kind, Operation};
 use crate::client::DistributedClient;
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::encode_parameters;
-
-/// How a query runs whose result is kept, where it matters.
-#[derive(Clone, Debug, Default)]
-pub struct HandleOptions {
-    /// The values of the text's parameters.
-    pub parameters: Parameters,
-    /// How long the query may take on the server, waiting included; `None` is as long as the server lets it.
-    pub time: Option<Duration>,
-    /// For how long the result lives unused; `None` is as long as the server is set to.
-    pub ttl: Option<Duration>,
-}
-
-impl From<Parameters> for HandleOptions {
-    fn from(parameters: Parameters) -> Self {
-        Self { parameters, ..Self::default() }
-    }
-}
 
 impl DistributedClient {
     /// Runs a SELECT and keeps its result on the server.
@@ -70,7 +52,10 @@ impl DistributedClient {
             sql: sql.to_owned(),
             parameters: encode_parameters(&options.parameters)?,
             ttl_us: options.ttl.map(micros),
-            request_id: random_bytes()?,
+            request_id: match options.request {
+                Some(bits) => Bytes::copy_from_slice(&bits),
+                None => random_bytes()?,
+            },
         };
         let mut create = Create { request, time: options.time };
         let (info, summary) = self.call(Kind::Query).run(&mut create).await?;

@@ -1,13 +1,13 @@
 //! Follow-ups as one text of SQL. Each step reads what was before as the table `self`.
 
+use polarway_model::{HandleOptions, QueryOptions};
 use polarway_sql::quoted_name;
 use polarway_table::Table;
 
 use super::expression::{self, Column, Names, column, sort_key};
-use super::{Handle, HandleOptions, JoinHow, JoinSource};
+use super::{Handle, JoinHow, JoinSource};
 use crate::client::DistributedClient;
 use crate::error::{Error, ErrorKind, Result};
-use crate::query::QueryOptions;
 
 /// Follow-ups of a handle that become one query, which runs when its rows are asked for. Made by [`Handle::lazy`].
 ///

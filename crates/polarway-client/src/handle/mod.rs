@@ -26,7 +26,6 @@ use crate::client::DistributedClient;
 use crate::error::Result;
 use crate::load::TableStream;
 
-pub use create::HandleOptions;
 pub use follow::GroupBy;
 pub use info::HandleInfo;
 pub use join::{JoinHow, JoinSource};

@@ -3,21 +3,13 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow_schema::SchemaRef;
-use polarway_model::At;
+use polarway_model::{At, QueryOptions};
 use polarway_table::Table;
 
-use super::HandleOptions;
 use crate::client::DistributedClient;
 use crate::error::Result;
-use crate::query::{QueryOptions, QueryStream};
+use crate::query::QueryStream;
 use crate::stream::BatchStream;
-
-impl From<QueryOptions> for HandleOptions {
-    fn from(options: QueryOptions) -> Self {
-        let QueryOptions { parameters, time, resumable: _, hugeint_as_text: _ } = options;
-        Self { parameters, time, ttl: None }
-    }
-}
 
 impl DistributedClient {
     pub(crate) async fn query_by_handle(&self, sql: &str, options: QueryOptions) -> Result<Table> {

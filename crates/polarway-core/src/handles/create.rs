@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use futures::StreamExt as _;
 use polarway_handles::{Handle, HandleId, HandleStore as _, MemoryHandles};
-use polarway_model::DatasetVersion;
+use polarway_model::{DatasetVersion, HandleOptions, QueryOptions};
 use polarway_query::Summary;
 use polarway_storage::Error as StorageError;
 use polarway_table::distinct_names;
@@ -17,25 +17,7 @@ use tokio::sync::oneshot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles::store::{External, Place};
 use crate::polarway::Polarway;
-use crate::query::{QueryOptions, QueryStream};
-
-/// Options for making a handle.
-#[derive(Clone, Debug, Default)]
-pub struct HandleOptions {
-    /// Options of its query.
-    pub query: QueryOptions,
-    /// How long it is kept without being used; `None` is the time in the [configuration](crate::HandleConfig).
-    pub ttl: Option<Duration>,
-    /// Random bits that identify the call. A retry with the same bits finds the handle that the first call made, on any engine
-    /// that shares the storage.
-    pub request: Option<[u8; 16]>,
-}
-
-impl From<QueryOptions> for HandleOptions {
-    fn from(query: QueryOptions) -> Self {
-        Self { query, ..Self::default() }
-    }
-}
+use crate::query::QueryStream;
 
 /// A kept result.
 #[derive(Clone, Debug)]
@@ -71,28 +53,34 @@ impl Polarway {
     ///
     /// # Errors
     /// As [`query_handle`](Self::query_handle); a request whose handle has expired or was dropped since.
-    pub async fn query_handle_with(&self, sql: &str, options: HandleOptions) -> Result<KeptResult> {
-        let id = match options.request {
+    pub async fn query_handle_with(
+        &self,
+        sql: &str,
+        options: impl Into<HandleOptions>,
+    ) -> Result<KeptResult> {
+        let HandleOptions { parameters, time, ttl, request } = options.into();
+        let query = QueryOptions { parameters, time, ..QueryOptions::default() };
+        let id = match request {
             Some(bits) => HandleId::from_bits(bits),
             None => {
                 let random = &*self.engine().random;
                 HandleId::drawn_from(random).map_err(polarway_handles::Error::Random)?
             }
         };
-        if options.request.is_some()
+        if request.is_some()
             && let Some(before) = self.made_before(id).await?
         {
             return Ok(before);
         }
-        let ttl = options.ttl.unwrap_or(self.engine().handles.ttl);
+        let ttl = ttl.unwrap_or(self.engine().handles.ttl);
         match self.engine().handles.place() {
             Place::Memory(memory) => {
                 let memory = Arc::clone(memory);
-                self.keep_in_memory(sql, id, ttl, options.query, memory).await
+                self.keep_in_memory(sql, id, ttl, query, memory).await
             }
             Place::External(external) => {
                 let external = Arc::clone(external);
-                self.keep_outside(sql, id, ttl, options.query, external).await
+                self.keep_outside(sql, id, ttl, query, external).await
             }
         }
     }

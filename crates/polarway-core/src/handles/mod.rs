@@ -13,7 +13,7 @@ use polarway_storage::DatasetName;
 use crate::error::{Error, Result};
 use crate::polarway::Polarway;
 
-pub use create::{HandleOptions, KeptResult};
+pub use create::KeptResult;
 pub(crate) use in_use::{InUse, Use};
 pub(crate) use store::{External, Handles, Rows};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::{TryFutureExt as _, stream};
-use polarway_core::{HandleOptions, QueryOptions};
+use polarway_core::HandleOptions;
 use polarway_proto::Reason;
 use polarway_proto::v1::{
     CreateHandleRequest, CreateHandleResponse, DropHandleRequest, DropHandleResponse, ExtendHandleRequest,
@@ -26,7 +26,8 @@ async fn keep(call: Call, request: CreateHandleRequest) -> Result<CreateHandleRe
     let CreateHandleRequest { sql, parameters, ttl_us, request_id } = request;
     let parameters = super::query::parameters(parameters)?;
     let options = HandleOptions {
-        query: QueryOptions { deadline: call.deadline, parameters, ..QueryOptions::default() },
+        parameters,
+        time: call.time_left(),
         ttl: ttl_us.map(ttl).transpose()?,
         request: match request_id.len() {
             0 => None,

@@ -39,8 +39,12 @@ pub(super) async fn query(call: Call, request: QueryRequest) -> Result<Responses
 fn start(call: Call, request: QueryRequest) -> Result<Rows, Failure> {
     let compression = convert::compression(request.compression)?;
     let parameters = parameters(request.parameters)?;
-    let options =
-        QueryOptions { deadline: call.deadline, parameters, hugeint_as_text: request.hugeint_as_text };
+    let options = QueryOptions {
+        parameters,
+        time: call.time_left(),
+        hugeint_as_text: request.hugeint_as_text,
+        ..QueryOptions::default()
+    };
     let chunks = call.engine.query_chunks(&request.sql, options, compression);
     let chunks = chunks.map_err(|error| call.failure(&error))?;
     Ok(Rows { call, chunks: Some(chunks), summary: QuerySummary::default() })
