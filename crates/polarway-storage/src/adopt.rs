@@ -24,13 +24,13 @@ use crate::snapshot::{AdoptedFile, Snapshot, SnapshotFile};
 use crate::tables::Tables;
 use crate::upload::Upload;
 
-/// Files whose footer is remembered.
+/// The most files whose footer is kept in memory.
 const REMEMBERED_FOOTERS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
-/// Folders deeper than this are not looked into.
+/// Folders deeper than this are not searched.
 const MOST_PARTITION_COLUMNS: usize = 16;
 
-/// The footers of adopted files, as far as they were read.
+/// The footers of adopted files that were read.
 #[derive(Debug)]
 pub(crate) struct Footers {
     known: Mutex<LruCache<(String, String), Footer>>,
@@ -63,7 +63,7 @@ struct Found {
 }
 
 impl Tables {
-    /// The dataset that adopted files of this name make, or `None` where there are none.
+    /// The dataset of the adopted files with this name, or `None` if there are none.
     pub(crate) fn adopted(&self, name: &DatasetName) -> Result<Option<Arc<Snapshot>>> {
         let mut found = Vec::new();
         let single = format!("{name}.parquet");
@@ -87,7 +87,7 @@ impl Tables {
         }
         for entry in entries {
             if entry.name.starts_with(['_', '.']) {
-                continue; // Polarway's own, and what other writers keep beside their data
+                continue; // Polarway's own files, and metadata of other writers
             }
             let path = join(folder, &entry.name);
             match entry.file {
@@ -118,7 +118,7 @@ impl Tables {
         let mut states = Vec::with_capacity(16 * found.len());
         for file in &found {
             let footer = self.footer(name, file)?;
-            // Files of one schema share it.
+            // Files with equal schemas share one.
             let before = files.last().and_then(|file| file.adopted.as_ref()).map(|before| &before.schema);
             let schema = match before {
                 Some(before) if before.fields() == footer.schema.fields() => Arc::clone(before),
@@ -198,7 +198,7 @@ impl Tables {
         }))
     }
 
-    /// What a file goes by for whoever keeps something of it: its path and identity, once that tells every change.
+    /// Identifies a file for caches: its path and identity, if the identity shows every change.
     fn state_of(&self, file: &Found) -> Uuid {
         if !file.meta.is_settled {
             return self.ids.fresh();
@@ -207,7 +207,7 @@ impl Tables {
         Uuid::new_v5(&Uuid::NAMESPACE_URL, state.as_bytes())
     }
 
-    /// What makes these columns of a file fit those of the table of which it is a part; `None` where they do as they are.
+    /// How to convert these columns of a file to those of its table; `None` if they are equal.
     ///
     /// # Errors
     /// [`Error::AdoptedFilesDiffer`].
@@ -244,7 +244,7 @@ impl Tables {
         let footer = Footer {
             schema: Arc::clone(reader.schema()),
             rows: reader.rows(),
-            // Dictionaries make a file small and not the table: it has so many values at least.
+            // Dictionaries make the file small, but not the table: it has at least this many values.
             arrow_bytes: reader
                 .uncompressed_bytes()
                 .max(reader.rows().saturating_mul(row_bytes(reader.schema()))),
@@ -261,9 +261,9 @@ impl Tables {
         Ok(footer)
     }
 
-    /// Copies adopted files into the dataset's data folder, for the first append to stand on.
+    /// Copies adopted files into the dataset's data folder, before the first append.
     pub(crate) fn take_in(&self, adopted: &Snapshot) -> Result<Vec<Upload>> {
-        // Files of a dataset have all of its columns, with exactly its types: others are written anew.
+        // Files of a dataset have all of its columns, with exactly its types: other files are rewritten.
         let can_be_copied = |file: &SnapshotFile| {
             file.adopted.as_ref().is_some_and(|file| {
                 file.has_exact_types && !file.is_uncommon && file.schema.fields() == adopted.schema.fields()
@@ -295,7 +295,7 @@ impl Tables {
         Ok(copies)
     }
 
-    /// Makes sure that an adopted file is what it was when its snapshot was taken.
+    /// Checks that an adopted file has not changed since its snapshot was taken.
     ///
     /// # Errors
     /// [`Error::AdoptedFileChanged`].
@@ -308,7 +308,7 @@ impl Tables {
     }
 }
 
-/// What a row may take as Arrow, in bytes; for texts and nested values a guess.
+/// The estimated size of a row as Arrow, in bytes.
 fn row_bytes(schema: &Schema) -> u64 {
     const GUESS: usize = 32;
     let widths = schema.fields().iter().map(|field| field.data_type().primitive_width().unwrap_or(GUESS));
@@ -337,7 +337,7 @@ fn with_partitions(name: &DatasetName, files: &SchemaRef, partitions: &[Field]) 
     Ok(Arc::new(Schema::new_with_metadata(fields, files.metadata().clone())))
 }
 
-/// A file's values for the partition columns, which each of its folders names in any order.
+/// A file's values for the partition columns, which its folders have in any order.
 fn values_of(partitions: &[(String, Option<String>)], columns: &[&String]) -> Option<Vec<Option<String>>> {
     let value = |column: &&String| partitions.iter().find(|(name, _)| name == *column);
     let values: Option<Vec<_>> = columns.iter().map(|column| Some(value(column)?.1.clone())).collect();

@@ -7,20 +7,20 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
-/// What is asked for at this size or below need not wait behind what is larger, and has the last sixteenth of the budget
-/// to itself: small work goes on while large work waits.
+/// Requests up to this size don't wait behind larger ones, and the last sixteenth of the budget is only for them: small work
+/// goes on while large work waits.
 const SMALL_BYTES: u64 = 64 << 10;
 
-/// A number of bytes that is shared out. What is taken is given back when its [`Reservation`] is dropped.
+/// A number of bytes that several users share. Bytes are returned when their [`Reservation`] is dropped.
 ///
-/// Those who wait get their turn in the order in which they came. Clones share the same bytes.
+/// Requests that wait are served in the order in which they came. Clones share the same bytes.
 #[derive(Clone)]
 pub struct MemoryBudget(Arc<Shared>);
 
 struct Shared {
     capacity: u64,
     state: Mutex<State>,
-    /// Somebody could not have what it asked for.
+    /// A request could not be served.
     shortage: Notify,
 }
 
@@ -36,7 +36,7 @@ struct Waiting {
     turn: oneshot::Sender<Reservation>,
 }
 
-/// Who holds memory that others may need more, and can give it back.
+/// Holds memory that it can give back when others need it.
 pub(crate) trait Spare: Send + Sync {
     /// Gives back about this many bytes, if it has them.
     fn give_back(&self, bytes: u64);
@@ -49,17 +49,17 @@ impl MemoryBudget {
         Self(Arc::new(shared))
     }
 
-    /// How many bytes there are in all.
+    /// The number of all bytes.
     pub fn capacity(&self) -> u64 {
         self.0.capacity
     }
 
-    /// How many bytes are taken; after [`Reservation::resize`], more than there are, perhaps.
+    /// The number of bytes in use. After [`Reservation::resize`] it can be larger than the capacity.
     pub fn used(&self) -> u64 {
         self.0.state.lock().used
     }
 
-    /// Takes bytes if they are there and nobody waits for them.
+    /// Takes bytes if they are free and nobody waits for them.
     pub fn try_reserve(&self, bytes: u64) -> Option<Reservation> {
         self.take(bytes).or_else(|| {
             self.ask_back(bytes);
@@ -71,7 +71,7 @@ impl MemoryBudget {
         })
     }
 
-    /// Waits until there are so many bytes, and takes them. More than there are in all is as much as there is.
+    /// Waits until this many bytes are free, and takes them. A request above the capacity gets the capacity.
     pub async fn reserve(&self, bytes: u64) -> Reservation {
         loop {
             if let Some(taken) = self.try_reserve(bytes) {
@@ -79,7 +79,7 @@ impl MemoryBudget {
             }
             let (turn, has_come) = oneshot::channel();
             self.0.state.lock().waiting.push_back(Waiting { bytes, turn });
-            // It may have become possible since.
+            // Bytes may have become free since.
             self.0.serve();
             if let Ok(taken) = has_come.await {
                 return taken;
@@ -87,7 +87,7 @@ impl MemoryBudget {
         }
     }
 
-    /// Waits until somebody can't have what it asks for.
+    /// Waits until a request can't be served.
     pub async fn shortage(&self) {
         let notified = self.0.shortage.notified();
         if self.0.state.lock().waiting.is_empty() {
@@ -95,12 +95,12 @@ impl MemoryBudget {
         }
     }
 
-    /// Nothing taken yet, for [`Reservation::resize`].
+    /// An empty reservation, for [`Reservation::resize`].
     pub fn nothing(&self) -> Reservation {
         Reservation { budget: self.clone(), bytes: 0 }
     }
 
-    /// Names who is asked to give memory back before anybody waits.
+    /// Sets the holder that is asked to give memory back before a request waits.
     pub(crate) fn ask_first(&self, spare: Weak<dyn Spare>) {
         self.0.state.lock().spare = Some(spare);
     }
@@ -112,7 +112,7 @@ impl MemoryBudget {
     }
 
     fn ask_back(&self, bytes: u64) {
-        // Not under the lock: what is given back takes it.
+        // Not under the lock: giving bytes back takes it.
         let spare = self.0.state.lock().spare.as_ref().and_then(Weak::upgrade);
         if let Some(spare) = spare {
             spare.give_back(bytes);
@@ -137,7 +137,7 @@ impl Shared {
         }
     }
 
-    /// Gives those who wait what there is now.
+    /// Serves requests that wait, as far as bytes are free.
     fn serve(self: &Arc<Self>) {
         let mut served = Vec::new();
         {
@@ -146,7 +146,7 @@ impl Shared {
             let mut is_blocked = false;
             while let Some(next) = state.waiting.pop_front() {
                 if next.turn.is_closed() {
-                    continue; // it waits no longer
+                    continue; // nobody waits for it any more
                 }
                 let may = next.bytes <= SMALL_BYTES || !is_blocked;
                 if may && state.take(next.bytes, self.capacity) {
@@ -159,7 +159,7 @@ impl Shared {
             state.waiting = passed_over;
         }
         for Waiting { bytes, turn } in served {
-            // Who has stopped waiting gives it back at once.
+            // If nobody waits any more, it is given back at once.
             drop(turn.send(Reservation { budget: MemoryBudget(Arc::clone(self)), bytes }));
         }
     }
@@ -168,7 +168,7 @@ impl Shared {
 impl State {
     fn take(&mut self, bytes: u64, capacity: u64) -> bool {
         let room = if bytes <= SMALL_BYTES { capacity } else { capacity - capacity / 16 };
-        // What is larger than all there is gets its turn when nobody has anything.
+        // A request above the capacity is served when nothing is in use.
         let fits = self.used.saturating_add(bytes) <= room || self.used == 0;
         if fits {
             self.used += bytes;
@@ -185,13 +185,13 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// How many bytes it is.
+    /// The number of its bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Makes it this many bytes, whether they are there or not: for memory that is held already. Tells whether they were
-    /// there: where not, the holder should give some back soon.
+    /// Sets the number of its bytes, whether they are free or not: for memory that is in use already. Returns whether they were
+    /// free; if not, the holder should give some back soon.
     pub fn resize(&mut self, bytes: u64) -> bool {
         let before = std::mem::replace(&mut self.bytes, bytes);
         if bytes <= before {
@@ -207,19 +207,19 @@ impl Reservation {
         false
     }
 
-    /// Puts another one to it.
+    /// Adds the bytes of another reservation.
     pub fn add(&mut self, other: Self) {
         self.bytes += other.bytes;
         other.keep();
     }
 
-    /// All of it, which leaves nothing here.
+    /// Moves all bytes out; this reservation is empty then.
     #[must_use]
     pub fn take(&mut self) -> Self {
         Self { budget: self.budget.clone(), bytes: std::mem::take(&mut self.bytes) }
     }
 
-    /// Its bytes stay taken.
+    /// Drops this and does not give its bytes back.
     fn keep(mut self) {
         self.bytes = 0;
     }
@@ -260,7 +260,7 @@ mod tests {
         let mut first = Box::pin(budget.reserve(8 * MIB));
         let mut second = Box::pin(budget.reserve(MIB));
         assert!(poll(&mut first).is_pending() && poll(&mut second).is_pending());
-        // There would be room for it; it came later.
+        // There is room for it, but it came later.
         assert!(budget.try_reserve(MIB).is_none());
         assert!(budget.try_reserve(SMALL_BYTES).is_some());
         drop(held);

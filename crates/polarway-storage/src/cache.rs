@@ -1,4 +1,4 @@
-//! The worker's RAM cache: tables as the very chunks that go on the wire.
+//! The RAM cache: tables as the chunks that go on the wire.
 
 use std::sync::{Arc, Weak};
 
@@ -11,17 +11,17 @@ use uuid::Uuid;
 use crate::budget::{MemoryBudget, Reservation, Spare};
 use crate::error::{Error, Result};
 
-/// What a cached table goes by: the dataset, and the version's own identity.
+/// The key of a cached table: the dataset, and the version's identity.
 pub(crate) type CacheKey = (DatasetName, Uuid);
 
-/// A cache of tables, bounded in bytes; the least recently used go first.
+/// A cache of tables, bounded in bytes; the least recently used are removed first.
 ///
-/// A table is taken in as its chunks come, and whoever asks for it meanwhile reads along: a
-/// table is read from the storage once, however many ask.
+/// A table's chunks are added as they are read, and other readers of the table get them at the same
+/// time: it is read from the storage once for all readers.
 #[derive(Debug)]
 pub(crate) struct TableCache {
     capacity_bytes: u64,
-    /// What its tables are counted in, also those that it let go and somebody still reads.
+    /// Counts its tables, and removed tables that are still read.
     memory: MemoryBudget,
     state: Mutex<State>,
 }
@@ -37,7 +37,7 @@ struct State {
 
 #[derive(Clone, Debug)]
 struct Entry {
-    /// What it counts for; for a table that is on its way, what it is expected to take.
+    /// Its size; for a table that is being read, the expected size.
     bytes: u64,
     table: Cached,
 }
@@ -47,25 +47,25 @@ struct Entry {
 pub(crate) enum Cached {
     /// All of it.
     Whole(Arc<Kept>),
-    /// As much as has come so far.
+    /// The chunks that were read so far.
     Coming(Arc<Feed>),
 }
 
-/// All of a table, and the memory that it takes.
+/// All of a table, and the reservation of its memory.
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) table: EncodedTable,
     _memory: Reservation,
 }
 
-/// What a look into the cache found.
+/// The result of a look-up.
 #[derive(Debug)]
 pub(crate) enum Lookup {
     /// The table.
     Hit(Cached),
-    /// Nothing: the caller reads the table, and hands its chunks to the filler while it does.
+    /// Nothing: the caller reads the table, and gives its chunks to the filler.
     Fill(Filler),
-    /// Nothing, and the table is too large to be kept.
+    /// Nothing, and the table is too large for the cache.
     TooLarge,
 }
 
@@ -79,19 +79,19 @@ impl TableCache {
         cache
     }
 
-    /// Looks for a table that is expected to take `expected_bytes`.
+    /// Looks up a table whose expected size is `expected_bytes`.
     pub(crate) fn look_up(self: &Arc<Self>, key: &CacheKey, expected_bytes: u64) -> Lookup {
         if let Some(table) = self.state.lock().hit(key) {
             return Lookup::Hit(table);
         }
-        // Not under the lock: whoever is asked to give memory back takes it.
+        // Not under the lock: giving memory back takes it.
         let memory = match self.takes(expected_bytes) {
             true => self.memory.try_reserve(expected_bytes),
             false => None,
         };
         let mut state = self.state.lock();
         if let Some(table) = state.hit(key) {
-            return Lookup::Hit(table); // somebody was faster
+            return Lookup::Hit(table); // another caller was faster
         }
         state.misses += 1;
         let Some(memory) = memory else { return Lookup::TooLarge };
@@ -101,7 +101,7 @@ impl TableCache {
         Lookup::Fill(Filler { cache: Arc::clone(self), key: key.clone(), feed, is_over: false })
     }
 
-    /// A table, if all of it is there. It counts as a look-up that found it; one that does not find it is none.
+    /// A table, if all of it is there. This counts as a look-up only if the table is found.
     pub(crate) fn kept(&self, key: &CacheKey) -> Option<Arc<Kept>> {
         let mut state = self.state.lock();
         let is_whole = matches!(state.tables.peek(key), Some(Entry { table: Cached::Whole(_), .. }));
@@ -111,12 +111,12 @@ impl TableCache {
         }
     }
 
-    /// Whether a table of this size may be kept: one that leaves no room for any other is not.
+    /// Whether a table of this size may be kept. It must leave room for others.
     fn takes(&self, bytes: u64) -> bool {
         bytes <= self.capacity_bytes / 2 && self.capacity_bytes > 0
     }
 
-    /// How the cache is doing.
+    /// Statistics of the cache.
     pub(crate) fn stats(&self) -> CacheStats {
         let state = self.state.lock();
         CacheStats {
@@ -180,7 +180,7 @@ impl State {
     }
 }
 
-/// A table on its way into the cache: chunks in order, and then its end.
+/// A table that is being read into the cache: chunks in order, and then its end.
 #[derive(Debug)]
 pub(crate) struct Feed {
     state: Mutex<FeedState>,
@@ -191,9 +191,9 @@ pub(crate) struct Feed {
 struct FeedState {
     chunks: Vec<Chunk>,
     bytes: u64,
-    /// Of the chunks: until they have come, of what they are expected to take.
+    /// The memory of the chunks; until they are read, of their expected size.
     memory: Reservation,
-    /// The whole table, which counts for as long as somebody reads it; or why it did not come.
+    /// The whole table, which counts while somebody reads it; or why it could not be read.
     end: Option<std::result::Result<Arc<Kept>, Arc<Error>>>,
 }
 
@@ -213,7 +213,7 @@ impl Feed {
         self.changed.notify_all();
     }
 
-    /// Waits for the chunk at a place; `None` behind the last.
+    /// Waits for the chunk at a place; `None` after the last.
     ///
     /// # Errors
     /// [`Error::SharedLoad`] when the table could not be read to its end.
@@ -237,9 +237,9 @@ impl Feed {
     }
 }
 
-/// Hands a table's chunks to the cache and to those who wait for them.
+/// Gives a table's chunks to the cache and to readers that wait.
 ///
-/// Dropped before its end, it tells them that the table will not come.
+/// If it is dropped before the end, these readers get an error.
 #[derive(Debug)]
 pub(crate) struct Filler {
     cache: Arc<TableCache>,
@@ -249,13 +249,13 @@ pub(crate) struct Filler {
 }
 
 impl Filler {
-    /// What the chunks go to, for the one who fills to read along too.
+    /// The chunks, for a reader that fills the cache itself.
     pub(crate) fn feed(&self) -> Arc<Feed> {
         Arc::clone(&self.feed)
     }
 
-    /// Adds the next chunks. `false` when nobody wants them any more: no reader is left, and
-    /// the cache has given the place to other tables.
+    /// Adds the next chunks. `false` when nobody needs them any more: no reader is left, and
+    /// the cache has removed the table.
     pub(crate) fn push(&mut self, chunks: Vec<Chunk>) -> bool {
         self.feed.push(chunks);
         Arc::strong_count(&self.feed) > 1

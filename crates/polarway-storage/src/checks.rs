@@ -1,4 +1,4 @@
-//! Checking data files for a reader that does not: DuckDB takes whatever bytes there are.
+//! Checks data files against their checksums, since DuckDB does not.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -13,20 +13,20 @@ use crate::error::{Error, Result};
 use crate::mirror::LocalFile;
 use crate::snapshot::{Snapshot, SnapshotFile};
 
-/// Files of which it is remembered how far they were checked.
+/// The most files whose progress is remembered.
 const REMEMBERED_FILES: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// Checks each data file against its checksums, once in a process, some of it at a time.
 ///
-/// A file never changes once it is published, so what was right stays right as far as this process can know.
+/// A published file never changes, so a part that was right once is not checked again.
 #[derive(Debug)]
 pub struct FileChecks {
     most_bytes: u64,
-    /// The row groups of each file that were found right, and whether that is all of them.
+    /// The row groups of each file that were right, and whether these are all.
     known: Mutex<LruCache<PathBuf, (usize, bool)>>,
 }
 
-/// A file that a reader reads, where it lies on this machine.
+/// A file that DuckDB reads, with its place on this machine.
 #[derive(Clone, Debug)]
 pub struct FileToCheck {
     /// The dataset that it belongs to.
@@ -38,12 +38,12 @@ pub struct FileToCheck {
 }
 
 impl FileChecks {
-    /// Reads about so many bytes for one check; 0 checks nothing.
+    /// One check reads about this many bytes; 0 checks nothing.
     pub fn new(most_bytes: u64) -> Self {
         Self { most_bytes, known: Mutex::new(LruCache::new(REMEMBERED_FILES)) }
     }
 
-    /// The file if something of it is left to check. What others wrote has no checksums.
+    /// The file, if a part of it is not checked yet. Files that others wrote have no checksums.
     pub fn due(&self, snapshot: &Snapshot, file: &SnapshotFile, local: &LocalFile) -> Option<FileToCheck> {
         let is_due = self.most_bytes > 0 && file.adopted.is_none() && !self.progress(local.path()).1;
         is_due.then(|| FileToCheck {
@@ -53,10 +53,10 @@ impl FileChecks {
         })
     }
 
-    /// Goes on checking where the last check of each file stopped, as far as one check may read.
+    /// Continues where the last check of each file stopped, as far as one check may read.
     ///
     /// # Errors
-    /// [`Error::UnreadableData`] with the first file that is not what was written, or can't be read.
+    /// [`Error::UnreadableData`] with the first file that is damaged, or can't be read.
     pub fn check(&self, files: &[FileToCheck]) -> Result<()> {
         let mut left = self.most_bytes;
         for FileToCheck { name, path, local } in files {

@@ -1,4 +1,4 @@
-//! The schema that files share which were not written as one table.
+//! The common schema of files that were not written as one table.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use arrow_schema::{DataType, FieldRef, Fields, Schema};
 
 use crate::widening::fits;
 
-/// The columns that hold the rows of both, matched by name, in the order of the first.
+/// The columns that can hold the rows of both, matched by name, in the order of the first.
 ///
 /// # Errors
-/// The first difference that no type bridges, in words.
+/// The first difference for which there is no common type, as text.
 pub(crate) fn common_schema(a: &Schema, b: &Schema) -> Result<Schema, String> {
     let fields = common_fields("", a.fields(), b.fields())?;
     Ok(Schema::new_with_metadata(fields, a.metadata().clone()))
@@ -54,7 +54,7 @@ fn common_type(path: &str, a: &DataType, b: &DataType) -> Result<DataType, Strin
             let (Struct(a_pair), Struct(b_pair)) = (a_entries.data_type(), b_entries.data_type()) else {
                 return Err(differ(path, a, b));
             };
-            // Keys and values go by their place: what they are called differs from writer to writer.
+            // Keys and values are matched by position: writers give them different names.
             let pair = a_pair.iter().zip(b_pair).map(|(a, b)| common_field(path, a, b));
             let pair = Struct(pair.collect::<Result<Fields, _>>()?);
             let entries = a_entries.as_ref().clone().with_data_type(pair);
@@ -67,7 +67,7 @@ fn common_type(path: &str, a: &DataType, b: &DataType) -> Result<DataType, Strin
             let keys = if fits(a_keys, b_keys) { b_keys } else { a_keys };
             Ok(Dictionary(keys.clone(), Box::new(common_type(path, a_values, b_values)?)))
         }
-        // Never the plain values: a few keys may mean more of them than there is memory.
+        // Never the plain values: they may need more memory than there is, since few keys can stand for many values.
         (Dictionary(keys, values), plain) | (plain, Dictionary(keys, values)) => {
             let keys = if fits(keys, &Int32) { Int32 } else { keys.as_ref().clone() };
             Ok(Dictionary(Box::new(keys), Box::new(common_type(path, values, plain)?)))
@@ -99,8 +99,8 @@ fn list_item(data_type: &DataType) -> Option<&FieldRef> {
     }
 }
 
-/// Of types that hold each other's values, the one with the most room is taken. Views may share what they show: they
-/// have most.
+/// Of types that hold the same values, the one with the widest offsets is taken. Views can share their values, so they come
+/// first.
 fn breadth(data_type: &DataType) -> u8 {
     match data_type {
         DataType::Utf8 | DataType::Binary | DataType::Decimal32(_, _) | DataType::Time32(_) => 0,

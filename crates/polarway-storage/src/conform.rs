@@ -1,4 +1,4 @@
-//! Fitting rows to the schema of the dataset that they are appended to.
+//! Converts rows to the schema of the dataset that they are appended to.
 
 use std::sync::Arc;
 
@@ -16,21 +16,21 @@ use crate::widening::{field_differences, widen, widened_null_bytes};
 pub(crate) struct Conform {
     name: DatasetName,
     target: SchemaRef,
-    /// The same with keys that have room for the dictionaries of any rows.
+    /// The same, with keys wide enough for the dictionaries of any rows.
     target_of_rows: SchemaRef,
-    /// For each target column, the place of its source.
+    /// For each target column, the index of its source.
     sources: Vec<usize>,
 }
 
-/// Rows are fitted in parts of at most this many bytes, every value written out: a few keys of a dictionary may mean more
-/// than there is memory.
+/// Rows are converted in parts of at most this many bytes, with every value of dictionaries written out, since that can be
+/// more than there is memory.
 const PART_BYTES: u64 = 64 << 20;
 
 impl Conform {
-    /// Plans how to fit `source` to `target`. Columns are matched by name, in any order.
+    /// Plans the conversion of `source` to `target`. Columns are matched by name, in any order.
     ///
     /// # Errors
-    /// [`Error::SchemaMismatch`] with every difference that can't be bridged without loss.
+    /// [`Error::SchemaMismatch`] with every difference that can't be converted without loss.
     pub(crate) fn new(name: &DatasetName, source: &Schema, target: &SchemaRef) -> Result<Self> {
         let differences = field_differences(None, source.fields(), target.fields());
         if !differences.is_empty() {
@@ -42,11 +42,11 @@ impl Conform {
         Ok(Self { name: name.clone(), target: Arc::clone(target), target_of_rows, sources })
     }
 
-    /// Fits a batch in parts, and hands on one after the other. Their dictionaries may come out with wider keys than the target's.
+    /// Converts a batch in parts, and calls `take` with each. Their dictionaries may have wider keys than the target's.
     ///
     /// # Errors
-    /// [`Error::SchemaMismatch`] for a NULL where the dataset has none, or a value that does not fit, and what taking a
-    /// part says.
+    /// [`Error::SchemaMismatch`] for a NULL in a column without NULLs, or a value that does not fit; and errors of
+    /// `take`.
     pub(crate) fn apply_in_parts(
         &self,
         batch: &RecordBatch,
@@ -65,7 +65,7 @@ impl Conform {
         Ok(())
     }
 
-    /// What NULLs without a type take in the dataset's columns.
+    /// The size of NULLs without a type in the dataset's columns.
     fn null_bytes(&self, batch: &RecordBatch) -> u64 {
         let columns = self.sources.iter().map(|source| batch.column(*source)).zip(self.target.fields());
         columns
@@ -90,7 +90,7 @@ impl Conform {
         Error::SchemaMismatch { name: self.name.clone(), differences: vec![difference] }
     }
 
-    /// Fits a batch of a file to the target itself, which must be such that no value is written out for it.
+    /// Converts a batch of a file to exactly the target, for which no values of dictionaries may have to be written out.
     ///
     /// # Errors
     /// As [`apply_in_parts`](Self::apply_in_parts).
@@ -99,7 +99,7 @@ impl Conform {
         self.fit(batch, &self.target)
     }
 
-    /// Fits one part.
+    /// Converts one part.
     fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         if batch.schema_ref() == &self.target {
             return Ok(batch.clone());

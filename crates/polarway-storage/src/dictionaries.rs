@@ -1,7 +1,7 @@
 //! How wide the keys of a dataset's dictionaries must be.
 //!
-//! Each append brings dictionaries of its own. Whoever joins them, and most readers do, needs keys that tell all of their
-//! values apart. So a version's schema has keys that are wide enough for the dictionaries of all of its files.
+//! Each append has dictionaries of its own. Most readers join them, and need keys that can number the values of all of them. So
+//! a version's schema has keys that are wide enough for the dictionaries of all of its files.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::snapshot::Snapshot;
 use crate::tables::Tables;
 use crate::upload::Upload;
 
-/// Versions of which it is remembered what their dictionaries hold.
+/// The most versions whose dictionary values are remembered.
 const REMEMBERED_VERSIONS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
-/// What the dictionaries of a version may take to be remembered.
+/// The largest dictionaries of a version that are remembered, in bytes.
 const MOST_BYTES: usize = 256 << 10;
 
-/// What the dictionaries of versions hold, by their uuid, as far as this process came across them.
+/// The dictionary values of versions that this process has seen, by the version's uuid.
 #[derive(Debug)]
 pub(crate) struct KnownCategories(Mutex<LruCache<Uuid, Arc<Categories>>>);
 
@@ -34,7 +34,7 @@ impl Default for KnownCategories {
 }
 
 impl KnownCategories {
-    /// Remembers what the dictionaries of a version hold.
+    /// Remembers the dictionary values of a version.
     pub(crate) fn remember(&self, version: Uuid, categories: &Arc<Categories>) {
         if categories.bytes() <= MOST_BYTES {
             self.0.lock().put(version, Arc::clone(categories));
@@ -47,7 +47,7 @@ impl KnownCategories {
 }
 
 impl Tables {
-    /// The schema of a version with an upload's rows behind it, and what its dictionaries hold then, if that matters.
+    /// The schema of a version after an upload is appended, and its dictionary values then, if it has dictionaries.
     pub(crate) fn schema_with(
         &self,
         present: &Snapshot,
@@ -64,7 +64,7 @@ impl Tables {
         match together {
             Ok(categories) => Ok((categories.widen_keys(schema), Some(categories))),
             Err(error) => {
-                // A file that can't be read need not keep rows from being added: wide keys are right whatever it holds.
+                // A file that can't be read does not stop the append: wide keys are right for any values.
                 tracing::warn!(dataset = %present.name, %error, "the dictionaries of a dataset can't be read");
                 Ok((Arc::new(with_wide_keys(schema)), None))
             }
@@ -84,7 +84,7 @@ impl Tables {
     }
 }
 
-/// Whether two schemas differ in nothing but how wide the keys of their dictionaries are.
+/// Whether two schemas differ only in the key types of their dictionaries.
 pub(crate) fn differ_in_keys_only(a: &SchemaRef, b: &SchemaRef) -> bool {
     a == b || with_wide_keys(a) == with_wide_keys(b)
 }

@@ -1,6 +1,6 @@
-//! What the storage takes from the world besides files: the time, fresh ids, and threads to encode and decode on.
+//! The environment of a storage: the time, fresh ids, and threads to encode and decode on.
 //!
-//! They are handed in, so that a test can replay a failure from its seed, and need not wait for time to pass.
+//! All of it is passed in, so that a test can repeat a failure from its seed, and does not have to wait for time to pass.
 
 mod manual_clock;
 mod rounds;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub use manual_clock::ManualClock;
 pub use rounds::{Rounds, Stopping};
 
-/// What the storage works with besides files. The default is the machine's clock and random source, and threads of its own.
+/// The environment of a storage. The default is the machine's clock and random source, and threads of its own.
 #[derive(Clone, Debug)]
 pub struct Environment {
     /// Tells the time, and when a wait is over.
@@ -28,7 +28,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The default but for the clock.
+    /// The default, with another clock.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..Self::default() }
     }
@@ -45,7 +45,7 @@ pub trait Clock: Send + Sync + Debug {
     /// Microseconds since 1970-01-01 UTC. This time can be set, forward and back.
     fn now_us(&self) -> i64;
 
-    /// This moment, to measure how long something takes: it only goes forward, at the pace of time.
+    /// The present instant, to measure durations: it never goes back.
     fn instant(&self) -> Instant;
 
     /// A way for one thread to wait by this clock.
@@ -54,11 +54,11 @@ pub trait Clock: Send + Sync + Debug {
 
 /// How one thread waits by a clock.
 pub trait Sleeper: Send + Sync + Debug {
-    /// Blocks until the clock's [`instant`](Clock::instant) is this one, or somebody calls [`wake`](Self::wake); without an
-    /// instant only the latter counts.
+    /// Blocks until the clock's [`instant`](Clock::instant) has reached this one, or [`wake`](Self::wake) is called. Without an
+    /// instant, only `wake` ends it.
     fn sleep_until(&self, instant: Option<Instant>);
 
-    /// Ends the sleep at hand, or the next one.
+    /// Ends the current sleep; without one, the next sleep ends at once.
     fn wake(&self);
 }
 
@@ -105,7 +105,7 @@ impl Sleeper for SystemSleeper {
     }
 }
 
-/// Makes ids that nobody else makes: the names of data files, the identity of commits.
+/// Makes unique ids, for the names of data files and the identities of commits.
 pub trait IdSource: Send + Sync + Debug {
     /// A fresh UUID, version 7.
     fn fresh(&self) -> Uuid;
@@ -121,7 +121,7 @@ impl IdSource for RandomIds {
     }
 }
 
-/// A duration in microseconds; one that is out of their range is as good as for ever.
+/// A duration in microseconds; a longer one than fits becomes the longest.
 pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -1,10 +1,10 @@
-//! Tables of formats that keep Parquet files and more beside them: which rows count stands in that more.
+//! Recognizes tables of formats that keep metadata beside Parquet files, which says which rows are valid.
 
 use std::fmt;
 
 use crate::backend::{Backend, BackendResult, Entry, join};
 
-/// A format whose data files can't be read as they lie: some of their rows were deleted, replaced or never committed.
+/// A format whose Parquet files can't be read alone: some of their rows were deleted, replaced or never committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableFormat {
     /// Delta Lake.
@@ -19,7 +19,7 @@ pub enum TableFormat {
     Lance,
     /// DuckLake.
     DuckLake,
-    /// What Spark's structured streaming writes.
+    /// The output of Spark's structured streaming.
     SparkStreaming,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for TableFormat {
     }
 }
 
-/// The format that a folder's entries tell of, if it is none of plain files.
+/// The format of a folder, from the names of its entries; `None` for plain files.
 pub(crate) fn format_of(
     backend: &dyn Backend,
     folder: &str,
@@ -67,7 +67,7 @@ pub(crate) fn format_of(
     Ok(is_iceberg.then_some(TableFormat::Iceberg))
 }
 
-/// `00001-….metadata.json`, also where it is compressed, or the file that names the newest of them.
+/// `00001-….metadata.json`, also compressed, or the file that names the newest of these.
 fn is_iceberg_metadata(name: &str) -> bool {
     let name = name.strip_suffix(".gz").unwrap_or(name);
     name.ends_with(".metadata.json") || name == "version-hint.text"

@@ -1,4 +1,4 @@
-//! A dataset's versions, listed.
+//! Lists the versions of a dataset.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use crate::tables::Tables;
 
 impl Tables {
     /// All versions that a dataset ever had, oldest first: also of a deleted dataset, and also
-    /// those whose data is gone.
+    /// versions whose data was removed.
     ///
     /// # Errors
-    /// [`Error::UnknownDataset`](crate::Error::UnknownDataset) where there never was one, and
-    /// what the storage says.
+    /// [`Error::UnknownDataset`](crate::Error::UnknownDataset) if there never was one, and
+    /// errors of the storage.
     pub fn versions(&self, name: &DatasetName) -> Result<Vec<Version>> {
         let dataset = self.dataset(name);
         let adopted = self.adopted(name)?;
@@ -37,7 +37,7 @@ impl Tables {
             .into_iter()
             .collect();
         let mut condemned: HashSet<String> = HashSet::new();
-        // The files of each version as its last commit has them: compaction moves rows.
+        // The files of each version in its last commit: compaction moves rows.
         let mut last_files: Vec<Arc<Commit>> = Vec::new();
         for number in 1..=newest {
             let commit = dataset.log.read_existing(number)?;

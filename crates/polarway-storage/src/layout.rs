@@ -1,14 +1,14 @@
-//! What in a dataset's folder Polarway made: what it may remove goes by this.
+//! Recognizes the files that Polarway made in a dataset's folder: only these may be removed.
 
 use uuid::Uuid;
 
-/// How the names of files begin that have not got their own name yet.
+/// The prefix of temporary names.
 pub(crate) const TEMPORARY_PREFIX: &str = ".polarway-";
 
-/// Digits in the name of a commit; more only where these are not enough.
+/// Digits in the name of a commit; large numbers have more.
 const COMMIT_DIGITS: usize = 10;
 
-/// The number of the commit that a file of this name holds, if it is named like one.
+/// The number of the commit in a file of this name, if it is the name of a commit.
 pub(crate) fn commit_number(file: &str) -> Option<u64> {
     let digits = file.strip_suffix(".json")?;
     let is_number = digits.len() >= COMMIT_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -21,7 +21,7 @@ pub(crate) fn is_data_file(file: &str) -> bool {
     Uuid::try_parse(id).is_ok_and(|uuid| uuid.to_string() == id)
 }
 
-/// Whether a file of this name was on its way to another one.
+/// Whether this is a temporary name.
 pub(crate) fn is_temporary(file: &str) -> bool {
     file.starts_with(TEMPORARY_PREFIX)
 }

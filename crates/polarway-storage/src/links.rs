@@ -1,8 +1,8 @@
-//! Names for adopted files, for DuckDB to read them under.
+//! Symbolic links through which DuckDB reads adopted files.
 //!
-//! DuckDB keeps what it knows of a file by its path and the second of its last change, takes the characters of a glob in
-//! a path for one, and guesses values out of folders' names. So each state of an adopted file has a symbolic link of its
-//! own, below folders that say exactly the values that the file's own folders mean.
+//! DuckDB caches metadata of a file by its path and the second of its last change, expands glob characters in a path, and reads
+//! values from folders' names. So each state of an adopted file has a link of its own, below folders whose names give exactly
+//! the partition values that the file has.
 
 use std::fs;
 use std::io;
@@ -17,7 +17,7 @@ use crate::backend::{BackendError, BackendResult, Outcome};
 use crate::partition::linked_folder;
 use crate::snapshot::AdoptedFile;
 
-/// Links that are kept for the next query. Those in use are kept besides.
+/// The most unused links that are kept for the next query.
 const MOST_LINKS: usize = 16_384;
 
 /// A folder of links.
@@ -27,11 +27,11 @@ pub(crate) struct Links {
     links: Mutex<LruCache<Uuid, Arc<Link>>>,
 }
 
-/// A link, which goes when nobody holds it.
+/// A link, which is removed when nobody holds it.
 #[derive(Debug)]
 pub(crate) struct Link {
     path: PathBuf,
-    /// The folder that was made for it alone.
+    /// The folder that holds only this link.
     folder: PathBuf,
 }
 
@@ -43,12 +43,12 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder); // it does not follow links; the rest goes at the next start
+        let _ = fs::remove_dir_all(&self.folder); // it does not follow links; what is left is removed at the next start
     }
 }
 
 impl Links {
-    /// Links in this folder, which is there and empty.
+    /// Links in this folder, which must exist and be empty.
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self { folder, links: Mutex::new(LruCache::unbounded()) }
     }
@@ -67,12 +67,12 @@ impl Links {
         let oldest: Vec<Uuid> = links.iter().rev().take(surplus).map(|(state, _)| *state).collect();
         let gone: Vec<_> = oldest.iter().filter_map(|state| links.pop(state)).collect();
         drop(links);
-        drop(gone); // to remove folders takes a moment
+        drop(gone); // removing folders takes a moment
         Ok(link)
     }
 
     fn make(&self, adopted: &AdoptedFile, target: &Path) -> io::Result<Link> {
-        // A link of the same state that was let go may still be on its way out.
+        // An unused link of the same state may still be being removed.
         let folder = self.folder.join(Uuid::now_v7().simple().to_string());
         let values = adopted.partition_values.iter().enumerate();
         let below: PathBuf = values.map(|(place, value)| linked_folder(place, value.as_deref())).collect();

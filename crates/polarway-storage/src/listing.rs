@@ -1,7 +1,7 @@
-//! What datasets there are.
+//! Lists datasets.
 //!
-//! A name costs no more than it must: the folders tell which names there may be; what a dataset was when it was last looked at
-//! is remembered, and one question tells whether it still is; and many names are looked at at once.
+//! The folders give the possible names. The last known state of each dataset is remembered, and one request checks whether it is
+//! still current. Many names are checked at once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,22 +15,22 @@ use crate::near::near_names;
 use crate::snapshot::Snapshot;
 use crate::tables::{self, Tables};
 
-/// Datasets of which is remembered what a list says of them.
+/// The most datasets whose last known state is remembered.
 const REMEMBERED_SUMMARIES: usize = 65_536;
 
-/// Names that are looked at at a time: most of it is waiting for the storage.
+/// The most names that are checked at a time. Most of the time is spent waiting for the storage.
 const LOOKERS: usize = 16;
 
-/// So few names are not worth a thread.
+/// Each thread checks at least this many names.
 const NAMES_PER_LOOKER: usize = 32;
 
-/// Names near a wrong one that are looked at, whether there is a dataset.
+/// The most similar names that are checked for an unknown name.
 const MOST_NEAR_NAMES: usize = 16;
 
-/// Names near a wrong one that are told.
+/// The most similar names in a message.
 const TOLD_NAMES: usize = 3;
 
-/// What lists said of datasets, as of their newest commit then.
+/// The last known states of datasets, each with the newest commit at that time.
 #[derive(Debug, Default)]
 pub(crate) struct Summaries {
     known: Mutex<HashMap<DatasetName, Known>>,
@@ -40,9 +40,9 @@ pub(crate) struct Summaries {
 struct Known {
     /// The number of the newest commit.
     number: u64,
-    /// What the storage says of its file: another one in its place is another dataset's.
+    /// The metadata of its file: if it differs, the file belongs to another dataset.
     identity: String,
-    /// `None` where that is a deletion.
+    /// `None` if it is a deletion.
     summary: Option<Dataset>,
 }
 
@@ -54,32 +54,32 @@ impl Summaries {
     fn put(&self, name: &DatasetName, known: Known) {
         let mut all = self.known.lock();
         if all.len() >= REMEMBERED_SUMMARIES && !all.contains_key(name) {
-            all.clear(); // rarer and cheaper than to keep an order
+            all.clear(); // rare, and cheaper than keeping an order
         }
         all.insert(name.clone(), known);
     }
 }
 
 impl Tables {
-    /// The names of all datasets there are, in order; deleted ones are not among them, nor those that can't be read.
+    /// The names of all datasets in order, without deleted ones and those that can't be read.
     ///
     /// # Errors
-    /// What the storage says.
+    /// Errors of the storage.
     pub fn names(&self) -> Result<Vec<DatasetName>> {
         let readable = self.datasets()?.into_iter().filter(|summary| summary.error.is_none());
         Ok(readable.map(|summary| summary.name).collect())
     }
 
-    /// All datasets there are, by name; deleted ones are not among them. One whose commits or files can't be read is among
-    /// them, with the reason.
+    /// All datasets ordered by name, without deleted ones. A dataset whose commits or files can't be read is listed with the
+    /// reason.
     ///
     /// # Errors
-    /// What the storage says, where it is not there at all.
+    /// Errors of the storage, if it can't be reached at all.
     pub fn datasets(&self) -> Result<Vec<Dataset>> {
         self.summaries_of(&self.possible_names()?)
     }
 
-    /// The datasets whose names come after this text, in order, as far as `most` of them go; and whether these are all.
+    /// At most `most` datasets whose names come after this text, in order; and whether there are no more.
     ///
     /// # Errors
     /// As [`datasets`](Self::datasets).
@@ -87,7 +87,7 @@ impl Tables {
         let names = self.possible_names()?;
         let mut rest = &names[names.partition_point(|name| name.as_str() <= text)..];
         let mut found = Vec::new();
-        // One more than are wanted tells whether there are more. Some names turn out to be no dataset's.
+        // One more than `most` shows whether there are more. Some names may have no dataset.
         while found.len() <= most && !rest.is_empty() {
             let (next, later) = rest.split_at(rest.len().min(most + 1 - found.len()));
             found.extend(self.summaries_of(next)?);
@@ -98,10 +98,10 @@ impl Tables {
         Ok((found, are_all))
     }
 
-    /// The newest versions of all datasets there are, by name. One that can't be read is left out.
+    /// The newest versions of all datasets, ordered by name, without those that can't be read.
     ///
     /// # Errors
-    /// What the storage says, where it is not there at all.
+    /// Errors of the storage, if it can't be reached at all.
     pub fn newest_snapshots(&self) -> Result<Vec<Arc<Snapshot>>> {
         let looked = self.look_at(&self.possible_names()?, |name| self.newest_if_any(name))?;
         Ok(looked.into_iter().filter_map(|snapshot| snapshot.ok().flatten()).collect())
@@ -115,10 +115,10 @@ impl Tables {
         }
     }
 
-    /// Names that are written like those of datasets, in order: of most of them there is one, of deleted ones there is none.
+    /// Possible names of datasets, in order. Those of deleted datasets are among them.
     ///
     /// # Errors
-    /// What the storage says.
+    /// Errors of the storage.
     pub fn possible_names(&self) -> Result<Vec<DatasetName>> {
         let mut names = Vec::new();
         for entry in self.backend.list("")? {
@@ -133,21 +133,21 @@ impl Tables {
         Ok(names)
     }
 
-    /// The names of datasets that are nearest to one that is none's, best first.
+    /// The names of datasets that are most similar to an unknown one, best first.
     ///
     /// # Errors
-    /// What the storage says.
+    /// Errors of the storage.
     pub fn nearest_names(&self, wanted: &str) -> Result<Vec<String>> {
         let names = self.possible_names()?;
         let near = near_names(wanted, names.iter().map(DatasetName::as_str));
         let there = near.into_iter().take(MOST_NEAR_NAMES).filter(|near| {
-            // One that can't be read is there as well.
+            // A dataset that can't be read exists as well.
             near.parse().is_ok_and(|name| !matches!(self.summary_if_any(&name), Ok(None)))
         });
         Ok(there.take(TOLD_NAMES).map(str::to_owned).collect())
     }
 
-    /// The error for a name that is none, with the names near it.
+    /// The error for an unknown name, with similar names.
     pub(crate) fn unknown(&self, name: &DatasetName, deleted: bool) -> Error {
         let nearest = self.nearest_names(name.as_str()).unwrap_or_default(); // a help only
         Error::UnknownDataset { name: name.as_str().to_owned(), deleted, nearest }
@@ -165,7 +165,7 @@ impl Tables {
         Ok(summaries.collect())
     }
 
-    /// What a list says of a dataset, or `None` where there is none of that name.
+    /// The state of a dataset for a list, or `None` if there is no dataset of that name.
     fn summary_if_any(&self, name: &DatasetName) -> Result<Option<Dataset>> {
         let dataset = self.seen_or_new(name);
         if let Some(known) = self.summaries.get(name) {
@@ -195,15 +195,15 @@ impl Tables {
         Ok(summary)
     }
 
-    /// What is known of a dataset; for one that nobody used lately it is not kept: a list is no use.
+    /// The known commits of a dataset. Listing does not add a dataset to those that are remembered.
     fn seen_or_new(&self, name: &DatasetName) -> Arc<tables::Dataset> {
         self.dataset_if_known(name).unwrap_or_else(|| self.new_dataset(name))
     }
 
-    /// Looks at many names, several at a time, in their order.
+    /// Checks many names, several at a time; the results are in the order of the names.
     ///
     /// # Errors
-    /// What the storage says where it is not there at all. What is wrong with one name is in its own result.
+    /// Errors of the storage if it can't be reached at all. Errors of one name are in its own result.
     fn look_at<T: Send>(
         &self,
         names: &[DatasetName],
@@ -218,7 +218,7 @@ impl Tables {
                 let look_at_all = &look_at_all;
                 let begin = |part| {
                     let thread = std::thread::Builder::new().name("polarway-list".to_owned());
-                    // Without a thread it is done here, when its turn comes.
+                    // If no thread can be started, the current one checks all names.
                     thread.spawn_scoped(scope, move || look_at_all(part)).map_err(|_| part)
                 };
                 let parts: Vec<_> = names.chunks(names.len().div_ceil(lookers)).map(begin).collect();
@@ -230,7 +230,7 @@ impl Tables {
             })
         };
         if looked.iter().any(Result::is_err) {
-            self.backend.check()?; // without the storage nothing is there, and that would say nothing
+            self.backend.check()?; // an unreachable storage must not look like an empty one
         }
         Ok(looked)
     }

@@ -1,4 +1,4 @@
-//! Loading a version as chunks, through the cache where it fits.
+//! Loads versions as chunks or batches, through the cache if they fit.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,13 +32,13 @@ impl Loader {
         Self::sharing(tables, cache_bytes, MemoryBudget::new(u64::MAX))
     }
 
-    /// A loader whose cache, and all that is decoded ahead of readers, is counted in a budget that others draw from, too.
-    /// The cache gives back to those who need memory more.
+    /// A loader whose cache and decoded rows are counted in a budget that it shares with others. The cache gives memory back when
+    /// others need it.
     pub fn sharing(tables: Arc<Tables>, cache_bytes: u64, memory: MemoryBudget) -> Self {
         Self { tables, cache: TableCache::new(cache_bytes, memory.clone()), memory }
     }
 
-    /// How the cache is doing.
+    /// Statistics of the cache.
     pub fn cache_stats(&self) -> CacheStats {
         self.cache.stats()
     }
@@ -135,14 +135,14 @@ impl Loader {
         Ok(ChunkReader(Chunks::Stored(Box::new(stored), Vec::new().into_iter())))
     }
 
-    /// Reads a table into the cache on a thread of its own, at the storage's pace: a slow reader
-    /// must not hold up the others.
+    /// Reads a table into the cache on a thread of its own, as fast as the storage: a slow reader
+    /// must not slow the others down.
     fn fill(&self, snapshot: &Arc<Snapshot>, mut filler: Filler) -> Result<()> {
         let mut stored =
             match StoredChunks::open(&self.tables, snapshot, Part::from_row(snapshot, 0), &self.memory) {
                 Ok(stored) => stored,
                 Err(error) => {
-                    // This caller gets the precise reason; those who waited are told to ask again.
+                    // This caller gets the precise error; other readers get one that says to try again.
                     drop(filler);
                     return Err(error);
                 }
@@ -168,13 +168,13 @@ impl Loader {
     }
 }
 
-/// A table's chunks, in order. Iterating blocks while the next one is on its way.
+/// A table's chunks, in order. Iterating blocks until the next one is there.
 pub struct ChunkReader(Chunks);
 
 enum Chunks {
     Whole {
         chunks: Box<dyn Iterator<Item = Chunk> + Send>,
-        /// It counts for as long as somebody reads it.
+        /// Its memory counts while somebody reads it.
         _table: Arc<Kept>,
     },
     Along {
@@ -197,7 +197,7 @@ impl ChunkReader {
         matches!(self.0, Chunks::Whole { .. })
     }
 
-    /// The memory that it needs before the next chunk is asked for, in bytes; 0 where it has what it needs.
+    /// The memory that it still needs for the next chunk, in bytes.
     pub fn wanted_bytes(&self) -> u64 {
         match &self.0 {
             Chunks::Stored(stored, ready) if ready.len() == 0 => stored.wanted_bytes(),
@@ -212,7 +212,7 @@ impl ChunkReader {
         }
     }
 
-    /// Gives back the memory that it can do without until the next chunk is asked for.
+    /// Gives back the memory that it does not need until the next chunk.
     pub fn rest(&mut self) {
         if let Chunks::Stored(stored, ready) = &mut self.0 {
             *ready = stored.rest(ready.collect()).into_iter();
@@ -274,7 +274,7 @@ impl Iterator for ChunkReader {
     }
 }
 
-/// A table's batches, in order. Iterating blocks while the next one is on its way.
+/// A table's batches, in order. Iterating blocks until the next one is there.
 pub struct BatchReader(Batches);
 
 enum Batches {
@@ -328,7 +328,7 @@ impl Iterator for BatchReader {
 struct PartBatches {
     batches: Box<dyn Iterator<Item = polarway_ipc::Result<RecordBatch>> + Send>,
     part: Part,
-    /// It counts for as long as somebody reads it.
+    /// Its memory counts while somebody reads it.
     _table: Arc<Kept>,
 }
 

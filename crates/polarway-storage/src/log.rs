@@ -1,7 +1,7 @@
 //! One dataset's commits, in the order of their numbers.
 //!
 //! Numbers have no holes and their files are never removed, so the newest commit is found by
-//! asking for single files: from the last number seen, one probe of the next one settles it.
+//! requests for single files: mostly, the file after the last known number does not exist.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::environment::Clock;
 use crate::error::{Error, Result};
 use crate::storage_clock::{MOST_AHEAD_US, StorageClock};
 
-/// How often a commit is sent again while its outcome is unknown.
+/// How often a commit is tried again while its outcome is unknown.
 const COMMIT_ATTEMPTS: u32 = 4;
 
-/// The hint is renewed each time that this many commits were made.
+/// The hint is written after this many commits.
 const HINT_INTERVAL: u64 = 32;
 
 /// One dataset's commits.
@@ -31,7 +31,7 @@ pub(crate) struct CommitLog {
     /// The newest commit that this process has seen.
     seen: Mutex<Option<Seen>>,
     /// Held by this process's writers from reading the newest commit to making the next:
-    /// they would only race each other for the number.
+    /// else they would only race for the number.
     pub(crate) turn: Mutex<()>,
 }
 
@@ -43,7 +43,7 @@ struct Seen {
 
 /// How an attempt to make the next commit ended.
 pub(crate) enum Attempt {
-    /// It stands.
+    /// The commit was made.
     Won(Arc<Commit>),
     /// Another commit has the number.
     Lost,
@@ -59,8 +59,8 @@ impl CommitLog {
         Self { name, backend, clock, storage_clock, seen: Mutex::default(), turn: Mutex::default() }
     }
 
-    /// The newest commit, or `None` where there is none. One that was looked for at most
-    /// `max_staleness_us` ago is answered without asking the storage.
+    /// The newest commit, or `None` if there is none. If the last request to the storage was at most
+    /// `max_staleness_us` ago, its answer is used.
     pub(crate) fn newest(&self, max_staleness_us: i64) -> Result<Option<Arc<Commit>>> {
         let seen = self.seen.lock().clone();
         let now = self.clock.now_us();
@@ -83,9 +83,9 @@ impl CommitLog {
         Ok(newest)
     }
 
-    /// A commit to start from: the one that the hint names, or the first.
+    /// A commit to start the search from: the one in the hint, or the first.
     fn first_known(&self) -> Result<Option<Arc<Commit>>> {
-        // The hint is a help only: one that can't be read, or is wrong, costs a longer search.
+        // A hint that is wrong or can't be read only makes the search longer.
         let hint = self.backend.get(&hint_path(&self.name)).ok().flatten();
         let hinted: Option<u64> = hint.and_then(|hint| std::str::from_utf8(&hint).ok()?.parse().ok());
         if let Some(number) = hinted.filter(|number| *number > 1)
@@ -96,7 +96,7 @@ impl CommitLog {
         self.read(1)
     }
 
-    /// Gallops from a commit that exists, then bisects.
+    /// Searches from a commit that exists: doubles the step, then bisects.
     fn newest_from(&self, known: Arc<Commit>) -> Result<Arc<Commit>> {
         let Some(next) = self.read(known.number + 1)? else { return Ok(known) };
         let mut exists = next.number;
@@ -128,7 +128,7 @@ impl CommitLog {
         }
     }
 
-    /// The commit with a number, or `None` where that number was not reached.
+    /// The commit with a number, or `None` if there is none yet.
     pub(crate) fn read(&self, number: u64) -> Result<Option<Arc<Commit>>> {
         let path = commit_path(&self.name, number);
         let Some(contents) = self.backend.get(&path)? else { return Ok(None) };
@@ -138,7 +138,7 @@ impl CommitLog {
         }
     }
 
-    /// The commit with a number that is known to have been reached.
+    /// The commit with a number that is known to exist.
     pub(crate) fn read_existing(&self, number: u64) -> Result<Arc<Commit>> {
         self.read(number)?.ok_or_else(|| Error::DataFileMissing {
             name: self.name.clone(),
@@ -165,8 +165,7 @@ impl CommitLog {
     /// [`Error::ClockAhead`] and [`Error::Backend`] when it certainly was not made; [`Error::OutcomeUnknown`] when it may
     /// be there, or appear yet.
     pub(crate) fn attempt(&self, commit: Commit) -> Result<Attempt> {
-        // A dataset whose folder was removed by hand starts anew: behind commits that are gone,
-        // nobody else would find this one.
+        // A dataset whose folder was removed by hand starts with number 1 again: nobody would find a commit after a gap.
         if commit.number > 1 && !self.exists(commit.number - 1)? {
             self.forget();
             return Ok(Attempt::Lost);
@@ -198,7 +197,7 @@ impl CommitLog {
                         may_be_there = Some(error);
                     }
                     Ok(Some(_)) => return Ok(Attempt::Lost),
-                    // Absent, or not to be seen: the same number again, which can't make it twice.
+                    // It is absent, or not visible: the same number is tried again, which can't make it twice.
                     Ok(None) | Err(_) => may_be_there = Some(error),
                 },
             }
@@ -225,12 +224,12 @@ impl CommitLog {
         commit
     }
 
-    /// Makes sure that a commit which another process made is on stable storage.
+    /// Ensures that a commit of another process is on stable storage.
     pub(crate) fn settle(&self, number: u64) -> Result<()> {
         Ok(self.backend.settle_commit(&commit_path(&self.name, number))?)
     }
 
-    /// Refuses to write by a clock that is far ahead of the storage's: nobody else could make sense of the times.
+    /// Fails if this machine's clock is far ahead of the storage's: the commit's time would be wrong for all others.
     fn check_clock(&self) -> Result<()> {
         let ahead_us = self.storage_clock.ahead_us(&self.scratch_folder());
         if ahead_us > MOST_AHEAD_US { Err(Error::ClockAhead { ahead_us }) } else { Ok(()) }
@@ -252,12 +251,12 @@ impl CommitLog {
         }
     }
 
-    /// Where a file may be made to ask for its time.
+    /// The folder in which a file may be made to get the storage's time.
     fn scratch_folder(&self) -> String {
         format!("{}/{CONTROL_FOLDER}", self.name)
     }
 
-    /// Starts over: what was seen is gone.
+    /// Forgets the newest commit: it is gone.
     pub(crate) fn forget(&self) {
         *self.seen.lock() = None;
     }

@@ -1,7 +1,7 @@
-//! Local copies of data files, for DuckDB, which reads files and no buckets.
+//! Local copies of data files for DuckDB, which reads only files.
 //!
-//! Data files never change, so a copy is never stale. Files that lie on this machine's disk
-//! are used where they are, adopted ones through links.
+//! Data files never change, so a copy is never stale. Files on this machine's disk are read where
+//! they are, adopted files through links.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -18,13 +18,13 @@ use crate::layout::is_data_file;
 use crate::links::{Link, Links};
 use crate::snapshot::{AdoptedFile, SnapshotFile};
 
-/// The folder in the mirror's own for names of adopted files.
+/// The folder in the mirror for links to adopted files.
 const LINKS_FOLDER: &str = "links";
 
-/// Bytes that are copied at a time.
+/// The number of bytes that are copied at a time.
 const COPY_BYTES: usize = 8 << 20;
 
-/// A folder of copies, bounded in bytes; the least recently used go first, but none that is in use.
+/// A folder of copies, bounded in bytes. The least recently used are removed first, but none that is in use.
 #[derive(Debug)]
 pub struct Mirror {
     backend: Arc<dyn Backend>,
@@ -44,13 +44,13 @@ pub struct LocalFile {
 }
 
 impl LocalFile {
-    /// Where it lies.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// One copy: made by the first who wants it, while the others wait.
+/// One copy. The first caller makes it while others wait.
 #[derive(Debug)]
 struct Copy {
     path: PathBuf,
@@ -67,7 +67,7 @@ impl Drop for Copy {
 }
 
 impl Mirror {
-    /// A mirror in this folder, which it owns: copies that lie there from before are removed.
+    /// A mirror in this folder, which it owns: copies of an earlier process are removed.
     ///
     /// # Errors
     /// The folder can't be made or emptied.
@@ -78,7 +78,7 @@ impl Mirror {
     ) -> BackendResult<Self> {
         let folder = folder.into();
         let prepare = || {
-            // What a link leads to is not the mirror's; the folders of links go with the mirror's own.
+            // The target of a link does not belong to the mirror.
             fs::create_dir_all(folder.join(LINKS_FOLDER))?;
             for entry in fs::read_dir(&folder)? {
                 let entry = entry?;
@@ -101,13 +101,13 @@ impl Mirror {
         Ok(Self { backend, folder, capacity_bytes, workers: Workers::default(), copies, links })
     }
 
-    /// The same mirror, which encodes and decodes on threads that others use, too.
+    /// The same mirror, with threads to encode and decode that it shares with others.
     #[must_use]
     pub fn sharing(self, workers: Workers) -> Self {
         Self { workers, ..self }
     }
 
-    /// The folder in which the copies lie.
+    /// The folder of the copies.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -115,7 +115,7 @@ impl Mirror {
     /// A file of a snapshot, on this machine. Blocks while it is copied.
     ///
     /// # Errors
-    /// What the storage or the disk says, and what is wrong with a file that has to be written anew.
+    /// Errors of the storage and the disk, and of a file that has to be rewritten.
     pub fn local(&self, file: &SnapshotFile) -> Result<LocalFile> {
         let is_common = file.adopted.as_ref().is_none_or(|adopted| !adopted.is_uncommon);
         let local = match self.backend.local_path(&file.path).filter(|_| is_common) {
@@ -128,7 +128,7 @@ impl Mirror {
     }
 
     fn copied(&self, file: &SnapshotFile) -> Result<LocalFile> {
-        // Adopted files may change; each state of one is a copy of its own.
+        // Adopted files may change: each state has a copy of its own.
         let state = file.adopted.as_ref().map(|adopted| adopted.state.to_string()).unwrap_or_default();
         let key = format!("{}\n{state}", file.path);
         let copy = self.copy_for(key, file);
@@ -156,7 +156,7 @@ impl Mirror {
         copy
     }
 
-    /// Lets go of copies until the rest fits; those in use stay.
+    /// Removes unused copies until the rest fits.
     fn make_room(&self, copies: &mut LruCache<String, Arc<Copy>>) {
         let mut bytes: u64 = copies.iter().map(|(_, copy)| copy.bytes).sum();
         let oldest_first: Vec<String> = copies.iter().rev().map(|(key, _)| key.clone()).collect();
@@ -171,7 +171,7 @@ impl Mirror {
         }
     }
 
-    /// Writes a file that DuckDB does not read as one that it does.
+    /// Rewrites a file that DuckDB does not read as one that it reads.
     fn write_anew(&self, file: &SnapshotFile, adopted: &AdoptedFile, target: &Path) -> Result<()> {
         let source = self.backend.open(&file.path)?;
         let failed = |error| BackendError::of_io("copy", &file.path, Outcome::NotDone, error);

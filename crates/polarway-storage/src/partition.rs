@@ -1,4 +1,4 @@
-//! Columns that stand in the names of folders: `year=2024/month=1/part-0.parquet`.
+//! Columns in the names of folders: `year=2024/month=1/part-0.parquet`.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use arrow_array::{ArrayRef, Date32Array, Int64Array, StringArray, new_null_array
 use arrow_cast::parse::Parser;
 use arrow_schema::{DataType, Field};
 
-/// What Hive writes for NULL.
+/// Hive's word for NULL.
 const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// One folder's contribution: a column's name and value, or `None` for a folder that is no partition.
+/// The column and value of one folder, or `None` if the folder is not a partition.
 pub(crate) fn parse_folder(folder: &str) -> Option<(String, Option<String>)> {
     let (column, value) = folder.split_once('=')?;
     if column.is_empty() {
@@ -19,8 +19,7 @@ pub(crate) fn parse_folder(folder: &str) -> Option<(String, Option<String>)> {
     Some((percent_decoded(column), (value != HIVE_NULL).then_some(value)))
 }
 
-/// Undoes the escapes that writers use for characters that a folder's name can't hold. A percent sign that begins no
-/// escape is one.
+/// Decodes the escapes for characters that a folder's name can't have. A percent sign that does not begin an escape stays.
 fn percent_decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let digit = |place: usize| bytes.get(place).and_then(|byte| char::from(*byte).to_digit(16));
@@ -38,20 +37,20 @@ fn percent_decoded(text: &str) -> String {
             }
         }
     }
-    // What escapes make that is no text was meant as it stands.
+    // If the decoded bytes are not text, the name was not escaped.
     String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
 }
 
-/// What a partition column is called in the folders that `linked_folder` names.
+/// The name of a partition column in the folders of `linked_folder`.
 pub fn partition_key(place: usize) -> String {
     format!("polarway partition {place}")
 }
 
-/// The folder that DuckDB reads just this value out of, whatever is in it.
+/// The name of a folder from which DuckDB reads exactly this value.
 pub(crate) fn linked_folder(place: usize, value: Option<&str>) -> String {
     let mut folder = format!("{}=", partition_key(place));
     let Some(value) = value else { return folder + HIVE_NULL };
-    // DuckDB takes this word for NULL unless it is escaped.
+    // DuckDB reads this word as NULL unless it is escaped.
     let is_null_word = value.eq_ignore_ascii_case("null");
     for (place, character) in value.char_indices() {
         let is_plain =
@@ -65,7 +64,7 @@ pub(crate) fn linked_folder(place: usize, value: Option<&str>) -> String {
     folder
 }
 
-/// The column that values make: whole numbers, dates, or else text, as DuckDB takes them.
+/// The column of these values: integers, dates, or else text, as in DuckDB.
 pub(crate) fn column_field(name: &str, values: &[Option<&str>]) -> Field {
     let all = |fits: fn(&str) -> bool| {
         values.iter().any(Option::is_some) && values.iter().flatten().all(|value| fits(value))

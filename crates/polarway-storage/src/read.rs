@@ -1,4 +1,4 @@
-//! Reading a pinned version, in row order.
+//! Reads a pinned version, in row order.
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
@@ -17,14 +17,13 @@ use crate::sources::Sources;
 use crate::tables::Tables;
 use crate::upload::Upload;
 
-/// Files that are open at a time in one read.
+/// The most files that are open at a time in one read.
 const FILES_AT_A_TIME: usize = 64;
 
-/// What is made of each batch on the threads that decode it, given the number of its first row.
+/// Converts a batch on the threads that decode it, given the number of its first row.
 type Make<R> = Arc<dyn Fn(RecordBatch, u64) -> Result<R> + Send + Sync>;
 
-/// The rows of one version, in order, decoded on all cores. It is bounded in memory however
-/// slowly it is read.
+/// The rows of one version, in order, decoded on all cores, in bounded memory.
 pub struct TableReader<T, R = RecordBatch> {
     tables: T,
     snapshot: Snapshot,
@@ -53,14 +52,14 @@ impl Tables {
     ///
     /// # Errors
     /// [`Error::DataFileMissing`] or [`Error::VersionVacuumed`] where a file is gone,
-    /// [`Error::UnreadableData`], and what the storage says. Batches carry the same errors, and
+    /// [`Error::UnreadableData`], and errors of the storage. Batches carry the same errors, and
     /// [`Error::AdoptedFileChanged`].
     pub fn read(&self, snapshot: &Snapshot, first_row: u64) -> Result<TableReader<&Self>> {
         let make = Arc::new(|batch, _| Ok(batch));
         TableReader::open(self, snapshot, &Part::from_row(snapshot, first_row), make, ReadOptions::default())
     }
 
-    /// Opens a data file of a snapshot, and says what it means when it is gone.
+    /// Opens a data file of a snapshot. If it is gone, the error says why.
     pub(crate) fn open_file(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Result<Arc<dyn ReadAt>> {
         let source = self.backend.open(&file.path).map_err(|error| match error.kind {
             FailureKind::NotFound => self.why_missing(snapshot, file),
@@ -101,7 +100,7 @@ impl Tables {
         Ok(false)
     }
 
-    /// Reads an upload and writes it as another one, fitted to another schema.
+    /// Reads an upload and writes it as another one, converted to another schema.
     pub(crate) fn rewrite(
         &self,
         name: &DatasetName,
@@ -186,7 +185,7 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
             current: None,
             failed: false,
         };
-        reader.current = reader.open_next()?; // what is missing shows at once
+        reader.current = reader.open_next()?; // a missing file is an error at once
         Ok(reader)
     }
 
@@ -230,7 +229,7 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
     }
 
     fn unreadable(&self, files: &[SnapshotFile], source: polarway_parquet::Error) -> Error {
-        // A file that was written over while it was read reads as nonsense: that is the reason to give.
+        // If a file was overwritten while it was read, that is the error, and not what was read.
         for file in files {
             if let Err(changed) = self.tables.check_unchanged(&self.snapshot.name, file) {
                 return changed;

@@ -1,8 +1,7 @@
-//! Finding the write that a retry repeats.
+//! Finds the write that a retry repeats.
 //!
-//! Each commit carries the newest few writes that had an id, so the writes of the last minutes
-//! are found by jumping back from commit to commit. A process remembers what it found and
-//! reads each commit once.
+//! Each commit lists the newest writes that had a request id, so the writes of the last minutes are
+//! found by reading some commits backwards. A process remembers them and reads each commit once.
 
 use std::collections::HashMap;
 
@@ -13,8 +12,8 @@ use crate::commit::{Commit, DoneRequest};
 use crate::error::{Error, Result};
 use crate::log::CommitLog;
 
-/// How many writes a commit carries: enough to look back in long jumps, and few enough that
-/// ten thousand commits of a busy dataset stay small.
+/// How many writes a commit lists: enough to search in large steps, and few enough for commits
+/// to stay small.
 pub(crate) const REQUESTS_KEPT: usize = 32;
 
 /// For how long a retry finds the write that it repeats. An id whose own time is further from
@@ -25,7 +24,7 @@ pub const REQUEST_WINDOW_US: i64 = 10 * 60 * 1_000_000;
 /// side, so this is twice as long.
 const REMEMBERED_US: i64 = 2 * REQUEST_WINDOW_US;
 
-/// The ids of the writes of the last minutes, as far as this process has read them.
+/// The ids of the writes of the last minutes that this process has read.
 #[derive(Debug, Default)]
 pub(crate) struct RecentRequests {
     known: Mutex<Known>,
@@ -51,7 +50,7 @@ impl RecentRequests {
         let mut known = self.known.lock();
         let mut found = newest.requests.clone();
         let mut looked_at = found.clone();
-        // A full list reaches back to its oldest write only: there may be others before.
+        // A full list ends at its oldest write: there may be older ones.
         while looked_at.len() == REQUESTS_KEPT
             && let Some(oldest) = looked_at.first()
             && oldest.time_us > oldest_us

@@ -1,4 +1,4 @@
-//! One version of a dataset, pinned: exact files that never change.
+//! A pinned version of a dataset: exact files that never change.
 
 use std::sync::Arc;
 
@@ -18,25 +18,25 @@ pub struct Snapshot {
     pub version: u64,
     /// The number of the commit that names these files; 0 for adopted files.
     pub commit: u64,
-    /// Differs whenever the rows or their order do: what a cache may go by.
+    /// Differs whenever the rows or their order differ: a key for caches.
     pub uuid: Uuid,
-    /// What made it, or `None` for adopted files.
+    /// The kind of commit that made it, or `None` for adopted files.
     pub kind: Option<CommitKind>,
-    /// When: microseconds since 1970-01-01 UTC.
+    /// When it was made: microseconds since 1970-01-01 UTC.
     pub time_us: i64,
     /// The table's schema, as it was stored.
     pub schema: SchemaRef,
     /// Its rows.
     pub rows: u64,
-    /// What its files take, in bytes.
+    /// The size of its files, in bytes.
     pub bytes: u64,
-    /// What the table takes as Arrow in memory, in bytes; for adopted files an estimate.
+    /// The table's size as Arrow in memory, in bytes; for adopted files an estimate.
     pub arrow_bytes: u64,
-    /// For how long it is kept, if not for ever.
+    /// Its lease, if it is not kept for ever.
     pub lease: Option<Lease>,
     /// Its files, in row order.
     pub files: Vec<SnapshotFile>,
-    /// The columns that are not in the files but in the folders' names; they come last in the schema.
+    /// The number of columns in the folders' names, and not in the files; they are the last in the schema.
     pub partition_columns: usize,
 }
 
@@ -49,31 +49,31 @@ pub struct SnapshotFile {
     pub rows: u64,
     /// Its length.
     pub bytes: u64,
-    /// Whether its statistics give no bounds to floats among which there is a NaN: only then a reader to which NaN is a
-    /// value may pass over rows by them.
+    /// Whether its statistics have no bounds for floats with a NaN. Only then may a reader for which NaN is a value skip rows by
+    /// them.
     pub nan_safe: bool,
-    /// What is known of a file that Polarway did not write.
+    /// Set for a file that Polarway did not write.
     pub adopted: Option<Arc<AdoptedFile>>,
 }
 
-/// What is known of a file that Polarway did not write.
+/// Properties of a file that Polarway did not write.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdoptedFile {
-    /// Differs when the file changes: what it was when the snapshot was taken.
+    /// The file's identity when the snapshot was taken. It differs when the file changes.
     pub identity: String,
-    /// Differs whenever the file may hold other rows, also where its identity does not yet tell.
+    /// Differs whenever the file may have other rows, even if its identity does not show it yet.
     pub state: Uuid,
-    /// The columns in the file: in its own order, and with the types that it is read as.
+    /// The columns in the file, in its own order, with the types for reading.
     pub schema: SchemaRef,
-    /// The same with the types of those who don't read the Arrow schema in the file.
+    /// The same, with the types for readers that ignore the Arrow schema in the file.
     pub plain_schema: SchemaRef,
     /// Differs between files whose columns are stored under other names or types, or in another order.
     pub layout: u64,
-    /// Whether it uses what DuckDB does not read: the mirror then writes it anew for it.
+    /// Whether DuckDB can't read it: then the mirror rewrites it.
     pub is_uncommon: bool,
-    /// The places of the columns that are INT96 timestamps, or hold some.
+    /// The indices of the columns that are INT96 timestamps, or contain some.
     pub int96_columns: Arc<[usize]>,
-    /// The places of the columns that are VARIANTs, or hold some.
+    /// The indices of the columns that are VARIANTs, or contain some.
     pub variant_columns: Arc<[usize]>,
     /// Whether the file says itself that its columns had exactly these types when they were written.
     pub has_exact_types: bool,

@@ -1,8 +1,8 @@
-//! Whether this process has stood still: stopped by a signal, or not given any time by its machine.
+//! Detects that this process has stood still: it was stopped by a signal, or its machine gave it no time.
 //!
-//! Who made a write under a request id makes it again elsewhere when nothing is heard of it for some seconds, and may have been
-//! refused there and have gone on. A writer that wakes up after that must not publish what was given up. Nor must one that begins
-//! right after that: its request may have come while the process stood still, and waited unread.
+//! A caller that hears nothing of its write for some seconds sends it again to another worker. There it may have been refused,
+//! and the caller may have gone on. After a standstill the first worker must not publish such a write. This holds also for a
+//! write that begins right after a standstill: its request may have arrived earlier and not been read.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use parking_lot::Mutex;
 
 use crate::environment::{Clock, Rounds};
 
-/// How often it is noted that the process is running, as long as a stretch lasts.
+/// How often the watch records that the process is running, while there is a stretch.
 const TICK: Duration = Duration::from_millis(250);
 
-/// The longest gap that a busy machine makes, and shorter than the time after which callers go elsewhere.
+/// Longer than the gaps on a busy machine, and shorter than the time after which callers try another worker.
 const STANDSTILL: Duration = Duration::from_secs(3);
 
-/// For how long after a standstill requests are read that came while it lasted.
+/// How long after a standstill it may take to read requests that arrived during it.
 const UNREAD: Duration = Duration::from_secs(2);
 
-/// Notices when the process stands still. Its thread is started with the first stretch and ends with it.
+/// Detects standstills. The thread starts with the first stretch and ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct StandstillWatch {
     traces: Arc<Traces>,
-    /// Without a thread nothing is noticed, and writes go on.
+    /// Without a thread no standstill is detected, and writes go on.
     thread: Mutex<Thread>,
 }
 
@@ -46,21 +46,21 @@ struct Traces {
 struct State {
     /// When the process was last seen running.
     last: Instant,
-    /// When the last standstill was over.
+    /// When the last standstill ended.
     stood_still_until: Option<Instant>,
-    /// How many stretches last now.
+    /// The number of current stretches.
     stretches: usize,
-    /// Whether the thread sleeps until there is a stretch again.
+    /// Whether the thread sleeps until the next stretch begins.
     is_asleep: bool,
 }
 
-/// A stretch of time that this process should be running through.
+/// A stretch of time in which standstills are detected.
 pub(crate) struct Stretch {
     traces: Arc<Traces>,
     from: Instant,
 }
 
-/// While it is held, standstills are noticed also when nothing is being written: see
+/// While it is held, standstills are detected also when nothing is being written: see
 /// [`Tables::watch_for_standstill`](crate::Tables::watch_for_standstill).
 #[derive(Debug)]
 pub struct StandstillGuard {
@@ -80,7 +80,7 @@ impl StandstillWatch {
         Self { traces: Arc::new(traces), thread: Mutex::new(Thread::NotStarted) }
     }
 
-    /// A stretch that begins now; nothing where no thread can watch over it.
+    /// Begins a stretch; `None` if no thread can be started.
     pub(crate) fn begin(&self) -> Option<Stretch> {
         let mut thread = self.thread.lock();
         if matches!(*thread, Thread::NotStarted) {
@@ -113,11 +113,11 @@ impl StandstillWatch {
 }
 
 impl Traces {
-    /// Notes that the process runs, and gives the time.
+    /// Records that the process is running, and returns the time.
     fn note(&self, state: &mut State) -> Instant {
         let now = self.clock.instant();
         let has_gap = now.duration_since(state.last) > STANDSTILL;
-        // While nobody watches, a gap means nothing.
+        // Without a stretch, the thread sleeps and a gap is normal.
         if has_gap && state.stretches > 0 {
             state.stood_still_until = Some(now);
         }
@@ -127,7 +127,7 @@ impl Traces {
 }
 
 impl Stretch {
-    /// Whether the process stood still since it began, or so shortly before that its request may be from before.
+    /// Whether the process stood still since the stretch began, or shortly before it began.
     pub(crate) fn was_interrupted(&self) -> bool {
         let mut state = self.traces.state.lock();
         self.traces.note(&mut state);

@@ -1,4 +1,4 @@
-//! The storage's clock beside this machine's: of all who share a storage, their own may each be wrong.
+//! Compares the storage's clock with this machine's clock, which may be wrong.
 
 use std::sync::Arc;
 
@@ -7,16 +7,16 @@ use parking_lot::Mutex;
 use crate::backend::{Backend, BackendResult};
 use crate::environment::Clock;
 
-/// How far this machine's clock may be ahead of the storage's when it writes. Request ids are told apart within as much.
+/// How far this machine's clock may be ahead of the storage's for writes. It is also the time window of request ids.
 pub(crate) const MOST_AHEAD_US: i64 = 10 * 60 * 1_000_000;
 
-/// For how long a comparison of the clocks is good.
+/// How long a comparison is used.
 const COMPARED_US: i64 = 60 * 1_000_000;
 
-/// Differences up to this say nothing: a bucket tells whole seconds.
+/// Smaller differences are ignored: a bucket's clock has only whole seconds.
 const NOISE_US: i64 = 2_000_000;
 
-/// Tells how far the two clocks are apart, asking the storage once a minute.
+/// The difference between the two clocks. The storage is asked once a minute.
 #[derive(Debug)]
 pub(crate) struct StorageClock {
     backend: Arc<dyn Backend>,
@@ -28,7 +28,7 @@ pub(crate) struct StorageClock {
 struct Compared {
     /// When, by this machine's clock.
     at_us: i64,
-    /// By how much this machine's clock is ahead; below zero where it is behind.
+    /// How far this machine's clock is ahead; below zero if it is behind.
     ahead_us: i64,
 }
 
@@ -37,16 +37,16 @@ impl StorageClock {
         Self { backend, clock, compared: Mutex::default() }
     }
 
-    /// The storage's time, about; this machine's where the storage tells none, as one that takes no writes.
+    /// About the storage's time; this machine's time if the storage's is not known, as for a storage that takes no writes.
     pub(crate) fn now_us(&self, scratch_folder: &str) -> i64 {
         self.clock.now_us().saturating_sub(self.ahead_us(scratch_folder))
     }
 
-    /// By how much this machine's clock is ahead of the storage's; 0 where that is not known.
+    /// How far this machine's clock is ahead of the storage's; 0 if that is not known.
     pub(crate) fn ahead_us(&self, scratch_folder: &str) -> i64 {
         let now_us = self.clock.now_us();
         let mut compared = self.compared.lock();
-        // Out of this range, time has passed, or this machine's clock was set.
+        // Outside of this range the comparison is too old, or this machine's clock was set.
         let is_good = |known: &Compared| (0..COMPARED_US).contains(&now_us.saturating_sub(known.at_us));
         if let Some(known) = compared.as_ref().filter(|known| is_good(known)) {
             return known.ahead_us;
@@ -63,7 +63,7 @@ impl StorageClock {
         let before_us = self.clock.now_us();
         let storage_us = self.backend.now_us(scratch_folder)?;
         let after_us = self.clock.now_us();
-        // The storage looked at its clock somewhere between the two.
+        // The storage read its clock at some time between the two.
         let ahead_us =
             before_us.saturating_sub(storage_us).max(0) + after_us.saturating_sub(storage_us).min(0);
         Ok(if ahead_us.abs() > NOISE_US { ahead_us } else { 0 })

@@ -1,4 +1,4 @@
-//! A version's chunks as they are read from the storage, by a reader that can rest.
+//! Reads a version's chunks from the storage. The reader can give its memory back and go on later.
 
 use std::sync::Arc;
 
@@ -13,19 +13,19 @@ use crate::read::TableReader;
 use crate::snapshot::Snapshot;
 use crate::tables::Tables;
 
-/// What is decoded ahead of a reader when memory is short, in bytes.
+/// How much is decoded in advance when memory is short, in bytes.
 const LEAST_AHEAD_BYTES: u64 = 4 << 20;
 
 /// The most bytes of a chunk when memory is short.
 const SMALL_CHUNK_BYTES: usize = 128 << 10;
 
-/// What a reader may hold of each column's bytes in the files, in bytes: those that were fetched, and a page.
+/// The most bytes of a column's file data that a reader holds: those that were fetched, and a page.
 const COLUMN_BYTES: u64 = 5 << 20;
 
-/// Chunks that are on their way to whoever reads.
+/// The number of chunks between this and the reader.
 const CHUNKS_ON_THE_WAY: u64 = 4;
 
-/// The chunks of a part of a version. What is decoded ahead is counted in a budget.
+/// The chunks of a part of a version. Rows that are decoded in advance are counted in a budget.
 pub(crate) struct StoredChunks {
     tables: Arc<Tables>,
     snapshot: Arc<Snapshot>,
@@ -33,13 +33,13 @@ pub(crate) struct StoredChunks {
     budget: MemoryBudget,
     memory: Reservation,
     cut: EncodeOptions,
-    /// The schema, until it was given.
+    /// The schema, until it was returned.
     start: Option<Chunk>,
-    /// Until the end was given.
+    /// Until the end was returned.
     rows: Option<Rows>,
 }
 
-/// How rows become chunks; the readers are absent while they rest.
+/// How rows become chunks. A reader is `None` while it rests.
 enum Rows {
     /// Each chunk apart, on the threads that decode.
     Apart(Option<TableReader<Arc<Tables>, Vec<Chunk>>>),
@@ -48,7 +48,7 @@ enum Rows {
 }
 
 impl StoredChunks {
-    /// Opens the files, unless memory is short: then they are when the first rows are asked for.
+    /// Opens the files. If memory is short, they are opened only for the first rows.
     pub(crate) fn open(
         tables: &Arc<Tables>,
         snapshot: &Arc<Snapshot>,
@@ -80,7 +80,7 @@ impl StoredChunks {
         Ok(chunks)
     }
 
-    /// The next chunks; `None` behind the end of the stream.
+    /// The next chunks; `None` after the end of the stream.
     pub(crate) fn next_chunks(&mut self) -> Option<Result<Vec<Chunk>>> {
         if let Some(start) = self.start.take() {
             return Some(Ok(vec![start]));
@@ -128,8 +128,8 @@ impl StoredChunks {
         })
     }
 
-    /// Gives back what was decoded ahead: it is decoded again when somebody goes on reading. These chunks were made and not
-    /// given to anybody; what is left of them has to be.
+    /// Drops rows that were decoded in advance; they are decoded again when the reader goes on. `waiting` are chunks that were
+    /// made and not returned yet; returns those of them that must be kept.
     pub(crate) fn rest(&mut self, waiting: Vec<Chunk>) -> Vec<Chunk> {
         self.memory.resize(self.bytes_on_the_way(&self.cut));
         match &mut self.rows {
@@ -148,7 +148,7 @@ impl StoredChunks {
         }
     }
 
-    /// The memory that it needs to go on, where it rests; without, it takes what it needs though it is not there.
+    /// The memory that a resting reader needs to go on. If it goes on without, it uses more than the budget has.
     pub(crate) fn wanted_bytes(&self) -> u64 {
         match &self.rows {
             Some(Rows::Apart(None) | Rows::InOrder(_, None)) => {
@@ -158,7 +158,7 @@ impl StoredChunks {
         }
     }
 
-    /// Takes memory that was waited for.
+    /// Takes memory that was reserved for it.
     pub(crate) fn take(&mut self, memory: Reservation) {
         self.memory.add(memory);
     }
@@ -167,20 +167,20 @@ impl StoredChunks {
         LEAST_AHEAD_BYTES + self.reader_bytes() + self.bytes_on_the_way(&small_chunks())
     }
 
-    /// What an open reader holds, however little it decodes ahead.
+    /// The memory of an open reader that decodes nothing in advance.
     fn reader_bytes(&self) -> u64 {
         let columns = self.part.schema.flattened_fields().len() as u64;
         (columns * COLUMN_BYTES).min(self.snapshot.bytes)
     }
 
-    /// Takes memory to decode into ahead of whoever reads, as much as pays or as there is.
+    /// Reserves memory for decoding in advance, as much as is useful and free.
     fn reading_ahead(&mut self) -> ReadOptions {
         let row_bytes = self.part.row_bytes(&self.snapshot);
         let arrow_bytes = row_bytes.saturating_mul(self.part.rows.end - self.part.rows.start);
         let most = ReadOptions::default();
         let free_bytes = self.budget.capacity().saturating_sub(self.budget.used());
         let useful_bytes = (arrow_bytes + arrow_bytes / 4 + LEAST_AHEAD_BYTES).min(most.buffered_bytes);
-        // A part of what is free, for others to have some as well.
+        // Only a part of the free memory, so that others get some as well.
         let bytes = useful_bytes.min(free_bytes / 8).max(LEAST_AHEAD_BYTES);
         self.cut = EncodeOptions::default();
         let wanted_bytes = bytes + self.reader_bytes() + self.bytes_on_the_way(&self.cut);

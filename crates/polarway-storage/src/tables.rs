@@ -1,4 +1,4 @@
-//! Versioned tables: the front of this crate.
+//! Versioned tables: the main type of this crate.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -23,23 +23,23 @@ use crate::snapshot::Snapshot;
 use crate::standstill::{StandstillGuard, StandstillWatch};
 use crate::storage_clock::StorageClock;
 
-/// Datasets whose newest commit is remembered.
+/// The most datasets whose newest commit is remembered.
 const REMEMBERED_DATASETS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
-/// Snapshots whose schema is kept in decoded form.
+/// The most snapshots that are kept with their decoded schema.
 const REMEMBERED_SNAPSHOTS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 
-/// How versioned tables behave. Plain data; what does the work is handed to [`Tables::new`].
+/// How versioned tables behave: plain data.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Versions whose data is always kept, counted from the newest.
     pub kept_versions: usize,
-    /// Data that was superseded this recently is kept too. It must be longer than the longest
+    /// Data that was superseded less than this ago is kept too. It must be longer than the longest
     /// query, load and retry.
     pub grace: Duration,
-    /// Data that no commit names is kept for this long: a slow writer may yet publish it.
+    /// Data that no commit refers to is kept for this long, since a slow writer may still publish it.
     pub orphan_grace: Duration,
-    /// For how long the newest version is believed to be the newest without asking the storage.
+    /// How long the newest version is taken for the newest without asking the storage.
     pub max_staleness: Duration,
     /// How tables are written.
     pub encode: EncodeOptions,
@@ -98,7 +98,7 @@ pub struct Tables {
     snapshots: Mutex<LruCache<(DatasetName, Uuid), Arc<Snapshot>>>,
 }
 
-/// What this process knows of one dataset.
+/// The state of one dataset in this process.
 #[derive(Debug)]
 pub(crate) struct Dataset {
     pub(crate) name: DatasetName,
@@ -112,7 +112,7 @@ impl Tables {
         Self::with_environment(backend, settings, Environment::default())
     }
 
-    /// The same with another clock and source of ids, as a test that replays a failure needs them.
+    /// The same in another environment, for example with the clock of a test.
     pub fn with_environment(
         backend: Arc<dyn Backend>,
         settings: Settings,
@@ -135,19 +135,19 @@ impl Tables {
         }
     }
 
-    /// Has it noticed when this process stands still, as long as the guard is held, also while nothing is being written. Who
-    /// takes requests from others holds one: a request that came meanwhile waited unread, and may have been made again elsewhere
-    /// and given up. So writes under a request id that begin right after a standstill end with [`Error::StoodStill`].
+    /// Detects standstills of this process as long as the guard is held, also while nothing is being written. A server holds one:
+    /// a request that arrived during a standstill was not read, and its caller may have sent it to another worker and given it
+    /// up. So writes with a request id that begin right after a standstill fail with [`Error::StoodStill`].
     pub fn watch_for_standstill(&self) -> StandstillGuard {
         self.standstill.guard()
     }
 
-    /// The storage that these tables lie in.
+    /// The storage of these tables.
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
     }
 
-    /// What encodes and decodes.
+    /// The threads that encode and decode.
     pub(crate) fn workers(&self) -> &Workers {
         &self.settings.encode.workers
     }
@@ -156,7 +156,7 @@ impl Tables {
         Arc::clone(self.datasets.lock().get_or_insert_ref(name, || self.new_dataset(name)))
     }
 
-    /// What this process knows of a dataset that it used lately. To ask is no use of it.
+    /// The state of a dataset that this process used lately. This does not count as use.
     pub(crate) fn dataset_if_known(&self, name: &DatasetName) -> Option<Arc<Dataset>> {
         self.datasets.lock().peek(name).cloned()
     }
@@ -170,9 +170,10 @@ impl Tables {
     /// Pins one version of a dataset.
     ///
     /// # Errors
-    /// [`Error::UnknownDataset`] and [`Error::UnknownVersion`] with what is near,
+    /// [`Error::UnknownDataset`] and [`Error::UnknownVersion`] with similar names and
+    /// near versions,
     /// [`Error::NoVersionThen`], [`Error::VersionIsDeletion`], [`Error::UnreadableCommit`], and
-    /// what the storage says.
+    /// errors of the storage.
     pub fn snapshot(&self, name: &DatasetName, at: At) -> Result<Arc<Snapshot>> {
         match self.snapshot_if_any(name, at)? {
             Some(snapshot) => Ok(snapshot),
@@ -180,14 +181,14 @@ impl Tables {
         }
     }
 
-    /// Pins one version of a dataset, or tells that there is no dataset of that name. It costs less than the error of
-    /// [`snapshot`](Self::snapshot), which looks for names that are near.
+    /// Pins one version of a dataset; `None` if there is no dataset of that name. This is cheaper than the error of
+    /// [`snapshot`](Self::snapshot), which looks for similar names.
     ///
     /// # Errors
     /// As [`snapshot`](Self::snapshot).
     pub fn snapshot_if_any(&self, name: &DatasetName, at: At) -> Result<Option<Arc<Snapshot>>> {
         let dataset = self.dataset(name);
-        // Only who asks for the newest takes what was the newest lately.
+        // Staleness is allowed only for the newest version.
         let max_staleness_us = match at {
             At::Newest => micros(self.settings.max_staleness),
             At::Version(_) | At::TimeUs(_) => 0,
@@ -229,8 +230,8 @@ impl Tables {
         if version > newest.version {
             return Err(unknown());
         }
-        // Commits that make no version follow the one that made it: the last of them is the
-        // one that knows where the rows are now.
+        // Commits that make no version follow the one that made it: the last of them has the current
+        // files.
         let commit = match dataset.log.first_not(version, newest, |commit| Ok(commit.version <= version))? {
             None => Arc::clone(newest),
             Some(later) => dataset.log.read_existing(later.number - 1)?,
@@ -245,7 +246,7 @@ impl Tables {
         Ok(snapshot)
     }
 
-    /// An older version whose data is gone is gone, also where a cache still has it.
+    /// An older version whose data was removed can't be read, even if a cache still has it.
     fn check_present(&self, snapshot: &Snapshot) -> Result<()> {
         match snapshot.files.first() {
             Some(file) if self.backend.head(&file.path)?.is_none() => Err(self.why_missing(snapshot, file)),
@@ -253,9 +254,9 @@ impl Tables {
         }
     }
 
-    /// The snapshot that a commit describes.
+    /// The snapshot of a commit.
     pub(crate) fn snapshot_of(&self, name: &DatasetName, commit: &Commit) -> Result<Arc<Snapshot>> {
-        // By name too: a dataset's folder may have been copied or renamed.
+        // The name is part of the key: a dataset's folder may have been copied or renamed.
         let key = (name.clone(), commit.uuid);
         if let Some(snapshot) = self.snapshots.lock().get(&key) {
             return Ok(Arc::clone(snapshot));
@@ -284,7 +285,7 @@ impl Tables {
         Ok(snapshot)
     }
 
-    /// The folder of a dataset where nothing of a user's lies.
+    /// The folder of a dataset that holds only Polarway's files.
     pub(crate) fn control_folder(name: &DatasetName) -> String {
         format!("{name}/{CONTROL_FOLDER}")
     }

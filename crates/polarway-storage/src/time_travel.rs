@@ -1,8 +1,8 @@
-//! The version that was the newest at a time.
+//! Finds the version that was the newest at a given time.
 //!
-//! Times of commits ascend, so it is found by bisection. A machine whose clock was far ahead may have left commits with times
-//! that are yet to come: the first commit behind them says so and begins a new stretch of ascending times, and those before it
-//! that claim to be later than it are as old as their files.
+//! Times of commits ascend, so it is found by bisection. A machine whose clock was far ahead may have made commits with times in
+//! the future. The next commit then records that a new stretch of ascending times begins with it. For an earlier commit with a
+//! later time, the time of its file counts.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl Tables {
         let mut last = Arc::clone(newest);
         let mut latest_us = self.clock.now_us().saturating_add(MOST_AHEAD_US);
         loop {
-            // A commit with a time that can't be is as old as its file.
+            // For a commit with a time in the future, the time of its file counts.
             let made_us = |commit: &Commit| {
                 if commit.time_us <= latest_us { Ok(commit.time_us) } else { log.made_us(commit, latest_us) }
             };
@@ -54,9 +54,9 @@ impl Tables {
     }
 }
 
-/// What there was at a time.
+/// The state at a time.
 enum Then {
-    /// The state that this commit made.
+    /// The state of this commit.
     Commit(Arc<Commit>),
     /// No commit yet.
     Before {

@@ -1,4 +1,4 @@
-//! A table on its way into a dataset: written as Parquet, durable, not yet published.
+//! A table that is written as Parquet for a dataset, and not published yet.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -15,20 +15,20 @@ use crate::error::{Error, Result};
 
 /// Writes one table's rows into a data file that nobody sees before it is published.
 ///
-/// Dropped before it was published, it leaves nothing behind.
+/// If it is dropped before, the file is removed.
 pub(crate) struct UploadWriter {
     name: DatasetName,
     backend: Arc<dyn Backend>,
     file_name: String,
     schema: SchemaRef,
     options: EncodeOptions,
-    /// `None` until there is a row.
+    /// `None` before the first row.
     encoder: Option<TableEncoder<Sink>>,
-    /// The storage's refusal of bytes, which the encoder reports less precisely.
+    /// The storage's error, which is more precise than the encoder's.
     refusal: Refusal,
 }
 
-/// Where a [`Sink`] leaves the storage's words.
+/// Where a [`Sink`] puts the storage's error.
 type Refusal = Arc<Mutex<Option<BackendError>>>;
 
 /// A table that is durable and waits to be published.
@@ -39,10 +39,10 @@ pub(crate) struct Upload {
     pub(crate) schema: SchemaRef,
     /// `None` when the table has no rows.
     pub(crate) file: Option<DataFile>,
-    /// What its dictionaries hold; not known of a file that others wrote.
+    /// Its dictionary values; not known for a file that others wrote.
     pub(crate) categories: Option<Arc<Categories>>,
     path: String,
-    /// Whether a commit that names the file may exist: then it is no longer ours to remove.
+    /// Whether a commit that refers to the file may exist: then it must not be removed.
     pub(crate) was_sent: bool,
 }
 
@@ -88,12 +88,12 @@ impl UploadWriter {
         encoder.write(batch).map_err(|error| self.refused_or(error))
     }
 
-    /// What the rows that are not in the file yet take in memory, about.
+    /// About the memory of the rows that are not in the file yet, in bytes.
     pub(crate) fn held_bytes(&self) -> u64 {
         self.encoder.as_ref().map_or(0, TableEncoder::held_bytes)
     }
 
-    /// Puts all rows into the file. A failure ends the upload.
+    /// Writes all rows into the file. A failure ends the upload.
     pub(crate) fn flush(&mut self) -> Result<()> {
         let flushed = self.encoder.as_mut().map_or(Ok(()), TableEncoder::flush);
         flushed.map_err(|error| self.refused_or(error))
@@ -127,7 +127,7 @@ impl UploadWriter {
         })
     }
 
-    /// The storage's refusal, if that is why encoding failed.
+    /// The storage's error, if it is why encoding failed.
     fn refused_or(&self, error: polarway_parquet::Error) -> Error {
         self.refusal.lock().take().map_or_else(|| error.into(), Error::from)
     }
@@ -137,8 +137,8 @@ impl UploadWriter {
     }
 }
 
-/// A data file that keeps the storage's words when it refuses bytes. It is made for the first of them: a table of which
-/// little has come holds no file open.
+/// A data file that keeps the storage's error. The file is made with the first bytes: a table without written rows holds no open
+/// file.
 struct Sink {
     backend: Arc<dyn Backend>,
     path: String,
@@ -154,7 +154,7 @@ impl Sink {
         }
     }
 
-    /// Keeps why the storage refused bytes, and gives what the encoder is told.
+    /// Keeps the storage's error, and returns one for the encoder.
     fn refused(&self, error: io::Error) -> io::Error {
         let kind = error.kind();
         *self.refusal.lock() = Some(BackendError::of_io("write", &self.path, Outcome::NotDone, error));
@@ -192,7 +192,7 @@ impl Upload {
         Self { backend, schema, file: Some(file), categories: None, path, was_sent: false }
     }
 
-    /// Where the file lies, or would lie if there were rows.
+    /// The path of the file, which exists only if there are rows.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }

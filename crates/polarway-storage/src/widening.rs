@@ -1,7 +1,7 @@
-//! Which types hold every value of another, and how values get from one to the other.
+//! Which types can hold every value of another type, and how values are converted.
 //!
-//! The rule is the same at any depth: what fits a column fits the items of a list, the fields of a struct, the keys and
-//! values of a map, and the values of a dictionary.
+//! The rule is the same at any depth: for columns, the items of a list, the fields of a struct, the keys and values of a map, and
+//! the values of a dictionary.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -21,8 +21,7 @@ use polarway_table::{children, dictionary_of_fixed_size, fixed_width, viewed_par
 /// A value that does not fit is an error, never a NULL.
 const STRICTLY: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };
 
-/// What keeps the values of `given` from fitting `wanted`, place by place; nothing where they fit. `path` is what both
-/// are called.
+/// The differences that keep values of `given` from fitting `wanted`; none if they fit. `path` is the name of both.
 pub(crate) fn differences(path: &str, given: &DataType, wanted: &DataType) -> Vec<String> {
     use DataType::*;
 
@@ -35,7 +34,7 @@ pub(crate) fn differences(path: &str, given: &DataType, wanted: &DataType) -> Ve
             if *given_sorted || !*wanted_sorted =>
         {
             match (given_entries.data_type(), wanted_entries.data_type()) {
-                // Keys and values go by their place: what they are called differs from writer to writer.
+                // Keys and values are matched by position: writers give them different names.
                 (Struct(given), Struct(wanted)) if given.len() == 2 && wanted.len() == 2 => {
                     let pairs = given.iter().zip(wanted);
                     pairs.flat_map(|(given, wanted)| child_differences(path, given, wanted)).collect()
@@ -103,7 +102,7 @@ fn leaf_fits(given: &DataType, wanted: &DataType) -> bool {
         (Utf8 | LargeUtf8 | Utf8View, Utf8 | LargeUtf8 | Utf8View) => true,
         (Binary | LargeBinary | BinaryView | FixedSizeBinary(_), Binary | LargeBinary | BinaryView) => true,
         (Float16, Float32 | Float64) | (Float32, Float64) => true,
-        // A finer unit holds the same times, short of the far ends, where the strict cast refuses.
+        // A finer unit has the same times except for very early and late ones, for which the strict cast fails.
         (Timestamp(unit, zone), Timestamp(wanted_unit, wanted_zone)) => {
             zone == wanted_zone && fineness(*unit) <= fineness(*wanted_unit)
         }
@@ -150,7 +149,7 @@ fn integer(data_type: &DataType) -> Option<(bool, u32)> {
     ))
 }
 
-/// A decimal type's digits, and how many of them stand behind the point.
+/// A decimal type's digits, and how many of them are after the point.
 fn decimal(data_type: &DataType) -> Option<(i16, i16)> {
     match data_type {
         DataType::Decimal32(digits, scale)
@@ -170,10 +169,10 @@ fn fineness(unit: TimeUnit) -> u8 {
     }
 }
 
-/// The same values as `wanted`, between which and their own type there are no [`differences`].
+/// Converts values to `wanted`. Between the two types there must be no [`differences`].
 ///
 /// # Errors
-/// A value at the far end of a type that does not fit after all, and a NULL where a nested field has none.
+/// A value near the limit of its type that does not fit, and a NULL in a nested field without NULLs.
 pub(crate) fn widen(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
     use DataType::*;
 
@@ -194,7 +193,7 @@ pub(crate) fn widen(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Arr
         }
         _ => return cast_with_options(array, wanted, &STRICTLY),
     };
-    // The items first, in the kind of list that they came in; another kind has no more to do with them.
+    // First the items, in the same kind of list; then the kind of list.
     let list: ArrayRef = match array.data_type() {
         List(_) => widen_list::<i32>(array, item)?,
         LargeList(_) => widen_list::<i64>(array, item)?,
@@ -279,7 +278,7 @@ fn widen_map(map: &MapArray, entries: &FieldRef, sorted: bool) -> Result<MapArra
     MapArray::try_new(Arc::clone(entries), offsets, pairs, map.nulls().cloned(), sorted)
 }
 
-/// Offsets from 0, and the range of values that they stand for: what a slice does not show need not fit.
+/// Offsets from 0, and their range of values: values outside of a slice need not fit.
 fn cut<O: OffsetSizeTrait>(offsets: &OffsetBuffer<O>) -> (OffsetBuffer<O>, Range<usize>) {
     let (first, last) = (offsets[0], offsets[offsets.len() - 1]);
     let lengths = offsets.windows(2).map(|pair| pair[1].as_usize() - pair[0].as_usize());

@@ -1,4 +1,4 @@
-//! A directory: what is acknowledged was fsynced, names included.
+//! A directory: acknowledged writes were synced, including the names of files.
 
 mod removal;
 mod reserve;
@@ -24,10 +24,10 @@ use crate::commit::CONTROL_FOLDER;
 use crate::environment::micros_since_epoch;
 use crate::layout::TEMPORARY_PREFIX;
 
-/// Where files are written before they get their name by a link.
+/// The folder for files that get their name by a link.
 const STAGING_FOLDER: &str = "staging";
 
-/// How often a folder is made again that somebody removes.
+/// How often a folder is made again after somebody removed it.
 const FOLDER_TRIES: u32 = 100;
 
 /// A directory of a local or network filesystem that has hard links and honours fsync.
@@ -41,16 +41,16 @@ pub struct DiskBackend {
     /// Folders whose own names are known to be on stable storage.
     settled_folders: Mutex<HashSet<PathBuf>>,
     staged: AtomicU64,
-    /// Room for the commits that free some, if any is kept.
+    /// Reserved space for commits that free space.
     reserve: Option<Reserve>,
 }
 
 impl DiskBackend {
-    /// Opens a directory, making it where it is missing. One that can't be written is opened
-    /// all the same: what lies in it can be read.
+    /// Opens a directory, and makes it if it is missing. A directory that can't be written is opened, too: its files can be
+    /// read.
     ///
     /// # Errors
-    /// The path is no directory, or can neither be found nor made.
+    /// The path is not a directory, or does not exist and can't be made.
     pub fn open(root: impl Into<PathBuf>) -> BackendResult<Self> {
         let root = root.into();
         let failed = |error| {
@@ -61,16 +61,16 @@ impl DiskBackend {
             fs::create_dir_all(&root).map_err(failed)?;
         }
         let root = root.canonicalize().map_err(failed)?;
-        // The names of the folders that were made must last, and so must the root's, which
-        // another process may have made just now.
+        // The names of new folders must be on stable storage, and also the root's name: another
+        // process may just have made it.
         for parent in root.ancestors().skip(1).take(existing.max(1)) {
-            let _ = sync_folder(parent); // it may be none of ours to open
+            let _ = sync_folder(parent); // this process may have no right to open it
         }
         Ok(Self { root, settled_folders: Mutex::default(), staged: AtomicU64::new(0), reserve: None })
     }
 
-    /// Keeps some room in the directory, from the first commit on, so that a dataset can be deleted and its data removed when
-    /// the disk is full.
+    /// Reserves some space in the directory, from the first commit on, so that a dataset can be deleted and its data removed on a
+    /// full disk.
     #[must_use]
     pub fn with_reserve(mut self) -> Self {
         self.reserve = Some(Reserve::new(&self.root));
@@ -99,9 +99,9 @@ impl DiskBackend {
         )
     }
 
-    /// Makes a folder and the ones above it, down from the root, and waits until all their names
-    /// are on stable storage. Another process may have made them and not have waited yet, so a
-    /// folder that is there already is waited for too, once.
+    /// Makes a folder and its parents, from the root down, and waits until all their names are on
+    /// stable storage. Folders that exist already are synced once as well, since the process that
+    /// made them may not have done so yet.
     fn ensure_folder(&self, folder: &str) -> io::Result<PathBuf> {
         let full = self.full(folder);
         if self.settled_folders.lock().contains(&full) {
@@ -121,9 +121,8 @@ impl DiskBackend {
         Ok(full)
     }
 
-    /// Runs something that needs a folder, and makes the folder again if somebody removed it
-    /// since this process used it last: whoever tidies up removes folders that are empty, also one
-    /// that was made this moment.
+    /// Runs an operation that needs a folder, and makes the folder again if another process has
+    /// removed it: empty folders are removed, even if they were made just now.
     fn in_folder<T>(&self, folder: &str, work: impl Fn(&Path) -> io::Result<T>) -> io::Result<T> {
         let mut tries_left = FOLDER_TRIES;
         loop {
@@ -151,7 +150,7 @@ impl DiskBackend {
             .map_err(|error| BackendError::of_io("create", path, Outcome::NotDone, error))
     }
 
-    /// Gives the file that was staged for a commit the commit's name.
+    /// Gives a staged file the name of its commit.
     fn publish(&self, path: &str, contents: &[u8], staged: io::Result<Staged>) -> BackendResult<Created> {
         let (folder, name) = split(path);
         let staged = staged.map_err(|error| BackendError::of_io("write", path, Outcome::NotDone, error))?;
@@ -159,7 +158,7 @@ impl DiskBackend {
             let target = folder.join(name);
             match fs::hard_link(&staged.0, &target) {
                 Ok(()) => Ok((folder.to_owned(), Created::New)),
-                // Over one's own contents it is a success: an earlier try got through.
+                // If the contents are the same, an earlier try has succeeded.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     let is_ours = fs::read(&target)? == contents;
                     Ok((folder.to_owned(), if is_ours { Created::New } else { Created::Taken }))
@@ -168,7 +167,7 @@ impl DiskBackend {
             }
         });
         let (folder, created) = linked.map_err(|error| {
-            // A full or read-only disk made no link; after another error there may be one.
+            // On a full or read-only disk there is no link; after another error there may be one.
             let failed = BackendError::of_io("publish", path, Outcome::NotDone, error);
             let outcome = if failed.kind == FailureKind::Other { Outcome::Unknown } else { Outcome::NotDone };
             BackendError { outcome, ..failed }
@@ -178,7 +177,7 @@ impl DiskBackend {
         Ok(created)
     }
 
-    /// Stages a file without room for it, where some is kept.
+    /// Stages a file on a full disk, in reserved space.
     fn stage_in_need(&self, path: &str, contents: &[u8], error: io::Error) -> io::Result<Staged> {
         let Some(reserve) = self.reserve.as_ref().filter(|_| is_full(&error)) else { return Err(error) };
         let name = self.fresh_name("staged");
@@ -193,7 +192,7 @@ impl DiskBackend {
         self.reserve.as_ref().is_some_and(Reserve::release)
     }
 
-    /// Writes a file that is to be at `path` under a staging name.
+    /// Writes the file for `path` under a staging name.
     fn stage(&self, path: &str, contents: &[u8], durable: bool) -> io::Result<Staged> {
         let name = self.fresh_name("staged");
         self.in_folder(&staging_folder(path), |staging| {
@@ -208,7 +207,7 @@ impl DiskBackend {
     }
 }
 
-/// Where the file for a path is staged: in the dataset's control folder, where nothing of a user's lies.
+/// The staging name for a path: in the dataset's control folder, which holds only Polarway's files.
 fn staging_folder(path: &str) -> String {
     match path.rsplit_once(&format!("/{CONTROL_FOLDER}/")) {
         Some((dataset, _)) => format!("{dataset}/{CONTROL_FOLDER}/{STAGING_FOLDER}"),
@@ -216,7 +215,7 @@ fn staging_folder(path: &str) -> String {
     }
 }
 
-/// A staged file; its name goes when this does.
+/// A staged file; its name is removed when this is dropped.
 struct Staged(PathBuf);
 
 impl Drop for Staged {
@@ -248,7 +247,7 @@ impl Backend for DiskBackend {
             let mut entries = Vec::new();
             for entry in fs::read_dir(self.full(folder))? {
                 let entry = entry?;
-                // A name that is no UTF-8 is none of ours and can't be asked for.
+                // A name that is not UTF-8 is not ours, and can't be a path here.
                 let Ok(name) = entry.file_name().into_string() else { continue };
                 if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                     entries.push(Entry { name, file: None });
@@ -259,7 +258,7 @@ impl Backend for DiskBackend {
                     Ok(meta) => {
                         entries.push(Entry { name, file: meta.is_file().then(|| file_meta(&meta)) });
                     }
-                    Err(error) if is_absent(&error) => {} // removed meanwhile, or a dangling link
+                    Err(error) if is_absent(&error) => {} // just removed, or a link to nothing
                     // What lies in the root stands for itself: whoever looks into it is told why that can't be.
                     Err(_) if folder.is_empty() => entries.push(Entry { name, file: None }),
                     Err(error) => return Err(error),
@@ -368,7 +367,7 @@ impl Backend for DiskBackend {
     }
 
     fn now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
-        // The clock that stamps this storage's files may be another machine's: ask a new file.
+        // The time of files may come from another machine's clock: a new file has it.
         let path = super::join(scratch_folder, "clock");
         let touch = || {
             let meta = match (self.stage(&path, b"", false), &self.reserve) {
@@ -419,7 +418,7 @@ impl Drop for DiskWriter {
     }
 }
 
-/// Shares the source's blocks with the target, where the filesystem can.
+/// Shares the source's blocks with the target, if the filesystem can.
 #[cfg(target_os = "linux")]
 fn reflink(source: &File, target: &File) -> bool {
     rustix::fs::ioctl_ficlone(target, source).is_ok()
@@ -437,7 +436,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 fn file_meta(meta: &fs::Metadata) -> FileMeta {
     use std::os::unix::fs::MetadataExt;
 
-    // The time of modification is what its writer says, that of the change of the inode is not.
+    // A writer can set the modification time, but not the time of the inode's change.
     let modified = format!("{}.{:09}", meta.mtime(), meta.mtime_nsec());
     let changed = format!("{}.{:09}", meta.ctime(), meta.ctime_nsec());
     let identity = format!("{}-{}-{modified}-{changed}", meta.ino(), meta.size());

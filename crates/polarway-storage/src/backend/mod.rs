@@ -1,4 +1,4 @@
-//! Where the bytes live: the few operations that versioned tables need of a storage.
+//! Storages: the few operations that versioned tables need.
 //!
 //! Paths are relative to the root of the storage, with `/` between their parts, as in
 //! `flights/_polarway/commits/0000000001.json`. All calls block.
@@ -20,37 +20,37 @@ use crate::environment::micros_since_epoch;
 pub use disk::DiskBackend;
 pub use object::ObjectBackend;
 
-/// A directory or a bucket. One conformance suite holds all implementations to these words.
+/// A directory or a bucket. One conformance suite tests all implementations.
 pub trait Backend: Send + Sync + Debug {
-    /// The whole of a small file, or `None` where there is none.
+    /// The contents of a small file, or `None` if there is none.
     fn get(&self, path: &str) -> BackendResult<Option<Bytes>>;
 
-    /// What is known of a file without reading it, or `None` where there is none.
+    /// The metadata of a file, or `None` if there is none.
     fn head(&self, path: &str) -> BackendResult<Option<FileMeta>>;
 
-    /// What lies directly in a folder, in the order of the names. A folder that is not there is empty.
+    /// The entries of a folder, ordered by name. A folder that does not exist is empty.
     fn list(&self, folder: &str) -> BackendResult<Vec<Entry>>;
 
     /// Opens a file for reading at any place. A file that was opened stays readable as it was,
     /// as far as the storage can promise it.
     ///
     /// # Errors
-    /// [`FailureKind::NotFound`] where there is none.
+    /// [`FailureKind::NotFound`] if there is none.
     fn open(&self, path: &str) -> BackendResult<Arc<dyn ReadAt>>;
 
-    /// Begins a data file. It is on stable storage once [`DataWriter::finish`] returned, and
-    /// gone if the writer is dropped before.
+    /// Begins a data file. It is on stable storage when [`DataWriter::finish`] returns, and
+    /// removed if the writer is dropped before.
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>>;
 
-    /// Creates a small file with these contents, exclusively and durably: of all that try one
-    /// path, one is told [`Created::New`] and the others [`Created::Taken`].
+    /// Creates a small file with these contents, exclusively and durably: of all calls for one
+    /// path, one returns [`Created::New`] and the others [`Created::Taken`].
     ///
     /// # Errors
-    /// The failure's [`Outcome`] tells whether the file may exist now all the same.
+    /// The failure's [`Outcome`] says whether the file may exist nevertheless.
     fn create_commit(&self, path: &str, contents: Bytes) -> BackendResult<Created>;
 
-    /// As [`create_commit`](Self::create_commit), for one after which something can be removed: it may use room that is kept
-    /// for this when there is no other.
+    /// As [`create_commit`](Self::create_commit), for a commit after which data can be removed: on a full disk it may use reserved
+    /// space.
     ///
     /// # Errors
     /// As [`create_commit`](Self::create_commit).
@@ -58,20 +58,20 @@ pub trait Backend: Send + Sync + Debug {
         self.create_commit(path, contents)
     }
 
-    /// Makes sure that a file made by `create_commit`, by whomever, is on stable storage.
+    /// Ensures that a file made by `create_commit`, in any process, is on stable storage.
     fn settle_commit(&self, path: &str) -> BackendResult<()>;
 
     /// Sets a small file's contents, atomically: after a crash, the file has the old ones or the new ones.
     fn replace(&self, path: &str, contents: Bytes) -> BackendResult<()>;
 
-    /// Copies a file to a new data file, durably, without moving bytes where the storage can.
+    /// Copies a file to a new data file, durably, if possible without copying its bytes.
     fn copy_data(&self, from: &str, to: &str) -> BackendResult<()>;
 
-    /// Removes a file. One that is not there is removed already. A file that is reached over a symbolic link is another
-    /// place's: it stays, and that is an error.
+    /// Removes a file. It is no error if there is none. A file that is reached through a symbolic link is not removed, which is
+    /// an error.
     fn remove(&self, path: &str) -> BackendResult<()>;
 
-    /// Removes a folder if nothing lies in it, and tells whether it is gone. A storage that knows files only has none.
+    /// Removes a folder if it is empty, and returns whether it is gone. A storage without folders has none.
     fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {
         Ok(self.list(folder)?.is_empty())
     }
@@ -79,65 +79,65 @@ pub trait Backend: Send + Sync + Debug {
     /// Whether files of this folder could be removed.
     ///
     /// # Errors
-    /// They could not: it is reached over a symbolic link.
+    /// They could not: the folder is reached through a symbolic link.
     fn check_removable(&self, _folder: &str) -> BackendResult<()> {
         Ok(())
     }
 
-    /// Whether the storage is there at all: without it, no file is either, and that would say nothing.
+    /// Checks that the storage can be reached, since without it no file is found either.
     ///
     /// # Errors
-    /// It is not.
+    /// It can't be reached.
     fn check(&self) -> BackendResult<()> {
         Ok(())
     }
 
-    /// Whether the storage takes what a commit needs, proved by making something in its root and removing it.
+    /// Checks that commits can be written, by making and removing a file in the root.
     ///
     /// # Errors
-    /// The reason why it does not.
+    /// The reason why they can't.
     fn probe(&self) -> BackendResult<()> {
         const PROBE: &str = ".polarway-probe";
         self.replace(PROBE, Bytes::new())?;
         self.remove(PROBE)
     }
 
-    /// Where other programs on this machine can read the file, if they can.
+    /// The path at which other programs on this machine can read the file, if they can.
     fn local_path(&self, path: &str) -> Option<PathBuf>;
 
-    /// The storage's own time, in the terms of [`FileMeta::modified_us`].
+    /// The storage's own time, of the same clock as [`FileMeta::modified_us`].
     fn now_us(&self, scratch_folder: &str) -> BackendResult<i64>;
 }
 
-/// A data file in the making.
+/// A data file that is being written.
 pub trait DataWriter: Write + Send {
     /// Returns once the file and its name are on stable storage.
     fn finish(self: Box<Self>) -> BackendResult<()>;
 }
 
-/// What a storage says of a file.
+/// The metadata of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileMeta {
     /// Length in bytes.
     pub bytes: u64,
     /// When it was last written, by the storage's clock: microseconds since 1970-01-01 UTC.
     pub modified_us: i64,
-    /// Differs when the contents do: inode, size and times on disk, the entity tag in a bucket.
+    /// Differs when the contents differ: inode, size and times on disk, the entity tag in a bucket.
     pub identity: String,
-    /// Whether the last change is long enough ago that another one would show in the identity. Clocks of storages tick
-    /// coarsely: a file that was written just now may be written again within the tick.
+    /// Whether the last change is so long ago that another one would change the identity. Clocks of storages are coarse: a file
+    /// can be written twice with the same time.
     pub is_settled: bool,
 }
 
 /// The coarsest tick that storages have: two seconds, in microseconds.
 const TICK_US: i64 = 2_000_000;
 
-/// Whether a change at this time lies behind the storage's tick.
+/// Whether a change at this time is older than the storage's tick.
 pub(crate) fn is_settled(changed_us: i64) -> bool {
     micros_since_epoch(SystemTime::now()).saturating_sub(changed_us) > TICK_US
 }
 
-/// One thing in a folder.
+/// An entry of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its name, without the folder's.
@@ -162,15 +162,15 @@ pub type BackendResult<T> = Result<T, BackendError>;
 #[derive(Debug, thiserror::Error)]
 #[error("can't {operation} {path:?}{}", kind.explanation())]
 pub struct BackendError {
-    /// What was tried, as a verb.
+    /// The operation, as a verb.
     pub operation: &'static str,
-    /// On what.
+    /// The path.
     pub path: String,
     /// Why it failed, as far as a caller can act on it.
     pub kind: FailureKind,
-    /// Whether it may have happened all the same.
+    /// Whether it may have happened nevertheless.
     pub outcome: Outcome,
-    /// The storage's own words.
+    /// The storage's own error.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
@@ -198,9 +198,9 @@ pub enum FailureKind {
     ReadOnly,
     /// No space, no inodes or no quota is left.
     Full,
-    /// Not with these rights.
+    /// The rights are missing.
     Denied,
-    /// A symbolic link leads there, and nothing is removed behind one.
+    /// The path leads through a symbolic link, and nothing is removed there.
     Linked,
     /// Anything else: it may work when tried again.
     Other,
@@ -224,7 +224,7 @@ impl FailureKind {
 pub enum Outcome {
     /// Nothing changed.
     NotDone,
-    /// It may have been carried out, or may yet be.
+    /// It may have been carried out, or may be later.
     Unknown,
 }
 

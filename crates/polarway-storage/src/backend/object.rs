@@ -21,19 +21,19 @@ use super::{
 /// Size of one part of an upload, in bytes. Buckets take 10,000 parts of at least 5 MiB.
 const PART_BYTES: usize = 16 << 20;
 
-/// Parts of one upload on their way at a time.
+/// The most parts of one upload that are sent at a time.
 const PARTS_IN_FLIGHT: usize = 4;
 
-/// Any storage that `object_store` can speak to and that has put-if-absent.
+/// Any storage of the `object_store` crate that has put-if-absent.
 ///
-/// Its calls block on a small runtime of its own: they may come from any thread that may block.
+/// Calls block, and use a small runtime of its own: they can come from any thread that may block.
 pub struct ObjectBackend {
     store: Arc<dyn ObjectStore>,
     runtime: Arc<OwnRuntime>,
 }
 
 impl ObjectBackend {
-    /// Wraps a store. Datasets lie at its root; `object_store::prefix::PrefixStore` puts them elsewhere.
+    /// Wraps a store. Datasets are at its root; `object_store::prefix::PrefixStore` gives another place.
     ///
     /// # Errors
     /// The runtime's thread could not be started.
@@ -58,7 +58,7 @@ impl ObjectBackend {
     }
 }
 
-/// A runtime that may be dropped anywhere, also by a task of another one.
+/// A runtime that may be dropped anywhere, also in a task of another runtime.
 struct OwnRuntime(Option<Runtime>);
 
 impl Deref for OwnRuntime {
@@ -73,7 +73,7 @@ impl Deref for OwnRuntime {
 impl Drop for OwnRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background(); // to wait for its threads is not allowed everywhere
+            runtime.shutdown_background(); // waiting for its threads is not allowed everywhere
         }
     }
 }
@@ -139,8 +139,8 @@ impl Backend for ObjectBackend {
         let put = self.store.put_opts(&location, PutPayload::from(contents.clone()), PutMode::Create.into());
         match self.wait(put) {
             Ok(_) => Ok(Created::New),
-            // It may be our own put whose answer was lost, another's file, or (as some stores
-            // answer a conflict of two puts) nobody's: what is there decides.
+            // It may be our own put whose answer was lost, another writer's file, or nobody's (some
+            // stores answer so after a conflict of two puts): what is there decides.
             Err(
                 error
                 @ (object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }),
@@ -223,7 +223,7 @@ impl ReadAt for ObjectSource {
 }
 
 struct ObjectWriter {
-    /// `None` once the upload was finished or given up.
+    /// `None` after the upload was finished or aborted.
     upload: Option<WriteMultipart>,
     runtime: Arc<OwnRuntime>,
     path: String,
@@ -264,7 +264,7 @@ impl Drop for ObjectWriter {
 }
 
 fn object_path(path: &str) -> ObjectPath {
-    // What a storage listed is a path already; only another's text needs escapes.
+    // A listed path has its escapes already; other text needs them.
     ObjectPath::parse(path).unwrap_or_else(|_| ObjectPath::from(path))
 }
 

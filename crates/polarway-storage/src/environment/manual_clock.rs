@@ -1,4 +1,4 @@
-//! A clock that stands still until its owner moves it.
+//! A clock that moves only when it is told to.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{Clock, Sleeper, micros};
 
-/// A clock that stands still until its owner moves it: for tests of what happens in time.
+/// A clock that moves only by calls of [`advance`](Self::advance) and [`leap`](Self::leap), for tests.
 ///
-/// Threads that wait by it run when their time comes, one moment after the other, and [`advance`](Self::advance) returns when
-/// all of them wait again. So a test sees the same each time that it runs.
+/// Threads that wait by this clock run when their time comes, in the order of these times, and `advance` returns when all of
+/// them wait again. So each run of a test gives the same result.
 #[derive(Debug)]
 pub struct ManualClock(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// The time, or what one of the sleepers does.
+    /// The time or the state of a sleeper changed.
     changed: Condvar,
 }
 
@@ -32,7 +32,7 @@ struct State {
 
 #[derive(Debug, Default)]
 struct Slot {
-    /// Until when its thread sleeps; nothing while it is awake.
+    /// The sleep of its thread; `None` while it is awake.
     sleep: Option<Sleep>,
     is_woken: bool,
 }
@@ -43,7 +43,7 @@ struct Sleep {
 }
 
 impl Slot {
-    /// Whether its thread is asleep, and stays so at this time.
+    /// Whether its thread sleeps, and goes on sleeping at this time.
     fn rests_at(&self, instant: Instant) -> bool {
         let rests = |sleep: Sleep| sleep.until.is_none_or(|until| until > instant);
         !self.is_woken && self.sleep.is_some_and(rests)
@@ -57,7 +57,7 @@ impl ManualClock {
         Arc::new(Self(Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() })))
     }
 
-    /// Lets time pass. What waits for a moment in between runs at that moment, and has done so when this returns.
+    /// Lets time pass. A thread that waits for a time in between runs at that time, and waits again when this returns.
     pub fn advance(&self, by: Duration) {
         let mut state = self.0.state.lock();
         let target = state.instant + by;
@@ -70,8 +70,8 @@ impl ManualClock {
         self.0.set(&mut state, target);
     }
 
-    /// Lets time pass in which nothing runs, as for a process that is stopped. What waited for a moment in between runs
-    /// behind it, and has done so when this returns.
+    /// Lets time pass at once, as for a process that is stopped and continued. A thread that waits for a time in between runs
+    /// once, at the end, and waits again when this returns.
     pub fn leap(&self, by: Duration) {
         let mut state = self.0.state.lock();
         self.0.wait_until_all_rest(&mut state);
@@ -105,7 +105,7 @@ impl Clock for ManualClock {
         self.0.state.lock().instant
     }
 
-    /// Its thread counts as awake until it sleeps: [`advance`](Self::advance) waits for it.
+    /// The thread counts as awake until it sleeps: [`advance`](Self::advance) waits for it.
     fn sleeper(&self) -> Arc<dyn Sleeper> {
         let mut state = self.0.state.lock();
         let number = state.next_number;

@@ -1,4 +1,4 @@
-//! Threads that do the same thing again and again.
+//! Threads that repeat a task.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,32 +9,31 @@ use std::time::Duration;
 
 use super::{Clock, Sleeper};
 
-/// A thread of its own that does something in rounds, with pauses that a clock measures. Dropping it ends the thread, behind
-/// the round at hand.
+/// A thread that repeats a task in rounds, with pauses by a clock. Dropping it waits for the current round and ends the thread.
 pub struct Rounds {
     sleeper: Arc<dyn Sleeper>,
     is_stopping: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Tells a round that takes long whether it should end.
+/// Shows a long round whether it should end early.
 #[derive(Clone, Debug)]
 pub struct Stopping(Arc<AtomicBool>);
 
 impl Stopping {
-    /// Whether the rounds are to end.
+    /// Whether the rounds should end.
     pub fn is_asked_for(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
 
 impl Rounds {
-    /// Starts the thread. After a first pause it does one round, which says how long the next pause is, and so on; without a
-    /// length, a pause lasts until somebody [wakes](Self::wake) the thread. A round that panics is reported, and followed by a
-    /// pause as long as the one before.
+    /// Starts the thread. After the first pause it runs `round`, which returns the length of the next pause, and so on. `None` is
+    /// a pause that lasts until the thread is [woken](Self::wake). If a round panics, the panic is logged and the previous
+    /// pause is used again.
     ///
     /// # Errors
-    /// The system has no thread to give.
+    /// The thread can't be started.
     pub fn start(
         name: &str,
         clock: Arc<dyn Clock>,
@@ -69,7 +68,7 @@ impl Rounds {
         Ok(Self { sleeper, is_stopping, thread: Some(thread) })
     }
 
-    /// Ends the pause at hand, or the one behind the round at hand.
+    /// Ends the current pause; during a round, ends the pause after it.
     pub fn wake(&self) {
         self.sleeper.wake();
     }
@@ -103,7 +102,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Rounds that note their times in seconds, and what they noted.
+    /// Rounds that record their times in seconds, and the record.
     fn noted(
         clock: &Arc<ManualClock>,
         first_pause: Option<Duration>,

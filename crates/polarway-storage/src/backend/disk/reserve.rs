@@ -1,7 +1,7 @@
-//! Room that is kept for the commits that free some, so that a full disk can be emptied again.
+//! Reserved space for commits that free space, so that data can be removed from a full disk.
 //!
-//! It is a folder of files whose blocks are there already. A commit that finds no room is written over the beginning of one of
-//! them, which takes no new block that somebody else could take first; what is left of it is given back.
+//! It is a folder of files whose blocks are allocated. On a full disk a commit overwrites the beginning of one of these files,
+//! which needs no new block, and the rest of the file is freed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -12,28 +12,28 @@ use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 
 use crate::layout::TEMPORARY_PREFIX;
 
-/// Commits that can be made without room: to delete a dataset and to remove its data takes two.
+/// The number of commits that fit: deleting a dataset and removing its data takes two.
 const SPARES: usize = 16;
 
-/// Size of each; a larger commit takes several.
+/// The size of each file; a larger commit takes several.
 const SPARE_BYTES: usize = 64 << 10;
 
-/// Files to write a commit over when there is no room for it.
+/// The files that commits can overwrite.
 #[derive(Debug)]
 pub(super) struct Reserve {
     folder: PathBuf,
-    /// Whether some are missing, as far as this process knows.
+    /// Whether files are missing, as far as this process knows.
     is_short: AtomicBool,
 }
 
 impl Reserve {
-    /// One in this folder. It is made when something was stored there: a folder that is only read stays as it is.
+    /// A reserve in this folder. It is made after something was stored there: a folder that is only read is not changed.
     pub(super) fn new(root: &Path) -> Self {
         let folder = root.join(format!("{TEMPORARY_PREFIX}reserve"));
         Self { folder, is_short: AtomicBool::new(true) }
     }
 
-    /// Makes what is missing, if there is room. Without it a full disk is as full as any.
+    /// Makes missing files, if there is space.
     pub(super) fn fill(&self) {
         if self.is_short.swap(false, Ordering::AcqRel)
             && let Err(error) = self.try_fill()
@@ -43,7 +43,7 @@ impl Reserve {
         }
     }
 
-    /// The same after something was removed, where there is a reserve.
+    /// The same after something was removed, if there is a reserve.
     pub(super) fn refill(&self) {
         if self.is_short.load(Ordering::Acquire) && self.folder.exists() {
             self.fill();
@@ -68,10 +68,10 @@ impl Reserve {
         (0..SPARES).map(|number| self.folder.join(format!("{number:02}")))
     }
 
-    /// Makes one of the files the one at `target`, with these contents, durably.
+    /// Turns one of the files into the file at `target`, with these contents, durably.
     ///
     /// # Errors
-    /// There is none left, or the contents don't fit.
+    /// No file is left, or the contents don't fit.
     pub(super) fn write_over(&self, target: &Path, contents: &[u8]) -> io::Result<()> {
         self.is_short.store(true, Ordering::Release);
         let Some(()) = self.spares().find_map(|spare| fs::rename(spare, target).ok()) else {
@@ -83,13 +83,14 @@ impl Reserve {
         file.sync_all()
     }
 
-    /// Gives up one of the files for what can't be written over one, as the entry of a folder; `false` if there is none.
+    /// Removes one of the files, to make room for something that can't overwrite one, such as the entry of a folder; `false` if
+    /// there is none.
     pub(super) fn release(&self) -> bool {
         self.is_short.store(true, Ordering::Release);
         self.spares().any(|spare| fs::remove_file(spare).is_ok())
     }
 
-    /// The storage's time, stamped on one of the files.
+    /// The storage's time, from one of the files.
     pub(super) fn touch(&self) -> io::Result<fs::Metadata> {
         let file = self.spares().find_map(|spare| OpenOptions::new().write(true).open(spare).ok());
         let file = file.ok_or(io::ErrorKind::StorageFull)?;
@@ -99,7 +100,7 @@ impl Reserve {
     }
 }
 
-/// Bytes that no filesystem makes small.
+/// Bytes that a filesystem can't compress.
 fn incompressible() -> Vec<u8> {
     let mut state = 0_u64;
     let words = std::iter::repeat_with(|| {
