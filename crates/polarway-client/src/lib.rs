@@ -56,12 +56,13 @@ pub use arrow_schema as schema;
 pub use builder::Builder;
 pub use client::DistributedClient;
 pub use error::{Error, ErrorKind, Result};
-pub use handle::{GroupBy, Handle, HandleInfo, JoinHow, JoinSource, LazyGroupBy, LazyQuery};
+pub use handle::{GroupBy, Handle, JoinHow, JoinSource, LazyGroupBy, LazyQuery};
 pub use load::TableStream;
 pub use polarway_model::{
-    At, CacheStats, Dataset, DatasetName, DatasetVersion, DeleteOptions, Description, HandleOptions,
-    InvalidName, InvalidRequestId, Published, QueryOptions, QueryPhase, QuerySummary, QueryTimes, RequestId,
-    RunningQuery, ServerInfo, Version, VersionKind, WriteMode, WriteOptions,
+    At, CacheStats, Dataset, DatasetName, DatasetVersion, DeleteOptions, Description, HandleId, HandleInfo,
+    HandleOptions, InvalidHandleId, InvalidName, InvalidRequestId, Published, QueryOptions, QueryPhase,
+    QuerySummary, QueryTimes, RequestId, RunningQuery, ServerInfo, Version, VersionKind, WriteMode,
+    WriteOptions,
 };
 pub use polarway_proto::Reason;
 pub use polarway_table::{DUCKDB_TYPE_KEY, Parameter, Parameters, Table, duckdb_type, params};

@@ -1,6 +1,6 @@
 //! What can be wrong with a handle.
 
-use crate::id::{HandleId, InvalidHandleId};
+use polarway_model::{HandleId, InvalidHandleId};
 
 /// The result of an operation on handles.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
+use polarway_model::HandleId;
 use polarway_storage::{
     DatasetName, Error as StorageError, Lease, Leased, Snapshot, TableWriter, Tables, Write,
 };
 
 use crate::error::{Error, Result};
 use crate::handle::Handle;
-use crate::id::HandleId;
 use crate::store::HandleStore;
 
 /// Handles that any worker serves: each is a table of one version, with a lease.

@@ -1,11 +1,10 @@
 //! What is known of a handle.
 
 use arrow_schema::SchemaRef;
+use polarway_model::{HandleId, HandleInfo};
 use polarway_storage::Lease;
 
-use crate::id::HandleId;
-
-/// A result that is kept, described.
+/// A handle as a store has it, with its lease; what others know of it is a [`HandleInfo`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Handle {
     /// What it is called.
@@ -18,4 +17,12 @@ pub struct Handle {
     pub bytes: u64,
     /// Since when and for how long it is kept.
     pub lease: Lease,
+}
+
+impl From<Handle> for HandleInfo {
+    fn from(handle: Handle) -> Self {
+        let Handle { id, schema, rows, bytes, lease } = handle;
+        let (created_us, expires_us) = (lease.since_us, lease.expires_us);
+        Self { id, schema, rows, bytes, created_us, expires_us, ttl: lease.ttl() }
+    }
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use lru::LruCache;
 use parking_lot::Mutex;
+use polarway_model::HandleId;
 use polarway_storage::{Clock, Lease};
 
 use crate::error::{Error, Result};
 use crate::handle::Handle;
-use crate::id::HandleId;
 use crate::store::HandleStore;
 
 /// How many handles that ended are remembered, to tell why.

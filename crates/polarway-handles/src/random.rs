@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 use std::io;
 
+use polarway_model::HandleId;
+
 /// Gives random bits that nobody can guess: to know the id of a handle is to be allowed to use it.
 pub trait RandomSource: Send + Sync + Debug {
     /// Fills these bytes.
@@ -19,5 +21,25 @@ pub struct SystemRandom;
 impl RandomSource for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) -> io::Result<()> {
         getrandom::fill(bytes).map_err(io::Error::other)
+    }
+}
+
+/// An id that nobody can guess, of the bits that this source gives.
+///
+/// # Errors
+/// It has none to give.
+pub fn fresh_id(random: &dyn RandomSource) -> io::Result<HandleId> {
+    let mut bits = [0; 16];
+    random.fill(&mut bits)?;
+    Ok(HandleId::from_bits(bits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_differ() {
+        assert_ne!(fresh_id(&SystemRandom).unwrap(), fresh_id(&SystemRandom).unwrap());
     }
 }

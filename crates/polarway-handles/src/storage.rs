@@ -5,10 +5,10 @@
 
 use std::error::Error as _;
 
+use polarway_model::HandleId;
 use polarway_storage::{Backend, FailureKind};
 
 use crate::error::{Error, Result};
-use crate::id::HandleId;
 
 /// The folder that holds what Polarway keeps beside handles, and what a handle keeps beside nothing.
 const CONTROL_FOLDER: &str = "_polarway";

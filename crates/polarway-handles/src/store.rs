@@ -3,9 +3,10 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use polarway_model::HandleId;
+
 use crate::error::Result;
 use crate::handle::Handle;
-use crate::id::HandleId;
 
 /// Where handles are looked up, put off, and dropped. One conformance suite holds all stores to these words.
 ///

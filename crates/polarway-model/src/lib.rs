@@ -1,4 +1,4 @@
-//! The vocabulary that the engine, the client and the protocol share: datasets and their versions, writes, queries, and
+//! The vocabulary that the engine, the client and the protocol share: datasets and their versions, writes, queries, handles, and
 //! what a process tells of itself.
 //!
 //! This crate owns types that are plain data. Each stands here once, and the crates above re-export those that their own
@@ -6,6 +6,8 @@
 
 mod at;
 mod dataset;
+mod handle;
+mod handle_id;
 mod name;
 mod query;
 mod request;
@@ -14,6 +16,8 @@ mod write;
 
 pub use at::At;
 pub use dataset::{Dataset, DatasetVersion, Description, Version, VersionKind};
+pub use handle::HandleInfo;
+pub use handle_id::{HandleId, InvalidHandleId};
 pub use name::{DatasetName, InvalidName, MAX_NAME_LENGTH};
 pub use query::{HandleOptions, QueryOptions, QueryPhase, QuerySummary, QueryTimes, RunningQuery};
 pub use request::{InvalidRequestId, RequestId};

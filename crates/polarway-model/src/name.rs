@@ -4,14 +4,10 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
+use crate::handle_id::is_like_an_id;
+
 /// The longest name, in bytes.
 pub const MAX_NAME_LENGTH: usize = 128;
-
-/// Names that start like this are handle ids, not datasets.
-const HANDLE_PREFIX: &str = "h_";
-
-/// Length of a handle id: the prefix and 26 characters of base32.
-const HANDLE_LENGTH: usize = 28;
 
 /// A dataset's name: `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`, not ending in `.parquet` and not
 /// formed like a handle id.
@@ -72,18 +68,11 @@ fn broken_rule(name: &str) -> Option<&'static str> {
         Some("only ASCII letters, digits, '_', '.' and '-' may stand in it")
     } else if name.ends_with(".parquet") {
         Some("it must not end in '.parquet'")
-    } else if is_like_a_handle(name) {
+    } else if is_like_an_id(name) {
         Some("it is formed like the id of a handle ('h_' and 26 characters)")
     } else {
         None
     }
-}
-
-fn is_like_a_handle(name: &str) -> bool {
-    name.len() == HANDLE_LENGTH
-        && name
-            .strip_prefix(HANDLE_PREFIX)
-            .is_some_and(|id| id.bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b)))
 }
 
 impl fmt::Display for DatasetName {
@@ -100,7 +89,7 @@ impl FromStr for DatasetName {
     }
 }
 
-/// Wherever a text is asked for, a name does.
+/// A name can be given wherever a text is asked for.
 impl Deref for DatasetName {
     type Target = str;
 

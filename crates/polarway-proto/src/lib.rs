@@ -41,7 +41,7 @@ mod method;
 mod reason;
 pub mod transport;
 
-pub use convert::{InvalidMessage, schema_from_ipc};
+pub use convert::InvalidMessage;
 pub use failure::ERROR_DOMAIN;
 pub use heartbeat::{HEARTBEAT, SILENCE, WithHeartbeats};
 pub use method::{Method, Rpc, SERVICE, rpc};

@@ -2,10 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use arrow_schema::SchemaRef;
-use bytes::Bytes;
 use polarway_core::{Chunk, Compression, Handle, QueryStatus};
-use polarway_model::RunningQuery;
+use polarway_model::{HandleInfo, RunningQuery};
 use polarway_proto::Reason;
 use polarway_proto::v1::{self, Failure};
 
@@ -43,20 +41,11 @@ pub(crate) fn chunk(chunk: Chunk) -> v1::Chunk {
     v1::Chunk { ipc: chunk.ipc, first_row: chunk.first_row, rows: chunk.rows }
 }
 
-/// A schema as a stream of no rows.
-fn schema_ipc(schema: &SchemaRef) -> Result<Bytes, Failure> {
-    let encoder = polarway_ipc::ChunkEncoder::new(schema, polarway_ipc::EncodeOptions::default());
-    Ok(encoder.map_err(|error| Reason::Unsupported.failure(error.to_string()))?.finish().ipc)
+pub(crate) fn handle(handle: Handle) -> Result<v1::Handle, Failure> {
+    HandleInfo::from(handle).try_into().map_err(unsupported)
 }
 
-pub(crate) fn handle(handle: &Handle) -> Result<v1::Handle, Failure> {
-    Ok(v1::Handle {
-        handle_id: handle.id.to_string(),
-        schema: schema_ipc(&handle.schema)?,
-        rows: handle.rows,
-        bytes: handle.bytes,
-        created_us: handle.lease.since_us,
-        expires_us: handle.lease.expires_us,
-        ttl_us: handle.lease.ttl_us.unsigned_abs(),
-    })
+/// A schema that can't be sent.
+pub(crate) fn unsupported(error: polarway_ipc::Error) -> Failure {
+    Reason::Unsupported.failure(error.to_string())
 }

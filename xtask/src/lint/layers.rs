@@ -20,7 +20,7 @@ const LAYERS: [Layer; 21] = [
     Layer { package: "polarway-testing", may_reach: &[], networked: false },
     Layer { package: "polarway-sql", may_reach: &[], networked: false },
     Layer { package: "polarway-table", may_reach: &[], networked: false },
-    Layer { package: "polarway-model", may_reach: &[], networked: false },
+    Layer { package: "polarway-model", may_reach: &["polarway-table"], networked: false },
     Layer { package: "polarway-ipc", may_reach: &["polarway-table"], networked: false },
     Layer { package: "polarway-parquet", may_reach: &["polarway-table"], networked: false },
     Layer { package: "polarway-proto", may_reach: PROTO, networked: true },

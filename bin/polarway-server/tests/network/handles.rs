@@ -25,7 +25,7 @@ fn resumable() -> QueryOptions {
 }
 
 async fn ids(client: &DistributedClient) -> Vec<String> {
-    client.handles().await.unwrap().into_iter().map(|handle| handle.id).collect()
+    client.handles().await.unwrap().into_iter().map(|handle| handle.id.to_string()).collect()
 }
 
 /// Waits until the server has no handles any more: what drops them does not wait.

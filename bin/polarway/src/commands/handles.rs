@@ -44,7 +44,7 @@ pub(super) async fn handles(handles: Handles) -> Result<()> {
 async fn ls(ls: Ls) -> Result<()> {
     let handles = ls.connection.connect().await?.handles().await?;
     let columns = vec![
-        ("id", Values::Texts(handles.iter().map(|handle| handle.id.clone()).collect())),
+        ("id", Values::Texts(handles.iter().map(|handle| handle.id.to_string()).collect())),
         ("rows", Values::numbers(handles.iter().map(|handle| handle.rows))),
         ("bytes", Values::bytes(handles.iter().map(|handle| handle.bytes))),
         ("created", Values::times(handles.iter().map(|handle| handle.created_us))),
@@ -97,7 +97,7 @@ fn expiry(info: &HandleInfo) -> String {
 fn as_json(info: &HandleInfo) -> serde_json::Value {
     let HandleInfo { id, schema, rows, bytes, created_us, expires_us, ttl } = info;
     json!({
-        "id": id, "rows": rows, "bytes": bytes, "created": time::show(*created_us), "expires": time::show(*expires_us),
+        "id": id.as_str(), "rows": rows, "bytes": bytes, "created": time::show(*created_us), "expires": time::show(*expires_us),
         "ttl_us": u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX), "columns": columns_as_json(schema),
     })
 }

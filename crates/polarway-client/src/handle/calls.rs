@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use polarway_proto::v1::{DropHandleRequest, ExtendHandleRequest, GetHandleRequest, ListHandlesRequest};
+use polarway_model::HandleInfo;
+use polarway_proto::v1::{
+    self, DropHandleRequest, ExtendHandleRequest, GetHandleRequest, ListHandlesRequest,
+};
 
+use super::Handle;
 use super::create::micros;
-use super::{Handle, HandleInfo};
 use crate::client::DistributedClient;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 impl DistributedClient {
     /// A handle that somebody has made, by its id. It stays on the server when it is dropped here.
@@ -20,7 +23,7 @@ impl DistributedClient {
         let response = self
             .unary(request, |mut service, request| async move { service.get_handle(request).await })
             .await?;
-        Ok(Handle::new(self, HandleInfo::from_message(response.handle)?, false))
+        Ok(Handle::new(self, told(response.handle)?, false))
     }
 
     /// The handles that are there, by id. Where each worker keeps its own, they are those of the worker that answers.
@@ -36,7 +39,7 @@ impl DistributedClient {
             });
             let page = page.await?;
             for handle in page.handles {
-                handles.push(HandleInfo::from_message(Some(handle))?);
+                handles.push(handle.try_into()?);
             }
             if page.next_page_token.is_empty() {
                 return Ok(handles);
@@ -64,6 +67,12 @@ impl DistributedClient {
         let response = self
             .unary(request, |mut service, request| async move { service.extend_handle(request).await })
             .await?;
-        HandleInfo::from_message(response.handle)
+        told(response.handle)
     }
+}
+
+/// The handle that an answer is about.
+fn told(handle: Option<v1::Handle>) -> Result<HandleInfo> {
+    let handle = handle.ok_or_else(|| Error::protocol("the server described a handle and sent none"))?;
+    Ok(handle.try_into()?)
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use polarway_model::{HandleOptions, QuerySummary};
+use polarway_model::{HandleInfo, HandleOptions, QuerySummary};
 use polarway_proto::v1::{CreateHandleRequest, CreateHandleResponse};
 
-use super::{Handle, HandleInfo};
+use super::Handle;
 use crate::call::{Attempt, Kind, Operation};
 use crate::client::DistributedClient;
 use crate::error::{Error, ErrorKind, Result};
@@ -91,7 +91,7 @@ impl Operation for Create {
         let (handle, summary) =
             made.ok_or_else(|| Error::unreachable("the stream ended before the handle was made"))?;
         let summary = summary.map(QuerySummary::try_from).transpose()?;
-        Ok((HandleInfo::from_message(Some(handle))?, summary))
+        Ok((handle.try_into()?, summary))
     }
 }
 

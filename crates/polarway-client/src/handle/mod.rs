@@ -7,7 +7,6 @@ mod calls;
 mod create;
 mod expression;
 mod follow;
-mod info;
 mod join;
 mod lazy;
 mod resume;
@@ -18,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
-use polarway_model::At;
+use polarway_model::{At, HandleInfo};
 use polarway_table::Table;
 use tokio::runtime;
 
@@ -27,7 +26,6 @@ use crate::error::Result;
 use crate::load::TableStream;
 
 pub use follow::GroupBy;
-pub use info::HandleInfo;
 pub use join::{JoinHow, JoinSource};
 pub use lazy::{LazyGroupBy, LazyQuery};
 
@@ -177,7 +175,7 @@ impl Handle {
 impl Drop for Shared {
     fn drop(&mut self) {
         let Some(runtime) = self.runtime.take().filter(|_| *self.is_ours.get_mut()) else { return };
-        let (client, id) = (self.client.clone(), std::mem::take(&mut self.info.id));
+        let (client, id) = (self.client.clone(), self.info.id);
         // A runtime that has ended takes no task; the handle expires then.
         runtime.spawn(async move {
             if let Err(error) = client.drop_handle(&id).await {

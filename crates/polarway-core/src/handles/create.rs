@@ -6,7 +6,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use futures::StreamExt as _;
-use polarway_handles::{Handle, HandleId, HandleStore as _, MemoryHandles};
+use polarway_handles::{Handle, HandleId, HandleStore as _, MemoryHandles, fresh_id};
 use polarway_model::{DatasetVersion, HandleOptions, QueryOptions};
 use polarway_query::Summary;
 use polarway_storage::Error as StorageError;
@@ -64,7 +64,7 @@ impl Polarway {
             Some(bits) => HandleId::from_bits(bits),
             None => {
                 let random = &*self.engine().random;
-                HandleId::drawn_from(random).map_err(polarway_handles::Error::Random)?
+                fresh_id(random).map_err(polarway_handles::Error::Random)?
             }
         };
         if request.is_some()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use polarway_handles::{Error, HandleId};
 
-use crate::support::{Bench, TTL};
+use crate::support::{Bench, TTL, fresh};
 
 fn for_each_store(test: impl Fn(&Bench)) {
     for (name, bench) in Bench::all() {
@@ -26,7 +26,7 @@ fn a_handle_is_described_as_it_was_made() {
 #[test]
 fn an_id_that_never_was_is_unknown() {
     for_each_store(|bench| {
-        let id = HandleId::fresh().unwrap();
+        let id = fresh();
         assert!(matches!(bench.store.get(id), Err(Error::Unknown { id: told, .. }) if told == id));
         assert!(matches!(bench.store.extend(id, None), Err(Error::Unknown { .. })));
         assert!(matches!(bench.store.touch(id), Err(Error::Unknown { .. })));

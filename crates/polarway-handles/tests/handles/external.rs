@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use polarway_handles::{Error, HandleId, HandleStore};
+use polarway_handles::{Error, HandleStore};
 use polarway_storage::{Backend, DiskBackend, ManualClock};
 
-use crate::support::{GRACE, TTL, clock, external, write};
+use crate::support::{GRACE, TTL, clock, external, fresh, write};
 use crate::timed::TimedBackend;
 
 /// Longer than any clock may differ.
@@ -22,7 +22,7 @@ fn a_handle_that_one_worker_made_is_served_extended_and_dropped_by_another() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
     let disk = disk(&folder, &clock);
     let (first, second) = (external(disk.clone(), &clock), external(disk, &clock));
-    let id = HandleId::fresh().unwrap();
+    let id = fresh();
     let made = write(&first, id);
     assert_eq!(second.get(id).unwrap(), made);
     clock.advance(TTL / 2);
@@ -35,7 +35,7 @@ fn a_handle_that_one_worker_made_is_served_extended_and_dropped_by_another() {
 #[test]
 fn a_use_is_written_down_once_per_half_of_the_time() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
-    let (handles, id) = (external(disk(&folder, &clock), &clock), HandleId::fresh().unwrap());
+    let (handles, id) = (external(disk(&folder, &clock), &clock), fresh());
     write(&handles, id);
     let commits = || {
         let name = id.to_string();
@@ -59,13 +59,13 @@ fn of_a_worker_that_extends_and_one_that_finds_it_expired_one_is_right_for_both(
     let (slow, fast) = (clock(), clock());
     let disk = disk(&folder, &fast);
     let (first, second) = (external(disk.clone(), &slow), external(disk, &fast));
-    let ended_first = HandleId::fresh().unwrap();
+    let ended_first = fresh();
     write(&first, ended_first);
     fast.advance(TTL);
     assert!(matches!(second.get(ended_first), Err(Error::Expired { .. })));
     assert!(matches!(first.extend(ended_first, None), Err(Error::Expired { .. })));
 
-    let extended_first = HandleId::fresh().unwrap();
+    let extended_first = fresh();
     write(&first, extended_first);
     first.extend(extended_first, Some(TTL * 3)).unwrap();
     assert!(second.get(extended_first).is_ok());
@@ -79,7 +79,7 @@ fn workers_that_extend_and_expire_at_once_agree() {
         fast.advance(TTL);
         let disk = disk(&folder, &fast);
         let (first, second) = (external(disk.clone(), &slow), external(disk, &fast));
-        let id = HandleId::fresh().unwrap();
+        let id = fresh();
         write(&first, id);
         let (extended, seen) = std::thread::scope(|scope| {
             let extended = scope.spawn(|| first.extend(id, Some(TTL * 3)).is_ok());
@@ -97,8 +97,7 @@ fn what_ended_is_forgotten_after_the_grace_time_and_leaves_nothing() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
     let disk = disk(&folder, &clock);
     let handles = external(disk.clone(), &clock);
-    let (expired, dropped, kept) =
-        (HandleId::fresh().unwrap(), HandleId::fresh().unwrap(), HandleId::fresh().unwrap());
+    let (expired, dropped, kept) = (fresh(), fresh(), fresh());
     for id in [expired, dropped, kept] {
         write(&handles, id);
     }
@@ -124,7 +123,7 @@ fn a_handle_is_made_once_however_many_workers_make_it() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
     let disk = disk(&folder, &clock);
     let (first, second) = (external(disk.clone(), &clock), external(disk, &clock));
-    let id = HandleId::fresh().unwrap();
+    let id = fresh();
     let made = write(&first, id);
     assert!(matches!(
         second.writer(id, Arc::clone(&made.schema), TTL).map(drop),

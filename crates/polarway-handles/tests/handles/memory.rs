@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use polarway_handles::{Error, Handle, HandleId, HandleStore as _, MemoryHandles};
+use polarway_handles::{Error, Handle, HandleStore as _, MemoryHandles};
 
-use crate::support::{Bench, TTL, clock};
+use crate::support::{Bench, TTL, clock, fresh};
 
 #[test]
 fn what_ends_has_its_table_removed_once() {
@@ -23,7 +23,7 @@ fn what_ends_has_its_table_removed_once() {
 fn a_handle_over_the_budget_is_refused_and_its_table_removed() {
     let (bench, handles, removed) = Bench::memory(50);
     let handle = bench.store.get(bench.make()).unwrap();
-    let large = Handle { id: HandleId::fresh().unwrap(), bytes: 27, ..handle.clone() };
+    let large = Handle { id: fresh(), bytes: 27, ..handle.clone() };
     let refused = handles.add(large.clone(), "large".to_owned()).unwrap_err();
     assert!(matches!(refused, Error::Full { taken: 24, budget: 50, more: 27 }), "{refused}");
     assert_eq!(*removed.lock().unwrap(), ["large"]);

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use polarway_handles::{Error, ExternalHandles, HandleId, HandleStore, claim_storage};
+use polarway_handles::{Error, ExternalHandles, HandleStore, claim_storage};
 use polarway_storage::{Backend, DiskBackend, Settings, Tables};
 use tempfile::TempDir;
 
-use crate::support::{clock, external, write};
+use crate::support::{clock, external, fresh, write};
 
 /// A handle's folder.
 const CODE: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -42,7 +42,7 @@ fn an_empty_storage_becomes_one_for_handles_and_stays_one_whatever_comes_in() {
 fn a_storage_of_handles_from_before_there_was_a_mark_is_taken() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
     let handles = external(Arc::new(disk(&folder)), &clock);
-    let id = HandleId::fresh().unwrap();
+    let id = fresh();
     write(&handles, id);
     fs::create_dir(folder.path().join(CODE)).unwrap();
     claim_storage(&disk(&folder)).unwrap();

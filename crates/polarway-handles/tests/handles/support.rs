@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use arrow_array::{Int64Array, RecordBatch};
 use object_store::memory::InMemory;
-use polarway_handles::{ExternalHandles, Handle, HandleId, HandleStore, MemoryHandles};
+use polarway_handles::{
+    ExternalHandles, Handle, HandleId, HandleStore, MemoryHandles, SystemRandom, fresh_id,
+};
 use polarway_storage::{Backend, DiskBackend, Environment, ManualClock, ObjectBackend, Settings, Tables};
 use tempfile::TempDir;
 
@@ -13,6 +15,11 @@ use crate::timed::TimedBackend;
 
 /// For how long the tests' handles live.
 pub(crate) const TTL: Duration = Duration::from_secs(60);
+
+/// An id that no other handle has.
+pub(crate) fn fresh() -> HandleId {
+    fresh_id(&SystemRandom).unwrap()
+}
 
 /// How long what has ended is remembered in a storage.
 pub(crate) const GRACE: Duration = Duration::from_secs(3600);
@@ -28,7 +35,7 @@ pub(crate) struct Bench {
 impl Bench {
     /// A fresh handle.
     pub(crate) fn make(&self) -> HandleId {
-        let id = HandleId::fresh().unwrap();
+        let id = fresh();
         (self.make)(id);
         id
     }

@@ -2,9 +2,12 @@
 //! else.
 
 mod datasets;
+mod handles;
 mod queries;
 mod worker;
 mod write;
+
+use std::time::Duration;
 
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
@@ -25,7 +28,7 @@ impl InvalidMessage {
     }
 }
 
-/// To whom a request is sent, one that can't be is the caller's failure.
+/// In a request, it is the caller's failure.
 impl From<InvalidMessage> for Failure {
     fn from(invalid: InvalidMessage) -> Self {
         Reason::InvalidRequest.failure(invalid.0)
@@ -58,16 +61,17 @@ fn dataset_name(name: String) -> Result<DatasetName, InvalidMessage> {
     DatasetName::new(name).map_err(|error| InvalidMessage::new(error.to_string()))
 }
 
+/// A time as the protocol has it; a longer one is sent as the longest.
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// A schema as it travels alone: an Arrow IPC stream of no rows.
 fn schema_to_ipc(schema: &SchemaRef) -> polarway_ipc::Result<Bytes> {
     Ok(ChunkEncoder::new(schema, EncodeOptions::default())?.finish().ipc)
 }
 
-/// A schema as it travels alone, read.
-///
-/// # Errors
-/// Bytes that are none.
-pub fn schema_from_ipc(ipc: Bytes) -> Result<SchemaRef, InvalidMessage> {
+fn schema_from_ipc(ipc: Bytes) -> Result<SchemaRef, InvalidMessage> {
     let mut decoder = ChunkDecoder::new(DecodeLimits::default());
     let decoded = decoder.decode(ipc);
     decoded.map_err(|error| InvalidMessage::new(format!("a schema can't be read: {error}")))?;
@@ -83,5 +87,10 @@ mod tests {
         for at in [At::Newest, At::Version(0), At::Version(u64::MAX), At::TimeUs(i64::MIN)] {
             assert_eq!(At::from(v1::At::from(at)), at);
         }
+    }
+
+    #[test]
+    fn a_time_that_is_too_long_is_sent_as_the_longest() {
+        assert_eq!(micros(Duration::MAX), u64::MAX);
     }
 }

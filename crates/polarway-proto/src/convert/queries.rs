@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use polarway_model::{QueryPhase, QuerySummary, QueryTimes, RunningQuery};
 
-use super::InvalidMessage;
+use super::{InvalidMessage, micros};
 use crate::v1;
 
 impl From<QueryPhase> for v1::QueryPhase {
@@ -93,11 +93,6 @@ impl From<v1::RunningQuery> for RunningQuery {
     }
 }
 
-/// A time as the protocol has it; one beyond its range is for ever all the same.
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use polarway_model::DatasetVersion;
@@ -135,10 +130,5 @@ mod tests {
         }
         let later = v1::RunningQuery { phase: 99, ..v1::RunningQuery::default() };
         assert_eq!(RunningQuery::from(later).phase, QueryPhase::Unknown);
-    }
-
-    #[test]
-    fn a_time_beyond_all_numbers_is_the_longest_there_is() {
-        assert_eq!(micros(Duration::MAX), u64::MAX);
     }
 }

@@ -8,6 +8,7 @@ use polarway_proto::v1::{
 };
 
 use crate::call::Call;
+use crate::convert;
 
 /// Entries on a page at the most: some 100 KB.
 const MOST_ENTRIES: usize = 1000;
@@ -27,10 +28,8 @@ pub(super) async fn get(call: &Call, request: GetDatasetRequest) -> Result<GetDa
     let description =
         call.engine.describe_at(&request.name, request.at.map(At::from).unwrap_or_default()).await;
     let description = description.map_err(|error| call.failure(&error))?;
-    let dataset = v1::Dataset::try_from(description);
-    Ok(GetDatasetResponse {
-        dataset: Some(dataset.map_err(|error| Reason::Unsupported.failure(error.to_string()))?),
-    })
+    let dataset = v1::Dataset::try_from(description).map_err(convert::unsupported)?;
+    Ok(GetDatasetResponse { dataset: Some(dataset) })
 }
 
 pub(super) async fn list_versions(

@@ -39,7 +39,7 @@ async fn keep(call: Call, request: CreateHandleRequest) -> Result<CreateHandleRe
         },
     };
     let kept = call.engine.query_handle_with(&sql, options).await.map_err(|error| call.failure(&error))?;
-    let handle = convert::handle(&kept.handle)?;
+    let handle = convert::handle(kept.handle)?;
     let summary = kept.summary.map(|summary| QuerySummary {
         rows: handle.rows,
         bytes: summary.bytes,
@@ -51,19 +51,19 @@ async fn keep(call: Call, request: CreateHandleRequest) -> Result<CreateHandleRe
 
 pub(super) async fn get(call: &Call, request: GetHandleRequest) -> Result<GetHandleResponse, Failure> {
     let handle = call.engine.handle(&request.handle_id).await.map_err(|error| call.failure(&error))?;
-    Ok(GetHandleResponse { handle: Some(convert::handle(&handle)?) })
+    Ok(GetHandleResponse { handle: Some(convert::handle(handle)?) })
 }
 
 pub(super) async fn list(call: &Call, request: ListHandlesRequest) -> Result<ListHandlesResponse, Failure> {
     let mut handles = call.engine.handles().await.map_err(|error| call.failure(&error))?;
     // The token is the last id of the page before: what was made or dropped meanwhile shifts nothing.
-    handles.retain(|handle| handle.id.to_string().as_str() > request.page_token.as_str());
+    handles.retain(|handle| *handle.id > *request.page_token);
     let is_last = cut_page(&mut handles, request.page_size);
     let next_page_token = match handles.last() {
         Some(last) if !is_last => last.id.to_string(),
         _ => String::new(),
     };
-    let handles = handles.iter().map(convert::handle).collect::<Result<_, _>>()?;
+    let handles = handles.into_iter().map(convert::handle).collect::<Result<_, _>>()?;
     Ok(ListHandlesResponse { handles, next_page_token })
 }
 
@@ -74,7 +74,7 @@ pub(super) async fn extend(
     let ttl = request.ttl_us.map(ttl).transpose()?;
     let handle =
         call.engine.extend_handle(&request.handle_id, ttl).await.map_err(|error| call.failure(&error))?;
-    Ok(ExtendHandleResponse { handle: Some(convert::handle(&handle)?) })
+    Ok(ExtendHandleResponse { handle: Some(convert::handle(handle)?) })
 }
 
 pub(super) async fn drop(call: &Call, request: DropHandleRequest) -> Result<DropHandleResponse, Failure> {

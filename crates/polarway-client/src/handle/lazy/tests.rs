@@ -2,20 +2,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_schema::{DataType, Field, Schema};
+use polarway_model::{HandleId, HandleInfo};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::*;
 use crate::connection::Workers;
-use crate::handle::HandleInfo;
+
+/// The id that `h_0` or `h_1` stands for.
+fn id(name: &str) -> HandleId {
+    HandleId::from_bits([name.strip_prefix("h_").unwrap().parse().unwrap(); 16])
+}
 
 /// A handle of these columns, at a server that nobody asks.
-pub(in crate::handle) fn handle(id: &str, columns: &[impl AsRef<str>]) -> Handle {
+pub(in crate::handle) fn handle(name: &str, columns: &[impl AsRef<str>]) -> Handle {
     let workers = Workers::new(vec!["http://localhost:1".parse().unwrap()], None);
     let client = DistributedClient::new(Arc::new(workers), Duration::from_secs(1));
     let fields = columns.iter().map(|name| Field::new(name.as_ref(), DataType::Int64, true));
     let info = HandleInfo {
-        id: id.to_owned(),
+        id: id(name),
         schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
         rows: 3,
         bytes: 24,
@@ -125,7 +130,11 @@ async fn each_step_writes_sql_over_what_was_before_and_tells_the_columns_that_it
     let cases = cases();
     for case in &cases.cases {
         let query = cases.query("h_0", &case.steps).unwrap();
-        assert_eq!(query.to_sql(), case.sql, "{}", case.name);
+        let sql = ['0', '1'].iter().fold(case.sql.clone(), |sql, number| {
+            let name = format!("h_{number}");
+            sql.replace(&name, &id(&name))
+        });
+        assert_eq!(query.to_sql(), sql, "{}", case.name);
         assert_eq!(query.columns, case.columns, "{}", case.name);
     }
 }
