@@ -1,10 +1,10 @@
 //! Resolves names in SQL to versions of datasets, which are pinned for the query.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use polarway_handles::HandleId;
 use polarway_model::DatasetVersion;
 use polarway_query::{
@@ -258,6 +258,10 @@ fn common_schema(snapshots: &[Arc<Snapshot>], union_by_name: bool) -> Result<Sch
         return Ok(Arc::new(arrow::datatypes::Schema::empty()));
     };
     let mut fields = first.schema.fields().to_vec();
+    let mut types: HashMap<String, DataType> = HashMap::new();
+    for field in rest.iter().take(1).flat_map(|_| &fields) {
+        types.entry(field.name().clone()).or_insert_with(|| field.data_type().clone());
+    }
     for other in rest {
         let differ = |what: String| {
             let hint =
@@ -266,10 +270,13 @@ fn common_schema(snapshots: &[Arc<Snapshot>], union_by_name: bool) -> Result<Sch
             from_storage(Error::AdoptedFilesDiffer { name: other.name.clone(), difference })
         };
         for field in other.schema.fields() {
-            match fields.iter().find(|there| there.name() == field.name()) {
-                Some(there) if there.data_type() == field.data_type() => {}
+            match types.get(field.name()) {
+                Some(there) if there == field.data_type() => {}
                 Some(_) => return Err(differ(format!("column {:?} has different types", field.name()))),
-                None if union_by_name => fields.push(Arc::clone(field)),
+                None if union_by_name => {
+                    types.insert(field.name().clone(), field.data_type().clone());
+                    fields.push(Arc::clone(field));
+                }
                 None => return Err(differ(format!("column {:?} is not the same", field.name()))),
             }
         }

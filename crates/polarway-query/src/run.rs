@@ -15,7 +15,7 @@ use crate::control::StopSignal;
 use crate::diagnose::{Hidden, Origin, diagnose};
 use crate::engine::Shared;
 use crate::error::Error;
-use crate::gate::{Checked, What};
+use crate::gate::{Checked, NamedColumns, What};
 use crate::instance::Instance;
 use crate::kept;
 use crate::listing::listing;
@@ -150,12 +150,12 @@ impl Run {
         known: &mut Option<Resolved>,
     ) -> Result<(), Error> {
         self.activity.control.check()?;
-        let resolved = match known {
+        let mut resolved = match known {
             // Tables that were kept in another instance are gone: that is for the catalog to tell.
             Some(resolved) if !resolved.has_kept_tables => resolved,
             _ => {
                 self.activity.enter(Phase::Resolving);
-                known.insert(self.resolve(instance, checked)?)
+                known.insert(self.resolve(instance, checked, &checked.columns)?)
             }
         };
         if let Some(reason) = self.shared.culprits.find(&checked.text, resolved.files.iter()) {
@@ -163,7 +163,14 @@ impl Run {
                 "this query broke the query engine twice, and is not run again within a minute: {reason}"
             )));
         }
-        let outcome = self.run_with_a_second_try(instance, checked, resolved);
+        let mut outcome = self.run_with_a_second_try(instance, checked, resolved);
+        if matches!(outcome, Err(Error::Binder(_))) && resolved.leaves_out_columns() {
+            // A message tells the columns that are near a misspelt one.
+            self.activity.enter(Phase::Resolving);
+            let columns = checked.columns.with_nearest(resolved.columns());
+            resolved = known.insert(self.resolve(instance, checked, &columns)?);
+            outcome = self.run_with_a_second_try(instance, checked, resolved);
+        }
         if let Err(Error::Broken(reason)) = &outcome {
             self.shared.culprits.add(&checked.text, resolved.files.iter(), reason);
             self.shared.instances.replace(instance, reason);
@@ -283,7 +290,13 @@ impl Run {
         outcome
     }
 
-    fn resolve(&self, instance: &Instance, checked: &Checked) -> Result<Resolved, Error> {
+    /// Pins what the text reads, and makes views of these columns of it.
+    fn resolve(
+        &self,
+        instance: &Instance,
+        checked: &Checked,
+        columns: &NamedColumns,
+    ) -> Result<Resolved, Error> {
         let references = self.parameters.references(&instance.parsers, checked)?;
         let relations = match references.as_slice() {
             [] => Vec::new(),
@@ -298,12 +311,13 @@ impl Run {
             let view = read.view.clone();
             if let What::Listing(kind) = read.what {
                 let tables = self.catalog.list()?;
-                resolved.views.push(View { name: view, select: listing(kind, &tables) });
+                resolved.views.push(View::of_all(view, listing(kind, &tables)));
             } else if let Some((reference, relation)) = relations.next() {
                 let described = reference.to_string();
-                resolved.views.push(View::new(view, &described, &relation)?);
+                resolved.views.push(View::new(view, &described, &relation, columns)?);
                 resolved.hidden.add_relation(&described, relation.paths());
-                let Relation { kept, files, after_scan, pin, .. } = relation;
+                let Relation { kept, schema, files, after_scan, pin, .. } = relation;
+                resolved.schemas.push(schema);
                 resolved.has_kept_tables |= kept.is_some();
                 resolved.files.extend(files.into_iter().flat_map(|group| group.paths));
                 resolved.after_scans.extend(after_scan);
@@ -544,6 +558,7 @@ enum Output {
 struct Resolved {
     views: Vec<View>,
     files: Vec<PathBuf>,
+    schemas: Vec<SchemaRef>,
     has_kept_tables: bool,
     hidden: Hidden,
     after_scans: Vec<AfterScan>,
@@ -552,6 +567,14 @@ struct Resolved {
 }
 
 impl Resolved {
+    fn columns(&self) -> impl Iterator<Item = &str> + Clone {
+        self.schemas.iter().flat_map(|schema| schema.fields()).map(|field| field.name().as_str())
+    }
+
+    fn leaves_out_columns(&self) -> bool {
+        self.views.iter().any(|view| view.leaves_out_columns)
+    }
+
     fn check_after_scan(&mut self) -> Result<(), Error> {
         self.after_scans.drain(..).try_for_each(|check| check()).map_err(Error::from)
     }

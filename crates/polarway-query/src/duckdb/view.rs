@@ -1,6 +1,6 @@
 //! The view that stands for a relation in a query.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use arrow::datatypes::{Field, FieldRef};
@@ -9,40 +9,60 @@ use polarway_table::duckdb_type;
 use crate::catalog::{FileGroup, Relation};
 use crate::column_names::{is_writable, sql_names};
 use crate::error::Error;
+use crate::gate::NamedColumns;
 use crate::kept;
 use crate::quote::{identifier, literal};
 use crate::sql_type::SqlType;
 use crate::stored_types::{Restored, holds_floats, holds_zoned_nanos, restore, sql_type, without_statistics};
+
+/// A table of more columns is planned with those alone that the text can mean: DuckDB's time to plan grows with the square of
+/// the columns of a view. With fewer it takes no longer than to make another view for the next text.
+const WIDE: usize = 256;
 
 /// A temporary view: the name that the query's text uses and the SELECT behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) name: String,
     pub(crate) select: String,
+    /// Whether some columns of the table are not in it.
+    pub(crate) leaves_out_columns: bool,
 }
 
 impl View {
+    /// A view of these columns of a relation, or of more.
+    ///
     /// # Errors
     /// A relation that SQL could only read wrong as a whole.
-    pub(crate) fn new(name: String, described: &str, relation: &Relation) -> Result<Self, Error> {
+    pub(crate) fn new(
+        name: String,
+        described: &str,
+        relation: &Relation,
+        named: &NamedColumns,
+    ) -> Result<Self, Error> {
         if let Some(table) = &relation.kept {
-            return Ok(Self { name, select: format!("FROM {}", kept::table(table)) });
+            return Ok(Self::of_all(name, format!("FROM {}", kept::table(table))));
         }
-        let columns = columns(relation);
+        let mut columns = columns(relation);
         if columns.is_empty() {
             return Err(Error::Unsupported(format!("{described} has no columns, SQL needs one")));
         }
+        let leaves_out_columns = columns.len() > WIDE && leave_out(&mut columns, named);
         let mut selects = Vec::with_capacity(relation.files.len().max(1));
         for group in &relation.files {
             let by_place = are_named_by_place(group);
             let select = GroupSelect { group, by_place }.columns(&columns).join(", ");
-            selects.push(format!("SELECT {select} FROM {}", scan(described, relation, group)?));
+            selects.push(format!("SELECT {select} FROM {}", scan(described, relation, group, by_place)?));
         }
         if selects.is_empty() {
             let columns: Vec<String> = columns.iter().map(Column::without_rows).collect();
             selects.push(format!("SELECT {} WHERE false", columns.join(", ")));
         }
-        Ok(Self { name, select: selects.join(" UNION ALL ") })
+        Ok(Self { leaves_out_columns, ..Self::of_all(name, selects.join(" UNION ALL ")) })
+    }
+
+    /// A view of all that a SELECT gives.
+    pub(crate) fn of_all(name: String, select: String) -> Self {
+        Self { name, select, leaves_out_columns: false }
     }
 
     pub(crate) fn create(&self) -> String {
@@ -54,6 +74,8 @@ impl View {
 /// A column of a view.
 struct Column<'r> {
     field: &'r Field,
+    /// How many columns before it have the same name.
+    earlier: usize,
     /// What SQL calls it.
     name: String,
     /// Why SQL can't have it at all.
@@ -68,13 +90,28 @@ fn columns<'r>(relation: &'r Relation) -> Vec<Column<'r>> {
     for field in fields.iter().filter(|field| is_writable(field.name())) {
         *alike.entry(field.name().to_lowercase()).or_default() += 1;
     }
+    let mut seen: HashMap<&str, usize> = HashMap::with_capacity(fields.len());
     let column = |(field, name): (&'r FieldRef, String)| -> Column<'r> {
+        let seen = seen.entry(field.name()).or_default();
+        let earlier = *seen;
+        *seen += 1;
         let is_ambiguous = alike.get(&field.name().to_lowercase()).is_some_and(|count| *count > 1);
         let why = "another column's name differs only in case, or not at all, which SQL does not tell apart";
         let was = duckdb_type(field).filter(|_| relation.is_result).and_then(SqlType::parse);
-        Column { field, name, refused: is_ambiguous.then_some(why), was }
+        Column { field, earlier, name, refused: is_ambiguous.then_some(why), was }
     };
     fields.iter().zip(sql_names(&relation.schema)).map(column).collect()
+}
+
+/// Leaves the named columns, at least one, and tells whether others are gone.
+fn leave_out(columns: &mut Vec<Column<'_>>, named: &NamedColumns) -> bool {
+    let all = columns.len();
+    match columns.iter().any(|column| named.has(&column.name)) {
+        true => columns.retain(|column| named.has(&column.name)),
+        // To count rows, any column does.
+        false => columns.truncate(1),
+    }
+    columns.len() < all
 }
 
 impl Column<'_> {
@@ -112,15 +149,16 @@ struct GroupSelect<'r> {
 }
 
 impl GroupSelect<'_> {
-    /// Columns are matched by name; of several with one name, the first is the first.
+    /// Columns are matched by name; of several with one name, the second is the second.
     fn columns(&self, columns: &[Column<'_>]) -> Vec<String> {
-        let mut places: HashMap<&str, VecDeque<usize>> = HashMap::new();
+        let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
         for (place, field) in self.group.schema.fields().iter().enumerate() {
-            places.entry(field.name()).or_default().push_back(place);
+            places.entry(field.name()).or_default().push(place);
         }
         let value = |column: &Column<'_>| {
-            let place = places.get_mut(column.field.name().as_str()).and_then(VecDeque::pop_front);
-            column.select(place.map_or_else(|| null(column.field), |place| self.value(column, place)))
+            let alike = places.get(column.field.name().as_str());
+            let place = alike.and_then(|places| places.get(column.earlier));
+            column.select(place.map_or_else(|| null(column.field), |place| self.value(column, *place)))
         };
         columns.iter().map(value).collect()
     }
@@ -181,7 +219,7 @@ fn in_files(group: &FileGroup) -> impl Iterator<Item = &Field> {
     group.schema.fields().iter().take(count).map(AsRef::as_ref)
 }
 
-fn scan(described: &str, relation: &Relation, group: &FileGroup) -> Result<String, Error> {
+fn scan(described: &str, relation: &Relation, group: &FileGroup, by_place: bool) -> Result<String, Error> {
     let mut files = Vec::with_capacity(group.paths.len());
     for file in &group.paths {
         let path = file.to_str().ok_or_else(|| {
@@ -202,7 +240,7 @@ fn scan(described: &str, relation: &Relation, group: &FileGroup) -> Result<Strin
         options.push_str(&format!(", hive_partitioning = true, hive_types = {{{}}}", types.join(", ")));
     }
     let mut named = "t".to_owned();
-    if are_named_by_place(group) {
+    if by_place {
         let places: Vec<_> = in_files(group).enumerate().map(|(place, _)| placed(place)).collect();
         named = format!("t({})", places.join(", "));
     }

@@ -9,6 +9,7 @@ mod constants;
 mod explain;
 mod functions;
 mod instead;
+mod named;
 mod parser;
 mod perils;
 pub(crate) mod recent;
@@ -31,6 +32,7 @@ use crate::listing::Listing;
 use crate::plan::PlanFormat;
 use crate::recent::Recent;
 pub(crate) use amplifiers::{PAIRING, PAIRS};
+pub(crate) use named::NamedColumns;
 use parser::Parser;
 pub(crate) use parser::Parsers;
 use splice::{Cut, Form};
@@ -45,6 +47,8 @@ pub(crate) struct Checked {
     pub(crate) is_own_text: bool,
     /// What the text reads, each once.
     pub(crate) reads: Vec<Read>,
+    /// The columns of these that it can mean.
+    pub(crate) columns: NamedColumns,
     /// The names of all its parameters, sorted.
     pub(crate) parameters: Vec<String>,
     /// Those that `text` has, by their names there: the others are in `AT (…)`, which it has no more.
@@ -145,6 +149,7 @@ fn check_new(parser: &Parser, analytics: Option<&Analytics>, text: &str) -> Resu
         return Ok(Checked {
             text: text.to_owned(),
             is_own_text: true,
+            columns: NamedColumns::of(&statement),
             reads,
             parameters,
             bound,
@@ -170,7 +175,16 @@ fn check_new(parser: &Parser, analytics: Option<&Analytics>, text: &str) -> Resu
     if !is_as_meant {
         return Err(unreadable());
     }
-    Ok(Checked { text: spliced, is_own_text: false, reads, parameters, bound, can_be_kept, explained })
+    Ok(Checked {
+        text: spliced,
+        is_own_text: false,
+        columns: NamedColumns::of(&statement),
+        reads,
+        parameters,
+        bound,
+        can_be_kept,
+        explained,
+    })
 }
 
 /// What a text reads, as it is collected.
