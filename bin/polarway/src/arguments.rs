@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The command line.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::time;
 
 const ABOUT: &str = "Named, versioned tables on a server, and SQL over them";
 
-/// The whole command line.
+/// The complete command line.
 pub(crate) fn command() -> Command {
     let show = Command::new("show")
         .about("Print the settings in force, with where each came from, as a configuration file")
@@ -30,11 +30,11 @@ pub(crate) fn command() -> Command {
             "Start a server with `polarway server`; the other commands talk to it. `polarway COMMAND --help` tells more.",
         )
         .subcommand(polarway_server::command("server"));
-    // What describes the commands of the client would describe all of it.
+    // Without it, the description of the client's commands would be that of the whole command.
     ClientCommand::augment_subcommands(command).about(ABOUT).long_about(None).subcommand(config)
 }
 
-/// What is asked of a server.
+/// The commands of the client.
 #[derive(Subcommand)]
 pub(crate) enum ClientCommand {
     /// Store a file as a table, in the place of what was there
@@ -137,7 +137,7 @@ pub(crate) struct Connection {
     pub(crate) timeout: std::time::Duration,
 }
 
-/// What a file is, where its name does not tell.
+/// The format of a file, if its name does not show it.
 #[derive(Args)]
 pub(crate) struct InputOptions {
     /// The file's format, where its name does not tell
@@ -172,7 +172,7 @@ fn named_type(text: &str) -> Result<(String, ValueType), String> {
     Ok((column.to_owned(), value_type))
 }
 
-/// Where rows go.
+/// The output for rows.
 #[derive(Args)]
 pub(crate) struct OutputOptions {
     /// Write to this file instead of the terminal
@@ -183,7 +183,7 @@ pub(crate) struct OutputOptions {
     pub(crate) format: Option<OutputFormat>,
 }
 
-/// Which version is meant.
+/// The version to use.
 #[derive(Args)]
 #[group(multiple = false)]
 pub(crate) struct At {
@@ -289,7 +289,7 @@ pub(crate) struct Handles {
     pub(crate) command: HandlesCommand,
 }
 
-/// What is done with results that are kept.
+/// The commands for kept results.
 #[derive(Subcommand)]
 pub(crate) enum HandlesCommand {
     /// List them

@@ -1,4 +1,4 @@
-//! From options to a client.
+//! Makes a client from the options.
 
 use polarway::DistributedClient;
 
@@ -6,7 +6,7 @@ use crate::arguments::Connection;
 use crate::failure::{Failure, Result};
 
 impl Connection {
-    /// Connects with the token of the environment. It is no option, so that it stays out of lists of processes.
+    /// Connects with the token from the environment. The token is not an option, because lists of processes show options.
     pub(crate) async fn connect(&self) -> Result<DistributedClient> {
         let urls = self.url.iter().map(|url| with_scheme(url));
         let mut builder = DistributedClient::builder().urls(urls).timeout(self.timeout);
@@ -23,7 +23,7 @@ impl Connection {
     }
 }
 
-/// `localhost:50052` is as good as `http://localhost:50052`.
+/// Adds `http://` to an address without it.
 fn with_scheme(url: &str) -> String {
     if url.contains("://") { url.to_owned() } else { format!("http://{url}") }
 }

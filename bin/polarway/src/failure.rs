@@ -1,4 +1,4 @@
-//! How a command fails: one line that says what is wrong and what to do.
+//! The failure of a command: one line that says what is wrong and what to do.
 
 use std::any::Any;
 use std::error::Error as StdError;
@@ -12,7 +12,7 @@ use crate::output::OutputError;
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
-/// What the command line means by wrong usage.
+/// The exit code for wrong usage.
 const USAGE: u8 = 2;
 
 /// Why a command failed.
@@ -20,7 +20,7 @@ const USAGE: u8 = 2;
 pub(crate) struct Failure {
     message: String,
     exit_code: u8,
-    /// Whoever read our output has read enough: that is no failure.
+    /// The reader of our output has closed it. That is not a failure.
     is_closed_pipe: bool,
 }
 
@@ -34,18 +34,18 @@ impl Failure {
         Self { exit_code: USAGE, ..Self::new(message) }
     }
 
-    /// The same, befallen to what begins at this line of a script.
+    /// A failure of the statement that begins at this line of a script.
     pub(crate) fn at_line(self, line: usize) -> Self {
         Self { message: format!("line {line}: {}", self.message), ..self }
     }
 
-    /// Tells it, and gives the exit code.
+    /// Prints it, and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         self.tell();
         if self.is_closed_pipe { ExitCode::SUCCESS } else { ExitCode::from(self.exit_code) }
     }
 
-    /// Tells it, and leaves to the caller what becomes of the program.
+    /// Prints it, and does not end the program.
     pub(crate) fn tell(&self) {
         if self.is_closed_pipe {
             return;
@@ -61,10 +61,10 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Every error becomes a failure with all that caused it, told once.
+/// Every error becomes a failure with all its causes, each printed once.
 impl<E: StdError + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        // The client's messages are whole; what it wraps tells the same again in the words of its libraries.
+        // The client's messages are complete; the errors that they wrap say the same in the words of libraries.
         let is_whole = (&error as &dyn Any).is::<polarway::Error>();
         let message = if is_whole { error.to_string() } else { with_causes(&error) };
         let output = (&error as &dyn Any).downcast_ref::<OutputError>();
@@ -72,13 +72,13 @@ impl<E: StdError + 'static> From<E> for Failure {
     }
 }
 
-/// An error with all that caused it, each told once, on one line.
+/// An error with all its causes, each once, on one line.
 pub(crate) fn with_causes(error: &(dyn StdError + 'static)) -> String {
     let mut message = String::new();
     let mut next = Some(error);
     while let Some(error) = next {
         next = error.source();
-        // Arrow wraps what it does not know, and says no more of it than that.
+        // Arrow wraps errors of others, and adds nothing to them.
         if let Some(ArrowError::ExternalError(_)) = error.downcast_ref() {
             continue;
         }
@@ -97,7 +97,7 @@ fn on_one_line(text: &str) -> String {
     lines.collect::<Vec<_>>().join("; ")
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message").to_owned()

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use crate::failure::{Failure, Result};
 use crate::input::COMPRESSED_EXTENSIONS;
 
-/// What a file to be stored is. It may be compressed with gzip or zstd.
+/// The format of a file to store. It may be compressed with gzip or zstd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum InputFormat {
     /// .parquet
@@ -20,7 +20,7 @@ pub(crate) enum InputFormat {
     Arrow,
 }
 
-/// What rows are written as.
+/// The format of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputFormat {
     /// Drawn for people, cut to the terminal
@@ -40,7 +40,7 @@ pub(crate) fn extension(path: &Path) -> String {
     path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
-/// A path without the extension that tells how the file is compressed: `trades.csv` for `trades.csv.gz`.
+/// A path without the extension of its compression: `trades.csv` for `trades.csv.gz`.
 pub(crate) fn uncompressed(path: &Path) -> &Path {
     match path.file_stem() {
         Some(stem) if COMPRESSED_EXTENSIONS.contains(&extension(path).as_str()) => Path::new(stem),
@@ -49,7 +49,7 @@ pub(crate) fn uncompressed(path: &Path) -> &Path {
 }
 
 impl InputFormat {
-    /// The format that a file's name tells.
+    /// The format that a file's name shows.
     pub(crate) fn of(path: &Path) -> Result<Self> {
         match extension(uncompressed(path)).as_str() {
             "parquet" | "pq" => Ok(Self::Parquet),
@@ -65,7 +65,7 @@ impl InputFormat {
 }
 
 impl OutputFormat {
-    /// Whether values are written as text, which any number fits into.
+    /// Whether values are written as text, which holds any number.
     pub(crate) fn is_text(self) -> bool {
         match self {
             Self::Table | Self::Csv | Self::Json => true,
@@ -73,7 +73,7 @@ impl OutputFormat {
         }
     }
 
-    /// The format that a file's name tells.
+    /// The format that a file's name shows.
     pub(crate) fn of(path: &Path) -> Result<Self> {
         match extension(path).as_str() {
             "parquet" | "pq" => Ok(Self::Parquet),
@@ -89,7 +89,7 @@ impl OutputFormat {
     }
 }
 
-/// A path as messages name it.
+/// A path for a message.
 pub(crate) fn shown(path: &Path) -> String {
     if path == Path::new("-") { "the pipe".to_owned() } else { path.display().to_string() }
 }

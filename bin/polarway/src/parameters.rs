@@ -1,4 +1,4 @@
-//! Values of parameters as they are typed: `carrier=UA`, `1=2013`.
+//! Values of parameters on the command line: `carrier=UA`, `1=2013`.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use polarway::Parameters;
 
 use crate::exact;
 
-/// A parameter's name and what was typed for it.
+/// A parameter's name and the text of its value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct NamedValue {
     name: String,
@@ -28,7 +28,7 @@ enum Value {
     Text(String),
 }
 
-/// Reads `NAME=VALUE`. Text in double quotes is text whatever it looks like.
+/// Parses `NAME=VALUE`. A value in double quotes is always text.
 pub(crate) fn parse(text: &str) -> Result<NamedValue, String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
     let name = name.trim().trim_start_matches('$');
@@ -46,7 +46,7 @@ pub(crate) fn parse(text: &str) -> Result<NamedValue, String> {
     Ok(NamedValue { name: name.to_owned(), value })
 }
 
-/// A number as SQL writes it, with all its digits: words such as `inf`, and codes such as `007`, are text.
+/// A number in SQL's form, with all its digits. Words such as `inf` and codes such as `007` are text.
 fn number(text: &str) -> Result<Option<Value>, String> {
     if exact::nearest_double(text).is_none_or(|value| !value.is_finite()) {
         return Ok(None);
@@ -73,7 +73,7 @@ fn decimal(text: &str) -> Option<Value> {
     Some(Value::Decimal { digits, precision, scale })
 }
 
-/// What goes to the server.
+/// The values that are sent to the server.
 ///
 /// # Errors
 /// Never, as far as is known: a decimal has the digits that its precision was counted from.

@@ -1,4 +1,4 @@
-//! Progress bars on standard error, where that is a terminal.
+//! Progress bars on standard error, if that is a terminal.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,17 +10,17 @@ use tokio::task::JoinHandle;
 /// How often a bar is drawn.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How long a query runs before anything is said about it.
+/// How long a query runs before its progress is shown.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A bar that follows a count, until it is dropped.
+/// A bar that shows a count until it is dropped.
 pub(crate) struct Progress {
     bar: ProgressBar,
     follower: JoinHandle<()>,
 }
 
 impl Progress {
-    /// Bytes on their way to the server. Without a total there is no bar, only what has passed and how fast.
+    /// Bytes that are sent to the server. Without a total there is no bar, only the count and the speed.
     pub(crate) fn of_bytes(name: &str, count: Arc<AtomicU64>, total: Option<u64>) -> Self {
         let template = match total {
             Some(_) => "{msg} {bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",
@@ -29,7 +29,7 @@ impl Progress {
         Self::start(name, template, count, total)
     }
 
-    /// Rows on their way from the server.
+    /// Rows that arrive from the server.
     pub(crate) fn of_rows(name: &str, count: Arc<AtomicU64>, total: Option<u64>) -> Self {
         let template = match total {
             Some(_) => "{msg} {bar:30} {human_pos}/{human_len} rows {eta}",
@@ -38,7 +38,7 @@ impl Progress {
         Self::start(name, template, count, total)
     }
 
-    /// A query that somebody waits for at a prompt. One that is quick leaves no trace.
+    /// A query at a prompt. A fast one shows nothing.
     pub(crate) fn of_query(count: Arc<AtomicU64>) -> Self {
         let bar = ProgressBar::hidden();
         let template = "running for {elapsed}, {human_pos} rows so far; Ctrl-C cancels";

@@ -1,8 +1,8 @@
-//! Points in time, as people write them and as they are shown.
+//! Parses and shows points in time.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
-/// Reads a time as microseconds since 1970-01-01 UTC.
+/// Parses a time as microseconds since 1970-01-01 UTC.
 pub(crate) fn parse(text: &str) -> Result<i64, String> {
     const WITHOUT_ZONE: [&str; 4] =
         ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
@@ -19,7 +19,7 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
         .ok_or_else(|| "write it like 2026-11-01, \"2026-11-01 13:30\" or 2026-11-01T13:30:00Z".to_owned())
 }
 
-/// A time in UTC, to the microsecond: it is told whole, so that it can be asked for again.
+/// A time in UTC, to the microsecond, so that `--as-of` with it gives the same version.
 pub(crate) fn show(time_us: i64) -> String {
     match DateTime::from_timestamp_micros(time_us) {
         Some(time) => time.format("%Y-%m-%d %H:%M:%S%.6fZ").to_string(),

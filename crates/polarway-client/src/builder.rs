@@ -1,4 +1,4 @@
-//! How a client is set up.
+//! Builds a client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// A client's timeout unless another is given.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Sets a client up: addresses, timeout, token. Made by [`DistributedClient::builder`].
+/// Builds a client from addresses, a timeout and a token. Made by [`DistributedClient::builder`].
 ///
 /// ```no_run
 /// # use polarway_client::DistributedClient;
@@ -54,34 +54,33 @@ impl Builder {
         self
     }
 
-    /// How long a call may take, retries included; for a stream, how long it may bring nothing new. 30 s unless said
-    /// otherwise.
+    /// How long a call may take, with its retries; for a stream, how long it may deliver nothing new. The default is 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The token that the servers ask for.
+    /// The token that the servers require.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
     }
 
-    /// Connects, and sees whether a server of this protocol answers.
+    /// Connects, and checks that a server of this protocol answers.
     ///
     /// # Errors
-    /// Addresses that are none, a token that can't be sent, and no server that answers. This is not retried, so that a
-    /// wrong address shows at once.
+    /// Malformed addresses, a token that can't be sent, and no server that answers. This is not retried, so that a wrong
+    /// address is found at once.
     pub async fn connect(self) -> Result<DistributedClient> {
         let client = self.connect_lazily()?;
         client.server_info_at_start().await?;
         Ok(client)
     }
 
-    /// A client that connects with its first call, and retries that as any other.
+    /// A client that connects with its first call, and retries that like any other.
     ///
     /// # Errors
-    /// Addresses that are none, and a token that can't be sent. It must be called inside a tokio runtime.
+    /// Malformed addresses, and a token that can't be sent. It must be called inside a tokio runtime.
     pub fn connect_lazily(self) -> Result<DistributedClient> {
         if self.timeout.is_zero() {
             return Err(Error::new(
@@ -119,7 +118,7 @@ fn parse_url(url: &str) -> Result<Uri> {
 }
 
 fn bearer(token: &str) -> Result<MetadataValue<Ascii>> {
-    // The token itself stays out of the message.
+    // The message must not contain the token.
     let mut value: MetadataValue<Ascii> = format!("Bearer {token}").parse().map_err(|_| {
         Error::new(ErrorKind::Configuration, "the token has characters that no HTTP header can hold")
     })?;

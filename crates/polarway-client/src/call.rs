@@ -1,8 +1,8 @@
-//! How every call is made: at which worker, within which bounds, and again after which failures.
+//! Makes every call: chooses the worker, bounds each wait, and retries after some failures.
 //!
 //! A [`Call`] owns the deadline, the waits between tries and the choice of the worker. Each try is an [`Attempt`], which
-//! bounds every wait for the server: none of them is open-ended, since a balancer keeps connections alive before a worker
-//! that has stopped, and nothing else would tell.
+//! bounds every wait for the server. No wait is without a bound: a balancer keeps connections alive in front of a worker that
+//! has stopped, so nothing else would show that the worker does not answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,31 +14,31 @@ use crate::connection::{CONNECT, Worker, Workers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::retry::Tries;
 
-/// How long a worker may take to begin its answer: a connection is made, and then the first sign of life comes.
+/// How long a worker may take to begin its answer: the time to connect, and the longest silence after that.
 const OPENING: Duration = CONNECT.saturating_add(SILENCE);
 
-/// What a call is, which says how often it may be made.
+/// The kind of a call. It decides how often the call may be repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Made twice, it does what it does once: it reads, or it writes under an id that the server recognises.
+    /// To repeat it does no harm: it reads, or it writes under an id that the server recognises.
     Idempotent,
-    /// It asks whether anybody is there. A connection that can't be made is the answer; a balancer that says or shows that
-    /// its worker does not answer is none yet.
+    /// It asks whether a server answers. A connection that can't be made is an answer, and is not retried. A balancer's error
+    /// about its worker is not, and is retried.
     Probe,
-    /// It runs a query. A query that ends the worker it runs on must not end all of them: after it has begun, it is run
-    /// again this often at the most.
+    /// It runs a query. A query that makes its worker fail must not make all of them fail: a query that has begun is repeated
+    /// only a few times.
     Query,
 }
 
-/// How often a query is run again that had begun.
+/// How often a query that has begun is run again.
 const QUERY_RUNS_AGAIN: u32 = 2;
 
-/// What a call does at one worker, as often as it takes.
+/// The work of a call at one worker. It may be repeated.
 pub(crate) trait Operation: Send {
-    /// What it gives in the end.
+    /// The result.
     type Output: Send;
 
-    /// Does it once. What a failed attempt leaves behind is there for the next one.
+    /// Does the work once. The state that a failed attempt leaves is kept for the next one.
     fn attempt(&mut self, attempt: &mut Attempt<'_>) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
@@ -47,16 +47,16 @@ pub(crate) struct Call {
     workers: Arc<Workers>,
     kind: Kind,
     tries: Tries,
-    /// The worker of the try that is under way.
+    /// The worker of the current try.
     worker: Option<Worker>,
     /// No other worker can answer.
     is_for_one_worker: bool,
-    /// How long an answer that comes in one piece is waited for. It doubles with each try, in case it takes that long.
+    /// The longest wait for an answer that is one message. It doubles with each try, because the answer may take that long.
     patience: Duration,
 }
 
 impl Call {
-    /// A call of any worker.
+    /// A call that any worker may answer.
     pub(crate) fn new(workers: &Arc<Workers>, timeout: Duration, kind: Kind) -> Self {
         let tries = match kind {
             Kind::Idempotent | Kind::Probe => Tries::new(timeout),
@@ -72,12 +72,12 @@ impl Call {
         }
     }
 
-    /// The same of this worker alone.
+    /// The same call, which only this worker may answer.
     pub(crate) fn only_of(self, worker: Worker) -> Self {
         Self { worker: Some(worker), is_for_one_worker: true, ..self }
     }
 
-    /// Makes attempts until one succeeds, one fails in a way that another try does not mend, or the time is over.
+    /// Makes attempts until one succeeds, one fails with an error that a retry can't avoid, or the time is over.
     ///
     /// A stream is read by several calls of this method: the worker stays the same until an attempt fails.
     ///
@@ -92,8 +92,8 @@ impl Call {
         }
     }
 
-    /// Makes one more attempt at the worker that is under way. What it gave so far was handed out, so it can't begin anew
-    /// elsewhere: a failure is final.
+    /// Makes one more attempt at the current worker. The user has earlier results already, so the call can't start again at
+    /// another worker: a failure is final.
     ///
     /// # Errors
     /// That of the attempt.
@@ -110,7 +110,7 @@ impl Call {
         Attempt { workers: &self.workers, worker, tries: &mut self.tries, patience: self.patience }
     }
 
-    /// Waits before the next attempt, which another worker may have.
+    /// Waits before the next attempt, which may go to another worker.
     async fn failed(&mut self, error: Error) -> Result<()> {
         self.leave_worker(&error);
         self.patience = self.patience.saturating_mul(2);
@@ -120,8 +120,8 @@ impl Call {
         }
     }
 
-    /// Other workers may do better where an error passes. What one refuses for good, others refuse too; and a handle may
-    /// be with this one alone.
+    /// Changes the worker after a transient error. After other errors it stays: other workers would refuse the call too, and
+    /// a handle may exist on this worker only.
     fn leave_worker(&mut self, error: &Error) {
         if error.is_transient()
             && !self.is_for_one_worker
@@ -141,7 +141,7 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Waits for an answer in one piece: as long as patience lasts, or all the time that is left.
+    /// Waits for an answer that is one message, for `patience` or until the deadline.
     async fn answer<R>(&self, answer: impl Future<Output = Result<Response<R>, Status>>) -> Result<R> {
         let response = self.within(self.patience, "the server did not answer", answer).await?;
         Ok(response.into_inner())
@@ -183,7 +183,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// All workers, which know what each request carries besides its message.
+    /// All workers, which know the metadata of every request.
     pub(crate) fn workers(&self) -> &Workers {
         self.workers
     }
@@ -193,22 +193,22 @@ impl Attempt<'_> {
         self.worker
     }
 
-    /// How long an answer in one piece is waited for.
+    /// The longest wait for an answer that is one message.
     pub(crate) fn patience(&self) -> Duration {
         self.patience
     }
 
-    /// The whole time that the call has, from its beginning or its last progress.
+    /// The timeout of the call. It counts from the beginning, or from the last progress.
     pub(crate) fn timeout(&self) -> Duration {
         self.tries.timeout()
     }
 
-    /// The server is at work: the call has the whole timeout again.
+    /// The server works on the call: the timeout starts again.
     pub(crate) fn going(&mut self) {
         self.tries.going();
     }
 
-    /// The call got on, and what it has done need not be done again.
+    /// The call made progress that a retry keeps.
     pub(crate) fn progress(&mut self) {
         self.tries.progress();
     }
@@ -216,9 +216,9 @@ impl Attempt<'_> {
 
 /// A call with one message and one answer.
 pub(crate) struct Unary<M, F> {
-    /// What is asked.
+    /// The request.
     pub(crate) message: M,
-    /// How.
+    /// The method.
     pub(crate) method: F,
 }
 
@@ -233,7 +233,7 @@ where
 
     async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<R> {
         let mut request = attempt.workers.request(self.message.clone());
-        // The server need not go on when the time of the call is over.
+        // The server can stop when the call's time is over.
         request.set_timeout(attempt.tries.left());
         let answer = (self.method)(attempt.worker, request);
         attempt.answer(answer).await

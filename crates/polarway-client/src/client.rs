@@ -1,4 +1,4 @@
-//! The client itself, and how it makes a call.
+//! The client, and its calls with one answer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 /// A client of one Polarway server, or of several workers over the same tables.
 ///
 /// It is cheap to clone, and clones share their connections; all methods take `&self`, so calls may run at the same time,
-/// as with `tokio::try_join!`. The [crate's documentation](crate) tells what is retried.
+/// as with `tokio::try_join!`. The [crate's documentation](crate) says what is retried.
 #[derive(Clone)]
 pub struct DistributedClient {
     workers: Arc<Workers>,
@@ -34,12 +34,12 @@ impl DistributedClient {
     /// Connects to one server, such as `http://localhost:50052`, with a timeout of 30 seconds.
     ///
     /// # Errors
-    /// An address that is none, and a server that does not answer or speaks another protocol.
+    /// A malformed address, and a server that does not answer or speaks another protocol.
     pub async fn connect(url: impl Into<String>) -> Result<Self> {
         Self::builder().url(url).connect().await
     }
 
-    /// Sets a client up with more than an address.
+    /// Builds a client with more settings than an address.
     pub fn builder() -> Builder {
         Builder::new()
     }
@@ -53,7 +53,7 @@ impl DistributedClient {
         Call::new(&self.workers, self.timeout, kind)
     }
 
-    /// Whether the server serves.
+    /// Checks that the server serves.
     ///
     /// # Errors
     /// A server that does not answer, or says that it does not serve.
@@ -70,8 +70,8 @@ impl DistributedClient {
         }
     }
 
-    /// Asks who answers. Where nobody can be connected to, that is said at once; what answers for a server that does not, a
-    /// balancer before it, is asked again.
+    /// Asks which server answers. A connection that can't be made is an error at once. A balancer whose worker does not answer
+    /// is asked again.
     pub(crate) async fn server_info_at_start(&self) -> Result<ServerInfo> {
         let method = |mut service: PolarwayServiceClient<Channel>, request| async move {
             service.get_server_info(request).await
@@ -79,7 +79,7 @@ impl DistributedClient {
         Ok(self.unary_of_any(Kind::Probe, GetServerInfoRequest {}, method).await?.into())
     }
 
-    /// Makes a call with one answer, which does no harm when it is made twice.
+    /// Makes a call with one answer that may be repeated.
     pub(crate) async fn unary<M, R, F>(
         &self,
         message: M,
@@ -94,7 +94,7 @@ impl DistributedClient {
         self.call(Kind::Idempotent).run(&mut Unary { message, method }).await
     }
 
-    /// Makes such a call of every worker that this client was told of, all at once. Results come as they are there.
+    /// Makes such a call at every worker that this client knows, all at the same time. Results come in the order of arrival.
     pub(crate) fn unary_of_all<M, R, F>(
         &self,
         kind: Kind,
@@ -117,7 +117,7 @@ impl DistributedClient {
         calls.collect::<FuturesUnordered<_>>()
     }
 
-    /// Makes such a call of every worker, until one of them succeeds.
+    /// Makes such a call at every worker, until one of them succeeds.
     pub(crate) async fn unary_of_any<M, R, F>(
         &self,
         kind: Kind,
@@ -134,7 +134,7 @@ impl DistributedClient {
         while let Some(answer) = answers.next().await {
             match answer {
                 Ok(answer) => return Ok(answer),
-                // A worker that did not answer might have succeeded: that tells more than what another one refused.
+                // That a worker did not answer is more useful to know than that another one refused.
                 Err(error) => match &failed {
                     Some(first) if first.reason().is_none() => {}
                     _ => failed = Some(error),

@@ -1,4 +1,4 @@
-//! Connections to the workers, and which of them to ask.
+//! Connections to the workers, and the choice of the worker.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,10 +17,10 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Extensions, Request, Status};
 use tonic_health::pb::health_client::HealthClient;
 
-/// How long a connection may take to be made.
+/// The longest time to connect.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 
-/// A connection in use that is silent for this long is asked whether it is alive, and has as long again to answer.
+/// A connection in use that is silent for this long gets a ping, and has the same time to answer it.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
 /// The workers that a client knows. All of them serve the same tables; one is asked until it fails.
@@ -30,7 +30,7 @@ pub(crate) struct Workers {
     token: Option<MetadataValue<Ascii>>,
 }
 
-/// A worker that was picked for a call.
+/// A worker that was chosen for a call.
 #[derive(Clone)]
 pub(crate) struct Worker {
     index: usize,
@@ -60,18 +60,18 @@ impl Workers {
         Worker { index, channel: self.channels[index].clone() }
     }
 
-    /// A worker did not do: the next one is asked from now on, unless another call has moved on already.
+    /// A worker failed: from now on the next one is asked, unless another call has changed the worker already.
     pub(crate) fn pass_over(&self, worker: &Worker) {
         let next = (worker.index + 1) % self.channels.len();
         let _ = self.current.compare_exchange(worker.index, next, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// A request with what each request carries.
+    /// A request with the metadata of every request.
     pub(crate) fn request<M>(&self, message: M) -> Request<M> {
         Request::from_parts(self.metadata(), Extensions::new(), message)
     }
 
-    /// What each request carries besides its message.
+    /// The metadata of every request.
     pub(crate) fn metadata(&self) -> MetadataMap {
         let mut metadata = MetadataMap::new();
         if let Some(token) = &self.token {
@@ -86,7 +86,7 @@ impl Worker {
         PolarwayServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES)
     }
 
-    /// Calls a method that moves tables, and gives the messages that it answers with.
+    /// Calls a method that moves tables, and returns the messages of its answer.
     pub(crate) async fn bulk<R: Rpc>(
         &self,
         headers: HeaderMap,

@@ -1,4 +1,4 @@
-//! What there is: datasets, their schemas and versions, and the worker that answers.
+//! Lists and describes datasets and their versions, and tells about the worker that answers.
 
 use polarway_model::{
     At, CacheStats, Dataset, DeleteOptions, Description, Published, RequestId, ServerInfo, Version,
@@ -17,7 +17,7 @@ impl DistributedClient {
     /// All datasets with their newest versions, by name.
     ///
     /// # Errors
-    /// What the server says.
+    /// Errors of the server.
     pub async fn datasets(&self) -> Result<Vec<Dataset>> {
         let mut datasets = Vec::new();
         let mut request = ListDatasetsRequest::default();
@@ -36,7 +36,7 @@ impl DistributedClient {
         }
     }
 
-    /// A dataset's newest version, described.
+    /// Describes a dataset's newest version.
     ///
     /// # Errors
     /// A dataset that does not exist; the message has the names near it.
@@ -44,7 +44,7 @@ impl DistributedClient {
         self.describe_at(name, At::Newest).await
     }
 
-    /// A version of a dataset, described.
+    /// Describes a version of a dataset.
     ///
     /// # Errors
     /// A dataset or a version that does not exist.
@@ -59,7 +59,7 @@ impl DistributedClient {
         Ok(dataset.try_into()?)
     }
 
-    /// All versions that a dataset ever had, oldest first, with those whose data is gone.
+    /// All versions that a dataset ever had, oldest first; also those whose data is removed.
     ///
     /// # Errors
     /// A dataset that never existed.
@@ -82,7 +82,7 @@ impl DistributedClient {
     /// Deletes a dataset. Its older versions stay readable by number until retention removes them.
     ///
     /// # Errors
-    /// A dataset that does not exist, and what the storage says.
+    /// A dataset that does not exist, and errors of the storage.
     pub async fn delete(&self, name: &str) -> Result<Published> {
         self.delete_with(name, DeleteOptions::default()).await
     }
@@ -103,7 +103,7 @@ impl DistributedClient {
         Ok(published.try_into()?)
     }
 
-    /// How the cache of the worker that answers is doing; others have their own.
+    /// The state of the cache of the worker that answers. Each worker has its own.
     ///
     /// # Errors
     /// A server that does not answer.

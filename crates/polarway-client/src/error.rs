@@ -1,4 +1,4 @@
-//! The client's one error: a kind to act on, a message to read, and what caused it.
+//! The client's error: a kind for programs, a message for people, and the cause.
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -13,13 +13,15 @@ use tonic::{Code, Status};
 /// The result of a call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a call failed: a [kind](ErrorKind) to act on, and a message that says what is wrong and what to do.
+/// Why a call failed: a [kind](ErrorKind) for programs, and a message that says what is wrong and what to do.
+///
+/// The engine has an error of its own: a client can also fail to reach its server.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     message: String,
     retry_delay: Option<Duration>,
-    /// It is not to be retried, though its kind could be.
+    /// It must not be retried, although its kind allows it.
     is_final: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -30,19 +32,19 @@ pub struct Error {
 pub enum ErrorKind {
     /// The server refused or failed; the reason says why.
     Refused(Reason),
-    /// No server answers: look at its address, and whether it runs.
+    /// No server answers: check the address, and that the server runs.
     Unreachable,
-    /// What was asked for did not come within the client's timeout.
+    /// The answer did not come within the client's timeout.
     TimedOut,
-    /// What came is not what a server of this protocol sends.
+    /// The answer is not one of this protocol.
     Protocol,
-    /// The table that was to be sent, or its source, can't be read.
+    /// The table to send, or its source, can't be read.
     Input,
-    /// A piece of SQL that is not the single expression or statement that it must be. Nothing was sent.
+    /// A piece of SQL that must be a single expression or statement, and is not. Nothing was sent.
     Expression,
     /// An address, a token or a timeout that can't be used.
     Configuration,
-    /// The server, or a proxy before it, failed in a way that this client does not know.
+    /// The server, or a proxy in front of it, failed in a way that this client does not know.
     Other,
 }
 
@@ -69,23 +71,23 @@ impl Error {
         }
     }
 
-    /// After how long the server asks to try again.
+    /// How long the server asks to wait before a retry.
     pub(crate) fn retry_delay(&self) -> Option<Duration> {
         self.retry_delay
     }
 
-    /// The same once more, for another table that it befell, without what caused it.
+    /// A copy for another table that failed with it, without the cause.
     pub(crate) fn again(&self) -> Self {
         Self::new(self.kind, self.message.clone())
     }
 
-    /// The same for good: what was handed out already can't be taken back.
+    /// The same error, which is not retried: the user has a part of the result already.
     pub(crate) fn for_good(mut self) -> Self {
         self.is_final = true;
         self
     }
 
-    /// Whether the same call may succeed when made again.
+    /// Whether a retry of the call may succeed.
     pub(crate) fn is_transient(&self) -> bool {
         match self.kind {
             _ if self.is_final => false,
@@ -95,12 +97,12 @@ impl Error {
         }
     }
 
-    /// A connection that broke, or never was.
+    /// A connection that broke or could not be made.
     pub(crate) fn unreachable(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unreachable, message)
     }
 
-    /// Whether the connection itself failed, and nobody answered over it, a proxy neither.
+    /// Whether the connection itself failed: neither a server nor a proxy answered.
     pub(crate) fn is_of_connection(&self) -> bool {
         let status = self.source.as_ref().and_then(|source| source.downcast_ref::<Status>());
         self.kind == ErrorKind::Unreachable && status.is_some_and(|status| answer_of_proxy(status).is_none())
@@ -123,9 +125,9 @@ impl StdError for Error {
     }
 }
 
-/// What comes from the network becomes an error by name, and by no public `From`: its types are none of a program's.
+/// Errors from the network are made by these functions and not by a public `From`: a program does not know their types.
 impl Error {
-    /// What a server says of one part of a call.
+    /// The failure of one part of a call, as the server describes it.
     pub(crate) fn from_failure(failure: Failure) -> Self {
         let kind = match Reason::parse(&failure.reason) {
             Some(reason) => ErrorKind::Refused(reason),
@@ -135,13 +137,13 @@ impl Error {
         Self { retry_delay, ..Self::new(kind, failure.message) }
     }
 
-    /// How a call ended.
+    /// The status of a call that failed.
     pub(crate) fn from_status(status: Status) -> Self {
         let failure = Failure::from(&status);
         if !failure.reason.is_empty() {
             return Self::from_failure(failure);
         }
-        // A status without a reason was made on the way: by the connection, by tonic, or by a proxy.
+        // A status without a reason is not from a server: the connection, tonic or a proxy made it.
         let (kind, message) = match status.code() {
             Code::Unavailable | Code::Cancelled | Code::Aborted | Code::Unknown | Code::Internal => (
                 ErrorKind::Unreachable,
@@ -163,14 +165,14 @@ impl Error {
     }
 }
 
-/// The answer of a proxy that had none from a server, such as `504 Gateway Timeout`: HTTP, and no gRPC.
+/// The HTTP answer of a proxy whose server did not answer, such as `504 Gateway Timeout`.
 fn answer_of_proxy(status: &Status) -> Option<&str> {
-    // What tonic says of it, where a page came along and where not.
+    // tonic's words for it, with and without a page in the answer.
     const PHRASES: [&str; 2] = ["response with status: ", "mapped from HTTP status code "];
     PHRASES.iter().find_map(|phrase| Some(status.message().split_once(phrase)?.1))
 }
 
-/// What a status wraps: "transport error" says nothing, "connection refused" does.
+/// The innermost cause: "transport error" does not help, "connection refused" does.
 fn innermost(status: &Status) -> String {
     let mut cause: &dyn StdError = match status.source() {
         Some(source) => source,
@@ -184,7 +186,7 @@ fn innermost(status: &Status) -> String {
 
 impl From<ArrowError> for Error {
     fn from(error: ArrowError) -> Self {
-        // Arrow says "External error" before what it only passes on.
+        // Arrow puts "External error" before an error that it only passes on.
         let message = match &error {
             ArrowError::ExternalError(source) => source.to_string(),
             other => other.to_string(),
@@ -206,7 +208,7 @@ impl From<polarway_ipc::Error> for Error {
     }
 }
 
-/// For tables that become one without fail.
+/// For conversions into a table that can't fail.
 impl From<Infallible> for Error {
     fn from(never: Infallible) -> Self {
         match never {}

@@ -1,7 +1,8 @@
 //! The Rust client: a connection to one Polarway server, or to several that serve the same tables.
 //!
-//! This crate owns [`DistributedClient`]: connecting, retrying what may be retried, going on with a stream where it
-//! broke, and turning what arrives into [`Table`]s. It knows nothing of the server's insides.
+//! This crate owns [`DistributedClient`]: it connects, retries calls, resumes streams that broke, and makes [`Table`]s of
+//! what arrives. Its other types are those of `polarway-model`, which the engine has as well; `polarway-proto` turns them into
+//! messages. It knows nothing about the inside of a server.
 //!
 //! ```no_run
 //! use polarway_client::DistributedClient;
@@ -18,14 +19,14 @@
 //!
 //! # What is retried
 //!
-//! Each call has the client's timeout for its deadline. Inside it, what may pass by itself is tried again, at another
-//! worker if there are several: connections that broke or fell silent, and failures whose
-//! [`Reason`] says so. Waits grow from 50 ms to 2 s and are drawn at random, so that many clients don't come back
-//! together. A write carries an id, so that one whose answer was lost is answered and not written twice. A load goes on
-//! at the next row of the version it was reading. A query is run again if nothing of its result was handed out, or not at all
-//! if it is [resumable](QueryOptions::resumable). A handle is made once, however often that is asked.
+//! The client's timeout is the deadline of each call. Until then, the client repeats a call after a transient error, at
+//! another worker if there are several: after connections that broke or fell silent, and after failures whose [`Reason`]
+//! allows a retry. Waits grow from 50 ms to 2 s and are random, so that many clients don't return at the same time. A write
+//! has an id: if its answer was lost, the retry is answered and nothing is written twice. A load continues at the next row of
+//! the version that it was reading. A query is run again if the user has nothing of its result yet; a
+//! [resumable](QueryOptions::resumable) one is not run again. A handle is made once, even if the call is repeated.
 //!
-//! For a stream the timeout bounds how long it may bring nothing new, not how long it lasts.
+//! For a stream, the timeout bounds how long it may deliver nothing new, not how long it lasts.
 
 /// The page on SQL, whose Rust is held to compile.
 #[cfg(doctest)]

@@ -1,4 +1,4 @@
-//! Loading tables. A stream that breaks goes on at the next row of the version that it was reading.
+//! Loads tables. A stream that breaks continues at the next row of the version that it was reading.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -23,7 +23,7 @@ impl DistributedClient {
     /// Loads a dataset's newest version, or a handle by its id.
     ///
     /// # Errors
-    /// A dataset that does not exist; the message has the names near it.
+    /// A dataset that does not exist; the message has similar names.
     pub async fn load(&self, name: &str) -> Result<Table> {
         self.load_at(name, At::Newest).await
     }
@@ -41,7 +41,7 @@ impl DistributedClient {
         Ok(Table::new(loading.load.schema, batches))
     }
 
-    /// Loads a dataset's newest version in pieces, in row order: what was handed out and dropped takes no memory.
+    /// Loads a dataset's newest version as a stream, in row order. Batches that the user has dropped take no memory.
     ///
     /// # Errors
     /// As [`load`](Self::load). The stream carries errors that come later, and ends with them.
@@ -49,7 +49,7 @@ impl DistributedClient {
         self.load_stream_at(name, At::Newest).await
     }
 
-    /// Loads a version of a dataset in pieces.
+    /// Loads a version of a dataset as a stream.
     ///
     /// # Errors
     /// As [`load_at`](Self::load_at). The stream carries errors that come later, and ends with them.
@@ -65,7 +65,7 @@ impl DistributedClient {
     }
 }
 
-/// The beginning of a load, which pins what is loaded.
+/// The beginning of a load. It fixes the version that is loaded.
 struct Begin<'a> {
     name: &'a str,
     at: At,
@@ -105,19 +105,20 @@ async fn open(attempt: &Attempt<'_>, name: &str, at: At, first_row: u64) -> Resu
     Receiver::open::<rpc::Load>(attempt, request, first_row, None).await
 }
 
-/// A load that has begun, and how far it is.
+/// A load that has begun, and its progress.
 struct Load {
     name: String,
     schema: SchemaRef,
     header: LoadHeader,
-    /// The first row that was not handed out, and that `ready` begins with.
+    /// The first row that the user does not have yet. `ready` begins with it.
     next_row: u64,
     ready: VecDeque<RecordBatch>,
     /// Until the stream has broken or ended.
     receiver: Option<Receiver<LoadResponse>>,
 }
 
-/// Takes one message; whether there may be more. Nothing is ready then, so a stream that broke goes on at the next row.
+/// Takes one message, and returns whether there may be more. It is called when no batch is ready, so a stream that broke
+/// continues at the next row.
 impl Operation for Load {
     type Output = bool;
 
@@ -151,11 +152,11 @@ impl Operation for Load {
     }
 }
 
-/// A load under way.
+/// A load that is running.
 pub(crate) struct Loading {
     call: Call,
     load: Load,
-    /// What must not be dropped before all has arrived.
+    /// Something that must not be dropped before all rows have arrived.
     _held: Option<Box<dyn Any + Send>>,
 }
 
@@ -175,7 +176,7 @@ impl Batches for Loading {
 }
 
 impl Loading {
-    /// The same, and what keeps the rows on the server lives as long.
+    /// The same load, which also holds what keeps its rows on the server.
     pub(crate) fn holding(self, held: impl Any + Send) -> Self {
         Self { _held: Some(Box::new(held)), ..self }
     }
@@ -194,7 +195,7 @@ impl Loading {
     }
 }
 
-/// Files that Polarway did not write may change between two tries, under the same version.
+/// Files that Polarway did not write may change between two tries, without a new version.
 fn check_same(name: &str, first: LoadHeader, now: LoadHeader) -> Result<()> {
     if first == now {
         return Ok(());
@@ -203,7 +204,7 @@ fn check_same(name: &str, first: LoadHeader, now: LoadHeader) -> Result<()> {
     Err(Error::new(ErrorKind::Refused(Reason::Changed), message).for_good())
 }
 
-/// A dataset's rows, as they arrive.
+/// The rows of a dataset, as they arrive over the network.
 pub struct TableStream {
     schema: SchemaRef,
     header: LoadHeader,
@@ -216,12 +217,12 @@ impl TableStream {
         &self.schema
     }
 
-    /// How many rows there are in all.
+    /// The number of all rows.
     pub fn rows(&self) -> u64 {
         self.header.rows
     }
 
-    /// The version that is read, whatever is stored meanwhile.
+    /// The version that is read. It does not change while the stream is read.
     pub fn version(&self) -> u64 {
         self.header.version
     }

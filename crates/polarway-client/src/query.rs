@@ -1,4 +1,4 @@
-//! SQL. A query whose stream breaks is run again as long as nothing of its result was handed out.
+//! Runs SQL. A query whose stream breaks is run again if the user has nothing of its result yet.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -29,7 +29,7 @@ impl DistributedClient {
     /// names.
     ///
     /// # Errors
-    /// Text that is no SELECT or does what queries may not do, names that don't exist, and what goes wrong while it runs.
+    /// Text that is no SELECT or does something that queries must not do, names that don't exist, and errors while it runs.
     pub async fn query(&self, sql: &str) -> Result<Table> {
         self.query_with(sql, QueryOptions::default()).await
     }
@@ -56,8 +56,8 @@ impl DistributedClient {
         self.call(Kind::Query).run(&mut WholeResult(&mut query)).await
     }
 
-    /// Runs a SELECT and gives its rows as they are made; a reader that is slow slows the query, and dropping the stream
-    /// stops it.
+    /// Runs a SELECT and streams its rows while the query produces them. A slow reader makes the query slow, and to drop the
+    /// stream stops it.
     ///
     /// # Errors
     /// As [`query`](Self::query). The stream carries errors that come later, and ends with them; a connection that breaks
@@ -85,7 +85,7 @@ impl DistributedClient {
         Ok(QueryStream::new(schema, summary, BatchStream::new(Running { call, result })))
     }
 
-    /// The queries that wait or run, the oldest first, on every worker that this client was told of.
+    /// The queries that wait or run, the oldest first, on every worker that this client knows.
     ///
     /// # Errors
     /// A worker that does not answer.
@@ -102,11 +102,11 @@ impl DistributedClient {
         Ok(queries)
     }
 
-    /// Cancels a query by the id that [`queries`](Self::queries) tells. Its caller gets
+    /// Cancels a query by its id from [`queries`](Self::queries). Its caller gets
     /// [`Reason::Cancelled`](crate::Reason::Cancelled).
     ///
     /// # Errors
-    /// No worker that this client was told of runs such a query, or it has ended.
+    /// No worker that this client knows runs such a query, or it has ended.
     pub async fn cancel_query(&self, query_id: &str) -> Result<()> {
         let method = |mut service: PolarwayServiceClient<Channel>, request| async move {
             service.cancel_query(request).await
@@ -117,7 +117,7 @@ impl DistributedClient {
     }
 }
 
-/// What is asked, as often as need be.
+/// The request of a query, which may be repeated.
 struct Query {
     request: QueryRequest,
     time: Option<Duration>,
@@ -146,7 +146,7 @@ impl Operation for Query {
             match receiver.next(attempt).await? {
                 Arrived::Heartbeat => attempt.going(),
                 Arrived::Rows(batches) => return Arriving::begin(receiver, batches, None),
-                // All of a small result.
+                // A small result is complete with its first message.
                 Arrived::Note(summary, batches) => {
                     return Arriving::begin(receiver, batches, Some(summary.try_into()?));
                 }
@@ -156,7 +156,7 @@ impl Operation for Query {
     }
 }
 
-/// A query whose result is handed out whole, so that it can be run again until then.
+/// A query whose complete result is returned at once, so that it can be run again before that.
 struct WholeResult<'a>(&'a mut Query);
 
 impl Operation for WholeResult<'_> {
@@ -173,7 +173,7 @@ impl Operation for WholeResult<'_> {
     }
 }
 
-/// The values of parameters as they travel: an Arrow IPC stream of one row, or nothing.
+/// The values of parameters as they are sent: an Arrow IPC stream of one row, or nothing.
 pub(crate) fn encode_parameters(parameters: &Parameters) -> Result<Bytes> {
     if parameters.is_empty() {
         return Ok(Bytes::new());
@@ -185,7 +185,7 @@ pub(crate) fn encode_parameters(parameters: &Parameters) -> Result<Bytes> {
     Ok(chunks.into_iter().flat_map(|chunk| chunk.ipc).collect())
 }
 
-/// A result whose rows are coming.
+/// A result whose rows arrive.
 struct Arriving {
     schema: SchemaRef,
     ready: VecDeque<RecordBatch>,
@@ -229,7 +229,7 @@ impl Operation for Arriving {
     }
 }
 
-/// The same, handed out batch by batch.
+/// The same result, returned batch by batch.
 struct Running {
     call: Call,
     result: Arriving,
@@ -241,7 +241,7 @@ impl Batches for Running {
     }
 }
 
-/// The rows of a query, as they arrive.
+/// The rows of a query, as they arrive over the network.
 pub struct QueryStream {
     schema: SchemaRef,
     summary: Arc<OnceLock<QuerySummary>>,
@@ -258,8 +258,8 @@ impl QueryStream {
         &self.schema
     }
 
-    /// What the query did; known once the stream has ended. Of a [resumable](QueryOptions::resumable) query it is known from
-    /// the start, or never, where an answer was lost and the result found by the next try.
+    /// What the query did; known after the stream has ended. For a [resumable](QueryOptions::resumable) query it is known from
+    /// the start, or never if an answer was lost and the next try found the result.
     pub fn summary(&self) -> Option<&QuerySummary> {
         self.summary.get()
     }

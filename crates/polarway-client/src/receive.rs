@@ -1,4 +1,4 @@
-//! One try of a stream: messages in, batches out, silence and breaks noticed.
+//! One try of a stream: it reads messages, returns batches, and detects silence and breaks.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use polarway_proto::v1::{Chunk, LoadHeader, LoadResponse, QueryResponse, QuerySu
 use crate::call::Attempt;
 use crate::error::{Error, Result};
 
-/// A step of a stream: some rows, and what else the stream has to say.
+/// A message of a stream: rows, a note, both or neither.
 pub(crate) trait Step {
-    /// What comes besides rows, once.
+    /// The other content of a stream, which comes once.
     type Note;
 
     fn into_parts(self) -> (Option<Chunk>, Option<Self::Note>);
@@ -37,17 +37,17 @@ impl Step for QueryResponse {
     }
 }
 
-/// What arrived.
+/// The content of a message.
 pub(crate) enum Arrived<N> {
-    /// A sign of life.
+    /// Nothing: the server only shows that it is alive.
     Heartbeat,
     Rows(Vec<RecordBatch>),
     Note(N, Vec<RecordBatch>),
-    /// The stream ended as it should.
+    /// The complete end of the stream.
     End,
 }
 
-/// A stream as one call of a worker sends it.
+/// The stream that one call receives from a worker.
 pub(crate) struct Receiver<M> {
     stream: Received<M>,
     decoder: ChunkDecoder,
@@ -55,7 +55,7 @@ pub(crate) struct Receiver<M> {
 }
 
 impl<M: Step + Framed> Receiver<M> {
-    /// Asks for a stream whose first row is this one. The server ends the call after `time`, if that is given.
+    /// Requests a stream that begins with this row. The server ends the call after `time`, if it is given.
     pub(crate) async fn open<R: Rpc<Response = M>>(
         attempt: &Attempt<'_>,
         request: R::Request,
@@ -71,12 +71,12 @@ impl<M: Step + Framed> Receiver<M> {
         Ok(Self { stream, decoder: ChunkDecoder::new(DecodeLimits::default()), next_row: first_row })
     }
 
-    /// The table's columns, once they have come.
+    /// The table's columns, after they have arrived.
     pub(crate) fn schema(&self) -> Option<&SchemaRef> {
         self.decoder.schema()
     }
 
-    /// The row that comes next.
+    /// The number of the next row.
     pub(crate) fn next_row(&self) -> u64 {
         self.next_row
     }
@@ -109,7 +109,7 @@ impl<M: Step + Framed> Receiver<M> {
         Ok(batches)
     }
 
-    /// A proxy may end a stream that the server did not: what says that the table is whole is the mark in it.
+    /// The end of the stream. A proxy may end a stream too early; only the mark in the table shows that the table is complete.
     fn end(&self) -> Result<Arrived<M::Note>> {
         if self.decoder.ended() {
             Ok(Arrived::End)

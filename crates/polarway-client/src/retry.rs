@@ -1,6 +1,6 @@
 //! When to try again: exponential backoff with full jitter, inside a deadline.
 //!
-//! "Full jitter" draws each wait evenly between nothing and a bound that doubles; see Marc Brooker, "Exponential Backoff
+//! "Full jitter" draws each wait evenly between zero and a bound that doubles; see Marc Brooker, "Exponential Backoff
 //! And Jitter", AWS Architecture Blog, 2015.
 
 use std::time::Duration;
@@ -10,23 +10,24 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The bound of the first wait; it doubles with each that follows.
+/// The bound of the first wait. It doubles with each wait.
 const FIRST: Duration = Duration::from_millis(50);
 
-/// The most that one wait may take.
+/// The longest wait.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// How often a call may break after it got going, unless said otherwise: what breaks each time will break again.
+/// How often a call may break after the server began to work on it, by default. A call that breaks each time would break
+/// again.
 const MOST_BREAKS: u32 = 10;
 
 /// The tries of one call.
 pub(crate) struct Tries {
     timeout: Duration,
-    /// When it all began, or last got on.
+    /// When the call began, or last made progress.
     began: Instant,
     deadline: Instant,
     failed: u32,
-    /// Whether this try got going.
+    /// Whether the server began to work on this try.
     is_going: bool,
     breaks_left: u32,
     most_breaks: u32,
@@ -46,14 +47,14 @@ impl Tries {
         }
     }
 
-    /// The same for a call that may break no more often than this after it got going.
+    /// The same for a call that may break at most this often after the server began to work on it.
     pub(crate) fn with_most_breaks(mut self, most_breaks: u32) -> Self {
         self.breaks_left = most_breaks;
         self.most_breaks = most_breaks;
         self
     }
 
-    /// The whole time that the call has.
+    /// The timeout of the call.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -63,13 +64,13 @@ impl Tries {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// The server is at work: the call has the whole timeout again.
+    /// The server works on the call: the timeout starts again.
     pub(crate) fn going(&mut self) {
         self.deadline = Instant::now() + self.timeout;
         self.is_going = true;
     }
 
-    /// The call got on, and what it has done need not be done again.
+    /// The call made progress that a retry keeps.
     pub(crate) fn progress(&mut self) {
         self.going();
         self.began = Instant::now();
@@ -80,14 +81,14 @@ impl Tries {
     /// Waits before the next try.
     ///
     /// # Errors
-    /// The error itself, when trying again is no use or there is no time left for it.
+    /// The error itself, if a retry can't help or there is no time for one.
     pub(crate) async fn after(&mut self, error: Error) -> Result<()> {
         if !error.is_transient() {
             return Err(error);
         }
         let was_going = std::mem::take(&mut self.is_going);
         if error.reason() == Some(Reason::ResourceExhausted) {
-            // To be turned away while waiting for others breaks nothing, however often; only time bounds it.
+            // A busy server has broken nothing: this is bounded by time only.
             self.deadline = self.began + self.timeout;
         } else if was_going {
             if self.breaks_left == 0 {
@@ -108,7 +109,7 @@ impl Tries {
 
     fn out_of_time(&self, error: Error) -> Error {
         match error.kind() {
-            // Whoever hears that a worker is busy can act on it; that a connection broke is only how time ran out.
+            // That a worker is busy is useful to the user; that a connection broke only says how the time ended.
             ErrorKind::Unreachable if self.failed > 0 => {
                 let tries = self.failed + 1;
                 let message =

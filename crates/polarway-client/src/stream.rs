@@ -1,4 +1,4 @@
-//! Batches as a stream that can be handed out.
+//! A stream of batches.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,9 +8,9 @@ use futures::{Stream, stream};
 
 use crate::error::Result;
 
-/// Where batches come from.
+/// A source of batches.
 pub(crate) trait Batches: Send + 'static {
-    /// The next batch; `None` behind the last.
+    /// The next batch; `None` after the last.
     fn next(&mut self) -> impl Future<Output = Result<Option<RecordBatch>>> + Send;
 }
 

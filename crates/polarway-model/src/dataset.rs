@@ -67,13 +67,13 @@ pub struct Version {
 pub enum VersionKind {
     /// Somebody else: it is made of Parquet files that Polarway did not write.
     Adopted,
-    /// The table was replaced, or made.
+    /// The table was created or replaced.
     Overwrite,
-    /// Rows were added behind those there were.
+    /// Rows were appended.
     Append,
     /// The dataset was deleted.
     Delete,
-    /// Something that only a later version of Polarway knows.
+    /// A kind that only a later version of Polarway has.
     Unknown,
 }
 

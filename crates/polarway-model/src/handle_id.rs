@@ -62,16 +62,16 @@ impl HandleId {
         &self[PREFIX.len()..]
     }
 
+    /// Whether a text has the form of an id, even if no bits give it. No dataset has such a name.
+    pub fn is_form_of(text: &str) -> bool {
+        let is_of_code = |byte: u8| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte);
+        text.len() == LENGTH && text.strip_prefix(PREFIX).is_some_and(|code| code.bytes().all(is_of_code))
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default() // it is ASCII
     }
-}
-
-/// Whether a text has the form of an id, even if no bits give it.
-pub(crate) fn is_like_an_id(text: &str) -> bool {
-    let is_of_code = |byte: u8| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte);
-    text.len() == LENGTH && text.strip_prefix(PREFIX).is_some_and(|code| code.bytes().all(is_of_code))
 }
 
 /// An id can be given wherever a text is asked for.

@@ -1,8 +1,8 @@
-//! The vocabulary that the engine, the client and the protocol share: datasets and their versions, writes, queries, handles, and
-//! what a process tells of itself.
+//! The vocabulary that the engine, the client and the protocol share: datasets and their versions, writes, queries, handles,
+//! and the state of a process.
 //!
-//! This crate owns types that are plain data. Each stands here once, and the crates above re-export those that their own
-//! API speaks of. It knows nothing of files, SQL or a network: `polarway-proto` says how the types travel.
+//! This crate owns types that are plain data. Each is defined here once, and the crates above re-export those that their API
+//! uses. It knows nothing about files, SQL or a network: `polarway-proto` converts the types to messages.
 
 mod at;
 mod dataset;

@@ -1,10 +1,10 @@
-//! The names that datasets may have.
+//! The names of datasets.
 
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
-use crate::handle_id::is_like_an_id;
+use crate::handle_id::HandleId;
 
 /// The longest name, in bytes.
 pub const MAX_NAME_LENGTH: usize = 128;
@@ -68,7 +68,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
         Some("only ASCII letters, digits, '_', '.' and '-' may stand in it")
     } else if name.ends_with(".parquet") {
         Some("it must not end in '.parquet'")
-    } else if is_like_an_id(name) {
+    } else if HandleId::is_form_of(name) {
         Some("it is formed like the id of a handle ('h_' and 26 characters)")
     } else {
         None

@@ -13,14 +13,13 @@ pub struct QueryOptions {
     pub parameters: Parameters,
     /// How long the query may take, waiting included; `None` is the longest time that the engine or the server allows.
     pub time: Option<Duration>,
-    /// Whether the whole result is made on the server before the first row is sent, and kept there until all rows have
-    /// arrived: a connection that breaks in between then costs nothing that has arrived, and the query is not run again.
+    /// Whether the server computes the complete result before it sends the first row, and keeps it until all rows have arrived:
+    /// if the connection breaks meanwhile, the read continues at the next row, and the query is not run again.
     ///
-    /// For results that take long to make or to send, over connections that break. It takes room on the server for the
-    /// whole result, the first row comes when the last one is made, and [`time`](Self::time) bounds the making alone. A
-    /// slow reader must ask for the next rows before the server takes the result for forgotten. EXPLAIN and the like can't
-    /// be read so. Between an embedded engine and its program there is no connection that could break: it changes nothing
-    /// there.
+    /// For results that take long to compute or to send, over connections that break. The server needs room for the complete
+    /// result, the first row comes when the last one is computed, and [`time`](Self::time) bounds only the computation. A slow
+    /// reader must request the next rows before the server's handle expires. EXPLAIN and the like can't be read so. Between an
+    /// embedded engine and its program there is no connection that could break: it changes nothing there.
     pub resumable: bool,
     /// Whether numbers of type HUGEINT, as the sum of integers is one, come as text. They may have 39 digits, and Arrow's
     /// decimals have 38: as decimals they are refused then. A result that is kept, and a [`resumable`](Self::resumable)
@@ -54,7 +53,7 @@ impl From<Parameters> for HandleOptions {
     }
 }
 
-/// What a result that is kept can't have is left out.
+/// Options that a handle does not have are left out.
 impl From<QueryOptions> for HandleOptions {
     fn from(options: QueryOptions) -> Self {
         let QueryOptions { parameters, time, resumable: _, hugeint_as_text: _ } = options;
@@ -76,7 +75,7 @@ pub enum QueryPhase {
     Planning,
     /// It runs, and its rows are taken.
     Running,
-    /// One that only a later version of Polarway knows.
+    /// A phase that only a later version of Polarway has.
     Unknown,
 }
 
@@ -96,7 +95,7 @@ pub struct QueryTimes {
 }
 
 impl QueryTimes {
-    /// Counts time spent in a phase in.
+    /// Adds time that was spent in a phase.
     pub fn add(&mut self, phase: QueryPhase, time: Duration) {
         let total = match phase {
             QueryPhase::Waiting => &mut self.waiting,
@@ -126,15 +125,15 @@ pub struct QuerySummary {
 /// A query that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunningQuery {
-    /// What to cancel it by.
+    /// The id to cancel it by.
     pub query_id: String,
     /// Its text.
     pub sql: String,
-    /// What it is at.
+    /// Its phase.
     pub phase: QueryPhase,
     /// When it came: microseconds since 1970-01-01 UTC.
     pub started_us: i64,
-    /// How long ago that is.
+    /// The time since then.
     pub elapsed: Duration,
     /// The rows of its result until now.
     pub rows: u64,

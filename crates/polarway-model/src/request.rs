@@ -1,4 +1,4 @@
-//! Request ids: what makes a retry of a write not a second write.
+//! Request ids: with them a retry of a write is not a second write.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub struct RequestId {
     table: u32,
 }
 
-/// A text or UUID that is no request id.
+/// A text or UUID that is not a request id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no request id: it must be a UUID of version 7, then '/' and the table's ordinal")]
 pub struct InvalidRequestId(String);

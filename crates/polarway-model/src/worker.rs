@@ -1,19 +1,19 @@
-//! About the process that answers.
+//! The state of a process.
 
-/// How a cache is doing. Counts are since its process was started.
+/// The state of a cache. Its counts begin with the start of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStats {
-    /// Look-ups that found the table, or found it on its way.
+    /// Look-ups that found the table, or found that it was being read.
     pub hits: u64,
-    /// Look-ups that did not.
+    /// Other look-ups.
     pub misses: u64,
     /// Tables in the cache.
     pub tables: u64,
-    /// What they take, in bytes.
+    /// The size of these tables, in bytes.
     pub bytes: u64,
-    /// What they may take, in bytes; 0 is a cache that is off.
+    /// The size that they may have, in bytes; 0 if the cache is off.
     pub capacity_bytes: u64,
-    /// Tables that had to go to make room.
+    /// Tables that were removed to make room.
     pub evictions: u64,
 }
 

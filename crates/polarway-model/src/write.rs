@@ -1,24 +1,24 @@
-//! Writing tables, and deleting them.
+//! Writes and deletions.
 
 use crate::name::DatasetName;
 use crate::request::RequestId;
 
-/// What a write does with the rows that are there.
+/// What a write does with the existing rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum WriteMode {
-    /// The dataset holds the new rows and no others; it is made if it is missing.
+    /// The new rows replace all rows; the dataset is created if it does not exist.
     #[default]
     Overwrite,
-    /// The same, but refused if the dataset exists.
+    /// The dataset is created; the write is refused if it exists.
     Create,
-    /// The new rows come behind those there are; the dataset must exist.
+    /// The new rows are appended; the dataset must exist.
     Append,
 }
 
 /// Options of a write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriteOptions {
-    /// What happens to the rows that are there.
+    /// What happens to the existing rows.
     pub mode: WriteMode,
     /// With it, a retry of the write within ten minutes is answered and not carried out again.
     pub request: Option<RequestId>,
@@ -27,19 +27,19 @@ pub struct WriteOptions {
 }
 
 impl WriteOptions {
-    /// Writing in this mode, without conditions.
+    /// A write in this mode, without conditions.
     pub fn new(mode: WriteMode) -> Self {
         Self { mode, ..Self::default() }
     }
 
-    /// The same, found again by a retry under the same id.
+    /// Sets the id by which a retry finds this write.
     #[must_use]
     pub fn with_request(mut self, request: RequestId) -> Self {
         self.request = Some(request);
         self
     }
 
-    /// The same, refused unless the dataset is at this version.
+    /// Refuses the write unless the dataset is at this version.
     #[must_use]
     pub fn expecting(mut self, version: u64) -> Self {
         self.expected_version = Some(version);
@@ -66,7 +66,7 @@ pub struct Published {
     pub name: DatasetName,
     /// The number of the version that the write made, from 1.
     pub version: u64,
-    /// The rows of that version. For an append those that were there before count as well.
+    /// The rows of that version, for an append with the rows before it.
     pub rows: u64,
     /// The size of its files, in bytes.
     pub bytes: u64,

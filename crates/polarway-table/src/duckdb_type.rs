@@ -1,4 +1,4 @@
-//! What a query's columns were in SQL, as their fields tell it.
+//! The SQL types of a query's columns, in the metadata of their fields.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 
-/// The key in a field's metadata under which a query's result tells the DuckDB type of a column, and of each value inside of
-/// a nested one, as DuckDB's SQL writes it: `HUGEINT`, `UUID`, `STRUCT("a" INTERVAL)[]`. The Arrow type alone does not tell
-/// it; with it a client can make the value what it was, by a cast in DuckDB for instance.
+/// The key in a field's metadata under which a query's result has the DuckDB type of a column, and of each value inside of a
+/// nested one, as DuckDB's SQL writes it: `HUGEINT`, `UUID`, `STRUCT("a" INTERVAL)[]`. The Arrow type alone does not show it.
+/// With it a client can restore the value's type, for example by a cast in DuckDB.
 pub const DUCKDB_TYPE_KEY: &str = "polarway.duckdb.type";
 
 /// The DuckDB type of a field of a query's result.
@@ -18,8 +18,8 @@ pub fn duckdb_type(field: &Field) -> Option<&str> {
     field.metadata().get(DUCKDB_TYPE_KEY).map(String::as_str)
 }
 
-/// The same columns without their DuckDB types, at any depth; `None` if they have none. They tell of a result, and a
-/// dataset, whose columns may be widened and appended to, would soon tell something else.
+/// The same columns without their DuckDB types, at any depth; `None` if they have none. They describe a result. For a
+/// dataset, whose columns may be widened and appended to, they would become wrong.
 #[must_use]
 pub fn without_duckdb_types(schema: &Schema) -> Option<SchemaRef> {
     let fields: Vec<FieldRef> = schema.fields().iter().map(field_without).collect();
@@ -27,7 +27,7 @@ pub fn without_duckdb_types(schema: &Schema) -> Option<SchemaRef> {
     has_changed.then(|| Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone())))
 }
 
-/// The same field if there is nothing to take away.
+/// The field without its DuckDB types; the same field if it has none.
 fn field_without(field: &FieldRef) -> FieldRef {
     let inner = type_without(field.data_type());
     if inner.is_none() && duckdb_type(field).is_none() {
@@ -60,7 +60,7 @@ fn type_without(data_type: &DataType) -> Option<DataType> {
     })
 }
 
-/// A batch with the schema that [`without_duckdb_types`] gave for its own. No values are copied.
+/// A batch with the schema that [`without_duckdb_types`] has returned for its schema. No values are copied.
 ///
 /// # Errors
 /// The schema is that of another batch.
@@ -68,7 +68,7 @@ pub fn batch_without_duckdb_types(
     batch: &RecordBatch,
     schema: &SchemaRef,
 ) -> Result<RecordBatch, ArrowError> {
-    // Between types that differ in the metadata of inner fields alone, a cast hands the values on.
+    // If types differ only in the metadata of inner fields, a cast keeps the values as they are.
     let exact = CastOptions { safe: false, ..CastOptions::default() };
     let columns = batch.columns().iter().zip(schema.fields());
     let columns = columns.map(|(column, field)| cast_with_options(column, field.data_type(), &exact));

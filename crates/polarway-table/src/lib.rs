@@ -1,10 +1,10 @@
 //! A table in memory: a schema and record batches.
 //!
-//! This crate owns [`Table`], which the engine and the client both give and take: how it is sliced, joined,
-//! measured and drawn, and, with the feature `polars`, how it becomes a polars `DataFrame` and comes from
-//! one; its values as text; the DuckDB types of a query's columns, which their fields tell; [`Parameters`], the values that a
-//! query is given; and the measures of arrays: what they hold ([`array_bytes`]) and what their rows mean ([`plain_bytes`]).
-//! It knows no files, no network, and no names of tables.
+//! This crate owns [`Table`], which the engine and the client use: it is sliced, joined, measured and drawn here, and, with the
+//! feature `polars`, converted to and from a polars `DataFrame`. It also owns values as text; the DuckDB types of a query's
+//! columns, which are in the metadata of their fields; [`Parameters`], the values of a query's parameters; and the sizes of
+//! arrays: the memory of their values ([`array_bytes`]), and the bytes of their rows with every value written out
+//! ([`plain_bytes`]). It knows nothing about files, a network or the names of tables.
 
 mod distinct;
 mod duckdb_type;

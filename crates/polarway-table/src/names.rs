@@ -1,9 +1,9 @@
-//! Names of columns, told apart.
+//! Makes the names of columns distinct.
 
 use std::collections::{HashMap, HashSet};
 
-/// The names of columns, each once: the first of several that are the same keeps its name, the others get a number that
-/// makes a name that no column has. `key` is what tells names apart, such as the name itself, or its lower case.
+/// Distinct names of columns: of several equal names the first one stays, and the others get a number that gives a name that no
+/// column has. Names are equal if their `key` is, such as the name itself or its lower case.
 ///
 /// ```
 /// use polarway_table::distinct_names;
@@ -15,7 +15,7 @@ pub fn distinct_names<'a>(
     names: impl IntoIterator<Item = &'a str> + Clone,
     key: impl Fn(&str) -> String,
 ) -> Vec<String> {
-    // The names that columns have of their own are none for others.
+    // A number must not give the original name of another column.
     let given: HashSet<String> = names.clone().into_iter().map(&key).collect();
     let mut taken: HashSet<String> = HashSet::new();
     let mut numbers: HashMap<String, u64> = HashMap::new();

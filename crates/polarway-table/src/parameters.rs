@@ -10,9 +10,9 @@ use arrow_array::{
 use arrow_schema::{ArrowError, Field, Schema};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone};
 
-/// The values of a query's parameters, positional or named. The macro [`params!`](crate::params) writes them short.
+/// The values of a query's parameters, positional or named. The macro [`params!`](crate::params) is a short form.
 ///
-/// A value has a type and travels apart from the text: nothing in it is ever read as SQL.
+/// A value has a type and is sent separately from the text: it is never read as SQL.
 ///
 /// ```
 /// use polarway_table::{Parameters, params};
@@ -34,7 +34,7 @@ impl Parameters {
         Self::default()
     }
 
-    /// The same, with a value for the next position: `$1`, `$2`, … or the next `?`.
+    /// Adds a value for the next position: `$1`, `$2`, … or the next `?`.
     #[must_use]
     pub fn and(mut self, value: impl Parameter) -> Self {
         let position = self.values.len() + 1;
@@ -42,7 +42,7 @@ impl Parameters {
         self
     }
 
-    /// The same, with a value for `$name`.
+    /// Adds a value for `$name`.
     #[must_use]
     pub fn and_named(mut self, name: impl Into<String>, value: impl Parameter) -> Self {
         self.values.push((name.into(), value.into_array()));
@@ -61,7 +61,7 @@ impl Parameters {
         self.values.iter().map(|(name, _)| name.as_str()).collect()
     }
 
-    /// The values in a table of one row, as [`to_batch`](Self::to_batch) gives it.
+    /// The values from a table of one row, as [`to_batch`](Self::to_batch) returns it.
     ///
     /// # Errors
     /// A table with more or less than one row.
@@ -74,7 +74,7 @@ impl Parameters {
         Ok(Self { values: names.zip(batch.columns().iter().cloned()).collect() })
     }
 
-    /// The values as a table of one row, the form in which they travel.
+    /// The values as a table of one row, the form in which they are sent.
     ///
     /// # Errors
     /// A value that is an array with more or less than one row.
@@ -95,8 +95,8 @@ impl<V: Parameter> FromIterator<V> for Parameters {
     }
 }
 
-/// What can be the value of a parameter: Rust's own types, those of `chrono`, and any Arrow array of one row, which gives
-/// decimals, lists and all else that Arrow has.
+/// The value of a parameter: a type of Rust's or of `chrono`, or any Arrow array of one row, for decimals, lists and all other
+/// types of Arrow.
 pub trait Parameter {
     /// The value as an array of one row.
     fn into_array(self) -> ArrayRef;
@@ -144,7 +144,7 @@ impl Parameter for Vec<u8> {
 impl Parameter for NaiveDate {
     fn into_array(self) -> ArrayRef {
         let days = self.signed_duration_since(NaiveDate::default()).num_days();
-        // A date of chrono's is at most 262,143 years away.
+        // A date of chrono is at most 262,143 years away.
         Arc::new(Date32Array::from(vec![i32::try_from(days).unwrap_or_default()]))
     }
 }

@@ -1,8 +1,8 @@
-//! What rows mean: how many bytes they take with every value written out.
+//! The size of rows with every value written out.
 //!
-//! A dictionary, a view, a run or a list view names a value, and many rows may name the same one: kilobytes then mean
-//! terabytes. Whoever writes such rows out asks here first. Nothing is allocated but, for values inside of others, a
-//! number for each.
+//! A dictionary, a view, a run or a list view refers to a value, and many rows may refer to the same one: kilobytes can become
+//! terabytes when they are written out. Code that writes rows out calls this module first. It allocates nothing except one
+//! number for each value inside of others.
 
 use std::ops::Range;
 
@@ -19,11 +19,11 @@ use arrow_schema::DataType;
 
 use crate::size::{bytes_in_views, children, span, view_bytes};
 
-/// The most values inside of others for which each has its number; beyond, all count as the longest.
+/// The largest number of inner values that get a number each; of more values, each counts as the longest.
 const MOST_RUNNING: usize = 32 << 20;
 
-/// The bytes of an array's rows with every value written out: once for each row that names it, at its full width where
-/// the width is fixed, and as one byte at least. Saturating. Values that list views leave out between others may count too.
+/// The bytes of an array's rows with every value written out: once for each row that refers to it, at its full width if the
+/// width is fixed, and at least one byte. The sum saturates. Values that list views skip may count too.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -61,7 +61,7 @@ pub fn plain_bytes(array: &dyn Array) -> u64 {
             for_each_row(array, &mut |bytes, rows| {
                 sum = sum.saturating_add(bytes.saturating_mul(rows as u64));
             });
-            // Whoever writes list views out writes what lies between the first and the last value of theirs.
+            // To write list views out writes all values between their first and their last one.
             children(array).iter().fold(0u64, |sum, child| sum.saturating_add(plain_bytes(child))).max(sum)
         }
     }
@@ -72,7 +72,7 @@ pub fn plain_batch_bytes(batch: &RecordBatch) -> u64 {
     batch.columns().iter().fold(0, |sum, column| sum.saturating_add(plain_bytes(column)))
 }
 
-/// [`plain_batch_bytes`], if they are more than `limit`. Quicker than to count them where they are clearly fewer.
+/// [`plain_batch_bytes`], if they are more than `limit`. It is faster than to count them if they are clearly fewer.
 pub fn plain_bytes_over(columns: &[ArrayRef], limit: u64) -> Option<u64> {
     let sum = |bytes: fn(&dyn Array) -> u64| {
         columns.iter().fold(0u64, |sum, column| sum.saturating_add(bytes(column)))
@@ -91,7 +91,7 @@ pub fn plain_parts(batch: &RecordBatch, most_bytes: u64) -> Vec<RecordBatch> {
 /// The batch in parts, in order, that each fit, or have a single row.
 pub fn parts_that(batch: &RecordBatch, fit: impl Fn(&RecordBatch) -> bool) -> Vec<RecordBatch> {
     let mut parts = Vec::with_capacity(1);
-    // A stack instead of recursion, filled from the back so that parts come off it in row order.
+    // A stack instead of recursion. It is filled from the end, so that parts leave it in row order.
     let mut open = vec![batch.clone()];
     while let Some(part) = open.pop() {
         let rows = part.num_rows();
@@ -106,7 +106,7 @@ pub fn parts_that(batch: &RecordBatch, fit: impl Fn(&RecordBatch) -> bool) -> Ve
     parts
 }
 
-/// The bytes of each row of a type whose rows all have the same, nulls too.
+/// The bytes of each row of a type whose rows all have the same size, also nulls.
 pub fn fixed_width(data_type: &DataType) -> Option<u64> {
     let width = match data_type {
         DataType::Null | DataType::Boolean => 1,
@@ -124,7 +124,7 @@ pub fn fixed_width(data_type: &DataType) -> Option<u64> {
     Some(width.max(1))
 }
 
-/// What each row takes besides its values.
+/// The bytes of each row besides its values.
 fn own_bytes(data_type: &DataType) -> u64 {
     match data_type {
         DataType::Utf8 | DataType::Binary | DataType::List(_) | DataType::Map(_, _) => 4,
@@ -150,7 +150,7 @@ fn quick_bound(array: &dyn Array) -> u64 {
     }
 }
 
-/// Hands on the bytes of one row after another, and how many rows in a row have as many.
+/// Passes on the bytes of one row after another, and how many consecutive rows have that size.
 fn for_each_row(array: &dyn Array, row: &mut impl FnMut(u64, usize)) {
     match array.data_type() {
         DataType::Dictionary(_, _) => downcast_dictionary_array! {
@@ -240,11 +240,11 @@ fn for_each_in_union(array: &UnionArray, row: &mut impl FnMut(u64, usize)) {
     }
 }
 
-/// How long the values of an array are, for whoever looks at some of them again and again.
+/// The lengths of an array's values, for repeated look-ups.
 enum Lengths<'a> {
-    /// All are of this many bytes, or are taken to be.
+    /// All have this many bytes, or count as if they had.
     Fixed(u64),
-    /// Texts and lists: what each takes itself, and where its values lie.
+    /// Texts and lists: the bytes of each itself, and the range of its values.
     Lists { own: u64, offsets: Offsets<'a>, values: Box<Self> },
     /// Lists of so many values each.
     FixedLists { size: usize, values: Box<Self> },
@@ -307,7 +307,7 @@ impl<'a> Lengths<'a> {
         }
     }
 
-    /// For values that themselves name others: each is looked up once.
+    /// For values that refer to others: each is looked up once.
     fn counted(array: &dyn Array) -> Self {
         if array.len() > MOST_RUNNING {
             let mut longest = 1;
@@ -338,7 +338,7 @@ impl<'a> Lengths<'a> {
                 let bytes = fields.iter().map(|field| field.bytes(rows.clone()));
                 bytes.fold(0u64, u64::saturating_add).max(count)
             }
-            // A sum that ran over tells no differences any more.
+            // A sum that has saturated shows no differences any more.
             Self::Running(running) => match (rows.is_empty(), running.last()) {
                 (true, _) | (_, None) => 0,
                 (_, Some(&u64::MAX)) => u64::MAX,

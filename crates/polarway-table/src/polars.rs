@@ -1,5 +1,5 @@
-//! To and from polars' `DataFrame`, which has an Arrow of its own: arrays cross by the [C data interface], whose
-//! structures both lay out alike. Values are shared where both keep them in the same form.
+//! Conversion to and from polars' `DataFrame`. Polars has its own Arrow: arrays are passed through the [C data interface], whose
+//! structures have the same layout in both. Values are shared if both store them in the same form.
 //!
 //! [C data interface]: https://arrow.apache.org/docs/format/CDataInterface.html
 
@@ -17,12 +17,12 @@ use polars_arrow::ffi as polars_ffi;
 
 use crate::Table;
 
-/// Text and binary columns get 64-bit offsets, which every Arrow library reads; views do not reach all of them.
+/// Text and binary columns get 64-bit offsets, which every Arrow library reads; not all of them read views.
 const COMPATIBILITY: CompatLevel = CompatLevel::oldest();
 
 impl Table {
-    /// The table as a polars `DataFrame`. Polars knows fewer types than Arrow: 32-bit text becomes its own, a schema's
-    /// metadata is left behind.
+    /// The table as a polars `DataFrame`. Polars has fewer types than Arrow: text with 32-bit offsets becomes polars' text, and the
+    /// schema's metadata is lost.
     ///
     /// # Errors
     /// A column of a type that polars does not have, with its name.
@@ -52,7 +52,7 @@ impl TryFrom<&DataFrame> for Table {
     type Error = ArrowError;
 
     fn try_from(frame: &DataFrame) -> Result<Self, ArrowError> {
-        // Columns may be cut into chunks at different rows, batches can't.
+        // Columns may have chunks of different lengths, batches can't.
         let mut aligned = frame.clone();
         aligned.align_chunks();
         let fields = aligned.columns().iter().map(|column| column.field().to_arrow(COMPATIBILITY));

@@ -1,4 +1,4 @@
-//! How large rows are in Arrow memory.
+//! The size of rows in memory as Arrow.
 
 use std::ops::Range;
 
@@ -10,8 +10,8 @@ use arrow_array::{
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType;
 
-/// The uncompressed size in bytes of a batch's rows: what their values take, not what the buffers behind them do,
-/// which other batches may share.
+/// The uncompressed size in bytes of a batch's rows: the size of their values, not of their buffers, which other batches may
+/// share.
 pub fn arrow_bytes(batch: &RecordBatch) -> u64 {
     batch.columns().iter().map(|column| array_bytes(column)).sum()
 }
@@ -52,8 +52,8 @@ fn children_bytes(array: &dyn Array) -> u64 {
     children(array).iter().map(|child| array_bytes(child)).sum()
 }
 
-/// The children of a nested array, cut to what its own rows refer to; for list views, to what lies between the first and
-/// the last of it.
+/// The children of a nested array, cut to the values that its rows refer to; for list views, to the range from the first to the
+/// last of them.
 pub fn children(array: &dyn Array) -> Vec<ArrayRef> {
     match array.data_type() {
         DataType::Struct(_) => array.as_struct().columns().to_vec(),
@@ -89,7 +89,7 @@ fn visible<O: OffsetSizeTrait>(offsets: &[O], values: &ArrayRef) -> ArrayRef {
     values.slice(start, end - start)
 }
 
-/// What list views need of their child, from the first to the last value that they point to, and their offsets in that.
+/// The part of its child that list views need, from the first to the last value that they point to, and their offsets in it.
 pub fn viewed_part<O: OffsetSizeTrait>(list: &GenericListViewArray<O>) -> (ScalarBuffer<O>, ArrayRef) {
     let used = viewed_range(list.value_offsets(), list.value_sizes());
     let start = O::usize_as(used.start);

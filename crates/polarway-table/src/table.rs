@@ -12,7 +12,7 @@ use arrow_select::concat::concat_batches;
 use crate::size::arrow_bytes;
 use crate::text::text_options;
 
-/// Rows that debug output shows at the most.
+/// The most rows that debug output shows.
 const DEBUG_ROWS: usize = 10;
 
 /// A table in memory: a schema, and batches of rows in order. It may have no rows, and no batches.
@@ -38,7 +38,7 @@ impl Table {
         &self.batches
     }
 
-    /// Its rows, taken out.
+    /// Its rows, without the table.
     pub fn into_batches(self) -> Vec<RecordBatch> {
         self.batches
     }
@@ -48,12 +48,12 @@ impl Table {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
-    /// What its rows take as Arrow, in bytes. Memory that they share with other tables counts for each.
+    /// The size of its rows as Arrow, in bytes. Memory that they share with other tables counts for each of them.
     pub fn arrow_bytes(&self) -> u64 {
         self.batches.iter().map(arrow_bytes).sum()
     }
 
-    /// All rows as one batch; they are copied.
+    /// All rows as one batch. They are copied.
     ///
     /// # Errors
     /// More than 2 GiB of text in a column with 32-bit offsets, and more dictionary values in all
@@ -64,7 +64,7 @@ impl Table {
             .unwrap_or(Err(ArrowError::DictionaryKeyOverflowError))
     }
 
-    /// A part of its rows, without copying. Rows behind the end are not there.
+    /// A part of its rows, without a copy. Rows after the end are left out.
     #[must_use]
     pub fn slice(&self, first_row: usize, rows: usize) -> Self {
         let (mut skip, mut left) = (first_row, rows);
@@ -100,7 +100,7 @@ impl From<&Table> for Table {
     }
 }
 
-/// Draws the table as text, whole: use [`Table::slice`] on one that is long.
+/// Draws the complete table as text: use [`Table::slice`] for a long one.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let options = text_options("NULL");

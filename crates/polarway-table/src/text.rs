@@ -1,7 +1,7 @@
-//! Values as text, whole: right over the full range of their types.
+//! Values as text, correct over the full range of their types.
 //!
-//! Arrow's own formatting gives up where its library for dates does (262,000 years from now, and at 24:00:00), and cuts
-//! decimals to their precision. The forms are its own wherever it has one, ISO 8601 beyond.
+//! Arrow's own formatting fails beyond the range of its date library (262,000 years from now, and at 24:00:00), and cuts decimals
+//! to their precision. The form is Arrow's where it has one, and ISO 8601 beyond.
 
 use std::fmt::{self, Write};
 
@@ -18,14 +18,14 @@ use crate::duckdb_type;
 
 const SECONDS_OF_DAY: i64 = 86_400;
 
-/// Arrow's options for text in which every value is whole, also those inside of nested ones. What is NULL becomes
-/// `null`; a value that has no text is an error.
+/// Arrow's options for text in which every value is complete, also inside of nested ones. NULL becomes `null`; a value that has
+/// no text is an error.
 #[must_use]
 pub fn text_options(null: &str) -> FormatOptions<'_> {
     FormatOptions::new().with_null(null).with_display_error(false).with_formatter_factory(Some(&Whole))
 }
 
-/// What writes the values of a column, by [`text_options`]. The field tells what they were in SQL.
+/// Formats the values of a column with [`text_options`]. The field has their SQL type.
 ///
 /// # Errors
 /// A type that has no text.
@@ -48,7 +48,7 @@ fn formatter<'a>(
     }
 }
 
-/// Makes formatters for the types that Arrow's own don't write whole.
+/// Makes formatters for the types that Arrow's own formatters don't write completely.
 #[derive(Debug)]
 struct Whole;
 
@@ -144,13 +144,13 @@ impl<F: Fn(usize, &mut dyn Write) -> fmt::Result> DisplayIndex for Cells<'_, F> 
     }
 }
 
-/// The values of an array whose type is this native one at heart.
+/// The values of an array that are stored as this native type.
 fn native<T: arrow_buffer::ArrowNativeType>(array: &dyn Array) -> ScalarBuffer<T> {
     let data = array.to_data();
     ScalarBuffer::new(data.buffers()[0].clone(), data.offset(), data.len())
 }
 
-/// Whole, also where strangers wrote more digits than the type has.
+/// The complete number, also if another writer stored more digits than the type has.
 fn decimals<'a, T: DecimalType>(array: &'a dyn Array, null: &'a str) -> Box<dyn DisplayIndex + 'a>
 where
     T::Native: fmt::Display,
@@ -179,10 +179,10 @@ where
     })
 }
 
-/// How a zone's times are told.
+/// How the times of a zone are written.
 enum Zone {
     Known(Tz),
-    /// A name that nobody knows: the moment is told in UTC.
+    /// An unknown name: times are written in UTC.
     Unknown,
 }
 

@@ -7,7 +7,7 @@ use polarway_server::settings::{Settings, Sources};
 
 use crate::failure::Failure;
 
-/// Prints the settings that a server with these arguments would have.
+/// Prints the settings of a server with these arguments.
 pub(crate) fn run(config: &ArgMatches) -> ExitCode {
     let Some(("show", show)) = config.subcommand() else { return ExitCode::FAILURE };
     match Settings::read(&Sources::from_matches(show)) {

@@ -1,4 +1,4 @@
-//! Results that are kept on the server: made by `query --keep`, and looked after by `handles`.
+//! Results that are kept on the server: `query --keep` makes them, `handles` manages them.
 
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::failure::Result;
 use crate::output::grouped;
 use crate::{parameters, time};
 
-/// What is said where nothing is kept.
+/// The message if there are no handles.
 const NO_HANDLES: &str = "no handles: `polarway query --keep SQL` makes one";
 
-/// Runs a query and prints the id of its result, and nothing else, so that a script can take it.
+/// Runs a query and prints only the id of its result, so that a script can use it.
 pub(super) async fn keep(sql: &str, query: Query) -> Result<()> {
     let client = query.connection.connect().await?;
     let parameters = parameters::values(query.parameters)?;

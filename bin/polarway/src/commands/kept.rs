@@ -1,14 +1,12 @@
-//! Results that are kept, where a dataset is expected.
+//! Ids of kept results in the place of a dataset's name.
+
+use polarway::HandleId;
 
 use crate::failure::Failure;
 
-/// How an id begins, and how long it is.
-const ID_PREFIX: &str = "h_";
-const ID_BYTES: usize = 28;
-
-/// Why a command on a dataset failed: given the id of a result that is kept, because it takes none, and `instead` does.
+/// Why a command on a dataset failed. For the id of a kept result, the message names the command to use instead.
 pub(crate) fn failure_of(name: &str, instead: &str, error: polarway::Error) -> Failure {
-    if name.len() == ID_BYTES && name.starts_with(ID_PREFIX) {
+    if HandleId::is_form_of(name) {
         return Failure::new(format!(
             "{name} is the id of a result that is kept, and no dataset: use `polarway {instead}`"
         ));

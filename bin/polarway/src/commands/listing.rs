@@ -10,7 +10,7 @@ use crate::failure::Result;
 use crate::output::{Shape, Writer, draw, grouped};
 use crate::time;
 
-/// A column of a list. What is not known is not shown.
+/// A column of a list. Unknown values are not shown.
 pub(super) enum Values {
     Texts(Vec<String>),
     Numbers(Vec<Option<u64>>),
@@ -62,7 +62,7 @@ impl Values {
     }
 }
 
-/// Prints a list; for people, `empty` says what there is instead of nothing.
+/// Prints a list. For people, `empty` is the message of an empty one.
 pub(super) fn print(columns: Vec<(&str, Values)>, format: ListFormat, empty: &str) -> Result<()> {
     if format == ListFormat::Table {
         let rows = columns.first().map_or(0, |(_, values)| values.len());

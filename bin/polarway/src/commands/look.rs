@@ -1,4 +1,4 @@
-//! Commands that look: ls, describe, versions, stats.
+//! Commands that show something: ls, describe, versions, stats.
 
 use arrow_schema::{FieldRef, Schema};
 use polarway::{CacheStats, Dataset, Description, ServerInfo, VersionKind};
@@ -11,7 +11,7 @@ use crate::failure::Result;
 use crate::output::{grouped, type_name};
 use crate::time;
 
-/// What is said where nothing was stored.
+/// The message if there are no datasets.
 pub(crate) const NO_DATASETS: &str = "no datasets yet: `polarway store NAME FILE` makes one";
 
 pub(crate) async fn ls(ls: Ls) -> Result<()> {
@@ -19,7 +19,7 @@ pub(crate) async fn ls(ls: Ls) -> Result<()> {
     print_datasets(&datasets, ls.list.format, NO_DATASETS)
 }
 
-/// Prints a list of datasets; for people, `empty` says what there is instead of none. Where one can't be read, it says why.
+/// Prints a list of datasets, with the reason for each that can't be read. For people, `empty` is the message of an empty one.
 pub(crate) fn print_datasets(datasets: &[Dataset], format: ListFormat, empty: &str) -> Result<()> {
     fn known<T>(dataset: &Dataset, value: T) -> Option<T> {
         dataset.error.is_none().then_some(value)
@@ -74,12 +74,12 @@ pub(crate) async fn describe(describe: Describe) -> Result<()> {
     print_description(&described(&describe.name, description)?, describe.list.format)
 }
 
-/// A dataset's description; for the id of a result that is kept, where to find one.
+/// A dataset's description. For the id of a kept result, the error names the command that shows it.
 pub(crate) fn described(name: &str, description: polarway::Result<Description>) -> Result<Description> {
     description.map_err(|error| kept::failure_of(name, &format!("handles show {name}"), error))
 }
 
-/// Prints a dataset's columns and, unless for CSV, its size.
+/// Prints a dataset's columns and, except as CSV, its size.
 pub(crate) fn print_description(description: &Description, format: ListFormat) -> Result<()> {
     match format {
         ListFormat::Json => {

@@ -1,4 +1,4 @@
-//! What each command does.
+//! The commands.
 
 pub(crate) mod config;
 mod handles;
@@ -24,7 +24,7 @@ pub(crate) fn run(command: ClientCommand) -> ExitCode {
     let done = match Runtime::new() {
         Ok(runtime) => {
             let done = runtime.block_on(dispatch(command));
-            // A pipe that nobody closes may still be read from: it is not waited for.
+            // A task may still read from a pipe that nobody closes: it is not waited for.
             runtime.shutdown_background();
             done
         }

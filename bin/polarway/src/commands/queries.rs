@@ -1,4 +1,4 @@
-//! Looking at what runs, and stopping it.
+//! Commands on running queries: queries, cancel.
 
 use std::time::Duration;
 

@@ -56,7 +56,7 @@ pub(crate) async fn rm(rm: Rm) -> Result<()> {
     Ok(())
 }
 
-/// Which file is stored under which name.
+/// The names of the datasets, each with its file.
 fn tables(store: &Store) -> Result<Vec<(String, PathBuf)>> {
     if store.each {
         return store.arguments.iter().map(|file| Ok((name_of(file)?, file.clone()))).collect();

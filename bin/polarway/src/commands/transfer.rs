@@ -1,4 +1,4 @@
-//! Commands that bring rows: load and query.
+//! Commands that read rows: load and query.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Read as _};
@@ -67,7 +67,7 @@ fn text_of(query: &Query) -> Result<String> {
     }
 }
 
-/// Where rows go, and as what.
+/// The output of rows and its format.
 struct Output {
     format: OutputFormat,
     file: Option<PathBuf>,
@@ -90,7 +90,7 @@ impl Output {
         Ok(Self { format, file })
     }
 
-    /// Writes all rows. A file gets its name when it is whole: one that was there stays if something fails.
+    /// Writes all rows. A file gets its name when it is complete: an existing file stays if something fails.
     async fn write(
         self,
         name: &str,
@@ -103,7 +103,7 @@ impl Output {
             return self.write_to(sink, name, schema, total_rows, rows).await;
         };
         if file.exists() && !file.is_file() {
-            // A device or a named pipe is written to as it is.
+            // A device or a named pipe is written to directly.
             let sink =
                 Box::new(BufWriter::with_capacity(1 << 16, File::create(file).map_err(unwritable(file))?));
             return self.write_to(sink, name, schema, total_rows, rows).await;
@@ -131,12 +131,12 @@ impl Output {
     ) -> Result<()> {
         let mut writer = Writer::start(self.format, schema, sink, Shape::of_stdout())?;
         let count = Arc::new(AtomicU64::new(0));
-        // Rows that run over the terminal are progress enough.
+        // Rows on the terminal show the progress already.
         let is_seen = self.file.is_none() && self.format != OutputFormat::Table && io::stdout().is_terminal();
         let progress = (!is_seen).then(|| Progress::of_rows(name, Arc::clone(&count), total_rows));
         let mut rows = std::pin::pin!(rows);
         while let Some(batch) = rows.try_next().await? {
-            // Encoding may take the while of many messages; the connection's own tasks go on meanwhile.
+            // Encoding may take long; the tasks of the connection run meanwhile.
             tokio::task::block_in_place(|| writer.write(&batch))?;
             count.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         }
@@ -150,7 +150,7 @@ fn unwritable(file: &Path) -> impl Fn(io::Error) -> Failure {
     move |error| Failure::new(format!("can't write {}: {error}", file.display()))
 }
 
-/// Temporary files are their owner's alone; a file that was asked for is as any other.
+/// Only its owner may read a temporary file; the output file gets the usual permissions.
 #[cfg(unix)]
 fn make_readable(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;

@@ -9,10 +9,10 @@ use polarway_table::{text_options, texts};
 
 use super::{OutputError, Sink};
 
-/// CSV as RFC 4180 has it, with a header; what is NULL is empty.
+/// CSV after RFC 4180, with a header; NULL is empty.
 pub(crate) struct Csv {
     writer: arrow_csv::Writer<Sink>,
-    /// The columns as they are written: those that CSV's own writer can't write whole are text.
+    /// The columns as they are written: those that Arrow's CSV writer can't write completely are text.
     written: SchemaRef,
 }
 
@@ -27,7 +27,7 @@ impl Csv {
             writer: arrow_csv::WriterBuilder::new().with_header(true).build(sink),
             written: Arc::new(Schema::new(written.collect::<Vec<_>>())),
         };
-        // The header is there even without rows.
+        // The header is written even without rows.
         csv.write(&RecordBatch::new_empty(Arc::clone(schema)))?;
         Ok(csv)
     }
@@ -48,7 +48,7 @@ impl Csv {
     }
 }
 
-/// Numbers, truths and texts.
+/// Numbers, booleans and texts.
 fn is_written_whole(data_type: &DataType) -> bool {
     match data_type {
         DataType::Dictionary(_, values) => is_written_whole(values),

@@ -1,5 +1,5 @@
-//! JSON lines, for tables of any types. Every line is JSON that any parser reads, and nothing of a value is lost: what JSON
-//! has no form for is text.
+//! JSON lines, for tables of any types. Every line is JSON that any parser reads, and values are complete: a value that has no
+//! form in JSON is text.
 
 use std::fmt;
 use std::io::Write as _;
@@ -15,13 +15,13 @@ use polarway_table::{distinct_names, duckdb_type, text_options, texts};
 
 use super::{OutputError, Sink};
 
-/// An object a row. Each has all keys, also those that are null.
+/// One object for each row. Each has all keys, also those with null.
 pub(crate) struct JsonLines {
     writer: arrow_json::Writer<Sink, LineDelimited>,
     failure: Failure,
 }
 
-/// Why a value has no text; encoders have no other way to tell.
+/// The error of a value that has no text; encoders can't return one.
 type Failure = Arc<OnceLock<ArrowError>>;
 
 impl JsonLines {
@@ -49,7 +49,7 @@ impl JsonLines {
     }
 }
 
-/// Encoders for what Arrow's own would lose, refuse, or write so that no parser reads it.
+/// Encoders for types that Arrow's own encoders cut, refuse, or write in a form that no parser reads.
 #[derive(Debug)]
 struct Encoders {
     failure: Failure,
@@ -63,7 +63,7 @@ impl EncoderFactory for Encoders {
         options: &'a EncoderOptions,
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
         let encoder: Box<dyn Encoder + 'a> = match array.data_type() {
-            // Whole numbers are numbers, as BIGINT is, in whatever form they come.
+            // Integers are numbers, like BIGINT, whatever their Arrow type is.
             _ if duckdb_type(field) == Some("HUGEINT") => {
                 let mut text = self.texts(array, field)?;
                 encoder(move |row, json| json.extend_from_slice(text(row).as_bytes()))
@@ -104,7 +104,7 @@ impl EncoderFactory for Encoders {
             | DataType::RunEndEncoded(..)
             | DataType::Null => return Ok(None),
             other if other.is_integer() => return Ok(None),
-            // Digits that a parser would cut from a number are kept by a text.
+            // As text, a number keeps digits that a parser would cut.
             _ => {
                 let mut text = self.texts(array, field)?;
                 encoder(move |row, json| write_text(json, &text(row)))
@@ -115,7 +115,7 @@ impl EncoderFactory for Encoders {
 }
 
 impl Encoders {
-    /// What gives the text of each value.
+    /// Formats each value.
     fn texts<'a>(
         &self,
         array: &'a dyn Array,
@@ -125,14 +125,14 @@ impl Encoders {
         let failure = Arc::clone(&self.failure);
         Ok(move |row| {
             formatter.value(row).try_to_string().unwrap_or_else(|error| {
-                // The first is told; the others have the same cause.
+                // The first error is kept; the others have the same cause.
                 let _ = failure.set(error);
                 String::new()
             })
         })
     }
 
-    /// Maps as objects: keys are text, and a key that stands twice has both its values.
+    /// Maps as objects: keys are text, and a key that occurs twice keeps both values.
     fn maps<'a>(
         &self,
         array: &'a dyn Array,
@@ -194,7 +194,7 @@ fn write_text(json: &mut Vec<u8>, text: &str) {
     let _infallible = serde_json::to_writer(json, text);
 }
 
-/// A number in as few digits as tell it; what is none is text, in the words of JavaScript and protobuf.
+/// A number with the fewest digits that identify it. NaN and infinity are text, in the words of JavaScript and protobuf.
 fn write_float<F: Copy + Into<f64> + fmt::Debug>(json: &mut Vec<u8>, float: F) {
     let wide: f64 = float.into();
     let _infallible = match wide {
@@ -205,7 +205,7 @@ fn write_float<F: Copy + Into<f64> + fmt::Debug>(json: &mut Vec<u8>, float: F) {
     };
 }
 
-/// An encoder that is a function of the row.
+/// An encoder from a function of the row.
 struct Written<F>(F);
 
 fn encoder<'a>(write: impl FnMut(usize, &mut Vec<u8>) + 'a) -> Box<dyn Encoder + 'a> {

@@ -1,4 +1,4 @@
-//! Rows written as they come, in any of the formats.
+//! Writes rows as they arrive, in any format.
 
 mod csv;
 mod json;
@@ -16,7 +16,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use crate::format::OutputFormat;
 pub(crate) use table::{Shape, draw, grouped, timed_rows, type_name};
 
-/// Where the bytes go.
+/// The sink of the bytes.
 pub(crate) type Sink = Box<dyn Write + Send>;
 
 /// Why rows can't be written.
@@ -31,7 +31,7 @@ pub(crate) enum OutputError {
 }
 
 impl OutputError {
-    /// Whether whoever was reading has stopped.
+    /// Whether the reader has closed our output.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         match self {
             Self::Write(error) => error.kind() == io::ErrorKind::BrokenPipe,
@@ -64,7 +64,7 @@ pub(crate) enum Writer {
 }
 
 impl Writer {
-    /// Begins a file of these columns. `shape` is for tables that are drawn.
+    /// Begins a file with these columns. `shape` is for drawn tables.
     pub(crate) fn start(
         format: OutputFormat,
         schema: &SchemaRef,
@@ -93,12 +93,12 @@ impl Writer {
         }
     }
 
-    /// Ends the file, and gives the sink back with all that was written to it.
+    /// Ends the file, and returns the sink with all that was written to it.
     pub(crate) fn finish(self) -> Result<Sink, OutputError> {
         self.end(None)
     }
 
-    /// The same; a table that is drawn says that it took so long.
+    /// As [`finish`](Self::finish); a drawn table shows this time.
     pub(crate) fn finish_after(self, took: Duration) -> Result<Sink, OutputError> {
         self.end(Some(took))
     }

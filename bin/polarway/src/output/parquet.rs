@@ -34,7 +34,7 @@ impl Parquet {
     }
 }
 
-/// Readers of Parquet find columns by name: of several of one name they would read one.
+/// Readers of Parquet find columns by name: they would read only one of several with the same name.
 fn with_distinct_names(schema: &SchemaRef) -> SchemaRef {
     let names = distinct_names(schema.fields().iter().map(|field| field.name().as_str()), str::to_owned);
     let fields = schema.fields().iter().zip(names);

@@ -1,4 +1,4 @@
-//! What EXPLAIN answers: a drawing already, which a table's cells would tear apart.
+//! The answer of EXPLAIN, a drawing that would not fit into the cells of a table.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use arrow_schema::{DataType, SchemaRef};
 use super::table::{printable, seconds};
 use super::{OutputError, Sink};
 
-/// A plan that is written as DuckDB drew it.
+/// A plan, written as DuckDB drew it.
 pub(crate) struct Plan {
     sink: Sink,
 }
 
 impl Plan {
-    /// The columns that EXPLAIN has, and hardly anything else.
+    /// Whether the columns are those of EXPLAIN; hardly any other result has them.
     pub(super) fn has_columns(schema: &SchemaRef) -> bool {
         let names = schema.fields().iter().map(|field| (field.name().as_str(), field.data_type()));
         names.eq([("explain_key", &DataType::Utf8), ("explain_value", &DataType::Utf8)])

@@ -15,20 +15,20 @@ use super::{OutputError, Sink};
 /// Rows shown at the top of a long table, and as many at its end.
 const EDGE_ROWS: usize = 20;
 
-/// The widest a cell gets while others want room.
+/// The greatest width of a cell while others need room.
 const WIDE_CELL: usize = 40;
 
 const ELLIPSIS: &str = "…";
 
-/// How much room there is.
+/// The room for a table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
-    /// Characters in a line; `None` is as many as it takes.
+    /// Characters in a line; `None` is no limit.
     pub(crate) width: Option<usize>,
 }
 
 impl Shape {
-    /// That of the terminal; what is no terminal is as wide as the table.
+    /// The size of the terminal; without a terminal there is no limit.
     pub(crate) fn of_stdout() -> Self {
         use std::io::IsTerminal as _;
 
@@ -41,7 +41,7 @@ impl Shape {
     }
 }
 
-/// A table that is being collected; what will not be shown is dropped.
+/// A table that is being collected. Rows that will not be shown are dropped.
 pub(crate) struct Drawing {
     sink: Sink,
     shape: Shape,
@@ -60,7 +60,7 @@ struct Column {
 impl Drawing {
     pub(super) fn new(schema: &SchemaRef, sink: Sink, shape: Shape) -> Self {
         let columns = schema.fields().iter().map(|field| {
-            // In whatever form it comes, it is a number.
+            // It is a number, whatever its Arrow type is.
             let is_hugeint = duckdb_type(field) == Some("HUGEINT");
             Column {
                 name: printable(field.name()),
@@ -74,7 +74,7 @@ impl Drawing {
 
     pub(super) fn add(&mut self, batch: &RecordBatch) -> Result<(), OutputError> {
         let rows = batch.num_rows();
-        // Only what may be shown is turned into text: the first rows of the table and the last of the batch.
+        // Only rows that may be shown are formatted: the first of the table and the last of the batch.
         for row in 0..rows {
             let is_first = self.first.len() < EDGE_ROWS;
             if is_first || row + EDGE_ROWS >= rows {
@@ -93,7 +93,7 @@ impl Drawing {
         Ok(())
     }
 
-    /// Draws it, and says how long it took if that is known.
+    /// Draws it, with the time that it took, if that is known.
     pub(super) fn finish(mut self, took: Option<Duration>) -> Result<Sink, OutputError> {
         let shown = (self.first.len() + self.last.len()) as u64;
         let mut rows = std::mem::take(&mut self.first);
@@ -140,7 +140,7 @@ fn cells(batch: &RecordBatch, row: usize) -> Result<Vec<String>, OutputError> {
     cells.collect()
 }
 
-/// What moves the cursor, or breaks the line, is shown as what it is.
+/// Shows control characters as escapes, so that they don't move the cursor or break the line.
 pub(super) fn printable(text: &str) -> String {
     if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text.to_owned() }
 }
@@ -158,7 +158,7 @@ fn grid(columns: &[Column], rows: &[Vec<String>], shape: Shape) -> (String, usiz
         .collect();
     let (shown, widths) = fit(&natural, shape.width);
     let hidden = shown.len() < columns.len();
-    // Where columns are left out in the middle, a narrow one says so.
+    // A narrow column marks the place of columns that are left out.
     let gap = hidden.then_some(shown.len().div_ceil(2));
     let line = |left: &str, middle: &str, right: &str| {
         let mut parts: Vec<String> = widths.iter().map(|width| "─".repeat(width + 2)).collect();
@@ -206,7 +206,7 @@ fn fit(natural: &[usize], width: Option<usize>) -> (Vec<usize>, Vec<usize>) {
     let narrow: Vec<usize> = natural.iter().map(|natural| (*natural).min(WIDE_CELL)).collect();
     let mut shown = all;
     let widths_of = |shown: &[usize]| shown.iter().map(|index| narrow[*index]).collect::<Vec<_>>();
-    // From the middle on, since the first columns and the last tell most; the mark for what is hidden takes four.
+    // Columns are left out from the middle, since the first and the last are the most useful; the mark takes four characters.
     while shown.len() > 1 {
         let mark = if shown.len() < natural.len() { 4 } else { 0 };
         if taken(&widths_of(&shown)) + mark <= width {
@@ -295,7 +295,7 @@ pub(crate) fn type_name(data_type: &DataType) -> String {
     }
 }
 
-/// How many rows there were, and how long they took.
+/// The number of rows, and the time that they took.
 pub(crate) fn timed_rows(rows: u64, took: Duration) -> String {
     format!("{} in {}", counted_rows(rows), seconds(took))
 }

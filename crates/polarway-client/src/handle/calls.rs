@@ -1,4 +1,4 @@
-//! Calls about handles that there are.
+//! Calls on existing handles.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::client::DistributedClient;
 use crate::error::{Error, Result};
 
 impl DistributedClient {
-    /// A handle that somebody has made, by its id. It stays on the server when it is dropped here.
+    /// An existing handle, by its id. It is kept on the server when this value is dropped.
     ///
     /// # Errors
-    /// Text that is no handle's id ([`Reason::InvalidHandle`](crate::Reason::InvalidHandle)), and handles that are not
-    /// there: unknown, expired or dropped, each with a reason of its own.
+    /// Text that is no handle's id ([`Reason::InvalidHandle`](crate::Reason::InvalidHandle)), and a handle that is unknown, has
+    /// expired or was dropped, each with its own reason.
     pub async fn handle(&self, id: &str) -> Result<Handle> {
         let request = GetHandleRequest { handle_id: id.to_owned() };
         let response = self
@@ -26,10 +26,10 @@ impl DistributedClient {
         Ok(Handle::new(self, told(response.handle)?, false))
     }
 
-    /// The handles that are there, by id. Where each worker keeps its own, they are those of the worker that answers.
+    /// All handles, by id. If each worker has its own handles, they are those of the worker that answers.
     ///
     /// # Errors
-    /// What the server says.
+    /// Errors of the server.
     pub async fn handles(&self) -> Result<Vec<HandleInfo>> {
         let mut handles = Vec::new();
         let mut request = ListHandlesRequest::default();
@@ -48,20 +48,20 @@ impl DistributedClient {
         }
     }
 
-    /// Drops a handle before it expires. Who reads it reads on, and one that was dropped before is no error.
+    /// Drops a handle before it expires. Calls that read it go on, and a handle that was dropped before is no error.
     ///
     /// # Errors
-    /// Text that is no handle's id, and a handle that never was or has expired.
+    /// Text that is no handle's id, and a handle that is unknown or has expired.
     pub async fn drop_handle(&self, id: &str) -> Result<()> {
         let request = DropHandleRequest { handle_id: id.to_owned() };
         self.unary(request, |mut service, request| async move { service.drop_handle(request).await }).await?;
         Ok(())
     }
 
-    /// Puts a handle's expiry off: it lives unused for this long from now on, or for as long as before.
+    /// Extends a handle: from now on it is kept for this long without being used, or for as long as before.
     ///
     /// # Errors
-    /// As [`handle`](Self::handle); besides, a time that the server does not take.
+    /// As [`handle`](Self::handle); besides, a time that the server refuses.
     pub async fn extend_handle(&self, id: &str, ttl: Option<Duration>) -> Result<HandleInfo> {
         let request = ExtendHandleRequest { handle_id: id.to_owned(), ttl_us: ttl.map(micros) };
         let response = self
@@ -71,7 +71,7 @@ impl DistributedClient {
     }
 }
 
-/// The handle that an answer is about.
+/// The handle of an answer.
 fn told(handle: Option<v1::Handle>) -> Result<HandleInfo> {
     let handle = handle.ok_or_else(|| Error::protocol("the server described a handle and sent none"))?;
     Ok(handle.try_into()?)

@@ -1,4 +1,4 @@
-//! Making a handle. A try whose answer is lost is made again under the same id, and finds what it made before.
+//! Makes handles. If an answer is lost, the call is repeated with the same id, and finds the handle that it made before.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl DistributedClient {
         self.query_handle_with(sql, HandleOptions::default()).await
     }
 
-    /// The same with values for parameters, or with other options.
+    /// As [`query_handle`](Self::query_handle), with values for parameters or with other options.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -37,12 +37,12 @@ impl DistributedClient {
     ///
     /// # Errors
     /// As [`query_handle`](Self::query_handle); besides, values that don't fit the parameters, and a time to live that the
-    /// server does not take.
+    /// server refuses.
     pub async fn query_handle_with(&self, sql: &str, options: impl Into<HandleOptions>) -> Result<Handle> {
         Ok(self.create_handle(sql, options.into()).await?.0)
     }
 
-    /// A new handle, and what its query did unless an earlier try had made it.
+    /// A new handle, and what its query did, unless an earlier try made it.
     pub(super) async fn create_handle(
         &self,
         sql: &str,
@@ -63,7 +63,7 @@ impl DistributedClient {
     }
 }
 
-/// What is asked, as often as need be.
+/// The request, which may be repeated.
 struct Create {
     request: CreateHandleRequest,
     time: Option<Duration>,
@@ -80,14 +80,14 @@ impl Operation for Create {
         let mut service = attempt.worker().service();
         let mut steps = attempt.open(service.create_handle(request)).await?.into_inner();
         let mut made = None;
-        // The stream is read to its end: to leave it before would look like giving up.
+        // The stream is read to its end: the server would take an earlier end for a cancelled call.
         while let Some(step) = attempt.next(steps.message()).await? {
             match step {
                 CreateHandleResponse { handle: Some(handle), summary } => made = Some((handle, summary)),
                 CreateHandleResponse { handle: None, .. } => attempt.going(),
             }
         }
-        // A proxy may end a stream that the server did not.
+        // A proxy may end a stream before the server does.
         let (handle, summary) =
             made.ok_or_else(|| Error::unreachable("the stream ended before the handle was made"))?;
         let summary = summary.map(QuerySummary::try_from).transpose()?;
@@ -95,7 +95,7 @@ impl Operation for Create {
     }
 }
 
-/// What nobody can guess: the id of the handle is made of them.
+/// Random bits for the id of a handle, which nobody must be able to guess.
 fn random_bytes() -> Result<Bytes> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
@@ -107,7 +107,7 @@ fn random_bytes() -> Result<Bytes> {
     Ok(Bytes::copy_from_slice(&bytes))
 }
 
-/// A time as the protocol has it; one beyond its range is for ever all the same.
+/// A time as the protocol has it; a longer one is sent as the longest.
 pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -1,17 +1,17 @@
-//! Expressions: pieces of SQL that become parts of a larger text, each checked to be one expression and no more.
+//! Expressions: pieces of SQL that become parts of a larger text. Each is checked to be exactly one expression.
 //!
-//! What keeps a piece where it was put are the parentheses that it is put into. The check makes sure that it can't leave
-//! them: it is cut into tokens as DuckDB does it, nothing in it stays open, and no bracket closes one that it did not open.
-//! What is no expression inside of parentheses, such as `a FROM b`, is an error of DuckDB's then, and is left to it.
+//! A piece is put into parentheses. The check makes sure that it can't end them: it is split into tokens as DuckDB does it, no
+//! quote, comment or bracket stays open, and no bracket closes one that the piece did not open. Text that is no expression in
+//! parentheses, such as `a FROM b`, passes the check and is an error of DuckDB.
 
 use polarway_sql::{Kind, Token, quoted_name, tokens};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// As much of a text as a message shows.
+/// How much of a text a message shows.
 const SHOWN_CHARACTERS: usize = 200;
 
-/// Words that begin a query, and no expression.
+/// Words that begin a query and no expression.
 const BEGIN_A_QUERY: [&str; 12] = [
     "SELECT",
     "FROM",
@@ -27,25 +27,25 @@ const BEGIN_A_QUERY: [&str; 12] = [
     "CALL",
 ];
 
-/// Functions that one expression becomes several columns by.
+/// Functions that make several columns of one expression.
 const BECOME_SEVERAL: [&str; 3] = ["COLUMNS", "UNNEST", "UNPACK"];
 
 /// A column of a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Column {
-    /// As it stands in a list behind SELECT.
+    /// Its SQL in a list after SELECT.
     pub(super) sql: String,
-    /// What it is called, where that can be told from the text.
+    /// Its name, if the text shows it.
     pub(super) names: Names,
     /// The name that was given with AS.
     pub(super) alias: Option<String>,
 }
 
-/// The names of the columns that an item becomes.
+/// The names of the columns that an item gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Names {
     One(String),
-    /// Those of the table: it is `*`.
+    /// The names of the table's columns: the item is `*`.
     All,
     Unknown,
 }
@@ -53,7 +53,7 @@ pub(super) enum Names {
 /// An expression, in parentheses.
 ///
 /// # Errors
-/// Text that is not one expression, and one with a name, which is of no use here.
+/// Text that is not one expression, and an expression with a name, which has no use here.
 pub(super) fn expression(text: &str) -> Result<String> {
     let piece = Piece::new(text)?;
     match piece.position_of_as() {
@@ -86,10 +86,10 @@ pub(super) fn column(text: &str) -> Result<Column> {
     Ok(Column { sql, names, alias: Some(alias) })
 }
 
-/// An expression to sort by, with ASC, DESC, NULLS FIRST or NULLS LAST behind it.
+/// An expression to sort by, with an optional ASC, DESC, NULLS FIRST or NULLS LAST.
 ///
 /// # Errors
-/// Text that is none.
+/// Text that is no such expression.
 pub(super) fn sort_key(text: &str) -> Result<String> {
     let piece = Piece::new(text)?;
     if piece.position_of_as().is_some() {
@@ -119,7 +119,7 @@ pub(super) fn sort_key(text: &str) -> Result<String> {
     }
 }
 
-/// A whole SELECT, without the semicolon that may end it.
+/// A complete SELECT, without a semicolon at its end.
 ///
 /// # Errors
 /// Text that can't be put into parentheses.
@@ -142,10 +142,10 @@ pub(super) fn statement(text: &str) -> Result<&str> {
     }
 }
 
-/// A text that is one expression as far as tokens tell, and what stands behind one.
+/// A text whose tokens can be one expression, and its tokens.
 struct Piece<'a> {
     text: &'a str,
-    /// Those that mean something.
+    /// The tokens without spaces and comments.
     tokens: Vec<Token<'a>>,
 }
 
@@ -160,12 +160,12 @@ impl<'a> Piece<'a> {
         refused(self.text, "a single expression", what)
     }
 
-    /// The index of the first AS that stands in no brackets.
+    /// The index of the first AS outside of brackets.
     fn position_of_as(&self) -> Option<usize> {
         outside_of_brackets(&self.tokens).find(|(_, token)| token.is_word("AS")).map(|(index, _)| index)
     }
 
-    /// What DuckDB calls it if no name is given.
+    /// The names that DuckDB gives it if it has no AS.
     fn own_names(&self) -> Names {
         match &self.tokens[..] {
             [star] if star.text == "*" => Names::All,
@@ -192,7 +192,7 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// Refuses what could leave the parentheses that the text is put into, or is not one expression; says what it is.
+/// Refuses text that could end the parentheses around it, or that is not one expression; the error says why.
 fn check(text: &str, all: &[Token<'_>]) -> Result<(), String> {
     check_ends(all)?;
     check_characters(text, all)?;
@@ -265,7 +265,7 @@ fn check_brackets<'a>(significant: impl Iterator<Item = &'a Token<'a>>) -> Resul
     }
 }
 
-/// The tokens that stand in no brackets, where brackets go in pairs, each with its index.
+/// The tokens outside of brackets, each with its index. All brackets must be in pairs.
 fn outside_of_brackets<'a, 'b>(
     tokens: &'b [Token<'a>],
 ) -> impl Iterator<Item = (usize, &'b Token<'a>)> + use<'a, 'b> {
@@ -295,7 +295,7 @@ fn refused(text: &str, wanted: &str, what: &str) -> Error {
     Error::new(ErrorKind::Expression, format!("{} is not {wanted}: {what}", shown(text)))
 }
 
-/// A text as messages show it.
+/// A text for a message, cut if it is long.
 fn shown(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARACTERS) {
         Some((end, _)) => format!("{:?}…", &text[..end]),

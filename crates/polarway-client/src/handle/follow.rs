@@ -1,18 +1,18 @@
-//! Follow-ups that run at once: each is the lazy one, collected into another handle.
+//! Steps that run at once: each is one of the lazy query, collected into another handle.
 
 use super::lazy::{LazyGroupBy, LazyQuery};
 use super::{Handle, JoinHow, JoinSource};
 use crate::error::Result;
 
-/// Each method runs on the server and keeps its result there; what it makes of the rows, and how expressions are written,
-/// is told at the method of the same name of [`LazyQuery`], which does several of them in one query.
+/// Each method runs on the server and keeps its result there. The method of the same name of [`LazyQuery`], which does several
+/// steps in one query, documents what it does and how expressions are written.
 impl Handle {
-    /// Follow-ups that run as one query, when they are asked for.
+    /// Steps that run as one query, when the result is requested.
     pub fn lazy(&self) -> LazyQuery {
         LazyQuery::of(&self.shared.client, self)
     }
 
-    /// The rows for which this is true, in their order.
+    /// The rows for which the condition is true, in their order.
     ///
     /// # Errors
     /// As [`LazyQuery::filter`], and as [`query_handle`](crate::DistributedClient::query_handle).
@@ -20,7 +20,7 @@ impl Handle {
         self.lazy().filter(condition)?.collect_handle().await
     }
 
-    /// These columns, of the rows in their order.
+    /// These columns of all rows, in their order.
     ///
     /// # Errors
     /// As [`LazyQuery::select`], and as [`query_handle`](crate::DistributedClient::query_handle).
@@ -29,7 +29,7 @@ impl Handle {
         selected.collect_handle().await
     }
 
-    /// All columns and these, of the rows in their order; one of a name that is there takes its place.
+    /// All columns and these, of all rows in their order. A column whose name exists replaces that column.
     ///
     /// # Errors
     /// As [`LazyQuery::with_columns`], and as [`query_handle`](crate::DistributedClient::query_handle).
@@ -38,12 +38,12 @@ impl Handle {
         widened.collect_handle().await
     }
 
-    /// The rows in groups, to be aggregated.
+    /// The rows in groups, to aggregate them.
     pub fn group_by(&self, keys: impl IntoIterator<Item: AsRef<str>>) -> GroupBy {
         GroupBy { groups: self.lazy().group_by(keys) }
     }
 
-    /// The rows beside those of another handle, or of a dataset by its name.
+    /// Joins the rows with those of another handle, or of a dataset by its name.
     ///
     /// # Errors
     /// As [`LazyQuery::join`], and as [`query_handle`](crate::DistributedClient::query_handle).
@@ -57,7 +57,7 @@ impl Handle {
         joined.collect_handle().await
     }
 
-    /// The rows in order of these.
+    /// Sorts the rows by these expressions.
     ///
     /// # Errors
     /// As [`LazyQuery::sort`], and as [`query_handle`](crate::DistributedClient::query_handle).
@@ -74,7 +74,7 @@ impl Handle {
         self.lazy().limit(rows).collect_handle().await
     }
 
-    /// Each row once, in no certain order.
+    /// Each different row once, in no defined order.
     ///
     /// # Errors
     /// As [`query_handle`](crate::DistributedClient::query_handle).
@@ -82,7 +82,7 @@ impl Handle {
         self.lazy().distinct().collect_handle().await
     }
 
-    /// What a SELECT of your own gives, in which the table `self` is this handle.
+    /// The result of your own SELECT, in which the table `self` is this handle.
     ///
     /// # Errors
     /// As [`LazyQuery::sql`], and as [`query_handle`](crate::DistributedClient::query_handle).
@@ -99,7 +99,7 @@ pub struct GroupBy {
 }
 
 impl GroupBy {
-    /// A row for each group: its keys, and these aggregates. The groups come in no certain order.
+    /// One row for each group: its keys, and these aggregates. The groups have no defined order.
     ///
     /// # Errors
     /// As [`LazyGroupBy::agg`], and as [`query_handle`](crate::DistributedClient::query_handle).

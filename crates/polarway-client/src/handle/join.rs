@@ -1,20 +1,20 @@
-//! What rows are joined with, and how.
+//! The right side of a join, and its kind.
 
 use polarway_sql::quoted_name;
 
 use super::Handle;
 use super::lazy::LazyQuery;
 
-/// Which rows a join gives.
+/// The kind of a join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum JoinHow {
     /// Pairs of rows that match.
     Inner,
-    /// The same, and the rows of the left that have no match, with NULLs on the right.
+    /// As `Inner`, and the rows of the left that have no match, with NULLs on the right.
     Left,
-    /// The same, and the rows of the right that have no match, with NULLs on the left.
+    /// As `Inner`, and the rows of the right that have no match, with NULLs on the left.
     Right,
-    /// The same, and the rows of both that have no match.
+    /// As `Inner`, and the rows of both sides that have no match.
     Full,
     /// The rows of the left that have a match, once each, without the columns of the right.
     Semi,
@@ -40,15 +40,14 @@ impl JoinHow {
     }
 }
 
-/// The right side of a join: a handle, a query that has not run, or a dataset by its name. Each becomes one by
-/// `Into`.
+/// The right side of a join: a handle, a query that has not run, or a dataset by its name. Each converts with `Into`.
 #[derive(Clone, Debug)]
 pub struct JoinSource {
-    /// As it stands behind JOIN.
+    /// The SQL after JOIN.
     pub(super) relation: String,
-    /// Its columns, where they are known.
+    /// Its columns, if they are known.
     pub(super) columns: Option<Vec<String>>,
-    /// The handles that must live until it has run.
+    /// The handles that must not be dropped before it has run.
     pub(super) handles: Vec<Handle>,
 }
 
@@ -81,7 +80,7 @@ impl From<LazyQuery> for JoinSource {
 /// The name of a dataset.
 impl From<&str> for JoinSource {
     fn from(name: &str) -> Self {
-        // `self` is what was before; a dataset of that name is still there under its longer one.
+        // `self` is the query itself; a dataset of that name is found under its longer name.
         let schema = if name.eq_ignore_ascii_case("self") { "main." } else { "" };
         Self { relation: format!("{schema}{}", quoted_name(name)), columns: None, handles: Vec::new() }
     }

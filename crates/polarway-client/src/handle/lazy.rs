@@ -1,4 +1,4 @@
-//! Follow-ups as one text of SQL. Each step reads what was before as the table `self`.
+//! Several steps as one SQL text. Each step reads the result of the step before as the table `self`.
 
 use polarway_model::{HandleOptions, QueryOptions};
 use polarway_sql::quoted_name;
@@ -9,12 +9,12 @@ use super::{Handle, JoinHow, JoinSource};
 use crate::client::DistributedClient;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Follow-ups of a handle that become one query, which runs when its rows are asked for. Made by [`Handle::lazy`].
+/// Several steps over a handle that become one query, which runs when its rows are requested. Made by [`Handle::lazy`].
 ///
 /// An expression is a piece of DuckDB's SQL, such as `dep_delay / 60`. Each is checked to be a single one before anything
-/// is sent, so that no text can become more than the expression that it stands for: values of others are still better off
-/// in parameters, `$name`, for which [`collect_with`](Self::collect_with) takes them. Comments have no place in
-/// expressions. A subquery in one may read the table `self`, which is what the step is applied to.
+/// is sent, so that no text can be more than one expression. Give values from users as parameters, `$name`, to
+/// [`collect_with`](Self::collect_with). Comments are not allowed in expressions. A subquery in one may read the table `self`,
+/// which is the input of the step.
 ///
 /// ```no_run
 /// # use polarway_client::{Handle, Result, Table, params};
@@ -34,9 +34,9 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct LazyQuery {
     pub(super) client: DistributedClient,
     pub(super) sql: String,
-    /// The names of the columns, as far as the steps tell them.
+    /// The names of the columns, if they are known from the steps.
     pub(super) columns: Option<Vec<String>>,
-    /// The handles that must live until it has run.
+    /// The handles that must not be dropped before it has run.
     pub(super) handles: Vec<Handle>,
 }
 
@@ -60,8 +60,8 @@ impl LazyQuery {
         Ok(self.step(&format!("SELECT * FROM self WHERE {condition}"), self.columns.clone()))
     }
 
-    /// These columns, of the rows in their order: `carrier`, `dep_delay / 60 AS hours`, `*`. One without AS has the name
-    /// that DuckDB gives it, which for a column is its own. With aggregates alone there is one row.
+    /// These columns of all rows, in their order: `carrier`, `dep_delay / 60 AS hours`, `*`. A column without AS has the name
+    /// that DuckDB gives it. If all are aggregates, the result is one row.
     ///
     /// # Errors
     /// No columns, and text that is not a single expression, with or without `AS name`.
@@ -71,14 +71,14 @@ impl LazyQuery {
         Ok(self.step(&format!("SELECT {list} FROM self"), names(&columns, self.columns.as_deref())))
     }
 
-    /// All columns and these, each `expression AS name`, of the rows in their order. One whose name is there already takes
-    /// that column's place, and others stand at the end. All are made of the columns as they were before.
+    /// All columns and these, each `expression AS name`, of all rows in their order. A column whose name exists replaces that
+    /// column; the others are added at the end. All are computed from the columns of the input.
     ///
-    /// Behind [`sql`](Self::sql), a [`join`](Self::join) with a dataset, and a [`select`](Self::select) of expressions
-    /// without names it is not known here which columns there are: a column that is replaced moves to the end there, too.
+    /// After [`sql`](Self::sql), a [`join`](Self::join) with a dataset, and a [`select`](Self::select) of expressions without
+    /// names, the client does not know the columns: then a replaced column moves to the end, too.
     ///
     /// # Errors
-    /// No columns, text that is not a single expression with `AS name`, and two of one name.
+    /// No columns, text that is not a single expression with `AS name`, and two columns of one name.
     pub fn with_columns(&self, columns: impl IntoIterator<Item: AsRef<str>>) -> Result<Self> {
         let columns = all(columns, named_column)?;
         for (index, (name, _)) in columns.iter().enumerate() {
@@ -123,9 +123,9 @@ impl LazyQuery {
         LazyGroupBy { query: self.clone(), keys }
     }
 
-    /// The rows beside those of another handle, another query, or a dataset by its name, where the columns `on`, which both
-    /// have, are equal. Those columns are there once; of others that both have, the right one gets `_1` behind its name. The
-    /// rows come in no certain order.
+    /// Joins the rows with those of another handle, another query, or a dataset by its name, where the columns `on`, which both
+    /// have, are equal. The result has those columns once; of others that both have, the right one gets `_1` after its name.
+    /// The rows have no defined order.
     ///
     /// ```no_run
     /// # use polarway_client::{Handle, JoinHow, Result};
@@ -137,7 +137,7 @@ impl LazyQuery {
     /// ```
     ///
     /// # Errors
-    /// No columns to join on, and names that can't be one.
+    /// No columns to join on, and invalid names.
     pub fn join(
         &self,
         other: impl Into<JoinSource>,
@@ -161,15 +161,15 @@ impl LazyQuery {
             true => joined(self.columns.as_deref(), columns.as_deref(), &on),
             false => self.columns.clone(),
         };
-        // The SELECT inside lets DuckDB tell columns of one name apart before they are a result.
+        // With the inner SELECT, DuckDB renames columns of one name before they are a result.
         let inside = format!("SELECT * FROM self {} JOIN {relation} USING ({using})", how.keyword());
         let mut step = self.step(&format!("SELECT * FROM ({inside})"), columns);
         step.handles.extend(handles);
         Ok(step)
     }
 
-    /// The rows in order of these, the first one first: expressions, each with ASC, DESC, NULLS FIRST or NULLS LAST behind it
-    /// where wanted. Without, the order is ascending, and NULLs come last.
+    /// Sorts the rows by these expressions, each with an optional ASC, DESC, NULLS FIRST or NULLS LAST after it. By default the
+    /// order is ascending, and NULLs come last.
     ///
     /// # Errors
     /// Nothing to sort by, and text that is not a single expression.
@@ -183,19 +183,19 @@ impl LazyQuery {
         self.step(&format!("SELECT * FROM self LIMIT {rows}"), self.columns.clone())
     }
 
-    /// Each row once, in no certain order.
+    /// Each different row once, in no defined order.
     pub fn distinct(&self) -> Self {
         self.step("SELECT DISTINCT * FROM self", self.columns.clone())
     }
 
-    /// What a SELECT of your own gives, in which the table `self` is what was before: `SELECT … FROM self WHERE …`. Nothing in
-    /// it is checked but that it is one statement; values of others belong into parameters.
+    /// The result of your own SELECT, in which the table `self` is the input: `SELECT … FROM self WHERE …`. It is only checked to
+    /// be one statement; give values from users as parameters.
     ///
     /// # Errors
     /// Text that is not a single statement.
     pub fn sql(&self, sql: &str) -> Result<Self> {
         let statement = expression::statement(sql)?;
-        // The end of the line ends a comment that the text may end in.
+        // The line break ends a comment at the end of the text.
         Ok(self.step(&format!("SELECT * FROM (\n{statement}\n)"), None))
     }
 
@@ -204,15 +204,15 @@ impl LazyQuery {
         &self.sql
     }
 
-    /// Runs it, and gives its rows.
+    /// Runs it, and returns its rows.
     ///
     /// # Errors
-    /// As [`query`](DistributedClient::query); names of columns that don't exist are found here.
+    /// As [`query`](DistributedClient::query); a column that does not exist is an error of this call.
     pub async fn collect(&self) -> Result<Table> {
         self.collect_with(QueryOptions::default()).await
     }
 
-    /// The same with values for parameters, or with other options.
+    /// As [`collect`](Self::collect), with values for parameters or with other options.
     ///
     /// # Errors
     /// As [`query_with`](DistributedClient::query_with).
@@ -223,12 +223,12 @@ impl LazyQuery {
     /// Runs it, and keeps its result on the server.
     ///
     /// # Errors
-    /// As [`query_handle`](DistributedClient::query_handle); names of columns that don't exist are found here.
+    /// As [`query_handle`](DistributedClient::query_handle); a column that does not exist is an error of this call.
     pub async fn collect_handle(&self) -> Result<Handle> {
         self.collect_handle_with(HandleOptions::default()).await
     }
 
-    /// The same with values for parameters, or with other options.
+    /// As [`collect_handle`](Self::collect_handle), with values for parameters or with other options.
     ///
     /// # Errors
     /// As [`query_handle_with`](DistributedClient::query_handle_with).
@@ -236,9 +236,9 @@ impl LazyQuery {
         self.client.query_handle_with(&self.sql, options).await
     }
 
-    /// A SELECT over what was before.
+    /// Adds a SELECT over the result of the step before.
     fn step(&self, select: &str, columns: Option<Vec<String>>) -> Self {
-        // A step is read once mostly, and DuckDB looks through one that is not materialized: filters reach the files.
+        // Most steps are read once. If one is not materialized, DuckDB optimizes through it, and filters reach the files.
         let sql = format!("WITH self AS NOT MATERIALIZED (\n{}\n)\n{select}", self.sql);
         Self { client: self.client.clone(), sql, columns, handles: self.handles.clone() }
     }
@@ -253,12 +253,12 @@ pub struct LazyGroupBy {
 }
 
 impl LazyGroupBy {
-    /// A row for each group: its keys, and these aggregates, such as `count(*) AS n`; without any, the keys alone. The
-    /// groups come in no certain order.
+    /// One row for each group: its keys, and these aggregates, such as `count(*) AS n`; without aggregates, only the keys. The
+    /// groups have no defined order.
     ///
     /// # Errors
-    /// No keys (for one row of all, [`select`](LazyQuery::select) aggregates), and text that is not a single expression, with
-    /// or without `AS name`.
+    /// No keys (use [`select`](LazyQuery::select) to aggregate all rows), and text that is not a single expression, with or
+    /// without `AS name`.
     pub fn agg(&self, aggregates: impl IntoIterator<Item: AsRef<str>>) -> Result<LazyQuery> {
         let keys = all(&self.keys, |text| {
             let key = column(text)?;
@@ -278,12 +278,12 @@ impl LazyGroupBy {
     }
 }
 
-/// All of them, or the first error.
+/// All items, or the first error.
 fn all<T>(texts: impl IntoIterator<Item: AsRef<str>>, read: impl Fn(&str) -> Result<T>) -> Result<Vec<T>> {
     texts.into_iter().map(|text| read(text.as_ref())).collect()
 }
 
-/// The name of a column to be added, and the column as it stands behind SELECT.
+/// The name of a column to add, and its SQL after SELECT.
 fn named_column(text: &str) -> Result<(String, String)> {
     let Column { sql, alias, .. } = column(text)?;
     match alias {
@@ -299,7 +299,7 @@ fn list(columns: &[Column]) -> Vec<String> {
     columns.iter().map(|column| column.sql.clone()).collect()
 }
 
-/// A list as it stands in SQL.
+/// A list in SQL.
 fn at_least_one(list: Vec<String>, what: &str) -> Result<String> {
     match list.is_empty() {
         true => Err(Error::new(ErrorKind::Expression, format!("there are no {what}: name one or more"))),
@@ -307,7 +307,7 @@ fn at_least_one(list: Vec<String>, what: &str) -> Result<String> {
     }
 }
 
-/// The names that columns have in a result, if all are known and no two are one.
+/// The names of the columns of a result, if all are known and different.
 fn names(columns: &[Column], before: Option<&[String]>) -> Option<Vec<String>> {
     let mut all = Vec::new();
     for column in columns {
@@ -320,7 +320,7 @@ fn names(columns: &[Column], before: Option<&[String]>) -> Option<Vec<String>> {
     are_distinct(&all).then_some(all)
 }
 
-/// The names that columns have behind a join.
+/// The names of the columns after a join.
 fn joined(left: Option<&[String]>, right: Option<&[String]>, on: &[String]) -> Option<Vec<String>> {
     let is_key = |name: &&String| on.iter().any(|key| key.eq_ignore_ascii_case(name));
     let mut all = left?.to_vec();

@@ -1,7 +1,7 @@
-//! Results that stay on the server, and what is asked of them next.
+//! Results that are kept on the server, and further queries on them.
 //!
-//! [`create`] makes one, [`calls`] are about those that there are; [`lazy`] writes the SQL of follow-ups from
-//! [expressions](expression) and [joins](join), which [`follow`] runs at once; [`resume`] reads a query by way of one.
+//! [`create`] makes handles, [`calls`] has the calls on existing ones; [`lazy`] writes the SQL of further queries from
+//! [expressions](expression) and [joins](join), [`follow`] runs them at once; [`resume`] reads a query's result through a handle.
 
 mod calls;
 mod create;
@@ -29,13 +29,12 @@ pub use follow::GroupBy;
 pub use join::{JoinHow, JoinSource};
 pub use lazy::{LazyGroupBy, LazyQuery};
 
-/// A query's result that stays on the server: it can be loaded, asked further, and named in SQL by its id. It never
-/// changes.
+/// A query's result that is kept on the server. It can be loaded, queried, and named in SQL by its id. It never changes.
 ///
-/// The server keeps it until it was not used for as long as its [time to live](Self::ttl). One that
-/// [`query_handle`](DistributedClient::query_handle) or a follow-up has made is dropped there, in the background, when
-/// the last clone of it is dropped here; [`keep`](Self::keep) lets it live on. One from
-/// [`handle`](DistributedClient::handle) is somebody else's, and stays.
+/// The server keeps it until it was not used for its [time to live](Self::ttl). If
+/// [`query_handle`](DistributedClient::query_handle) or a method of another handle has made it, it is dropped on the server, in
+/// the background, when the last clone of this value is dropped; [`keep`](Self::keep) prevents that. A handle from
+/// [`handle`](DistributedClient::handle) belongs to somebody else, and is kept.
 ///
 /// ```no_run
 /// # use polarway_client::{DistributedClient, Result};
@@ -52,16 +51,16 @@ pub struct Handle {
     shared: Arc<Shared>,
 }
 
-/// What the clones of a handle share.
+/// The state that the clones of a handle share.
 struct Shared {
     client: DistributedClient,
-    /// As it was made; what changes stands below.
+    /// The handle as it was made. What changes is in the other fields.
     info: HandleInfo,
     expires_us: AtomicI64,
     ttl_us: AtomicU64,
-    /// Whether the server's goes when this goes.
+    /// Whether the server's handle is dropped with this value.
     is_ours: AtomicBool,
-    /// Where the call that drops the server's is made: a drop can't wait for it.
+    /// Runs the call that drops the server's handle, because `drop` can't wait for it.
     runtime: Option<runtime::Handle>,
 }
 
@@ -78,7 +77,7 @@ impl Handle {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Its id, by which SQL and [`load`](DistributedClient::load) name it. Whoever knows it may use the handle.
+    /// Its id, which is its name in SQL and for [`load`](DistributedClient::load). Whoever knows it may use the handle.
     pub fn id(&self) -> &str {
         &self.shared.info.id
     }
@@ -93,7 +92,7 @@ impl Handle {
         self.shared.info.rows
     }
 
-    /// About what its rows take in Arrow's form, in bytes.
+    /// About the size of its rows in memory as Arrow, in bytes.
     pub fn bytes(&self) -> u64 {
         self.shared.info.bytes
     }
@@ -103,31 +102,31 @@ impl Handle {
         self.shared.info.created_us
     }
 
-    /// When it expires unless it is used before, as the server said last: microseconds since 1970-01-01 UTC. Uses since
-    /// then have put it off.
+    /// When it expires unless it is used before, as the server last said: microseconds since 1970-01-01 UTC. Each use after
+    /// that has extended it.
     pub fn expires_us(&self) -> i64 {
         self.shared.expires_us.load(Ordering::Relaxed)
     }
 
-    /// For how long it lives unused.
+    /// How long it is kept without being used.
     pub fn ttl(&self) -> Duration {
         Duration::from_micros(self.shared.ttl_us.load(Ordering::Relaxed))
     }
 
-    /// All of that.
+    /// Its description.
     pub fn info(&self) -> HandleInfo {
         HandleInfo { expires_us: self.expires_us(), ttl: self.ttl(), ..self.shared.info.clone() }
     }
 
-    /// Loads its rows. A connection that breaks costs nothing that has arrived.
+    /// Loads its rows. If the connection breaks, the load continues at the next row.
     ///
     /// # Errors
-    /// A handle that has expired or was dropped, and what the server says.
+    /// A handle that has expired or was dropped, and errors of the server.
     pub async fn load(&self) -> Result<Table> {
         self.shared.client.load(self.id()).await
     }
 
-    /// Loads its rows in pieces, in order. The stream holds the handle as a clone does.
+    /// Loads its rows as a stream, in order. The stream holds the handle like a clone.
     ///
     /// # Errors
     /// As [`load`](Self::load). The stream carries errors that come later, and ends with them.
@@ -136,10 +135,10 @@ impl Handle {
         Ok(loading.holding(self.clone()).into_stream())
     }
 
-    /// Puts its expiry off: it lives unused for this long from now on, or for as long as before.
+    /// Extends it: from now on it is kept for this long without being used, or for as long as before.
     ///
     /// # Errors
-    /// A handle that has expired or was dropped, and a time that the server does not take.
+    /// A handle that has expired or was dropped, and a time that the server refuses.
     pub async fn extend(&self, ttl: Option<Duration>) -> Result<()> {
         let info = self.shared.client.extend_handle(self.id(), ttl).await?;
         self.shared.expires_us.store(info.expires_us, Ordering::Relaxed);
@@ -147,17 +146,17 @@ impl Handle {
         Ok(())
     }
 
-    /// Drops it on the server, and says whether that went well. Clones of it have nothing behind them then.
+    /// Drops it on the server, and waits for that. Its clones can't be used after that.
     ///
     /// # Errors
-    /// A server that does not answer. One that was dropped before is no error.
+    /// A server that does not answer. A handle that was dropped before is no error.
     pub async fn discard(self) -> Result<()> {
         self.shared.client.drop_handle(self.id()).await?;
         self.keep();
         Ok(())
     }
 
-    /// Lets the server's handle live on when this and its clones are dropped, until it expires.
+    /// Keeps the server's handle until it expires, also when this value and its clones are dropped.
     ///
     /// ```no_run
     /// # use polarway_client::{DistributedClient, Result};
@@ -176,7 +175,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         let Some(runtime) = self.runtime.take().filter(|_| *self.is_ours.get_mut()) else { return };
         let (client, id) = (self.client.clone(), self.info.id);
-        // A runtime that has ended takes no task; the handle expires then.
+        // A runtime that has ended runs no task; the handle expires later.
         runtime.spawn(async move {
             if let Err(error) = client.drop_handle(&id).await {
                 tracing::debug!(%error, "a handle was not dropped, and stays until it expires");

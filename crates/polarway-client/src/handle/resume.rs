@@ -1,4 +1,4 @@
-//! A query that is read by way of a handle, so that a connection that breaks costs nothing that has arrived.
+//! Queries whose result is read through a handle, so that a read continues after a broken connection.
 
 use std::sync::{Arc, OnceLock};
 

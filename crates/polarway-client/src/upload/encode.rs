@@ -1,4 +1,4 @@
-//! Tables as the parts of an upload, made on a thread that blocks.
+//! Encodes tables as the parts of an upload, on a thread that may block.
 
 use std::error::Error as _;
 use std::pin::Pin;
@@ -17,15 +17,15 @@ use crate::error::{Error, ErrorKind, Result};
 /// Parts that wait for the connection.
 const WAITING_PARTS: usize = 2;
 
-/// A table to be sent.
+/// A table to send.
 pub(super) struct Encoding {
-    /// Its place in the call that the user made.
+    /// Its position in the user's call.
     pub(super) ordinal: usize,
     pub(super) header: StoreHeader,
     pub(super) source: Arc<dyn TableSource>,
 }
 
-/// The parts of some tables, as they are made, and what went wrong in making them.
+/// The parts of some tables as a stream, and the encoder, which knows what failed.
 pub(super) fn encode(tables: &[Encoding]) -> (Parts, Encoder) {
     let (sender, receiver) = mpsc::channel(WAITING_PARTS);
     let encoder = Encoder::default();
@@ -54,14 +54,14 @@ pub(super) fn encode(tables: &[Encoding]) -> (Parts, Encoder) {
     (Parts(receiver), encoder)
 }
 
-/// What became of the encoding.
+/// The state of the encoding.
 #[derive(Default)]
 pub(super) struct Encoder {
     failure: Arc<Mutex<Option<Error>>>,
 }
 
 impl Encoder {
-    /// What was wrong with a source, if that is what ended the upload.
+    /// The error of a source, if that has ended the upload.
     pub(super) fn failure(&self) -> Option<Error> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -77,7 +77,7 @@ impl Stream for Parts {
     }
 }
 
-/// Why encoding ended early.
+/// Why the encoding ended early.
 enum Stop {
     NobodyListens,
     Failed(Error),

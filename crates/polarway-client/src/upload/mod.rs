@@ -1,4 +1,4 @@
-//! Storing tables. A try that breaks is made again under the same ids, so that nothing is written twice.
+//! Stores tables. An upload that breaks is repeated with the same ids, so that nothing is written twice.
 
 mod encode;
 
@@ -21,12 +21,12 @@ use crate::call::{Attempt, Kind, Operation};
 use crate::client::DistributedClient;
 use crate::error::{Error, Result};
 
-/// Rows that can be read from the start as often as it takes: an upload that broke is sent again.
+/// Rows that can be read from the start several times: an upload that broke is sent again.
 pub trait TableSource: Send + Sync {
-    /// Begins at the first row. Called on a thread that may block, and again for each retry.
+    /// Begins to read at the first row. It is called on a thread that may block, and again for each retry.
     ///
     /// # Errors
-    /// When the rows can't be read, or not once more.
+    /// The rows can't be read, or not a second time.
     fn open(&self) -> Result<Box<dyn RecordBatchReader + Send>, ArrowError>;
 }
 
@@ -38,11 +38,11 @@ impl TableSource for Table {
 }
 
 impl DistributedClient {
-    /// Stores a table under a name, in the place of what was there. It is on the server's stable storage when this
-    /// returns; what was there stays readable as an older version.
+    /// Stores a table under a name and replaces the dataset's rows. It is on the server's stable storage when this returns; the
+    /// replaced rows stay readable as an older version.
     ///
     /// # Errors
-    /// A name outside the grammar, a column that can't be stored, and what the storage says. The dataset is as it was then.
+    /// A name that is not allowed, a column that can't be stored, and errors of the storage. The dataset is unchanged then.
     pub async fn store<T>(&self, name: &str, table: T) -> Result<Published>
     where
         T: TryInto<Table>,
@@ -51,8 +51,8 @@ impl DistributedClient {
         self.store_with(name, table, WriteOptions::default()).await
     }
 
-    /// Puts a table's rows behind those of a dataset that exists. Columns are matched by name; narrower types are widened
-    /// where nothing can be lost.
+    /// Appends a table's rows to a dataset that exists. Columns are matched by name; narrower types are widened if no value can
+    /// change.
     ///
     /// # Errors
     /// As [`store`](Self::store); besides, a dataset that does not exist, and rows that don't fit its schema.
@@ -79,7 +79,7 @@ impl DistributedClient {
     /// Stores rows as they are read, in bounded memory.
     ///
     /// # Errors
-    /// As [`store_with`](Self::store_with), and the source's own. The dataset is as it was then.
+    /// As [`store_with`](Self::store_with), and errors of the source. The dataset is unchanged then.
     pub async fn store_from(
         &self,
         name: &str,
@@ -92,11 +92,11 @@ impl DistributedClient {
         results.pop().unwrap_or_else(|| Err(Error::protocol("the server gave no result for the table")))
     }
 
-    /// Stores several tables in one call. Each is published on its own and has its own result, in the order in which they
-    /// were given: one that fails does not undo another.
+    /// Stores several tables in one call. Each is published separately and has its own result, in the order of the arguments. A
+    /// table that fails does not undo another one.
     ///
     /// # Errors
-    /// A table that can't become one; then nothing is sent.
+    /// A value that can't be converted into a table; then nothing is sent.
     pub async fn store_batch<N, T>(
         &self,
         tables: impl IntoIterator<Item = (N, T)>,
@@ -128,7 +128,7 @@ impl DistributedClient {
     }
 }
 
-/// Tables on their way, and what became of those that have arrived.
+/// Tables that are being sent, and the results of those that have arrived.
 struct Upload {
     waiting: Vec<Encoding>,
     results: Vec<Option<Result<Published>>>,
@@ -147,7 +147,7 @@ impl Operation for Upload {
 }
 
 impl Upload {
-    /// Takes what the server says of each table. Those that may yet succeed go on waiting, and the error of one is
+    /// Takes the server's result of each table. Tables with a transient error are sent again, and one of these errors is
     /// returned.
     fn sort_out(&mut self, outcomes: Vec<StoreResult>) -> Result<()> {
         if outcomes.len() != self.waiting.len() {
@@ -180,7 +180,7 @@ impl Upload {
         transient.map_or(Ok(()), Err)
     }
 
-    /// Gives all tables that are left the same error.
+    /// Gives the same error to all tables that have no result.
     fn settle(&mut self, error: &Error) {
         for table in self.waiting.drain(..) {
             self.results[table.ordinal] = Some(Err(error.again()));
@@ -212,11 +212,11 @@ async fn upload_once(attempt: &mut Attempt<'_>, tables: &[Encoding]) -> Result<V
         tokio::select! {
             answer = &mut call => break answer.map_err(Error::from_status),
             () = sleep_until(deadline) => break Err(stuck(all_sent, bound)),
-            // The sender is gone once all parts are on their way.
+            // The sender is dropped when all parts are sent.
             change = movement.changed(), if !all_sent => {
                 if change.is_err() {
                     all_sent = true;
-                    // What took long to send may take as long to be written.
+                    // To write may take as long as to send.
                     bound = bound.min(attempt.patience().max(began.elapsed()));
                 }
                 deadline = Instant::now() + bound;
@@ -226,7 +226,7 @@ async fn upload_once(attempt: &mut Attempt<'_>, tables: &[Encoding]) -> Result<V
     };
     match answer {
         Ok(StoreResponse { results }) => Ok(results),
-        // The server only saw the upload end; the source knows why.
+        // The server only saw that the upload ended; the source knows why.
         Err(error) => Err(encoder.failure().unwrap_or(error)),
     }
 }
