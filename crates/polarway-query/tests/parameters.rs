@@ -143,6 +143,8 @@ fn versions_and_times_may_be_parameters() {
     let sql = "SELECT count(*) + ? - ? FROM t AT (VERSION => ?) WHERE a < ?";
     let values = || vec![("1", int(100)), ("2", int(1)), ("3", int(2)), ("4", int(15))];
     assert_eq!(rows(&bench, sql, values()), ["114"]);
+    let numbered = "SELECT count(*) + ?1 - $2 FROM t AT (VERSION => ?3) WHERE a < ?4";
+    assert_eq!(rows(&bench, numbered, values()), ["114"]);
     let two = "SELECT (SELECT count(*) FROM t AT (VERSION => ?)) * 100 + (SELECT count(*) FROM t AT (VERSION => ?))";
     assert_eq!(rows(&bench, two, vec![("1", int(1)), ("2", int(3))]), ["1030"]);
     // The same text with other values reads other versions.

@@ -1,7 +1,7 @@
-//! SQL as text: cut into tokens where DuckDB cuts it.
+//! SQL as text: cut into tokens where DuckDB cuts it, and names and texts put into quotes.
 //!
 //! This crate owns where a token of DuckDB's dialect begins and ends: strings of all forms, quoted names, comments,
-//! numbers. It knows no grammar, and not what a name means.
+//! numbers, parameters. It knows no grammar, and not what a name means.
 //!
 //! ```
 //! use polarway_sql::{Kind, tokens};
@@ -10,7 +10,9 @@
 //! assert_eq!(words.map(|token| token.kind).collect::<Vec<_>>(), [Kind::Word, Kind::Text]);
 //! ```
 
+mod quote;
 mod scan;
 mod token;
 
-pub use token::{Kind, Token, Tokens, quoted_name, script_tokens, tokens};
+pub use quote::{identifier, literal, subquery};
+pub use token::{Kind, Token, Tokens, script_tokens, tokens, tokens_from};

@@ -1,4 +1,6 @@
 //! One token: what it is, and where it ends.
+//!
+//! Each rule is that of DuckDB's scanner. Where the two differ, a text could hide from one what the other reads.
 
 use crate::token::Kind;
 
@@ -8,19 +10,23 @@ pub(crate) fn scan(text: &str) -> Option<(Kind, usize, bool)> {
     let run = |belongs: fn(char) -> bool| text.find(|character| !belongs(character)).unwrap_or(text.len());
     let closed = |kind, length| Some((kind, length, false));
     match first {
-        _ if first.is_whitespace() => closed(Kind::Space, run(char::is_whitespace)),
-        _ if text.starts_with("--") => closed(Kind::Comment, text.find(['\n', '\r']).unwrap_or(text.len())),
+        _ if is_space(first) => closed(Kind::Space, run(is_space)),
+        _ if text.starts_with("--") => closed(Kind::Comment, line_comment(text)),
         _ if text.starts_with("/*") => ending(Kind::Comment, text, block_comment(text)),
-        '\'' => ending(Kind::Text, text, quoted(text, 1, '\'', false)),
-        'e' | 'E' if text[1..].starts_with('\'') => ending(Kind::Text, text, quoted(text, 2, '\'', true)),
+        '\'' => ending(Kind::Text, text, string(text, 1, false)),
+        'e' | 'E' if is_escaped_string(text) => ending(Kind::Text, text, string(text, 2, true)),
         '"' => ending(Kind::QuotedName, text, quoted(text, 1, '"', false)),
         '$' => match dollar_tag(text) {
             Some(tag) => {
                 let end = text[tag.len()..].find(tag).map(|end| end + 2 * tag.len());
                 ending(Kind::Text, text, end)
             }
-            None => closed(Kind::Symbol, 1),
+            None => match parameter_name(&text[1..]) {
+                0 => closed(Kind::Symbol, 1),
+                length => closed(Kind::Parameter, 1 + length),
+            },
         },
+        '?' => closed(Kind::Parameter, 1 + digits(&text[1..])),
         ';' => closed(Kind::End, 1),
         '.' if text[1..].starts_with(|next: char| next.is_ascii_digit()) => {
             closed(Kind::Number, number(text))
@@ -36,20 +42,48 @@ fn ending(kind: Kind, text: &str, end: Option<usize>) -> Option<(Kind, usize, bo
     Some((kind, end.unwrap_or(text.len()), end.is_none()))
 }
 
+/// The blanks of DuckDB: some of Unicode's, and some characters that are no blanks to Unicode.
+fn is_space(character: char) -> bool {
+    matches!(
+        character,
+        ' ' | '\t' | '\n' | '\r' | '\u{c}' | '\u{a0}' | '\u{2000}'
+            ..='\u{200d}' | '\u{202f}' | '\u{205f}' | '\u{2060}' | '\u{3000}' | '\u{feff}'
+    )
+}
+
+fn is_escaped_string(text: &str) -> bool {
+    text.strip_prefix(['e', 'E']).is_some_and(|rest| rest.starts_with('\''))
+}
+
 fn is_name_start(character: char) -> bool {
-    character.is_ascii_alphabetic() || character == '_' || !character.is_ascii()
+    character.is_ascii_alphabetic() || character == '_' || !character.is_ascii() && !is_space(character)
 }
 
 fn is_name_part(character: char) -> bool {
-    is_name_start(character) && !character.is_whitespace() || character.is_ascii_digit() || character == '$'
+    is_name_start(character) || character.is_ascii_digit() || character == '$'
 }
 
 pub(crate) fn line_length(text: &str) -> usize {
     text.find('\n').unwrap_or(text.len())
 }
 
+fn line_comment(text: &str) -> usize {
+    text.find(['\n', '\r']).unwrap_or(text.len())
+}
+
+/// Where a string ends whose quote has begun before `from`, with all that continues it.
+fn string(text: &str, mut from: usize, has_escapes: bool) -> Option<usize> {
+    loop {
+        let end = quoted(text, from, '\'', has_escapes)?;
+        match continuation(&text[end..]) {
+            Some(gap) => from = end + gap + 1,
+            None => return Some(end),
+        }
+    }
+}
+
 /// Where the quote ends that has begun before `from`; doubled, it stands for itself.
-fn quoted(text: &str, from: usize, quote: char, has_escapes: bool) -> Option<usize> {
+pub(crate) fn quoted(text: &str, from: usize, quote: char, has_escapes: bool) -> Option<usize> {
     let mut characters = text[from..].char_indices().peekable();
     while let Some((index, character)) = characters.next() {
         if has_escapes && character == '\\' {
@@ -59,6 +93,25 @@ fn quoted(text: &str, from: usize, quote: char, has_escapes: bool) -> Option<usi
         }
     }
     None
+}
+
+/// The length of what stands between a string's end and the quote that continues it: blanks and line comments, with the end
+/// of a line among them. `None` where the string is not continued.
+pub(crate) fn continuation(text: &str) -> Option<usize> {
+    let mut position = 0;
+    let mut has_new_line = false;
+    loop {
+        let rest = &text[position..];
+        let next = rest.chars().next()?;
+        if rest.starts_with("--") {
+            position += line_comment(rest);
+        } else if is_space(next) {
+            has_new_line |= matches!(next, '\n' | '\r');
+            position += next.len_utf8();
+        } else {
+            return (has_new_line && next == '\'').then_some(position);
+        }
+    }
 }
 
 /// Where a block comment ends. They nest.
@@ -84,30 +137,34 @@ fn block_comment(text: &str) -> Option<usize> {
     None
 }
 
-/// `$$` or `$tag$` at the start of a text; `$1` is a parameter.
-fn dollar_tag(text: &str) -> Option<&str> {
+/// `$$` or `$tag$` at the start of a text; `$1` and `$name` are parameters.
+pub(crate) fn dollar_tag(text: &str) -> Option<&str> {
     let tag = &text[..text[1..].find('$')? + 2];
     let inner = &tag[1..tag.len() - 1];
     let is_name = inner.chars().all(is_name_part) && !inner.starts_with(|first: char| first.is_ascii_digit());
     is_name.then_some(tag)
 }
 
-/// The length of a number, with its fraction and its exponent, or of a hexadecimal or binary one. What follows at once
-/// is no part of it: in `1e'\'` a string with escapes begins behind the digit.
-fn number(text: &str) -> usize {
-    if let Some(length) = prefixed(text, ['x', 'X'], |digit| digit.is_ascii_hexdigit())
-        .or_else(|| prefixed(text, ['b', 'B'], |digit| matches!(digit, '0' | '1')))
-    {
-        return length;
+/// The length of the number or the name behind a `$` that begins no string. A string with escapes begins with a letter, and
+/// is no name.
+fn parameter_name(text: &str) -> usize {
+    match text.starts_with(is_name_start) {
+        true if is_escaped_string(text) => 0,
+        true => text.find(|character| !is_name_part(character)).unwrap_or(text.len()),
+        false => digits(text),
     }
-    let is_digit = |digit: char| digit.is_ascii_digit();
-    let mut length = digits(text, is_digit);
+}
+
+/// The length of a number, with its fraction and its exponent. What follows at once is no part of it: in `1e'\'` a string
+/// with escapes begins behind the digit, and `0b1` is 0 under the name `b1`.
+fn number(text: &str) -> usize {
+    let mut length = digits(text);
     if let Some(fraction) = text[length..].strip_prefix('.') {
-        length += 1 + digits(fraction, is_digit);
+        length += 1 + digits(fraction);
     }
     if let Some(exponent) = text[length..].strip_prefix(['e', 'E']) {
         let unsigned = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-        let end = digits(unsigned, is_digit);
+        let end = digits(unsigned);
         if end > 0 {
             length += 1 + (exponent.len() - unsigned.len()) + end;
         }
@@ -115,17 +172,11 @@ fn number(text: &str) -> usize {
     length
 }
 
-/// The length of digits behind `0x` or `0b`, if there are any.
-fn prefixed(text: &str, letters: [char; 2], belongs: fn(char) -> bool) -> Option<usize> {
-    let behind = text.strip_prefix('0')?.strip_prefix(letters)?;
-    Some(2 + digits(behind, belongs)).filter(|length| *length > 2)
-}
-
 /// The length of digits, which single underscores may part.
-fn digits(text: &str, belongs: impl Fn(char) -> bool) -> usize {
+fn digits(text: &str) -> usize {
     let mut length = 0;
     for (index, character) in text.char_indices() {
-        if belongs(character) {
+        if character.is_ascii_digit() {
             length = index + 1;
         } else if character != '_' || index == 0 || length != index {
             break;

@@ -1,6 +1,8 @@
 //! Tokens, one after the other, and scripts, in which some lines are not SQL.
 
-use crate::scan::{line_length, scan};
+use std::borrow::Cow;
+
+use crate::scan::{continuation, dollar_tag, line_length, quoted, scan};
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +15,10 @@ pub enum Kind {
     Word,
     /// A name in double quotes.
     QuotedName,
-    /// A string, also one in dollar quotes.
+    /// A string of any form, with the lines that continue it.
     Text,
+    /// A place for a value: `?`, `?1`, `$1` or `$name`.
+    Parameter,
     /// A number, with its exponent.
     Number,
     /// The semicolon that ends a statement.
@@ -38,7 +42,7 @@ pub struct Token<'a> {
     pub is_open: bool,
 }
 
-impl Token<'_> {
+impl<'a> Token<'a> {
     /// Whether it is part of a statement, and not something between or before its parts.
     pub fn is_significant(&self) -> bool {
         !matches!(self.kind, Kind::Space | Kind::Comment)
@@ -54,19 +58,63 @@ impl Token<'_> {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
     }
 
-    /// The name that it stands for, without quotes.
-    pub fn name(&self) -> String {
-        match self.text.strip_prefix('"') {
-            Some(inner) if self.is_open => inner.replace("\"\"", "\""),
-            Some(inner) => inner.strip_suffix('"').unwrap_or(inner).replace("\"\"", "\""),
-            None => self.text.to_owned(),
+    /// Whether it is this character, outside of quotes.
+    pub fn is_symbol(&self, symbol: &str) -> bool {
+        matches!(self.kind, Kind::Symbol | Kind::End) && self.text == symbol
+    }
+
+    /// The name that it stands for, without quotes. `None` for what is no name.
+    pub fn name(&self) -> Option<Cow<'a, str>> {
+        matches!(self.kind, Kind::Word | Kind::QuotedName).then(|| self.content()).flatten()
+    }
+
+    /// What stands in it: the name of a name or a parameter, the text of a string; of one that does not end, what there is.
+    /// `None` for all other tokens, and for strings with escapes.
+    pub fn content(&self) -> Option<Cow<'a, str>> {
+        match self.kind {
+            Kind::Word => Some(self.text.into()),
+            Kind::Parameter => Some(self.text[1..].into()),
+            Kind::QuotedName => Some(unquoted(self.text, '"')),
+            Kind::Text if self.text.starts_with('\'') => Some(unquoted(self.text, '\'')),
+            Kind::Text => {
+                let tag = self.text.strip_prefix('$').and_then(|_| dollar_tag(self.text))?;
+                let inner = &self.text[tag.len()..];
+                Some(if self.is_open { inner } else { &inner[..inner.len() - tag.len()] }.into())
+            }
+            _ => None,
         }
+    }
+}
+
+/// What stands in quotes, with what continues it.
+fn unquoted(text: &str, quote: char) -> Cow<'_, str> {
+    let end = quoted(text, 1, quote, false);
+    let inner = &text[1..end.map_or(text.len(), |end| end - 1)];
+    let content = match inner.contains(quote) {
+        true => Cow::from(inner.replace(&format!("{quote}{quote}"), &quote.to_string())),
+        false => inner.into(),
+    };
+    let rest = &text[end.unwrap_or(text.len())..];
+    match continuation(rest) {
+        Some(gap) => content + unquoted(&rest[gap..], quote),
+        None => content,
     }
 }
 
 /// Cuts a text into tokens. All of it is in one of them.
 pub fn tokens(text: &str) -> Tokens<'_> {
-    Tokens { text, position: 0, is_fresh: false, is_script: false }
+    tokens_from(text, 0)
+}
+
+/// Cuts a text into tokens from a byte on at which one begins. There are none behind the text's end, or inside of a
+/// character.
+///
+/// ```
+/// let from = polarway_sql::tokens_from("SELECT a", 7).next();
+/// assert_eq!(from.map(|token| (token.start, token.text)), Some((7, "a")));
+/// ```
+pub fn tokens_from(text: &str, position: usize) -> Tokens<'_> {
+    Tokens { text, position, is_fresh: false, is_script: false }
 }
 
 /// Cuts a script into tokens: the same, and [commands](Kind::DotCommand) between its statements.
@@ -81,15 +129,6 @@ pub fn script_tokens(text: &str) -> Tokens<'_> {
     Tokens { is_fresh: true, is_script: true, ..tokens(text) }
 }
 
-/// A name in double quotes, which stands for itself whatever is in it.
-///
-/// ```
-/// assert_eq!(polarway_sql::quoted_name("a \"b\""), r#""a ""b""""#);
-/// ```
-pub fn quoted_name(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
 /// The tokens of a text.
 #[derive(Clone, Debug)]
 pub struct Tokens<'a> {
@@ -100,11 +139,18 @@ pub struct Tokens<'a> {
     is_script: bool,
 }
 
+impl<'a> Tokens<'a> {
+    /// Those that are parts of statements, up to one that does not end.
+    pub fn significant(self) -> impl Iterator<Item = Token<'a>> {
+        self.filter(Token::is_significant).take_while(|token| !token.is_open)
+    }
+}
+
 impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        let rest = &self.text[self.position..];
+        let rest = self.text.get(self.position..)?;
         let (kind, length, is_open) = match self.is_fresh && rest.starts_with('.') {
             true => (Kind::DotCommand, line_length(rest), false),
             false => scan(rest)?,
@@ -158,14 +204,15 @@ mod tests {
     #[test]
     fn a_number_ends_where_its_digits_do() {
         use Kind::{Number, Symbol, Text, Word};
-        check("1_000 0x1Fg 2.e5", &[(Number, "1_000"), (Number, "0x1F"), (Word, "g"), (Number, "2.e5")]);
+        check("1_000 0x1F 2.e5", &[(Number, "1_000"), (Number, "0"), (Word, "x1F"), (Number, "2.e5")]);
+        check(r"0b1e'\' 1", &[(Number, "0"), (Word, "b1e"), (Text, r"'\'"), (Number, "1")]);
         check(r"1e'\'x' 1e+", &[(Number, "1"), (Text, r"e'\'x'"), (Number, "1"), (Word, "e"), (Symbol, "+")]);
         check("1__2 .5", &[(Number, "1"), (Word, "__2"), (Number, ".5")]);
     }
 
     #[test]
     fn a_semicolon_in_quotes_ends_nothing() {
-        use Kind::{QuotedName, Symbol, Text, Word};
+        use Kind::{QuotedName, Text, Word};
         check(
             r#"'it''s;' "a "";b" e'\';' $$;'$$ $x$ $$; $x$ $1"#,
             &[
@@ -174,8 +221,7 @@ mod tests {
                 (Text, r"e'\';'"),
                 (Text, "$$;'$$"),
                 (Text, "$x$ $$; $x$"),
-                (Symbol, "$"),
-                (Kind::Number, "1"),
+                (Kind::Parameter, "$1"),
             ],
         );
         check("e;", &[(Word, "e"), (Kind::End, ";")]);
@@ -234,9 +280,75 @@ mod tests {
     }
 
     #[test]
-    fn a_quoted_name_is_known_without_its_quotes_whether_it_ends_or_not() {
-        for (text, name) in [("\"a \"\"b\"", "a \"b"), ("\"a b", "a b"), ("plain", "plain")] {
-            assert_eq!(tokens(text).next().unwrap().name(), name);
+    fn parameters_have_numbers_names_or_nothing() {
+        use Kind::{Parameter, Symbol, Text, Word};
+        check(
+            "? ?12 $1_0 $1 $name $größe $1a $",
+            &[
+                (Parameter, "?"),
+                (Parameter, "?12"),
+                (Parameter, "$1_0"),
+                (Parameter, "$1"),
+                (Parameter, "$name"),
+                (Parameter, "$größe"),
+                (Parameter, "$1"),
+                (Word, "a"),
+                (Symbol, "$"),
+            ],
+        );
+        check(r"$e'\' $E", &[(Symbol, "$"), (Text, r"e'\' $E…")]);
+        for (text, name) in [("?", ""), ("?12", "12"), ("$1", "1"), ("$name", "name")] {
+            assert_eq!(tokens(text).next().unwrap().content().as_deref(), Some(name));
         }
+    }
+
+    #[test]
+    fn a_string_goes_on_behind_the_end_of_a_line_with_the_escapes_that_it_has() {
+        use Kind::{QuotedName, Symbol, Text};
+        check("e'a'\n'\\'' | 'b'", &[(Text, "e'a'\n'\\''"), (Symbol, "|"), (Text, "'b'")]);
+        check("'a' -- it's\n 'b' 'c'", &[(Text, "'a' -- it's\n 'b'"), (Text, "'c'")]);
+        check("'a' 'b'", &[(Text, "'a'"), (Text, "'b'")]);
+        check("\"a\"\n\"b\"", &[(QuotedName, "\"a\""), (QuotedName, "\"b\"")]);
+    }
+
+    #[test]
+    fn blanks_are_those_of_duckdb() {
+        use Kind::{Symbol, Word};
+        check("a\u{a0}b\u{200b}c\u{feff}d", &[(Word, "a"), (Word, "b"), (Word, "c"), (Word, "d")]);
+        check("a\u{85}b\u{2028}c", &[(Word, "a\u{85}b\u{2028}c")]);
+        check("a\u{b}b", &[(Word, "a"), (Symbol, "\u{b}"), (Word, "b")]);
+    }
+
+    #[test]
+    fn content_is_known_without_its_quotes_whether_it_ends_or_not() {
+        for (text, content) in [
+            ("\"a \"\"b\"", Some("a \"b")),
+            ("\"a b", Some("a b")),
+            ("plain", Some("plain")),
+            ("'it''s'", Some("it's")),
+            ("'it''s", Some("it's")),
+            ("'a' -- '\n'''b'", Some("a'b")),
+            ("$$a$$", Some("a")),
+            ("$x$ $$ $x$", Some(" $$ ")),
+            ("$x$ a", Some(" a")),
+            ("e'a'", None),
+            ("1", None),
+            ("(", None),
+        ] {
+            let token = tokens(text).next().unwrap();
+            assert_eq!((token.text, token.content().as_deref()), (text, content));
+        }
+    }
+
+    #[test]
+    fn only_names_have_a_name() {
+        let name = |text| tokens(text).next().unwrap().name();
+        assert_eq!((name("\"a\"").as_deref(), name("a").as_deref()), (Some("a"), Some("a")));
+        assert_eq!((name("'a'"), name("$a"), name("1")), (None, None, None));
+    }
+
+    #[test]
+    fn behind_the_end_and_inside_of_a_character_there_are_no_tokens() {
+        assert_eq!((tokens_from("é", 1).next(), tokens_from("a", 2).next()), (None, None));
     }
 }

@@ -1,9 +1,10 @@
 //! What Tab offers: words of SQL, names of datasets and their columns, dot commands; those first that fit the place.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use polarway_sql::{Kind, Token, script_tokens};
+use polarway_sql::{Kind, Token, identifier, script_tokens};
 use reedline::{Completer, CompletionResult, Span, Suggestion};
 
 use super::dot::{self, Argument};
@@ -67,11 +68,13 @@ fn choices(known: &[DatasetNames], text: &str, position: usize) -> Choices {
         Some(Token { kind: Kind::DotCommand, text, start, .. }) => {
             return dot_choices(known, text, *start);
         }
-        Some(Token { kind: Kind::Comment | Kind::Text | Kind::Number, .. }) => return Choices::default(),
+        Some(Token { kind: Kind::Comment | Kind::Text | Kind::Number | Kind::Parameter, .. }) => {
+            return Choices::default();
+        }
         Some(token) if matches!(token.kind, Kind::Word | Kind::QuotedName) => earlier.pop(),
         _ => None,
     };
-    let name = typed.map(|token| token.name()).unwrap_or_default();
+    let name = typed.and_then(|token| token.name()).unwrap_or_default();
     let is_quoted = typed.is_some_and(|token| token.kind == Kind::QuotedName);
     let start = typed.map_or(position, |token| token.start);
     // The quote that ends the name may be there already.
@@ -116,15 +119,12 @@ fn mentioned<'a, 'b>(
     let mut mentions = Vec::new();
     let mut statement = statement.peekable();
     while let Some(token) = statement.next() {
-        if !matches!(token.kind, Kind::Word | Kind::QuotedName) {
-            continue;
-        }
-        let name = token.name();
+        let Some(name) = token.name() else { continue };
         let Some(dataset) = known.iter().find(|dataset| dataset.name.eq_ignore_ascii_case(&name)) else {
             continue;
         };
         let _ = statement.next_if(|next| next.is_word("AS"));
-        let alias = statement.next_if(|next| is_name(next)).map(Token::name);
+        let alias = statement.next_if(|next| is_name(next)).and_then(Token::name).map(Cow::into_owned);
         mentions.push(Mention { dataset, alias });
     }
     mentions
@@ -153,7 +153,7 @@ fn place(earlier: &[Token<'_>]) -> Place {
         Kind::Word if is_one_of(last, &RELATION_FOLLOWS) => Place::Relation,
         Kind::Word if is_one_of(last, &["EXPLAIN", "ANALYZE"]) => Place::Start,
         Kind::Word if words::is_keyword(last.text) && !is_one_of(last, &ENDS_A_VALUE) => Place::Expression,
-        Kind::Word | Kind::QuotedName | Kind::Text | Kind::Number => Place::Continuation,
+        Kind::Word | Kind::QuotedName | Kind::Text | Kind::Number | Kind::Parameter => Place::Continuation,
         Kind::Symbol if last.text == ")" => Place::Continuation,
         Kind::Symbol if last.text == "," => {
             let clause = earlier.iter().rev().find(|token| is_one_of(token, &CLAUSES));
@@ -182,7 +182,7 @@ fn sql_choices(
     if let [.., qualifier, dot] = earlier
         && dot.text == "."
     {
-        let qualifier = qualifier.name();
+        let qualifier = qualifier.name().unwrap_or_default();
         let meant = mentioned.iter().find(|mention| mention.is_called(&qualifier));
         match meant {
             Some(mention) => list.names(&mention.dataset.columns),
@@ -256,7 +256,7 @@ impl<'a> List<'a> {
         for name in names {
             if self.fits(name) {
                 let is_quoted = self.typed.is_quoted;
-                let text = if is_quoted { words::quoted(name) } else { words::quoted_where_needed(name) };
+                let text = if is_quoted { identifier(name) } else { words::quoted_where_needed(name) };
                 self.push(text, false);
             }
         }

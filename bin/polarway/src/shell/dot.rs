@@ -1,7 +1,9 @@
 //! Dot commands: lines that are meant for the shell, not for the server.
 
+use std::borrow::Cow;
+
 use clap::ValueEnum as _;
-use polarway_sql::script_tokens;
+use polarway_sql::tokens;
 
 use crate::arguments::ListFormat;
 use crate::failure::{Failure, Result};
@@ -185,13 +187,8 @@ fn bare(name: &str) -> &str {
 
 /// A name may be written as in SQL, or as in a shell.
 fn unquoted(argument: &str) -> String {
-    if let Some(inner) = argument.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
-        return inner.to_owned();
-    }
-    match script_tokens(argument).next() {
-        Some(token) if token.text == argument => token.name(),
-        _ => argument.to_owned(),
-    }
+    let whole = tokens(argument).next().filter(|token| token.text == argument);
+    whole.and_then(|token| token.content()).map_or_else(|| argument.to_owned(), Cow::into_owned)
 }
 
 #[cfg(test)]

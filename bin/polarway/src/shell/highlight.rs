@@ -15,7 +15,7 @@ impl Highlighter for SqlHighlighter {
             let style = match token.kind {
                 Kind::Word if words::is_keyword(token.text) => Color::Cyan.bold(),
                 Kind::Text => Color::Green.normal(),
-                Kind::Number => Color::Yellow.normal(),
+                Kind::Number | Kind::Parameter => Color::Yellow.normal(),
                 Kind::Comment => Color::DarkGray.normal(),
                 Kind::DotCommand => Color::Purple.normal(),
                 Kind::Word | Kind::QuotedName | Kind::Space | Kind::End | Kind::Symbol => {

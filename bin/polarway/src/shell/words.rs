@@ -1,5 +1,7 @@
 //! The words of DuckDB's SQL that are coloured and completed.
 
+use polarway_sql::identifier;
+
 /// A list of words.
 #[derive(Clone, Copy)]
 pub(super) struct Words(&'static str);
@@ -62,13 +64,8 @@ pub(super) fn quoted_where_needed(name: &str) -> String {
     if is_plain && !RESERVED.iter().any(|word| word.eq_ignore_ascii_case(name)) {
         name.to_owned()
     } else {
-        quoted(name)
+        identifier(name)
     }
-}
-
-/// A name in quotes.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@
 //! quote, comment or bracket stays open, and no bracket closes one that the piece did not open. Text that is no expression in
 //! parentheses, such as `a FROM b`, passes the check and is an error of DuckDB.
 
-use polarway_sql::{Kind, Token, quoted_name, tokens};
+use std::borrow::Cow;
+
+use polarway_sql::{Kind, Token, identifier, tokens};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -72,8 +74,11 @@ pub(super) fn column(text: &str) -> Result<Column> {
         return Ok(Column { sql: in_parentheses(text), names: piece.own_names(), alias: None });
     };
     let (before, alias) = match &piece.tokens[position..] {
-        [keyword, name] if is_name(name) && position > 0 => (&text[..keyword.start], name.name()),
-        _ => return Err(piece.refused("AS stands between an expression and one name, at the end")),
+        [keyword, name] if position > 0 => (&text[..keyword.start], name.name()),
+        _ => ("", None),
+    };
+    let Some(alias) = alias.map(Cow::into_owned) else {
+        return Err(piece.refused("AS stands between an expression and one name, at the end"));
     };
     if alias.is_empty() {
         return Err(piece.refused("the name behind AS is empty"));
@@ -82,7 +87,7 @@ pub(super) fn column(text: &str) -> Result<Column> {
         true => Names::Unknown,
         false => Names::One(alias.clone()),
     };
-    let sql = format!("{} AS {}", in_parentheses(before), quoted_name(&alias));
+    let sql = format!("{} AS {}", in_parentheses(before), identifier(&alias));
     Ok(Column { sql, names, alias: Some(alias) })
 }
 
@@ -169,15 +174,16 @@ impl<'a> Piece<'a> {
     fn own_names(&self) -> Names {
         match &self.tokens[..] {
             [star] if star.text == "*" => Names::All,
-            [name] if is_name(name) => Names::One(name.name()),
-            [.., dot, name] if dot.text == "." && is_name(name) && self.is_path() => Names::One(name.name()),
+            [.., name] if self.is_path() => {
+                name.name().map_or(Names::Unknown, |name| Names::One(name.into_owned()))
+            }
             _ => Names::Unknown,
         }
     }
 
     fn is_path(&self) -> bool {
         self.tokens.iter().enumerate().all(|(index, token)| match index % 2 {
-            0 => is_name(token),
+            0 => token.name().is_some(),
             _ => token.text == ".",
         })
     }
@@ -281,10 +287,6 @@ fn outside_of_brackets<'a, 'b>(
         }
         is_outside
     })
-}
-
-fn is_name(token: &Token<'_>) -> bool {
-    matches!(token.kind, Kind::Word | Kind::QuotedName)
 }
 
 fn in_parentheses(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! The right side of a join, and its kind.
 
-use polarway_sql::quoted_name;
+use polarway_sql::identifier;
 
 use super::Handle;
 use super::lazy::LazyQuery;
@@ -54,7 +54,7 @@ pub struct JoinSource {
 impl From<&Handle> for JoinSource {
     fn from(handle: &Handle) -> Self {
         let columns = handle.schema().fields().iter().map(|field| field.name().clone()).collect();
-        Self { relation: quoted_name(handle.id()), columns: Some(columns), handles: vec![handle.clone()] }
+        Self { relation: identifier(handle.id()), columns: Some(columns), handles: vec![handle.clone()] }
     }
 }
 
@@ -82,7 +82,7 @@ impl From<&str> for JoinSource {
     fn from(name: &str) -> Self {
         // `self` is the query itself; a dataset of that name is found under its longer name.
         let schema = if name.eq_ignore_ascii_case("self") { "main." } else { "" };
-        Self { relation: format!("{schema}{}", quoted_name(name)), columns: None, handles: Vec::new() }
+        Self { relation: format!("{schema}{}", identifier(name)), columns: None, handles: Vec::new() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Several steps as one SQL text. Each step reads the result of the step before as the table `self`.
 
 use polarway_model::{HandleOptions, QueryOptions};
-use polarway_sql::quoted_name;
+use polarway_sql::{identifier, literal};
 use polarway_table::Table;
 
 use super::expression::{self, Column, Names, column, sort_key};
@@ -45,7 +45,7 @@ impl LazyQuery {
         let columns = handle.schema().fields().iter().map(|field| field.name().clone());
         Self {
             client: client.clone(),
-            sql: format!("FROM {}", quoted_name(handle.id())),
+            sql: format!("FROM {}", identifier(handle.id())),
             columns: Some(columns.collect()),
             handles: vec![handle.clone()],
         }
@@ -94,7 +94,7 @@ impl LazyQuery {
             "columns to add",
         )?;
         let Some(before) = &self.columns else {
-            let names = columns.iter().map(|(name, _)| quoted_text(&name.to_lowercase()));
+            let names = columns.iter().map(|(name, _)| literal(&name.to_lowercase()));
             let names = names.collect::<Vec<_>>().join(", ");
             let added = columns.iter().map(|(_, sql)| sql.as_str()).collect::<Vec<_>>().join(", ");
             let rest = format!("COLUMNS(lambda name: lower(name) NOT IN ({names}))");
@@ -155,7 +155,7 @@ impl LazyQuery {
                 format!("{name:?} is no name of a column to join on"),
             ));
         }
-        let quoted = on.iter().map(|name| quoted_name(name)).collect::<Vec<_>>();
+        let quoted = on.iter().map(|name| identifier(name)).collect::<Vec<_>>();
         let using = at_least_one(quoted, "columns to join on")?;
         let columns = match how.has_both() {
             true => joined(self.columns.as_deref(), columns.as_deref(), &on),
@@ -332,10 +332,6 @@ fn are_distinct(names: &[String]) -> bool {
     let mut sorted: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
     sorted.sort_unstable();
     sorted.windows(2).all(|pair| pair[0] != pair[1])
-}
-
-fn quoted_text(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 #[cfg(test)]

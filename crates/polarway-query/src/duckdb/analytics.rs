@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use polarway_sql::literal;
+
 use crate::error::Error;
 use crate::native::{Connection, NativeError};
-use crate::quote::literal;
 
 /// The name under which the database is attached.
 pub(crate) const NAME: &str = "analytics";

@@ -1,9 +1,10 @@
 //! Results that are kept as tables, in a database of their own that no query can name: each sees of it the views that
 //! stand for what it names.
 
+use polarway_sql::{identifier, subquery};
+
 use crate::instance::Instance;
 use crate::native::{Connection, NativeError};
-use crate::quote::{identifier, subquery};
 
 /// The name under which the database is attached, in memory. DuckDB spills it like whatever else it holds.
 pub(crate) const DATABASE: &str = "kept";
@@ -53,7 +54,7 @@ pub(crate) fn remove_from(instance: &Instance, name: &str) -> Result<(), NativeE
 pub(crate) fn bytes(connection: &Connection, name: &str) -> Result<u64, NativeError> {
     let columns = connection.prepare(&format!(
         "SELECT column_name || chr(0) || data_type FROM duckdb_columns() WHERE database_name = '{DATABASE}' AND table_name = {}",
-        crate::quote::literal(name)
+        polarway_sql::literal(name)
     ))?;
     let mut fixed = 0;
     let mut counted = Vec::new();

@@ -1,8 +1,9 @@
 //! What DuckDB answers from its catalog, answered from the list of datasets.
 
+use polarway_sql::literal;
+
 use crate::catalog::Listed;
 use crate::column_names::sql_names;
-use crate::quote::literal;
 use crate::stored_types::sql_type;
 
 /// A table about tables.

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray as _, RecordBatch};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Schema, SchemaRef};
+use polarway_sql::{identifier, subquery};
 use polarway_table::DUCKDB_TYPE_KEY;
 
 use crate::error::Error;
-use crate::quote::{identifier, subquery};
 use crate::sql_type::SqlType;
 
 /// Numbers of this many digits fit into Arrow's decimals of 128 bits.

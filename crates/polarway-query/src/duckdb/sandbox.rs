@@ -6,13 +6,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use polarway_sql::literal;
+
 use crate::analytics::Analytics;
 use crate::config::EngineConfig;
 use crate::error::Error;
 use crate::gate::{PAIRING, PAIRS};
 use crate::kept;
 use crate::native::{Connection, Database, NativeError};
-use crate::quote::literal;
 
 /// A DuckDB that reads data files and nothing else.
 #[derive(Debug)]

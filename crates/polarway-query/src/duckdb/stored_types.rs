@@ -7,7 +7,7 @@
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use polarway_table::holds_value;
 
-use crate::quote::{identifier, literal};
+use polarway_sql::{identifier, literal};
 
 /// The first and the last second that DuckDB's microseconds reach, counted from 1970.
 const FIRST_SECOND: i64 = -9_223_372_022_400;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use arrow::datatypes::{Field, FieldRef};
+use polarway_sql::{identifier, literal};
 use polarway_table::duckdb_type;
 
 use crate::catalog::{FileGroup, Relation};
@@ -11,7 +12,6 @@ use crate::column_names::{is_writable, sql_names};
 use crate::error::Error;
 use crate::gate::NamedColumns;
 use crate::kept;
-use crate::quote::{identifier, literal};
 use crate::sql_type::SqlType;
 use crate::stored_types::{Restored, holds_floats, holds_zoned_nanos, restore, sql_type, without_statistics};
 

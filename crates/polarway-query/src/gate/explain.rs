@@ -1,6 +1,7 @@
 //! `EXPLAIN` in front of a SELECT. DuckDB gives no tree for it, so it is cut off by tokens.
 
-use crate::lexer::{Token, next_token};
+use polarway_sql::{Kind, Token, tokens};
+
 use crate::plan::PlanFormat;
 
 /// What stands in front of the SELECT.
@@ -20,59 +21,53 @@ pub(crate) const USAGE: &str = "EXPLAIN takes ANALYZE and FORMAT, say EXPLAIN (A
 /// # Errors
 /// The byte of an option that is not known here.
 pub(crate) fn explain(text: &str) -> Result<Option<Explain>, usize> {
-    let Some(first) = next_token(text, 0) else { return Ok(None) };
-    if !is_word(&first.token, &["explain"]) {
-        return Ok(None);
-    }
-    let mut explain = Explain { format: PlanFormat::Text, end: first.end };
-    let Some(next) = next_token(text, first.end) else { return Ok(Some(explain)) };
-    if is_word(&next.token, &["analyze"]) {
-        explain.end = next.end;
-    } else if next.token == Token::Symbol('(') {
-        read_options(text, next.end, &mut explain)?;
+    let mut tokens = tokens(text).significant();
+    let Some(first) = tokens.next().filter(|token| is_one_of(token, &["explain"])) else { return Ok(None) };
+    let mut explain = Explain { format: PlanFormat::Text, end: first.end() };
+    match tokens.next() {
+        Some(next) if is_one_of(&next, &["analyze"]) => explain.end = next.end(),
+        Some(next) if next.is_symbol("(") => read_options(tokens, next.end(), &mut explain)?,
+        _ => {}
     }
     Ok(Some(explain))
 }
 
-fn read_options(text: &str, from: usize, explain: &mut Explain) -> Result<(), usize> {
-    let mut position = from;
+/// Reads what stands behind the parenthesis that ends at byte `from`.
+fn read_options<'a>(
+    tokens: impl Iterator<Item = Token<'a>>,
+    from: usize,
+    explain: &mut Explain,
+) -> Result<(), usize> {
+    const BEGIN_A_SELECT: [&str; 8] =
+        ["select", "from", "with", "values", "table", "describe", "show", "summarize"];
     let mut follows_format = false;
-    while let Some(spanned) = next_token(text, position) {
-        position = spanned.end;
-        match &spanned.token {
-            Token::Symbol(')') if !follows_format => {
-                explain.end = position;
-                return Ok(());
-            }
-            // A parenthesis may also begin the SELECT itself: it has none of these words.
-            Token::Symbol(',') if !follows_format => {}
-            token if follows_format && is_word(token, &["json"]) => {
+    for token in tokens {
+        if follows_format {
+            if is_one_of(&token, &["json"]) {
                 explain.format = PlanFormat::Json;
-                follows_format = false;
+            } else if !is_one_of(&token, &["text"]) {
+                return Err(token.start);
             }
-            token if follows_format && is_word(token, &["text"]) => follows_format = false,
-            token if is_word(token, &["analyze"]) => {}
-            token if is_word(token, &["format"]) => follows_format = true,
-            token
-                if is_word(
-                    token,
-                    &["select", "from", "with", "values", "table", "describe", "show", "summarize"],
-                ) =>
-            {
-                return Ok(());
-            }
-            Token::Symbol('(') => return Ok(()),
-            _ => return Err(spanned.start),
+            follows_format = false;
+        } else if token.is_symbol(")") {
+            explain.end = token.end();
+            return Ok(());
+        } else if is_one_of(&token, &["format"]) {
+            follows_format = true;
+        } else if token.is_symbol("(") || is_one_of(&token, &BEGIN_A_SELECT) {
+            // A parenthesis may also begin the SELECT itself: it has none of the options' words.
+            return Ok(());
+        } else if !token.is_symbol(",") && !is_one_of(&token, &["analyze"]) {
+            return Err(token.start);
         }
     }
     Err(from)
 }
 
-fn is_word(token: &Token, words: &[&str]) -> bool {
-    match token {
-        Token::Word(word) | Token::Quoted(word) => words.iter().any(|known| known.eq_ignore_ascii_case(word)),
-        _ => false,
-    }
+/// Whether a token is one of these words, quoted or not, or a string that holds one.
+fn is_one_of(token: &Token<'_>, words: &[&str]) -> bool {
+    let content = token.content().filter(|_| token.kind != Kind::Parameter);
+    content.is_some_and(|content| words.iter().any(|word| word.eq_ignore_ascii_case(&content)))
 }
 
 #[cfg(test)]

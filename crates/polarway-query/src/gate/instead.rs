@@ -1,6 +1,6 @@
 //! What to use instead of a statement that is no SELECT.
 
-use crate::lexer::{Token, next_token};
+use polarway_sql::tokens;
 
 const STORE: &str = "to make a table of rows, use `polarway store NAME FILE`; to keep a result, `polarway query --keep 'SELECT …'`";
 const APPEND: &str = "to add rows, use `polarway append NAME FILE`";
@@ -45,14 +45,8 @@ const STATEMENTS: [(&str, &str); 24] = [
 
 /// What to use instead of the statement that a text begins with, behind an EXPLAIN if there is one.
 pub(super) fn of(text: &str) -> Option<&'static str> {
-    let mut from = 0;
-    loop {
-        let token = next_token(text, from)?;
-        let Token::Word(word) = &token.token else { return None };
-        if !["explain", "analyze"].iter().any(|known| known.eq_ignore_ascii_case(word)) {
-            let known = STATEMENTS.iter().find(|(statement, _)| statement.eq_ignore_ascii_case(word));
-            return known.map(|(_, hint)| *hint);
-        }
-        from = token.end;
-    }
+    let mut tokens = tokens(text).significant();
+    let first = tokens.find(|token| !token.is_word("explain") && !token.is_word("analyze"))?;
+    let known = STATEMENTS.iter().find(|(statement, _)| first.is_word(statement));
+    known.map(|(_, hint)| *hint)
 }

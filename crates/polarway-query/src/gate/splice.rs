@@ -1,13 +1,13 @@
 //! Replacing a table reference in the author's text with the name of a view.
 //!
-//! The tree says where a reference starts; where it ends is found with the lexer. The text that comes out goes
+//! The tree says where a reference starts; where it ends is found by tokens. The text that comes out goes
 //! through the gate once more before it runs, so a mistake here can make a query fail, not read something else.
 
-use super::constants::function_name;
-use crate::lexer::{Spanned, Token, after_parentheses, next_token};
-use crate::listing::Listing;
-use crate::quote::identifier;
+use polarway_sql::{Kind, Token, identifier, tokens, tokens_from};
 use serde_json::Value;
+
+use super::constants::function_name;
+use crate::listing::Listing;
 
 /// A stretch of the text and what takes its place.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) enum Form {
 }
 
 /// The cuts that put `view` in the place of a table name, an `AT (…)` behind it removed. `None` when the text
-/// is not where the tree says, or written in a form that the lexer does not read.
+/// is not where the tree says, or written in a form that is not read here.
 pub(crate) fn table_cuts(
     text: &str,
     start: usize,
@@ -36,7 +36,8 @@ pub(crate) fn table_cuts(
     form: Form,
 ) -> Option<Vec<Cut>> {
     let name = table["table_name"].as_str()?;
-    let end = after_name(text, start, table)?;
+    let mut tokens = tokens_from(text, start).significant();
+    let end = after_name(&mut tokens, start, table)?;
     let alias = table["alias"].as_str().unwrap_or_default();
     // Columns are named through the table's name: the view takes it over.
     let replacement = match (alias, form) {
@@ -46,14 +47,14 @@ pub(crate) fn table_cuts(
     };
     let mut cuts = vec![Cut { start, end, replacement }];
     if !table["at_clause"].is_null() {
-        let mut token = next_token(text, end)?;
+        let mut token = tokens.next()?;
         if !alias.is_empty() {
-            token = skip_alias(text, token, alias)?;
+            token = skip_alias(&mut tokens, token, alias)?;
         }
-        if !is_word(&token, "at") {
+        if !token.is_word("at") || !tokens.next()?.is_symbol("(") {
             return None;
         }
-        let end = after_parentheses(text, token.end)?;
+        let end = after_closing(&mut tokens)?;
         cuts.push(Cut { start: token.start, end, replacement: String::new() });
     }
     Some(cuts)
@@ -62,18 +63,19 @@ pub(crate) fn table_cuts(
 /// The cut that puts `view` in the place of a table function's call.
 pub(crate) fn call_cut(text: &str, start: usize, reference: &Value, view: &str) -> Option<Cut> {
     let name = function_name(&reference["function"]);
-    let mut token = next_token(text, start).filter(|token| token.start == start)?;
+    let mut tokens = tokens_from(text, start).significant();
+    let mut token = tokens.next().filter(|token| token.start == start)?;
     // The name may be qualified: `system.main.read_parquet`.
     loop {
-        let after = next_token(text, token.end)?;
-        if after.token == Token::Symbol('.') {
-            token = next_token(text, after.end)?;
+        let after = tokens.next()?;
+        if after.is_symbol(".") {
+            token = tokens.next()?;
             continue;
         }
-        if !is_word(&token, name) && token.token != Token::Quoted(name.to_owned()) {
+        if !after.is_symbol("(") || !token.is_word(name) && !is_called(&token, name) {
             return None;
         }
-        let end = after_parentheses(text, after.start)?;
+        let end = after_closing(&mut tokens)?;
         let replacement = match reference["alias"].as_str().unwrap_or_default() {
             "" => format!("{} AS {}", identifier(view), identifier(name)),
             _ => identifier(view),
@@ -85,13 +87,11 @@ pub(crate) fn call_cut(text: &str, start: usize, reference: &Value, view: &str) 
 /// The cuts that put a SELECT in the place of each `SHOW TABLES`. `None` when the text does not hold just those that the
 /// tree has.
 pub(crate) fn show_cuts(text: &str, shown: &[Listing], view: impl Fn(Listing) -> String) -> Option<Vec<Cut>> {
-    let tokens = all_tokens(text);
-    let word = |index: usize| match tokens.get(index).map(|spanned| &spanned.token) {
-        Some(Token::Word(word)) => word.to_lowercase(),
+    let tokens: Vec<Token<'_>> = tokens(text).significant().collect();
+    let word = |index: usize| match tokens.get(index) {
+        Some(token) if token.kind == Kind::Word => token.text.to_lowercase(),
         _ => String::new(),
     };
-    let symbol =
-        |index: Option<usize>| index.and_then(|index| tokens.get(index)).map(|spanned| &spanned.token);
     let mut written = Vec::new();
     let mut cuts = Vec::new();
     for (index, first) in tokens.iter().enumerate() {
@@ -102,10 +102,11 @@ pub(crate) fn show_cuts(text: &str, shown: &[Listing], view: impl Fn(Listing) ->
                 ("show" | "describe" | "desc", ..) => (Listing::AllTables, 1),
                 _ => continue,
             };
-        let starts = index == 0 || symbol(index.checked_sub(1)) == Some(&Token::Symbol('('));
-        let ends = matches!(symbol(Some(index + length)), None | Some(Token::Symbol(')' | ';')));
+        let starts = index == 0 || tokens[index - 1].is_symbol("(");
+        let behind = tokens.get(index + length);
+        let ends = behind.is_none_or(|token| token.is_symbol(")") || token.is_symbol(";"));
         if starts && ends {
-            let end = tokens[index + length - 1].end;
+            let end = tokens[index + length - 1].end();
             written.push(listing);
             cuts.push(Cut {
                 start: first.start,
@@ -127,61 +128,53 @@ pub(crate) const POSITION: &str = "p";
 /// The cuts that give each positional parameter outside of `cuts` a name, so that those inside can go: DuckDB takes no
 /// values for positions with a gap. None are needed when there is none inside.
 pub(crate) fn naming_cuts(text: &str, cuts: &[Cut]) -> Vec<Cut> {
-    let is_inside = |spanned: &Spanned| cuts.iter().any(|cut| (cut.start..cut.end).contains(&spanned.start));
+    let is_inside = |token: &Token<'_>| cuts.iter().any(|cut| (cut.start..cut.end).contains(&token.start));
     let mut marks = 0;
-    let positional: Vec<(String, Spanned)> = all_tokens(text)
-        .into_iter()
-        .filter_map(|spanned| match &spanned.token {
-            Token::Symbol('?') => {
+    let parameters = tokens(text).significant().filter(|token| token.kind == Kind::Parameter);
+    let positional: Vec<(String, Token<'_>)> = parameters
+        .filter_map(|token| match &token.text[1..] {
+            "" => {
                 marks += 1;
-                Some((marks.to_string(), spanned))
+                Some((marks.to_string(), token))
             }
-            Token::Parameter(name) if name.bytes().all(|byte| byte.is_ascii_digit()) => {
-                Some((name.clone(), spanned))
-            }
+            name if name.bytes().all(|byte| byte.is_ascii_digit()) => Some((name.to_owned(), token)),
             _ => None,
         })
         .collect();
-    if !positional.iter().any(|(_, spanned)| is_inside(spanned)) {
+    if !positional.iter().any(|(_, token)| is_inside(token)) {
         return Vec::new();
     }
-    let outside = positional.into_iter().filter(|(_, spanned)| !is_inside(spanned));
+    let outside = positional.into_iter().filter(|(_, token)| !is_inside(token));
     outside
-        .map(|(position, Spanned { start, end, .. })| Cut {
-            start,
-            end,
+        .map(|(position, token)| Cut {
+            start: token.start,
+            end: token.end(),
             replacement: format!("${POSITION}{position}"),
         })
         .collect()
 }
 
-fn all_tokens(text: &str) -> Vec<Spanned> {
-    let mut position = 0;
-    std::iter::from_fn(|| {
-        let spanned = next_token(text, position)?;
-        position = spanned.end;
-        Some(spanned)
-    })
-    .collect()
-}
-
 /// The byte behind a table's name, which may have up to three parts.
-fn after_name(text: &str, start: usize, table: &Value) -> Option<usize> {
+fn after_name<'a>(
+    tokens: &mut impl Iterator<Item = Token<'a>>,
+    start: usize,
+    table: &Value,
+) -> Option<usize> {
     let parts =
         ["catalog_name", "schema_name", "table_name"].map(|key| table[key].as_str().unwrap_or_default());
     let mut end = None;
     for part in parts.into_iter().filter(|part| !part.is_empty()) {
         let token = match end {
-            None => next_token(text, start).filter(|token| token.start == start)?,
-            Some(end) => {
-                let dot = next_token(text, end).filter(|dot| dot.token == Token::Symbol('.'))?;
-                next_token(text, dot.end)?
+            None => tokens.next().filter(|token| token.start == start)?,
+            Some(_) => {
+                tokens.next().filter(|dot| dot.is_symbol("."))?;
+                tokens.next()?
             }
         };
-        if !matches!(&token.token, Token::Word(word) | Token::Quoted(word) if word == part) {
+        if !is_called(&token, part) {
             return None;
         }
-        end = Some(token.end);
+        end = Some(token.end());
     }
     end
 }
@@ -209,22 +202,71 @@ fn file_stem(path: &str) -> &str {
     }
 }
 
-/// The token behind `[AS] alias [(columns)]`.
-fn skip_alias(text: &str, token: Spanned, alias: &str) -> Option<Spanned> {
-    let named = match is_word(&token, "as") {
-        true => next_token(text, token.end)?,
-        false => token,
-    };
-    if !matches!(&named.token, Token::Word(word) | Token::Quoted(word) if word == alias) {
+/// The token behind `[AS] alias [(columns)]`, of which `token` is the first.
+fn skip_alias<'a>(
+    tokens: &mut impl Iterator<Item = Token<'a>>,
+    token: Token<'a>,
+    alias: &str,
+) -> Option<Token<'a>> {
+    let named = if token.is_word("as") { tokens.next()? } else { token };
+    if !is_called(&named, alias) {
         return None;
     }
-    let after = next_token(text, named.end)?;
-    match after.token {
-        Token::Symbol('(') => next_token(text, after_parentheses(text, after.start)?),
-        _ => Some(after),
+    let after = tokens.next()?;
+    if !after.is_symbol("(") {
+        return Some(after);
     }
+    after_closing(tokens)?;
+    tokens.next()
 }
 
-fn is_word(token: &Spanned, expected: &str) -> bool {
-    matches!(&token.token, Token::Word(word) if word.eq_ignore_ascii_case(expected))
+/// The byte behind the parenthesis that closes the one before these tokens.
+fn after_closing<'a>(tokens: &mut impl Iterator<Item = Token<'a>>) -> Option<usize> {
+    let mut depth = 1_usize;
+    for token in tokens {
+        depth += usize::from(token.is_symbol("("));
+        depth -= usize::from(token.is_symbol(")"));
+        if depth == 0 {
+            return Some(token.end());
+        }
+    }
+    None
+}
+
+/// Whether a token is this name, quoted or not, or a string that holds it.
+fn is_called(token: &Token<'_>, name: &str) -> bool {
+    token.kind != Kind::Parameter && token.content().as_deref() == Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parentheses_inside_strings_and_comments_do_not_count() {
+        let text = "a, ')', \"(\" /* ( */, (b), $$)$$, e'\\')') c";
+        assert_eq!(after_closing(&mut tokens(text).significant()), Some(text.len() - 2));
+    }
+
+    #[test]
+    fn what_does_not_end_has_no_end() {
+        for text in ["'abc", "\"abc", "/* a", "(", "$$ ) $", "e'\\')"] {
+            assert_eq!(after_closing(&mut tokens(text).significant()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn positions_get_names_however_they_are_written() {
+        for (text, expect) in [
+            ("SELECT ?, '?', ? CUT ?", "SELECT $p1, '?', $p2 CUT ?"),
+            ("SELECT ?2 + $1, $name CUT ?3", "SELECT $p2 + $p1, $name CUT ?3"),
+            ("SELECT $1a CUT $2", "SELECT $p1a CUT $2"),
+            ("SELECT ?2 CUT 3", "SELECT ?2 CUT 3"),
+        ] {
+            let start = text.find("CUT").unwrap();
+            let cut = Cut { start, end: text.len(), replacement: String::new() };
+            let cuts = naming_cuts(text, &[cut]);
+            assert_eq!(apply(text, cuts).as_deref(), Some(expect));
+        }
+    }
 }

@@ -4,7 +4,7 @@ mod parse;
 
 use std::fmt;
 
-use crate::quote::{identifier, literal};
+use polarway_sql::{identifier, literal};
 
 /// The types that have a name and nothing else, as DuckDB's SQL writes them.
 pub(crate) const NAMED: [&str; 32] = [

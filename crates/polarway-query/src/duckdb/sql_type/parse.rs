@@ -1,5 +1,9 @@
 //! Reading a type from its text: what a field of a kept result tells comes from a file, and goes into SQL.
 
+use std::borrow::Cow;
+
+use polarway_sql::tokens;
+
 use super::{NAMED, SqlType};
 
 /// Types don't stand deeper in each other than this.
@@ -87,22 +91,10 @@ impl Parser<'_> {
 
     /// A text in quotes; a quote in it stands twice.
     fn quoted(&mut self, quote: char) -> Option<String> {
-        let mut rest = self.rest.strip_prefix(quote)?;
-        let mut text = String::new();
-        loop {
-            let end = rest.find(quote)?;
-            text.push_str(&rest[..end]);
-            rest = &rest[end + 1..];
-            match rest.strip_prefix(quote) {
-                Some(behind) => {
-                    text.push(quote);
-                    rest = behind;
-                }
-                None => break,
-            }
-        }
-        self.rest = rest;
-        Some(text)
+        let token =
+            tokens(self.rest).next().filter(|token| token.text.starts_with(quote) && !token.is_open)?;
+        self.rest = &self.rest[token.end()..];
+        token.content().map(Cow::into_owned)
     }
 
     fn number(&mut self) -> Option<u64> {
