@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::lease::Lease;
-use crate::upload::Upload;
 
 /// The form of commit files that this code writes, and the newest that it reads.
 pub(crate) const FORMAT: u32 = 1;
@@ -139,12 +138,9 @@ impl Commit {
         self.requests.iter().any(|done| done.id == request && done.commit == self.number)
     }
 
-    /// Whether this is a vacuum that removes the file of an upload.
-    pub(crate) fn condemns(&self, upload: &Upload) -> bool {
-        match (&self.vacuum, &upload.file) {
-            (Some(vacuum), Some(file)) => vacuum.condemned.contains(&file.name),
-            _ => false,
-        }
+    /// Whether this is a vacuum that removes a file.
+    pub(crate) fn condemns(&self, file: &DataFile) -> bool {
+        self.vacuum.as_ref().is_some_and(|vacuum| vacuum.condemned.contains(&file.name))
     }
 
     /// Whether sums can be formed of the numbers, and next ones of versions and times.

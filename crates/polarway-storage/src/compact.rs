@@ -6,9 +6,9 @@ use std::sync::Arc;
 use polarway_model::DatasetName;
 use polarway_parquet::holds_floats;
 
+use crate::change::{Change, Conclusion, Decision, Draft, Origin};
 use crate::commit::{Commit, CommitKind, DataFile};
 use crate::error::{Error, Result};
-use crate::log::Attempt;
 use crate::snapshot::Snapshot;
 use crate::tables::{Dataset, Tables};
 use crate::upload::Upload;
@@ -52,9 +52,10 @@ impl Tables {
             let Some(run) = run_to_compact(&newest.files, holds_floats) else { return Ok(done) };
             let inputs = newest.files[run].to_vec();
             let upload = self.put_together(&dataset, &newest, &inputs)?;
-            if !self.publish_compacted(&dataset, &inputs, upload, newest.number)? {
-                return Ok(done);
-            }
+            let origin = Origin::own().begun_at(newest.number);
+            let conclusion =
+                self.carry_out(&dataset, &origin, &mut Compaction { inputs: &inputs, upload })?;
+            let Conclusion::Committed(_) = conclusion else { return Ok(done) };
             done.inputs += inputs.len();
             done.outputs += 1;
         }
@@ -72,41 +73,39 @@ impl Tables {
         }
         writer.finish()
     }
+}
 
-    /// Publishes while the inputs still stand together in the newest commit; `false` when they
-    /// don't. No vacuum up to the commit `base` can have condemned the upload.
-    fn publish_compacted(
-        &self,
-        dataset: &Dataset,
-        inputs: &[DataFile],
-        mut upload: Upload,
-        mut base: u64,
-    ) -> Result<bool> {
-        let _turn = dataset.log.turn.lock();
-        loop {
-            let Some(newest) = dataset.log.newest(0)? else { return Ok(false) };
-            let Some(place) = newest.files.windows(inputs.len()).position(|files| files == inputs) else {
-                return Ok(false);
-            };
-            while base < newest.number {
-                base += 1;
-                if dataset.log.read_existing(base)?.condemns(&upload) {
-                    return Ok(false);
-                }
-            }
-            let mut files = newest.files.clone();
-            files.splice(place..place + inputs.len(), upload.file.clone());
-            let kind = CommitKind::Compact;
-            let commit = self.next_commit(dataset, Some(&newest), kind, newest.schema.clone(), files, None);
-            upload.was_sent = true;
-            match dataset.log.attempt(commit) {
-                Ok(Attempt::Won(_)) => return Ok(true),
-                Ok(Attempt::Lost) => upload.was_sent = false,
-                Err(error) => {
-                    upload.was_sent = matches!(error, Error::OutcomeUnknown { .. });
-                    return Err(error);
-                }
-            }
+/// Puts a file in the place of those whose rows it has.
+struct Compaction<'a> {
+    inputs: &'a [DataFile],
+    upload: Upload,
+}
+
+impl Change for Compaction<'_> {
+    type Left = ();
+
+    const WAITS_ITS_TURN: bool = true;
+
+    /// Goes on while the inputs still stand together in the newest commit.
+    fn decide(&mut self, newest: Option<&Arc<Commit>>) -> Result<Decision<()>> {
+        let Some(newest) = newest else { return Ok(Decision::Leave(())) };
+        let mut windows = newest.files.windows(self.inputs.len());
+        let Some(place) = windows.position(|files| files == self.inputs) else {
+            return Ok(Decision::Leave(()));
+        };
+        let mut draft = Draft::same_table(CommitKind::Compact, newest);
+        draft.files.splice(place..place + self.inputs.len(), self.upload.file.clone());
+        Ok(Decision::Commit(draft))
+    }
+
+    fn uploads(&mut self) -> impl Iterator<Item = &mut Upload> {
+        std::iter::once(&mut self.upload)
+    }
+
+    fn failed(&mut self, error: Error) -> Result<()> {
+        match error {
+            Error::UploadExpired { .. } => Ok(()),
+            error => Err(error),
         }
     }
 }

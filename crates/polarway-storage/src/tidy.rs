@@ -19,6 +19,7 @@ use std::time::Duration;
 use polarway_model::DatasetName;
 
 use crate::backend::{Entry, join};
+use crate::change::{Conclusion, Decided, Decision, Draft, LeaseDraft, Origin};
 use crate::commit::{
     CONTROL_FOLDER, Commit, CommitKind, Vacuum, commit_path, commits_folder, data_folder, hint_path,
     staging_folder,
@@ -26,8 +27,7 @@ use crate::commit::{
 use crate::environment::micros;
 use crate::error::{Error, Result, with_cause};
 use crate::layout::{commit_number, is_data_file, is_temporary};
-use crate::lease::{Lease, Leased};
-use crate::log::Attempt;
+use crate::leased::Leased;
 use crate::snapshot::Snapshot;
 use crate::tables::{Dataset, Tables};
 
@@ -154,9 +154,13 @@ impl Tables {
         if let Some(claim) = dataset.log.newest(0)? {
             let claimed_us = dataset.log.made_us(&claim, storage_now_us)?;
             let is_past = storage_now_us.saturating_sub(claimed_us) > micros(self.claim_grace());
-            if claim.is_claim() && is_past {
-                dataset.log.attempt(self.end(&dataset, &claim))?;
-            }
+            let mut end = Decided(|newest: Option<&Arc<Commit>>| match newest {
+                Some(newest) if is_past && newest.is_claim() => {
+                    Ok(Decision::Commit(Draft::deletion(LeaseDraft::Same)))
+                }
+                _ => Ok(Decision::Leave(())),
+            });
+            self.carry_out(&dataset, &Origin::own(), &mut end)?;
             return Ok(());
         }
         let left = self.left_in(name)?;
@@ -170,10 +174,17 @@ impl Tables {
             return Ok(());
         }
         self.backend.check_removable(&commits_folder(name))?;
-        let mut claim = self.next_commit(&dataset, None, CommitKind::Vacuum, None, vec![], None);
-        claim.lease = Some(Lease::starting(claim.time_us, Duration::ZERO));
-        claim.vacuum = Some(Vacuum { condemned: vec![], kept_from: 1 });
-        if let Attempt::Won(_) = dataset.log.attempt(claim)? {
+        let mut claim = Decided(|newest: Option<&Arc<Commit>>| match newest {
+            None => Ok(Decision::Commit(Draft {
+                kind: CommitKind::Vacuum,
+                schema: None,
+                files: vec![],
+                lease: LeaseDraft::Start(Duration::ZERO),
+                vacuum: Some(Vacuum { condemned: vec![], kept_from: 1 }),
+            })),
+            Some(_) => Ok(Decision::Leave(())),
+        });
+        if let Conclusion::Committed(_) = self.carry_out(&dataset, &Origin::own(), &mut claim)? {
             tracing::debug!(table = %name, "claimed what a writer left");
             // Commits that stood without a first one are what is left of a table that was being forgotten.
             for file in left.ours.iter().filter(|file| file.is_commit) {

@@ -11,11 +11,11 @@ use std::time::Duration;
 use polarway_model::DatasetName;
 
 use crate::backend::{Entry, FileMeta, join};
+use crate::change::{Change, Conclusion, Decision, Draft, Origin};
 use crate::commit::{Commit, CommitKind, Vacuum, data_folder, data_path, staging_folder};
 use crate::environment::micros;
 use crate::error::{Error, Result};
 use crate::layout::{is_data_file, is_temporary};
-use crate::log::Attempt;
 use crate::tables::{Dataset, Tables};
 
 /// What a vacuum did.
@@ -61,37 +61,12 @@ impl Tables {
 
     fn vacuum_keeping(&self, name: &DatasetName, kept_versions: usize, grace: Duration) -> Result<Vacuumed> {
         let dataset = self.dataset(name);
-        loop {
-            let Some(newest) = dataset.log.newest(0)? else { return Ok(Vacuumed::default()) };
-            let mut listed = self.backend.list(&data_folder(name))?;
-            // What lies there under another name than ours is somebody else's.
-            let needed: HashSet<&str> = newest.files.iter().map(|file| file.name.as_str()).collect();
-            listed.retain(|entry| is_data_file(&entry.name) && !needed.contains(entry.name.as_str()));
-            let staged = self.backend.list(&staging_folder(name))?;
-            if listed.is_empty() && staged.is_empty() {
-                return Ok(Vacuumed::default());
-            }
-            self.backend.check_removable(&data_folder(name))?;
-            // Ages are the storage's own: it stamped the files, and the clocks of machines may be wrong.
-            let storage_now_us = self.backend.now_us(&Self::control_folder(name))?;
-            self.remove_staged(name, staged, storage_now_us)?;
-            let kept = self.kept(&dataset, &newest, kept_versions, storage_now_us, grace)?;
-            let condemned = self.condemned(listed, &kept, storage_now_us);
-            if condemned.is_empty() {
-                return Ok(Vacuumed::default());
-            }
-            if condemned.iter().all(|(file, _)| kept.condemned.contains(file)) {
-                return self.remove_condemned(name, &condemned); // an earlier vacuum's rest
-            }
-            let (schema, files) = (newest.schema.clone(), newest.files.clone());
-            let mut commit =
-                self.next_commit(&dataset, Some(&newest), CommitKind::Vacuum, schema, files, None);
-            commit.vacuum = Some(Vacuum {
-                condemned: condemned.iter().map(|(file, _)| file.clone()).collect(),
-                kept_from: kept.kept_from,
-            });
-            if let Attempt::Won(_) = dataset.log.attempt(commit)? {
-                return self.remove_condemned(name, &condemned);
+        let mut condemnation =
+            Condemnation { tables: self, dataset: &dataset, kept_versions, grace, condemned: Vec::new() };
+        match self.carry_out(&dataset, &Origin::own(), &mut condemnation)? {
+            Conclusion::Left(vacuumed) => Ok(vacuumed),
+            Conclusion::Committed(_) | Conclusion::DoneBefore(_) => {
+                self.remove_condemned(name, &condemnation.condemned)
             }
         }
     }
@@ -179,5 +154,50 @@ impl Tables {
             let previous = dataset.log.read_existing(commit.number - 1)?;
             later = Some(std::mem::replace(&mut commit, previous));
         }
+    }
+}
+
+/// A vacuum that looks for what may go, seen from the newest commit.
+struct Condemnation<'a> {
+    tables: &'a Tables,
+    dataset: &'a Dataset,
+    kept_versions: usize,
+    grace: Duration,
+    condemned: Vec<(String, FileMeta)>,
+}
+
+impl Change for Condemnation<'_> {
+    type Left = Vacuumed;
+
+    const WAITS_ITS_TURN: bool = false;
+
+    fn decide(&mut self, newest: Option<&Arc<Commit>>) -> Result<Decision<Vacuumed>> {
+        let (tables, name) = (self.tables, &self.dataset.name);
+        let nothing = || Ok(Decision::Leave(Vacuumed::default()));
+        let Some(newest) = newest else { return nothing() };
+        let mut listed = tables.backend.list(&data_folder(name))?;
+        // What lies there under another name than ours is somebody else's.
+        let needed: HashSet<&str> = newest.files.iter().map(|file| file.name.as_str()).collect();
+        listed.retain(|entry| is_data_file(&entry.name) && !needed.contains(entry.name.as_str()));
+        let staged = tables.backend.list(&staging_folder(name))?;
+        if listed.is_empty() && staged.is_empty() {
+            return nothing();
+        }
+        tables.backend.check_removable(&data_folder(name))?;
+        // Ages are the storage's own: it stamped the files, and the clocks of machines may be wrong.
+        let storage_now_us = tables.backend.now_us(&Tables::control_folder(name))?;
+        tables.remove_staged(name, staged, storage_now_us)?;
+        let kept = tables.kept(self.dataset, newest, self.kept_versions, storage_now_us, self.grace)?;
+        self.condemned = tables.condemned(listed, &kept, storage_now_us);
+        if self.condemned.is_empty() {
+            return nothing();
+        }
+        if self.condemned.iter().all(|(file, _)| kept.condemned.contains(file)) {
+            // An earlier vacuum's rest.
+            return tables.remove_condemned(name, &self.condemned).map(Decision::Leave);
+        }
+        let condemned = self.condemned.iter().map(|(file, _)| file.clone()).collect();
+        let vacuum = Some(Vacuum { condemned, kept_from: kept.kept_from });
+        Ok(Decision::Commit(Draft { vacuum, ..Draft::same_table(CommitKind::Vacuum, newest) }))
     }
 }
