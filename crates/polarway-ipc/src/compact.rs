@@ -16,17 +16,12 @@ use arrow_array::{
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_data::ArrayData;
 use arrow_schema::{ArrowError, DataType, FieldRef};
-use arrow_select::dictionary::garbage_collect_any_dictionary;
 use polarway_table::{bytes_in_views, viewed_part};
 
 use crate::schema::child_fields;
-use crate::size::{bytes_of_rows, used_by_type_id};
+use crate::size::bytes_of_rows;
+use crate::used::{prune_dictionary, used_by_type_id};
 use crate::{EncodeOptions, Error, Result};
-
-/// The dictionary array with only those of its values that it uses.
-pub(crate) fn prune_dictionary(array: &ArrayRef) -> Result<ArrayRef> {
-    garbage_collect_any_dictionary(array.as_any_dictionary()).map_err(Error::Encode)
-}
 
 /// Whether arrays of the type may need [`compact`].
 pub(crate) fn may_drag_along(data_type: &DataType) -> bool {

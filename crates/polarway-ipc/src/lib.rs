@@ -50,6 +50,7 @@ mod limits;
 mod schema;
 mod size;
 mod table;
+mod used;
 
 pub use chunk::{Chunk, Compression, EncodeOptions};
 pub use decoder::ChunkDecoder;

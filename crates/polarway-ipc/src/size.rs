@@ -8,7 +8,7 @@ use arrow_array::{Array, ArrayRef, GenericByteViewArray, OffsetSizeTrait, RunArr
 use arrow_schema::{DataType, UnionMode};
 use polarway_table::{bytes_in_views, plain_bytes_over, viewed_range};
 
-use crate::compact::prune_dictionary;
+use crate::used::{prune_dictionary, used_by_type_id};
 use crate::{EncodeOptions, Error, Result};
 
 /// Rows that take no bytes still have to be cut somewhere: readers count rows of a message in 31 bits.
@@ -220,18 +220,4 @@ fn bytes_of_union(
         bytes = bytes.saturating_add(bytes_of_rows(array.child(type_id), used, options)?);
     }
     Ok(bytes)
-}
-
-/// The range of a dense union's child that the rows in `range` point into.
-pub(crate) fn used_by_type_id(
-    type_ids: &[i8],
-    offsets: &[i32],
-    type_id: i8,
-    range: &Range<usize>,
-) -> Range<usize> {
-    let rows = type_ids[range.clone()].iter().zip(&offsets[range.clone()]);
-    rows.filter(|(id, _)| **id == type_id)
-        .map(|(_, offset)| *offset as usize..*offset as usize + 1)
-        .reduce(|used, row| used.start.min(row.start)..used.end.max(row.end))
-        .unwrap_or(0..0)
 }

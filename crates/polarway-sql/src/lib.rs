@@ -10,9 +10,11 @@
 //! assert_eq!(words.map(|token| token.kind).collect::<Vec<_>>(), [Kind::Word, Kind::Text]);
 //! ```
 
+mod kind;
 mod quote;
 mod scan;
 mod token;
 
+pub use kind::Kind;
 pub use quote::{identifier, literal, subquery};
-pub use token::{Kind, Token, Tokens, script_tokens, tokens, tokens_from};
+pub use token::{Token, Tokens, script_tokens, tokens, tokens_from};

@@ -1,6 +1,7 @@
 //! Names, texts and queries as parts of SQL.
 
-use crate::token::{Kind, tokens};
+use crate::kind::Kind;
+use crate::token::tokens;
 
 /// A name in double quotes, which stands for itself whatever is in it.
 ///

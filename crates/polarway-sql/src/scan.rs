@@ -2,7 +2,7 @@
 //!
 //! Each rule is that of DuckDB's scanner. Where the two differ, a text could hide from one what the other reads.
 
-use crate::token::Kind;
+use crate::kind::Kind;
 
 /// The first token of a text: what it is, its length in bytes, and whether it does not end.
 pub(crate) fn scan(text: &str) -> Option<(Kind, usize, bool)> {
