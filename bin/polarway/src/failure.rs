@@ -3,12 +3,14 @@
 use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::process::ExitCode;
 
 use arrow_schema::ArrowError;
+use polarway_server::settings::SettingsError;
+use tokio::task::JoinError;
 
 use crate::color;
-use crate::output::OutputError;
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -27,6 +29,11 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), exit_code: 1, is_closed_pipe: false }
+    }
+
+    /// That whoever read the output has read enough.
+    pub(crate) fn closed_pipe(message: impl Into<String>) -> Self {
+        Self { is_closed_pipe: true, ..Self::new(message) }
     }
 
     /// Arguments that don't go together.
@@ -61,16 +68,25 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Every error becomes a failure with all its causes, each printed once.
-impl<E: StdError + 'static> From<E> for Failure {
-    fn from(error: E) -> Self {
-        // The client's messages are complete; the errors that they wrap say the same in the words of libraries.
-        let is_whole = (&error as &dyn Any).is::<polarway::Error>();
-        let message = if is_whole { error.to_string() } else { with_causes(&error) };
-        let output = (&error as &dyn Any).downcast_ref::<OutputError>();
-        Self { is_closed_pipe: output.is_some_and(OutputError::is_closed_pipe), ..Self::new(message) }
+impl From<polarway::Error> for Failure {
+    fn from(error: polarway::Error) -> Self {
+        // Its messages are complete; the errors that it wraps say the same in the words of libraries.
+        Self::new(error.to_string())
     }
 }
+
+/// Errors of libraries, each with all its causes.
+macro_rules! from_errors {
+    ($($error:ty),* $(,)?) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new(with_causes(&error))
+            }
+        })*
+    };
+}
+
+from_errors!(io::Error, ArrowError, JoinError, SettingsError);
 
 /// An error with all its causes, each once, on one line.
 pub(crate) fn with_causes(error: &(dyn StdError + 'static)) -> String {

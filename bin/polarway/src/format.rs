@@ -5,7 +5,9 @@ use std::path::Path;
 use clap::ValueEnum;
 
 use crate::failure::{Failure, Result};
-use crate::input::COMPRESSED_EXTENSIONS;
+
+/// Extensions of compressed files: what stands before them tells what is inside.
+const COMPRESSED_EXTENSIONS: [&str; 4] = ["gz", "gzip", "zst", "zstd"];
 
 /// The format of a file to store. It may be compressed with gzip or zstd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

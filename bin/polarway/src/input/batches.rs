@@ -1,7 +1,7 @@
 //! Rows of a text format as batches, up to the first that is wrong.
 
-use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
 
 use super::error::InputError;
 
@@ -29,13 +29,12 @@ pub(super) trait Rows {
 /// The rows in batches. Behind an error there are none.
 pub(super) struct Batches<R> {
     rows: R,
-    schema: SchemaRef,
     has_failed: bool,
 }
 
 impl<R: Rows> Batches<R> {
-    pub(super) fn new(rows: R, schema: SchemaRef) -> Self {
-        Self { rows, schema, has_failed: false }
+    pub(super) fn new(rows: R) -> Self {
+        Self { rows, has_failed: false }
     }
 
     fn read(&mut self) -> Result<Option<RecordBatch>, InputError> {
@@ -55,7 +54,7 @@ impl<R: Rows> Batches<R> {
 }
 
 impl<R: Rows> Iterator for Batches<R> {
-    type Item = Result<RecordBatch, ArrowError>;
+    type Item = Result<RecordBatch, InputError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.has_failed {
@@ -63,12 +62,6 @@ impl<R: Rows> Iterator for Batches<R> {
         }
         let batch = self.read();
         self.has_failed = batch.is_err();
-        batch.map_err(ArrowError::from).transpose()
-    }
-}
-
-impl<R: Rows> RecordBatchReader for Batches<R> {
-    fn schema(&self) -> SchemaRef {
-        SchemaRef::clone(&self.schema)
+        batch.transpose()
     }
 }

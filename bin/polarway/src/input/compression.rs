@@ -21,9 +21,6 @@ const OTHERS: [(usize, &[u8], &str, &str); 5] = [
     (0, b"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x -so"),
 ];
 
-/// Extensions of compressed files: what stands before them tells what is inside.
-pub(crate) const EXTENSIONS: [&str; 4] = ["gz", "gzip", "zst", "zstd"];
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Compression {
     None,

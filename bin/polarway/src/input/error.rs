@@ -75,25 +75,6 @@ impl InputError {
     }
 }
 
-impl From<InputError> for ArrowError {
-    fn from(error: InputError) -> Self {
-        Self::ExternalError(Box::new(error))
-    }
-}
-
-/// Readers of rows hand their errors on as Arrow's.
-impl From<ArrowError> for InputError {
-    fn from(error: ArrowError) -> Self {
-        match error {
-            ArrowError::ExternalError(error) => match error.downcast() {
-                Ok(error) => *error,
-                Err(error) => Self::Rows(ArrowError::ExternalError(error)),
-            },
-            other => Self::Rows(other),
-        }
-    }
-}
-
 /// A value as an error shows it: quoted, and cut where it is long.
 pub(super) struct Shortened<'a>(pub(super) &'a str);
 

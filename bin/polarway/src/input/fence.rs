@@ -6,13 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
+use super::FileRows;
 use super::error::InputError;
 use crate::failure::{panic_message, with_causes};
 
 /// Rows of a file.
 pub(super) struct Fenced {
     name: String,
-    rows: Box<dyn RecordBatchReader + Send>,
+    rows: FileRows,
     has_failed: bool,
 }
 
@@ -20,7 +21,7 @@ impl Fenced {
     /// Opens a file of that name.
     pub(super) fn open(
         name: String,
-        open: impl FnOnce() -> Result<Box<dyn RecordBatchReader + Send>, InputError>,
+        open: impl FnOnce() -> Result<FileRows, InputError>,
     ) -> Result<Self, ArrowError> {
         match fence(open) {
             Ok(rows) => Ok(Self { name, rows, has_failed: false }),
@@ -37,7 +38,7 @@ impl Iterator for Fenced {
         if self.has_failed {
             return None;
         }
-        let batch = fence(|| self.rows.next().transpose().map_err(InputError::from));
+        let batch = fence(|| self.rows.batches.next().transpose());
         self.has_failed = batch.is_err();
         batch.map_err(|error| named(&self.name, &error)).transpose()
     }
@@ -45,7 +46,7 @@ impl Iterator for Fenced {
 
 impl RecordBatchReader for Fenced {
     fn schema(&self) -> SchemaRef {
-        self.rows.schema()
+        SchemaRef::clone(&self.rows.schema)
     }
 }
 

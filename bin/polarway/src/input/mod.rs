@@ -18,13 +18,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow_array::RecordBatchReader;
-use arrow_schema::ArrowError;
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
 use parking_lot::Mutex;
 use polarway::TableSource;
 
 use crate::format::InputFormat;
-pub(crate) use compression::EXTENSIONS as COMPRESSED_EXTENSIONS;
 use counted::Counted;
 pub(crate) use error::InputError;
 pub(crate) use fence::silence_fenced_panics;
@@ -59,6 +58,12 @@ impl TextOptions {
             None => Ok(()),
         }
     }
+}
+
+/// The rows of a file, as its format's reader gives them.
+struct FileRows {
+    schema: SchemaRef,
+    batches: Box<dyn Iterator<Item = Result<RecordBatch, InputError>> + Send>,
 }
 
 /// A file of rows, or a pipe.
@@ -105,7 +110,7 @@ impl Input {
         self.path == Path::new("-")
     }
 
-    fn open_rows(&self) -> Result<Box<dyn RecordBatchReader + Send>, InputError> {
+    fn open_rows(&self) -> Result<FileRows, InputError> {
         self.read_bytes.store(0, Ordering::Relaxed);
         match self.format {
             InputFormat::Csv => csv::open(compression::plain(self.raw_bytes()?)?.bytes, &self.options),

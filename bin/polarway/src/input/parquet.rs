@@ -4,17 +4,14 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use arrow_array::{RecordBatchIterator, RecordBatchReader};
 use arrow_schema::SchemaRef;
 use polarway_parquet::{Error, FileReader, LocalFile, ReadAt, ReadOptions};
 
+use super::FileRows;
 use super::counted::CountedFile;
 use super::error::InputError;
 
-pub(super) fn open(
-    file: File,
-    read_bytes: &Arc<AtomicU64>,
-) -> Result<Box<dyn RecordBatchReader + Send>, InputError> {
+pub(super) fn open(file: File, read_bytes: &Arc<AtomicU64>) -> Result<FileRows, InputError> {
     if file.metadata()?.len() == 0 {
         return Err(InputError::Empty);
     }
@@ -22,8 +19,7 @@ pub(super) fn open(
     let file: Arc<dyn ReadAt> = Arc::new(file);
     let schema = SchemaRef::clone(FileReader::open(Arc::clone(&file))?.with_fitting_times()?.schema());
     let rows = polarway_parquet::read(vec![file], &schema, ReadOptions::default()).map_err(of_the_file)?;
-    let rows = rows.map(|batch| batch.map_err(|error| of_the_file(error).into()));
-    Ok(Box::new(RecordBatchIterator::new(rows, schema)))
+    Ok(FileRows { schema, batches: Box::new(rows.map(|batch| batch.map_err(of_the_file))) })
 }
 
 /// There is but one file: which of several failed need not be told.

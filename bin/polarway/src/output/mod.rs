@@ -13,6 +13,7 @@ use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, SchemaRef};
 
+use crate::failure::{Failure, with_causes};
 use crate::format::OutputFormat;
 pub(crate) use table::{Shape, draw, grouped, timed_rows, type_name};
 
@@ -30,9 +31,16 @@ pub(crate) enum OutputError {
     Parquet(polarway_parquet::Error),
 }
 
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
+        let message = with_causes(&error);
+        if error.is_closed_pipe() { Self::closed_pipe(message) } else { Self::new(message) }
+    }
+}
+
 impl OutputError {
     /// Whether the reader has closed our output.
-    pub(crate) fn is_closed_pipe(&self) -> bool {
+    fn is_closed_pipe(&self) -> bool {
         match self {
             Self::Write(error) => error.kind() == io::ErrorKind::BrokenPipe,
             Self::Parquet(polarway_parquet::Error::Write(error)) => error.kind() == io::ErrorKind::BrokenPipe,

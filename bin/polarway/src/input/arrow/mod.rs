@@ -11,17 +11,17 @@ use std::io::{Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use arrow_array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
+use arrow_array::RecordBatch;
 use arrow_ipc::Block;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
 use polarway_parquet::{LocalFile, ReadAt};
 
 use self::early::{MARK, Marked};
-use super::Source;
 use super::counted::CountedFile;
 use super::error::InputError;
+use super::{FileRows, Source};
 
 /// With these bytes a file begins, and ends.
 const MAGIC: &[u8] = b"ARROW1";
@@ -93,9 +93,7 @@ fn limits(file_bytes: u64) -> DecodeLimits {
 }
 
 /// Reads a stream as it comes.
-pub(super) fn open_stream(
-    mut bytes: Box<dyn Read + Send>,
-) -> Result<Box<dyn RecordBatchReader + Send>, InputError> {
+pub(super) fn open_stream(mut bytes: Box<dyn Read + Send>) -> Result<FileRows, InputError> {
     let mut start = Vec::new();
     bytes.by_ref().take(MARK.len() as u64).read_to_end(&mut start)?;
     let is_early = start != MARK;
@@ -105,10 +103,7 @@ pub(super) fn open_stream(
     loop {
         if let Some(schema) = stream.decoder.as_ref().and_then(ChunkDecoder::schema) {
             let schema = SchemaRef::clone(schema);
-            return Ok(Box::new(RecordBatchIterator::new(
-                stream.map(|batch| batch.map_err(ArrowError::from)),
-                schema,
-            )));
+            return Ok(FileRows { schema, batches: Box::new(stream) });
         }
         stream.read()?;
     }
@@ -151,10 +146,7 @@ impl Iterator for Stream {
 }
 
 /// Reads a file, message by message, in the order in which they lie.
-pub(super) fn open_file(
-    file: File,
-    read_bytes: &Arc<AtomicU64>,
-) -> Result<Box<dyn RecordBatchReader + Send>, InputError> {
+pub(super) fn open_file(file: File, read_bytes: &Arc<AtomicU64>) -> Result<FileRows, InputError> {
     let file = CountedFile { file: LocalFile::new(file)?, count: Arc::clone(read_bytes) };
     let mut blocks = blocks(&file)?;
     blocks.sort_by_key(Block::offset);
@@ -163,18 +155,18 @@ pub(super) fn open_file(
     let schema = decoder.schema().map(SchemaRef::clone).ok_or(InputError::IndexOfArrow("has no schema"))?;
     let mut blocks = blocks.into_iter();
     let mut decoded = VecDeque::new();
-    let rows = std::iter::from_fn(move || {
+    let batches = std::iter::from_fn(move || {
         loop {
             if let Some(batch) = decoded.pop_front() {
                 return Some(Ok(batch));
             }
             match message(&file, &blocks.next()?).and_then(|message| Ok(decoder.decode(message)?)) {
                 Ok(batches) => decoded.extend(batches),
-                Err(error) => return Some(Err(error.into())),
+                Err(error) => return Some(Err(error)),
             }
         }
     });
-    Ok(Box::new(RecordBatchIterator::new(rows, schema)))
+    Ok(FileRows { schema, batches: Box::new(batches) })
 }
 
 /// Where the messages with dictionaries and rows are.

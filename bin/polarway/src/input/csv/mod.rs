@@ -5,20 +5,17 @@ mod records;
 use std::io::{BufRead, Read};
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
 
 use self::records::Records;
-use super::TextOptions;
 use super::batches::{Batches, Rows};
 use super::error::InputError;
 use super::head::Head;
 use super::value_type::{Candidates, ValueBuilder, ValueType};
+use super::{FileRows, TextOptions};
 
-pub(super) fn open(
-    bytes: Box<dyn Read + Send>,
-    options: &TextOptions,
-) -> Result<Box<dyn RecordBatchReader + Send>, InputError> {
+pub(super) fn open(bytes: Box<dyn Read + Send>, options: &TextOptions) -> Result<FileRows, InputError> {
     let head = Head::read(bytes, options.infer_rows.saturating_add(1))?;
     if head.lines.iter().all(u8::is_ascii_whitespace) {
         return Err(InputError::Empty);
@@ -32,7 +29,7 @@ pub(super) fn open(
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let builders = columns.iter().map(|(_, value_type)| value_type.builder()).collect();
     let rows = CsvRows { records, schema: SchemaRef::clone(&schema), builders };
-    Ok(Box::new(Batches::new(rows, schema)))
+    Ok(FileRows { schema, batches: Box::new(Batches::new(rows)) })
 }
 
 /// The columns' names and types.

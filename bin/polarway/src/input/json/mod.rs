@@ -8,22 +8,19 @@ mod shape;
 use std::io::{BufRead, Read};
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema};
 
 use self::column::{Accepts, Column, Struct};
 use self::misfit::Misfit;
 use self::parse::{Entries, Json, parse_line};
 use self::shape::{Keys, see_row};
-use super::TextOptions;
 use super::batches::{Batches, Rows};
 use super::error::InputError;
 use super::head::Head;
+use super::{FileRows, TextOptions};
 
-pub(super) fn open(
-    bytes: Box<dyn Read + Send>,
-    options: &TextOptions,
-) -> Result<Box<dyn RecordBatchReader + Send>, InputError> {
+pub(super) fn open(bytes: Box<dyn Read + Send>, options: &TextOptions) -> Result<FileRows, InputError> {
     let head = Head::read(bytes, options.infer_rows)?;
     match head.lines.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => return Err(InputError::Empty),
@@ -40,7 +37,8 @@ pub(super) fn open(
         (key, column)
     }));
     let schema = Arc::new(Schema::new(row.fields().clone()));
-    Ok(Box::new(Batches::new(JsonRows { lines: Lines::new(head.whole()), row }, schema)))
+    let rows = JsonRows { lines: Lines::new(head.whole()), row };
+    Ok(FileRows { schema, batches: Box::new(Batches::new(rows)) })
 }
 
 /// The keys of the rows, and what stands under each.

@@ -96,7 +96,7 @@ fn an_arrow_file_whose_index_lies_is_refused_by_name() {
 
 #[test]
 fn a_reader_that_panics_is_an_error_with_the_files_name() {
-    let panics = || -> Result<Box<dyn RecordBatchReader + Send>, InputError> { panic!("on purpose") };
+    let panics = || -> Result<FileRows, InputError> { panic!("on purpose") };
     let error = fence::Fenced::open("x.arrow".to_owned(), panics).err().unwrap().to_string();
     assert!(error.contains("x.arrow is malformed") && error.contains("on purpose"), "{error}");
 }
