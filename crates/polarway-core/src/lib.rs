@@ -67,7 +67,7 @@ pub use config::{Config, HandleConfig, HandleStoreKind, Location, QueryLimits, R
 pub use error::{Error, ErrorKind, Result};
 pub use handles::KeptResult;
 pub use load::{ChunkStream, TableStream};
-pub use pieces::PieceReader;
+pub use pieces::{PieceReader, PiecesError};
 pub use polarway::Polarway;
 pub use polarway_handles::{Handle, HandleId, Lease};
 pub use polarway_ipc::{Chunk, Compression};

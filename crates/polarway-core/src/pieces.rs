@@ -1,11 +1,12 @@
 //! Stores a table that comes in pieces. No thread is held between two pieces.
 
+use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
 use futures::{Stream, StreamExt as _};
 use polarway_storage::{DatasetName, MemoryBudget, Published, Reservation, Tables, WriteOptions};
 use polarway_table::arrow_bytes;
@@ -29,11 +30,14 @@ pub trait PieceReader: Send + 'static {
     /// A piece of the table.
     type Piece: Send + 'static;
 
+    /// What can be wrong with pieces.
+    type Error: Send + 'static;
+
     /// The rows of the next piece.
     ///
     /// # Errors
     /// The piece is invalid. Nothing of the table is stored.
-    fn read(&mut self, piece: Self::Piece) -> Result<Vec<RecordBatch>, ArrowError>;
+    fn read(&mut self, piece: Self::Piece) -> Result<Vec<RecordBatch>, Self::Error>;
 
     /// The table's columns, once a piece has had them. Rows come later.
     fn schema(&self) -> Option<&SchemaRef>;
@@ -47,7 +51,40 @@ pub trait PieceReader: Send + 'static {
     ///
     /// # Errors
     /// The table is not complete. Nothing of it is stored.
-    fn finish(&mut self) -> Result<(), ArrowError>;
+    fn finish(&mut self) -> Result<(), Self::Error>;
+}
+
+/// Why a table that came in pieces is not stored.
+#[derive(Debug)]
+pub enum PiecesError<E> {
+    /// Something is wrong with the pieces.
+    Reader(E),
+    /// They could not be stored.
+    Engine(Error),
+}
+
+impl<E> From<Error> for PiecesError<E> {
+    fn from(error: Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for PiecesError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reader(error) => error.fmt(f),
+            Self::Engine(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: StdError> StdError for PiecesError<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Reader(error) => error.source(),
+            Self::Engine(error) => error.source(),
+        }
+    }
 }
 
 impl Polarway {
@@ -63,8 +100,8 @@ impl Polarway {
         pieces: impl Stream<Item = (R::Piece, Reservation)> + Send,
         reader: R,
         options: WriteOptions,
-    ) -> Result<Published> {
-        let name = DatasetName::new(name)?;
+    ) -> Result<Published, PiecesError<R::Error>> {
+        let name = DatasetName::new(name).map_err(Error::from)?;
         let engine = Arc::clone(self.shared_engine());
         let (_waiting, caller) = Caller::waiting();
         let memory = self.memory().nothing();
@@ -83,16 +120,13 @@ impl Polarway {
             };
             let is_idle = pieces.is_empty();
             let written = threads.stores.run(move || {
-                if is_idle {
-                    store.give_back()?
-                } else {
-                    store.write(pieces)?
-                }
-                Ok(store)
+                let written =
+                    if is_idle { store.give_back().map_err(PiecesError::from) } else { store.write(pieces) };
+                Ok(written.map(|()| store))
             });
-            store = written.await?;
+            store = written.await??;
         }
-        threads.publications.run(move || store.publish()).await
+        threads.publications.run(move || Ok(store.publish())).await?
     }
 }
 
@@ -117,10 +151,10 @@ struct Store<R> {
 }
 
 impl<R: PieceReader> Store<R> {
-    fn write(&mut self, pieces: Vec<(R::Piece, Reservation)>) -> Result<()> {
+    fn write(&mut self, pieces: Vec<(R::Piece, Reservation)>) -> Result<(), PiecesError<R::Error>> {
         for (piece, memory) in pieces {
             let held_before = self.held_bytes();
-            let batches = self.reader.read(piece)?;
+            let batches = self.reader.read(piece).map_err(PiecesError::Reader)?;
             let rows_bytes = batches.iter().map(arrow_bytes).sum();
             self.beside_bytes += memory.bytes().saturating_sub(rows_bytes);
             self.memory.add(memory);
@@ -160,14 +194,12 @@ impl<R: PieceReader> Store<R> {
         Ok(())
     }
 
-    fn publish(mut self) -> Result<Published> {
-        self.reader.finish()?;
-        match self.writer.take() {
-            Some(writer) => writer.publish(),
-            None => {
-                Err(Error::new(ErrorKind::InvalidInput, "the table has ended before its columns were known"))
-            }
-        }
+    fn publish(mut self) -> Result<Published, PiecesError<R::Error>> {
+        self.reader.finish().map_err(PiecesError::Reader)?;
+        let unknown =
+            || Error::new(ErrorKind::InvalidInput, "the table has ended before its columns were known");
+        let writer = self.writer.take().ok_or_else(unknown)?;
+        Ok(writer.publish()?)
     }
 }
 

@@ -1,6 +1,5 @@
 //! The engine's errors as failures of calls.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use polarway_core::{Error, ErrorKind};
@@ -15,9 +14,6 @@ const STORAGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a client is told of an error. A bug is also logged, with all that led to it.
 pub(crate) fn failure(error: &Error) -> Failure {
-    if let Some(known) = carried(error) {
-        return known.clone();
-    }
     match error.kind() {
         ErrorKind::Internal | ErrorKind::Corrupt | ErrorKind::StorageFailed => {
             tracing::error!(error = chain(error), "a call failed");
@@ -35,22 +31,6 @@ pub(crate) fn failure(error: &Error) -> Failure {
         ErrorKind::StorageFailed | ErrorKind::OutcomeUnknown => failure.with_retry_delay(STORAGE_PAUSE),
         _ => failure,
     }
-}
-
-/// A failure on its way through the engine: what is wrong with an upload, seen by the reader that the engine reads from.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", .0.message)]
-pub(crate) struct Carried(pub(crate) Failure);
-
-fn carried(error: &Error) -> Option<&Failure> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(Carried(failure)) = error.downcast_ref() {
-            return Some(failure);
-        }
-        cause = error.source();
-    }
-    None
 }
 
 /// An error with everything that caused it, in one line. The errors of some libraries tell their cause themselves.

@@ -15,6 +15,7 @@ struct Batches {
 
 impl PieceReader for Batches {
     type Piece = RecordBatch;
+    type Error = ArrowError;
 
     fn read(&mut self, piece: RecordBatch) -> Result<Vec<RecordBatch>, ArrowError> {
         self.has_ended = piece.num_rows() == 0;

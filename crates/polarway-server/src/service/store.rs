@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, stream};
-use polarway_core::{Published, WriteOptions};
+use polarway_core::{PiecesError, Published, WriteOptions};
 use polarway_proto::Reason;
 use polarway_proto::v1::store_request::Part;
 use polarway_proto::v1::store_result::Outcome;
@@ -82,7 +82,7 @@ async fn store_table(
             // Without a trailer it can't have been published.
             stored = &mut writing => return match stored {
                 Ok(_) => Err(Reason::Internal.failure(format!("{name:?} was stored before all of it had come"))),
-                Err(error) => give_up(parts, &name, is_last, call.failure(&error)).await,
+                Err(error) => give_up(parts, &name, is_last, of_pieces(call, error)).await,
             },
             part = parts.next() => match part? {
                 Some(Part::Chunk(chunk)) => Piece::Chunk(chunk),
@@ -97,16 +97,23 @@ async fn store_table(
         tokio::select! {
             stored = &mut writing => return match stored {
                 Ok(_) => Err(Reason::Internal.failure(format!("{name:?} was stored before all of it had come"))),
-                Err(error) if is_trailer => Ok(Err(call.failure(&error))),
-                Err(error) => give_up(parts, &name, is_last, call.failure(&error)).await,
+                Err(error) if is_trailer => Ok(Err(of_pieces(call, error))),
+                Err(error) => give_up(parts, &name, is_last, of_pieces(call, error)).await,
             },
             // Nobody receives when the writing has failed, which the next turn sees.
             _ = pieces.send((piece, parts.arrivals.take())) => {}
         }
         if is_trailer {
             drop(pieces);
-            return Ok(writing.await.map_err(|error| call.failure(&error)));
+            return Ok(writing.await.map_err(|error| of_pieces(call, error)));
         }
+    }
+}
+
+fn of_pieces(call: &Call, error: PiecesError<Failure>) -> Failure {
+    match error {
+        PiecesError::Reader(failure) => failure,
+        PiecesError::Engine(error) => call.failure(&error),
     }
 }
 

@@ -1,13 +1,11 @@
 //! One table of an upload, as the engine reads it: chunks that are checked, decoded and counted.
 
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::SchemaRef;
 use polarway_core::PieceReader;
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
 use polarway_proto::Reason;
 use polarway_proto::v1::{Chunk, Failure, StoreTrailer};
-
-use crate::failure::Carried;
 
 /// What comes after a table's header.
 pub(super) enum Piece {
@@ -77,13 +75,13 @@ impl Upload {
 
 impl PieceReader for Upload {
     type Piece = Piece;
+    type Error = Failure;
 
-    fn read(&mut self, piece: Piece) -> Result<Vec<RecordBatch>, ArrowError> {
-        let read = match piece {
+    fn read(&mut self, piece: Piece) -> Result<Vec<RecordBatch>, Failure> {
+        match piece {
             Piece::Chunk(chunk) => self.accept(chunk),
             Piece::Trailer(trailer) => self.check(trailer).map(|()| Vec::new()),
-        };
-        read.map_err(carry)
+        }
     }
 
     fn schema(&self) -> Option<&SchemaRef> {
@@ -94,13 +92,9 @@ impl PieceReader for Upload {
         self.decoder.kept_bytes()
     }
 
-    fn finish(&mut self) -> Result<(), ArrowError> {
-        if self.is_whole { Ok(()) } else { Err(carry(broken_off())) }
+    fn finish(&mut self) -> Result<(), Failure> {
+        if self.is_whole { Ok(()) } else { Err(broken_off()) }
     }
-}
-
-fn carry(failure: Failure) -> ArrowError {
-    ArrowError::ExternalError(Box::new(Carried(failure)))
 }
 
 fn malformed(error: polarway_ipc::Error) -> Failure {
