@@ -73,10 +73,10 @@ pub use polarway_handles::{Handle, HandleId, Lease};
 pub use polarway_ipc::{Chunk, Compression};
 pub use polarway_model::{
     At, CacheStats, Dataset, DatasetName, DatasetVersion, DeleteOptions, Description, HandleOptions,
-    Published, QueryOptions, QueryPhase, QueryTimes, RequestId, Version, VersionKind, WriteMode,
-    WriteOptions,
+    Published, QueryOptions, QueryPhase, QuerySummary, QueryTimes, RequestId, Version, VersionKind,
+    WriteMode, WriteOptions,
 };
-pub use polarway_query::{EngineCondition, MemoryLimit, QueryStatus, Summary, duckdb_version, memory_limit};
+pub use polarway_query::{EngineCondition, MemoryLimit, QueryStatus, duckdb_version, memory_limit};
 pub use polarway_storage::{MemoryBudget, Reservation, StandstillGuard};
 pub use polarway_table::{DUCKDB_TYPE_KEY, Parameter, Parameters, Table, duckdb_type, params};
 pub use query::{QueryChunkStream, QueryStream};

@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::{Stream, TryStreamExt as _};
 use polarway_ipc::{Chunk, Compression};
-use polarway_model::{DatasetVersion, QueryOptions};
+use polarway_model::{DatasetVersion, QueryOptions, QuerySummary};
 use polarway_query::{EngineCondition, Keep, QueryStatus, Summary};
 use polarway_table::Table;
 
@@ -184,6 +184,14 @@ struct Items<T> {
     summary: Option<Summary>,
 }
 
+impl<T> Items<T> {
+    /// What the query did, if it has ended without an error.
+    fn summary(&self) -> Option<QuerySummary> {
+        let Summary { rows, bytes, times } = self.summary?;
+        Some(QuerySummary { rows, bytes, datasets: self.datasets.to_vec(), times })
+    }
+}
+
 impl<T: Send + 'static> Items<T> {
     fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T>>> {
         let event = ready!(Pin::new(&mut self.events).poll_next(context));
@@ -209,19 +217,14 @@ pub(crate) struct Keeping {
 
 impl Keeping {
     /// Waits for the end of the query; returns the columns of the table, and what the query did.
-    pub(crate) async fn finish(&mut self) -> Result<(SchemaRef, Summary)> {
+    pub(crate) async fn finish(&mut self) -> Result<(SchemaRef, QuerySummary)> {
         let schema = self.items.events.columns().await?;
         let rest = futures::future::poll_fn(|context| self.items.poll_item(context)).await;
-        match (rest, self.items.summary) {
+        match (rest, self.items.summary()) {
             (Some(Err(error)), _) => Err(error),
             (None, Some(summary)) => Ok((schema, summary)),
             _ => Err(Error::new(ErrorKind::Internal, "a bug in Polarway: a kept result gave rows")),
         }
-    }
-
-    /// The datasets that the query read.
-    pub(crate) fn datasets(&self) -> Vec<DatasetVersion> {
-        self.items.datasets.to_vec()
     }
 }
 
@@ -243,8 +246,8 @@ impl QueryStream {
     }
 
     /// What the query did; known once the stream has ended without an error.
-    pub fn summary(&self) -> Option<Summary> {
-        self.items.summary
+    pub fn summary(&self) -> Option<QuerySummary> {
+        self.items.summary()
     }
 }
 
@@ -268,8 +271,8 @@ impl QueryChunkStream {
     }
 
     /// What the query did; known with the last chunk.
-    pub fn summary(&self) -> Option<Summary> {
-        self.items.summary
+    pub fn summary(&self) -> Option<QuerySummary> {
+        self.items.summary()
     }
 }
 

@@ -7,8 +7,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use futures::StreamExt as _;
 use polarway_handles::{Handle, HandleId, HandleStore as _, MemoryHandles, fresh_id};
-use polarway_model::{DatasetVersion, HandleOptions, QueryOptions};
-use polarway_query::Summary;
+use polarway_model::{HandleOptions, QueryOptions, QuerySummary};
 use polarway_storage::Error as StorageError;
 use polarway_table::distinct_names;
 use tokio::runtime::Handle as Runtime;
@@ -25,9 +24,7 @@ pub struct KeptResult {
     /// Its handle.
     pub handle: Handle,
     /// What the query did; `None` if an earlier call made the handle.
-    pub summary: Option<Summary>,
-    /// The datasets that the query read, each once per version, by name and version.
-    pub datasets: Vec<DatasetVersion>,
+    pub summary: Option<QuerySummary>,
 }
 
 impl Polarway {
@@ -87,7 +84,7 @@ impl Polarway {
 
     async fn made_before(&self, id: HandleId) -> Result<Option<KeptResult>> {
         self.blocking_briefly(move |engine| match engine.handles.store().get(id) {
-            Ok(handle) => Ok(Some(KeptResult { handle, summary: None, datasets: Vec::new() })),
+            Ok(handle) => Ok(Some(KeptResult { handle, summary: None })),
             Err(polarway_handles::Error::Unknown { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         })
@@ -109,7 +106,6 @@ impl Polarway {
         // From here on, when the query has succeeded, this function must remove the table.
         let guard = UnlessKept { polarway: self, table: Some(table.clone()) };
         let (schema, summary) = made.finish().await?;
-        let datasets = made.datasets();
         let handle = self
             .blocking_briefly(move |engine| {
                 let bytes = engine.queries.kept_bytes(&table)?;
@@ -118,7 +114,7 @@ impl Polarway {
             })
             .await?;
         guard.keep();
-        Ok(KeptResult { handle, summary: Some(summary), datasets })
+        Ok(KeptResult { handle, summary: Some(summary) })
     }
 
     async fn keep_outside(
@@ -205,7 +201,7 @@ fn write(
         published => {
             published?;
             let handle = external.books.get(id)?;
-            Ok(KeptResult { handle, summary: rows.summary(), datasets: rows.datasets() })
+            Ok(KeptResult { handle, summary: rows.summary() })
         }
     }
 }

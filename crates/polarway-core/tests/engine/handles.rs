@@ -58,9 +58,10 @@ async fn a_result_is_a_table_under_its_id() {
         let sql = "SELECT symbol, sum(cents)::BIGINT AS cents FROM trades GROUP BY symbol ORDER BY symbol";
         let kept = polarway.query_handle(sql).await.unwrap();
         let id = kept.handle.id.to_string();
-        assert_eq!((kept.handle.rows, kept.summary.unwrap().rows), (2, 2), "{store}");
+        let summary = kept.summary.unwrap();
+        assert_eq!((kept.handle.rows, summary.rows), (2, 2), "{store}");
         assert!(kept.handle.bytes > 0, "{store}");
-        assert_eq!(kept.datasets[0].name.as_str(), "trades", "{store}");
+        assert_eq!(summary.datasets[0].name, "trades", "{store}");
         assert_eq!(lines(&polarway.load(&id).await.unwrap()), ["BTC,12", "ETH,3"], "{store}");
         let joined = polarway
             .query(&format!(

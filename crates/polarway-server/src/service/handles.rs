@@ -8,7 +8,7 @@ use polarway_proto::Reason;
 use polarway_proto::v1::{
     CreateHandleRequest, CreateHandleResponse, DropHandleRequest, DropHandleResponse, ExtendHandleRequest,
     ExtendHandleResponse, Failure, GetHandleRequest, GetHandleResponse, ListHandlesRequest,
-    ListHandlesResponse, QuerySummary,
+    ListHandlesResponse,
 };
 use tonic::Status;
 
@@ -40,13 +40,7 @@ async fn keep(call: Call, request: CreateHandleRequest) -> Result<CreateHandleRe
     };
     let kept = call.engine.query_handle_with(&sql, options).await.map_err(|error| call.failure(&error))?;
     let handle = convert::handle(kept.handle)?;
-    let summary = kept.summary.map(|summary| QuerySummary {
-        rows: handle.rows,
-        bytes: summary.bytes,
-        datasets: kept.datasets.into_iter().map(Into::into).collect(),
-        times: Some(summary.times.into()),
-    });
-    Ok(CreateHandleResponse { handle: Some(handle), summary })
+    Ok(CreateHandleResponse { handle: Some(handle), summary: kept.summary.map(Into::into) })
 }
 
 pub(super) async fn get(call: &Call, request: GetHandleRequest) -> Result<GetHandleResponse, Failure> {

@@ -106,9 +106,8 @@ impl Stream for Rows {
         }
         // The last chunk and the summary are one message.
         if let Some(done) = chunks.summary() {
-            summary.times = Some(done.times.into());
-            summary.datasets = chunks.datasets().into_iter().map(Into::into).collect();
-            response.summary = Some(std::mem::take(summary));
+            let sent = std::mem::take(summary);
+            response.summary = Some(QuerySummary { rows: sent.rows, bytes: sent.bytes, ..done.into() });
             self.chunks = None;
         }
         Poll::Ready(Some(Ok(response)))
