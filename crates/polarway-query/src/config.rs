@@ -105,7 +105,7 @@ impl EngineConfig {
     }
 }
 
-/// How one query is run.
+/// How one query is run: what the layer above makes of a program's options, with a deadline and one batch of values.
 #[derive(Debug, Clone)]
 pub struct QueryOptions {
     /// When the query ends with [`Error::Deadline`](crate::Error::Deadline), wherever it stands; `None` is never.
