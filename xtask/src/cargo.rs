@@ -37,7 +37,7 @@ fn is_left_by_cargo_run(variable: &str) -> bool {
 /// What `cargo metadata` says with these `arguments`.
 ///
 /// # Errors
-/// When cargo fails; its own words are in the message.
+/// When cargo fails; the message has what cargo printed.
 pub(crate) fn metadata(arguments: &[&str]) -> Result<Value> {
     let output = command("metadata")
         .args(["--format-version", "1"])
@@ -53,7 +53,7 @@ pub(crate) fn metadata(arguments: &[&str]) -> Result<Value> {
 /// What `cargo tree` says with these `arguments`.
 ///
 /// # Errors
-/// When cargo fails; its own words are in the message.
+/// When cargo fails; the message has what cargo printed.
 pub(crate) fn tree(arguments: &[&str]) -> Result<String> {
     let output = command("tree").args(arguments).output().context("starting cargo tree")?;
     if !output.status.success() {

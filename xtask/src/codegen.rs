@@ -57,7 +57,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
 /// What is wrong with the generated code that is committed; `None` if it is what would be generated now.
 ///
 /// # Errors
-/// When the protocol's definition is wrong; the generator's own words are in the message.
+/// When the protocol's definition is wrong; the message has what the generator printed.
 pub(crate) fn check() -> Result<Option<String>> {
     Ok(stale_findings(&differences(&read_files(&committed_folder())?, &generate()?)))
 }

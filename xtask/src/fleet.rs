@@ -1,4 +1,4 @@
-//! `cargo xtask fleet`: workers behind a load balancer, on this machine, until they are told to end.
+//! `cargo xtask fleet`: workers behind a load balancer, on this machine, until `fleet down`.
 
 mod state;
 
@@ -33,7 +33,7 @@ Usage: cargo xtask fleet up [-n WORKERS] [--balancer nginx|haproxy] [--port N] [
     run,
 };
 
-/// Where clients look when nobody tells them.
+/// Where clients connect by default.
 const PORT: u16 = 50052;
 
 fn run(mut arguments: lexopt::Parser) -> Result<()> {
@@ -129,7 +129,7 @@ fn up(wishes: Wishes, folder: PathBuf) -> Result<()> {
     // The logs are those of this fleet. What was stored stays.
     remove_logs(&folder);
     let mut fleet = Fleet::start(config)?;
-    // From here on somebody has to know of it.
+    // From here on the next commands must be able to find it.
     state::write(&folder, &fleet)?;
     fleet.leave_running();
     tell(&fleet, balancer, &programs);

@@ -17,11 +17,11 @@ use crate::libduckdb::Libduckdb;
 /// How long each target runs unless told otherwise, in seconds.
 pub(crate) const DEFAULT_SECONDS: u64 = 600;
 
-/// A binary of the package `fuzz`, and what libFuzzer is told about it.
+/// A binary of the package `fuzz`, and the options that libFuzzer gets for it.
 struct Target {
     name: &'static str,
     most_input_bytes: usize,
-    /// Words to put together.
+    /// A dictionary of words for mutations.
     dictionary: Option<&'static str>,
 }
 

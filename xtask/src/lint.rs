@@ -1,4 +1,4 @@
-//! `cargo xtask lint`: everything that must hold of the source text before anyone runs it.
+//! `cargo xtask lint`: everything that must be true of the source text before anyone runs it.
 
 mod client_api;
 mod files;

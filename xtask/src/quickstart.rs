@@ -31,7 +31,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     let tables = workspace_root().join("examples").join("data").join("nycflights13");
     let target = cargo::target_folder()?;
     let program = target.join("release").join(format!("polarway{EXE_SUFFIX}"));
-    // Beside the build and not in /tmp, which often is memory: what is stored here shall meet a disk.
+    // Beside the build and not in /tmp, which often is memory: what is stored here is to be on a disk.
     let data = ScratchFolder::create_in(&target, "quickstart")?;
     eprintln!("quickstart: running it over {} with its data in {}", tables.display(), data.path().display());
     let mut quickstart = libduckdb.cargo("run");

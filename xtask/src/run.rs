@@ -1,4 +1,4 @@
-//! `cargo xtask run`: a server that stays until it is told to end.
+//! `cargo xtask run`: a server that runs until it gets a signal.
 
 use std::ffi::OsString;
 

@@ -1,4 +1,4 @@
-//! Queries keep out of each other's way: slots, a queue, deadlines, sizes, memory, and a hand on each of them.
+//! Queries keep out of each other's way: slots, a queue, deadlines, sizes, memory, and stopping each of them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -168,7 +168,7 @@ fn a_caller_is_released_while_duckdb_does_not_hear_that_its_query_was_cancelled(
     panic!("no caller was released before its query had ended");
 }
 
-/// A catalog that answers when it is let. A query that was stopped meanwhile is still at work.
+/// A catalog that answers only when the test lets it. A query that is stopped meanwhile is still at work.
 struct Held {
     folder: Arc<Folder>,
     asked: AtomicUsize,
@@ -258,7 +258,7 @@ fn when_too_many_stopped_queries_are_still_at_work_others_are_told_until_one_end
     wait_for(|| (bench.engine.condition() == EngineCondition::default()).then_some(()));
 }
 
-/// Gives more rows than a reader that reads nothing lets through.
+/// Makes more rows than are made ahead for a reader that reads nothing.
 const LONG: &str = "SELECT range AS a FROM range(2000000)";
 
 #[test]

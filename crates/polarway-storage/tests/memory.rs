@@ -56,7 +56,7 @@ fn wide() -> ArrayRef {
     Arc::new(FixedSizeBinaryArray::try_from_iter(values().into_iter()).unwrap())
 }
 
-/// Few rows: they take what they mean.
+/// Thirty rows with every value written out.
 fn plain_wide() -> ArrayRef {
     arrow_select::concat::concat(&vec![wide().as_ref(); 30]).unwrap()
 }

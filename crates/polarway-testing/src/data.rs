@@ -17,7 +17,7 @@ impl Noise {
         Self(seed.wrapping_mul(2) + 1)
     }
 
-    /// The next number; all 64 bits are as good.
+    /// The next number; all of its 64 bits are random.
     #[expect(clippy::should_implement_trait, reason = "it never ends")]
     pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
@@ -26,7 +26,7 @@ impl Noise {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// A number from 0 up to and without `end`, which must not be 0.
+    /// A number from 0 to `end`, which is not included and must not be 0.
     pub fn below(&mut self, end: usize) -> usize {
         (self.next() >> 16) as usize % end
     }
@@ -118,7 +118,7 @@ fn array(noise: &mut Noise, field: &Field, rows: usize) -> ArrayRef {
         }
         fixed => {
             let width = fixed.primitive_width().unwrap();
-            // Bits at random, few values, or a sequence: each likes another encoding.
+            // Bits at random, few values, or a sequence: each suits another encoding.
             let style = noise.below(3);
             let mut bytes = Vec::with_capacity(rows * width);
             for row in 0..rows {

@@ -24,7 +24,7 @@ pub struct Peers {
     interpreter: PathBuf,
 }
 
-/// What one of them made of a file: its rows, or why it could not read it.
+/// What one of them read from a file: its rows, or why it could not read it.
 pub type PeerReading = Result<Vec<RecordBatch>, String>;
 
 impl Peers {
@@ -50,10 +50,10 @@ impl Peers {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// What one of them made of a file, after [`read_all`](Self::read_all).
+    /// What one of them read from a file, after [`read_all`](Self::read_all).
     ///
     /// # Panics
-    /// When it was not asked.
+    /// When it has not read that file.
     pub fn reading(file: &Path, peer: &str) -> PeerReading {
         let beside = |ending: &str| PathBuf::from(format!("{}.{ending}", file.display()));
         if let Ok(error) = std::fs::read_to_string(beside(&format!("{peer}.error"))) {
@@ -127,7 +127,7 @@ fn plain(array: &ArrayRef) -> ArrayRef {
             let fields: Fields = columns.iter().enumerate().map(field).collect();
             Arc::new(StructArray::new(fields, columns, structs.nulls().cloned()))
         }
-        // Some readers have no type of NULLs: whatever it is, it holds none but those.
+        // Some readers have no type for a column of NULLs alone, and give it another one.
         DataType::Int32 if array.null_count() == array.len() => new_null_array(&DataType::Null, array.len()),
         _ => array.clone(),
     }

@@ -270,7 +270,7 @@ impl Fleet {
     pub fn end(&mut self) -> Result<()> {
         let balancer = self.balancer.iter_mut().map(|(_, process)| process);
         let processes = balancer.chain(self.workers.iter_mut().map(|worker| &mut worker.process));
-        // All are told before the first is waited for.
+        // All get their signal before the first is waited for.
         let processes: Vec<&mut Process> = processes.collect();
         for process in &processes {
             process.id().signal("TERM").and_then(|()| process.id().signal("CONT"))?;
@@ -290,11 +290,11 @@ impl Drop for Fleet {
         if self.is_left {
             return;
         }
-        // What is in the middle of something need not finish it.
+        // Calls that run need not finish.
         for worker in &mut self.workers {
             let _ = worker.process.kill();
         }
-        // nginx ends its own processes when it is told to, and not when it is killed.
+        // nginx ends its own processes when it gets a signal to end, and not when it is killed.
         if let Some((_, process)) = &mut self.balancer {
             let _ = process.end();
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-/// How long a process may take to end by itself once it is told to.
+/// How long a process may take to end by itself after a signal.
 const END: Duration = Duration::from_secs(10);
 
 /// How long a process may take that is killed. On a busy machine it takes the kernel a while to free what it had.
@@ -143,9 +143,9 @@ impl Process {
         self.wait(DEATH)
     }
 
-    /// Tells it to end, and kills it if it doesn't.
+    /// Sends it a signal to end, and kills it if it doesn't.
     pub(crate) fn end(&mut self) -> Result<()> {
-        // One that is stopped would not hear it.
+        // A stopped process acts on it only when it goes on.
         self.id.signal("TERM").and_then(|()| self.id.signal("CONT"))?;
         match self.wait(END) {
             Ok(()) => Ok(()),

@@ -66,7 +66,7 @@ async fn calls_are_spread(client: &DistributedClient, spread: Spread) {
     }
     match spread {
         Spread::RoundRobin => assert_eq!(workers.len(), 3),
-        // With nothing to do, any may be the one that has the least.
+        // While they have nothing to do, each of them has the fewest connections.
         Spread::LeastConnections => {}
         Spread::Source => assert_eq!(workers.len(), 1),
     }

@@ -1,4 +1,4 @@
-//! A worker that is dead, or does nothing, costs a retry.
+//! A worker that is dead or stopped costs no more than a retry.
 
 use polarway_client::DistributedClient;
 use polarway_fleet::{Balancer, Spread};

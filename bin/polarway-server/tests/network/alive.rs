@@ -1,4 +1,4 @@
-//! Many queries at once: what is right is answered, what is too large ends, and nothing of either stays behind.
+//! Many queries at once: those that are right are answered, those that are too large end, and none leaves anything behind.
 
 use std::time::Duration;
 

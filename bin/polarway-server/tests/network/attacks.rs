@@ -10,13 +10,13 @@ use tempfile::TempDir;
 
 use crate::support::{FileCalls, Server, all_ended, numbers, rows_of, sum_of, until};
 
-/// What stands in the files that nobody may read.
+/// The content of the files that nobody may read.
 const SECRET: &str = "the-crown-jewels";
 
-/// How long an attack may take that has no end.
+/// The deadline of an attack that never ends by itself.
 const SHORT: Duration = Duration::from_millis(700);
 
-/// How long everything else may take, on a machine that has much else to do.
+/// The deadline of all other attacks, which a busy machine does not reach.
 const LONG: Duration = Duration::from_secs(60);
 
 /// A server with two datasets, and what attackers are after.
@@ -25,7 +25,7 @@ struct Target {
     client: DistributedClient,
     /// A folder that is not the server's, with a secret in it.
     outside: TempDir,
-    /// Where the URLs lead to.
+    /// The URLs of attacks lead here.
     listener: TcpListener,
 }
 
@@ -87,7 +87,7 @@ impl Target {
             Err(error) => (error.reason().map_or("no reason", Reason::as_str), error.to_string()),
         };
         let is_expected = attack.reasons.contains(&reason);
-        // What the text itself says is no secret.
+        // What the text itself has in it is no secret.
         let leaks: Vec<&String> =
             secrets.iter().filter(|secret| contains(&said, secret) && !text.contains(*secret)).collect();
         (!is_expected || !leaks.is_empty()).then(|| {

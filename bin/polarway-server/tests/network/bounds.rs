@@ -1,4 +1,4 @@
-//! Who reads slowly, writes slowly or is gone holds little, and not for long.
+//! A client that reads slowly, writes slowly or is gone takes little memory, and not for long.
 
 use futures::StreamExt as _;
 use polarway_client::{QueryOptions, QueryPhase};
@@ -13,7 +13,7 @@ use crate::support::{
 
 const MIB: u64 = 1 << 20;
 
-/// A table that is many times larger than what may wait: about 110 MB.
+/// Rows of about 110 MB: many times more than what may wait for a reader.
 const ROWS: i64 = 1_500_000;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +22,7 @@ async fn readers_that_stop_reading_hold_no_more_than_some_chunks_each() {
     let client = server.client().await;
     client.store("flights", wide(ROWS, 1)).await.unwrap();
     let before = server.resident_bytes();
-    // Cross joined, the result has no end that anybody could hold.
+    // The cross join makes more rows than fit into any memory.
     let sql = "SELECT a.* FROM flights AS a, range(1000)";
     let mut readers = Vec::new();
     for _ in 0..4 {
@@ -32,7 +32,7 @@ async fn readers_that_stop_reading_hold_no_more_than_some_chunks_each() {
     }
     let others: Vec<String> =
         client.queries().await.unwrap().into_iter().map(|query| query.query_id).collect();
-    // In the time in which one that reads gets so much, the others could be made as much.
+    // While this reader gets so much, the server has the time to make as much for each of the others.
     let mut reading = client.query_stream(sql).await.unwrap();
     let mut read = 0;
     while read < 300 * MIB {
@@ -64,7 +64,7 @@ async fn readers_that_never_read_keep_nobody_from_running_a_query() {
         let rows = rows_of(&client.query(&format!("SELECT {number}")).await.unwrap());
         assert_eq!(rows, [number.to_string()]);
     }
-    // Who was only slow reads on.
+    // A reader that was only slow reads on.
     readers.last_mut().unwrap().next().await.unwrap().unwrap();
 }
 
@@ -82,7 +82,7 @@ async fn a_cached_table_that_is_read_slowly_is_not_copied() {
         stream.next().await.unwrap().unwrap();
         readers.push(stream);
     }
-    // In the time in which one that reads gets the whole table, the others could be given it as well.
+    // While this reader gets the whole table, the server has the time to send it to the others.
     assert_eq!(client.load("flights").await.unwrap().num_rows() as i64, ROWS);
     assert_eq!(client.cache_stats().await.unwrap().misses, 1);
     let grown = server.resident_bytes().saturating_sub(before);
@@ -96,7 +96,7 @@ async fn a_client_that_goes_away_stops_its_query() {
     let running = in_background(&client, ENDLESS_SUM, QueryOptions::default());
     query_in(QueryPhase::Running, &client, ENDLESS_SUM).await;
     running.abort();
-    // One is listed for as long as a thread works for it.
+    // A query is listed for as long as a thread works for it.
     all_ended(&client).await;
 }
 
@@ -112,7 +112,7 @@ async fn an_upload_whose_client_vanishes_leaves_no_file_behind() {
         let mut service = raw(&server).await;
         let call = tokio::spawn(async move { service.store(Request::new(requests)).await.map(drop) });
         let before = server.data_files("trades");
-        // A file is begun when its second row group is, and a row group is a million rows.
+        // The file is made when its second row group is full; a row group has a million rows.
         let parts = Upload::of("trades", &scattered(2_100_000)).parts;
         let all_but_the_trailer = parts.len() - 1;
         for part in parts.into_iter().take(all_but_the_trailer) {
@@ -136,7 +136,7 @@ async fn a_connection_that_never_speaks_is_closed() {
     let server = Server::start();
     let mut silent = tokio::net::TcpStream::connect(server.address()).await.unwrap();
     let mut buffer = Vec::new();
-    // The server may greet before it gives up; what matters is that it ends the connection.
+    // The server may send its settings first; what matters is that it closes the connection.
     let closed = tokio::time::timeout(PATIENCE, silent.read_to_end(&mut buffer)).await;
     assert!(closed.is_ok(), "it is still open");
 }

@@ -1,4 +1,4 @@
-//! A file from somebody that DuckDB does not survive: it ends the query over it, and nothing else.
+//! A file that breaks DuckDB: it ends the query over it, and nothing else.
 
 use polarway_client::Reason;
 use tonic_health::pb::HealthCheckRequest;
@@ -19,7 +19,7 @@ async fn a_file_that_breaks_duckdb_takes_down_no_other_query_and_leaves_health_o
         assert_eq!(rows_of(&client.query("SELECT 1").await.unwrap()), ["1"]);
         assert_eq!(rows_of(&client.query("SELECT count(*) FROM numbers").await.unwrap()), ["10"]);
     }
-    // What was kept in memory is there, or says why not.
+    // A result in memory is still there, or the error says why it is not.
     match client.handle(kept.id()).await {
         Ok(_) => assert_eq!(kept.load().await.unwrap().num_rows(), 10),
         Err(_) => {

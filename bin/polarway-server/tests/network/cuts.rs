@@ -16,7 +16,7 @@ async fn client_through(proxy: &Proxy) -> DistributedClient {
     client_of(proxy.url()).connect_lazily().unwrap()
 }
 
-/// What goes over the network in one call that nobody breaks.
+/// The bytes that go over the network in one call whose connection does not break.
 pub(crate) async fn bytes_of<R>(server: &Server, call: impl AsyncFnOnce(DistributedClient) -> R) -> usize {
     let proxy = Proxy::before(server.address(), Break::Close, 0, || 0).await;
     call(client_through(&proxy).await).await;
@@ -39,7 +39,7 @@ async fn cut<R>(
         call(client_through(&proxy).await, round).await;
         broken += u64::from(proxy.has_broken());
     }
-    // What the connection says by itself, such as heartbeats, differs a little from call to call.
+    // Bytes that are not of the call, such as heartbeats, differ a little from call to call.
     assert!(broken * 10 >= cuts as u64 * 9, "{broken} of {cuts} calls were cut");
 }
 

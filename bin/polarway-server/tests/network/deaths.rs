@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::support::{Server, Upload, client_of, numbers, raw, scattered, sum_of, until};
 
-/// Longer than the gap by which a server knows that it stood still.
+/// Longer than the gap from which a server knows that it stood still.
 const STANDSTILL: Duration = Duration::from_secs(4);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,7 +19,7 @@ async fn a_server_that_stood_still_does_not_publish_what_was_given_up_meanwhile(
     let server = Server::start();
     let client = server.client().await;
     client.store("numbers", numbers(0..10)).await.unwrap();
-    // A file is begun when its second row group is, and a row group is a million rows.
+    // The file is made when its second row group is full; a row group has a million rows.
     let mut upload = Upload::of("numbers", &scattered(2_100_000));
     upload.header().request_id = format!("{}/0", Uuid::now_v7());
     let before = server.data_files("numbers");

@@ -1,4 +1,4 @@
-//! Every method of the client, at workers in trouble.
+//! Every method of the client, called at workers that fail.
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use prost_types::FileDescriptorSet;
 
 use crate::support::{Server, Trouble, Troubled, numbers};
 
-/// Far more than any call here takes: what waits without a bound is found by it.
+/// Far more than any call here takes: a call that is not over by then has no bound.
 const FOR_EVER: Duration = Duration::from_secs(120);
 
 type Outcome = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
@@ -71,7 +71,7 @@ fn ways() -> impl Iterator<Item = Way> {
     .into_iter()
 }
 
-/// A worker in order answers such a call with this refusal.
+/// A worker that works refuses such a call for this reason.
 fn unless_unknown(outcome: Result<(), Error>, unknown: Reason) -> Result<(), Error> {
     outcome.or_else(|error| if error.reason() == Some(unknown) { Ok(()) } else { Err(error) })
 }
@@ -116,7 +116,7 @@ async fn every_method_finds_the_worker_that_answers() {
     let server = Server::start();
     server.client().await.store("t", numbers(0..3)).await.unwrap();
     let server = &server;
-    // These two ask all workers: one that does not answer is told.
+    // These two ask all workers, and fail when one does not answer.
     let asks_one = |way: &Way| !["ListQueries", "CancelQuery"].contains(&way.method);
     let all =
         Trouble::ALL.into_iter().flat_map(|trouble| ways().filter(asks_one).map(move |way| (trouble, way)));

@@ -1,4 +1,4 @@
-//! Results that stay on the server: made, used, gone on from, and gone.
+//! Results that stay on the server: how they are made, used, continued and dropped.
 
 use std::time::Duration;
 
@@ -145,7 +145,7 @@ async fn what_is_gone_says_why() {
     let client = server.client().await;
     let short = client.query_handle_with("SELECT 1", living_for(Duration::from_millis(50))).await.unwrap();
     short.keep();
-    // To ask for it is no use of it.
+    // Asking for a handle does not count as using it.
     until("the end of its time", async || client.handle(short.id()).await.err().map(drop)).await;
     let dropped = client.query_handle("SELECT 1").await.unwrap();
     client.drop_handle(dropped.id()).await.unwrap();
@@ -191,14 +191,14 @@ async fn the_last_clone_of_a_handle_takes_the_servers_with_it() {
     let clone = handle.clone();
     drop(handle);
     assert_eq!(rows_of(&clone.load().await.unwrap()), ["1"]);
-    // A stream reads on, though nobody else has it any more.
+    // A stream reads on though it holds the last clone of its handle.
     let stream = client.query_handle("FROM range(300000)").await.unwrap().load_stream().await.unwrap();
     assert_eq!(ids(&client).await.len(), 2);
     assert_eq!(
         stream.try_collect::<Vec<_>>().await.unwrap().iter().map(|batch| batch.num_rows()).sum::<usize>(),
         300_000
     );
-    // Somebody else's stays.
+    // A handle that another client has made is not dropped with this one.
     let id = clone.id().to_owned();
     drop(client.handle(&id).await.unwrap());
     assert_eq!(rows_of(&client.load(&id).await.unwrap()), ["1"]);

@@ -1,4 +1,4 @@
-//! Calls that wait for their clients by the hundred: nobody else waits for them.
+//! Hundreds of calls that wait for their clients do not hold up any other call.
 
 use futures::StreamExt as _;
 use futures::future::join_all;
@@ -36,7 +36,7 @@ impl IdleUpload {
         Self { parts: sender, call }
     }
 
-    /// Sends the rest, and gives what came of it.
+    /// Sends the rest, and gives the outcome.
     pub(crate) async fn end(self, parts: impl IntoIterator<Item = Part>) -> Result<(), Status> {
         for part in parts {
             // The server has given it up: the call tells why.
@@ -83,7 +83,7 @@ async fn hundreds_of_idle_uploads_hold_up_nobody() {
     let client = server.client().await;
     for parts in [1, 2] {
         let uploads = idle_uploads(&server, MANY, parts).await;
-        // What has come of them is worked on.
+        // The server works on the parts that have come.
         answers(&client).await;
         answers(&client).await;
         assert!(uploads.iter().all(IdleUpload::is_open));
@@ -120,7 +120,7 @@ async fn hundreds_of_loads_that_nobody_reads_hold_up_nobody() {
     let table = wide(100_000, 1);
     client.store("flights", &table).await.unwrap();
     let mut readers = Vec::new();
-    // A connection that lets each of its streams have what it may.
+    // A connection whose window is large enough for all of its streams.
     let endpoint = Endpoint::new(server.url()).unwrap().initial_connection_window_size(i32::MAX as u32);
     for _ in 0..4 {
         let mut service = PolarwayServiceClient::new(endpoint.connect().await.unwrap());

@@ -131,7 +131,7 @@ async fn an_upload_that_falls_silent_is_given_up() {
     for part in parts.into_iter().take(2) {
         sender.send(StoreRequest { part: Some(part) }).await.unwrap();
     }
-    // Half closed it would be truncated; this one only says nothing more.
+    // If its stream were closed, it would be truncated; this one stays open and sends nothing.
     let requests =
         futures::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
     let status = raw(&server).await.store(Request::new(requests)).await.unwrap_err();

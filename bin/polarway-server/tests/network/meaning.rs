@@ -16,7 +16,7 @@ use crate::support::{Server, Upload, numbers, same, until};
 
 const MIB: usize = 1 << 20;
 
-/// Messages that no client of ours would make.
+/// Messages that the client would not make.
 fn uncut() -> EncodeOptions {
     EncodeOptions {
         target_bytes: usize::MAX,
@@ -62,7 +62,7 @@ async fn few_bytes_that_mean_terabytes_are_refused_and_the_worker_lives() {
     }
     let grown = server.resident_bytes().saturating_sub(before);
     assert!(grown < 400 * MIB as u64, "it grew by {grown} bytes");
-    // What the clients of ours make of the same rows is stored.
+    // The same rows are stored when the client sends them.
     let few = keyed(long_text(), 150);
     client.store("texts", few.clone()).await.unwrap();
     assert!(same(&client.load("texts").await.unwrap(), &few));

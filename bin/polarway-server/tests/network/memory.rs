@@ -19,7 +19,7 @@ use crate::support::{Server, Upload, channel, reason_of, same, wide};
 
 const MIB: u64 = 1 << 20;
 
-/// What the process may have, and a server with so much; some 330 MB of it are for uploads, loads and the cache.
+/// The memory that the process may have, and the flags of such a server; some 330 MB of it are for uploads, loads and the cache.
 const PROCESS: u64 = 600_000_000;
 const SMALL: [&str; 6] = ["--process-memory", "0.6", "--query-memory", "0.1", "--cache-size", "0.1"];
 
@@ -53,7 +53,7 @@ async fn uploads_that_stop_in_the_middle_give_their_memory_to_others_and_go_on_l
     let mut upload = Upload::of("table", &table);
     let trailer = upload.parts.pop().unwrap();
     let connection = channel(&server).await;
-    // Together they bring twice what there is.
+    // Together they bring twice as much as there is memory.
     let uploads: Vec<IdleUpload> = join_all((0..32).map(|number| {
         let mut upload = upload.clone();
         upload.header().name = format!("table_{number}");
@@ -72,7 +72,7 @@ async fn uploads_that_stop_in_the_middle_give_their_memory_to_others_and_go_on_l
     check_peak(&server);
 }
 
-/// What stands in front of the bytes of a chunk, in a message of an upload.
+/// The bytes in front of those of a chunk, in a message of an upload.
 fn start_of_chunk(ipc_bytes: u64) -> Bytes {
     let field = |number: u8, content: &[u8], bytes: u64| {
         let mut field = vec![number << 3 | 2];

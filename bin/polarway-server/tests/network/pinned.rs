@@ -99,7 +99,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// `mark` tells its text from others.
+    /// `mark` makes its text different from others.
     async fn begin(client: &DistributedClient, sql: &str, mark: i64) -> Self {
         let sql = format!("{sql} /* {mark} */");
         let mut stream = client.query_stream(&sql).await.unwrap();
@@ -191,7 +191,7 @@ async fn queries_that_begin_while_a_dataset_is_overwritten_see_one_version_in_al
     }
 }
 
-/// What two references of the dataset, each whole, and a third one say; and which version that was.
+/// What a self join and a subquery see of the dataset, and the version that they read.
 async fn self_join(client: &DistributedClient) -> (u64, String) {
     let sql = "SELECT min(a.generation), max(a.generation), min(b.generation), max(b.generation), \
                count(a.n), count(b.n), (SELECT count(*) FROM pinned) FROM pinned AS a FULL JOIN pinned AS b USING (n)";

@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 
 use crate::support::{ENDLESS_SUM, Server, in_background, numbers, query_in, sum_of, until, wide};
 
-/// Runs a server that should not start, and gives what it says.
+/// Runs a server that should not start, and gives its exit code and what it prints.
 fn fails(flags: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();
     let output = Server::command()

@@ -128,7 +128,7 @@ async fn reflection_lists_the_services_in_both_its_versions() {
 #[tokio::test]
 async fn a_stream_that_has_nothing_to_send_beats() {
     let server = Server::start();
-    // It counts until the deadline ends it, after many beats, of which a busy machine may lose some.
+    // It counts until its deadline, which is several heartbeats away: on a busy machine some of them may be late.
     let mut request = Request::new(QueryRequest {
         sql: "SELECT count(*) FROM range(1000000000000) AS numbers(n) WHERE n % 7 = 3".to_owned(),
         ..QueryRequest::default()

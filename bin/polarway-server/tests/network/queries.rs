@@ -1,4 +1,4 @@
-//! Queries as their callers and others see them: what runs, what it is at, and what ends it.
+//! Queries as their callers and others see them: which run, in which phase they are, and what ends them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -173,7 +173,7 @@ async fn a_patient_caller_is_turned_away_any_number_of_times_and_gets_its_answer
     let first = in_background(&client, ENDLESS_SUM, QueryOptions::default());
     let running = query_in(QueryPhase::Running, &client, ENDLESS_SUM).await.query_id;
     let answer = in_background(&client, "SELECT 42::BIGINT", QueryOptions::default());
-    // It comes back under another id each time.
+    // Each time it is asked again it has another id.
     let mut turns = BTreeSet::new();
     until("the third turn", async || {
         let queries = client.queries().await.unwrap();

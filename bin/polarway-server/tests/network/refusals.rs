@@ -1,4 +1,4 @@
-//! What the engine refuses, a client hears as a typed error.
+//! What the engine refuses reaches a client as a typed error.
 
 use polarway_client::{At, DeleteOptions, DistributedClient, ErrorKind, Reason, WriteMode, WriteOptions};
 

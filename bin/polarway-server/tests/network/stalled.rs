@@ -1,4 +1,4 @@
-//! Requests of which only a part arrives: they end in time, whatever the method.
+//! Requests of which only a part arrives end in time, whatever the method.
 
 use std::future::poll_fn;
 

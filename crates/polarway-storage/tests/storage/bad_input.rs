@@ -1,4 +1,4 @@
-//! What users and broken storages hand us: a clear error, and nothing lost.
+//! Wrong input from users and broken storages: a clear error, and nothing lost.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! A storage of tables that are kept while they are used: what goes, what stays, and who is told.
+//! A storage of tables that are kept while they are used: what is removed, what stays, and which error
+//! tells that a table was removed.
 
 use std::path::Path;
 use std::sync::Arc;

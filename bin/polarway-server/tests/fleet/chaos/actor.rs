@@ -115,7 +115,7 @@ impl Actor {
     }
 }
 
-/// So that a caller need not know where a shared dataset lies.
+/// A dataset of the world, by its place.
 pub(super) fn shared_of(world: &World, index: usize) -> &Shared {
     &world.shared[index]
 }

@@ -95,13 +95,13 @@ impl Shared {
             is_broken = self.pass(&mut from_client, &mut to_server, &budget) => is_broken,
             is_broken = self.pass(&mut from_server, &mut to_client, &budget) => is_broken,
         };
-        // Where it falls silent, all stays open and nothing is read any more.
+        // A connection that falls silent stays open, and nothing is read from it any more.
         if self.kind == Break::Silence && is_broken {
             std::future::pending::<()>().await;
         }
     }
 
-    /// Passes bytes on until one side closes, or the budget is used up; whether it was that.
+    /// Passes bytes on until one side closes, or the budget is used up; says whether it was the budget.
     async fn pass(
         &self,
         from: &mut tcp::OwnedReadHalf,

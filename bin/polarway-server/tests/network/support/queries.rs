@@ -1,4 +1,4 @@
-//! Queries to be seen at work, and waited for.
+//! Running queries, and waiting for them.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ pub(crate) fn in_background(
     tokio::spawn(async move { client.query_with(&sql, options).await })
 }
 
-/// Waits until the query of this text is at this.
+/// Waits until the query of this text is in this phase.
 pub(crate) async fn query_in(phase: QueryPhase, client: &DistributedClient, sql: &str) -> RunningQuery {
     until(&format!("{phase:?} of {sql}"), async || {
         let queries = client.queries().await.unwrap();

@@ -163,7 +163,7 @@ impl Server {
     /// How many threads it has for queries, which wait for the next one when theirs has ended, and how many others.
     pub(crate) fn threads(&self) -> (usize, usize) {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        // One that ends meanwhile is none.
+        // One that ends meanwhile does not count.
         let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
         let (queries, others): (Vec<_>, Vec<_>) = names.partition(|name| name.trim() == "polarway-query");
         (queries.len(), others.len())
@@ -184,7 +184,7 @@ impl Server {
     pub(crate) fn data_files(&self, dataset: &str) -> BTreeSet<OsString> {
         let folder = self.folder().join(format!("cold/{dataset}/_polarway/data"));
         let files = std::fs::read_dir(folder).into_iter().flatten();
-        // One that goes meanwhile is none.
+        // One that is removed meanwhile does not count.
         files.filter_map(|file| Some(file.ok()?.file_name())).collect()
     }
 

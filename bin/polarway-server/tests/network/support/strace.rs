@@ -34,7 +34,7 @@ impl FileCalls {
             let mut said = BufReader::new(strace.stderr.take().unwrap());
             let mut first = String::new();
             said.read_line(&mut first).unwrap();
-            // What it says of later threads must not fill the pipe.
+            // What it prints about later threads must not fill the pipe.
             std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
             (Self { strace, log }, first)
         });

@@ -1,4 +1,4 @@
-//! Workers in trouble: they speak HTTP/2, so that connections to them look healthy, as they do through a balancer.
+//! Workers that fail: they speak HTTP/2, so that connections to them look healthy, as they do through a balancer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use tonic::Status;
 pub(crate) enum Trouble {
     /// It takes the call and never answers.
     Silent,
-    /// It dies of the call.
+    /// It closes the connection when the call comes, as a worker does that dies.
     Dies,
     /// It has no room now, and says when to come back.
     Busy,

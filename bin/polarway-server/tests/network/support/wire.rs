@@ -1,4 +1,4 @@
-//! The protocol spoken by hand, to say what no client would.
+//! Messages of the protocol made by hand, to send what no client would send.
 
 use futures::StreamExt as _;
 use polarway_client::Table;
@@ -20,7 +20,7 @@ pub(crate) async fn channel(server: &Server) -> Channel {
     Endpoint::new(server.url()).unwrap().connect().await.unwrap()
 }
 
-/// A connection without a client of ours around it.
+/// The generated client, without the Rust client around it.
 pub(crate) async fn raw(server: &Server) -> PolarwayServiceClient<Channel> {
     PolarwayServiceClient::new(channel(server).await).max_encoding_message_size(256 << 20)
 }
@@ -49,7 +49,7 @@ fn chunks(table: &Table, options: EncodeOptions) -> Vec<Chunk> {
         .collect()
 }
 
-/// An upload as a list of parts, right as it stands, for a test to spoil.
+/// A correct upload as a list of parts, which a test can make wrong.
 #[derive(Clone)]
 pub(crate) struct Upload {
     pub(crate) parts: Vec<Part>,
