@@ -15,7 +15,7 @@ mod troubled;
 mod wire;
 
 /// How long a call or a process may take for what takes it a moment, on a machine that is busy with other things.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A client that is patient.
 pub(crate) fn client_of(url: String) -> Builder {
