@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use polarway_handles::{ExternalHandles, HandleStore as _};
+use polarway_handles::HandleStore;
 use polarway_storage::{Clock, Dataset, DatasetName, FailureKind, Rounds, Stopping, Tables};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -11,12 +11,13 @@ use crate::error::{Error, ErrorKind, Result};
 /// Starts the janitor's thread. Dropping the result waits until the current dataset is done, and ends the thread.
 pub(crate) fn start(
     tables: Arc<Tables>,
-    handles: Option<Arc<ExternalHandles>>,
+    handles: Arc<dyn HandleStore>,
     interval: Duration,
     clock: Arc<dyn Clock>,
 ) -> Result<Rounds> {
     let round = move |stopping: &Stopping| {
-        if let Some(handles) = &handles
+        // Handles of this process alone are tidied by their own thread.
+        if handles.is_shared()
             && let Err(error) = handles.tidy()
         {
             tracing::warn!(%error, "the janitor could not tidy the handles");

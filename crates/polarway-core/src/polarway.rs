@@ -83,7 +83,8 @@ impl Polarway {
         let engine = Arc::new(engine);
         let janitor = interval.map(|interval| {
             let clock = Arc::clone(&engine.environment.clock);
-            janitor::start(Arc::clone(&engine.tables), engine.handles.shared(), interval, clock)
+            let handles = Arc::clone(engine.handles.store());
+            janitor::start(Arc::clone(&engine.tables), handles, interval, clock)
         });
         Ok(Self { engine, _janitor: janitor.transpose()?.map(Arc::new) })
     }

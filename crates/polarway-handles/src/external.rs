@@ -88,6 +88,14 @@ impl HandleStore for ExternalHandles {
     fn tidy(&self) -> Result<()> {
         Ok(self.tables.tidy_leased(is_handle)?)
     }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn check(&self) -> Result<()> {
+        Ok(self.tables.probe()?)
+    }
 }
 
 /// The handle's table: its id without what a dataset's name may not look like.

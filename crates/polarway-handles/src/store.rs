@@ -48,4 +48,14 @@ pub trait HandleStore: Send + Sync + Debug {
     /// # Errors
     /// What the storage says.
     fn tidy(&self) -> Result<()>;
+
+    /// Whether other processes may serve the same handles. Then one janitor tidies them for all; otherwise each process tidies
+    /// its own.
+    fn is_shared(&self) -> bool;
+
+    /// Whether the store can take a handle now.
+    ///
+    /// # Errors
+    /// What the storage says.
+    fn check(&self) -> Result<()>;
 }

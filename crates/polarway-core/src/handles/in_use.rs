@@ -50,9 +50,9 @@ pub(crate) struct Use {
 }
 
 impl InUse {
-    /// Starts the thread. With `tidies`, it also removes expired handles, for a store where nobody else does.
-    pub(crate) fn start(store: Arc<dyn HandleStore>, tidies: bool, clock: Arc<dyn Clock>) -> Result<Self> {
-        let tidying = tidies.then_some(TIDYING);
+    /// Starts the thread. It also removes expired handles of a store that is not shared: no janitor does.
+    pub(crate) fn start(store: Arc<dyn HandleStore>, clock: Arc<dyn Clock>) -> Result<Self> {
+        let tidying = (!store.is_shared()).then_some(TIDYING);
         let next_look = tidying.map(|pause| clock.instant() + pause);
         let state = Mutex::new(State { next_look, ..State::default() });
         let uses = Arc::new(Uses { clock: Arc::clone(&clock), state });

@@ -78,7 +78,7 @@ impl Polarway {
     /// # Errors
     /// Errors of the storage.
     pub async fn check_handles(&self) -> Result<()> {
-        self.blocking(|engine| engine.handles.check()).await
+        self.blocking(|engine| Ok(engine.handles.store().check()?)).await
     }
 }
 

@@ -17,6 +17,7 @@ use crate::workspace::STATE_MIRROR_FOLDER;
 
 /// The handles of an engine.
 pub(crate) struct Handles {
+    store: Arc<dyn HandleStore>,
     place: Place,
     /// How long a handle is kept unless its maker asked for another time.
     pub(crate) ttl: Duration,
@@ -123,27 +124,16 @@ impl Handles {
             Place::External(external) => Arc::clone(&external.books) as Arc<dyn HandleStore>,
             Place::Memory(memory) => Arc::clone(memory) as Arc<dyn HandleStore>,
         };
-        let tidies = matches!(place, Place::Memory(_));
-        Ok(Self { in_use: InUse::start(store, tidies, Arc::clone(clock))?, ttl: config.handles.ttl, place })
+        let in_use = InUse::start(Arc::clone(&store), Arc::clone(clock))?;
+        Ok(Self { store, in_use, ttl: config.handles.ttl, place })
     }
 
     pub(crate) fn place(&self) -> &Place {
         &self.place
     }
 
-    pub(crate) fn store(&self) -> &dyn HandleStore {
-        match &self.place {
-            Place::Memory(memory) => &**memory,
-            Place::External(external) => &*external.books,
-        }
-    }
-
-    /// Handles that other processes may serve as well: one janitor tidies them for all.
-    pub(crate) fn shared(&self) -> Option<Arc<ExternalHandles>> {
-        match &self.place {
-            Place::Memory(_) => None,
-            Place::External(external) => Some(Arc::clone(&external.books)),
-        }
+    pub(crate) fn store(&self) -> &Arc<dyn HandleStore> {
+        &self.store
     }
 
     /// The rows of a handle that is about to be used.
@@ -171,14 +161,6 @@ impl Handles {
         };
         let used = self.in_use.begin(&handle);
         Ok(Relation { pin: Box::new((relation.pin, used)), ..relation })
-    }
-
-    /// Whether the storage takes handles.
-    pub(crate) fn check(&self) -> Result<()> {
-        match &self.place {
-            Place::Memory(_) => Ok(()),
-            Place::External(external) => Ok(external.books.tables().probe()?),
-        }
     }
 }
 

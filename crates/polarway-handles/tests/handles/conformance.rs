@@ -127,3 +127,8 @@ fn tidying_ends_what_has_expired_and_leaves_the_rest() {
         assert!(bench.store.get(young).is_ok());
     });
 }
+
+#[test]
+fn a_store_that_works_takes_handles() {
+    for_each_store(|bench| bench.store.check().unwrap());
+}
