@@ -1,4 +1,4 @@
-//! What travels: a chunk, and how chunks are cut.
+//! Chunks, and how a table is cut into them.
 
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::IpcWriteOptions;
@@ -29,7 +29,7 @@ impl Chunk {
 /// How the buffers inside a chunk are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Compression {
-    /// Not at all: decoding is a matter of pointers.
+    /// Not at all: decoding copies nothing.
     #[default]
     None,
     /// LZ4 frames: light, for networks slower than about 1 GB/s.
@@ -48,7 +48,7 @@ pub struct EncodeOptions {
     /// takes more is refused. 64 MiB unless said otherwise.
     pub max_bytes: usize,
     /// The most bytes that the rows of one message may take with every value written out, which for
-    /// dictionaries, views and runs is more than they take in its body; a single row of more is
+    /// dictionaries, views and runs is more than they take in its body; a larger row is
     /// refused. 256 MiB unless said otherwise.
     pub max_plain_bytes: usize,
     /// How buffers are compressed: not at all unless said otherwise.

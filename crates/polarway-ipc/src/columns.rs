@@ -1,8 +1,8 @@
 //! The body of a message to arrays.
 //!
 //! A batch's metadata lists a node (length, count of nulls) for each array and the place of each
-//! buffer, in the order in which a walk through the schema meets them. This is that walk. It hands
-//! parts of the body on without copying, holds every number against the limits and the body, and lets
+//! buffer, in the order in which a walk through the schema meets them. This is that walk. It passes
+//! parts of the body on without a copy, compares every number with the limits and the body, and lets
 //! Arrow validate the contents of each array as it is built.
 
 use std::collections::HashMap;
@@ -101,7 +101,7 @@ impl<'a, 'c> BodyReader<'a, 'c> {
         Ok(make_array(data))
     }
 
-    /// Makes sure that the columns were all there is.
+    /// Makes sure that nothing is left behind the columns.
     pub(crate) fn finish(mut self) -> Result<()> {
         let more_views = self.view_buffer_counts.as_mut().and_then(Iterator::next).is_some();
         if self.nodes.next().is_some() || self.buffers.next().is_some() || more_views {
@@ -164,7 +164,7 @@ impl<'a, 'c> BodyReader<'a, 'c> {
                 array = array.add_child_data(self.array(values, invalid)?);
             }
             DataType::Union(children, mode) => {
-                // Before version 5 a union had a validity of its own. No reader makes use of it.
+                // Before version 5 a union had a validity of its own. No reader uses it.
                 if self.context.version < MetadataVersion::V5 {
                     self.buffer()?;
                 }

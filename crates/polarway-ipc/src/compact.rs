@@ -37,7 +37,7 @@ pub(crate) fn may_drag_along(data_type: &DataType) -> bool {
     }
 }
 
-/// The same rows, holding on to little else.
+/// The same rows, which keep little else in memory.
 pub(crate) fn compact(array: &ArrayRef, options: &EncodeOptions) -> Result<ArrayRef> {
     if !may_drag_along(array.data_type()) {
         return Ok(Arc::clone(array));

@@ -24,7 +24,7 @@ use crate::{DecodeLimits, Error, Result};
 /// between two pieces, or misaligned for its type. Piece by piece is best when a piece is a
 /// [`Chunk`](crate::Chunk).
 ///
-/// The bytes may come from anyone. See [`DecodeLimits`] for what is held against them. After an error
+/// The bytes may come from anyone. [`DecodeLimits`] says how much they may ask for. After an error
 /// the decoder only answers [`Error::Failed`].
 #[derive(Debug)]
 pub struct ChunkDecoder {
@@ -71,7 +71,7 @@ impl ChunkDecoder {
     }
 
     /// Whether the end of the stream has come. A stream may be cut off between two messages without
-    /// any of them being damaged: whoever must know that it is whole asks for this, or for the rows.
+    /// any of them being damaged: a caller that must know that it is whole asks for this, or for the rows.
     pub fn ended(&self) -> bool {
         self.framing.ended()
     }
@@ -86,7 +86,7 @@ impl ChunkDecoder {
             return Err(Error::Failed);
         }
         // Everything that is known to make Arrow panic is refused before it gets there. The fence is
-        // for what is not known.
+        // for the rest.
         let decoded = catch_unwind(AssertUnwindSafe(|| self.decode_messages(bytes.into())))
             .unwrap_or_else(|_| Err(Error::malformed("it made the decoder panic")));
         self.failed = decoded.is_err();
@@ -98,8 +98,8 @@ impl ChunkDecoder {
     /// # Errors
     ///
     /// [`Error::Truncated`] when it broke off inside a message, [`Error::NoSchema`] when it did before
-    /// its schema, [`Error::Failed`] when it failed before. Whether the mark that ends a stream has
-    /// come is for [`ended`](Self::ended) to say: streams may do without it.
+    /// its schema, [`Error::Failed`] when it failed before. [`ended`](Self::ended) tells whether the
+    /// mark that ends a stream has come: some streams have none.
     pub fn finish(self) -> Result<()> {
         match (self.failed, self.framing.at_border(), self.schema) {
             (true, _, _) => Err(Error::Failed),
@@ -231,7 +231,7 @@ fn read_dictionary(
     Ok((values, bytes))
 }
 
-/// Refuses what would grow beyond the limit if it were written out: behind this, anybody may do so.
+/// Refuses what would grow beyond the limit if it were written out: later code may write it out.
 fn check_meaning(arrays: &[ArrayRef], limits: &DecodeLimits, what: impl FnOnce() -> String) -> Result<()> {
     let limit = limits.max_plain_bytes as u64;
     match plain_bytes_over(arrays, limit) {

@@ -10,9 +10,9 @@ use zstd::bulk::Decompressor;
 use crate::limits::within;
 use crate::{Error, Result};
 
-/// In front of each compressed buffer stands how long it is without compression.
+/// Each compressed buffer begins with its length without compression.
 const LENGTH_BYTES: usize = 8;
-/// A length that says: this one was not worth compressing.
+/// The length that marks a buffer that is not compressed.
 const NOT_COMPRESSED: i64 = -1;
 
 /// How the buffers of one message are compressed.

@@ -73,7 +73,7 @@ impl ChunkEncoder {
     ///
     /// [`Error::SchemaMismatch`] when the batch's fields are not the schema's, [`Error::RowTooLarge`]
     /// when a single row can't fit into a chunk. A batch that was refused has left no trace, except
-    /// for [`Error::DictionaryTooLarge`] and [`Error::Encode`], after which the encoder is of no use.
+    /// for [`Error::DictionaryTooLarge`] and [`Error::Encode`], after which the encoder can't be used.
     pub fn encode(&mut self, batch: &RecordBatch) -> Result<Vec<Chunk>> {
         check_fields(&self.schema, batch)?;
         let ranges = cut(batch.columns(), batch.num_rows(), self.next_row, &self.options)?;
@@ -131,7 +131,7 @@ pub fn encode_schema(schema: &Schema, first_row: u64) -> Result<Chunk> {
 ///
 /// They are independent of all other rows, so that several threads can encode at the same time.
 /// Joined in row order between [`encode_schema`] and [`encode_end`] they are one stream. The caller
-/// sees to it that the batches are of that schema.
+/// makes sure that the batches are of that schema.
 ///
 /// # Errors
 ///
@@ -189,7 +189,7 @@ fn compact_batch(batch: &RecordBatch, options: &EncodeOptions) -> Result<RecordB
     RecordBatch::try_new_with_options(batch.schema(), columns, &rows).map_err(Error::Encode)
 }
 
-/// Holds a batch against the table's schema: names, types, nullability and metadata of the fields.
+/// Compares a batch with the table's schema: names, types, nullability and metadata of the fields.
 /// Metadata of the batch as a whole may differ; the table's counts.
 fn check_fields(schema: &SchemaRef, batch: &RecordBatch) -> Result<()> {
     let found = batch.schema_ref();
@@ -261,7 +261,7 @@ impl MessageWriter {
     }
 }
 
-/// Refuses what the writer would write wrong, or what no reader would take back.
+/// Refuses what the writer would write wrong, or what no reader accepts.
 fn check_writable(field: &Field, column: &Field, depth: usize) -> Result<()> {
     let max_depth = DecodeLimits::default().max_depth;
     if depth > max_depth {

@@ -10,7 +10,7 @@
 //! - [`EncodedTable`] holds a whole table as chunks, shares them by reference, and can begin a valid
 //!   stream at any row: what a cache keeps, and what a reader that lost its connection resumes from.
 //! - [`ChunkDecoder`] takes bytes as they arrive and gives record batches back. The bytes may come
-//!   from anyone: what they declare is held against [`DecodeLimits`] before memory is allocated for
+//!   from anyone: what they declare is compared with [`DecodeLimits`] before memory is allocated for
 //!   it, everything in them is validated, and whatever is wrong with them is an [`Error`].
 //!
 //! It knows no files, no sockets, no async runtime, and no names of tables.

@@ -70,7 +70,7 @@ pub(crate) fn cut(
     Ok(ranges)
 }
 
-/// What the rows mean, if that is more than a message may.
+/// What the rows take with every value written out, if that is more than a message may.
 fn plain_bytes_over_limit(
     columns: &[ArrayRef],
     range: &Range<usize>,

@@ -128,7 +128,7 @@ impl Categories {
         Ok(categories)
     }
 
-    /// What it takes in memory, about.
+    /// About what it takes in memory.
     pub fn bytes(&self) -> usize {
         2 * self.bytes
     }
@@ -233,7 +233,8 @@ pub(crate) fn rows_of(values: &ArrayRef) -> Result<arrow_row::Rows, ArrowError> 
     converter.convert_columns(std::slice::from_ref(values))
 }
 
-/// The narrowest type of keys from `keys` on, of its kind, that tells `count` values apart; `None` is any number.
+/// The narrowest type of keys that can number `count` values, not narrower than `keys` and signed as it is; `None` stands for
+/// any number of values.
 fn keys_for(keys: &DataType, count: Option<usize>) -> DataType {
     use DataType::*;
     let holds = |most: usize| count.is_some_and(|count| count <= most);

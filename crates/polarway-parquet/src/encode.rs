@@ -209,7 +209,7 @@ impl<W: Write + Send> TableEncoder<W> {
         Ok(())
     }
 
-    /// What the rows that are not in the sink yet take in memory, and what they are encoded to, about.
+    /// About what the rows that are not in the sink yet take in memory, with what they are encoded to.
     pub fn held_bytes(&self) -> u64 {
         let encoding = self.encoding.as_ref().map_or(0, |group| group.bytes);
         let buffer = if matches!(self.output, Output::Begun(_)) { checksum::BUFFER_BYTES as u64 } else { 0 };
@@ -369,11 +369,11 @@ impl Size {
     }
 }
 
-/// Set when nobody waits for the file any more: what is being encoded then need not be.
+/// Set when nobody waits for the file any more: what is being encoded then stops.
 #[derive(Clone, Debug, Default)]
 struct Stopped(Arc<AtomicBool>);
 
-/// Sets it when the encoder goes.
+/// Sets it when the encoder is dropped.
 #[derive(Debug, Default)]
 struct StopOnDrop(Stopped);
 

@@ -25,7 +25,7 @@ use crate::schema::encoded_type;
 
 /// Values beyond this tell little more.
 const MOST_SAMPLE_ROWS: usize = 16_384;
-/// Nor do bytes beyond this, in one run.
+/// Bytes beyond this, in one run, tell little more either.
 const MOST_SAMPLE_BYTES: u64 = 16 << 20;
 /// Runs that the sample is made of: long enough to show order, spread over the row group.
 const SAMPLE_RUNS: usize = 4;

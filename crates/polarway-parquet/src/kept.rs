@@ -65,8 +65,8 @@ pub(crate) fn footer_value(
     Ok(Some(format!("{message} {body}")))
 }
 
-/// The values of the dictionaries of a file of this schema, as far as its footer has them. Nothing, where it is no
-/// footer of ours.
+/// The values of the dictionaries of a file of this schema, as far as its footer has them. Nothing, where Polarway
+/// did not write the footer.
 pub(crate) fn of_footer(metadata: &ParquetMetaData, schema: &Schema) -> Vec<Option<ArrayRef>> {
     let entries = metadata.file_metadata().key_value_metadata();
     let entry = entries.and_then(|entries| entries.iter().find(|entry| entry.key == FOOTER_KEY));
@@ -76,7 +76,7 @@ pub(crate) fn of_footer(metadata: &ParquetMetaData, schema: &Schema) -> Vec<Opti
     values.unwrap_or_default()
 }
 
-/// The file may be anybody's: nothing is allocated by what the message says of itself.
+/// The file may come from anybody: no memory is allocated by what the message declares.
 fn parse(text: &str, schema: &Schema) -> Option<Vec<Option<ArrayRef>>> {
     let (message, body) = text.split_once(' ')?;
     let [message, body] = [message, body].map(|part| BASE64_STANDARD.decode(part).ok());

@@ -3,7 +3,7 @@
 //! Rows are cut into **stripes**: a row group, or, where one would not fit into the budget, the next part of it. The
 //! column groups of a stripe are decoded as tasks of their own; the last one to finish turns the stripe's columns into
 //! batches, again one task each. Stripes start in order while the budget lasts, so a slow consumer stops the
-//! decoding; they finish in any order and are delivered in theirs.
+//! decoding; they finish in any order and are delivered in the order of the rows.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -85,7 +85,7 @@ struct BatchSlot<T> {
 struct Cursor {
     file: usize,
     row_group: usize,
-    /// Rows of the row group that are behind us.
+    /// Rows of the row group that were started.
     row: u64,
     /// The number of the next row over all files.
     table_row: u64,
@@ -443,7 +443,7 @@ impl<T> State<T> {
         self.measured_bytes = self.measured_bytes.saturating_add(bytes);
     }
 
-    /// Has what is left of a stripe, of which nothing was delivered yet, in so many batches.
+    /// Says in how many batches the rest of a stripe comes, of which nothing was delivered yet.
     fn cut_again(&mut self, stripe: usize, count: usize) {
         let Some(slot) = self.slot(stripe) else { return };
         let before: u64 = slot.batches.iter().map(|batch| batch.bytes).sum();

@@ -22,7 +22,7 @@ const BATCH_BYTES: u64 = 64 << 20;
 /// One file, and how the wanted columns are read from it.
 pub(crate) struct FilePlan {
     pub(crate) file: FileReader,
-    /// The file's footer with the types that the decoder shall return.
+    /// The file's footer with the types that the decoder should return.
     pub(crate) decoding: ArrowReaderMetadata,
     /// The same with seconds for what `decoding` has as nanoseconds of INT96, if some column is that.
     pub(crate) seconds: Option<ArrowReaderMetadata>,
@@ -38,7 +38,7 @@ pub(crate) struct ColumnGroup {
     pub(crate) mask: ProjectionMask,
     /// The leaf columns of the file that these columns are made of.
     pub(crate) leaves: Vec<usize>,
-    /// For columns with INT96 what they shall be decoded to.
+    /// For columns with INT96, what they are decoded to.
     pub(crate) int96: Option<Vec<FieldRef>>,
 }
 
@@ -141,7 +141,7 @@ fn leaf_bytes(chunk: &ColumnChunkMetaData) -> u64 {
     values.saturating_mul(width)
 }
 
-/// The decoder takes the types it shall return from the Arrow schema in the footer, as hints that must not
+/// The decoder takes the types that it returns from the Arrow schema in the footer, as hints that must not
 /// contradict the columns: so the footer is given one that asks for what is wanted, and for INT96 in this unit.
 fn decoding_metadata(
     file: &FileReader,

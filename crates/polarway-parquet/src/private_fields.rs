@@ -2,7 +2,7 @@
 //!
 //! Dremio kept the headers of pages in field 15, which is the length of a bloom filter today. A reader that takes such a
 //! field for what its number means now reads on in the middle of it. What is not of the kind that Parquet gives the number
-//! is taken out before the footer is parsed: it was nobody's but the writer's.
+//! is taken out before the footer is parsed: only its writer used it.
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -91,7 +91,7 @@ pub fn read_map<T: Send + 'static>(
     options: ReadOptions,
     map: impl Fn(RecordBatch, u64) -> T + Send + Sync + 'static,
 ) -> Result<BatchReader<T>> {
-    // Enough tasks to keep all threads busy; more would cost a wide table dear.
+    // Enough tasks to keep all threads busy; more would make wide tables slow.
     let most_groups = 8 * options.workers.threads();
     let mut planned = Vec::with_capacity(files.len());
     for (index, bytes) in files.into_iter().enumerate() {

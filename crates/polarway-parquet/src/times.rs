@@ -1,4 +1,4 @@
-//! The unit of INT96 timestamps where nobody wrote it down.
+//! The unit of INT96 timestamps in files that don't say it.
 
 use std::sync::Arc;
 

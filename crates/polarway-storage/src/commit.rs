@@ -20,7 +20,7 @@ use crate::lease::Lease;
 /// The form of commit files that this code writes, and the newest that it reads.
 pub(crate) const FORMAT: u32 = 1;
 
-/// What is kept beside the data: nothing of a user's lies in it.
+/// The folder beside the data. No file of a user lies in it.
 pub(crate) const CONTROL_FOLDER: &str = "_polarway";
 
 /// What a commit did.
@@ -86,7 +86,7 @@ pub(crate) struct Commit {
     pub(crate) kind: CommitKind,
     /// How many commits up to this one changed rows.
     pub(crate) version: u64,
-    /// When: microseconds since 1970-01-01 UTC, later than the commit before, but for what `ascending_from` says.
+    /// When: microseconds since 1970-01-01 UTC, later than the commit before, except as `ascending_from` says.
     pub(crate) time_us: i64,
     /// The first commit since which each is later than the one before, where it is not commit 1: the one before it had a time
     /// that could not be right.
@@ -94,7 +94,7 @@ pub(crate) struct Commit {
     pub(crate) ascending_from: Option<u64>,
     /// Tells this commit from any other that tried its number.
     pub(crate) uuid: Uuid,
-    /// The uuid of the commit that made the version: its rows are the same ever after.
+    /// The uuid of the commit that made the version: the rows never change after it.
     pub(crate) version_uuid: Uuid,
     pub(crate) files: Vec<DataFile>,
     /// The Arrow schema as a flatbuffer of Arrow's IPC format, in base64; absent after a delete.
@@ -116,7 +116,7 @@ pub(crate) struct Commit {
 pub(crate) struct Vacuum {
     /// Names of data files that no one may read or publish from here on.
     pub(crate) condemned: Vec<String>,
-    /// Of the commits before this number nothing is kept but what later ones share.
+    /// Of the commits before this number only files are kept that later ones share.
     pub(crate) kept_from: u64,
 }
 
@@ -143,7 +143,7 @@ impl Commit {
         self.vacuum.as_ref().is_some_and(|vacuum| vacuum.condemned.contains(&file.name))
     }
 
-    /// Whether sums can be formed of the numbers, and next ones of versions and times.
+    /// Whether the numbers can be added up, and versions and times counted on, without an overflow.
     fn has_sound_numbers(&self) -> bool {
         let sum = |part: fn(&DataFile) -> u64| {
             self.files.iter().try_fold(0_u64, |sum, file| sum.checked_add(part(file)))
@@ -201,10 +201,10 @@ fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
 }
 
-/// Why a file at a commit's place is none that this code can read.
+/// Why a file at a commit's place can't be read as a commit.
 #[derive(Debug, thiserror::Error)]
 pub enum NotACommit {
-    /// It is no JSON, or not that of a commit.
+    /// It is not the JSON of a commit.
     #[error("it is no commit file")]
     Malformed(#[from] serde_json::Error),
     /// It has another form, as a newer Polarway may write it.

@@ -38,8 +38,7 @@ impl Tables {
     /// Puts a dataset's files together where it has many, or many small ones. Rows, their
     /// order and the version stay as they are.
     ///
-    /// Beside writers it gives way: when the files it works on are no longer in the newest
-    /// version, it stops.
+    /// Writers go first: when the files it works on are no longer in the newest version, it stops.
     ///
     /// # Errors
     /// What the storage says; the dataset is as it was then.

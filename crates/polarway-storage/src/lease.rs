@@ -20,7 +20,7 @@ pub struct Lease {
 impl Lease {
     /// A lease that starts at this time.
     pub fn starting(now_us: i64, ttl: Duration) -> Self {
-        // A time that can't be added to is as good as for ever.
+        // Longer times would overflow, and mean for ever.
         let ttl_us = micros(ttl).min(i64::MAX / 4);
         Self { since_us: now_us, ttl_us, expires_us: now_us.saturating_add(ttl_us) }
     }

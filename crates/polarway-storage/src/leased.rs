@@ -24,7 +24,7 @@ pub enum Leased {
     Ended,
     /// It was deleted before.
     Deleted,
-    /// There is none of that name, or no more.
+    /// There is no table of that name, or it was removed.
     Unknown,
 }
 

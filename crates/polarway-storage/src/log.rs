@@ -275,10 +275,10 @@ impl CommitLog {
     }
 
     /// When a commit was made by the storage's clock, as far as that is known: the time of its file, or its own if that is
-    /// later, as where the file is a copy's. A time that is yet to come is no one's.
+    /// later, as where the file is a copy's. A time in the future is wrong, and is not used.
     pub(crate) fn made_us(&self, commit: &Commit, storage_now_us: i64) -> Result<i64> {
         let file = self.backend.head(&commit_path(&self.name, commit.number))?;
-        // What vanished meanwhile is as young as can be: nobody removes anything for its age then.
+        // What vanished meanwhile counts as new: nothing is removed for its age then.
         let file_us = file.map_or(storage_now_us, |meta| meta.modified_us);
         Ok(if commit.time_us <= storage_now_us { file_us.max(commit.time_us) } else { file_us })
     }

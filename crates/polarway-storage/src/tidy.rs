@@ -1,7 +1,7 @@
 //! Tidying a storage of tables that are kept while they are used: what ended is removed there with all its commits, and so is
 //! what writers left that died before they published.
 //!
-//! Only here a number is free again after it was taken, so every step is one that no writer can miss:
+//! Only here a number becomes free again after it was taken. So each step is a commit that a writer meets:
 //!
 //! * What was left is not removed but **claimed**: a commit 1 without a table. A writer that was only slow loses that number to
 //!   it and takes the next one.
@@ -9,7 +9,7 @@
 //!   the table again.
 //! * What ended longer ago than the grace time is **forgotten**. Commit 1 becomes a deletion in one step, so that a reader finds
 //!   one wherever it begins; then all else goes, and commit 1 last.
-//! * Empty folders are removed as such: a writer that needs one makes it again.
+//! * Folders are removed while they are empty: a writer that needs one makes it again.
 //!
 //! Nothing is touched that Polarway did not make.
 
@@ -68,7 +68,7 @@ impl Tables {
     ///
     /// # Errors
     /// What the storage says where it takes no writes, or is gone. A table that can't be tidied holds up none of the others:
-    /// the log tells of it.
+    /// it is reported in the log.
     pub fn tidy_leased(&self, is_wanted: impl Fn(&DatasetName) -> bool) -> Result<()> {
         let names = self.folders(is_wanted)?;
         if names.is_empty() {
@@ -89,7 +89,7 @@ impl Tables {
 
     fn tidy_one(&self, name: &DatasetName, storage_now_us: i64) -> Result<()> {
         self.backend.check_removable(&Self::control_folder(name))?;
-        // To look at a lease ends what is over.
+        // Looking at a lease ends one that has run out.
         match self.leased(name)? {
             Leased::Kept(_) => Ok(()),
             Leased::Ended | Leased::Deleted => self.forget_if_past(name, storage_now_us),
@@ -115,7 +115,7 @@ impl Tables {
             return Ok(());
         }
         let first = dataset.log.read_existing(1)?;
-        // A table that never had a lease is no such table.
+        // Only tables that had a lease are removed.
         if first.lease.is_none() && newest.lease.is_none() {
             return Ok(());
         }

@@ -71,7 +71,7 @@ impl Tables {
         }
     }
 
-    /// Removes what a commit has condemned: all that it can, also when one file resists.
+    /// Removes what a commit has condemned: all that it can, even if one file can't be removed.
     fn remove_condemned(&self, name: &DatasetName, condemned: &[(String, FileMeta)]) -> Result<Vacuumed> {
         let mut failed = None;
         for (file, _) in condemned {
@@ -176,7 +176,7 @@ impl Change for Condemnation<'_> {
         let nothing = || Ok(Decision::Leave(Vacuumed::default()));
         let Some(newest) = newest else { return nothing() };
         let mut listed = tables.backend.list(&data_folder(name))?;
-        // What lies there under another name than ours is somebody else's.
+        // A file whose name Polarway would not give belongs to somebody else.
         let needed: HashSet<&str> = newest.files.iter().map(|file| file.name.as_str()).collect();
         listed.retain(|entry| is_data_file(&entry.name) && !needed.contains(entry.name.as_str()));
         let staged = tables.backend.list(&staging_folder(name))?;

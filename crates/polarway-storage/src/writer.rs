@@ -53,7 +53,7 @@ enum State {
         upload: Box<UploadWriter>,
         conform: Option<Conform>,
     },
-    /// A batch was refused: what there is, is not the table.
+    /// A batch was refused: the rows so far are not the whole table.
     Failed,
 }
 
@@ -149,7 +149,7 @@ impl<T: Deref<Target = Tables>> TableWriter<T> {
         written
     }
 
-    /// What the rows that are not in the data file yet take in memory, about.
+    /// About what the rows that are not in the data file yet take in memory.
     pub fn held_bytes(&self) -> u64 {
         match &self.state {
             State::Uploading { upload, .. } => upload.held_bytes(),
