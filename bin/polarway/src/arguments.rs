@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use crate::format::{InputFormat, OutputFormat};
 use crate::input::ValueType;
 use crate::parameters::{self, NamedValue};
+use crate::selection::{self, ColumnNames, Rows};
 use crate::time;
 
 const ABOUT: &str = "Named, versioned tables on a server, and SQL over them";
@@ -91,6 +92,7 @@ const LOAD_EXAMPLES: &str = "\
 Examples:
   polarway load flights
   polarway load flights -o flights.parquet --version 3
+  polarway load flights --columns carrier,dep_delay --rows 100..200
   polarway load flights --as-of 2026-11-01 --format csv | head";
 
 const QUERY_EXAMPLES: &str = "\
@@ -233,6 +235,13 @@ pub(crate) struct Load {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) at: At,
+    /// Only these columns, in this order; a name with a comma stands in double quotes
+    #[arg(long, value_name = "A,B,…", value_parser = selection::columns)]
+    pub(crate) columns: Option<ColumnNames>,
+    /// Only these rows, counted from 0: `100..200` is the hundred from row 100 on, `..10` the first ten, `100..` all from
+    /// row 100 on
+    #[arg(long, value_name = "FROM..TO", value_parser = selection::rows)]
+    pub(crate) rows: Option<Rows>,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
     #[command(flatten)]

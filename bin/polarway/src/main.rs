@@ -11,6 +11,7 @@ mod input;
 mod output;
 mod parameters;
 mod progress;
+mod selection;
 mod shell;
 mod time;
 

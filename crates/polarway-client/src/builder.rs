@@ -9,6 +9,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use crate::client::DistributedClient;
 use crate::connection::Workers;
 use crate::error::{Error, ErrorKind, Result};
+use crate::revision;
 
 /// A client's timeout unless another is given.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -69,11 +70,11 @@ impl Builder {
     /// Connects, and checks that a server of this protocol answers.
     ///
     /// # Errors
-    /// Malformed addresses, a token that can't be sent, and no server that answers. This is not retried, so that a wrong
-    /// address is found at once.
+    /// Malformed addresses, a token that can't be sent, no server that answers, and a server or a client that is too old for the
+    /// other. This is not retried, so that a wrong address is found at once.
     pub async fn connect(self) -> Result<DistributedClient> {
         let client = self.connect_lazily()?;
-        client.server_info_at_start().await?;
+        revision::check(&client.server_info_at_start().await?)?;
         Ok(client)
     }
 

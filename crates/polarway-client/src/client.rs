@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt as _};
-use polarway_model::ServerInfo;
 use polarway_proto::SERVICE;
 use polarway_proto::client::PolarwayServiceClient;
-use polarway_proto::v1::GetServerInfoRequest;
+use polarway_proto::v1::{GetServerInfoRequest, GetServerInfoResponse};
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -72,11 +71,11 @@ impl DistributedClient {
 
     /// Asks which server answers. A connection that can't be made is an error at once. A balancer whose worker does not answer
     /// is asked again.
-    pub(crate) async fn server_info_at_start(&self) -> Result<ServerInfo> {
+    pub(crate) async fn server_info_at_start(&self) -> Result<GetServerInfoResponse> {
         let method = |mut service: PolarwayServiceClient<Channel>, request| async move {
             service.get_server_info(request).await
         };
-        Ok(self.unary_of_any(Kind::Probe, GetServerInfoRequest {}, method).await?.into())
+        self.unary_of_any(Kind::Probe, GetServerInfoRequest {}, method).await
     }
 
     /// Makes a call with one answer that may be repeated.

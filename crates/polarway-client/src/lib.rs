@@ -49,6 +49,7 @@ mod load;
 mod query;
 mod receive;
 mod retry;
+mod revision;
 mod stream;
 mod upload;
 
@@ -61,9 +62,9 @@ pub use handle::{GroupBy, Handle, JoinHow, JoinSource, LazyGroupBy, LazyQuery};
 pub use load::TableStream;
 pub use polarway_model::{
     At, CacheStats, Dataset, DatasetName, DatasetVersion, DeleteOptions, Description, HandleId, HandleInfo,
-    HandleOptions, InvalidHandleId, InvalidName, InvalidRequestId, Published, QueryOptions, QueryPhase,
-    QuerySummary, QueryTimes, RequestId, RunningQuery, ServerInfo, Version, VersionKind, WriteMode,
-    WriteOptions,
+    HandleOptions, InvalidHandleId, InvalidName, InvalidRequestId, LoadOptions, Published, QueryOptions,
+    QueryPhase, QuerySummary, QueryTimes, RequestId, RunningQuery, Selection, ServerInfo, Version,
+    VersionKind, WriteMode, WriteOptions,
 };
 pub use polarway_proto::Reason;
 pub use polarway_table::{DUCKDB_TYPE_KEY, Parameter, Parameters, Table, duckdb_type, params};

@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use futures::Stream;
-use polarway_model::At;
+use polarway_model::{At, LoadOptions, Selection};
 use polarway_proto::v1::{LoadHeader, LoadRequest, LoadResponse};
 use polarway_proto::{Reason, rpc};
 use polarway_table::Table;
@@ -33,7 +33,25 @@ impl DistributedClient {
     /// # Errors
     /// A dataset or a version that does not exist, or whose data retention has removed.
     pub async fn load_at(&self, name: &str, at: At) -> Result<Table> {
-        let mut loading = self.begin_loading(name, at).await?;
+        self.load_with(name, at).await
+    }
+
+    /// Loads a version of a dataset, or some of its columns and rows: the others are not sent.
+    ///
+    /// ```no_run
+    /// # use polarway_client::{DistributedClient, Result, Selection};
+    /// # async fn load(client: DistributedClient) -> Result<()> {
+    /// let some = Selection::default().with_columns(["carrier", "dep_delay"]).with_rows(100..200);
+    /// let delays = client.load_with("flights", some).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`load_at`](Self::load_at); besides, a column that is not there, with those near it; a column that is named twice, or
+    /// a list of none; rows that end before they begin, or begin behind the table's end. An end behind that is the end.
+    pub async fn load_with(&self, name: &str, options: impl Into<LoadOptions>) -> Result<Table> {
+        let mut loading = self.begin_loading(name, options.into()).await?;
         let mut batches = Vec::new();
         while let Some(batch) = loading.next().await? {
             batches.push(batch);
@@ -54,13 +72,27 @@ impl DistributedClient {
     /// # Errors
     /// As [`load_at`](Self::load_at). The stream carries errors that come later, and ends with them.
     pub async fn load_stream_at(&self, name: &str, at: At) -> Result<TableStream> {
-        Ok(self.begin_loading(name, at).await?.into_stream())
+        self.load_stream_with(name, at).await
+    }
+
+    /// Loads some columns and rows of a version in pieces.
+    ///
+    /// # Errors
+    /// As [`load_with`](Self::load_with). The stream carries errors that come later, and ends with them.
+    pub async fn load_stream_with(&self, name: &str, options: impl Into<LoadOptions>) -> Result<TableStream> {
+        Ok(self.begin_loading(name, options.into()).await?.into_stream())
     }
 
     /// Opens the stream and waits for its first chunk.
-    pub(crate) async fn begin_loading(&self, name: &str, at: At) -> Result<Loading> {
+    pub(crate) async fn begin_loading(&self, name: &str, options: LoadOptions) -> Result<Loading> {
+        let LoadOptions { at, selection } = options;
+        if selection.columns.as_ref().is_some_and(Vec::is_empty) {
+            // On the wire no columns are all.
+            let message = "a load needs one column at least: name some, or leave the list out for all";
+            return Err(Error::new(ErrorKind::Refused(Reason::InvalidInput), message));
+        }
         let mut call = self.call(Kind::Idempotent);
-        let load = call.run(&mut Begin { name, at }).await?;
+        let load = call.run(&mut Begin { name, at, selection: &selection }).await?;
         Ok(Loading { call, load, _held: None })
     }
 }
@@ -69,25 +101,30 @@ impl DistributedClient {
 struct Begin<'a> {
     name: &'a str,
     at: At,
+    selection: &'a Selection,
 }
 
 impl Operation for Begin<'_> {
     type Output = Load;
 
     async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<Load> {
-        let mut receiver = open(attempt, self.name, self.at, 0).await?;
+        let first_row = self.selection.first_row;
+        let mut receiver = open(attempt, self.name, self.at, self.selection, first_row).await?;
         loop {
             match receiver.next(attempt).await? {
                 Arrived::Heartbeat => attempt.going(),
                 Arrived::Note(header, batches) => {
                     let schema = receiver.schema().cloned();
                     let schema = schema.ok_or_else(|| Error::protocol("a load began without a schema"))?;
+                    check_columns(self.selection, &schema)?;
                     attempt.progress();
                     return Ok(Load {
                         name: self.name.to_owned(),
+                        selection: self.selection.clone(),
                         schema,
                         header,
-                        next_row: 0,
+                        next_row: first_row,
+                        end_row: self.selection.end_row.map_or(header.rows, |row| row.min(header.rows)),
                         ready: batches.into(),
                         receiver: Some(receiver),
                     });
@@ -100,18 +137,41 @@ impl Operation for Begin<'_> {
     }
 }
 
-async fn open(attempt: &Attempt<'_>, name: &str, at: At, first_row: u64) -> Result<Receiver<LoadResponse>> {
-    let request = LoadRequest { name: name.to_owned(), at: Some(at.into()), first_row, compression: 0 };
+async fn open(
+    attempt: &Attempt<'_>,
+    name: &str,
+    at: At,
+    selection: &Selection,
+    first_row: u64,
+) -> Result<Receiver<LoadResponse>> {
+    let selection = Selection { first_row, ..selection.clone() };
+    let request = LoadRequest::new(name, LoadOptions { at, selection });
     Receiver::open::<rpc::Load>(attempt, request, first_row, None).await
+}
+
+/// A server that does not know of columns sends all.
+fn check_columns(selection: &Selection, schema: &Schema) -> Result<()> {
+    let Some(columns) = &selection.columns else { return Ok(()) };
+    let sent = schema.fields().iter().map(|field| field.name());
+    if columns.iter().eq(sent) { Ok(()) } else { Err(ignored("columns")) }
+}
+
+fn ignored(what: &str) -> Error {
+    let message =
+        format!("the server sent other {what} than were asked for: it is older than this client; upgrade it");
+    Error::protocol(message)
 }
 
 /// A load that has begun, and its progress.
 struct Load {
     name: String,
+    selection: Selection,
     schema: SchemaRef,
     header: LoadHeader,
     /// The first row that the user does not have yet. `ready` begins with it.
     next_row: u64,
+    /// The row behind the last.
+    end_row: u64,
     ready: VecDeque<RecordBatch>,
     /// Until the stream has broken or ended.
     receiver: Option<Receiver<LoadResponse>>,
@@ -125,7 +185,10 @@ impl Operation for Load {
     async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<bool> {
         let mut receiver = match self.receiver.take() {
             Some(receiver) => receiver,
-            None => open(attempt, &self.name, At::Version(self.header.version), self.next_row).await?,
+            None => {
+                let at = At::Version(self.header.version);
+                open(attempt, &self.name, at, &self.selection, self.next_row).await?
+            }
         };
         match receiver.next(attempt).await? {
             Arrived::Heartbeat => attempt.going(),
@@ -138,14 +201,17 @@ impl Operation for Load {
                 self.ready.extend(batches);
                 attempt.progress();
             }
-            Arrived::End if receiver.next_row() == self.header.rows => return Ok(false),
+            Arrived::End if receiver.next_row() == self.end_row => return Ok(false),
             Arrived::End => {
                 return Err(Error::protocol(format!(
                     "the load ended after {} of {} rows",
                     receiver.next_row(),
-                    self.header.rows
+                    self.end_row
                 )));
             }
+        }
+        if receiver.next_row() > self.end_row {
+            return Err(ignored("rows"));
         }
         self.receiver = Some(receiver);
         Ok(true)
@@ -190,6 +256,7 @@ impl Loading {
         TableStream {
             schema: SchemaRef::clone(&self.load.schema),
             header: self.load.header,
+            selected_rows: self.load.end_row - self.load.selection.first_row,
             batches: BatchStream::new(self),
         }
     }
@@ -208,6 +275,7 @@ fn check_same(name: &str, first: LoadHeader, now: LoadHeader) -> Result<()> {
 pub struct TableStream {
     schema: SchemaRef,
     header: LoadHeader,
+    selected_rows: u64,
     batches: BatchStream,
 }
 
@@ -217,9 +285,14 @@ impl TableStream {
         &self.schema
     }
 
-    /// The number of all rows.
+    /// The number of rows of the whole version.
     pub fn rows(&self) -> u64 {
         self.header.rows
+    }
+
+    /// The number of rows that were asked for, all of which come.
+    pub fn selected_rows(&self) -> u64 {
+        self.selected_rows
     }
 
     /// The version that is read. It does not change while the stream is read.

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     UnknownDataset,
     /// The dataset has no such version, or retention has removed its data.
     UnknownVersion,
+    /// The table has no such column; the message has those near it.
+    UnknownColumn,
     /// A dataset of this name exists already.
     AlreadyExists,
     /// Another writer was faster: read the dataset again and decide.
@@ -219,7 +221,12 @@ fn storage_kind(error: &polarway_storage::Error) -> ErrorKind {
         | Storage::LoadAbandoned => ErrorKind::StorageFailed,
         Storage::Backend(error) => failure_kind(error.kind),
         Storage::Table(error) | Storage::UnreadableData { source: error, .. } => table_kind(error),
-        Storage::Chunks(_) | Storage::Arrow(_) => ErrorKind::InvalidInput,
+        Storage::UnknownColumn { .. } => ErrorKind::UnknownColumn,
+        Storage::NoColumns
+        | Storage::ColumnTwice { .. }
+        | Storage::RowsBackwards { .. }
+        | Storage::Chunks(_)
+        | Storage::Arrow(_) => ErrorKind::InvalidInput,
         Storage::Thread(_) => ErrorKind::ResourceExhausted,
         Storage::SharedLoad(error) => storage_kind(error),
         _ => ErrorKind::Internal,

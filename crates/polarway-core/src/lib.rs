@@ -73,8 +73,8 @@ pub use polarway_handles::{Handle, HandleId, Lease};
 pub use polarway_ipc::{Chunk, Compression};
 pub use polarway_model::{
     At, CacheStats, Dataset, DatasetName, DatasetVersion, DeleteOptions, Description, HandleInfo,
-    HandleOptions, Published, QueryOptions, QueryPhase, QuerySummary, QueryTimes, RequestId, Version,
-    VersionKind, WriteMode, WriteOptions,
+    HandleOptions, LoadOptions, Published, QueryOptions, QueryPhase, QuerySummary, QueryTimes, RequestId,
+    Selection, Version, VersionKind, WriteMode, WriteOptions,
 };
 pub use polarway_query::{EngineCondition, MemoryLimit, QueryStatus, duckdb_version, memory_limit};
 pub use polarway_storage::{MemoryBudget, Reservation, StandstillGuard};

@@ -9,16 +9,17 @@ use arrow::datatypes::SchemaRef;
 use futures::{Stream, TryStreamExt as _};
 use polarway_handles::{Handle, HandleId};
 use polarway_ipc::{Chunk, Compression};
-use polarway_model::QueryOptions;
-use polarway_storage::{At, CacheStats, ChunkReader, Reservation, Snapshot};
+use polarway_model::{LoadOptions, QueryOptions, Selection};
+use polarway_sql::identifier;
+use polarway_storage::{At, BatchReader, CacheStats, ChunkReader, Part, Reservation, Snapshot};
+use polarway_table::Table;
 
 use crate::chunks::Compressed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles::{External, Named, Rows, Use};
-use crate::polarway::Polarway;
+use crate::polarway::{EngineParts, Polarway};
 use crate::query::{QueryChunkStream, QueryStream};
 use crate::stream::{BlockingStream, Source};
-use polarway_table::Table;
 
 impl Polarway {
     /// Loads a dataset's newest version.
@@ -35,18 +36,40 @@ impl Polarway {
     /// As [`load`](Self::load); besides, a version that does not exist or whose data retention
     /// has removed.
     pub async fn load_at(&self, name: &str, at: At) -> Result<Table> {
+        self.load_with(name, at).await
+    }
+
+    /// Loads a version of a dataset, or some of its columns and rows. Of a table in the cache they are views of what the cache
+    /// holds; of others, only the columns and the parts of the files that hold them are read.
+    ///
+    /// ```
+    /// # use polarway_core::{At, LoadOptions, Polarway, Result, Selection};
+    /// # async fn load(polarway: Polarway) -> Result<()> {
+    /// let some = Selection::default().with_columns(["carrier", "dep_delay"]).with_rows(100..200);
+    /// let delays = polarway.load_with("flights", some.clone()).await?;
+    /// let delays_before = polarway.load_with("flights", LoadOptions { at: At::Version(3), selection: some }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`load_at`](Self::load_at); besides, a column that is not there, with those near it; a column that is named twice, or
+    /// a list of none; rows that end before they begin, or begin behind the table's end. An end behind that is the end.
+    pub async fn load_with(&self, name: &str, options: impl Into<LoadOptions>) -> Result<Table> {
+        let LoadOptions { at, selection } = options.into();
         let name = match name.parse()? {
             Named::Dataset(name) => name,
             Named::Handle(_) => {
-                let stream = self.load_stream(name, at).await?;
+                let stream = self.load_stream_with(name, LoadOptions { at, selection }).await?;
                 let schema = Arc::clone(stream.schema());
                 return Ok(Table::new(schema, stream.try_collect().await?));
             }
         };
         self.blocking(move |engine| {
             let snapshot = engine.tables.snapshot(&name, at)?;
-            let batches = engine.loader.batches(&snapshot)?.collect::<std::result::Result<_, _>>()?;
-            Ok(Table::new(snapshot.schema.clone(), batches))
+            let batches = engine.loader.batches_of(&snapshot, &selection)?;
+            let schema = Arc::clone(batches.schema());
+            Ok(Table::new(schema, batches.collect::<std::result::Result<_, _>>()?))
         })
         .await
     }
@@ -57,44 +80,49 @@ impl Polarway {
     /// # Errors
     /// As [`load_at`](Self::load_at). Later errors are items of the stream, which then ends.
     pub async fn load_stream(&self, name: &str, at: At) -> Result<TableStream> {
-        let name = match name.parse()? {
-            Named::Dataset(name) => name,
-            Named::Handle(id) => return self.stream_handle(id, at).await,
-        };
-        let (snapshot, batches) = self
-            .blocking(move |engine| {
-                let snapshot = engine.tables.snapshot(&name, at)?;
-                let batches = engine.loader.batches(&snapshot)?;
-                Ok((snapshot, batches))
-            })
-            .await?;
-        let batches = batches.map(|batch| batch.map_err(Error::from));
-        let batches = BlockingStream::spawn(batches, &self.engine().threads.loads);
-        Ok(TableStream {
-            schema: snapshot.schema.clone(),
-            rows: snapshot.rows,
-            version: snapshot.version,
-            batches: Batches::Read(batches),
-            _used: None,
-        })
+        self.load_stream_with(name, at).await
     }
 
-    async fn stream_handle(&self, id: HandleId, at: At) -> Result<TableStream> {
+    /// Loads some columns and rows of a version in pieces.
+    ///
+    /// # Errors
+    /// As [`load_with`](Self::load_with). The stream carries errors that come later, and ends with them.
+    pub async fn load_stream_with(&self, name: &str, options: impl Into<LoadOptions>) -> Result<TableStream> {
+        let LoadOptions { at, selection } = options.into();
+        let name = match name.parse()? {
+            Named::Dataset(name) => name,
+            Named::Handle(id) => return self.stream_handle(id, at, selection).await,
+        };
+        self.blocking(move |engine| {
+            let snapshot = engine.tables.snapshot(&name, at)?;
+            let batches = engine.loader.batches_of(&snapshot, &selection)?;
+            let schema = Arc::clone(batches.schema());
+            let batches = Batches::Read(read_batches(batches, engine));
+            let (rows, version) = (snapshot.rows, snapshot.version);
+            Ok(TableStream { schema, rows, version, batches, _used: None })
+        })
+        .await
+    }
+
+    async fn stream_handle(&self, id: HandleId, at: At, selection: Selection) -> Result<TableStream> {
         check_version(id, at)?;
         let (handle, found) = self.open_handle(id).await?;
+        let part = Part::of(&handle.schema, handle.rows, &selection)?;
         let batches = match found {
-            None => Batches::Queried(self.query_stream(&format!("FROM \"{id}\"")).await?),
-            Some((snapshot, external)) => Batches::Read(
-                self.blocking(move |engine| {
-                    let batches = external.loader.batches(&snapshot)?;
-                    let batches = batches.map(|batch| batch.map_err(Error::from));
-                    Ok(BlockingStream::spawn(batches, &engine.threads.loads))
-                })
-                .await?,
-            ),
+            None => Batches::Queried(self.query_stream(&part_as_query(id, handle.rows, &part)).await?),
+            Some((snapshot, external)) => {
+                let batches = self
+                    .blocking(move |engine| {
+                        let batches = external.loader.batches_of(&snapshot, &selection)?;
+                        Ok(read_batches(batches, engine))
+                    })
+                    .await?;
+                Batches::Read(batches)
+            }
         };
         let used = self.engine().handles.in_use.begin(&handle);
-        Ok(TableStream { schema: handle.schema, rows: handle.rows, version: 1, batches, _used: Some(used) })
+        let rows = handle.rows;
+        Ok(TableStream { schema: part.schema, rows, version: 1, batches, _used: Some(used) })
     }
 
     /// Looks up a handle that is about to be read, and its files if it has any.
@@ -120,14 +148,31 @@ impl Polarway {
         first_row: u64,
         compression: Compression,
     ) -> Result<ChunkStream> {
+        let selection = Selection::default().with_rows(first_row..);
+        self.load_chunks_with(name, LoadOptions { at, selection }, compression).await
+    }
+
+    /// Loads some columns and rows of a version as chunks. Those of a table in the cache are the cache's own where they have all
+    /// of its columns and lie inside of the range.
+    ///
+    /// # Errors
+    /// As [`load_with`](Self::load_with).
+    pub async fn load_chunks_with(
+        &self,
+        name: &str,
+        options: impl Into<LoadOptions>,
+        compression: Compression,
+    ) -> Result<ChunkStream> {
+        let LoadOptions { at, selection } = options.into();
+        let first_row = selection.first_row;
         let name = match name.parse()? {
             Named::Dataset(name) => name,
-            Named::Handle(id) => return self.handle_chunks(id, at, first_row, compression).await,
+            Named::Handle(id) => return self.handle_chunks(id, at, selection, compression).await,
         };
         let (snapshot, chunks) = self
             .blocking_briefly(move |engine| {
                 let snapshot = engine.tables.snapshot(&name, at)?;
-                let chunks = engine.loader.chunks(&snapshot, first_row)?;
+                let chunks = engine.loader.chunks_of(&snapshot, &selection)?;
                 Ok((snapshot, chunks))
             })
             .await?;
@@ -144,27 +189,24 @@ impl Polarway {
         &self,
         id: HandleId,
         at: At,
-        first_row: u64,
+        selection: Selection,
         compression: Compression,
     ) -> Result<ChunkStream> {
         check_version(id, at)?;
         let (handle, found) = self.open_handle(id).await?;
         let used = self.engine().handles.in_use.begin(&handle);
+        let part = Part::of(&handle.schema, handle.rows, &selection)?;
+        let first_row = part.rows.start;
         let chunks = match found {
-            None if first_row > handle.rows => {
-                return Err(polarway_ipc::Error::RowOutOfRange { row: first_row, rows: handle.rows }.into());
-            }
             None => {
-                let rest = format!("FROM \"{id}\" OFFSET {first_row}");
-                Chunks::Queried {
-                    chunks: self.query_chunks(&rest, QueryOptions::default(), compression)?,
-                    first_row,
-                }
+                let sql = part_as_query(id, handle.rows, &part);
+                let chunks = self.query_chunks(&sql, QueryOptions::default(), compression)?;
+                Chunks::Queried { chunks, first_row }
             }
             Some((snapshot, external)) => {
                 let chunks =
-                    self.blocking_briefly(move |_| Ok(external.loader.chunks(&snapshot, first_row)?)).await?;
-                self.chunks(chunks, first_row, compression)
+                    self.blocking_briefly(move |_| Ok(external.loader.chunks_of(&snapshot, &selection)?));
+                self.chunks(chunks.await?, first_row, compression)
             }
         };
         let time_us = handle.lease.since_us;
@@ -187,6 +229,24 @@ impl Polarway {
     pub fn cache_stats(&self) -> CacheStats {
         self.engine().loader.cache_stats()
     }
+}
+
+fn read_batches(batches: BatchReader, engine: &EngineParts) -> BlockingStream<RecordBatch> {
+    BlockingStream::spawn(batches.map(|batch| batch.map_err(Error::from)), &engine.threads.loads)
+}
+
+/// A part of a handle that the query engine keeps in memory.
+fn part_as_query(id: HandleId, rows: u64, part: &Part) -> String {
+    if part.columns.is_none() && part.rows.end == rows {
+        return format!("FROM \"{id}\" OFFSET {}", part.rows.start);
+    }
+    let names = part.schema.fields().iter().map(|field| identifier(field.name()));
+    let columns = match &part.columns {
+        Some(_) => names.collect::<Vec<_>>().join(", "),
+        None => "*".to_owned(),
+    };
+    let rows = part.rows.end - part.rows.start;
+    format!("SELECT {columns} FROM \"{id}\" LIMIT {rows} OFFSET {}", part.rows.start)
 }
 
 /// A handle never changes.
@@ -221,7 +281,7 @@ impl TableStream {
         &self.schema
     }
 
-    /// The number of all rows.
+    /// How many rows the whole version has, also when only some of them come.
     pub fn rows(&self) -> u64 {
         self.rows
     }
@@ -290,7 +350,7 @@ impl ChunkStream {
         self.version
     }
 
-    /// The number of rows in the whole version, also if the stream starts in its middle.
+    /// How many rows the whole version has, also when the stream starts in its middle or ends there.
     pub fn rows(&self) -> u64 {
         self.rows
     }

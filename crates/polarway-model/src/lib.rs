@@ -1,5 +1,5 @@
-//! The vocabulary that the engine, the client and the protocol share: datasets and their versions, writes, queries, handles,
-//! and the state of a process.
+//! The vocabulary that the engine, the client and the protocol share: datasets and their versions, what is loaded of them,
+//! writes, queries, handles, and the state of a process.
 //!
 //! This crate owns types that are plain data. Each is defined here once, and the crates above re-export those that their API
 //! uses. It knows nothing about files, SQL or a network: `polarway-proto` converts the types to messages.
@@ -8,6 +8,7 @@ mod at;
 mod dataset;
 mod handle;
 mod handle_id;
+mod load;
 mod name;
 mod query;
 mod request;
@@ -18,6 +19,7 @@ pub use at::At;
 pub use dataset::{Dataset, DatasetVersion, Description, Version, VersionKind};
 pub use handle::HandleInfo;
 pub use handle_id::{HandleId, InvalidHandleId};
+pub use load::{LoadOptions, Selection};
 pub use name::{DatasetName, InvalidName, MAX_NAME_LENGTH};
 pub use query::{HandleOptions, QueryOptions, QueryPhase, QuerySummary, QueryTimes, RunningQuery};
 pub use request::{InvalidRequestId, RequestId};

@@ -202,3 +202,69 @@ fn no_files_are_no_rows() {
     let (schema, _) = numbers(0, 0, 1);
     assert!(decode(&[], &schema, ReadOptions::default()).unwrap().is_empty());
 }
+
+/// Counts the bytes that are read.
+#[derive(Debug)]
+struct Counted {
+    file: Bytes,
+    read: AtomicUsize,
+}
+
+impl ReadAt for Counted {
+    fn len(&self) -> u64 {
+        self.file.len() as u64
+    }
+
+    fn read_at(&self, offset: u64, length: usize) -> std::io::Result<Bytes> {
+        self.read.fetch_add(length, Ordering::SeqCst);
+        self.file.read_at(offset, length)
+    }
+}
+
+#[test]
+fn only_the_columns_and_row_groups_that_are_wanted_are_read() {
+    let columns = (0..10).map(|column| {
+        // So scattered that no encoding makes them smaller.
+        let scattered = |row: i64| (row + column).wrapping_mul(0x1E37_79B9_7F4A_7C15).wrapping_mul(row | 1);
+        let values = Int64Array::from_iter_values((0..200_000).map(scattered));
+        (format!("c{column}"), Arc::new(values) as _)
+    });
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let options = EncodeOptions::default().with_row_group_rows(50_000);
+    let (file, summary) = encode(&batch.schema(), std::slice::from_ref(&batch), options);
+    assert_eq!(summary.row_groups, 4);
+    let schema = Arc::new(batch.schema().project(&[7]).unwrap());
+    for (rows, row_groups) in
+        [(0..200_000, 4), (60_000..60_010, 1), (99_999..100_001, 2), (150_000..999_999, 1), (7..7, 0)]
+    {
+        let counted = Arc::new(Counted { file: file.clone(), read: AtomicUsize::new(0) });
+        let options = ReadOptions::default().with_first_row(rows.start).with_end_row(rows.end);
+        let reader = read(vec![counted.clone() as Arc<dyn ReadAt>], &schema, options).unwrap();
+        let found: Vec<RecordBatch> = reader.collect::<Result<_, _>>().unwrap();
+        let end = rows.end.min(200_000) as usize;
+        let expected = batch.project(&[7]).unwrap().slice(rows.start as usize, end - rows.start as usize);
+        assert_same_rows(&[expected], &found);
+        // A chunk of one column has 400 kB, the footer is fetched with 64 KiB.
+        let most = (65 << 10) + row_groups * 410_000;
+        let read = counted.read.load(Ordering::SeqCst);
+        assert!(read <= most, "{read} bytes were read for {rows:?}");
+    }
+}
+
+#[test]
+fn any_rows_are_the_same_however_many_batches_and_files_they_lie_in() {
+    let files = [numbers(0, 1_000, 300).1, numbers(1_000, 500, 70).1, numbers(1_500, 300, 300).1];
+    let (schema, all) = numbers(0, 1_800, 1_800);
+    let all = decode(&[all], &schema, ReadOptions::default()).unwrap();
+    for (first, end) in
+        [(0, 1), (299, 301), (250, 1_650), (999, 1_001), (1_799, 1_800), (0, 1_800), (1_500, 9_999), (40, 40)]
+    {
+        for batch_rows in [1, 64, 4_096] {
+            let options = ReadOptions::default().with_batch_rows(batch_rows).with_buffered_bytes(2_000);
+            let options = options.with_first_row(first).with_end_row(end);
+            let found = decode(&files, &schema, options).unwrap();
+            let length = end.min(1_800) - first;
+            assert_same_rows(&[all[0].slice(first as usize, length as usize)], &found);
+        }
+    }
+}

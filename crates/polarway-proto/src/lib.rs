@@ -50,7 +50,10 @@ pub use v1::polarway_service_client as client;
 
 /// The revision of `polarway.v1` that this crate was generated from. It grows with every addition;
 /// nothing is ever taken away.
-pub const PROTOCOL_REVISION: u32 = 3;
+pub const PROTOCOL_REVISION: u32 = 4;
+
+/// The oldest revision of `polarway.v1` that a client of a server of this one may have been built from.
+pub const OLDEST_CLIENT_REVISION: u32 = 4;
 
 /// The protocol's definition as a serialized `google.protobuf.FileDescriptorSet`, without comments.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/descriptors.bin");

@@ -67,6 +67,8 @@ reasons! {
         "No dataset has this name. The message has those near it.";
     UnknownVersion, "UNKNOWN_VERSION", NotFound, No,
         "The dataset has no such version, or retention has removed its data.";
+    UnknownColumn, "UNKNOWN_COLUMN", NotFound, No,
+        "The table has no such column. The message has those near it.";
     AlreadyExists, "ALREADY_EXISTS", AlreadyExists, No,
         "A dataset of this name exists, and the write asked for a new one.";
     VersionConflict, "VERSION_CONFLICT", Aborted, No,

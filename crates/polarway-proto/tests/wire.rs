@@ -40,6 +40,8 @@ fn messages_survive_their_bytes() {
     let outcome = store_result::Outcome::Failure(failure);
     survives(StoreResponse { results: vec![StoreResult { outcome: Some(outcome) }, StoreResult::default()] });
     survives(LoadRequest { at: Some(At { at: Some(at::At::AsOfUs(-1)) }), ..LoadRequest::default() });
+    let columns = vec!["b".to_owned(), String::new(), "a".to_owned()];
+    survives(LoadRequest { columns, end_row: Some(0), ..LoadRequest::default() });
     let header = LoadHeader { version: 3, rows: 70_000, time_us: 1_700_000_000_000_000 };
     survives(LoadResponse { chunk: Some(chunk()), header: Some(header) });
 }

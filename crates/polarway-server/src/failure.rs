@@ -53,6 +53,7 @@ fn reason(kind: ErrorKind) -> Reason {
         ErrorKind::InvalidName => Reason::InvalidName,
         ErrorKind::UnknownDataset => Reason::UnknownDataset,
         ErrorKind::UnknownVersion => Reason::UnknownVersion,
+        ErrorKind::UnknownColumn => Reason::UnknownColumn,
         ErrorKind::AlreadyExists => Reason::AlreadyExists,
         ErrorKind::VersionConflict => Reason::VersionConflict,
         ErrorKind::SchemaMismatch => Reason::SchemaMismatch,
@@ -97,7 +98,8 @@ mod tests {
         match kind {
             InvalidName => Some(UnknownDataset),
             UnknownDataset => Some(UnknownVersion),
-            UnknownVersion => Some(AlreadyExists),
+            UnknownVersion => Some(UnknownColumn),
+            UnknownColumn => Some(AlreadyExists),
             AlreadyExists => Some(VersionConflict),
             VersionConflict => Some(SchemaMismatch),
             SchemaMismatch => Some(Unsupported),

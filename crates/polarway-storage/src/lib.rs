@@ -41,7 +41,6 @@ mod partition;
 mod publication;
 mod read;
 mod retry;
-mod selection;
 mod snapshot;
 mod sources;
 mod standstill;
@@ -72,6 +71,7 @@ pub use lease::Lease;
 pub use leased::Leased;
 pub use loader::{BatchReader, ChunkReader, Loader};
 pub use mirror::{LocalFile, Mirror};
+pub use part::Part;
 pub use partition::partition_key;
 pub use polarway_model::{
     At, CacheStats, Dataset, DatasetName, InvalidName, InvalidRequestId, Published, RequestId, Version,
@@ -80,7 +80,6 @@ pub use polarway_model::{
 pub use polarway_parquet::ReadAt;
 pub use read::TableReader;
 pub use retry::REQUEST_WINDOW_US;
-pub use selection::Selection;
 pub use snapshot::{AdoptedFile, Snapshot, SnapshotFile};
 pub use standstill::StandstillGuard;
 pub use tables::{Settings, Tables};

@@ -4,8 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use polarway_ipc::{Chunk, ChunkDecoder, ChunkEncoder, DecodeLimits, EncodeOptions};
-use polarway_model::CacheStats;
+use polarway_model::{CacheStats, Selection};
 use polarway_parquet::ReadOptions;
 
 use crate::budget::{MemoryBudget, Reservation};
@@ -13,7 +14,6 @@ use crate::cache::{CacheKey, Cached, Feed, Filler, Kept, Lookup, TableCache};
 use crate::error::{Error, Result};
 use crate::part::Part;
 use crate::read::TableReader;
-use crate::selection::Selection;
 use crate::snapshot::Snapshot;
 use crate::stored_chunks::StoredChunks;
 use crate::tables::Tables;
@@ -59,7 +59,7 @@ impl Loader {
     /// # Errors
     /// A selection of columns and rows that the version does not have, and those of [`Tables::read`]; the chunks carry them too.
     pub fn chunks_of(&self, snapshot: &Arc<Snapshot>, selection: &Selection) -> Result<ChunkReader> {
-        let part = Part::of(snapshot, selection)?;
+        let part = part_of(snapshot, selection)?;
         if !part.is_rest_of(snapshot) {
             return match self.kept(snapshot) {
                 Some(table) if part.columns.is_none() => ChunkReader::whole(table, part.rows),
@@ -94,22 +94,23 @@ impl Loader {
     /// # Errors
     /// As [`chunks_of`](Self::chunks_of).
     pub fn batches_of(&self, snapshot: &Arc<Snapshot>, selection: &Selection) -> Result<BatchReader> {
-        let part = Part::of(snapshot, selection)?;
+        let part = part_of(snapshot, selection)?;
         let (table, part) = if part.is_rest_of(snapshot) && part.rows.start == 0 {
             match self.look_up(snapshot) {
                 Lookup::Hit(Cached::Whole(table)) => (Some(table), part),
-                Lookup::Hit(Cached::Coming(feed)) => return Ok(BatchReader::along(feed)),
+                Lookup::Hit(Cached::Coming(feed)) => return Ok(BatchReader::along(part.schema, feed)),
                 Lookup::Fill(filler) => {
                     let feed = filler.feed();
                     self.fill(snapshot, filler)?;
-                    return Ok(BatchReader::along(feed));
+                    return Ok(BatchReader::along(part.schema, feed));
                 }
                 Lookup::TooLarge => (None, part),
             }
         } else {
             (self.kept(snapshot), part)
         };
-        Ok(BatchReader(match table {
+        let schema = Arc::clone(&part.schema);
+        let batches = match table {
             Some(table) => Batches::Kept(Box::new(PartBatches::new(table, part)?)),
             None => {
                 let make = Arc::new(|batch, _| Ok(batch));
@@ -117,7 +118,8 @@ impl Loader {
                 let reader = TableReader::open(Arc::clone(&self.tables), snapshot, &part, make, reading)?;
                 Batches::Stored(Box::new(reader))
             }
-        }))
+        };
+        Ok(BatchReader { schema, batches })
     }
 
     /// The table, if all of it is in the cache. What is wanted of a part of a table is not worth that the rest is read.
@@ -166,6 +168,20 @@ impl Loader {
         std::thread::Builder::new().name("polarway-fill".into()).spawn(work).map_err(Error::Thread)?;
         Ok(())
     }
+}
+
+/// Finds what is selected of a version.
+fn part_of(snapshot: &Snapshot, selection: &Selection) -> Result<Part> {
+    Part::of(&snapshot.schema, snapshot.rows, selection).map_err(|error| {
+        // Whoever asks for such a row of files that may change read them when they had more.
+        let changed = snapshot.files.iter().find(|file| file.adopted.is_some());
+        match (&error, changed) {
+            (Error::Chunks(polarway_ipc::Error::RowOutOfRange { .. }), Some(file)) => {
+                Error::AdoptedFileChanged { name: snapshot.name.clone(), path: file.path.clone() }
+            }
+            _ => error,
+        }
+    })
 }
 
 /// A table's chunks, in order. Iterating blocks until the next one is there.
@@ -275,7 +291,10 @@ impl Iterator for ChunkReader {
 }
 
 /// A table's batches, in order. Iterating blocks until the next one is there.
-pub struct BatchReader(Batches);
+pub struct BatchReader {
+    schema: SchemaRef,
+    batches: Batches,
+}
 
 enum Batches {
     Stored(Box<TableReader<Arc<Tables>>>),
@@ -284,11 +303,16 @@ enum Batches {
 }
 
 impl BatchReader {
-    fn along(feed: Arc<Feed>) -> Self {
+    fn along(schema: SchemaRef, feed: Arc<Feed>) -> Self {
         let decoder = ChunkDecoder::new(DecodeLimits::trusting());
         let chunks = ChunkReader::along(feed);
         let batches = ChunkedBatches { chunks, decoder, ready: Vec::new().into_iter() };
-        Self(Batches::Along(Box::new(batches)))
+        Self { schema, batches: Batches::Along(Box::new(batches)) }
+    }
+
+    /// The columns of the batches.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
     }
 }
 
@@ -316,7 +340,7 @@ impl Iterator for BatchReader {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.0 {
+        match &mut self.batches {
             Batches::Stored(batches) => batches.next(),
             Batches::Kept(batches) => batches.next(),
             Batches::Along(batches) => batches.next(),

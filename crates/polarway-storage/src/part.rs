@@ -1,4 +1,4 @@
-//! A part of a version's table: a selection whose columns and rows were found.
+//! A part of a table: a selection whose columns and rows were found.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -6,24 +6,24 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
+use polarway_model::Selection;
 
 use crate::error::{Error, Result};
 use crate::near::near_names;
-use crate::selection::Selection;
 use crate::snapshot::Snapshot;
 
 /// The most names near a misspelt one that its error tells.
 const TOLD_NAMES: usize = 3;
 
-/// Some columns and rows of a version.
+/// Some columns and rows of a table, which are there.
 #[derive(Clone, Debug)]
-pub(crate) struct Part {
+pub struct Part {
     /// The columns, in the order that was asked for.
-    pub(crate) schema: SchemaRef,
-    /// Their places among the version's columns; `None` is all of them, in their order.
-    pub(crate) columns: Option<Arc<[usize]>>,
-    /// The rows, counted from the version's first; they are there.
-    pub(crate) rows: Range<u64>,
+    pub schema: SchemaRef,
+    /// Their places among the table's columns; `None` is all of them, in their order.
+    pub columns: Option<Arc<[usize]>>,
+    /// The rows, counted from the table's first.
+    pub rows: Range<u64>,
 }
 
 impl Part {
@@ -32,39 +32,29 @@ impl Part {
         Self { schema: Arc::clone(&snapshot.schema), columns: None, rows: first_row..snapshot.rows }
     }
 
-    /// Finds what is selected of a version.
+    /// Finds what is selected of a table that has these columns and so many rows.
     ///
     /// # Errors
     /// [`Error::UnknownColumn`], [`Error::NoColumns`], [`Error::ColumnTwice`] and [`Error::RowsBackwards`]; a first row behind
-    /// the version's end is [`RowOutOfRange`](polarway_ipc::Error::RowOutOfRange), or
-    /// [`AdoptedFileChanged`](Error::AdoptedFileChanged) of files that may have had more rows.
-    pub(crate) fn of(snapshot: &Snapshot, selection: &Selection) -> Result<Self> {
+    /// the table's end is [`RowOutOfRange`](polarway_ipc::Error::RowOutOfRange).
+    pub fn of(schema: &SchemaRef, rows: u64, selection: &Selection) -> Result<Self> {
         let first_row = selection.first_row;
-        if let Some(end_row) = selection.end_row
-            && end_row < first_row
-        {
+        let end_row = selection.end_row.unwrap_or(u64::MAX);
+        if end_row < first_row {
             return Err(Error::RowsBackwards { first_row, end_row });
         }
         let columns = match &selection.columns {
-            Some(names) => places_of(names, &snapshot.schema)?,
+            Some(names) => places_of(names, schema)?,
             None => None,
         };
-        if first_row > snapshot.rows {
-            // Whoever asks for such a row of files that may change read them when they had more.
-            if let Some(file) = snapshot.files.iter().find(|file| file.adopted.is_some()) {
-                return Err(Error::AdoptedFileChanged {
-                    name: snapshot.name.clone(),
-                    path: file.path.clone(),
-                });
-            }
-            return Err(polarway_ipc::Error::RowOutOfRange { row: first_row, rows: snapshot.rows }.into());
+        if first_row > rows {
+            return Err(polarway_ipc::Error::RowOutOfRange { row: first_row, rows }.into());
         }
-        let end_row = selection.end_row.map_or(snapshot.rows, |end_row| end_row.min(snapshot.rows));
         let schema = match &columns {
-            Some(places) => projected(&snapshot.schema, places),
-            None => Arc::clone(&snapshot.schema),
+            Some(places) => projected(schema, places),
+            None => Arc::clone(schema),
         };
-        Ok(Self { schema, columns, rows: first_row..end_row })
+        Ok(Self { schema, columns, rows: first_row..end_row.min(rows) })
     }
 
     /// Whether it has all columns, and all rows behind its first one.

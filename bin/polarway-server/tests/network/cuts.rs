@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use polarway_client::{DistributedClient, Table, WriteMode, WriteOptions};
+use polarway_client::{DistributedClient, Selection, Table, WriteMode, WriteOptions};
 use polarway_testing::{Noise, is_long};
 
 use crate::support::{Break, Nobody, Proxy, Server, client_of, same, wide};
@@ -51,6 +51,24 @@ async fn a_load_whose_connection_is_cut_anywhere_gives_the_same_rows() {
     cut(&server, 1, if is_long() { 300 } else { 70 }, Break::Close, async |client, round| {
         let loaded = client.load("flights").await.unwrap();
         assert!(same(&loaded, &table), "round {round}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_of_some_columns_and_rows_whose_connection_is_cut_anywhere_gives_the_same_rows() {
+    let server = Server::start();
+    let table = wide(ROWS, 6);
+    let client = server.client().await;
+    client.store("flights", &table).await.unwrap();
+    let names: Vec<String> = table.schema().fields().iter().rev().map(|field| field.name().clone()).collect();
+    let (first_row, end_row) = (ROWS as u64 / 10, ROWS as u64 - 7);
+    let some = Selection::default().with_columns(&names[..names.len() - 1]).with_rows(first_row..end_row);
+    let expected = client.load_with("flights", some.clone()).await.unwrap();
+    assert_eq!(expected.num_rows(), (end_row - first_row) as usize);
+    assert!(expected.schema().fields().iter().map(|field| field.name()).eq(&names[..names.len() - 1]));
+    cut(&server, 6, if is_long() { 300 } else { 30 }, Break::Close, async |client, round| {
+        assert!(same(&client.load_with("flights", some.clone()).await.unwrap(), &expected), "round {round}");
     })
     .await;
 }

@@ -153,7 +153,8 @@ async fn all_bytes_of_a_load_joined_are_one_arrow_stream_also_when_compressed() 
     let table = wide(40_000, 1);
     server.client().await.store("flights", &table).await.unwrap();
     for (compression, first_row) in [(0, 0), (1, 0), (2, 0), (0, 12_345), (1, 12_345), (2, 40_000)] {
-        let request = LoadRequest { name: "flights".to_owned(), first_row, compression, at: None };
+        let request =
+            LoadRequest { name: "flights".to_owned(), first_row, compression, ..LoadRequest::default() };
         let mut responses = raw(&server).await.load(request).await.unwrap().into_inner();
         let mut joined = Vec::new();
         let mut next_row = first_row;

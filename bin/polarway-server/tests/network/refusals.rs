@@ -1,9 +1,11 @@
 //! What the engine refuses reaches a client as a typed error.
 
-use polarway_client::{At, DeleteOptions, DistributedClient, ErrorKind, Reason, WriteMode, WriteOptions};
+use polarway_client::{
+    At, DeleteOptions, DistributedClient, ErrorKind, Reason, Selection, WriteMode, WriteOptions,
+};
 
 use crate::support::{Nobody, Server, numbers, raw, reason_of, refused};
-use polarway_proto::v1::{DeleteDatasetRequest, ListVersionsRequest, LoadRequest};
+use polarway_proto::v1::{CreateHandleRequest, DeleteDatasetRequest, ListVersionsRequest, LoadRequest};
 
 async fn setup() -> (Server, DistributedClient) {
     let server = Server::start();
@@ -25,6 +27,53 @@ async fn an_unknown_name_is_answered_with_those_near_it() {
     ] {
         assert_eq!(reason, Reason::UnknownDataset, "{said}");
         assert!(said.contains("flihgts") && said.contains("flights"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn columns_and_rows_that_are_not_there_are_refused_by_name() {
+    let (_server, client) = setup().await;
+    let load = async |selection: Selection| refused(client.load_with("flights", selection).await);
+    let column = numbers(0..1).schema().field(0).name().clone();
+    let (reason, said) = load(Selection::default().with_columns([format!("{column}x")])).await;
+    assert_eq!(reason, Reason::UnknownColumn);
+    assert!(said.contains(&format!("near it: {column}")), "{said}");
+    for wrong in [
+        Selection::default().with_columns([&column, &column]),
+        Selection::default().with_columns([""; 0]),
+        Selection::default().with_rows(11..12),
+        Selection { first_row: 3, end_row: Some(2), ..Selection::default() },
+    ] {
+        assert_eq!(load(wrong).await.0, Reason::InvalidInput);
+    }
+    let stream = client.load_stream_with("flights", Selection::default().with_rows(8..99)).await.unwrap();
+    assert_eq!((stream.rows(), stream.selected_rows()), (10, 2));
+    let none = client.load_with("flights", Selection::default().with_rows(10..)).await.unwrap();
+    assert_eq!(none.num_rows(), 0);
+}
+
+#[tokio::test]
+async fn a_handles_request_id_has_the_form_of_all_others_and_finds_what_it_made() {
+    let (server, _client) = setup().await;
+    let make = async |request_id: &str| {
+        let request = CreateHandleRequest {
+            sql: "FROM flights".to_owned(),
+            request_id: request_id.to_owned(),
+            ..CreateHandleRequest::default()
+        };
+        let mut steps = raw(&server).await.create_handle(request).await?.into_inner();
+        let mut made = None;
+        while let Some(step) = steps.message().await? {
+            made = step.handle.or(made);
+        }
+        Ok::<_, tonic::Status>(made.unwrap().handle_id)
+    };
+    let id = format!("{}/0", uuid::Uuid::now_v7());
+    let first = make(&id).await.unwrap();
+    assert_eq!(make(&id).await.unwrap(), first);
+    assert_ne!(make(&format!("{}/0", uuid::Uuid::now_v7())).await.unwrap(), first);
+    for wrong in ["x", "0123456789abcdef", "01985f2e-3c1d-7a6b-9f00-5a4b3c2d1e0f", "x/0"] {
+        assert_eq!(reason_of(&make(wrong).await.unwrap_err()), Reason::InvalidRequest, "{wrong}");
     }
 }
 

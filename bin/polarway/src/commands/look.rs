@@ -134,7 +134,7 @@ fn as_json(description: &Description) -> serde_json::Value {
 pub(crate) async fn stats(stats: Stats) -> Result<()> {
     let client = stats.connection.connect().await?;
     let (info, cache) = tokio::try_join!(client.server_info(), client.cache_stats())?;
-    let ServerInfo { server_version, protocol_revision, duckdb_version, worker_id, started_us } = info;
+    let ServerInfo { server_version, protocol_revision, duckdb_version, worker_id, started_us, .. } = info;
     let hit_rate = cache.hit_rate();
     let CacheStats { hits, misses, tables, bytes, capacity_bytes, evictions } = cache;
     if stats.list.format == ListFormat::Json {

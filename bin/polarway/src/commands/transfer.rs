@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use futures::{Stream, TryStreamExt as _};
-use polarway::{At, QueryOptions};
+use polarway::{At, LoadOptions, QueryOptions, Selection};
 
 use super::handles;
 use crate::arguments::{self, Load, OutputOptions, Query};
@@ -32,8 +32,13 @@ impl arguments::At {
 pub(crate) async fn load(load: Load) -> Result<()> {
     let output = Output::new(&load.output)?;
     let client = load.connection.connect().await?;
-    let rows = client.load_stream_at(&load.name, load.at.version()).await?;
-    let (schema, total) = (SchemaRef::clone(rows.schema()), rows.rows());
+    let mut selection = Selection { columns: load.columns.map(|columns| columns.0), ..Selection::default() };
+    if let Some(rows) = load.rows {
+        (selection.first_row, selection.end_row) = (rows.first_row, rows.end_row);
+    }
+    let options = LoadOptions { at: load.at.version(), selection };
+    let rows = client.load_stream_with(&load.name, options).await?;
+    let (schema, total) = (SchemaRef::clone(rows.schema()), rows.selected_rows());
     output.write(&load.name, &schema, Some(total), rows).await
 }
 

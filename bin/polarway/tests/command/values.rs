@@ -157,3 +157,28 @@ fn a_file_whose_first_column_has_no_name_is_asked_like_any_other() {
     assert_eq!(server.run(&["query", "SELECT a FROM frame WHERE column0 = 1", "--format", "csv"]), "a\ny\n");
     assert_eq!(server.run(&["load", "frame", "--format", "csv"]), ",a\n0,x\n1,y\n");
 }
+
+#[test]
+fn some_columns_and_rows_are_loaded_alone() {
+    let server = Server::start(&[]);
+    let csv = server.write("t.csv", "a,\"b,c\",d\n1,2,3\n4,5,6\n7,8,9\n");
+    server.run(&["store", "t", &csv]);
+    let load = |arguments: &[&str]| server.run(&[&["load", "t", "--format", "csv"], arguments].concat());
+    assert_eq!(load(&["--columns", "d,a"]), "d,a\n3,1\n6,4\n9,7\n");
+    assert_eq!(load(&["--columns", "\"b,c\"", "--rows", "1..2"]), "\"b,c\"\n5\n");
+    assert_eq!(load(&["--rows", "..1"]), "a,\"b,c\",d\n1,2,3\n");
+    assert_eq!(load(&["--rows", "2..100"]), "a,\"b,c\",d\n7,8,9\n");
+    assert_eq!(load(&["--rows", "3..", "--columns", "a"]), "a\n");
+    for (arguments, status, said) in [
+        (["--columns", "a,x"], 1, "there is no column \"x\""),
+        (["--columns", "a,a"], 1, "asked for twice"),
+        (["--columns", "a,"], 2, "a name is missing"),
+        (["--rows", "4.."], 1, "3"),
+        (["--rows", "7"], 2, "100..200"),
+        (["--rows", "2..1"], 2, "end before they begin"),
+    ] {
+        let (code, message) = server.fail(&[&["load", "t"][..], &arguments].concat());
+        assert_eq!(code, status, "{arguments:?}: {message}");
+        assert!(message.contains(said), "{arguments:?}: {message}");
+    }
+}

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use polarway_model::{HandleInfo, HandleOptions, QuerySummary};
 use polarway_proto::v1::{CreateHandleRequest, CreateHandleResponse};
 
@@ -52,10 +51,10 @@ impl DistributedClient {
             sql: sql.to_owned(),
             parameters: encode_parameters(&options.parameters)?,
             ttl_us: options.ttl.map(micros),
-            request_id: match options.request {
-                Some(bits) => Bytes::copy_from_slice(&bits),
-                None => random_bytes()?,
-            },
+            request_id: CreateHandleRequest::request_id_of(match options.request {
+                Some(bits) => bits,
+                None => random_bits()?,
+            }),
         };
         let mut create = Create { request, time: options.time };
         let (info, summary) = self.call(Kind::Query).run(&mut create).await?;
@@ -96,15 +95,15 @@ impl Operation for Create {
 }
 
 /// Random bits for the id of a handle, which nobody must be able to guess.
-fn random_bytes() -> Result<Bytes> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| {
+fn random_bits() -> Result<[u8; 16]> {
+    let mut bits = [0; 16];
+    getrandom::fill(&mut bits).map_err(|error| {
         Error::new(
             ErrorKind::Unreachable,
             format!("this machine gives no random bits for a handle's id: {error}"),
         )
     })?;
-    Ok(Bytes::copy_from_slice(&bytes))
+    Ok(bits)
 }
 
 /// A time as the protocol has it; a longer one is sent as the longest.

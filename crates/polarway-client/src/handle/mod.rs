@@ -131,7 +131,7 @@ impl Handle {
     /// # Errors
     /// As [`load`](Self::load). The stream carries errors that come later, and ends with them.
     pub async fn load_stream(&self) -> Result<TableStream> {
-        let loading = self.shared.client.begin_loading(self.id(), At::Newest).await?;
+        let loading = self.shared.client.begin_loading(self.id(), At::Newest.into()).await?;
         Ok(loading.holding(self.clone()).into_stream())
     }
 

@@ -18,7 +18,7 @@ impl DistributedClient {
 
     pub(crate) async fn stream_by_handle(&self, sql: &str, options: QueryOptions) -> Result<QueryStream> {
         let (handle, summary) = self.create_handle(sql, options.into()).await?;
-        let loading = self.begin_loading(handle.id(), At::Newest).await?;
+        let loading = self.begin_loading(handle.id(), At::Newest.into()).await?;
         let schema = SchemaRef::clone(loading.schema());
         let summary = Arc::new(summary.map_or_else(OnceLock::new, OnceLock::from));
         let batches = BatchStream::new(loading.holding(handle));

@@ -14,7 +14,7 @@ use polarway_core::arrow::array::{
     StructArray,
 };
 use polarway_core::arrow::datatypes::{DataType, Field, Fields, Int8Type};
-use polarway_core::{ErrorKind, Polarway};
+use polarway_core::{ErrorKind, Polarway, Selection};
 use tempfile::TempDir;
 
 use crate::support::{engine, lines, trades};
@@ -482,4 +482,27 @@ async fn variants_of_other_programs_are_refused_by_sql_by_name_and_loaded_as_the
     let stored = polarway.load("flat").await.unwrap();
     polarway.store("flat", stored).await.unwrap();
     assert_eq!(query(&polarway, "SELECT octet_length(v.\"value\") FROM flat").await, ["2"]);
+}
+
+#[tokio::test]
+async fn some_columns_of_adopted_files_are_loaded_in_any_order_those_of_folders_too() {
+    let (polarway, folder) = engine().await;
+    for (key, first) in [("a", 0), ("b", 10)] {
+        let columns = batch(vec![
+            ("n", Arc::new(Int64Array::from(vec![first, first + 1])) as _),
+            ("m", Arc::new(Int64Array::from(vec![first + 2, first + 3])) as _),
+        ]);
+        put(&folder, &format!("t/k={key}/x.parquet"), &columns);
+    }
+    let load = async |columns: &[&str], rows: std::ops::Range<u64>| {
+        let selection = Selection::default().with_columns(columns.iter().copied()).with_rows(rows);
+        lines(&polarway.load_with("t", selection).await.unwrap())
+    };
+    assert_eq!(load(&["k"], 0..9).await, ["a", "a", "b", "b"]);
+    assert_eq!(load(&["k", "m"], 1..3).await, ["a,3", "b,12"]);
+    assert_eq!(load(&["m", "k", "n"], 3..4).await, ["13,b,11"]);
+    assert_eq!(load(&["m", "n"], 0..2).await, ["2,0", "3,1"]);
+    assert_eq!(load(&["n", "m", "k"], 2..3).await, ["10,12,b"]);
+    polarway.load("t").await.unwrap(); // into the cache
+    assert_eq!(load(&["k", "m"], 1..3).await, ["a,3", "b,12"]);
 }

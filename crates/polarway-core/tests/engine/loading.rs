@@ -1,6 +1,6 @@
 use futures::{StreamExt, TryStreamExt};
 use polarway_core::arrow::array::RecordBatch;
-use polarway_core::{At, Compression, ErrorKind};
+use polarway_core::{At, Compression, ErrorKind, LoadOptions, Selection};
 
 use crate::support::{engine, lines, trades};
 
@@ -80,4 +80,54 @@ async fn a_description_tells_columns_rows_and_sizes() {
     assert_eq!((described.version, described.rows, described.files), (1, 2, 1));
     assert_eq!(described.schema, batch.schema());
     assert!(described.bytes > 0 && described.arrow_bytes > 0);
+}
+
+#[tokio::test]
+async fn some_columns_and_rows_of_a_dataset_or_a_handle_are_loaded_alone() {
+    let (polarway, _folder) = engine().await;
+    polarway.store("trades", trades(&[("BTC", 1), ("ETH", 2), ("SOL", 3)])).await.unwrap();
+    polarway.append("trades", trades(&[("BTC", 4)])).await.unwrap();
+    let kept = polarway.query_handle("FROM trades ORDER BY cents").await.unwrap();
+    let all = Selection::default();
+    for name in ["trades", &kept.handle.id.to_string()] {
+        let load = async |selection: Selection| lines(&polarway.load_with(name, selection).await.unwrap());
+        let names = all.clone().with_columns(["cents", "symbol"]);
+        assert_eq!(load(names.clone()).await, ["1,BTC", "2,ETH", "3,SOL", "4,BTC"]);
+        assert_eq!(load(names.clone().with_rows(1..3)).await, ["2,ETH", "3,SOL"]);
+        assert_eq!(load(all.clone().with_columns(["symbol"]).with_rows(3..99)).await, ["BTC"]);
+        assert_eq!(load(all.clone().with_rows(..1)).await, ["BTC,1"]);
+        assert_eq!(load(all.clone().with_rows(2..)).await, ["SOL,3", "BTC,4"]);
+        assert!(load(names.clone().with_rows(4..)).await.is_empty());
+        let stream = polarway.load_stream_with(name, names.clone().with_rows(1..2)).await.unwrap();
+        assert_eq!((stream.rows(), stream.schema().field(0).name().as_str()), (4, "cents"));
+        let rows: Vec<RecordBatch> = stream.try_collect().await.unwrap();
+        assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
+
+        for compression in [Compression::None, Compression::Lz4] {
+            let options = LoadOptions::from(names.clone().with_rows(1..3));
+            let mut chunks = polarway.load_chunks_with(name, options, compression).await.unwrap();
+            let mut next_row = 1;
+            while let Some(chunk) = chunks.next().await {
+                let chunk = chunk.unwrap();
+                assert_eq!(chunk.first_row, next_row, "{name}");
+                next_row += chunk.rows;
+            }
+            assert_eq!(next_row, 3, "{name}");
+        }
+
+        let refused = async |selection: Selection| polarway.load_with(name, selection).await.unwrap_err();
+        let error = refused(all.clone().with_columns(["symbl"])).await;
+        assert_eq!(error.kind(), ErrorKind::UnknownColumn);
+        assert!(error.to_string().contains("\"symbl\"; near it: symbol"), "{error}");
+        for wrong in [
+            all.clone().with_columns(["cents", "cents"]),
+            all.clone().with_columns([""; 0]),
+            all.clone().with_rows(5..),
+            Selection { first_row: 2, end_row: Some(1), ..all.clone() },
+        ] {
+            assert_eq!(refused(wrong).await.kind(), ErrorKind::InvalidInput, "{name}");
+        }
+    }
+    let older = LoadOptions { at: At::Version(1), selection: all.with_columns(["cents"]).with_rows(1..) };
+    assert_eq!(lines(&polarway.load_with("trades", older).await.unwrap()), ["2", "3"]);
 }

@@ -3,6 +3,7 @@
 
 mod datasets;
 mod handles;
+mod load;
 mod queries;
 mod worker;
 mod write;

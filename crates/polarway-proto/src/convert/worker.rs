@@ -2,7 +2,7 @@
 
 use polarway_model::{CacheStats, ServerInfo};
 
-use crate::v1;
+use crate::{OLDEST_CLIENT_REVISION, v1};
 
 impl From<CacheStats> for v1::GetCacheStatsResponse {
     fn from(stats: CacheStats) -> Self {
@@ -23,7 +23,15 @@ impl From<v1::GetCacheStatsResponse> for CacheStats {
 impl From<ServerInfo> for v1::GetServerInfoResponse {
     fn from(info: ServerInfo) -> Self {
         let ServerInfo { server_version, protocol_revision, duckdb_version, worker_id, started_us } = info;
-        Self { server_version, protocol_revision, duckdb_version, worker_id, started_us }
+        let oldest_client_revision = OLDEST_CLIENT_REVISION;
+        Self {
+            server_version,
+            protocol_revision,
+            duckdb_version,
+            worker_id,
+            started_us,
+            oldest_client_revision,
+        }
     }
 }
 
@@ -35,6 +43,7 @@ impl From<v1::GetServerInfoResponse> for ServerInfo {
             duckdb_version,
             worker_id,
             started_us,
+            oldest_client_revision: _,
         } = message;
         Self { server_version, protocol_revision, duckdb_version, worker_id, started_us }
     }

@@ -2,6 +2,8 @@
 
 use polarway_model::{DeleteOptions, Published, RequestId, WriteMode, WriteOptions};
 
+use uuid::Uuid;
+
 use super::{InvalidMessage, dataset_name};
 use crate::v1;
 
@@ -66,6 +68,29 @@ impl TryFrom<&v1::DeleteDatasetRequest> for DeleteOptions {
             expected_version: request.expected_version,
             purge: request.purge,
         })
+    }
+}
+
+impl v1::CreateHandleRequest {
+    /// The request id that stands for these bits, of which the handle's id is made.
+    pub fn request_id_of(bits: [u8; 16]) -> String {
+        format!("{}/0", Uuid::from_bytes(bits))
+    }
+
+    /// The bits that the request id stands for, if there is one.
+    ///
+    /// # Errors
+    /// A text that is none.
+    pub fn request_bits(&self) -> Result<Option<[u8; 16]>, InvalidMessage> {
+        let text = self.request_id.as_str();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let bits = text.strip_suffix("/0").and_then(|call| Uuid::parse_str(call).ok()).map(Uuid::into_bytes);
+        let invalid = || {
+            InvalidMessage::new(format!("{text:?} is no id of a handle's request: that is a UUID and `/0`"))
+        };
+        bits.map(Some).ok_or_else(invalid)
     }
 }
 

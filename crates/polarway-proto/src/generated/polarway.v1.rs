@@ -527,10 +527,12 @@ pub struct CreateHandleRequest {
     /// For how long the handle lives unused, in microseconds. Absent: what the server is set to.
     #[prost(uint64, optional, tag = "3")]
     pub ttl_us: ::core::option::Option<u64>,
-    /// Sixteen random bytes of the caller's. The same call made again, on any worker that shares the
-    /// handles, is answered with the handle that the first one made. Empty: made again, it makes another.
-    #[prost(bytes = "bytes", tag = "4")]
-    pub request_id: ::prost::bytes::Bytes,
+    /// A UUID, `/` and an ordinal, as in an upload's header; the ordinal is 0. The same call made again, on
+    /// any worker that shares the handles, is answered with the handle that the first one made. The
+    /// handle's id is made of the UUID's bits, so they must be random ones: its version does not count.
+    /// Empty: made again, it makes another.
+    #[prost(string, tag = "5")]
+    pub request_id: ::prost::alloc::string::String,
 }
 /// A step of making a handle. One in which nothing is set is a heartbeat.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -603,7 +605,7 @@ pub struct DropHandleRequest {
 /// It is dropped, or was before.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DropHandleResponse {}
-/// Which rows to send.
+/// Which rows to send, and of which columns.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LoadRequest {
     /// The dataset, or the id of a handle.
@@ -620,6 +622,17 @@ pub struct LoadRequest {
     /// How to compress.
     #[prost(enumeration = "Compression", tag = "4")]
     pub compression: i32,
+    /// The columns to send, by their exact names, in the order that they are sent in. A column that the
+    /// table does not have is refused with the reason UNKNOWN_COLUMN, and so is one that is named twice,
+    /// with INVALID_INPUT. Empty: all. A client whose caller asks for a list of no columns refuses that
+    /// itself.
+    #[prost(string, repeated, tag = "5")]
+    pub columns: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The row behind the last one to send, counted as `first_row` is, so that a client whose stream
+    /// broke calls again with the same. Absent, or behind the table's end: the end. One before
+    /// `first_row` is refused, the same gives an empty table.
+    #[prost(uint64, optional, tag = "6")]
+    pub end_row: ::core::option::Option<u64>,
 }
 /// A step of a download. One in which nothing is set is a heartbeat: the server has had nothing to
 /// send for a second.
@@ -638,7 +651,7 @@ pub struct LoadHeader {
     /// The version, whatever is stored meanwhile.
     #[prost(uint64, tag = "1")]
     pub version: u64,
-    /// The rows of the whole version, also when the download starts in its middle.
+    /// The rows of the whole version, also when the download starts in its middle or ends there.
     #[prost(uint64, tag = "2")]
     pub rows: u64,
     /// When the version was made: microseconds since 1970-01-01 UTC.
@@ -684,7 +697,8 @@ pub struct GetServerInfoResponse {
     #[prost(string, tag = "1")]
     pub server_version: ::prost::alloc::string::String,
     /// The revision of this protocol that the server was built with. It grows when `polarway.v1` is
-    /// added to; nothing is ever taken away.
+    /// added to; nothing is ever taken away. A client of a higher revision must not go on: it would ask
+    /// for what this server does not know, and not be told.
     #[prost(uint32, tag = "2")]
     pub protocol_revision: u32,
     /// The version of DuckDB that runs the queries, such as `1.5.6`.
@@ -696,6 +710,10 @@ pub struct GetServerInfoResponse {
     /// When the worker was started: microseconds since 1970-01-01 UTC.
     #[prost(int64, tag = "5")]
     pub started_us: i64,
+    /// The oldest revision of this protocol that a client may have been built with. A client of a lower
+    /// one must not go on.
+    #[prost(uint32, tag = "6")]
+    pub oldest_client_revision: u32,
 }
 /// One part of an upload. A table is a header, its chunks and a trailer; the next table's header may
 /// follow.

@@ -23,20 +23,14 @@ pub(super) fn create(call: Call, request: CreateHandleRequest) -> Responses<Crea
 }
 
 async fn keep(call: Call, request: CreateHandleRequest) -> Result<CreateHandleResponse, Failure> {
-    let CreateHandleRequest { sql, parameters, ttl_us, request_id } = request;
+    let request_id = request.request_bits()?;
+    let CreateHandleRequest { sql, parameters, ttl_us, request_id: _ } = request;
     let parameters = super::query::parameters(parameters)?;
     let options = HandleOptions {
         parameters,
         time: call.time_left(),
         ttl: ttl_us.map(ttl).transpose()?,
-        request: match request_id.len() {
-            0 => None,
-            _ => Some(request_id.as_ref().try_into().map_err(|_| {
-                let message =
-                    format!("a handle's request id has 16 bytes, and this one {}", request_id.len());
-                Reason::InvalidRequest.failure(message)
-            })?),
-        },
+        request: request_id,
     };
     let kept = call.engine.query_handle_with(&sql, options).await.map_err(|error| call.failure(&error))?;
     let handle = convert::handle(kept.handle)?;

@@ -1,7 +1,7 @@
-//! Load: the rows of a version of a dataset, from any row on.
+//! Load: the rows of a version of a dataset, or some of them, and of their columns.
 
 use futures::{Stream, StreamExt as _, TryFutureExt as _};
-use polarway_core::{At, Chunk, Result};
+use polarway_core::{Chunk, Result};
 use polarway_proto::v1::{Failure, LoadHeader, LoadRequest, LoadResponse};
 use tonic::Status;
 
@@ -18,10 +18,8 @@ async fn open(
     call: Call,
     request: LoadRequest,
 ) -> Result<impl Stream<Item = Result<LoadResponse, Status>>, Failure> {
-    let LoadRequest { name, at, first_row, compression } = request;
-    let at = at.map(At::from).unwrap_or_default();
-    let compression = convert::compression(compression)?;
-    let chunks = call.engine.load_chunks(&name, at, first_row, compression).await;
+    let compression = convert::compression(request.compression)?;
+    let chunks = call.engine.load_chunks_with(&request.name, &request, compression).await;
     let chunks = chunks.map_err(|error| call.failure(&error))?;
     let mut header =
         Some(LoadHeader { version: chunks.version(), rows: chunks.rows(), time_us: chunks.time_us() });

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use polarway_core::duckdb_version;
-use polarway_proto::PROTOCOL_REVISION;
 use polarway_proto::v1::{Failure, GetCacheStatsResponse, GetServerInfoResponse};
+use polarway_proto::{OLDEST_CLIENT_REVISION, PROTOCOL_REVISION};
 use uuid::Uuid;
 
 use crate::call::Call;
@@ -29,6 +29,7 @@ impl Worker {
         Ok(GetServerInfoResponse {
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol_revision: PROTOCOL_REVISION,
+            oldest_client_revision: OLDEST_CLIENT_REVISION,
             duckdb_version: duckdb_version(),
             worker_id: self.id(),
             started_us: convert::time_us(self.started),

@@ -18,5 +18,6 @@ mod model;
 mod peers;
 mod races;
 mod retention;
+mod selection;
 mod statistics;
 mod tidying;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use polarway_client::{
-    At, DeleteOptions, DistributedClient, Error, HandleOptions, Parameters, QueryOptions, QueryPhase, Table,
-    WriteMode, WriteOptions,
+    At, DeleteOptions, DistributedClient, Error, HandleOptions, LoadOptions, Parameters, QueryOptions,
+    QueryPhase, Selection, Table, WriteMode, WriteOptions,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -121,9 +121,11 @@ impl<'a> Runner<'a> {
         match step.call.as_str() {
             "store" => self.store(self.arguments(step), client).await,
             "load" => {
-                let Load { name, version } = self.arguments(step);
+                let Load { name, version, columns, rows } = self.arguments(step);
                 let at = version.map_or(At::Newest, At::Version);
-                client.load_at(&name, at).await.map(Outcome::of)
+                let (first_row, end_row) = rows.map_or((0, None), |[first, end]| (first, Some(end)));
+                let selection = Selection { columns, first_row, end_row };
+                client.load_with(&name, LoadOptions { at, selection }).await.map(Outcome::of)
             }
             "query" => {
                 let Query { sql, parameters, time_ms } = self.arguments(step);
@@ -295,6 +297,8 @@ enum Mode {
 struct Load {
     name: String,
     version: Option<u64>,
+    columns: Option<Vec<String>>,
+    rows: Option<[u64; 2]>,
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,29 @@
-//! What of a table is wanted: some of its columns, some of its rows.
+//! What is loaded: which version, and some of its columns and rows.
 
 use std::ops::{Bound, RangeBounds};
+
+use crate::at::At;
+
+/// What is loaded of a dataset: all of its newest version unless said otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// The version.
+    pub at: At,
+    /// The columns and the rows.
+    pub selection: Selection,
+}
+
+impl From<At> for LoadOptions {
+    fn from(at: At) -> Self {
+        Self { at, selection: Selection::default() }
+    }
+}
+
+impl From<Selection> for LoadOptions {
+    fn from(selection: Selection) -> Self {
+        Self { at: At::Newest, selection }
+    }
+}
 
 /// Some columns and some rows of a table; all of both unless said otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
