@@ -60,12 +60,15 @@ pub use client::DistributedClient;
 pub use error::{Error, ErrorKind, Result};
 pub use handle::{GroupBy, Handle, JoinHow, JoinSource, LazyGroupBy, LazyQuery};
 pub use load::TableStream;
+// Their own pages are in their crates, where it is also said how they travel.
+#[doc(no_inline)]
 pub use polarway_model::{
     At, CacheStats, Dataset, DatasetName, DatasetVersion, DeleteOptions, Description, HandleId, HandleInfo,
     HandleOptions, InvalidHandleId, InvalidName, InvalidRequestId, LoadOptions, Published, QueryOptions,
     QueryPhase, QuerySummary, QueryTimes, RequestId, RunningQuery, Selection, ServerInfo, Version,
     VersionKind, WriteMode, WriteOptions,
 };
+#[doc(no_inline)]
 pub use polarway_proto::Reason;
 pub use polarway_table::{DUCKDB_TYPE_KEY, Parameter, Parameters, Table, duckdb_type, params};
 pub use query::QueryStream;

@@ -57,15 +57,15 @@ impl There {
 
     fn is_path(&self, word: &str) -> bool {
         let is_plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte));
-        let begins_here = |first: &str| {
-            self.folders.contains(first)
-                || PACKAGE_FOLDERS.iter().any(|folder| self.folders.contains(&format!("{folder}/{first}")))
+        let begins_here = |(first, rest): (&str, &str)| {
+            // A package's name may also be the folder of a checkout: what is behind it tells.
+            let inside = rest.split('/').next().unwrap_or_default();
+            let is_in = |folder: &&str| self.folders.contains(&format!("{folder}/{first}/{inside}"));
+            self.folders.contains(first) || PACKAGE_FOLDERS.iter().any(|folder| is_in(&folder))
         };
         // What is hidden may be there for one person alone, such as cargo's settings.
         let is_hidden = word.starts_with('.');
-        is_plain
-            && !is_hidden
-            && (word.ends_with(".rs") || word.split_once('/').is_some_and(|(first, _)| begins_here(first)))
+        is_plain && !is_hidden && (word.ends_with(".rs") || word.split_once('/').is_some_and(begins_here))
     }
 
     fn is_there(&self, path: &str) -> bool {
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_is_there_and_what_is_no_path_of_ours_is_not_found() {
-        let text = "`crates/a/src/gate/`, a/src/lib.rs, `gate/mod.rs`, bin/tool: and/or, cold/x, crates/<name>/Cargo.toml.";
+        let text = "`crates/a/src/gate/`, a/src/lib.rs, `gate/mod.rs`, bin/tool: and/or, cold/x, a/crates/b, crates/<name>/Cargo.toml.";
         assert_eq!(missing(text), [""; 0]);
     }
 }
