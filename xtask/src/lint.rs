@@ -1,6 +1,7 @@
 //! `cargo xtask lint`: everything that must be true of the source text before anyone runs it.
 
 mod client_api;
+mod door;
 mod files;
 mod layers;
 mod pages;
@@ -31,6 +32,7 @@ Runs the named steps, or all of them:
   layers   who depends on whom, and one Arrow for all
   files    no file too large for a clone to carry, no static state in a library
   pages    the paths that README, CONTRIBUTING, ARCHITECTURE and docs/ name are there
+  door     no way to data beside the check of what a caller may
   codegen  generated code is current, and buf, where installed, finds nothing in proto/
 
 The first step that fails shows what it found.
@@ -53,13 +55,14 @@ struct Verdict {
     warnings: Vec<String>,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step { name: "fmt", check: |_| fmt() },
     Step { name: "clippy", check: clippy },
     Step { name: "doc", check: doc },
     Step { name: "layers", check: |_| layers::check() },
     Step { name: "files", check: |_| files::check() },
     Step { name: "pages", check: |_| pages::check() },
+    Step { name: "door", check: |_| door::check() },
     Step { name: "codegen", check: |_| protocol::check() },
 ];
 

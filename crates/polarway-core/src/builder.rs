@@ -6,6 +6,7 @@ use std::sync::Arc;
 use polarway_handles::{RandomSource, SystemRandom};
 use polarway_storage::{Backend, Clock, Environment, IdSource};
 
+use crate::access::{AccessPolicy, AllowAll};
 use crate::config::Config;
 use crate::error::Result;
 use crate::polarway::Polarway;
@@ -43,6 +44,7 @@ pub struct Builder {
 pub(crate) struct Components {
     pub(crate) environment: Environment,
     pub(crate) random: Arc<dyn RandomSource>,
+    pub(crate) policy: Arc<dyn AccessPolicy>,
     storage_layer: Option<StorageLayer>,
 }
 
@@ -61,7 +63,12 @@ impl Builder {
         let environment = Environment::default();
         Self {
             config,
-            components: Components { environment, random: Arc::new(SystemRandom), storage_layer: None },
+            components: Components {
+                environment,
+                random: Arc::new(SystemRandom),
+                policy: Arc::new(AllowAll),
+                storage_layer: None,
+            },
         }
     }
 
@@ -91,6 +98,12 @@ impl Builder {
         layer: impl Fn(Arc<dyn Backend>) -> Arc<dyn Backend> + Send + 'static,
     ) -> Self {
         self.components.storage_layer = Some(Box::new(layer));
+        self
+    }
+
+    /// Who decides what [callers](crate::Caller) may do. Without one, everybody may do everything.
+    pub fn access_policy(mut self, policy: Arc<dyn AccessPolicy>) -> Self {
+        self.components.policy = policy;
         self
     }
 

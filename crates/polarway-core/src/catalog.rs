@@ -13,12 +13,12 @@ use polarway_query::{
 };
 use polarway_storage::{At, DatasetName, Error, FileToCheck, Snapshot, SnapshotFile, partition_key};
 
+use crate::access::Access;
 use crate::files::{UnknownFiles, match_files};
-use crate::polarway::EngineParts;
 
 /// The catalog that the query engine asks for datasets and handles.
 pub(crate) struct StoredCatalog {
-    engine: Arc<EngineParts>,
+    access: Access,
     read: DatasetsRead,
 }
 
@@ -38,8 +38,8 @@ impl DatasetsRead {
 }
 
 impl StoredCatalog {
-    pub(crate) fn new(engine: Arc<EngineParts>) -> Self {
-        Self { engine, read: DatasetsRead::default() }
+    pub(crate) fn new(access: Access) -> Self {
+        Self { access, read: DatasetsRead::default() }
     }
 
     /// The datasets that names were resolved to.
@@ -52,7 +52,7 @@ impl StoredCatalog {
             return self.handle(id, at);
         }
         let snapshot = match DatasetName::new(name) {
-            Ok(exact) => match self.engine.tables.snapshot_if_any(&exact, at).map_err(from_storage)? {
+            Ok(exact) => match self.access.snapshot_if_any(&exact, at).map_err(from_engine)? {
                 Some(snapshot) => snapshot,
                 None => self.dataset_in_other_case(name, at)?,
             },
@@ -67,47 +67,49 @@ impl StoredCatalog {
             let reason = format!("the handle {id} has one version: leave AT away");
             return Err(CatalogError::FilesNotAllowed { pattern: id.to_string(), reason });
         }
-        self.engine.handles.relation(id).map_err(|error| CatalogError::Other(Box::new(error)))
+        self.access.handle_relation(id).map_err(from_engine)
     }
 
     /// Names in SQL are not case-sensitive: the only dataset whose name differs just in case.
     fn dataset_in_other_case(&self, name: &str, at: At) -> Result<Arc<Snapshot>, CatalogError> {
-        let tables = &self.engine.tables;
         let mut alike = Vec::new();
-        for there in tables.possible_names().map_err(from_storage)? {
+        for there in self.access.possible_names().map_err(from_engine)? {
             if there.as_str().eq_ignore_ascii_case(name)
-                && tables.snapshot_if_any(&there, At::Newest).map_err(from_storage)?.is_some()
+                && self.access.snapshot_if_any(&there, At::Newest).map_err(from_engine)?.is_some()
             {
                 alike.push(there);
             }
         }
         match alike.as_slice() {
-            [only] => tables.snapshot(only, at).map_err(from_storage),
+            [only] => self.access.snapshot(only, at).map_err(from_engine),
             _ => Err(CatalogError::UnknownDataset {
                 name: name.to_owned(),
-                nearest: tables.nearest_names(name).map_err(from_storage)?,
+                nearest: self.access.nearest_names(name).map_err(from_engine)?,
             }),
         }
     }
 
     fn files(&self, patterns: &[String], options: FileOptions) -> Result<Relation, CatalogError> {
-        let names = self.engine.tables.possible_names().map_err(from_storage)?;
+        let names = self.access.possible_names().map_err(from_engine)?;
         let mut snapshots = Vec::new();
         for pattern in patterns {
             let matched =
-                match_files(pattern, &self.engine.cold_folders, &names).map_err(|unknown| match unknown {
-                    UnknownFiles::Outside => CatalogError::FilesNotAllowed {
-                        pattern: pattern.clone(),
-                        reason: "queries read the cold tier only: write a path under it, or a dataset's name"
-                            .to_owned(),
-                    },
-                    UnknownFiles::NoPattern(reason) => {
-                        CatalogError::FilesNotAllowed { pattern: pattern.clone(), reason }
+                match_files(pattern, &self.access.engine().cold_folders, &names).map_err(|unknown| {
+                    match unknown {
+                        UnknownFiles::Outside => CatalogError::FilesNotAllowed {
+                            pattern: pattern.clone(),
+                            reason:
+                                "queries read the cold tier only: write a path under it, or a dataset's name"
+                                    .to_owned(),
+                        },
+                        UnknownFiles::NoPattern(reason) => {
+                            CatalogError::FilesNotAllowed { pattern: pattern.clone(), reason }
+                        }
                     }
                 })?;
             let before = snapshots.len();
             for name in matched {
-                snapshots.extend(self.engine.tables.snapshot_if_any(name, At::Newest).map_err(from_storage)?);
+                snapshots.extend(self.access.snapshot_if_any(name, At::Newest).map_err(from_engine)?);
             }
             if snapshots.len() == before {
                 return Err(CatalogError::NoFiles { pattern: pattern.clone() });
@@ -127,8 +129,8 @@ impl StoredCatalog {
             self.read.add(snapshot);
             let mut before: Option<&SnapshotFile> = None;
             for file in &snapshot.files {
-                let local = self.engine.mirror.local(file).map_err(from_storage)?;
-                due.extend(self.engine.checks.due(snapshot, file, &local));
+                let local = self.access.local(snapshot, file).map_err(from_engine)?;
+                due.extend(self.access.engine().checks.due(snapshot, file, &local));
                 let path = local.path().to_owned();
                 let is_alike = before.is_some_and(|before| are_alike(before, file));
                 match (groups.last_mut(), of_group.last_mut()) {
@@ -168,7 +170,7 @@ impl StoredCatalog {
             return;
         }
         let files = files.iter().copied().zip(group.paths.iter().map(PathBuf::as_path));
-        group.whole_micros = self.engine.whole_micros.columns(&asked, files);
+        group.whole_micros = self.access.engine().whole_micros.columns(&asked, files);
         let why = "it holds times (INT96) that SQL would cut to microseconds, or that reach too far";
         let whole = &group.whole_micros;
         let cut = int96.iter().map(|field| field.name()).filter(|name| !whole.contains(name));
@@ -178,19 +180,23 @@ impl StoredCatalog {
     /// After the query has read its files, checks again that adopted files are unchanged, and compares bytes of our own files with
     /// their checksums, which DuckDB does not check.
     fn check_files(&self, snapshots: Vec<Arc<Snapshot>>, due: Vec<FileToCheck>) -> AfterScan {
-        let engine = Arc::clone(&self.engine);
+        let access = self.access.clone();
         Box::new(move || {
             for snapshot in &snapshots {
                 for file in &snapshot.files {
-                    engine.tables.check_unchanged(&snapshot.name, file).map_err(from_storage)?;
+                    access.check_unchanged(snapshot, file).map_err(from_engine)?;
                 }
             }
-            engine.checks.check(&due).map_err(from_storage)
+            access.engine().checks.check(&due).map_err(from_storage)
         })
     }
 }
 
 impl Catalog for StoredCatalog {
+    fn sees_analytics(&self, schema: &str, table: &str) -> bool {
+        self.access.sees_analytics(schema, table)
+    }
+
     fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
         references
             .iter()
@@ -202,7 +208,7 @@ impl Catalog for StoredCatalog {
     }
 
     fn list(&self) -> Result<Vec<Listed>, CatalogError> {
-        let snapshots = self.engine.tables.newest_snapshots().map_err(from_storage)?;
+        let snapshots = self.access.newest_snapshots().map_err(from_engine)?;
         let listed = |snapshot: &Arc<Snapshot>| Listed {
             name: snapshot.name.to_string(),
             schema: Arc::clone(&snapshot.schema),
@@ -288,6 +294,10 @@ fn common_schema(snapshots: &[Arc<Snapshot>], union_by_name: bool) -> Result<Sch
         }
     }
     Ok(Arc::new(arrow::datatypes::Schema::new(fields)))
+}
+
+fn from_engine(error: crate::error::Error) -> CatalogError {
+    CatalogError::Other(Box::new(error))
 }
 
 fn from_storage(error: Error) -> CatalogError {

@@ -11,7 +11,7 @@ impl Polarway {
     /// # Errors
     /// Errors of the storage.
     pub async fn datasets(&self) -> Result<Vec<Dataset>> {
-        self.blocking(|engine| Ok(engine.tables.datasets()?)).await
+        self.blocking(|access| access.datasets()).await
     }
 
     /// At most `most` datasets whose names come after this text, in order; and whether there are no more.
@@ -20,7 +20,7 @@ impl Polarway {
     /// Errors of the storage.
     pub async fn datasets_after(&self, text: &str, most: usize) -> Result<(Vec<Dataset>, bool)> {
         let text = text.to_owned();
-        self.blocking(move |engine| Ok(engine.tables.datasets_after(&text, most)?)).await
+        self.blocking(move |access| access.datasets_after(&text, most)).await
     }
 
     /// Describes a dataset's newest version.
@@ -37,8 +37,8 @@ impl Polarway {
     /// As [`describe`](Self::describe); besides, a version that does not exist.
     pub async fn describe_at(&self, name: &str, at: At) -> Result<Description> {
         let name = DatasetName::new(name)?;
-        self.blocking(move |engine| {
-            let snapshot = engine.tables.snapshot(&name, at)?;
+        self.blocking(move |access| {
+            let snapshot = access.snapshot(&name, at)?;
             Ok(Description {
                 name,
                 version: snapshot.version,
@@ -59,6 +59,6 @@ impl Polarway {
     /// A dataset that never existed, and errors of the storage.
     pub async fn versions(&self, name: &str) -> Result<Vec<Version>> {
         let name = DatasetName::new(name)?;
-        self.blocking(move |engine| Ok(engine.tables.versions(&name)?)).await
+        self.blocking(move |access| access.versions(&name)).await
     }
 }

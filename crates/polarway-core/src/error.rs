@@ -55,6 +55,8 @@ pub enum ErrorKind {
     InvalidQuery,
     /// The query does something that is not allowed here.
     QueryNotAllowed,
+    /// The caller may not do this.
+    PermissionDenied,
     /// The query failed on its data.
     QueryFailed,
     /// Others use the memory, the threads or the slots for queries: try again.

@@ -29,6 +29,7 @@
 #[doc = include_str!("../../../README.md")]
 mod readme {}
 
+mod access;
 mod builder;
 mod catalog;
 mod chunks;
@@ -61,6 +62,7 @@ pub mod components {
     pub use polarway_storage::{Clock, IdSource, ManualClock, RandomIds, Sleeper, SystemClock};
 }
 
+pub use access::{AccessPolicy, Action, Caller, Target};
 pub use arrow;
 pub use builder::Builder;
 pub use config::{Config, HandleConfig, HandleStoreKind, Location, QueryLimits, Retention};

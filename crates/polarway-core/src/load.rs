@@ -65,9 +65,9 @@ impl Polarway {
                 return Ok(Table::new(schema, stream.try_collect().await?));
             }
         };
-        self.blocking(move |engine| {
-            let snapshot = engine.tables.snapshot(&name, at)?;
-            let batches = engine.loader.batches_of(&snapshot, &selection)?;
+        self.blocking(move |access| {
+            let snapshot = access.snapshot(&name, at)?;
+            let batches = access.batches(&snapshot, &selection)?;
             let schema = Arc::clone(batches.schema());
             Ok(Table::new(schema, batches.collect::<std::result::Result<_, _>>()?))
         })
@@ -93,11 +93,11 @@ impl Polarway {
             Named::Dataset(name) => name,
             Named::Handle(id) => return self.stream_handle(id, at, selection).await,
         };
-        self.blocking(move |engine| {
-            let snapshot = engine.tables.snapshot(&name, at)?;
-            let batches = engine.loader.batches_of(&snapshot, &selection)?;
+        self.blocking(move |access| {
+            let snapshot = access.snapshot(&name, at)?;
+            let batches = access.batches(&snapshot, &selection)?;
             let schema = Arc::clone(batches.schema());
-            let batches = Batches::Read(read_batches(batches, engine));
+            let batches = Batches::Read(read_batches(batches, access.engine()));
             let (rows, version) = (snapshot.rows, snapshot.version);
             Ok(TableStream { schema, rows, version, batches, _used: None })
         })
@@ -112,23 +112,23 @@ impl Polarway {
             None => Batches::Queried(self.query_stream(&part_as_query(id, handle.rows, &part)).await?),
             Some((snapshot, external)) => {
                 let batches = self
-                    .blocking(move |engine| {
+                    .blocking(move |access| {
                         let batches = external.loader.batches_of(&snapshot, &selection)?;
-                        Ok(read_batches(batches, engine))
+                        Ok(read_batches(batches, access.engine()))
                     })
                     .await?;
                 Batches::Read(batches)
             }
         };
-        let used = self.engine().handles.in_use.begin(&handle);
+        let used = self.access().use_handle(&handle)?;
         let rows = handle.rows;
         Ok(TableStream { schema: part.schema, rows, version: 1, batches, _used: Some(used) })
     }
 
     /// Looks up a handle that is about to be read, and its files if it has any.
     async fn open_handle(&self, id: HandleId) -> Result<(Handle, Option<(Arc<Snapshot>, Arc<External>)>)> {
-        self.blocking_briefly(move |engine| {
-            Ok(match engine.handles.rows(id)? {
+        self.blocking_briefly(move |access| {
+            Ok(match access.handle_rows(id)? {
                 Rows::Table(handle, _) => (handle, None),
                 Rows::Files(handle, snapshot, external) => (handle, Some((snapshot, external))),
             })
@@ -170,9 +170,9 @@ impl Polarway {
             Named::Handle(id) => return self.handle_chunks(id, at, selection, compression).await,
         };
         let (snapshot, chunks) = self
-            .blocking_briefly(move |engine| {
-                let snapshot = engine.tables.snapshot(&name, at)?;
-                let chunks = engine.loader.chunks_of(&snapshot, &selection)?;
+            .blocking_briefly(move |access| {
+                let snapshot = access.snapshot(&name, at)?;
+                let chunks = access.chunks(&snapshot, &selection)?;
                 Ok((snapshot, chunks))
             })
             .await?;
@@ -194,7 +194,7 @@ impl Polarway {
     ) -> Result<ChunkStream> {
         check_version(id, at)?;
         let (handle, found) = self.open_handle(id).await?;
-        let used = self.engine().handles.in_use.begin(&handle);
+        let used = self.access().use_handle(&handle)?;
         let part = Part::of(&handle.schema, handle.rows, &selection)?;
         let first_row = part.rows.start;
         let chunks = match found {
@@ -226,8 +226,11 @@ impl Polarway {
     }
 
     /// Statistics of the RAM cache.
-    pub fn cache_stats(&self) -> CacheStats {
-        self.engine().loader.cache_stats()
+    ///
+    /// # Errors
+    /// The caller may not read them.
+    pub fn cache_stats(&self) -> Result<CacheStats> {
+        self.access().cache_stats()
     }
 }
 

@@ -8,12 +8,13 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::{Stream, StreamExt as _};
-use polarway_storage::{DatasetName, MemoryBudget, Published, Reservation, Tables, WriteOptions};
+use polarway_storage::{DatasetName, MemoryBudget, Published, Reservation, WriteOptions};
 use polarway_table::arrow_bytes;
 
+use crate::access::{Access, Action, Target};
 use crate::error::{Error, ErrorKind, Result};
-use crate::polarway::{EngineParts, Polarway};
-use crate::store::{Caller, RowWriter};
+use crate::polarway::Polarway;
+use crate::store::{RowWriter, Waiter};
 use crate::threads::drop_on_thread;
 
 /// The most pieces that are read in one step.
@@ -102,11 +103,13 @@ impl Polarway {
         options: WriteOptions,
     ) -> Result<Published, PiecesError<R::Error>> {
         let name = DatasetName::new(name).map_err(Error::from)?;
-        let engine = Arc::clone(self.shared_engine());
-        let (_waiting, caller) = Caller::waiting();
+        // Before anything of it is read.
+        self.authorize(Action::Write, Target::Dataset(&name))?;
+        let access = self.access().clone();
+        let (_waiting, waiter) = Waiter::waiting();
         let memory = self.memory().nothing();
         let mut store =
-            Box::new(Store { engine, name, options, caller, reader, writer: None, memory, beside_bytes: 0 });
+            Box::new(Store { access, name, options, waiter, reader, writer: None, memory, beside_bytes: 0 });
         let threads = &self.engine().threads;
         let mut pieces = std::pin::pin!(pieces.ready_chunks(PIECES_AT_A_TIME));
         loop {
@@ -137,13 +140,13 @@ async fn idle_and_short(memory: &MemoryBudget) {
 
 /// A table that is being stored.
 struct Store<R> {
-    engine: Arc<EngineParts>,
+    access: Access,
     name: DatasetName,
     options: WriteOptions,
-    caller: Caller,
+    waiter: Waiter,
     reader: R,
     /// Present once the columns are known.
-    writer: Option<RowWriter<Arc<Tables>>>,
+    writer: Option<RowWriter>,
     /// The memory that it holds between two steps.
     memory: Reservation,
     /// The memory of pieces beyond their rows. It is held as long as the rows are.
@@ -162,9 +165,9 @@ impl<R: PieceReader> Store<R> {
             let writer = match &mut self.writer {
                 Some(writer) => writer,
                 None => {
-                    let tables = &self.engine.tables;
-                    let begin = |schema| tables.shared_writer(&self.name, schema, self.options);
-                    self.writer.insert(RowWriter::begin(Arc::clone(schema), self.caller.clone(), begin)?)
+                    let (waiter, schema) = (self.waiter.clone(), Arc::clone(schema));
+                    let begun = RowWriter::begin(&self.access, waiter, &self.name, schema, self.options);
+                    self.writer.insert(begun?)
                 }
             };
             for batch in &batches {

@@ -13,12 +13,12 @@ use polarway_storage::{
     REQUEST_WINDOW_US, Rounds, Settings, StandstillGuard, Tables,
 };
 
+use crate::access::{Access, Caller, Data, Guarded};
 use crate::builder::{Builder, Components};
 use crate::config::{Config, HandleStoreKind, Location};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folders::check_apart;
 use crate::handles::{External, Handles};
-use crate::janitor;
 use crate::mounts::staleness_of;
 use crate::threads::{Threads, Work};
 use crate::whole_micros::WholeMicros;
@@ -36,19 +36,16 @@ const RETRY_WINDOW: Duration = Duration::from_micros(REQUEST_WINDOW_US.unsigned_
 /// The crate's first page has an example.
 #[derive(Clone)]
 pub struct Polarway {
-    engine: Arc<EngineParts>,
+    access: Access,
     /// It ends when the last clone is dropped.
     _janitor: Option<Arc<Rounds>>,
 }
 
 /// The parts of an engine. Work that is still running keeps them after [`Polarway`] is dropped.
 pub(crate) struct EngineParts {
-    pub(crate) tables: Arc<Tables>,
-    pub(crate) loader: Loader,
+    /// Datasets, handles and queries, which are reached through [`Access`] alone.
+    pub(crate) guarded: Guarded,
     pub(crate) memory: MemoryBudget,
-    pub(crate) mirror: Mirror,
-    pub(crate) queries: Engine,
-    pub(crate) handles: Handles,
     pub(crate) whole_micros: WholeMicros,
     pub(crate) checks: Arc<FileChecks>,
     pub(crate) threads: Threads,
@@ -81,66 +78,72 @@ impl Polarway {
         let engine =
             threads.calls.clone().run(move || EngineParts::open(&config, components, threads)).await?;
         let engine = Arc::new(engine);
-        let janitor = interval.map(|interval| {
-            let clock = Arc::clone(&engine.environment.clock);
-            let handles = Arc::clone(engine.handles.store());
-            janitor::start(Arc::clone(&engine.tables), handles, interval, clock)
-        });
-        Ok(Self { engine, _janitor: janitor.transpose()?.map(Arc::new) })
+        let janitor = interval.map(|interval| engine.start_janitor(interval)).transpose()?;
+        let access = Access::new(engine, Caller::anonymous());
+        Ok(Self { access, _janitor: janitor.map(Arc::new) })
     }
 
     /// The memory that uploads, loads and the cache share. Reserve the memory of each piece here before it is given to
     /// [`store_pieces`](Self::store_pieces).
     pub fn memory(&self) -> &MemoryBudget {
-        &self.engine.memory
+        &self.engine().memory
     }
 
     /// Has it noticed when this process stands still, as long as the guard is held. A server holds one as long as it takes
     /// requests: one that came meanwhile waited unread, and its caller may have made it again elsewhere and gone on. So writes
     /// under a request id fail that begin right after that; who still waits for one sends it again.
     pub fn watch_for_standstill(&self) -> StandstillGuard {
-        self.engine.tables.watch_for_standstill()
+        self.engine().watch_for_standstill()
     }
 
-    pub(crate) fn engine(&self) -> &EngineParts {
-        &self.engine
+    /// The way to all that the caller may use.
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
     }
 
-    pub(crate) fn shared_engine(&self) -> &Arc<EngineParts> {
-        &self.engine
+    pub(crate) fn with_caller(&self, caller: Caller) -> Self {
+        let access = Access::new(Arc::clone(self.engine()), caller);
+        Self { access, _janitor: self._janitor.clone() }
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<EngineParts> {
+        self.access.engine()
     }
 
     /// Runs a call that blocks, on a thread that may block.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Arc<EngineParts>) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Access) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.blocking_as(&self.engine.threads.calls, work).await
+        self.blocking_as(&self.engine().threads.calls, work).await
     }
 
     /// The same for another kind of work.
     pub(crate) async fn blocking_as<T: Send + 'static>(
         &self,
         kind: &Work,
-        work: impl FnOnce(&Arc<EngineParts>) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Access) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let engine = Arc::clone(&self.engine);
-        kind.run(move || work(&engine)).await
+        let access = self.access.clone();
+        kind.run(move || work(&access)).await
     }
 
     /// Runs a call that most likely blocks only for a moment.
     pub(crate) async fn blocking_briefly<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Arc<EngineParts>) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Access) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let engine = Arc::clone(&self.engine);
-        self.engine.threads.calls.run_briefly(move || work(&engine)).await
+        let access = self.access.clone();
+        self.engine().threads.calls.run_briefly(move || work(&access)).await
     }
 }
 
 impl fmt::Debug for Polarway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Polarway").field("backend", self.engine.tables.backend()).finish_non_exhaustive()
+        f.debug_struct("Polarway")
+            .field("engine", self.engine())
+            .field("caller", self.caller())
+            .finish_non_exhaustive()
     }
 }
 
@@ -203,13 +206,10 @@ impl EngineParts {
         let clock = &environment.clock;
         let handles = Handles::open(external.map(|(external, _)| external), &queries, config, clock)?;
         let whole_micros = WholeMicros::new(environment.workers.clone());
+        let data = Data::new(tables, loader, mirror, queries, handles);
         Ok(Self {
-            tables,
-            loader,
+            guarded: Guarded::new(data, components.policy),
             memory,
-            mirror,
-            queries,
-            handles,
             whole_micros,
             checks,
             threads,

@@ -111,7 +111,7 @@ impl Polarway {
         form: F,
         keep: Keep,
     ) -> Result<Items<F::Item>> {
-        let catalog = StoredCatalog::new(Arc::clone(self.shared_engine()));
+        let catalog = StoredCatalog::new(self.access().clone());
         let datasets = catalog.datasets_read();
         let parameters = match options.parameters.is_empty() {
             true => None,
@@ -125,13 +125,16 @@ impl Polarway {
             ..Default::default()
         };
         let (sink, receivers) = query_events::channel(form);
-        let query = self.engine().queries.start(sql, Arc::new(catalog), options, Box::new(sink))?;
+        let query = self.access().start_query(sql, Arc::new(catalog), options, Box::new(sink))?;
         Ok(Items { events: receivers.of(query), datasets, summary: None })
     }
 
     /// The queries that wait or run on this engine, the oldest first.
-    pub fn queries(&self) -> Vec<QueryStatus> {
-        self.engine().queries.queries()
+    ///
+    /// # Errors
+    /// A caller who may not know.
+    pub fn queries(&self) -> Result<Vec<QueryStatus>> {
+        self.access().queries()
     }
 
     /// The condition of the query engine. If a query broke it and it could not be opened again, this tries once more.
@@ -139,7 +142,7 @@ impl Polarway {
     /// # Errors
     /// The runtime is shutting down.
     pub async fn query_engine(&self) -> Result<EngineCondition> {
-        self.blocking(|engine| Ok(engine.queries.condition())).await
+        self.blocking(|access| Ok(access.engine().query_engine())).await
     }
 
     /// Stops a query by its id, which [`queries`](Self::queries) lists. Its caller gets
@@ -148,11 +151,7 @@ impl Polarway {
     /// # Errors
     /// No such query runs here, or it has ended.
     pub fn cancel_query(&self, id: &str) -> Result<()> {
-        let known = id.parse().is_ok_and(|id| self.engine().queries.cancel(id));
-        match known {
-            true => Ok(()),
-            false => Err(Error::new(ErrorKind::UnknownQuery, format!("no query {id:?} runs here"))),
-        }
+        self.access().cancel_query(id)
     }
 }
 

@@ -1,15 +1,14 @@
 //! Stores tables.
 
-use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef;
 use polarway_model::{DatasetName, DeleteOptions, Published, VersionKind, WriteMode, WriteOptions};
-use polarway_storage::{TableWriter, Tables};
 
+use crate::access::{Access, DatasetWriter};
 use crate::error::{Error, ErrorKind, Result};
-use crate::polarway::{EngineParts, Polarway};
+use crate::polarway::Polarway;
 use crate::threads::Work;
 use polarway_table::{Table, batch_without_duckdb_types, without_duckdb_types};
 
@@ -46,10 +45,10 @@ impl Polarway {
     ) -> Result<Published> {
         let name = DatasetName::new(name)?;
         let table = table.into();
-        self.writing(&self.engine().threads.publications, move |engine, caller| {
+        self.writing(&self.engine().threads.publications, move |access, waiter| {
             let schema = table.schema().clone();
             let batches = table.into_batches().into_iter().map(Ok);
-            write(&engine.tables, caller, &name, schema, batches, options)
+            write(access, waiter, &name, schema, batches, options)
         })
         .await
     }
@@ -66,22 +65,22 @@ impl Polarway {
         options: WriteOptions,
     ) -> Result<Published> {
         let name = DatasetName::new(name)?;
-        self.writing(&self.engine().threads.callers, move |engine, caller| {
+        self.writing(&self.engine().threads.callers, move |access, waiter| {
             let schema = reader.schema();
             let batches = reader.map(|batch| batch.map_err(Error::from));
-            write(&engine.tables, caller, &name, schema, batches, options)
+            write(access, waiter, &name, schema, batches, options)
         })
         .await
     }
 
-    /// Writes on a thread that may block, for as long as the caller waits.
+    /// Writes on a thread that may block, for as long as somebody waits for it.
     async fn writing<T: Send + 'static>(
         &self,
         kind: &Work,
-        work: impl FnOnce(&EngineParts, Caller) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Access, Waiter) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (_waiting, caller) = Caller::waiting();
-        self.blocking_as(kind, move |engine| work(engine, caller)).await
+        let (_waiting, waiter) = Waiter::waiting();
+        self.blocking_as(kind, move |access| work(access, waiter)).await
     }
 
     /// Stores several tables. Each is published on its own and has its own result, in the given order: a table that fails does
@@ -114,18 +113,18 @@ impl Polarway {
     pub async fn delete_with(&self, name: &str, options: DeleteOptions) -> Result<Published> {
         let name = DatasetName::new(name)?;
         let DeleteOptions { request, expected_version, purge } = options;
-        self.blocking(move |engine| {
-            let deleted = engine.tables.delete(&name, request, expected_version);
+        self.blocking(move |access| {
+            let deleted = access.delete(&name, request, expected_version);
             if !purge {
-                return Ok(deleted?);
+                return deleted;
             }
             let deleted = match deleted {
-                Err(error @ polarway_storage::Error::UnknownDataset { .. }) => {
-                    deleted_before(&engine.tables, &name).ok_or(error)
+                Err(error) if error.kind() == ErrorKind::UnknownDataset => {
+                    deleted_before(access, &name).ok_or(error)
                 }
                 other => other,
             }?;
-            engine.tables.purge(&name)?;
+            access.purge(&name)?;
             Ok(deleted)
         })
         .await
@@ -133,8 +132,8 @@ impl Polarway {
 }
 
 /// The deletion of a dataset, if it is deleted.
-fn deleted_before(tables: &Tables, name: &DatasetName) -> Option<Published> {
-    let newest = tables.versions(name).ok()?.pop()?;
+fn deleted_before(access: &Access, name: &DatasetName) -> Option<Published> {
+    let newest = access.versions(name).ok()?.pop()?;
     (newest.kind == VersionKind::Delete).then(|| Published {
         name: name.clone(),
         version: newest.version,
@@ -148,14 +147,14 @@ fn deleted_before(tables: &Tables, name: &DatasetName) -> Option<Published> {
 /// The caller that waits for a write. A thread that blocks can't be stopped from outside, so it checks from time to time
 /// whether somebody still waits.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller(Weak<()>);
+pub(crate) struct Waiter(Weak<()>);
 
-impl Caller {
+impl Waiter {
     /// A caller that waits until the first value is dropped.
     pub(crate) fn waiting() -> (Arc<()>, Self) {
         let waiting = Arc::new(());
-        let caller = Self(Arc::downgrade(&waiting));
-        (waiting, caller)
+        let waiter = Self(Arc::downgrade(&waiting));
+        (waiting, waiter)
     }
 
     fn check(&self) -> Result<()> {
@@ -167,29 +166,32 @@ impl Caller {
 }
 
 /// Writes rows in the form of datasets, as long as a caller waits.
-pub(crate) struct RowWriter<T> {
-    writer: TableWriter<T>,
-    caller: Caller,
+pub(crate) struct RowWriter {
+    access: Access,
+    writer: DatasetWriter,
+    waiter: Waiter,
     /// The columns as they come.
     schema: SchemaRef,
     /// The same without DuckDB's types in the metadata, which only results have.
     stored: Option<SchemaRef>,
 }
 
-impl<T: Deref<Target = Tables>> RowWriter<T> {
-    /// `begin` makes a writer for the columns as they are stored.
+impl RowWriter {
+    /// Begins to write a dataset. `schema` has the columns as they come.
     pub(crate) fn begin(
+        access: &Access,
+        waiter: Waiter,
+        name: &DatasetName,
         schema: SchemaRef,
-        caller: Caller,
-        begin: impl FnOnce(SchemaRef) -> polarway_storage::Result<TableWriter<T>>,
+        options: WriteOptions,
     ) -> Result<Self> {
         let stored = without_duckdb_types(&schema);
-        let writer = begin(Arc::clone(stored.as_ref().unwrap_or(&schema)))?;
-        Ok(Self { writer, caller, schema, stored })
+        let writer = access.writer(name, Arc::clone(stored.as_ref().unwrap_or(&schema)), options)?;
+        Ok(Self { access: access.clone(), writer, waiter, schema, stored })
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.caller.check()?;
+        self.waiter.check()?;
         match &self.stored {
             Some(stored) if batch.schema_ref() == &self.schema => {
                 self.writer.write(&batch_without_duckdb_types(batch, stored)?)?;
@@ -206,25 +208,25 @@ impl<T: Deref<Target = Tables>> RowWriter<T> {
 
     /// Writes all rows into a file.
     pub(crate) fn flush(&mut self) -> Result<()> {
-        self.caller.check()?;
+        self.waiter.check()?;
         Ok(self.writer.flush()?)
     }
 
     pub(crate) fn publish(self) -> Result<Published> {
-        self.caller.check()?;
-        Ok(self.writer.publish()?)
+        self.waiter.check()?;
+        self.access.publish(self.writer)
     }
 }
 
 fn write(
-    tables: &Tables,
-    caller: Caller,
+    access: &Access,
+    waiter: Waiter,
     name: &DatasetName,
     schema: SchemaRef,
     batches: impl Iterator<Item = Result<RecordBatch>>,
     options: WriteOptions,
 ) -> Result<Published> {
-    let mut writer = RowWriter::begin(schema, caller, |schema| tables.writer(name, schema, options))?;
+    let mut writer = RowWriter::begin(access, waiter, name, schema, options)?;
     for batch in batches {
         writer.write(&batch?)?;
     }

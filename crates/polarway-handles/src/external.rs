@@ -30,12 +30,18 @@ impl ExternalHandles {
         &self.tables
     }
 
-    /// Begins to write a handle's rows.
+    /// Begins to write a handle's rows, for its owner.
     ///
     /// # Errors
     /// A column that can't be stored, a handle of this id, and what the storage says.
-    pub fn writer(&self, id: HandleId, schema: SchemaRef, ttl: Duration) -> Result<TableWriter<&Tables>> {
-        Ok(self.tables.writer(&table_name(id)?, schema, Write::leased(ttl))?)
+    pub fn writer(
+        &self,
+        id: HandleId,
+        schema: SchemaRef,
+        ttl: Duration,
+        owner: Arc<str>,
+    ) -> Result<TableWriter<&Tables>> {
+        Ok(self.tables.writer(&table_name(id)?, schema, Write::leased(ttl))?.owned_by(owner))
     }
 
     /// A handle and the exact files that it is, its expiry put off.
@@ -49,6 +55,10 @@ impl ExternalHandles {
 }
 
 impl HandleStore for ExternalHandles {
+    fn unknown(&self, id: HandleId) -> Error {
+        unknown(id)
+    }
+
     fn get(&self, id: HandleId) -> Result<Handle> {
         handle(id, &*kept(id, self.tables.leased(&table_name(id)?)?)?)
     }
@@ -113,8 +123,12 @@ fn kept(id: HandleId, leased: Leased) -> Result<Arc<Snapshot>> {
         Leased::Kept(snapshot) => Ok(snapshot),
         Leased::Ended => Err(Error::Expired { id }),
         Leased::Deleted => Err(Error::Dropped { id }),
-        Leased::Unknown => Err(Error::Unknown { id, hint: "; it may have expired long ago" }),
+        Leased::Unknown => Err(unknown(id)),
     }
+}
+
+fn unknown(id: HandleId) -> Error {
+    Error::Unknown { id, hint: "; it may have expired long ago" }
 }
 
 fn handle(id: HandleId, snapshot: &Snapshot) -> Result<Handle> {
@@ -125,5 +139,6 @@ fn handle(id: HandleId, snapshot: &Snapshot) -> Result<Handle> {
         bytes: snapshot.arrow_bytes,
         // A table that somebody put there without one is kept for ever.
         lease: snapshot.lease.unwrap_or_else(|| Lease::starting(snapshot.time_us, Duration::MAX)),
+        owner: snapshot.owner.clone(),
     })
 }

@@ -1,5 +1,7 @@
 //! What is known of a handle.
 
+use std::sync::Arc;
+
 use arrow_schema::SchemaRef;
 use polarway_model::{HandleId, HandleInfo};
 use polarway_storage::Lease;
@@ -17,11 +19,13 @@ pub struct Handle {
     pub bytes: u64,
     /// Since when and for how long it is kept.
     pub lease: Lease,
+    /// Who made it; absent where it was made before that was written down.
+    pub owner: Option<Arc<str>>,
 }
 
 impl From<Handle> for HandleInfo {
     fn from(handle: Handle) -> Self {
-        let Handle { id, schema, rows, bytes, lease } = handle;
+        let Handle { id, schema, rows, bytes, lease, owner: _ } = handle;
         let (created_us, expires_us) = (lease.since_us, lease.expires_us);
         Self { id, schema, rows, bytes, created_us, expires_us, ttl: lease.ttl() }
     }

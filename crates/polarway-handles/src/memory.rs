@@ -141,7 +141,7 @@ impl MemoryHandles {
         let Some(kept) = state.kept.get_mut(&id) else {
             return Err(match state.ended.get(&id) {
                 Some(ending) => ending.error(id),
-                None => Error::Unknown { id, hint: HINT },
+                None => unknown(id),
             });
         };
         let Some(ending) = self.ending(kept, now_us) else { return Ok(work(kept, now_us)) };
@@ -181,6 +181,10 @@ impl MemoryHandles {
 }
 
 impl HandleStore for MemoryHandles {
+    fn unknown(&self, id: HandleId) -> Error {
+        unknown(id)
+    }
+
     fn get(&self, id: HandleId) -> Result<Handle> {
         self.with(id, |kept, _| kept.handle.clone())
     }
@@ -225,6 +229,10 @@ impl HandleStore for MemoryHandles {
     fn check(&self) -> Result<()> {
         Ok(())
     }
+}
+
+fn unknown(id: HandleId) -> Error {
+    Error::Unknown { id, hint: HINT }
 }
 
 impl fmt::Debug for MemoryHandles {

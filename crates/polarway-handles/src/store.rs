@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use polarway_model::HandleId;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::handle::Handle;
 
 /// Where handles are looked up, put off, and dropped. One conformance suite holds all stores to these words.
@@ -13,6 +13,9 @@ use crate::handle::Handle;
 /// Each method tells apart what was never there ([`Error::Unknown`](crate::Error::Unknown)), what expired, and what was
 /// dropped; the latter two are forgotten after a while.
 pub trait HandleStore: Send + Sync + Debug {
+    /// What this store says where there is no such handle, for whoever may not know of one that there is.
+    fn unknown(&self, id: HandleId) -> Error;
+
     /// A handle. To ask is not to use it.
     ///
     /// # Errors

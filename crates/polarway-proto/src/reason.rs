@@ -85,6 +85,8 @@ reasons! {
         "The text is no SQL, or its names and types don't fit the tables.";
     QueryNotAllowed, "QUERY_NOT_ALLOWED", PermissionDenied, No,
         "The query does what queries may not do. The message says what would be allowed.";
+    PermissionDenied, "PERMISSION_DENIED", PermissionDenied, No,
+        "The caller may not do this. Whoever runs the server can allow it.";
     QueryFailed, "QUERY_FAILED", FailedPrecondition, No,
         "The query failed on its data: a cast, a division, an overflow.";
     ResourceExhausted, "RESOURCE_EXHAUSTED", ResourceExhausted, Yes,

@@ -23,6 +23,10 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// Whatever kept the catalog from answering.
     fn list(&self) -> Result<Vec<Listed>, CatalogError>;
+
+    /// Whether the query's author may read a table of the analytics database, by its schema and name as the database has them.
+    /// One that he may not read is there neither for the query nor in what messages suggest.
+    fn sees_analytics(&self, schema: &str, table: &str) -> bool;
 }
 
 /// A dataset in a list.

@@ -1,6 +1,7 @@
 //! Settings of the engine and of one query: plain data.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
@@ -115,6 +116,8 @@ pub struct QueryOptions {
     /// The values of the text's parameters: one row, whose columns have the parameters' names (`1` for the first `?` and
     /// for `$1`, `name` for `$name`).
     pub parameters: Option<RecordBatch>,
+    /// Whose query it is.
+    pub owner: Arc<str>,
     /// What becomes of the result.
     pub keep: Keep,
     /// Whether numbers of type HUGEINT come as text. They may have 39 digits, and Arrow's decimals have 38: as decimals they
@@ -150,6 +153,7 @@ impl Default for QueryOptions {
             deadline: None,
             batch_bytes: 1 << 20,
             parameters: None,
+            owner: Arc::default(),
             keep: Keep::No,
             hugeint_as_text: false,
         }

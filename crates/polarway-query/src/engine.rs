@@ -91,7 +91,7 @@ impl Engine {
             (wanted, latest) => wanted.or(latest),
         };
         let control = Arc::new(Control::new(deadline, sink.releaser()));
-        let activity = Arc::new(Activity::new(sql, Arc::clone(&control)));
+        let activity = Arc::new(Activity::new(sql, Arc::clone(&options.owner), Arc::clone(&control)));
         let registered = self.0.registry.add(Arc::clone(&activity));
         let run = Run::new(Arc::clone(&self.0), registered, catalog, options, sink);
         self.0.admission.submit(&activity, Box::new(move || run.run()))?;

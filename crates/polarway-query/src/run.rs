@@ -104,7 +104,8 @@ impl Run {
         self.activity.control.check()?;
         self.activity.enter(Phase::Checking);
         let sql = Arc::clone(&self.activity.sql);
-        let checked = self.in_some_instance(|run, instance| run.shared.gate.check(instance, &sql))?;
+        let checked =
+            self.in_some_instance(|run, instance| run.shared.gate.check(instance, &sql, &*run.catalog))?;
         if self.keep != Keep::No && checked.explained.is_some() {
             return Err(Error::NotAllowed("a plan can't be kept: EXPLAIN answers with text".to_owned()));
         }

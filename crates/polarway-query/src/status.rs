@@ -24,6 +24,8 @@ pub struct QueryStatus {
     pub id: Uuid,
     /// Its text.
     pub sql: Arc<str>,
+    /// Whose it is.
+    pub owner: Arc<str>,
     /// When it came.
     pub started: SystemTime,
     /// What it is at.

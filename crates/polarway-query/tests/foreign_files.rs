@@ -28,6 +28,10 @@ impl Foreign {
 }
 
 impl Catalog for Foreign {
+    fn sees_analytics(&self, _schema: &str, _table: &str) -> bool {
+        true
+    }
+
     fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
         let group = FileGroup {
             has_exact_types: false,

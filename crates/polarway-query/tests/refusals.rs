@@ -299,6 +299,10 @@ fn the_catalogs_failure_is_the_queries() {
     use polarway_query::{Catalog, CatalogError, Listed, Reference, Relation};
     struct Failing;
     impl Catalog for Failing {
+        fn sees_analytics(&self, _schema: &str, _table: &str) -> bool {
+            true
+        }
+
         fn resolve(&self, _: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
             Err(CatalogError::Other("the disk is gone".into()))
         }
@@ -309,6 +313,10 @@ fn the_catalogs_failure_is_the_queries() {
     }
     struct Panicking;
     impl Catalog for Panicking {
+        fn sees_analytics(&self, _schema: &str, _table: &str) -> bool {
+            true
+        }
+
         fn resolve(&self, _: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
             panic!("a bug in the catalog")
         }

@@ -115,6 +115,10 @@ fn files_of_the_cold_tier_are_read_by_path_list_and_glob() {
 fn what_a_query_names_is_resolved_once_and_together() {
     struct Recording(Arc<dyn Catalog>, Mutex<Vec<Vec<Reference>>>);
     impl Catalog for Recording {
+        fn sees_analytics(&self, _schema: &str, _table: &str) -> bool {
+            true
+        }
+
         fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
             self.1.lock().unwrap().push(references.to_vec());
             self.0.resolve(references)
@@ -185,6 +189,10 @@ fn a_folder_on_the_way_that_looks_like_a_partition_adds_no_column() {
 struct One<F>(F);
 
 impl<F: Fn() -> Relation + Send + Sync> Catalog for One<F> {
+    fn sees_analytics(&self, _schema: &str, _table: &str) -> bool {
+        true
+    }
+
     fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
         Ok(references.iter().map(|_| self.0()).collect())
     }

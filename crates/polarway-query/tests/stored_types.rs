@@ -352,6 +352,10 @@ fn files_of_others_are_cast_to_the_types_that_the_catalog_gives() {
     use polarway_query::{Catalog, CatalogError, FileGroup, Listed, Reference, Relation};
     struct Wider(std::path::PathBuf);
     impl Catalog for Wider {
+        fn sees_analytics(&self, _schema: &str, _table: &str) -> bool {
+            true
+        }
+
         fn resolve(&self, _: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
             let schema = Arc::new(Schema::new(vec![Field::new("c", DataType::Int64, true)]));
             let group = FileGroup {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue};
-use polarway_core::{Error, Polarway};
+use polarway_core::{Caller, Error, Polarway};
 use polarway_proto::Method;
 use polarway_proto::transport::{TIMEOUT_HEADER, decode_timeout};
 use polarway_proto::v1::Failure;
@@ -31,13 +31,15 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call that has come with these headers.
+    /// A call that has come with these headers. Here it is found out who the caller is: for now all are one.
     pub(crate) fn begin(method: Method, headers: &HeaderMap, engine: &Polarway) -> Self {
         let timeout = headers.get(TIMEOUT_HEADER).and_then(decode_timeout);
         let id = given_id(headers).unwrap_or_else(fresh_id);
-        let span = tracing::info_span!("call", method = method.name(), id = id.to_str().unwrap_or_default());
+        let caller = Caller::anonymous();
+        let (method, named) = (method.name(), id.to_str().unwrap_or_default());
+        let span = tracing::info_span!("call", method, id = named, %caller);
         Self {
-            engine: engine.clone(),
+            engine: engine.on_behalf_of(caller),
             deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             id,
             span,

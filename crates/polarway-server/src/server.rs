@@ -94,19 +94,19 @@ impl Server {
     /// # Errors
     /// An address that can't be listened on, and what the engine says.
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
-        let failed = |source| StartError::Bind { address: config.bind, source };
-        let listener = TcpListener::bind(config.bind).await.map_err(failed)?;
-        let local_addr = listener.local_addr().map_err(failed)?;
-        tracing::info!("listening on {local_addr}");
+        let (listener, local_addr) = listen(&config).await?;
         let engine = Polarway::open(config.engine.clone()).await?;
-        let memory = memory_limit();
-        if !memory.is_of_container {
-            tracing::info!(
-                "no container bounds this process: a query may take most of this machine's {:.0} GB before it is stopped; for \
-                 strangers' queries, give it a memory limit of its own",
-                memory.bytes as f64 / 1e9
-            );
-        }
+        tell_of_memory();
+        Ok(Self { listener, local_addr, config, engine })
+    }
+
+    /// The same over an engine that the program has opened, with components of its own for example. What the
+    /// configuration says of the engine is not read.
+    ///
+    /// # Errors
+    /// An address that can't be listened on.
+    pub async fn over(engine: Polarway, config: ServerConfig) -> Result<Self, StartError> {
+        let (listener, local_addr) = listen(&config).await?;
         Ok(Self { listener, local_addr, config, engine })
     }
 
@@ -152,6 +152,25 @@ impl Server {
             () = too_long => tracing::warn!("calls were still running and are cut off"),
         }
         Ok(())
+    }
+}
+
+async fn listen(config: &ServerConfig) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Bind { address: config.bind, source };
+    let listener = TcpListener::bind(config.bind).await.map_err(failed)?;
+    let local_addr = listener.local_addr().map_err(failed)?;
+    tracing::info!("listening on {local_addr}");
+    Ok((listener, local_addr))
+}
+
+fn tell_of_memory() {
+    let memory = memory_limit();
+    if !memory.is_of_container {
+        tracing::info!(
+            "no container bounds this process: a query may take most of this machine's {:.0} GB before it is stopped; for \
+             strangers' queries, give it a memory limit of its own",
+            memory.bytes as f64 / 1e9
+        );
     }
 }
 

@@ -194,6 +194,7 @@ impl Tables {
             arrow_bytes,
             files,
             lease: None,
+            owner: None,
             partition_columns: partitions.len(),
         }))
     }

@@ -121,6 +121,8 @@ pub(crate) struct Origin {
     pub(crate) request: Option<RequestId>,
     /// The newest commit when the change began. Later ones may have carried out the request, or condemned an upload.
     pub(crate) since: Option<u64>,
+    /// Who makes the table, if that is to be written down.
+    pub(crate) owner: Option<Arc<str>>,
     /// Since it began, if its caller may make it again.
     stretch: Option<Stretch>,
 }
@@ -135,12 +137,12 @@ impl Origin {
         if let Some(request) = request {
             check_window(request, tables.clock.now_us())?;
         }
-        Ok(Self { request, since: None, stretch })
+        Ok(Self { request, since: None, owner: None, stretch })
     }
 
     /// A change of Polarway's own, or one that may be made twice.
     pub(crate) fn own() -> Self {
-        Self { request: None, since: None, stretch: None }
+        Self { request: None, since: None, owner: None, stretch: None }
     }
 
     /// The same, begun when this number was the newest.
@@ -198,7 +200,7 @@ impl Tables {
                 Decision::Leave(left) => return Ok(Conclusion::Left(left)),
                 Decision::LookAgain => continue,
             };
-            let commit = self.next_commit(dataset, newest.as_deref(), draft, origin.request);
+            let commit = self.next_commit(dataset, newest.as_deref(), draft, origin);
             origin.check_not_given_up(&dataset.name)?;
             set_sent(change, true);
             match log.attempt(commit) {
@@ -258,8 +260,9 @@ impl Tables {
         dataset: &Dataset,
         newest: Option<&Commit>,
         draft: Draft,
-        request: Option<RequestId>,
+        origin: &Origin,
     ) -> Commit {
+        let (request, owner) = (origin.request, origin.owner.clone());
         let Draft { kind, schema, files, lease, vacuum } = draft;
         let number = newest.map_or(1, |commit| commit.number + 1);
         let (time_us, ascending_from) = dataset.log.next_time(newest);
@@ -290,6 +293,7 @@ impl Tables {
                 LeaseDraft::Replace(lease) => Some(lease),
                 LeaseDraft::Remove => None,
             },
+            owner: owner.or_else(|| newest.and_then(|commit| commit.owner.clone())),
             vacuum,
         }
     }

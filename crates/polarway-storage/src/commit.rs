@@ -106,6 +106,9 @@ pub(crate) struct Commit {
     /// For how long the table is kept, if not for ever. That of a deletion tells that it had run out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lease: Option<Lease>,
+    /// Who made the table, where its writer said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<Arc<str>>,
     /// What a vacuum removes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) vacuum: Option<Vacuum>,
@@ -301,6 +304,7 @@ mod tests {
             schema: Some("c2NoZW1h".into()),
             requests: vec![],
             lease: None,
+            owner: None,
             vacuum: None,
         }
     }

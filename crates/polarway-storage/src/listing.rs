@@ -79,12 +79,18 @@ impl Tables {
         self.summaries_of(&self.possible_names()?)
     }
 
-    /// At most `most` datasets whose names come after this text, in order; and whether there are no more.
+    /// At most `most` datasets whose names are wanted and come after this text, in order; and whether there are no more.
     ///
     /// # Errors
     /// As [`datasets`](Self::datasets).
-    pub fn datasets_after(&self, text: &str, most: usize) -> Result<(Vec<Dataset>, bool)> {
-        let names = self.possible_names()?;
+    pub fn datasets_after(
+        &self,
+        text: &str,
+        most: usize,
+        is_wanted: impl Fn(&DatasetName) -> bool,
+    ) -> Result<(Vec<Dataset>, bool)> {
+        let mut names = self.possible_names()?;
+        names.retain(is_wanted);
         let mut rest = &names[names.partition_point(|name| name.as_str() <= text)..];
         let mut found = Vec::new();
         // One more than `most` shows whether there are more. Some names may have no dataset.
@@ -98,12 +104,14 @@ impl Tables {
         Ok((found, are_all))
     }
 
-    /// The newest versions of all datasets, ordered by name, without those that can't be read.
+    /// The newest versions of all datasets whose names are wanted, ordered by name, without those that can't be read.
     ///
     /// # Errors
     /// Errors of the storage, if it can't be reached at all.
-    pub fn newest_snapshots(&self) -> Result<Vec<Arc<Snapshot>>> {
-        let looked = self.look_at(&self.possible_names()?, |name| self.newest_if_any(name))?;
+    pub fn newest_snapshots(&self, is_wanted: impl Fn(&DatasetName) -> bool) -> Result<Vec<Arc<Snapshot>>> {
+        let mut names = self.possible_names()?;
+        names.retain(is_wanted);
+        let looked = self.look_at(&names, |name| self.newest_if_any(name))?;
         Ok(looked.into_iter().filter_map(|snapshot| snapshot.ok().flatten()).collect())
     }
 
@@ -133,12 +141,17 @@ impl Tables {
         Ok(names)
     }
 
-    /// The names of datasets that are most similar to an unknown one, best first.
+    /// The names of datasets that are most similar to an unknown one, best first, among those that may be shown.
     ///
     /// # Errors
     /// Errors of the storage.
-    pub fn nearest_names(&self, wanted: &str) -> Result<Vec<String>> {
-        let names = self.possible_names()?;
+    pub fn nearest_names(
+        &self,
+        wanted: &str,
+        may_be_shown: impl Fn(&DatasetName) -> bool,
+    ) -> Result<Vec<String>> {
+        let mut names = self.possible_names()?;
+        names.retain(may_be_shown);
         let near = near_names(wanted, names.iter().map(DatasetName::as_str));
         let there = near.into_iter().take(MOST_NEAR_NAMES).filter(|near| {
             // A dataset that can't be read exists as well.
@@ -149,7 +162,7 @@ impl Tables {
 
     /// The error for an unknown name, with similar names.
     pub(crate) fn unknown(&self, name: &DatasetName, deleted: bool) -> Error {
-        let nearest = self.nearest_names(name.as_str()).unwrap_or_default(); // a help only
+        let nearest = self.nearest_names(name.as_str(), |_| true).unwrap_or_default(); // a help only
         Error::UnknownDataset { name: name.as_str().to_owned(), deleted, nearest }
     }
 

@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub arrow_bytes: u64,
     /// Its lease, if it is not kept for ever.
     pub lease: Option<Lease>,
+    /// Who made it, where its writer said so.
+    pub owner: Option<Arc<str>>,
     /// Its files, in row order.
     pub files: Vec<SnapshotFile>,
     /// The number of columns in the folders' names, and not in the files; they are the last in the schema.

@@ -278,6 +278,7 @@ impl Tables {
             bytes: commit.bytes(),
             arrow_bytes: commit.arrow_bytes(),
             lease: commit.lease,
+            owner: commit.owner.clone(),
             files: commit.files.iter().map(|file| Snapshot::data_file(name, file)).collect(),
             partition_columns: 0,
         });

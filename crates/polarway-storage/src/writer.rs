@@ -121,6 +121,13 @@ impl<T: Deref<Target = Tables>> TableWriter<T> {
         Ok(Self { tables, dataset, write, state, origin })
     }
 
+    /// Writes down who makes the table.
+    #[must_use]
+    pub fn owned_by(mut self, owner: Arc<str>) -> Self {
+        self.origin.owner = Some(owner);
+        self
+    }
+
     /// The schema in which the rows are stored: for an append, the dataset's.
     pub fn stored_schema(&self) -> Option<&SchemaRef> {
         match &self.state {

@@ -10,6 +10,7 @@ mod broken;
 mod compressed;
 mod cuts;
 mod deaths;
+mod door;
 mod every_method;
 mod fidelity;
 mod handles;

@@ -69,8 +69,9 @@ impl Polarway {
         {
             return Ok(before);
         }
-        let ttl = ttl.unwrap_or(self.engine().handles.ttl);
-        match self.engine().handles.place() {
+        let (place, usual_ttl) = self.access().place_to_keep()?;
+        let ttl = ttl.unwrap_or(usual_ttl);
+        match place {
             Place::Memory(memory) => {
                 let memory = Arc::clone(memory);
                 self.keep_in_memory(sql, id, ttl, query, memory).await
@@ -83,10 +84,10 @@ impl Polarway {
     }
 
     async fn made_before(&self, id: HandleId) -> Result<Option<KeptResult>> {
-        self.blocking_briefly(move |engine| match engine.handles.store().get(id) {
+        self.blocking_briefly(move |access| match access.handle(id) {
             Ok(handle) => Ok(Some(KeptResult { handle, summary: None })),
-            Err(polarway_handles::Error::Unknown { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) if error.kind() == ErrorKind::UnknownHandle => Ok(None),
+            Err(error) => Err(error),
         })
         .await
     }
@@ -107,9 +108,11 @@ impl Polarway {
         let guard = UnlessKept { polarway: self, table: Some(table.clone()) };
         let (schema, summary) = made.finish().await?;
         let handle = self
-            .blocking_briefly(move |engine| {
-                let bytes = engine.queries.kept_bytes(&table)?;
-                let handle = Handle { id, schema, rows: summary.rows, bytes, lease: memory.lease(ttl) };
+            .blocking_briefly(move |access| {
+                let bytes = access.kept_bytes(&table)?;
+                let owner = Some(access.caller().shared_name());
+                let handle =
+                    Handle { id, schema, rows: summary.rows, bytes, lease: memory.lease(ttl), owner };
                 Ok(memory.add(handle, table)?)
             })
             .await?;
@@ -130,7 +133,11 @@ impl Polarway {
         let (_wanted, unwanted) = oneshot::channel();
         let written = {
             let callers = &self.engine().threads.callers;
-            self.blocking_as(callers, move |_| write(stream, unwanted, id, ttl, &external)).await
+            self.blocking_as(callers, move |access| {
+                let owner = access.caller().shared_name();
+                write(stream, unwanted, Wanted { id, ttl, owner }, &external)
+            })
+            .await
         };
         match written {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -156,25 +163,30 @@ impl UnlessKept<'_> {
 
 impl Drop for UnlessKept<'_> {
     fn drop(&mut self) {
-        if let Some(table) = self.table.take()
-            && let Err(error) = self.polarway.engine().queries.remove_kept(&table)
-        {
-            tracing::warn!(%error, "the table of a handle that was not made could not be removed");
+        if let Some(table) = self.table.take() {
+            self.polarway.engine().remove_unkept(&table);
         }
     }
+}
+
+/// A handle that is to be made.
+struct Wanted {
+    id: HandleId,
+    ttl: Duration,
+    owner: Arc<str>,
 }
 
 /// Writes a query's rows as a handle, on a thread that may block.
 fn write(
     mut rows: QueryStream,
     mut unwanted: oneshot::Receiver<()>,
-    id: HandleId,
-    ttl: Duration,
+    wanted: Wanted,
     external: &External,
 ) -> Result<KeptResult> {
+    let Wanted { id, ttl, owner } = wanted;
     let runtime = Runtime::current();
     let schema = with_distinct_names(rows.schema());
-    let mut writer = external.books.writer(id, Arc::clone(&schema), ttl)?;
+    let mut writer = external.books.writer(id, Arc::clone(&schema), ttl, owner)?;
     let mut next = || {
         runtime.block_on(async {
             tokio::select! {

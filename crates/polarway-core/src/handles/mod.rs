@@ -15,7 +15,7 @@ use crate::polarway::Polarway;
 
 pub use create::KeptResult;
 pub(crate) use in_use::{InUse, Use};
-pub(crate) use store::{External, Handles, Rows};
+pub(crate) use store::{External, Handles, Place, Rows};
 
 /// What a name means in a load.
 pub(crate) enum Named {
@@ -41,7 +41,7 @@ impl Polarway {
     /// A text that is not an id; a handle that never existed, has expired, or was dropped.
     pub async fn handle(&self, id: &str) -> Result<Handle> {
         let id = parse(id)?;
-        self.blocking(move |engine| Ok(engine.handles.store().get(id)?)).await
+        self.blocking(move |access| access.handle(id)).await
     }
 
     /// All handles, ordered by id: those of this engine if they are in memory, else those of all engines that share the storage.
@@ -49,7 +49,7 @@ impl Polarway {
     /// # Errors
     /// Errors of the storage.
     pub async fn handles(&self) -> Result<Vec<Handle>> {
-        let mut handles = self.blocking(|engine| Ok(engine.handles.store().list()?)).await?;
+        let mut handles = self.blocking(|access| access.handles()).await?;
         handles.sort_by_cached_key(|handle| handle.id.to_string());
         Ok(handles)
     }
@@ -61,7 +61,7 @@ impl Polarway {
     /// As [`handle`](Self::handle).
     pub async fn extend_handle(&self, id: &str, ttl: Option<Duration>) -> Result<Handle> {
         let id = parse(id)?;
-        self.blocking(move |engine| Ok(engine.handles.store().extend(id, ttl)?)).await
+        self.blocking(move |access| access.extend_handle(id, ttl)).await
     }
 
     /// Drops a handle. Reads that have begun go on. Dropping it twice is no error.
@@ -70,7 +70,7 @@ impl Polarway {
     /// As [`handle`](Self::handle).
     pub async fn drop_handle(&self, id: &str) -> Result<()> {
         let id = parse(id)?;
-        self.blocking(move |engine| Ok(engine.handles.store().remove(id)?)).await
+        self.blocking(move |access| access.drop_handle(id)).await
     }
 
     /// Checks whether handles can be made.
@@ -78,7 +78,7 @@ impl Polarway {
     /// # Errors
     /// Errors of the storage.
     pub async fn check_handles(&self) -> Result<()> {
-        self.blocking(|engine| Ok(engine.handles.store().check()?)).await
+        self.blocking(|access| access.engine().check_handles()).await
     }
 }
 

@@ -44,6 +44,15 @@ pub(crate) enum Rows {
     Files(Handle, Arc<Snapshot>, Arc<External>),
 }
 
+impl Rows {
+    /// The handle.
+    pub(crate) fn handle(&self) -> &Handle {
+        match self {
+            Self::Table(handle, _) | Self::Files(handle, ..) => handle,
+        }
+    }
+}
+
 impl External {
     /// Handles in this storage; remote files are copied below `folder`.
     ///
@@ -151,8 +160,8 @@ impl Handles {
     }
 
     /// A handle as a relation of a query; it is in use until the query ends.
-    pub(crate) fn relation(&self, id: HandleId) -> Result<Relation> {
-        let (handle, relation) = match self.rows(id)? {
+    pub(crate) fn relation(&self, rows: Rows) -> Result<Relation> {
+        let (handle, relation) = match rows {
             Rows::Table(handle, table) => {
                 let relation = Relation::kept(table, Arc::clone(&handle.schema));
                 (handle, relation)

@@ -344,15 +344,20 @@ async fn a_caller_that_goes_away_while_rows_are_made_leaves_nothing_behind() {
             QueryPhase::Running,
         ] {
             // A phase may pass unseen, but for the last one.
-            let is_there =
-                || polarway.queries().iter().any(|query| [phase, QueryPhase::Running].contains(&query.phase));
+            let is_there = || {
+                polarway
+                    .queries()
+                    .unwrap()
+                    .iter()
+                    .any(|query| [phase, QueryPhase::Running].contains(&query.phase))
+            };
             tokio::select! {
                 biased;
                 kept = polarway.query_handle(sql) => panic!("{store}: {kept:?}"),
                 () = until(is_there) => {}
             }
         }
-        until(|| polarway.queries().is_empty()).await;
+        until(|| polarway.queries().unwrap().is_empty()).await;
         assert!(polarway.handles().await.unwrap().is_empty(), "{store}");
         if store == "a directory" {
             // What marks the folder, and nothing else.
@@ -375,7 +380,7 @@ async fn a_caller_that_goes_away_when_its_rows_are_made_leaves_their_memory_to_o
         let mut kept = Box::pin(polarway.query_handle(sql));
         assert!((&mut kept).now_or_never().is_none());
         // The rows are there, and nobody has asked for them yet.
-        until(|| polarway.queries().is_empty()).await;
+        until(|| polarway.queries().unwrap().is_empty()).await;
         drop(kept);
         assert!(polarway.handles().await.unwrap().is_empty());
     }

@@ -31,11 +31,11 @@ async fn a_stream_gives_all_rows_in_order_and_one_version() {
 async fn a_second_load_comes_from_the_cache() {
     let (polarway, _folder) = engine().await;
     polarway.store("trades", trades(&[("BTC", 1)])).await.unwrap();
-    assert_eq!(polarway.cache_stats().hit_rate(), 0.0);
+    assert_eq!(polarway.cache_stats().unwrap().hit_rate(), 0.0);
     for _ in 0..4 {
         polarway.load("trades").await.unwrap();
     }
-    let stats = polarway.cache_stats();
+    let stats = polarway.cache_stats().unwrap();
     assert_eq!((stats.hits, stats.misses, stats.hit_rate()), (3, 1, 0.75));
 }
 

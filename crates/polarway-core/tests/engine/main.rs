@@ -5,6 +5,7 @@ mod support;
 #[path = "../../../polarway-storage/tests/storage/support/timed.rs"]
 mod timed;
 
+mod access;
 mod adopted;
 mod bad_input;
 mod bounded;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use polarway_handles::{Error, HandleId};
 
-use crate::support::{Bench, TTL, fresh};
+use crate::support::{Bench, OWNER, TTL, fresh};
 
 fn for_each_store(test: impl Fn(&Bench)) {
     for (name, bench) in Bench::all() {
@@ -20,6 +20,27 @@ fn a_handle_is_described_as_it_was_made() {
         assert_eq!((handle.rows, handle.bytes, handle.schema.field(0).name().as_str()), (3, 24, "n"));
         assert_eq!(handle.lease.ttl(), TTL);
         assert_eq!(handle.lease.expires_us - handle.lease.since_us, handle.lease.ttl_us);
+    });
+}
+
+#[test]
+fn a_handle_keeps_its_owner_whoever_uses_it() {
+    for_each_store(|bench| {
+        let id = bench.make();
+        let is_owned = |owner: Option<&str>| assert_eq!(owner, Some(OWNER));
+        is_owned(bench.store.get(id).unwrap().owner.as_deref());
+        is_owned(bench.store.extend(id, Some(2 * TTL)).unwrap().owner.as_deref());
+        bench.clock.advance(2 * TTL - Duration::from_secs(1));
+        is_owned(bench.store.touch(id).unwrap().owner.as_deref());
+        is_owned(bench.store.list().unwrap()[0].owner.as_deref());
+    });
+}
+
+#[test]
+fn what_a_store_says_of_a_handle_that_may_not_be_known_is_what_it_says_of_none() {
+    for_each_store(|bench| {
+        let id = fresh();
+        assert_eq!(bench.store.unknown(id).to_string(), bench.store.get(id).unwrap_err().to_string());
     });
 }
 

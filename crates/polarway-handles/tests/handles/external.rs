@@ -6,7 +6,7 @@ use std::time::Duration;
 use polarway_handles::{Error, HandleStore};
 use polarway_storage::{Backend, DiskBackend, ManualClock};
 
-use crate::support::{GRACE, TTL, clock, external, fresh, write};
+use crate::support::{GRACE, OWNER, TTL, clock, external, fresh, write};
 use crate::timed::TimedBackend;
 
 /// Longer than any clock may differ.
@@ -126,7 +126,7 @@ fn a_handle_is_made_once_however_many_workers_make_it() {
     let id = fresh();
     let made = write(&first, id);
     assert!(matches!(
-        second.writer(id, Arc::clone(&made.schema), TTL).map(drop),
+        second.writer(id, Arc::clone(&made.schema), TTL, OWNER.into()).map(drop),
         Err(Error::Storage(polarway_storage::Error::AlreadyExists { .. }))
     ));
 }

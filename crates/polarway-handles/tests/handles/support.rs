@@ -63,7 +63,8 @@ impl Bench {
         let store = Arc::clone(&handles);
         let make = Box::new(move |id| {
             let lease = store.lease(TTL);
-            let handle = Handle { id, schema: rows().schema(), rows: 3, bytes: 24, lease };
+            let handle =
+                Handle { id, schema: rows().schema(), rows: 3, bytes: 24, lease, owner: Some(OWNER.into()) };
             store.add(handle, id.to_string()).unwrap()
         });
         (Self { store: Arc::clone(&handles) as _, clock, make, _folder: None }, handles, removed)
@@ -78,6 +79,9 @@ impl Bench {
     }
 }
 
+/// Who makes the handles.
+pub(crate) const OWNER: &str = "reports";
+
 pub(crate) fn clock() -> Arc<ManualClock> {
     ManualClock::new(1_767_225_600_000_000)
 }
@@ -90,7 +94,7 @@ pub(crate) fn external(backend: Arc<dyn Backend>, clock: &Arc<ManualClock>) -> E
 }
 
 pub(crate) fn write(handles: &ExternalHandles, id: HandleId) -> Handle {
-    let mut writer = handles.writer(id, rows().schema(), TTL).unwrap();
+    let mut writer = handles.writer(id, rows().schema(), TTL, OWNER.into()).unwrap();
     writer.write(&rows()).unwrap();
     writer.publish().unwrap();
     handles.get(id).unwrap()

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use polarway_sql::literal;
 
+use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::native::{Connection, NativeError};
 
@@ -16,8 +17,30 @@ const DEFAULT_SCHEMA: &str = "main";
 /// The tables and views of the attached database. It is attached read-only, so they don't change.
 #[derive(Debug)]
 pub(crate) struct Analytics {
-    /// `schema.table`, sorted.
-    tables: Vec<(String, String)>,
+    /// Sorted by schema and name.
+    tables: Vec<AttachedTable>,
+}
+
+/// A table or view of the attached database.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AttachedTable {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+}
+
+impl AttachedTable {
+    /// Whether a query's author may see it.
+    pub(crate) fn is_seen_by(&self, catalog: &dyn Catalog) -> bool {
+        catalog.sees_analytics(&self.schema, &self.name)
+    }
+
+    /// As a query writes it.
+    fn written(&self) -> String {
+        match self.schema.as_str() {
+            DEFAULT_SCHEMA => format!("{NAME}.{}", self.name),
+            schema => format!("{NAME}.{schema}.{}", self.name),
+        }
+    }
 }
 
 impl Analytics {
@@ -43,37 +66,47 @@ impl Analytics {
             .into_iter()
             .flatten()
             .filter_map(|name| {
-                name.split_once('\0').map(|(schema, table)| (schema.to_owned(), table.to_owned()))
+                let (schema, name) = name.split_once('\0')?;
+                Some(AttachedTable { schema: schema.to_owned(), name: name.to_owned() })
             })
             .collect();
         Ok(Self { tables })
     }
 
-    /// Whether there is such a table; SQL's names don't mind their case.
-    pub(crate) fn has(&self, schema: &str, table: &str) -> bool {
-        let schema = if schema.is_empty() { DEFAULT_SCHEMA } else { schema };
-        self.tables.iter().any(|(its_schema, its_table)| {
-            its_schema.eq_ignore_ascii_case(schema) && its_table.eq_ignore_ascii_case(table)
-        })
-    }
-
-    /// The tables whose names are closest to this one, as a query writes them.
-    pub(crate) fn nearest(&self, table: &str) -> Vec<String> {
-        let distance = |name: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &table.to_lowercase());
-        let mut close: Vec<_> = self
-            .tables
-            .iter()
-            .map(|(schema, name)| (distance(name), schema != DEFAULT_SCHEMA, schema, name))
-            .filter(|(distance, _, _, name)| *distance * 2 <= name.len().max(table.len()))
-            .collect();
-        close.sort();
-        close.into_iter().take(3).map(|(_, _, schema, name)| written(schema, name)).collect()
+    /// The tables as a query's author may see them.
+    pub(crate) fn seen_by<'a>(&'a self, catalog: &'a dyn Catalog) -> SeenAnalytics<'a> {
+        SeenAnalytics { analytics: self, catalog }
     }
 }
 
-fn written(schema: &str, table: &str) -> String {
-    match schema {
-        DEFAULT_SCHEMA => format!("{NAME}.{table}"),
-        schema => format!("{NAME}.{schema}.{table}"),
+/// The tables that a query's author may see.
+#[derive(Clone, Copy)]
+pub(crate) struct SeenAnalytics<'a> {
+    analytics: &'a Analytics,
+    catalog: &'a dyn Catalog,
+}
+
+impl<'a> SeenAnalytics<'a> {
+    fn tables(self) -> impl Iterator<Item = &'a AttachedTable> {
+        self.analytics.tables.iter().filter(move |table| table.is_seen_by(self.catalog))
+    }
+
+    /// The table of this name; SQL's names don't mind their case.
+    pub(crate) fn find(self, schema: &str, name: &str) -> Option<&'a AttachedTable> {
+        let schema = if schema.is_empty() { DEFAULT_SCHEMA } else { schema };
+        self.tables()
+            .find(|its| its.schema.eq_ignore_ascii_case(schema) && its.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The tables whose names are closest to this one, as a query writes them.
+    pub(crate) fn nearest(self, name: &str) -> Vec<String> {
+        let distance = |its: &str| strsim::damerau_levenshtein(&its.to_lowercase(), &name.to_lowercase());
+        let mut close: Vec<_> = self
+            .tables()
+            .map(|table| (distance(&table.name), table.schema != DEFAULT_SCHEMA, table))
+            .filter(|(distance, _, table)| *distance * 2 <= table.name.len().max(name.len()))
+            .collect();
+        close.sort();
+        close.into_iter().take(3).map(|(_, _, table)| table.written()).collect()
     }
 }

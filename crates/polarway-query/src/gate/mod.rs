@@ -23,8 +23,8 @@ use parking_lot::Mutex;
 use polarway_model::At;
 use serde_json::Value;
 
-use crate::analytics::Analytics;
-use crate::catalog::{CatalogError, FileOptions};
+use crate::analytics::{AttachedTable, SeenAnalytics};
+use crate::catalog::{Catalog, CatalogError, FileOptions};
 use crate::diagnose::with_position;
 use crate::error::Error;
 use crate::instance::Instance;
@@ -49,6 +49,8 @@ pub(crate) struct Checked {
     pub(crate) reads: Vec<Read>,
     /// The columns of these that it can mean.
     pub(crate) columns: NamedColumns,
+    /// The tables of the analytics database that the text reads.
+    attached: Vec<AttachedTable>,
     /// The names of all its parameters, sorted.
     pub(crate) parameters: Vec<String>,
     /// Those that `text` has, by their names there: the others are in `AT (…)`, which it has no more.
@@ -98,17 +100,25 @@ impl Gate {
         Self { passed: Mutex::new(Recent::new(cached_texts)), text_bytes }
     }
 
-    /// Checks a text. It recurses as deep as the text nests: call it on a large stack.
-    pub(crate) fn check(&self, instance: &Instance, text: &str) -> Result<Arc<Checked>, Error> {
+    /// Checks a text for an author who may see what the catalog says. It recurses as deep as the text nests: call it on a large
+    /// stack.
+    pub(crate) fn check(
+        &self,
+        instance: &Instance,
+        text: &str,
+        catalog: &dyn Catalog,
+    ) -> Result<Arc<Checked>, Error> {
         if text.len() > self.text_bytes {
             let message =
                 format!("the query has {} bytes, at most {} are allowed", text.len(), self.text_bytes);
             return Err(Error::TooLarge(message));
         }
-        if let Some(checked) = self.passed.lock().get(text) {
+        if let Some(checked) = self.passed.lock().get(text)
+            && checked.attached.iter().all(|table| table.is_seen_by(catalog))
+        {
             return Ok(checked);
         }
-        let analytics = instance.analytics.as_ref();
+        let analytics = instance.analytics.as_ref().map(|analytics| analytics.seen_by(catalog));
         let checked = instance.parsers.with(text, |parser| check_new(parser, analytics, text))?;
         let checked = Arc::new(checked);
         self.passed.lock().insert(text.to_owned(), Arc::clone(&checked));
@@ -116,7 +126,7 @@ impl Gate {
     }
 }
 
-fn check_new(parser: &Parser, analytics: Option<&Analytics>, text: &str) -> Result<Checked, Error> {
+fn check_new(parser: &Parser, analytics: Option<SeenAnalytics<'_>>, text: &str) -> Result<Checked, Error> {
     let refused = |refusal: Refusal| {
         let message = with_position(&refusal.message, text, refusal.position);
         match refusal.kind {
@@ -136,6 +146,7 @@ fn check_new(parser: &Parser, analytics: Option<&Analytics>, text: &str) -> Resu
     }
     plan.add_shown(text, &found.shown).ok_or_else(unreadable)?;
     let Plan { reads, mut cuts, .. } = plan;
+    let attached = found.attached;
     let in_at = reads.iter().filter_map(|read| match &read.what {
         What::Dataset { at: AtClause::Version(name) | AtClause::Timestamp(name), .. } => Some(name.clone()),
         _ => None,
@@ -151,6 +162,7 @@ fn check_new(parser: &Parser, analytics: Option<&Analytics>, text: &str) -> Resu
             is_own_text: true,
             columns: NamedColumns::of(&statement),
             reads,
+            attached,
             parameters,
             bound,
             can_be_kept,
@@ -180,6 +192,7 @@ fn check_new(parser: &Parser, analytics: Option<&Analytics>, text: &str) -> Resu
         is_own_text: false,
         columns: NamedColumns::of(&statement),
         reads,
+        attached,
         parameters,
         bound,
         can_be_kept,

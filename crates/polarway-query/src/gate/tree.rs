@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::constants::{self, class, function_name};
 use super::{amplifiers, functions, perils};
-use crate::analytics::{self, Analytics};
+use crate::analytics::{self, AttachedTable, SeenAnalytics};
 use crate::catalog::FileOptions;
 use crate::listing::{CATALOG, Listing, SCHEMA};
 
@@ -69,12 +69,17 @@ pub(crate) struct Found<'t> {
     pub(crate) shown: Vec<Listing>,
     /// The names of its parameters, each once, but for those in `AT (…)`.
     pub(crate) parameters: BTreeSet<String>,
+    /// The tables of the analytics database that it reads.
+    pub(crate) attached: Vec<AttachedTable>,
     /// Whether it calls anything but operators.
     pub(crate) calls_functions: bool,
 }
 
 /// Checks a statement's tree and collects what it names.
-pub(crate) fn check<'t>(statement: &'t Value, analytics: Option<&Analytics>) -> Result<Found<'t>, Refusal> {
+pub(crate) fn check<'t>(
+    statement: &'t Value,
+    analytics: Option<SeenAnalytics<'_>>,
+) -> Result<Found<'t>, Refusal> {
     let mut walk = Walk {
         found: Found::default(),
         analytics,
@@ -92,7 +97,7 @@ pub(crate) fn check<'t>(statement: &'t Value, analytics: Option<&Analytics>) -> 
 
 struct Walk<'t, 'a> {
     found: Found<'t>,
-    analytics: Option<&'a Analytics>,
+    analytics: Option<SeenAnalytics<'a>>,
     /// The table of a `DESCRIBE table`.
     described: Option<&'t Value>,
     /// Names of the CTEs that are in scope here, in lower case.
@@ -364,7 +369,7 @@ impl<'t> Walk<'t, '_> {
 
     /// A table of the analytics database: DuckDB finds it by that name.
     fn attached(
-        &self,
+        &mut self,
         schema: &str,
         name: &str,
         has_at: bool,
@@ -380,7 +385,8 @@ impl<'t> Walk<'t, '_> {
                 position,
             );
         }
-        if analytics.has(schema, name) {
+        if let Some(table) = analytics.find(schema, name) {
+            self.found.attached.push(table.clone());
             return Ok(());
         }
         let kind = RefusalKind::UnknownTable {

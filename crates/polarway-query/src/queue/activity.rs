@@ -16,6 +16,7 @@ use crate::status::{Phase, PhaseTimes, QueryStatus, Summary};
 pub(crate) struct Activity {
     pub(crate) id: Uuid,
     pub(crate) sql: Arc<str>,
+    owner: Arc<str>,
     pub(crate) control: Arc<Control>,
     pub(crate) began: Instant,
     pub(crate) seat: Mutex<Seat>,
@@ -35,11 +36,12 @@ struct Clock {
 }
 
 impl Activity {
-    pub(crate) fn new(sql: &str, control: Arc<Control>) -> Self {
+    pub(crate) fn new(sql: &str, owner: Arc<str>, control: Arc<Control>) -> Self {
         let now = Instant::now();
         Self {
             id: Uuid::now_v7(),
             sql: Arc::from(sql),
+            owner,
             control,
             began: now,
             seat: Mutex::new(Seat::new()),
@@ -97,6 +99,7 @@ impl Activity {
         QueryStatus {
             id: self.id,
             sql: Arc::clone(&self.sql),
+            owner: Arc::clone(&self.owner),
             started: self.started,
             phase,
             summary: self.summary(),

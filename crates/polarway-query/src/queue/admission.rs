@@ -305,7 +305,11 @@ mod tests {
     #[test]
     fn a_stopped_query_that_has_ended_since_it_was_seen_gives_its_slot_back_once() {
         let admission = Admission::new(Limits { running: 2, ..Limits::default() }, Threads::new(2));
-        let activity = Arc::new(Activity::new("SELECT 1", Arc::new(Control::new(None, Box::new(|_| {})))));
+        let activity = Arc::new(Activity::new(
+            "SELECT 1",
+            Arc::from("nobody"),
+            Arc::new(Control::new(None, Box::new(|_| {}))),
+        ));
         let (ended, has_ended) = crossbeam_channel::bounded(0);
         admission.submit(&activity, Box::new(move || ended.send(()).unwrap())).unwrap();
         activity.control.stop(StopReason::Cancelled);

@@ -67,7 +67,8 @@ pub(super) fn parameters(ipc: Bytes) -> Result<Parameters, Failure> {
 
 /// The queries that wait or run here.
 pub(super) fn list(call: &Call, worker: &Worker) -> Result<ListQueriesResponse, Failure> {
-    let queries = call.engine.queries().iter().map(convert::running_query).collect();
+    let queries = call.engine.queries().map_err(|error| call.failure(&error))?;
+    let queries = queries.iter().map(convert::running_query).collect();
     Ok(ListQueriesResponse { queries, worker_id: worker.id() })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use polarway_core::duckdb_version;
+use polarway_core::{Action, Target, duckdb_version};
 use polarway_proto::v1::{Failure, GetCacheStatsResponse, GetServerInfoResponse};
 use polarway_proto::{OLDEST_CLIENT_REVISION, PROTOCOL_REVISION};
 use uuid::Uuid;
@@ -25,7 +25,9 @@ impl Worker {
         self.id.to_string()
     }
 
-    pub(crate) fn info(&self, _call: &Call) -> Result<GetServerInfoResponse, Failure> {
+    pub(crate) fn info(&self, call: &Call) -> Result<GetServerInfoResponse, Failure> {
+        let allowed = call.engine.authorize(Action::Read, Target::Engine);
+        allowed.map_err(|error| call.failure(&error))?;
         Ok(GetServerInfoResponse {
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol_revision: PROTOCOL_REVISION,
@@ -38,5 +40,5 @@ impl Worker {
 }
 
 pub(crate) fn cache_stats(call: &Call) -> Result<GetCacheStatsResponse, Failure> {
-    Ok(call.engine.cache_stats().into())
+    Ok(call.engine.cache_stats().map_err(|error| call.failure(&error))?.into())
 }

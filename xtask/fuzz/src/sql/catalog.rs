@@ -72,6 +72,10 @@ impl Tables {
 }
 
 impl Catalog for Tables {
+    fn sees_analytics(&self, _schema: &str, _table: &str) -> bool {
+        true
+    }
+
     fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
         references.iter().map(|reference| self.find(reference)).collect()
     }

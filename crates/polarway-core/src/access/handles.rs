@@ -1,0 +1,68 @@
+//! Every way to a result that is kept.
+
+use std::time::Duration;
+
+use polarway_handles::{Handle, HandleId};
+use polarway_query::Relation;
+
+use super::{Access, Action, Data, Target};
+use crate::error::{ErrorKind, Result};
+use crate::handles::{Place, Rows, Use};
+
+impl Access {
+    /// A handle, described.
+    pub(crate) fn handle(&self, id: HandleId) -> Result<Handle> {
+        let find = |data: &Data| Ok(data.handles.store().get(id)?);
+        Ok(self.authorize_found(Action::Read, find, target)?.1)
+    }
+
+    /// All handles that the caller may see, in any order.
+    pub(crate) fn handles(&self) -> Result<Vec<Handle>> {
+        let mut handles = self.authorize(Action::Read, Target::Engine)?.handles.store().list()?;
+        handles.retain(|handle| self.may(Action::Read, target(handle)));
+        Ok(handles)
+    }
+
+    /// Puts off when a handle expires.
+    pub(crate) fn extend_handle(&self, id: HandleId, ttl: Option<Duration>) -> Result<Handle> {
+        let (data, _) =
+            self.authorize_found(Action::Write, |data| Ok(data.handles.store().get(id)?), target)?;
+        Ok(data.handles.store().extend(id, ttl)?)
+    }
+
+    /// Drops a handle; one that was dropped before is dropped.
+    pub(crate) fn drop_handle(&self, id: HandleId) -> Result<()> {
+        match self.authorize_found(Action::Delete, |data| Ok(data.handles.store().get(id)?), target) {
+            Ok((data, _)) => Ok(data.handles.store().remove(id)?),
+            Err(error) if error.kind() == ErrorKind::HandleDropped => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A handle's rows, for someone who is about to use them.
+    pub(crate) fn handle_rows(&self, id: HandleId) -> Result<Rows> {
+        let find = |data: &Data| data.handles.rows(id);
+        Ok(self.authorize_found(Action::Read, find, |rows| target(rows.handle()))?.1)
+    }
+
+    /// A handle as a query reads it; it is in use until the query ends.
+    pub(crate) fn handle_relation(&self, id: HandleId) -> Result<Relation> {
+        let rows = self.handle_rows(id)?;
+        self.authorize(Action::Query, Target::Engine)?.handles.relation(rows)
+    }
+
+    /// Keeps a handle that was found from expiring for as long as it is read.
+    pub(crate) fn use_handle(&self, handle: &Handle) -> Result<Use> {
+        Ok(self.authorize(Action::Read, target(handle))?.handles.in_use.begin(handle))
+    }
+
+    /// Where results are kept, for one that is about to be, and for how long unless somebody says so.
+    pub(crate) fn place_to_keep(&self) -> Result<(&Place, Duration)> {
+        let handles = &self.authorize(Action::Keep, Target::Engine)?.handles;
+        Ok((handles.place(), handles.ttl))
+    }
+}
+
+fn target(handle: &Handle) -> Target<'_> {
+    Target::Handle { id: handle.id, owner: handle.owner.as_deref() }
+}
