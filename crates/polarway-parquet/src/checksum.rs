@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use crc32fast::Hasher;
 use parquet::file::metadata::ParquetMetaData;
 
+use crate::io_failure::IoFailure;
 use crate::{Error, FileReader, Result};
 
 /// What is said of a chunk whose bytes are not those that were written.
@@ -23,9 +24,10 @@ const CHECK_BYTES: u64 = 4 << 20;
 /// Bytes collected before the sink sees them: the `parquet` crate hands over 8 KiB at a time.
 pub(crate) const BUFFER_BYTES: usize = 1 << 20;
 
-/// A sink that takes the checksum of announced stretches of what passes through.
+/// A sink that takes the checksum of announced stretches of what passes through, and keeps the error of the sink behind it.
 pub(crate) struct ChecksumSink<W: Write> {
     sink: io::BufWriter<W>,
+    failure: IoFailure,
     position: u64,
     /// Stretches to come, in order: where each starts and how long it is.
     announced: VecDeque<(u64, u64)>,
@@ -35,9 +37,10 @@ pub(crate) struct ChecksumSink<W: Write> {
 }
 
 impl<W: Write> ChecksumSink<W> {
-    pub(crate) fn new(sink: W) -> Self {
+    pub(crate) fn new(sink: W, failure: IoFailure) -> Self {
         Self {
             sink: io::BufWriter::with_capacity(BUFFER_BYTES, sink),
+            failure,
             position: 0,
             announced: VecDeque::new(),
             hasher: Hasher::new(),
@@ -64,6 +67,11 @@ impl<W: Write> ChecksumSink<W> {
         self.sink.into_inner().map_err(io::IntoInnerError::into_error)
     }
 
+    /// What to pass on of an error. A write that was interrupted is tried again.
+    fn kept(&self, error: io::Error) -> io::Error {
+        if error.kind() == io::ErrorKind::Interrupted { error } else { self.failure.keep(error) }
+    }
+
     fn hash(&mut self, mut bytes: &[u8]) {
         while let Some((start, length)) = self.announced.front().copied() {
             let end = start + length;
@@ -86,13 +94,13 @@ impl<W: Write> ChecksumSink<W> {
 
 impl<W: Write> Write for ChecksumSink<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.sink.write(bytes)?;
+        let written = self.sink.write(bytes).map_err(|error| self.kept(error))?;
         self.hash(&bytes[..written]);
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.sink.flush()
+        self.sink.flush().map_err(|error| self.kept(error))
     }
 }
 
@@ -167,7 +175,7 @@ mod tests {
     fn announced_stretches_are_hashed_however_the_bytes_arrive() {
         let bytes: Vec<u8> = (0..=255).collect();
         for step in [1, 7, 64, 256] {
-            let mut sink = ChecksumSink::new(Vec::new());
+            let mut sink = ChecksumSink::new(Vec::new(), IoFailure::default());
             sink.announce(4, 100);
             sink.announce(104, 50);
             sink.announce(200, 56);

@@ -12,6 +12,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use crate::ReadAt;
 use crate::checksum::MISMATCH;
+use crate::io_failure::IoFailure;
 use crate::thrift::{Flaw, PageHead, page_head};
 
 /// Bytes fetched at once. A chunk of a usual row group is one or two of these; a huge chunk is never held whole.
@@ -22,22 +23,6 @@ const MOST_HEADER_BYTES: u64 = 16 << 20;
 
 /// The most bytes that a page may be decompressed to.
 const MOST_PAGE_BYTES: i64 = 1_280 << 20;
-
-/// Where a failed fetch leaves its error: the decoder passes on no more than its text.
-#[derive(Clone, Default)]
-pub(crate) struct FetchFailure(Arc<Mutex<Option<io::Error>>>);
-
-impl FetchFailure {
-    pub(crate) fn take(&self) -> Option<io::Error> {
-        self.0.lock().take()
-    }
-
-    fn keep(&self, error: io::Error) -> ParquetError {
-        let text = error.to_string();
-        self.0.lock().get_or_insert(error);
-        ParquetError::General(text)
-    }
-}
 
 /// Some column chunks, addressed by the file's offsets as the page readers of the `parquet` crate do.
 #[derive(Clone)]
@@ -99,7 +84,7 @@ struct Inner {
     checksum: Option<u32>,
     /// Whether a page may be encoded so that values stand behind their lengths.
     may_have_deltas: bool,
-    failure: FetchFailure,
+    failure: IoFailure,
     window: Mutex<Window>,
 }
 
@@ -117,7 +102,7 @@ impl ChunkSource {
         range: Range<u64>,
         checksum: Option<u32>,
         may_have_deltas: bool,
-        failure: FetchFailure,
+        failure: IoFailure,
     ) -> Self {
         let window =
             Window { start: range.start, bytes: Bytes::new(), hashed_to: range.start, hasher: Hasher::new() };

@@ -10,7 +10,8 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::errors::{ParquetError, Result as ParquetResult};
 
-use crate::chunk::{ChunkSource, ChunkSources, FetchFailure};
+use crate::chunk::{ChunkSource, ChunkSources};
+use crate::io_failure::IoFailure;
 use crate::pages::{FittingRows, check_batches, has_deltas};
 use crate::plan::{ColumnGroup, FilePlan};
 use crate::{Error, Result, int96, workers};
@@ -20,7 +21,7 @@ pub(crate) struct Decoder {
     reader: ParquetRecordBatchReader,
     /// For columns with INT96: the same columns once more, as seconds, and what both become.
     int96: Option<(ParquetRecordBatchReader, Vec<FieldRef>)>,
-    failure: FetchFailure,
+    failure: IoFailure,
 }
 
 impl Decoder {
@@ -34,7 +35,7 @@ impl Decoder {
         batch_rows: usize,
         fitting: &FittingRows,
     ) -> Result<Self> {
-        let failure = FetchFailure::default();
+        let failure = IoFailure::default();
         let open = |decoding: &ArrowReaderMetadata| {
             let rows = (wanted.clone(), batch_rows);
             open_reader(plan, decoding, row_group, columns, rows, (&failure, fitting))
@@ -81,7 +82,7 @@ fn open_reader(
     row_group: usize,
     columns: &ColumnGroup,
     (wanted, batch_rows): (Range<usize>, usize),
-    (failure, fitting): (&FetchFailure, &FittingRows),
+    (failure, fitting): (&IoFailure, &FittingRows),
 ) -> Result<ParquetRecordBatchReader> {
     let metadata = plan.file.metadata().row_group(row_group);
     let rows = usize::try_from(metadata.num_rows()).map_err(Error::corrupt)?;
@@ -110,11 +111,7 @@ fn open_reader(
     })
 }
 
-fn next_of(
-    reader: &mut ParquetRecordBatchReader,
-    rows: usize,
-    failure: &FetchFailure,
-) -> Result<Vec<ArrayRef>> {
+fn next_of(reader: &mut ParquetRecordBatchReader, rows: usize, failure: &IoFailure) -> Result<Vec<ArrayRef>> {
     let batch = fenced(failure, || reader.next().transpose().map_err(ParquetError::from))?;
     match batch {
         Some(batch) if batch.num_rows() == rows => Ok(batch.columns().to_vec()),
@@ -123,7 +120,7 @@ fn next_of(
 }
 
 /// The decoder of the `parquet` crate panics on some malformed pages.
-fn fenced<T>(failure: &FetchFailure, decode: impl FnOnce() -> ParquetResult<T>) -> Result<T> {
+fn fenced<T>(failure: &IoFailure, decode: impl FnOnce() -> ParquetResult<T>) -> Result<T> {
     let error = match workers::fence(decode) {
         Ok(Ok(decoded)) => return Ok(decoded),
         Ok(Err(error)) => Error::corrupt(error),

@@ -23,6 +23,7 @@ use crate::categories::Categories;
 use crate::checksum::{self, ChecksumSink};
 use crate::encoding::{self, LeafEncoding};
 use crate::first_row::first_row_over;
+use crate::io_failure::IoFailure;
 use crate::restore::restore;
 use crate::schema::{encoded_field, encoded_type, same_but_for_keys};
 use crate::{Error, Result, Workers, check_schema, decimal, kept, portable, workers};
@@ -117,6 +118,7 @@ pub struct TableEncoder<W: Write + Send> {
     compression: Compression,
     categories: Categories,
     output: Output<W>,
+    failure: IoFailure,
     collected: Vec<RecordBatch>,
     collected_rows: usize,
     collected_bytes: u64,
@@ -161,6 +163,7 @@ impl<W: Write + Send> TableEncoder<W> {
             options,
             compression: Compression::ZSTD(level),
             output: Output::Unbegun(sink),
+            failure: IoFailure::default(),
             collected: Vec::new(),
             collected_rows: 0,
             collected_bytes: 0,
@@ -238,7 +241,8 @@ impl<W: Write + Send> TableEncoder<W> {
             return Err(Error::EncoderFailed);
         };
         let mut writer = file.writer;
-        writer.flush().map_err(Error::Write)?;
+        let failure = self.failure;
+        writer.flush().map_err(|error| Error::Write(failure.take().unwrap_or(error)))?;
         let schema = self.categories.widen_keys(&self.schema);
         let checksums = writer.inner().footer_value();
         let mut entries = portable::footer_entries(&schema);
@@ -248,7 +252,7 @@ impl<W: Write + Send> TableEncoder<W> {
         for (key, value) in entries {
             writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
         }
-        let sink = writer.into_inner().map_err(Error::from_encoding)?;
+        let sink = writer.into_inner().map_err(|error| failed(&failure, error))?;
         let bytes = sink.position();
         let sink = sink.into_inner().map_err(Error::Write)?;
         let (rows, arrow_bytes, row_groups) = (self.rows, self.arrow_bytes, self.row_groups);
@@ -316,7 +320,7 @@ impl<W: Write + Send> TableEncoder<W> {
             Ok(group) => self.encoding.replace(group),
             Err(error) => {
                 self.output = Output::Failed;
-                return Err(Error::from_encoding(error));
+                return Err(Error::Encode(error));
             }
         };
         self.row_groups += 1;
@@ -333,10 +337,11 @@ impl<W: Write + Send> TableEncoder<W> {
             }
         };
         let columns = columns_of(&self.schema, &self.collected);
-        let encodings = choose_encodings(columns, self.compression, &self.options.workers)
-            .map_err(Error::from_encoding)?;
-        let file =
-            begin_file(sink, &self.schema, self.compression, &encodings).map_err(Error::from_encoding)?;
+        let encodings =
+            choose_encodings(columns, self.compression, &self.options.workers).map_err(Error::Encode)?;
+        let sink = ChecksumSink::new(sink, self.failure.clone());
+        let file = begin_file(sink, &self.schema, self.compression, &encodings)
+            .map_err(|error| failed(&self.failure, error))?;
         self.output = Output::Begun(Box::new(file));
         Ok(())
     }
@@ -346,7 +351,7 @@ impl<W: Write + Send> TableEncoder<W> {
         let Output::Begun(mut file) = std::mem::replace(&mut self.output, Output::Failed) else {
             return Err(Error::EncoderFailed);
         };
-        append_group(&mut file.writer, group).map_err(Error::from_encoding)?;
+        append_group(&mut file.writer, group).map_err(|error| failed(&self.failure, error))?;
         self.output = Output::Begun(file);
         Ok(())
     }
@@ -404,7 +409,12 @@ impl<W: Write + Send> std::fmt::Debug for TableEncoder<W> {
 }
 
 fn arrow_failure(error: ArrowError) -> Error {
-    Error::from_encoding(ParquetError::External(Box::new(error)))
+    Error::Encode(ParquetError::External(Box::new(error)))
+}
+
+/// Why the `parquet` crate failed: the sink's own error, if the sink was it.
+fn failed(failure: &IoFailure, error: ParquetError) -> Error {
+    failure.take().map_or(Error::Encode(error), Error::Write)
 }
 
 fn compare_columns(wanted: &SchemaRef, found: &SchemaRef) -> Result<()> {
@@ -458,7 +468,7 @@ fn choose_encodings(
 }
 
 fn begin_file<W: Write + Send>(
-    sink: W,
+    sink: ChecksumSink<W>,
     schema: &SchemaRef,
     zstd: Compression,
     encodings: &[Vec<LeafEncoding>],
@@ -471,7 +481,7 @@ fn begin_file<W: Write + Send>(
         builder = encoding.apply(builder, leaf.path().clone());
     }
     let root = descriptor.root_schema_ptr();
-    let writer = SerializedFileWriter::new(ChecksumSink::new(sink), root, Arc::new(builder.build()))?;
+    let writer = SerializedFileWriter::new(sink, root, Arc::new(builder.build()))?;
     let encoded: Fields = schema.fields().iter().map(|field| Arc::new(encoded_field(field))).collect();
     let factory = ArrowRowGroupWriterFactory::new(&writer, Arc::new(Schema::new(encoded)));
     Ok(OpenFile { writer, factory })

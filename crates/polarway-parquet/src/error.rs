@@ -131,16 +131,6 @@ impl Error {
         }
     }
 
-    pub(crate) fn from_encoding(error: ParquetError) -> Self {
-        match error {
-            ParquetError::External(source) => match source.downcast::<io::Error>() {
-                Ok(source) => Self::Write(*source),
-                Err(source) => Self::Encode(ParquetError::External(source)),
-            },
-            other => Self::Encode(other),
-        }
-    }
-
     pub(crate) fn corrupt(detail: impl ToString) -> Self {
         Self::Corrupt { detail: detail.to_string() }
     }

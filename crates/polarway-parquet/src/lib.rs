@@ -44,6 +44,7 @@ mod error;
 mod file;
 mod first_row;
 mod int96;
+mod io_failure;
 mod kept;
 mod leaves;
 mod pages;
