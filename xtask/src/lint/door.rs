@@ -24,7 +24,7 @@ struct Rule {
 
 const RULES: [Rule; 5] = [
     Rule {
-        words: &["Tables", "Loader", "Mirror", "Engine"],
+        words: &["Tables", "Loader", "Mirror", "EngineConfig"],
         folder: "crates/polarway-core/src/",
         only_in: &["access/", "polarway.rs", "janitor.rs", "handles/store.rs"],
         instead: "go through `Access`, which asks whether the caller may",
