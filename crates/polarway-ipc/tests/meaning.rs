@@ -24,7 +24,6 @@ fn stream(batch: &RecordBatch) -> Bytes {
         max_bytes: usize::MAX,
         max_plain_bytes: usize::MAX,
         compression: Compression::Zstd,
-        ..EncodeOptions::default()
     };
     let table = EncodedTable::encode(&batch.schema(), [batch], options).unwrap();
     table.chunks().iter().map(|chunk| chunk.ipc.to_vec()).collect::<Vec<_>>().concat().into()

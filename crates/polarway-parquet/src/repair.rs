@@ -21,8 +21,7 @@ pub(crate) fn repaired(metadata: ParquetMetaData, data_end: u64) -> Result<Parqu
     let file = metadata.file_metadata();
     let groups = metadata.row_groups();
     let sizes_are_short = leaves_out_dictionary_headers(file.created_by());
-    let has_wrong_start =
-        groups.iter().flat_map(|group| group.columns()).any(|chunk| lacks_its_dictionary(chunk));
+    let has_wrong_start = groups.iter().flat_map(|group| group.columns()).any(lacks_its_dictionary);
     let lacks_rows = file.num_rows() == 0 && groups.iter().any(|group| group.num_rows() > 0);
     if !sizes_are_short && !lacks_rows && !has_wrong_start {
         return Ok(metadata);

@@ -61,7 +61,7 @@ impl There {
             // A package's name may also be the folder of a checkout: what is behind it tells.
             let inside = rest.split('/').next().unwrap_or_default();
             let is_in = |folder: &&str| self.folders.contains(&format!("{folder}/{first}/{inside}"));
-            self.folders.contains(first) || PACKAGE_FOLDERS.iter().any(|folder| is_in(&folder))
+            self.folders.contains(first) || PACKAGE_FOLDERS.iter().any(is_in)
         };
         // What is hidden may be there for one person alone, such as cargo's settings.
         let is_hidden = word.starts_with('.');

@@ -51,7 +51,7 @@ impl Refusing {
         let builder = Polarway::builder(config.engine.clone()).access_policy(Arc::new(NobodyFromOutside));
         let engine = builder.open().await.unwrap();
         let program = engine.on_behalf_of(Caller::named("program"));
-        program.store("t", polarway_core::Table::from(numbers(0..3))).await.unwrap();
+        program.store("t", numbers(0..3)).await.unwrap();
         let handle = program.query_handle("SELECT 42").await.unwrap().handle.id.to_string();
         let server = polarway_server::Server::over(engine, config).await.unwrap();
         let url = format!("http://{}", server.local_addr());

@@ -23,7 +23,6 @@ fn uncut() -> EncodeOptions {
         max_bytes: usize::MAX,
         max_plain_bytes: usize::MAX,
         compression: Compression::Zstd,
-        ..EncodeOptions::default()
     }
 }
 
