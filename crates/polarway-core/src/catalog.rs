@@ -1,17 +1,16 @@
 //! Resolves names in SQL to versions of datasets, which are pinned for the query.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use polarway_handles::HandleId;
 use polarway_model::DatasetVersion;
 use polarway_query::{
-    AfterScan, Catalog, CatalogError, FileGroup, FileOptions, Listed, PartitionColumn, Reference, Relation,
-    holds_zoned_nanos,
+    AfterScan, Catalog, CatalogError, FileGroup, FileOptions, FileReference, ForeignFile, Listed,
+    PartitionColumn, Reference, Relation, holds_zoned_nanos,
 };
-use polarway_storage::{At, DatasetName, Error, FileToCheck, Snapshot, SnapshotFile, partition_key};
+use polarway_storage::{At, DatasetName, Error, Snapshot, SnapshotFile, partition_key};
 
 use crate::access::Access;
 use crate::files::{UnknownFiles, match_files};
@@ -122,42 +121,27 @@ impl StoredCatalog {
     fn relation(&self, snapshots: Vec<Arc<Snapshot>>, union_by_name: bool) -> Result<Relation, CatalogError> {
         let schema = common_schema(&snapshots, union_by_name)?;
         let mut groups: Vec<FileGroup> = Vec::new();
-        let mut of_group: Vec<Vec<&SnapshotFile>> = Vec::new();
-        let mut pins = Vec::new();
-        let mut due = Vec::new();
         for snapshot in &snapshots {
             self.read.add(snapshot);
-            let mut before: Option<&SnapshotFile> = None;
-            for file in &snapshot.files {
-                let local = self.access.local(snapshot, file).map_err(from_engine)?;
-                due.extend(self.access.engine().checks.due(snapshot, file, &local));
-                let path = local.path().to_owned();
-                let is_alike = before.is_some_and(|before| are_alike(before, file));
-                match (groups.last_mut(), of_group.last_mut()) {
-                    (Some(group), Some(files)) if is_alike => {
-                        group.paths.push(path);
-                        files.push(file);
-                    }
-                    _ => {
-                        groups.push(group_of(snapshot, file, path));
-                        of_group.push(vec![file]);
-                    }
-                }
-                before = Some(file);
-                pins.push(local);
+            for files in snapshot.files.chunk_by(are_alike) {
+                groups.extend(self.group(snapshot, files));
             }
-        }
-        for (group, files) in groups.iter_mut().zip(&of_group) {
-            self.look_through_times(group, files);
         }
         let has_adopted =
             snapshots.iter().flat_map(|snapshot| &snapshot.files).any(|file| file.adopted.is_some());
-        let after_scan = (has_adopted || !due.is_empty()).then(|| self.check_files(snapshots, due));
-        Ok(Relation { pin: Box::new(pins), after_scan, ..Relation::of_groups(groups, schema) })
+        let after_scan = has_adopted.then(|| self.check_unchanged(snapshots));
+        Ok(Relation { after_scan, ..Relation::of_groups(groups, schema) })
+    }
+
+    /// The group of files of a snapshot that are alike.
+    fn group(&self, snapshot: &Snapshot, files: &[SnapshotFile]) -> Option<FileGroup> {
+        let mut group = group_of(snapshot, files)?;
+        self.look_through_times(&mut group, snapshot, files);
+        Some(group)
     }
 
     /// Finds the columns of times that SQL can read without loss: it has only microseconds for times with a zone and INT96.
-    fn look_through_times(&self, group: &mut FileGroup, files: &[&SnapshotFile]) {
+    fn look_through_times(&self, group: &mut FileGroup, snapshot: &Snapshot, files: &[SnapshotFile]) {
         let adopted = files.first().and_then(|file| file.adopted.as_ref());
         let schema = adopted.map_or(&group.schema, |adopted| &adopted.schema);
         let int96: Vec<FieldRef> = adopted.map_or(Vec::new(), |adopted| {
@@ -169,17 +153,16 @@ impl StoredCatalog {
         if asked.is_empty() {
             return;
         }
-        let files = files.iter().copied().zip(group.paths.iter().map(PathBuf::as_path));
-        group.whole_micros = self.access.engine().whole_micros.columns(&asked, files);
+        let open = |file: &SnapshotFile| self.access.open_file(snapshot, file).ok();
+        group.whole_micros = self.access.engine().whole_micros.columns(&asked, files, &open);
         let why = "it holds times (INT96) that SQL would cut to microseconds, or that reach too far";
         let whole = &group.whole_micros;
         let cut = int96.iter().map(|field| field.name()).filter(|name| !whole.contains(name));
         group.refused_columns.extend(cut.map(|name| (name.clone(), why.to_owned())));
     }
 
-    /// After the query has read its files, checks again that adopted files are unchanged, and compares bytes of our own files with
-    /// their checksums, which DuckDB does not check.
-    fn check_files(&self, snapshots: Vec<Arc<Snapshot>>, due: Vec<FileToCheck>) -> AfterScan {
+    /// After the query has read its files, checks again that adopted files are unchanged.
+    fn check_unchanged(&self, snapshots: Vec<Arc<Snapshot>>) -> AfterScan {
         let access = self.access.clone();
         Box::new(move || {
             for snapshot in &snapshots {
@@ -187,7 +170,7 @@ impl StoredCatalog {
                     access.check_unchanged(snapshot, file).map_err(from_engine)?;
                 }
             }
-            access.engine().checks.check(&due).map_err(from_storage)
+            Ok(())
         })
     }
 }
@@ -229,12 +212,19 @@ fn are_alike(a: &SnapshotFile, b: &SnapshotFile) -> bool {
     are_stored_alike && a.nan_safe == b.nan_safe
 }
 
-/// The group of a file and the files like it.
-fn group_of(snapshot: &Snapshot, file: &SnapshotFile, path: PathBuf) -> FileGroup {
-    let group = FileGroup::new(vec![path], Arc::clone(&snapshot.schema));
-    let Some(adopted) = &file.adopted else {
-        return FileGroup { has_exact_float_statistics: file.nan_safe, ..group };
+/// What files of a snapshot that are alike have in common; `None` if there are none.
+fn group_of(snapshot: &Snapshot, files: &[SnapshotFile]) -> Option<FileGroup> {
+    let file = files.first()?;
+    let group = FileGroup {
+        has_exact_float_statistics: file.nan_safe,
+        ..FileGroup::new(
+            snapshot.name.clone(),
+            snapshot.version,
+            files.iter().map(file_reference).collect(),
+            Arc::clone(&snapshot.schema),
+        )
     };
+    let Some(adopted) = &file.adopted else { return Some(group) };
     let of_table = snapshot.schema.fields();
     let partitions = &of_table[of_table.len() - snapshot.partition_columns..];
     // A file that the mirror has rewritten is our own.
@@ -248,14 +238,24 @@ fn group_of(snapshot: &Snapshot, file: &SnapshotFile, path: PathBuf) -> FileGrou
     // DuckDB has a type of its own for them, and does not survive some of them.
     let why = "it holds a VARIANT, which SQL does not read from files of other programs";
     let variants = adopted.variant_columns.iter().map(|place| adopted.schema.field(*place).name());
-    FileGroup {
+    Some(FileGroup {
         schema: Arc::new(Schema::new(fields)),
         partition_columns: partitions.iter().enumerate().map(keyed).collect(),
         has_exact_types: is_ours,
         has_exact_float_statistics: is_ours || file.nan_safe,
         refused_columns: variants.map(|name| (name.clone(), why.to_owned())).collect(),
         ..group
-    }
+    })
+}
+
+/// A stored file as a plan names it.
+pub(crate) fn file_reference(file: &SnapshotFile) -> FileReference {
+    let foreign = file.adopted.as_ref().map(|adopted| ForeignFile {
+        state: adopted.state,
+        partition_values: adopted.partition_values.clone(),
+        rewritten_as: adopted.is_uncommon.then(|| Arc::clone(&adopted.schema)),
+    });
+    FileReference { path: file.path.clone(), bytes: file.bytes, foreign }
 }
 
 /// The columns of several tables that are read as one.

@@ -9,11 +9,11 @@ use object_store::memory::InMemory;
 use polarway_handles::RandomSource;
 use polarway_query::{Engine, EngineConfig};
 use polarway_storage::{
-    Backend, DiskBackend, Environment, FileChecks, Loader, MemoryBudget, Mirror, ObjectBackend,
-    REQUEST_WINDOW_US, Rounds, Settings, StandstillGuard, Tables,
+    Backend, DiskBackend, Environment, Loader, MemoryBudget, Mirror, ObjectBackend, REQUEST_WINDOW_US,
+    Rounds, Settings, StandstillGuard, Tables,
 };
 
-use crate::access::{Access, Caller, Data, Guarded};
+use crate::access::{Access, Caller, Data, Guarded, StoredFiles};
 use crate::builder::{Builder, Components};
 use crate::config::{Config, HandleStoreKind, Location};
 use crate::error::{Error, ErrorKind, Result};
@@ -22,7 +22,7 @@ use crate::handles::{External, Handles};
 use crate::mounts::staleness_of;
 use crate::threads::{Threads, Work};
 use crate::whole_micros::WholeMicros;
-use crate::workspace::{MIRROR_FOLDER, SPILL_FOLDER, Workspace};
+use crate::workspace::{MIRROR_FOLDER, SPILL_FOLDER, STATE_MIRROR_FOLDER, Workspace};
 
 /// How long after a write its retry may come. Until then, data must stay.
 const RETRY_WINDOW: Duration = Duration::from_micros(REQUEST_WINDOW_US.unsigned_abs());
@@ -47,7 +47,6 @@ pub(crate) struct EngineParts {
     pub(crate) guarded: Guarded,
     pub(crate) memory: MemoryBudget,
     pub(crate) whole_micros: WholeMicros,
-    pub(crate) checks: Arc<FileChecks>,
     pub(crate) threads: Threads,
     pub(crate) environment: Environment,
     pub(crate) random: Arc<dyn RandomSource>,
@@ -165,9 +164,12 @@ impl EngineParts {
             Location::Directory(folder) => root.into_iter().chain([folder.clone()]).collect(),
             Location::Memory => Vec::new(),
         };
-        let mirror =
-            Mirror::new(Arc::clone(&backend), workspace.path().join(MIRROR_FOLDER), config.mirror_bytes)?
-                .sharing(components.environment.workers.clone());
+        let mirror = |backend: &Arc<dyn Backend>, folder: &str| -> Result<Mirror> {
+            let folder = workspace.path().join(folder);
+            let mirror = Mirror::new(Arc::clone(backend), folder, config.mirror_bytes)?;
+            Ok(mirror.sharing(components.environment.workers.clone()))
+        };
+        let datasets_mirror = mirror(&backend, MIRROR_FOLDER)?;
         let settings = Settings {
             kept_versions: config.retention.versions,
             grace: config.retention.grace,
@@ -179,39 +181,39 @@ impl EngineParts {
         let tables = Arc::new(Tables::with_environment(backend, settings, environment.clone()));
 
         let memory = MemoryBudget::new(shared_bytes(config));
-        let checks = Arc::new(FileChecks::new(config.check_bytes));
+        let mut handles_mirror = None;
         let external = match config.handles.store {
             HandleStoreKind::Memory => None,
             HandleStoreKind::External => {
                 let (backend, root) =
                     open_storage(&config.handles.state, "the folder of handles", &components)?;
-                let (checks, environment) = (Arc::clone(&checks), environment.clone());
-                let external =
-                    External::open(backend, workspace.path(), config, &memory, checks, environment)?;
+                let external = External::open(Arc::clone(&backend), config, &memory, environment.clone())?;
+                handles_mirror = Some(mirror(&backend, STATE_MIRROR_FOLDER)?);
                 Some((external, root))
             }
         };
+        let files = StoredFiles::new(datasets_mirror, handles_mirror, config.check_bytes);
         let mut readable: Vec<PathBuf> = cold_folders.first().cloned().into_iter().collect();
-        readable.push(mirror.folder().to_owned());
-        readable.extend(external.iter().flat_map(|(external, root)| external.folders(root.as_deref())));
-        let queries = Engine::open(EngineConfig {
+        readable.extend(files.folders());
+        readable.extend(external.iter().filter_map(|(_, root)| root.clone()));
+        let query_config = EngineConfig {
             memory_bytes: config.query_memory_bytes,
             temp_bytes: config.query_temp_bytes,
             threads: config.query_threads,
             limits: config.query_limits,
             analytics: config.analytics.clone(),
             ..EngineConfig::new(readable, workspace.path().join(SPILL_FOLDER))
-        })?;
+        };
+        let queries = Engine::open(query_config, Arc::new(files))?;
         let loader = Loader::sharing(Arc::clone(&tables), config.cache_bytes, memory.clone());
         let clock = &environment.clock;
         let handles = Handles::open(external.map(|(external, _)| external), &queries, config, clock)?;
         let whole_micros = WholeMicros::new(environment.workers.clone());
-        let data = Data::new(tables, loader, mirror, queries, handles);
+        let data = Data::new(tables, loader, queries, handles);
         Ok(Self {
             guarded: Guarded::new(data, components.policy),
             memory,
             whole_micros,
-            checks,
             threads,
             environment,
             random: components.random,

@@ -5,14 +5,13 @@
 //! file.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, AsArray as _, RecordBatch};
 use arrow::datatypes::{
     DataType, FieldRef, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
 };
-use polarway_parquet::{LocalFile, ReadAt, ReadOptions, Workers};
+use polarway_parquet::{ReadAt, ReadOptions, Workers};
 use polarway_storage::SnapshotFile;
 use polarway_table::children;
 
@@ -32,33 +31,46 @@ impl WholeMicros {
         Self { known: Mutex::default(), workers }
     }
 
-    /// Of the columns in `asked`, those whose values are whole microseconds in all of these files. Each file has the path where
-    /// it can be read; in one that can't be read, no column counts.
-    pub(crate) fn columns<'a>(
+    /// Of the columns in `asked`, those whose values are whole microseconds in all of these files. In one that can't be opened or
+    /// read, no column counts.
+    pub(crate) fn columns(
         &self,
         asked: &[FieldRef],
-        files: impl IntoIterator<Item = (&'a SnapshotFile, &'a Path)>,
+        files: &[SnapshotFile],
+        open: &dyn Fn(&SnapshotFile) -> Option<Arc<dyn ReadAt>>,
     ) -> Vec<String> {
         let mut whole: Vec<String> = asked.iter().map(|field| field.name().clone()).collect();
-        for (file, path) in files {
+        for file in files {
             if whole.is_empty() {
                 break;
             }
-            let of_file = self.of_file(file, path, asked);
+            let of_file = self.of_file(file, asked, open);
             whole.retain(|name| of_file.contains(name));
         }
         whole
     }
 
-    fn of_file(&self, file: &SnapshotFile, path: &Path, asked: &[FieldRef]) -> Arc<[String]> {
+    fn of_file(
+        &self,
+        file: &SnapshotFile,
+        asked: &[FieldRef],
+        open: &dyn Fn(&SnapshotFile) -> Option<Arc<dyn ReadAt>>,
+    ) -> Arc<[String]> {
         // Files of others may change.
         let state = file.adopted.as_ref().map(|adopted| adopted.state.to_string()).unwrap_or_default();
         let key = format!("{}\n{state}", file.path);
         if let Some(known) = self.lock().get(&key) {
             return Arc::clone(known);
         }
-        let whole = asked.iter().filter(|field| self.is_whole_in(path, field).unwrap_or(false));
-        let whole: Arc<[String]> = whole.map(|field| field.name().clone()).collect();
+        let whole: Arc<[String]> = match open(file) {
+            Some(source) => {
+                let whole = asked
+                    .iter()
+                    .filter(|field| self.is_whole_in(Arc::clone(&source), field).unwrap_or(false));
+                whole.map(|field| field.name().clone()).collect()
+            }
+            None => Arc::default(),
+        };
         let mut known = self.lock();
         if known.len() >= MOST_FILES {
             known.clear();
@@ -71,8 +83,7 @@ impl WholeMicros {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_whole_in(&self, path: &Path, field: &FieldRef) -> polarway_parquet::Result<bool> {
-        let file: Arc<dyn ReadAt> = Arc::new(LocalFile::open(path).map_err(polarway_parquet::Error::Read)?);
+    fn is_whole_in(&self, file: Arc<dyn ReadAt>, field: &FieldRef) -> polarway_parquet::Result<bool> {
         let schema: SchemaRef = Arc::new(Schema::new(vec![Arc::clone(field)]));
         let is_whole = |batch: RecordBatch, _| batch.columns().iter().all(|column| is_whole(column.as_ref()));
         let reading = ReadOptions::default().with_workers(self.workers.clone());

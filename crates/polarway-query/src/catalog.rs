@@ -1,11 +1,11 @@
 //! What the engine asks of the layer above it: which files stand behind the names in a query.
 
 use std::any::Any;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use polarway_model::At;
+
+use crate::plan::{FileGroup, StoredTable, TableSource};
 
 /// Knows the datasets and the files of the cold tier.
 ///
@@ -76,99 +76,32 @@ pub struct FileOptions {
     pub union_by_name: Option<bool>,
 }
 
-/// A check made after the last row was read, see [`Relation::after_scan`].
+/// A check made after the last row was read, of what may have changed or been wrong meanwhile.
 pub type AfterScan = Box<dyn FnOnce() -> Result<(), CatalogError> + Send>;
 
-/// The files, or the kept table, behind a reference, and what keeps them there.
+/// What stands behind a reference, and what keeps it there.
 pub struct Relation {
-    /// The name of a table that the engine itself keeps, see [`Keep::AsTable`](crate::Keep::AsTable): then there are no
-    /// files.
-    pub kept: Option<String>,
-    /// The columns. SQL sees these names and types, or refuses a column that DuckDB can't read right.
-    pub schema: SchemaRef,
-    /// Parquet files in row order, those that are read alike together. None means a table without rows.
-    pub files: Vec<FileGroup>,
-    /// Whether the files hold a result of a query. Then SQL sees the DuckDB types that its fields tell, which are those of
-    /// the query itself.
-    pub is_result: bool,
+    /// Its rows.
+    pub source: TableSource,
     /// Dropped when the query has ended: whatever keeps the files from being removed.
     pub pin: Box<dyn Any + Send + Sync>,
     /// Called after the last row was read, for files that someone else may change under a running query. Its
-    /// error becomes the query's. Such relations are bound anew for every query.
+    /// error becomes the query's.
     pub after_scan: Option<AfterScan>,
 }
 
-/// Parquet files that have the same columns and are read alike.
-#[derive(Debug, Clone)]
-pub struct FileGroup {
-    /// The files, as absolute paths under a readable folder.
-    pub paths: Vec<PathBuf>,
-    /// Their columns, in their order, and behind them the partition columns. A column of the relation that is not among
-    /// them is NULL here; one of another type is cast to the relation's.
-    pub schema: SchemaRef,
-    /// Columns of `schema` that come from folders named `key=value`, not from the files.
-    pub partition_columns: Vec<PartitionColumn>,
-    /// Whether every file was written with exactly the types of `schema`. Then only the columns that DuckDB reads
-    /// as something else are cast, which makes wide tables faster to plan; otherwise all are.
-    pub has_exact_types: bool,
-    /// Whether the files' statistics cover the NaNs in them. Most writers leave NaN out, and DuckDB believes that what
-    /// is above the largest value is not there: of such files it may not use the statistics of floating-point columns.
-    pub has_exact_float_statistics: bool,
-    /// Columns that [hold nanoseconds with a zone](crate::holds_zoned_nanos), and are known to hold whole microseconds only:
-    /// SQL has no more of a time with a zone. The others of these are refused.
-    pub whole_micros: Vec<String>,
-    /// Columns that DuckDB would read wrong, and why: selecting one is an error that says so.
-    pub refused_columns: Vec<(String, String)>,
-}
-
-/// A column that comes from the names of folders.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartitionColumn {
-    /// What it is called.
-    pub name: String,
-    /// What the folders call it, before the `=`.
-    pub key: String,
-}
-
-impl FileGroup {
-    /// Files that Polarway wrote with this schema.
-    #[must_use]
-    pub fn new(paths: Vec<PathBuf>, schema: SchemaRef) -> Self {
-        Self {
-            paths,
-            schema,
-            partition_columns: Vec::new(),
-            has_exact_types: true,
-            has_exact_float_statistics: true,
-            whole_micros: Vec::new(),
-            refused_columns: Vec::new(),
-        }
-    }
-}
-
 impl Relation {
-    /// A relation over files that Polarway wrote with this schema and never changes, with nothing to pin.
+    /// A table with nothing to pin.
     #[must_use]
-    pub fn new(paths: Vec<PathBuf>, schema: SchemaRef) -> Self {
-        Self::of_groups(vec![FileGroup::new(paths, Arc::clone(&schema))], schema)
+    pub fn new(source: TableSource) -> Self {
+        Self { source, pin: Box::new(()), after_scan: None }
     }
 
-    /// A relation over groups of files, with nothing to pin.
+    /// A table in groups of files, with nothing to pin.
     #[must_use]
     pub fn of_groups(groups: Vec<FileGroup>, schema: SchemaRef) -> Self {
-        let files = groups.into_iter().filter(|group| !group.paths.is_empty()).collect();
-        Self { kept: None, schema, files, is_result: false, pin: Box::new(()), after_scan: None }
-    }
-
-    /// A table that the engine keeps under this name.
-    #[must_use]
-    pub fn kept(name: String, schema: SchemaRef) -> Self {
-        Self { kept: Some(name), ..Self::of_groups(Vec::new(), schema) }
-    }
-
-    /// All files, in row order.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
-        self.files.iter().flat_map(|group| &group.paths)
+        let files = groups.into_iter().filter(|group| !group.files.is_empty()).collect();
+        Self::new(TableSource::Stored(StoredTable { schema, files, is_result: false }))
     }
 }
 
@@ -176,9 +109,7 @@ impl std::fmt::Debug for Relation {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Relation")
-            .field("kept", &self.kept)
-            .field("schema", &self.schema)
-            .field("files", &self.files)
+            .field("source", &self.source)
             .field("checked_after_scan", &self.after_scan.is_some())
             .finish_non_exhaustive()
     }

@@ -1,30 +1,28 @@
 //! The engine: queries in, results out, and what runs meanwhile.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use crate::activity::Activity;
-use crate::admission::Admission;
 use crate::catalog::Catalog;
 use crate::config::{EngineConfig, Limits, QueryOptions};
-use crate::control::{Control, InterruptHandle, StopReason};
-use crate::culprits::Culprits;
-use crate::diagnose::{Hidden, Origin, diagnose};
+use crate::duckdb::DuckDb;
 use crate::error::Error;
-use crate::gate::Gate;
-use crate::instances::Instances;
-use crate::kept;
-use crate::native::NativeError;
-use crate::registry::Registry;
+use crate::executor::{Executor, LocalFiles};
+use crate::gate::{Dialect, Gate};
+use crate::output::Output;
+use crate::plan::{Plan, PlanLimits};
+use crate::queue::activity::Activity;
+use crate::queue::admission::Admission;
+use crate::queue::control::{Control, InterruptHandle, StopReason};
+use crate::queue::registry::Registry;
+use crate::queue::threads::Threads;
+use crate::queue::watch::{self, Watched};
 use crate::run::Run;
 use crate::sink::ResultSink;
 use crate::status::QueryStatus;
-use crate::threads::Threads;
-use crate::watch::{self, Watched};
 
 /// A sandboxed DuckDB that runs SELECT statements over what a [`Catalog`] resolves.
 ///
@@ -36,41 +34,53 @@ pub struct Engine(Arc<Shared>);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) gate: Gate,
-    pub(crate) instances: Arc<Instances>,
-    pub(crate) culprits: Culprits,
+    duckdb: Arc<DuckDb>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) limits: Limits,
-    /// Folders that no message may name.
-    pub(crate) folders: Vec<PathBuf>,
     /// Held by the one query that runs again because others had the memory.
     pub(crate) second_try: Mutex<()>,
     pub(crate) admission: Arc<Admission>,
 }
 
+impl Shared {
+    /// Who parses for the gate: a text means what it means to DuckDB, whoever executes its plan.
+    pub(crate) fn dialect(&self) -> &dyn Dialect {
+        &*self.duckdb
+    }
+
+    /// Who runs a plan. DuckDB runs all of them; a second engine is picked here.
+    pub(crate) fn executor(&self, _plan: &Plan) -> &dyn Executor {
+        &*self.duckdb
+    }
+
+    /// Removes a kept table, if it is there.
+    pub(crate) fn remove_kept(&self, name: &str) -> Result<(), Error> {
+        self.duckdb.remove_kept(name)
+    }
+}
+
 impl Engine {
-    /// Opens DuckDB in memory, locks it down, and proves that it is locked.
+    /// Opens DuckDB in memory, locks it down, and proves that it is locked. It reads stored files as `files` gives them.
     ///
     /// # Errors
     /// [`Error::Configuration`] when a folder is missing, a value is refused, or a limit is not kept.
-    pub fn open(config: EngineConfig) -> Result<Self, Error> {
+    pub fn open(config: EngineConfig, files: Arc<dyn LocalFiles>) -> Result<Self, Error> {
+        let limits = config.limits;
         let gate = Gate::new(config.text_bytes, config.cached_texts);
-        let instances = Arc::new(Instances::open(config.clone())?);
-        let admission = Admission::new(config.limits, Threads::new(config.idle_connections));
+        let admission = Admission::new(limits, Threads::new(config.idle_connections));
         let registry = Arc::new(Registry::default());
-        let shared = Self(Arc::new(Shared {
-            gate,
-            instances: Arc::clone(&instances),
-            culprits: Culprits::default(),
+        let duckdb = Arc::new(DuckDb::open(config, files)?);
+        let watched = Watched {
             registry: Arc::clone(&registry),
-            limits: config.limits,
-            folders: config.readable.into_iter().chain([config.temp_dir]).chain(config.analytics).collect(),
-            second_try: Mutex::new(()),
             admission: Arc::clone(&admission),
-        }));
-        let process_bytes = config.limits.process_bytes;
-        watch::start(Watched { registry, admission, instances, process_bytes })
+            executor: Arc::clone(&duckdb) as Arc<dyn Executor>,
+            process_bytes: limits.process_bytes,
+        };
+        let engine =
+            Self(Arc::new(Shared { gate, duckdb, registry, limits, second_try: Mutex::new(()), admission }));
+        watch::start(watched)
             .map_err(|error| Error::Configuration(format!("no thread to watch queries: {error}")))?;
-        Ok(shared)
+        Ok(engine)
     }
 
     /// Starts a query, or puts it into the queue, and returns at once. All that comes of it goes to `sink`, on the
@@ -93,7 +103,10 @@ impl Engine {
         let control = Arc::new(Control::new(deadline, sink.releaser()));
         let activity = Arc::new(Activity::new(sql, Arc::clone(&options.owner), Arc::clone(&control)));
         let registered = self.0.registry.add(Arc::clone(&activity));
-        let run = Run::new(Arc::clone(&self.0), registered, catalog, options, sink);
+        let Limits { result_rows, result_bytes, .. } = self.0.limits;
+        let limits = PlanLimits { result_rows, result_bytes, deadline };
+        let output = Output::new(registered, Arc::clone(&self.0.admission), sink, limits);
+        let run = Run::new(Arc::clone(&self.0), catalog, options, limits, output);
         self.0.admission.submit(&activity, Box::new(move || run.run()))?;
         Ok(InterruptHandle(control))
     }
@@ -103,14 +116,13 @@ impl Engine {
     /// # Errors
     /// There is no such table.
     pub fn kept_bytes(&self, name: &str) -> Result<u64, Error> {
-        let instance = self.0.instances.current()?;
-        instance.sessions.connect().and_then(|connection| kept::bytes(&connection, name)).map_err(internal)
+        self.0.duckdb.kept_bytes(name)
     }
 
     /// Whether a kept table is still there: all of them go with a DuckDB that a query broke.
     #[must_use]
     pub fn has_kept(&self, name: &str) -> bool {
-        self.0.instances.current().is_ok_and(|instance| instance.has_kept(name))
+        self.0.duckdb.has_kept(name)
     }
 
     /// Removes a kept table, if it is there. Queries that read it read on.
@@ -118,13 +130,13 @@ impl Engine {
     /// # Errors
     /// DuckDB refuses.
     pub fn remove_kept(&self, name: &str) -> Result<(), Error> {
-        kept::remove_from(&*self.0.instances.current()?, name).map_err(internal)
+        self.0.remove_kept(name)
     }
 
     /// How the engine is. If DuckDB is gone, this tries to bring it back, and blocks meanwhile.
     #[must_use]
     pub fn condition(&self) -> EngineCondition {
-        let (replaced, gone) = self.0.instances.condition();
+        let (replaced, gone) = self.0.duckdb.condition();
         let (stuck, blocked) = self.0.admission.condition();
         EngineCondition { replaced, stuck, problem: gone.or(blocked) }
     }
@@ -158,12 +170,80 @@ pub struct EngineCondition {
     pub problem: Option<String>,
 }
 
-fn internal(error: NativeError) -> Error {
-    diagnose(&error, Origin::OtherText, &Hidden::default())
+/// The version of the DuckDB that this process is linked to, such as `1.5.6`.
+#[must_use]
+pub fn duckdb_version() -> String {
+    crate::duckdb::duckdb_version()
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
         self.registry.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+    use arrow::datatypes::{DataType, Field, Schema};
+
+    use super::*;
+    use polarway_model::At;
+
+    use crate::catalog::{CatalogError, Listed, Reference, Relation};
+    use crate::executor::LocalGroup;
+    use crate::parameters::ParameterValues;
+    use crate::plan::{FileGroup, FileReference, TableSource};
+    use crate::resolve::resolve;
+
+    /// A storage that is far away.
+    struct Remote;
+
+    impl LocalFiles for Remote {
+        fn localize(&self, group: &FileGroup) -> Result<LocalGroup, CatalogError> {
+            panic!("{:?} were made local before anybody runs the plan", group.files)
+        }
+    }
+
+    impl Catalog for Remote {
+        fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
+            let [Reference::Dataset { name, at: At::Version(version) }] = references else {
+                panic!("{references:?}");
+            };
+            let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
+            let file = FileReference { path: "flights/0.parquet".to_owned(), bytes: 7, foreign: None };
+            let group = FileGroup::new(name.parse().unwrap(), *version, vec![file], Arc::clone(&schema));
+            Ok(vec![Relation::of_groups(vec![group], schema)])
+        }
+
+        fn list(&self) -> Result<Vec<Listed>, CatalogError> {
+            Ok(Vec::new())
+        }
+
+        fn sees_analytics(&self, _schema: &str, _table: &str) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_plan_names_files_as_their_storage_does_and_none_is_made_local_for_it() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let config = EngineConfig::new(vec![folder.path().to_owned()], folder.path().join("temp"));
+        let engine = Engine::open(config, Arc::new(Remote)).unwrap();
+        let (dialect, gate) = (engine.0.dialect(), &engine.0.gate);
+        let statement =
+            gate.check(dialect, "SELECT sum(a) FROM flights AT (VERSION => $v)", &Remote).unwrap();
+        let version: ArrayRef = Arc::new(Int64Array::from(vec![3]));
+        let parameters = ParameterValues::new(Some(RecordBatch::try_from_iter([("v", version)]).unwrap()));
+        let (tables, _) = resolve(&statement, &parameters, dialect, &Remote).unwrap();
+        let [table] = tables.as_slice() else { panic!("{tables:?}") };
+        assert_eq!(table.described, "the dataset \"flights\"");
+        assert_eq!(statement.text, format!("SELECT sum(a) FROM \"{}\" AS flights", table.name));
+        let TableSource::Stored(stored) = &table.source else { panic!("{table:?}") };
+        let [group] = stored.files.as_slice() else { panic!("{stored:?}") };
+        assert_eq!((group.dataset.as_str(), group.version), ("flights", 3));
+        assert!(group.files.iter().all(|file| !Path::new(&file.path).is_absolute()), "{group:?}");
     }
 }

@@ -71,6 +71,16 @@ pub enum Error {
     Internal(String),
 }
 
+impl Error {
+    /// Whether files that are not what they should be may be the reason, whatever else went wrong.
+    pub(crate) fn may_come_of_wrong_files(&self) -> bool {
+        matches!(
+            self,
+            Self::DataFile(_) | Self::Execution(_) | Self::Binder(_) | Self::Broken(_) | Self::Internal(_)
+        )
+    }
+}
+
 impl From<CatalogError> for Error {
     fn from(error: CatalogError) -> Self {
         Self::Catalog(error)

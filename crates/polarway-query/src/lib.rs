@@ -1,52 +1,61 @@
-//! DuckDB as the query engine: gate, resolve, run, stream.
+//! Queries: from a SELECT statement to the record batches that it gives.
 //!
-//! This crate owns everything between a SELECT statement and the record batches it gives:
+//! ```text
+//! text ─ gate ─> Statement ─ resolve ─> Plan ─ Executor ─> Output ─> ResultSink
+//! ```
 //!
-//! 1. **Gate.** DuckDB parses the text; its tree is checked against what queries may do, everything not known to
-//!    be harmless is refused, and the names of tables are collected. The author's own text is what runs.
-//! 2. **Resolve.** A [`Catalog`] pins the files behind all of those names at one moment. Each becomes a temporary
-//!    view that gives every column the type that was stored.
-//! 3. **Run**, on a thread of its own with a large stack, inside a DuckDB that can read nothing but data files.
-//! 4. **Stream**: DuckDB's small batches, joined, through a short channel, so that a slow reader slows the query.
+//! 1. **Queue** (`queue`). So many queries run, so many wait, the others are turned away. A watch stops those that are past
+//!    their deadline, and the newest large one when the process runs short of memory; a stopped query's caller is released at
+//!    once, whatever its thread is doing.
+//! 2. **Gate** (`gate`). DuckDB parses the text; its tree is checked against what queries may do, everything not known to
+//!    be harmless is refused, and the names of tables are collected. The author's own text is what runs: a [`Statement`].
+//! 3. **Resolve** (`resolve`). A [`Catalog`] pins the files behind all of those names at one moment. That makes a [`Plan`],
+//!    which names files as their storage does.
+//! 4. **Execute** ([`Executor`]). The executor has the files made local if it needs that ([`LocalFiles`]), runs the plan, and
+//!    gives its columns and rows to an [`Output`]. DuckDB is the executor (`duckdb`); the place for a second one is
+//!    `Shared::executor` in `engine.rs`.
+//! 5. **Stream** ([`ResultSink`]). Batches go to the reader one by one, so that a slow reader slows the query.
 //!
-//! In front of that stands a queue: so many queries run, so many wait, the others are turned away. A watch stops those
-//! that are past their deadline, and the newest large one when the process runs short of memory; a stopped query's
-//! caller is released at once, whatever DuckDB is still at.
+//! `run.rs` is this way, on the query's own thread, and `engine.rs` what starts it.
 //!
-//! It does not know where files come from, what a version is made of, who asks, or how results travel. It has threads
-//! of its own, and hands results to a [`ResultSink`] on them.
+//! This crate does not know where files come from, what a version is made of, who asks, or how results travel.
 
+mod analytics;
 mod batches;
 mod catalog;
 mod config;
 mod duckdb;
 mod engine;
 mod error;
+mod executor;
 mod gate;
+mod listing;
 mod memory;
+mod output;
 mod parameters;
+mod plan;
 mod queue;
+mod resolve;
 mod run;
 mod sink;
 mod status;
+mod zoned_nanos;
 
-use self::duckdb::{
-    analytics, column_names, culprits, diagnose, explained as plan, instance, instances, kept, listing,
-    native, result_types, sandbox, sessions, sql_type, stored_types, view,
-};
-use self::gate::recent;
-use self::queue::{activity, admission, control, registry, seat, threads, watch};
-
-pub use catalog::{
-    AfterScan, Catalog, CatalogError, FileGroup, FileOptions, Listed, PartitionColumn, Reference, Relation,
-};
+pub use catalog::{AfterScan, Catalog, CatalogError, FileOptions, Listed, Reference, Relation};
 pub use config::{EngineConfig, Keep, Limits, QueryOptions};
-pub use control::{InterruptHandle, Release, StopSignal};
-pub use engine::{Engine, EngineCondition};
+pub use engine::{Engine, EngineCondition, duckdb_version};
 pub use error::Error;
+pub use executor::{Executor, LocalFiles, LocalGroup};
+pub use listing::Listing;
 pub use memory::{MemoryLimit, memory_limit};
-pub use native::duckdb_version;
+pub use output::Output;
+pub use parameters::ParameterValues;
+pub use plan::{
+    ExplainFormat, FileGroup, FileReference, FileStorage, ForeignFile, PartitionColumn, Plan, PlanLimits,
+    PlannedTable, ResultForm, Statement, StoredTable, TableSource,
+};
 pub use polarway_model::{At, QueryPhase, QueryTimes};
+pub use queue::control::{Interrupt, InterruptHandle, Release, StopSignal};
 pub use sink::{Closed, ResultEvent, ResultSink};
 pub use status::{QueryStatus, Summary};
-pub use stored_types::holds_zoned_nanos;
+pub use zoned_nanos::holds_zoned_nanos;

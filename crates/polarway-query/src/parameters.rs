@@ -1,6 +1,6 @@
 //! The values of a query's parameters.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
@@ -11,14 +11,14 @@ use polarway_model::At;
 
 use crate::catalog::Reference;
 use crate::error::Error;
-use crate::gate::{AtClause, Checked, Parsers, What};
-use crate::native::{Prepared, Value};
+use crate::gate::{AtClause, Dialect, What};
+use crate::plan::Statement;
 
-/// One row of values, by the names of the parameters.
-#[derive(Debug)]
-pub(crate) struct Parameters(Option<RecordBatch>);
+/// The values of a text's parameters: one row, whose columns have the parameters' names.
+#[derive(Debug, Clone)]
+pub struct ParameterValues(Option<RecordBatch>);
 
-impl Parameters {
+impl ParameterValues {
     pub(crate) fn new(values: Option<RecordBatch>) -> Self {
         Self(values.filter(|values| values.num_columns() > 0))
     }
@@ -50,24 +50,14 @@ impl Parameters {
         Ok(())
     }
 
-    /// Gives a statement the values of its parameters: to each of its names the value of another.
-    pub(crate) fn bind(
-        &self,
-        prepared: &mut Prepared,
-        names: &BTreeMap<String, String>,
-    ) -> Result<(), Error> {
-        for (its_name, name) in names {
-            let value = Value::of(self.value(name)?, 0)
-                .map_err(|reason| Error::Parameters(format!("the value of ${name} {reason}")))?;
-            prepared.bind(its_name, &value).map_err(|error| Error::Internal(error.to_string()))?;
-        }
-        Ok(())
-    }
-
     /// What a checked text reads, with the versions and times that parameters give.
-    pub(crate) fn references(&self, parsers: &Parsers, checked: &Checked) -> Result<Vec<Reference>, Error> {
-        let mut references = Vec::with_capacity(checked.reads.len());
-        for read in &checked.reads {
+    pub(crate) fn references(
+        &self,
+        dialect: &dyn Dialect,
+        statement: &Statement,
+    ) -> Result<Vec<Reference>, Error> {
+        let mut references = Vec::with_capacity(statement.reads.len());
+        for read in &statement.reads {
             references.push(match &read.what {
                 What::Listing(_) => continue,
                 What::Files { patterns, options } => {
@@ -78,7 +68,7 @@ impl Parameters {
                     at: match at {
                         AtClause::Fixed(at) => *at,
                         AtClause::Version(parameter) => self.version(parameter)?,
-                        AtClause::Timestamp(parameter) => self.timestamp(parsers, parameter)?,
+                        AtClause::Timestamp(parameter) => self.timestamp(dialect, parameter)?,
                     },
                 },
             });
@@ -98,13 +88,13 @@ impl Parameters {
         })
     }
 
-    fn timestamp(&self, parsers: &Parsers, name: &str) -> Result<At, Error> {
+    fn timestamp(&self, dialect: &dyn Dialect, name: &str) -> Result<At, Error> {
         let value = self.value(name)?;
         let micros = match value.data_type() {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
                 let text = cast(value, &DataType::Utf8).ok().filter(|text| text.is_valid(0));
                 match text {
-                    Some(text) => parsers.timestamp(text.as_string::<i32>().value(0))?,
+                    Some(text) => dialect.timestamp(text.as_string::<i32>().value(0))?,
                     None => None,
                 }
             }
@@ -118,7 +108,11 @@ impl Parameters {
         })
     }
 
-    fn value(&self, name: &str) -> Result<&ArrayRef, Error> {
+    /// The value of a parameter, in an array of one.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn value(&self, name: &str) -> Result<&ArrayRef, Error> {
         let value = self.0.as_ref().and_then(|values| values.column_by_name(name));
         value.ok_or_else(|| Error::Parameters(format!("the parameter ${name} has no value")))
     }

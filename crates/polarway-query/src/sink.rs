@@ -3,8 +3,8 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use crate::control::{Release, StopSignal};
 use crate::error::Error;
+use crate::queue::control::{Release, StopSignal};
 use crate::status::Summary;
 
 /// A step of a result. The end or a failure is the last one.

@@ -16,6 +16,7 @@ use arrow::compute::cast;
 use arrow::datatypes::*;
 use polarway_query::{Catalog, CatalogError, FileGroup, Listed, Reference, Relation};
 
+use support::files::foreign_group;
 use support::{Bench, batch, rows_of, stored_schema, write};
 
 /// One file, as somebody else's.
@@ -36,7 +37,7 @@ impl Catalog for Foreign {
         let group = FileGroup {
             has_exact_types: false,
             has_exact_float_statistics: false,
-            ..FileGroup::new(vec![self.0.clone()], Arc::clone(&self.1))
+            ..foreign_group(&[self.0.clone()], Arc::clone(&self.1))
         };
         let relation = || Relation::of_groups(vec![group.clone()], Arc::clone(&self.1));
         Ok(references.iter().map(|_| relation()).collect())

@@ -14,10 +14,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::*;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use polarway_query::{
     At, Catalog, CatalogError, Error, FileGroup, FileOptions, Listed, PartitionColumn, Reference, Relation,
 };
+use support::files::{foreign_group, relation};
 use support::{Bench, batch, rows_of, stored_schema, write};
 
 fn numbers(values: &[i32]) -> RecordBatch {
@@ -213,7 +214,7 @@ fn partitioned(bench: &Bench, folders: &[&str], column: &str, data_type: DataTyp
     }
     let schema = Arc::new(Schema::new(fields));
     let column = PartitionColumn { name: column.to_owned(), key: column.to_owned() };
-    let group = FileGroup { partition_columns: vec![column], ..FileGroup::new(files, schema.clone()) };
+    let group = FileGroup { partition_columns: vec![column], ..foreign_group(&files, schema.clone()) };
     Arc::new(One(move || Relation::of_groups(vec![group.clone()], schema.clone())))
 }
 
@@ -257,7 +258,7 @@ fn groups_of_files_that_differ_are_one_table_by_column_name_in_the_widest_types(
     write(&two, &batch(vec![("b", Arc::clone(&text))]));
     let wide: ArrayRef = Arc::new(Int64Array::from(vec![1 << 40]));
     write(&three, &batch(vec![("b", text), ("a", wide)]));
-    let group = |file: &PathBuf| FileGroup::new(vec![file.clone()], stored_schema(file));
+    let group = |file: &PathBuf| foreign_group(&[file.clone()], stored_schema(file));
     let groups = [&one, &two, &three, &one].map(group);
     let schema =
         Schema::new(vec![Field::new("a", DataType::Int64, true), Field::new("b", DataType::Utf8, true)]);
@@ -268,6 +269,10 @@ fn groups_of_files_that_differ_are_one_table_by_column_name_in_the_widest_types(
         ["BIGINT|1|NULL", "BIGINT|NULL|x", "BIGINT|1099511627776|x", "BIGINT|1|NULL"]
     );
     assert_eq!(rows_of(&bench.query_with(catalog, "SELECT count(*) FROM p WHERE a = 1").unwrap()), ["2"]);
+}
+
+fn foreign(file: &PathBuf, schema: SchemaRef) -> Relation {
+    Relation::of_groups(vec![foreign_group(&[file.clone()], schema.clone())], schema)
 }
 
 #[test]
@@ -283,10 +288,7 @@ fn files_that_changed_while_they_were_read_are_an_error_after_the_rows() {
             0 => Ok(()),
             _ => Err(CatalogError::Changed { name: "x".to_owned() }),
         };
-        Relation {
-            after_scan: Some(Box::new(check)),
-            ..Relation::new(vec![file.clone()], stored_schema(&file))
-        }
+        Relation { after_scan: Some(Box::new(check)), ..foreign(&file, stored_schema(&file)) }
     }));
     assert_eq!(rows_of(&bench.query_with(catalog.clone(), "FROM x").unwrap()), ["1"]);
     let changed = bench.query_with(catalog.clone(), "FROM x").unwrap_err();
@@ -299,7 +301,7 @@ fn files_that_changed_while_they_were_read_are_an_error_after_the_rows() {
             let schema = numbers(&[1]).schema();
             move || Relation {
                 after_scan: Some(Box::new(|| Err(CatalogError::Changed { name: "x".to_owned() }))),
-                ..Relation::new(vec![file.clone()], schema.clone())
+                ..foreign(&file, schema.clone())
             }
         })),
         "FROM x",
@@ -333,6 +335,6 @@ fn a_file_outside_of_the_readable_folders_is_not_read_even_if_the_catalog_names_
     let outside = bench.dir.path().join("outside.parquet");
     write(&outside, &numbers(&[1]));
     let schema = stored_schema(&outside);
-    let catalog = Arc::new(One(move || Relation::new(vec![outside.clone()], schema.clone())));
+    let catalog = Arc::new(One(move || relation(&[outside.clone()], schema.clone())));
     assert!(bench.query_with(catalog, "FROM x").is_err());
 }

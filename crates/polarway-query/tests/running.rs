@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use arrow::array::*;
 use polarway_query::{Catalog, CatalogError, Error, Listed, QueryOptions, Reference, Relation};
 use polarway_testing::wait_until;
+use support::files::OnThisMachine;
 use support::stream::QueryStream;
 use support::{Bench, batch};
 
@@ -260,10 +261,10 @@ fn a_configuration_that_can_not_hold_is_refused() {
     use polarway_query::{Engine, EngineConfig};
     let dir = tempfile::TempDir::new().unwrap();
     let missing = EngineConfig::new(vec![dir.path().join("missing")], dir.path().join("temp"));
-    assert!(matches!(Engine::open(missing), Err(Error::Configuration(_))));
+    assert!(matches!(Engine::open(missing, Arc::new(OnThisMachine)), Err(Error::Configuration(_))));
     std::fs::write(dir.path().join("file"), "x").unwrap();
     let no_folder = EngineConfig::new(vec![], dir.path().join("file"));
-    assert!(matches!(Engine::open(no_folder), Err(Error::Configuration(_))));
+    assert!(matches!(Engine::open(no_folder, Arc::new(OnThisMachine)), Err(Error::Configuration(_))));
 }
 
 #[test]

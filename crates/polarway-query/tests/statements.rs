@@ -195,5 +195,6 @@ fn an_analytics_file_that_is_not_there_is_no_error_and_one_that_is_broken_is() {
     std::fs::write(&file, vec![7; 20_000]).unwrap();
     let mut config = polarway_query::EngineConfig::new(vec![dir.path().to_owned()], dir.path().join("temp"));
     config.analytics = Some(file);
-    assert!(matches!(polarway_query::Engine::open(config), Err(Error::Configuration(_))));
+    let opened = polarway_query::Engine::open(config, std::sync::Arc::new(support::files::OnThisMachine));
+    assert!(matches!(opened, Err(Error::Configuration(_))));
 }

@@ -10,8 +10,6 @@ use polarway_model::DatasetName;
 use polarway_parquet::FileReader;
 
 use crate::error::{Error, Result};
-use crate::mirror::LocalFile;
-use crate::snapshot::{Snapshot, SnapshotFile};
 
 /// The most files whose progress is remembered.
 const REMEMBERED_FILES: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
@@ -43,14 +41,11 @@ impl FileChecks {
         Self { most_bytes, known: Mutex::new(LruCache::new(REMEMBERED_FILES)) }
     }
 
-    /// The file, if a part of it is not checked yet. Files that others wrote have no checksums.
-    pub fn due(&self, snapshot: &Snapshot, file: &SnapshotFile, local: &LocalFile) -> Option<FileToCheck> {
-        let is_due = self.most_bytes > 0 && file.adopted.is_none() && !self.progress(local.path()).1;
-        is_due.then(|| FileToCheck {
-            name: snapshot.name.clone(),
-            path: file.path.clone(),
-            local: local.path().to_owned(),
-        })
+    /// The file of a dataset, with its path in the storage and where it is read, if a part of it is not checked yet. Files that
+    /// others wrote have no checksums.
+    pub fn due(&self, name: &DatasetName, path: &str, local: &Path) -> Option<FileToCheck> {
+        let is_due = self.most_bytes > 0 && !self.progress(local).1;
+        is_due.then(|| FileToCheck { name: name.clone(), path: path.to_owned(), local: local.to_owned() })
     }
 
     /// Continues where the last check of each file stopped, as far as one check may read.

@@ -14,8 +14,8 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::backend::{BackendError, BackendResult, Outcome};
+use crate::mirror::AdoptedState;
 use crate::partition::linked_folder;
-use crate::snapshot::AdoptedFile;
 
 /// The most unused links that are kept for the next query.
 const MOST_LINKS: usize = 16_384;
@@ -54,7 +54,7 @@ impl Links {
     }
 
     /// The link for this state of a file that lies at `target`.
-    pub(crate) fn link(&self, adopted: &AdoptedFile, target: &Path) -> BackendResult<Arc<Link>> {
+    pub(crate) fn link(&self, adopted: AdoptedState<'_>, target: &Path) -> BackendResult<Arc<Link>> {
         let mut links = self.links.lock();
         if let Some(link) = links.get(&adopted.state) {
             return Ok(Arc::clone(link));
@@ -71,7 +71,7 @@ impl Links {
         Ok(link)
     }
 
-    fn make(&self, adopted: &AdoptedFile, target: &Path) -> io::Result<Link> {
+    fn make(&self, adopted: AdoptedState<'_>, target: &Path) -> io::Result<Link> {
         // An unused link of the same state may still be being removed.
         let folder = self.folder.join(Uuid::now_v7().simple().to_string());
         let values = adopted.partition_values.iter().enumerate();

@@ -8,15 +8,16 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow_schema::SchemaRef;
 use lru::LruCache;
 use parking_lot::Mutex;
 use polarway_parquet::{EncodeOptions, ReadOptions, TableEncoder, Workers};
+use uuid::Uuid;
 
 use crate::backend::{Backend, BackendError, BackendResult, Outcome};
 use crate::error::Result;
 use crate::layout::is_data_file;
 use crate::links::{Link, Links};
-use crate::snapshot::{AdoptedFile, SnapshotFile};
 
 /// The folder in the mirror for links to adopted files.
 const LINKS_FOLDER: &str = "links";
@@ -35,10 +36,38 @@ pub struct Mirror {
     links: Links,
 }
 
-/// A file that other programs on this machine can read. A copy stays as long as this is held.
+/// A file of a storage, and what one has to know to read it.
+#[derive(Clone, Copy, Debug)]
+pub struct FileToRead<'f> {
+    /// Its path in the storage.
+    pub path: &'f str,
+    /// Its length.
+    pub bytes: u64,
+    /// What is known of a file that Polarway did not write.
+    pub adopted: Option<AdoptedState<'f>>,
+}
+
+/// What one has to know to read a file that Polarway did not write.
+#[derive(Clone, Copy, Debug)]
+pub struct AdoptedState<'f> {
+    /// Differs whenever the file may hold other rows.
+    pub state: Uuid,
+    /// The values in its folders' names, one for each partition column; `None` is NULL.
+    pub partition_values: &'f [Option<String>],
+    /// The columns in it, if it uses what DuckDB does not read: it is written anew with these.
+    pub rewritten_as: Option<&'f SchemaRef>,
+}
+
+/// A file that other programs on this machine can read.
 #[derive(Clone, Debug)]
 pub struct LocalFile {
     path: PathBuf,
+    pin: LocalPin,
+}
+
+/// Keeps a local copy of a file, and the link to it, as long as it is held.
+#[derive(Clone, Debug, Default)]
+pub struct LocalPin {
     _copy: Option<Arc<Copy>>,
     _link: Option<Arc<Link>>,
 }
@@ -47,6 +76,12 @@ impl LocalFile {
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where it lies, and what keeps it there; `None` for one that needs nothing.
+    pub fn into_parts(self) -> (PathBuf, Option<LocalPin>) {
+        let is_pinned = self.pin._copy.is_some() || self.pin._link.is_some();
+        (self.path, is_pinned.then_some(self.pin))
     }
 }
 
@@ -112,45 +147,45 @@ impl Mirror {
         &self.folder
     }
 
-    /// A file of a snapshot, on this machine. Blocks while it is copied.
+    /// A file on this machine. Blocks while it is copied.
     ///
     /// # Errors
     /// Errors of the storage and the disk, and of a file that has to be rewritten.
-    pub fn local(&self, file: &SnapshotFile) -> Result<LocalFile> {
-        let is_common = file.adopted.as_ref().is_none_or(|adopted| !adopted.is_uncommon);
-        let local = match self.backend.local_path(&file.path).filter(|_| is_common) {
-            Some(path) => LocalFile { path, _copy: None, _link: None },
+    pub fn local(&self, file: FileToRead<'_>) -> Result<LocalFile> {
+        let is_common = file.adopted.is_none_or(|adopted| adopted.rewritten_as.is_none());
+        let local = match self.backend.local_path(file.path).filter(|_| is_common) {
+            Some(path) => LocalFile { path, pin: LocalPin::default() },
             None => self.copied(file)?,
         };
-        let Some(adopted) = &file.adopted else { return Ok(local) };
+        let Some(adopted) = file.adopted else { return Ok(local) };
         let link = self.links.link(adopted, &local.path)?;
-        Ok(LocalFile { path: link.path().to_owned(), _link: Some(link), ..local })
+        Ok(LocalFile { path: link.path().to_owned(), pin: LocalPin { _link: Some(link), ..local.pin } })
     }
 
-    fn copied(&self, file: &SnapshotFile) -> Result<LocalFile> {
+    fn copied(&self, file: FileToRead<'_>) -> Result<LocalFile> {
         // Adopted files may change: each state has a copy of its own.
-        let state = file.adopted.as_ref().map(|adopted| adopted.state.to_string()).unwrap_or_default();
+        let state = file.adopted.map(|adopted| adopted.state.to_string()).unwrap_or_default();
         let key = format!("{}\n{state}", file.path);
-        let copy = self.copy_for(key, file);
+        let copy = self.copy_for(key, file.bytes);
         let mut is_there = copy.is_there.lock();
         if !*is_there {
-            match file.adopted.as_ref().filter(|adopted| adopted.is_uncommon) {
-                Some(adopted) => self.write_anew(file, adopted, &copy.path)?,
-                None => self.fetch(file, &copy.path)?,
+            match file.adopted.and_then(|adopted| adopted.rewritten_as) {
+                Some(schema) => self.write_anew(file.path, schema, &copy.path)?,
+                None => self.fetch(file.path, &copy.path)?,
             }
             *is_there = true;
         }
         drop(is_there);
-        Ok(LocalFile { path: copy.path.clone(), _copy: Some(copy), _link: None })
+        Ok(LocalFile { path: copy.path.clone(), pin: LocalPin { _copy: Some(copy), _link: None } })
     }
 
-    fn copy_for(&self, key: String, file: &SnapshotFile) -> Arc<Copy> {
+    fn copy_for(&self, key: String, bytes: u64) -> Arc<Copy> {
         let mut copies = self.copies.lock();
         if let Some(copy) = copies.get(&key) {
             return Arc::clone(copy);
         }
         let path = self.folder.join(format!("{}.parquet", uuid::Uuid::now_v7()));
-        let copy = Arc::new(Copy { path, bytes: file.bytes, is_there: Mutex::new(false) });
+        let copy = Arc::new(Copy { path, bytes, is_there: Mutex::new(false) });
         copies.put(key, Arc::clone(&copy));
         self.make_room(&mut copies);
         copy
@@ -172,15 +207,15 @@ impl Mirror {
     }
 
     /// Rewrites a file that DuckDB does not read as one that it reads.
-    fn write_anew(&self, file: &SnapshotFile, adopted: &AdoptedFile, target: &Path) -> Result<()> {
-        let source = self.backend.open(&file.path)?;
-        let failed = |error| BackendError::of_io("copy", &file.path, Outcome::NotDone, error);
+    fn write_anew(&self, path: &str, schema: &SchemaRef, target: &Path) -> Result<()> {
+        let source = self.backend.open(path)?;
+        let failed = |error| BackendError::of_io("copy", path, Outcome::NotDone, error);
         let write = || -> Result<()> {
             let sink = io::BufWriter::new(File::create_new(target).map_err(failed)?);
             let encoding = EncodeOptions::default().with_workers(self.workers.clone());
             let reading = ReadOptions::default().with_workers(self.workers.clone());
-            let mut encoder = TableEncoder::new(sink, Arc::clone(&adopted.schema), encoding)?;
-            for batch in polarway_parquet::read(vec![source], &adopted.schema, reading)? {
+            let mut encoder = TableEncoder::new(sink, Arc::clone(schema), encoding)?;
+            for batch in polarway_parquet::read(vec![source], schema, reading)? {
                 encoder.write(&batch?)?;
             }
             Ok(encoder.finish()?.0.flush().map_err(failed)?)
@@ -190,8 +225,8 @@ impl Mirror {
         })
     }
 
-    fn fetch(&self, file: &SnapshotFile, target: &Path) -> BackendResult<()> {
-        let source = self.backend.open(&file.path)?;
+    fn fetch(&self, path: &str, target: &Path) -> BackendResult<()> {
+        let source = self.backend.open(path)?;
         let copy = || -> io::Result<()> {
             let mut target = File::create_new(target)?;
             let mut offset = 0;
@@ -204,7 +239,7 @@ impl Mirror {
         };
         copy().map_err(|error| {
             let _ = fs::remove_file(target); // half a copy is none
-            BackendError::of_io("copy", &file.path, Outcome::NotDone, error)
+            BackendError::of_io("copy", path, Outcome::NotDone, error)
         })
     }
 }

@@ -103,6 +103,18 @@ const BELOW_BENCH: &[&str] = &[
 /// The crates that a server or a client is made of. The engine embeds into a program without them.
 const NETWORK: [&str; 5] = ["axum", "hyper", "prost", "tonic", "tower"];
 
+/// Packages that only some may depend on directly.
+struct Guarded {
+    package: &'static str,
+    users: &'static [&'static str],
+}
+
+/// DuckDB is reached through the executor of `polarway-query`; the benchmark is what it is measured beside.
+const GUARDED: [Guarded; 2] = [
+    Guarded { package: "duckdb", users: &["polarway-query", "polarway-bench"] },
+    Guarded { package: "libduckdb-sys", users: &[] },
+];
+
 pub(super) fn check() -> Result<Verdict> {
     // With all features, so that no optional dependency slips by. `cargo metadata` would not do: it also counts what
     // features of features could turn on and nobody does.
@@ -110,6 +122,7 @@ pub(super) fn check() -> Result<Verdict> {
         ["--workspace", "--all-features", "--edges=normal,build", "--prefix=depth", "--format={p}"];
     let graph = Graph::from_tree(&cargo::tree(&arguments)?)?;
     let mut findings = graph.layer_findings(&LAYERS);
+    findings.extend(graph.direct_findings(&GUARDED));
     findings.extend(graph.duplicate_findings());
     Ok(Verdict { passed: findings.is_empty(), findings: findings.join("\n"), warnings: Vec::new() })
 }
@@ -172,6 +185,22 @@ impl Graph {
             }
         }
         findings
+    }
+
+    fn direct_findings(&self, guarded: &[Guarded]) -> Vec<String> {
+        // A package that several others bring in is listed with its dependencies more than once.
+        let mut findings = BTreeSet::new();
+        for package in &self.ours {
+            let user = self.name(package);
+            for name in self.dependencies.get(package).into_iter().flatten().map(|id| self.name(id)) {
+                let is_refused =
+                    |guarded: &Guarded| guarded.package == name && !guarded.users.contains(&user);
+                if guarded.iter().any(is_refused) {
+                    findings.insert(format!("{user} must not depend on {name}"));
+                }
+            }
+        }
+        findings.into_iter().collect()
     }
 
     /// Arrow and Parquet types of two versions don't fit together, and cost twice the build.
@@ -258,6 +287,13 @@ mod tests {
     #[test]
     fn a_package_that_no_layer_names_is_found() {
         assert_eq!(graph("0new").layer_findings(&MADE_UP), ["new has no place in the layers: give it one"]);
+    }
+
+    #[test]
+    fn who_depends_on_a_guarded_package_directly_is_found() {
+        let graph = graph("0low\n1store\n0high\n1low\n1store");
+        let guarded = [Guarded { package: "store", users: &["low"] }];
+        assert_eq!(graph.direct_findings(&guarded), ["high must not depend on store"]);
     }
 
     #[test]

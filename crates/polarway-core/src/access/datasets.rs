@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 use polarway_model::{
     At, CacheStats, Dataset, DatasetName, Published, RequestId, Selection, Version, WriteOptions,
 };
-use polarway_storage::{BatchReader, ChunkReader, LocalFile, Snapshot, SnapshotFile, TableWriter, Tables};
+use polarway_storage::{BatchReader, ChunkReader, ReadAt, Snapshot, SnapshotFile, TableWriter, Tables};
 
 use super::{Access, Action, Target};
 use crate::error::Result;
@@ -48,9 +48,10 @@ impl Access {
         Ok(data.loader.chunks_of(snapshot, selection)?)
     }
 
-    /// A file of a pinned version where DuckDB can read it.
-    pub(crate) fn local(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Result<LocalFile> {
-        Ok(self.authorize(Action::Read, Target::Dataset(&snapshot.name))?.mirror.local(file)?)
+    /// A file of a pinned version.
+    pub(crate) fn open_file(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Result<Arc<dyn ReadAt>> {
+        let data = self.authorize(Action::Read, Target::Dataset(&snapshot.name))?;
+        Ok(data.tables.backend().open(&file.path)?)
     }
 
     /// Makes sure that a file of a pinned version is as it was then.

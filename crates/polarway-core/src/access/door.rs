@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use polarway_query::Engine;
-use polarway_storage::{Loader, Mirror, Tables};
+use polarway_storage::{Loader, Tables};
 
 use super::{AccessPolicy, Action, Caller, Target};
 use crate::error::{Error, ErrorKind, Result};
@@ -17,20 +17,13 @@ use crate::polarway::EngineParts;
 pub(crate) struct Data {
     pub(super) tables: Arc<Tables>,
     pub(super) loader: Loader,
-    pub(super) mirror: Mirror,
     pub(super) queries: Engine,
     pub(super) handles: Handles,
 }
 
 impl Data {
-    pub(crate) fn new(
-        tables: Arc<Tables>,
-        loader: Loader,
-        mirror: Mirror,
-        queries: Engine,
-        handles: Handles,
-    ) -> Self {
-        Self { tables, loader, mirror, queries, handles }
+    pub(crate) fn new(tables: Arc<Tables>, loader: Loader, queries: Engine, handles: Handles) -> Self {
+        Self { tables, loader, queries, handles }
     }
 }
 

@@ -11,6 +11,7 @@ mod caller;
 mod datasets;
 mod door;
 mod handles;
+mod local_files;
 mod policy;
 mod queries;
 mod upkeep;
@@ -18,6 +19,7 @@ mod upkeep;
 pub use caller::Caller;
 pub(crate) use datasets::DatasetWriter;
 pub(crate) use door::{Access, Data, Guarded};
+pub(crate) use local_files::StoredFiles;
 pub(crate) use policy::AllowAll;
 pub use policy::{AccessPolicy, Action, Target};
 

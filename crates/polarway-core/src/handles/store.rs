@@ -1,19 +1,16 @@
 //! The store of an engine's handles.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_handles::{ExternalHandles, Handle, HandleId, HandleStore, MemoryHandles, claim_storage};
-use polarway_query::{AfterScan, CatalogError, Engine, FileGroup, Relation};
-use polarway_storage::{
-    Backend, Clock, Environment, FileChecks, Loader, MemoryBudget, Mirror, Settings, Snapshot, Tables,
-};
+use polarway_query::{Engine, FileGroup, FileStorage, Relation, StoredTable, TableSource};
+use polarway_storage::{Backend, Clock, Environment, Loader, MemoryBudget, Settings, Snapshot, Tables};
 
+use crate::catalog::file_reference;
 use crate::config::{Config, Location};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles::InUse;
-use crate::workspace::STATE_MIRROR_FOLDER;
 
 /// The handles of an engine.
 pub(crate) struct Handles {
@@ -33,8 +30,6 @@ pub(crate) enum Place {
 pub(crate) struct External {
     pub(crate) books: Arc<ExternalHandles>,
     pub(crate) loader: Loader,
-    mirror: Mirror,
-    checks: Arc<FileChecks>,
 }
 
 /// Where the rows of a handle are.
@@ -54,16 +49,14 @@ impl Rows {
 }
 
 impl External {
-    /// Handles in this storage; remote files are copied below `folder`.
+    /// Handles in this storage.
     ///
     /// # Errors
     /// The storage holds something else, or fails.
     pub(crate) fn open(
         backend: Arc<dyn Backend>,
-        folder: &Path,
         config: &Config,
         memory: &MemoryBudget,
-        checks: Arc<FileChecks>,
         environment: Environment,
     ) -> Result<Self> {
         claim_storage(&*backend).map_err(|error| match &config.handles.state {
@@ -75,9 +68,6 @@ impl External {
             }
             _ => error.into(),
         })?;
-        let mirror =
-            Mirror::new(Arc::clone(&backend), folder.join(STATE_MIRROR_FOLDER), config.mirror_bytes)?
-                .sharing(environment.workers.clone());
         let settings = Settings {
             grace: config.retention.grace,
             orphan_grace: config.retention.orphan_grace,
@@ -86,35 +76,24 @@ impl External {
         let tables = Arc::new(Tables::with_environment(backend, settings, environment));
         // No cache: a handle is mostly loaded once.
         let loader = Loader::sharing(Arc::clone(&tables), 0, memory.clone());
-        Ok(Self { books: Arc::new(ExternalHandles::new(tables)), loader, mirror, checks })
+        Ok(Self { books: Arc::new(ExternalHandles::new(tables)), loader })
     }
+}
 
-    /// The folders that DuckDB must be able to read.
-    pub(crate) fn folders(&self, root: Option<&Path>) -> Vec<PathBuf> {
-        root.map(Path::to_owned).into_iter().chain([self.mirror.folder().to_owned()]).collect()
-    }
-
-    fn relation(&self, snapshot: &Snapshot) -> Result<Relation> {
-        let locals = snapshot.files.iter().map(|file| self.mirror.local(file));
-        let locals = locals.collect::<Result<Vec<_>, _>>()?;
-        let files = locals.iter().map(|local| local.path().to_owned()).collect();
-        let of_files = snapshot.files.iter().zip(&locals);
-        let due: Vec<_> =
-            of_files.filter_map(|(file, local)| self.checks.due(snapshot, file, local)).collect();
-        let (is_any, checks) = (!due.is_empty(), Arc::clone(&self.checks));
-        let check = move || checks.check(&due).map_err(|error| CatalogError::Other(Box::new(error)));
-        let after_scan = is_any.then(|| Box::new(check) as AfterScan);
-        let group = FileGroup {
-            has_exact_float_statistics: snapshot.files.iter().all(|file| file.nan_safe),
-            ..FileGroup::new(files, Arc::clone(&snapshot.schema))
-        };
-        Ok(Relation {
-            after_scan,
-            is_result: true,
-            pin: Box::new(locals),
-            ..Relation::of_groups(vec![group], Arc::clone(&snapshot.schema))
-        })
-    }
+/// The stored rows of a handle.
+fn stored_rows(snapshot: &Snapshot) -> TableSource {
+    let files = FileGroup {
+        storage: FileStorage::Handles,
+        has_exact_float_statistics: snapshot.files.iter().all(|file| file.nan_safe),
+        ..FileGroup::new(
+            snapshot.name.clone(),
+            snapshot.version,
+            snapshot.files.iter().map(file_reference).collect(),
+            Arc::clone(&snapshot.schema),
+        )
+    };
+    let files = if snapshot.files.is_empty() { Vec::new() } else { vec![files] };
+    TableSource::Stored(StoredTable { schema: Arc::clone(&snapshot.schema), files, is_result: true })
 }
 
 impl Handles {
@@ -161,15 +140,12 @@ impl Handles {
 
     /// A handle as a relation of a query; it is in use until the query ends.
     pub(crate) fn relation(&self, rows: Rows) -> Result<Relation> {
-        let (handle, relation) = match rows {
-            Rows::Table(handle, table) => {
-                let relation = Relation::kept(table, Arc::clone(&handle.schema));
-                (handle, relation)
-            }
-            Rows::Files(handle, snapshot, external) => (handle, external.relation(&snapshot)?),
+        let (handle, source) = match rows {
+            Rows::Table(handle, table) => (handle, TableSource::Kept(table)),
+            Rows::Files(handle, snapshot, _) => (handle, stored_rows(&snapshot)),
         };
         let used = self.in_use.begin(&handle);
-        Ok(Relation { pin: Box::new((relation.pin, used)), ..relation })
+        Ok(Relation { pin: Box::new(used), ..Relation::new(source) })
     }
 }
 

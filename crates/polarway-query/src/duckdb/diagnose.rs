@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::native::NativeError;
 use crate::error::Error;
-use crate::native::NativeError;
+use crate::gate::is_too_deep;
 
 /// What DuckDB calls a bug and is the query's doing: calculating with VARIANTs, and NULL for an option.
 const NO_BUGS: [&str; 2] =
@@ -35,28 +36,36 @@ pub(crate) enum Origin {
 
 /// Paths that no message may show, and what is shown instead.
 #[derive(Debug, Default)]
-pub(crate) struct Hidden {
-    files: Vec<(PathBuf, String)>,
-    folders: Vec<PathBuf>,
+pub(crate) struct Hidden<'a> {
+    /// The files of each table, by what messages call it.
+    files: Vec<(&'a str, Vec<Vec<PathBuf>>)>,
+    folders: &'a [PathBuf],
 }
 
-impl Hidden {
-    pub(crate) fn add_relation<'f>(&mut self, described: &str, files: impl Iterator<Item = &'f PathBuf>) {
-        self.files.extend(files.map(|file| (file.clone(), described.to_owned())));
+impl<'a> Hidden<'a> {
+    pub(crate) fn folders(folders: &'a [PathBuf]) -> Self {
+        Self { files: Vec::new(), folders }
     }
 
-    pub(crate) fn add_folders(&mut self, folders: &[PathBuf]) {
-        self.folders.extend_from_slice(folders);
+    pub(crate) fn add_files(&mut self, described: &'a str, files: Vec<Vec<PathBuf>>) {
+        self.files.push((described, files));
+    }
+
+    /// The files of each table, in the groups in which they were added.
+    pub(crate) fn files_by_table(&self) -> impl Iterator<Item = &[Vec<PathBuf>]> {
+        self.files.iter().map(|(_, files)| files.as_slice())
     }
 
     /// The text without paths, and what it turns out to be about if it names a data file.
     fn hide(&self, text: &str) -> (String, Option<&str>) {
         let mut text = text.to_owned();
         let mut about = None;
-        for (file, described) in &self.files {
-            if let Some(path) = file.to_str().filter(|path| text.contains(path)) {
-                text = text.replace(path, &file_name(file));
-                about = Some(described.as_str());
+        for (described, groups) in &self.files {
+            for file in groups.iter().flatten() {
+                if let Some(path) = file.to_str().filter(|path| text.contains(path)) {
+                    text = text.replace(path, &file_name(file));
+                    about = Some(*described);
+                }
             }
         }
         for folder in self.folders.iter().filter_map(|folder| folder.to_str()).filter(|path| path.len() > 1) {
@@ -71,7 +80,7 @@ fn file_name(file: &Path) -> String {
 }
 
 /// Sorts DuckDB's message into a kind and cleans it.
-pub(crate) fn diagnose(error: &NativeError, origin: Origin, hidden: &Hidden) -> Error {
+pub(crate) fn diagnose(error: &NativeError, origin: Origin, hidden: &Hidden<'_>) -> Error {
     let spelled_out = from_json(&error.0);
     let said = without_wrapper(spelled_out.as_deref().unwrap_or(&error.0));
     let (prefix, text) = match said.split_once(" Error: ") {
@@ -149,30 +158,8 @@ fn original(text: &str) -> &str {
     quoted.unwrap_or(text)
 }
 
-/// Whether DuckDB gives up because of how deep a text nests.
-pub(crate) fn is_too_deep(message: &str) -> bool {
-    message.starts_with("Max expression depth") || message.starts_with("memory exhausted at")
-}
-
 fn first_line(text: &str) -> String {
     text.split('\n').next().unwrap_or(text).trim_end().to_owned()
-}
-
-/// A refusal of ours with the place it is about, in the form that DuckDB uses.
-pub(crate) fn with_position(message: &str, text: &str, position: Option<usize>) -> String {
-    let Some(position) = position.filter(|position| text.is_char_boundary(*position)) else {
-        return message.to_owned();
-    };
-    let line_start = text[..position].rfind('\n').map_or(0, |newline| newline + 1);
-    let line_number = text[..position].matches('\n').count() + 1;
-    let line = text[line_start..].lines().next().unwrap_or_default();
-    let label = format!("LINE {line_number}: ");
-    // A long line is cut around the place.
-    let before: Vec<char> = text[line_start..position].chars().collect();
-    let skipped = before.len().saturating_sub(60);
-    let shown: String = line.chars().skip(skipped).take(100).collect();
-    let caret = " ".repeat(label.len() + before.len() - skipped);
-    format!("{message}\n\n{label}{shown}\n{caret}^")
 }
 
 #[cfg(test)]

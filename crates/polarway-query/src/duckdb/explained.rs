@@ -7,25 +7,19 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
 
-/// How a plan is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PlanFormat {
-    /// Boxes, side by side where a plan branches.
-    Text,
-    Json,
-}
+use crate::plan::ExplainFormat;
 
 /// What DuckDB calls the files of a scan.
 const FILES: &str = "Filename(s)";
 
 /// The rows of an EXPLAIN, no file named in them.
-pub(crate) fn without_files(batch: &RecordBatch, format: PlanFormat) -> RecordBatch {
+pub(crate) fn without_files(batch: &RecordBatch, format: ExplainFormat) -> RecordBatch {
     let columns = batch.columns().iter().map(|column| {
         let Some(texts) = column.as_string_opt::<i32>() else { return Arc::clone(column) };
         let cleaned = texts.iter().map(|text| {
             text.map(|text| match format {
-                PlanFormat::Text => clean_text(text),
-                PlanFormat::Json => clean_json(text),
+                ExplainFormat::Text => clean_text(text),
+                ExplainFormat::Json => clean_json(text),
             })
         });
         Arc::new(cleaned.collect::<StringArray>()) as ArrayRef

@@ -7,23 +7,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
+use super::parsers::Parsers;
+use super::sandbox::{self, Sandbox};
+use super::sessions::Sessions;
 use crate::analytics::Analytics;
 use crate::config::EngineConfig;
 use crate::error::Error;
-use crate::gate::Parsers;
-use crate::sandbox::{self, Sandbox};
-use crate::sessions::Sessions;
+use crate::queue::control::{Control, StopReason};
 
 /// A DuckDB that queries run in, until one of them breaks it.
 #[derive(Debug)]
 pub(crate) struct Instance {
-    /// Counted from 0.
-    pub(crate) number: u64,
-    pub(crate) parsers: Parsers,
-    pub(crate) sessions: Sessions,
-    pub(crate) analytics: Option<Analytics>,
+    pub(super) parsers: Parsers,
+    pub(super) sessions: Sessions,
+    pub(super) analytics: Option<Arc<Analytics>>,
     /// The names of the tables that are kept in it.
     kept: Mutex<HashSet<String>>,
+    /// What stops the queries that run in it.
+    guests: Mutex<Vec<Arc<Control>>>,
     is_retired: AtomicBool,
     /// Dropped last: DuckDB removes what it spilled when it is closed.
     spill: SpillFolder,
@@ -34,11 +35,11 @@ impl Instance {
         let spill = SpillFolder::of(&config.temp_dir, number);
         let Sandbox { database, analytics } = sandbox::open(config, &spill.0)?;
         Ok(Self {
-            number,
             parsers: Parsers::new(Arc::clone(&database)),
             sessions: Sessions::new(database, config.idle_connections),
-            analytics,
+            analytics: analytics.map(Arc::new),
             kept: Mutex::default(),
+            guests: Mutex::default(),
             is_retired: AtomicBool::new(false),
             spill,
         })
@@ -49,6 +50,18 @@ impl Instance {
         self.is_retired.store(true, Ordering::Release);
         self.sessions.clear();
         self.parsers.clear();
+    }
+
+    /// A query runs in it until what is given here is dropped.
+    pub(super) fn enter(self: &Arc<Self>, control: &Arc<Control>) -> Guest {
+        self.guests.lock().push(Arc::clone(control));
+        Guest { instance: Arc::clone(self), control: Arc::clone(control) }
+    }
+
+    /// Stops the queries that run in it, since it is to go.
+    pub(super) fn stop_guests(&self) {
+        let guests = self.guests.lock().clone();
+        guests.iter().for_each(|control| control.stop(StopReason::Replaced));
     }
 
     pub(crate) fn is_retired(&self) -> bool {
@@ -70,6 +83,21 @@ impl Instance {
 
     pub(crate) fn has_kept(&self, name: &str) -> bool {
         self.kept.lock().contains(name)
+    }
+}
+
+/// A query in an instance.
+pub(super) struct Guest {
+    instance: Arc<Instance>,
+    control: Arc<Control>,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut guests = self.instance.guests.lock();
+        if let Some(place) = guests.iter().position(|control| Arc::ptr_eq(control, &self.control)) {
+            guests.swap_remove(place);
+        }
     }
 }
 

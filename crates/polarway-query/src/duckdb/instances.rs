@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::instance::Instance;
 use crate::config::EngineConfig;
 use crate::error::Error;
-use crate::instance::Instance;
 
 /// How long queries may go on in an instance that was given up. It holds as much memory as its successor.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -43,7 +43,6 @@ struct Unopened {
 
 #[derive(Debug)]
 struct Draining {
-    number: u64,
     instance: Weak<Instance>,
     since: Instant,
 }
@@ -79,7 +78,7 @@ impl Instances {
         }
         broken.retire();
         let instance = Arc::downgrade(broken);
-        state.draining.push(Draining { number: broken.number, instance, since: Instant::now() });
+        state.draining.push(Draining { instance, since: Instant::now() });
         state.replaced += 1;
         tracing::error!(
             replaced = state.replaced,
@@ -95,13 +94,18 @@ impl Instances {
         });
     }
 
-    /// The instances that no query may be in any more: they have drained for long enough, or another one was given up since.
-    pub(crate) fn overdue(&self, now: Instant) -> Vec<u64> {
-        let mut state = self.state.lock();
-        state.draining.retain(|draining| draining.instance.strong_count() > 0);
-        let Some((newest, older)) = state.draining.split_last() else { return Vec::new() };
-        let is_late = now.duration_since(newest.since) >= DRAIN;
-        older.iter().chain(is_late.then_some(newest)).map(|draining| draining.number).collect()
+    /// Stops the queries in instances that no query may be in any more: these have drained for long enough, or another one was
+    /// given up since.
+    pub(crate) fn end_overdue(&self, now: Instant) {
+        let overdue: Vec<Arc<Instance>> = {
+            let mut state = self.state.lock();
+            state.draining.retain(|draining| draining.instance.strong_count() > 0);
+            let Some((newest, older)) = state.draining.split_last() else { return };
+            let is_late = now.duration_since(newest.since) >= DRAIN;
+            let overdue = older.iter().chain(is_late.then_some(newest));
+            overdue.filter_map(|draining| draining.instance.upgrade()).collect()
+        };
+        overdue.iter().for_each(|instance| instance.stop_guests());
     }
 
     /// How many were given up, and why there is none now if there is none.

@@ -1,10 +1,9 @@
 //! Results that are kept as tables, in a database of their own that no query can name: each sees of it the views that
 //! stand for what it names.
 
+use super::instance::Instance;
+use super::native::{Connection, NativeError};
 use polarway_sql::{identifier, subquery};
-
-use crate::instance::Instance;
-use crate::native::{Connection, NativeError};
 
 /// The name under which the database is attached, in memory. DuckDB spills it like whatever else it holds.
 pub(crate) const DATABASE: &str = "kept";

@@ -1,38 +1,10 @@
-//! What DuckDB answers from its catalog, answered from the list of datasets.
+//! The SELECT behind a table about tables.
 
-use polarway_sql::literal;
-
+use super::column_names::sql_names;
+use super::stored_types::sql_type;
 use crate::catalog::Listed;
-use crate::column_names::sql_names;
-use crate::stored_types::sql_type;
-
-/// A table about tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Listing {
-    /// `SHOW TABLES`
-    Tables,
-    /// `SHOW ALL TABLES`
-    AllTables,
-    /// `information_schema.tables`
-    InformationTables,
-    /// `information_schema.columns`
-    InformationColumns,
-}
-
-impl Listing {
-    /// The view of the information schema with this name.
-    pub(crate) fn of_information_schema(name: &str) -> Option<Self> {
-        match name.to_lowercase().as_str() {
-            "tables" => Some(Self::InformationTables),
-            "columns" => Some(Self::InformationColumns),
-            _ => None,
-        }
-    }
-}
-
-/// The names under which datasets appear to tools that ask for a catalog and a schema.
-pub(crate) const CATALOG: &str = "polarway";
-pub(crate) const SCHEMA: &str = "main";
+use crate::listing::{CATALOG, Listing, SCHEMA};
+use polarway_sql::literal;
 
 /// The SELECT that gives a listing of these tables. Its columns are those of DuckDB's own.
 pub(crate) fn listing(kind: Listing, tables: &[Listed]) -> String {

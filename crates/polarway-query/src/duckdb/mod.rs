@@ -1,18 +1,210 @@
-//! DuckDB as the executor: all that knows how it is called, configured, and what it does otherwise than others.
+//! DuckDB as the executor, and as the parser of its own dialect: all that knows how it is called, how it is configured, and
+//! what it does otherwise than others. Only `engine.rs` names this module.
+//!
+//! A plan's files are made local, each table becomes a temporary view that gives every column the type that was stored, and
+//! the statement runs over these views, inside a DuckDB that can read nothing but data files.
 
-pub(crate) mod analytics;
-pub(crate) mod column_names;
-pub(crate) mod culprits;
-pub(crate) mod diagnose;
-pub(crate) mod explained;
-pub(crate) mod instance;
-pub(crate) mod instances;
-pub(crate) mod kept;
-pub(crate) mod listing;
-pub(crate) mod native;
-pub(crate) mod result_types;
-pub(crate) mod sandbox;
-pub(crate) mod sessions;
-pub(crate) mod sql_type;
-pub(crate) mod stored_types;
-pub(crate) mod view;
+mod analytics;
+mod column_names;
+mod culprits;
+mod diagnose;
+mod execution;
+mod explained;
+mod instance;
+mod instances;
+mod kept;
+mod listing;
+mod local_tables;
+mod native;
+mod parsers;
+mod result_types;
+mod sandbox;
+mod sessions;
+mod sql_type;
+mod stored_types;
+mod view;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use self::culprits::Culprits;
+use self::diagnose::{Hidden, Origin, diagnose};
+use self::execution::Execution;
+use self::instance::Instance;
+use self::instances::Instances;
+use self::local_tables::LocalTables;
+use self::native::NativeError;
+use crate::analytics::Analytics;
+use crate::config::EngineConfig;
+use crate::error::Error;
+use crate::executor::{Executor, LocalFiles};
+use crate::gate::Dialect;
+use crate::output::Output;
+use crate::plan::Plan;
+
+pub(crate) use self::native::duckdb_version;
+
+/// How often something is tried that fails because another query broke DuckDB.
+const MOST_TRIES: u32 = 3;
+
+/// A DuckDB that reads data files and nothing else, and the next one when a query breaks it.
+pub(crate) struct DuckDb {
+    instances: Instances,
+    culprits: Culprits,
+    files: Arc<dyn LocalFiles>,
+    /// Folders that no message may name.
+    folders: Vec<PathBuf>,
+}
+
+impl DuckDb {
+    /// Opens DuckDB in memory, locks it down, and proves that it is locked.
+    pub(crate) fn open(config: EngineConfig, files: Arc<dyn LocalFiles>) -> Result<Self, Error> {
+        let folders = config.readable.iter().chain([&config.temp_dir]).chain(&config.analytics).cloned();
+        Ok(Self {
+            folders: folders.collect(),
+            instances: Instances::open(config)?,
+            culprits: Culprits::default(),
+            files,
+        })
+    }
+
+    /// The bytes that a kept table takes, as Arrow would hold its values.
+    pub(crate) fn kept_bytes(&self, name: &str) -> Result<u64, Error> {
+        let instance = self.instances.current()?;
+        instance.sessions.connect().and_then(|connection| kept::bytes(&connection, name)).map_err(internal)
+    }
+
+    /// Whether a kept table is still there.
+    pub(crate) fn has_kept(&self, name: &str) -> bool {
+        self.instances.current().is_ok_and(|instance| instance.has_kept(name))
+    }
+
+    /// Removes a kept table, if it is there. Queries that read it read on.
+    pub(crate) fn remove_kept(&self, name: &str) -> Result<(), Error> {
+        kept::remove_from(&*self.instances.current()?, name).map_err(internal)
+    }
+
+    /// How often it was replaced, and why there is none now if there is none. If so, this tries to open one, and blocks
+    /// meanwhile.
+    pub(crate) fn condition(&self) -> (u64, Option<String>) {
+        self.instances.condition()
+    }
+
+    /// Works in the current instance. If that is given up meanwhile because of another query, works once more in the next one,
+    /// as long as that makes sense; if this work broke it, gives it up.
+    fn in_some_instance<S, T>(
+        &self,
+        state: &mut S,
+        may_repeat: impl Fn(&S) -> bool,
+        mut work: impl FnMut(&mut S, &Arc<Instance>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut tries = 0;
+        loop {
+            let instance = self.instances.current()?;
+            let outcome = work(state, &instance);
+            tries += 1;
+            match &outcome {
+                Err(Error::Broken(reason)) => self.instances.replace(&instance, reason),
+                Err(Error::Replaced(reason)) => {
+                    self.instances.replace(&instance, reason);
+                    if tries < MOST_TRIES && may_repeat(state) {
+                        continue;
+                    }
+                    return Err(Error::Replaced(
+                        "another query broke the query engine under this one; run it again".to_owned(),
+                    ));
+                }
+                _ => {}
+            }
+            return outcome;
+        }
+    }
+
+    fn run(&self, plan: &Plan, tables: &LocalTables<'_>, output: &mut Output) -> Result<(), Error> {
+        let text = &plan.statement.text;
+        // Tables that were kept in another instance are gone.
+        let may_repeat = |output: &Output| !output.has_rows() && !plan.reads_kept_tables();
+        let mut are_gone = false;
+        self.in_some_instance(output, may_repeat, |output, instance| {
+            output.check()?;
+            are_gone = !tables.kept().all(|name| instance.has_kept(name));
+            if are_gone {
+                return Ok(());
+            }
+            if let Some(reason) = self.culprits.find(text, tables.files()) {
+                return Err(Error::Internal(format!(
+                    "this query broke the query engine twice, and is not run again within a minute: {reason}"
+                )));
+            }
+            let _guest = instance.enter(output.control());
+            let outcome = Execution { plan, tables, instance, output }.run();
+            match &outcome {
+                Err(Error::Broken(reason)) => self.culprits.add(text, tables.files(), reason),
+                Err(Error::OutOfMemory(_)) => instance.sessions.clear(),
+                _ => {}
+            }
+            outcome
+        })?;
+        match are_gone {
+            true => Err(Error::Replaced(
+                "a result that the query reads went with the DuckDB that kept it".to_owned(),
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Executor for DuckDb {
+    fn execute(&self, plan: &Plan, output: &mut Output) -> Result<(), Error> {
+        let mut tables = LocalTables::open(plan, &*self.files, &self.folders)?;
+        let mut outcome = self.run(plan, &tables, output);
+        if matches!(outcome, Err(Error::Binder(_))) && tables.leave_out_columns() {
+            // A message tells the columns that are near a misspelt one.
+            tables.add_nearest_columns(&plan.statement.columns)?;
+            outcome = self.run(plan, &tables, output);
+        }
+        if outcome.as_ref().err().is_none_or(Error::may_come_of_wrong_files) {
+            tables.check_after_scan()?;
+        }
+        outcome
+    }
+
+    fn tend(&self, now: Instant) {
+        self.instances.end_overdue(now);
+    }
+
+    /// While nothing runs, what lies in the spill folder belongs to statements that idle sessions keep.
+    fn rest(&self) {
+        let Ok(instance) = self.instances.current() else { return };
+        let is_empty =
+            std::fs::read_dir(instance.spill_folder()).is_ok_and(|mut files| files.next().is_none());
+        if !is_empty {
+            instance.sessions.clear();
+        }
+    }
+}
+
+impl Dialect for DuckDb {
+    fn tree(&self, text: &str) -> Result<String, Error> {
+        self.in_some_instance(&mut (), |()| true, |(), instance| instance.parsers.tree(text))
+    }
+
+    fn timestamp(&self, literal: &str) -> Result<Option<i64>, Error> {
+        self.in_some_instance(&mut (), |()| true, |(), instance| instance.parsers.timestamp(literal))
+    }
+
+    fn analytics(&self) -> Result<Option<Arc<Analytics>>, Error> {
+        Ok(self.instances.current()?.analytics.clone())
+    }
+}
+
+impl std::fmt::Debug for DuckDb {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("DuckDb").field("instances", &self.instances).finish_non_exhaustive()
+    }
+}
+
+fn internal(error: NativeError) -> Error {
+    diagnose(&error, Origin::OtherText, &Hidden::default())
+}

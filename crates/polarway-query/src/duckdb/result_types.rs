@@ -12,8 +12,8 @@ use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Schema, Schema
 use polarway_sql::{identifier, subquery};
 use polarway_table::DUCKDB_TYPE_KEY;
 
+use super::sql_type::SqlType;
 use crate::error::Error;
-use crate::sql_type::SqlType;
 
 /// Numbers of this many digits fit into Arrow's decimals of 128 bits.
 const MOST_DIGITS: u32 = 38;

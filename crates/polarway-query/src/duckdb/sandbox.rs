@@ -6,14 +6,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use polarway_sql::literal;
-
+use super::analytics;
+use super::kept;
+use super::native::{Connection, Database, NativeError};
 use crate::analytics::Analytics;
 use crate::config::EngineConfig;
 use crate::error::Error;
 use crate::gate::{PAIRING, PAIRS};
-use crate::kept;
-use crate::native::{Connection, Database, NativeError};
+use polarway_sql::literal;
 
 /// A DuckDB that reads data files and nothing else.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub(crate) fn open(config: &EngineConfig, spill: &Path) -> Result<Sandbox, Error
 
     // A file that is not there yet can't be opened read-only.
     let file = config.analytics.as_deref().filter(|file| file.exists());
-    let analytics = file.map(|file| Analytics::attach(&connection, file)).transpose()?;
+    let analytics = file.map(|file| analytics::attach(&connection, file)).transpose()?;
 
     connection.execute(&format!("ATTACH ':memory:' AS {}", kept::DATABASE)).map_err(configuration)?;
 

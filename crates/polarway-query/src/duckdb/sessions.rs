@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::native::{Connection, Database, NativeError, Prepared};
-use crate::result_types::ResultColumns;
-use crate::view::View;
+use super::native::{Connection, Database, NativeError, Prepared};
+use super::result_types::ResultColumns;
+use super::view::View;
 
 /// The longest text whose statement is kept, in bytes.
 const LONGEST_KEPT: usize = 64 << 10;

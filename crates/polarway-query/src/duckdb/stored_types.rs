@@ -98,12 +98,6 @@ pub(crate) fn sql_type(data_type: &DataType) -> Result<String, String> {
     Ok(simple.to_owned())
 }
 
-/// Whether a type is one of nanoseconds with a time zone, or holds them. DuckDB reads them cut to microseconds.
-#[must_use]
-pub fn holds_zoned_nanos(data_type: &DataType) -> bool {
-    holds_value(data_type, &|leaf| matches!(leaf, DataType::Timestamp(TimeUnit::Nanosecond, Some(_))))
-}
-
 /// The expression over `source`, a column as DuckDB reads it, that has the stored type and value. A column whose
 /// file `has_exact_types` is not cast where DuckDB reads the type as it is.
 pub(crate) fn restore(column: &str, source: &str, data_type: &DataType, has_exact_types: bool) -> Restored {

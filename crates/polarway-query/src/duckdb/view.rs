@@ -1,19 +1,19 @@
-//! The view that stands for a relation in a query.
+//! The view that stands for a table in a query.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{Field, FieldRef};
 use polarway_sql::{identifier, literal};
 use polarway_table::duckdb_type;
 
-use crate::catalog::{FileGroup, Relation};
-use crate::column_names::{is_writable, sql_names};
+use super::column_names::{is_writable, sql_names};
+use super::sql_type::SqlType;
+use super::stored_types::{Restored, holds_floats, restore, sql_type, without_statistics};
 use crate::error::Error;
 use crate::gate::NamedColumns;
-use crate::kept;
-use crate::sql_type::SqlType;
-use crate::stored_types::{Restored, holds_floats, holds_zoned_nanos, restore, sql_type, without_statistics};
+use crate::plan::{FileGroup, StoredTable};
+use crate::zoned_nanos::holds_zoned_nanos;
 
 /// A table of more columns is planned with those alone that the text can mean: DuckDB's time to plan grows with the square of
 /// the columns of a view. With fewer it takes no longer than to make another view for the next text.
@@ -29,29 +29,27 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// A view of these columns of a relation, or of more.
+    /// A view of these columns of a table, or of more: for each group of its files, it is given where they lie.
     ///
     /// # Errors
-    /// A relation that SQL could only read wrong as a whole.
+    /// A table that SQL could only read wrong as a whole.
     pub(crate) fn new(
         name: String,
         described: &str,
-        relation: &Relation,
+        table: &StoredTable,
+        paths: &[Vec<PathBuf>],
         named: &NamedColumns,
     ) -> Result<Self, Error> {
-        if let Some(table) = &relation.kept {
-            return Ok(Self::of_all(name, format!("FROM {}", kept::table(table))));
-        }
-        let mut columns = columns(relation);
+        let mut columns = columns(table);
         if columns.is_empty() {
             return Err(Error::Unsupported(format!("{described} has no columns, SQL needs one")));
         }
         let leaves_out_columns = columns.len() > WIDE && leave_out(&mut columns, named);
-        let mut selects = Vec::with_capacity(relation.files.len().max(1));
-        for group in &relation.files {
+        let mut selects = Vec::with_capacity(table.files.len().max(1));
+        for (group, paths) in table.files.iter().zip(paths) {
             let by_place = are_named_by_place(group);
             let select = GroupSelect { group, by_place }.columns(&columns).join(", ");
-            selects.push(format!("SELECT {select} FROM {}", scan(described, relation, group, by_place)?));
+            selects.push(format!("SELECT {select} FROM {}", scan(described, table, group, paths, by_place)?));
         }
         if selects.is_empty() {
             let columns: Vec<String> = columns.iter().map(Column::without_rows).collect();
@@ -84,8 +82,8 @@ struct Column<'r> {
     was: Option<SqlType>,
 }
 
-fn columns<'r>(relation: &'r Relation) -> Vec<Column<'r>> {
-    let fields = relation.schema.fields();
+fn columns<'r>(table: &'r StoredTable) -> Vec<Column<'r>> {
+    let fields = table.schema.fields();
     let mut alike: HashMap<String, usize> = HashMap::with_capacity(fields.len());
     for field in fields.iter().filter(|field| is_writable(field.name())) {
         *alike.entry(field.name().to_lowercase()).or_default() += 1;
@@ -97,10 +95,10 @@ fn columns<'r>(relation: &'r Relation) -> Vec<Column<'r>> {
         *seen += 1;
         let is_ambiguous = alike.get(&field.name().to_lowercase()).is_some_and(|count| *count > 1);
         let why = "another column's name differs only in case, or not at all, which SQL does not tell apart";
-        let was = duckdb_type(field).filter(|_| relation.is_result).and_then(SqlType::parse);
+        let was = duckdb_type(field).filter(|_| table.is_result).and_then(SqlType::parse);
         Column { field, earlier, name, refused: is_ambiguous.then_some(why), was }
     };
-    fields.iter().zip(sql_names(&relation.schema)).map(column).collect()
+    fields.iter().zip(sql_names(&table.schema)).map(column).collect()
 }
 
 /// Leaves the named columns, at least one, and tells whether others are gone.
@@ -163,7 +161,7 @@ impl GroupSelect<'_> {
         columns.iter().map(value).collect()
     }
 
-    /// The value in these files of the column at `place`, as the type that the relation has.
+    /// The value in these files of the column at `place`, as the type that the table has.
     fn value(&self, column: &Column<'_>, place: usize) -> Restored {
         let wanted = column.field;
         let own = wanted.name();
@@ -219,9 +217,15 @@ fn in_files(group: &FileGroup) -> impl Iterator<Item = &Field> {
     group.schema.fields().iter().take(count).map(AsRef::as_ref)
 }
 
-fn scan(described: &str, relation: &Relation, group: &FileGroup, by_place: bool) -> Result<String, Error> {
-    let mut files = Vec::with_capacity(group.paths.len());
-    for file in &group.paths {
+fn scan(
+    described: &str,
+    table: &StoredTable,
+    group: &FileGroup,
+    paths: &[PathBuf],
+    by_place: bool,
+) -> Result<String, Error> {
+    let mut files = Vec::with_capacity(paths.len());
+    for file in paths {
         let path = file.to_str().ok_or_else(|| {
             Error::Unsupported(format!("a file of {described} has a name that is not UTF-8"))
         })?;
@@ -234,7 +238,7 @@ fn scan(described: &str, relation: &Relation, group: &FileGroup, by_place: bool)
         options.push_str(", hive_partitioning = false");
     } else {
         // As text, because DuckDB turns what does not fit another type into NULL; the view casts.
-        check_partitions(described, relation, group)?;
+        check_partitions(described, table, group, paths)?;
         let keys = group.partition_columns.iter();
         let types: Vec<_> = keys.map(|column| format!("{}: VARCHAR", identifier(&column.key))).collect();
         options.push_str(&format!(", hive_partitioning = true, hive_types = {{{}}}", types.join(", ")));
@@ -248,14 +252,18 @@ fn scan(described: &str, relation: &Relation, group: &FileGroup, by_place: bool)
 }
 
 /// No folder on the way may give a value for a column other than the one folder that is meant to.
-fn check_partitions(described: &str, relation: &Relation, group: &FileGroup) -> Result<(), Error> {
-    for file in &group.paths {
+fn check_partitions(
+    described: &str,
+    table: &StoredTable,
+    group: &FileGroup,
+    paths: &[PathBuf],
+) -> Result<(), Error> {
+    for file in paths {
         let keys = partition_keys(file);
         for (index, key) in keys.iter().enumerate() {
             let is_partition =
                 group.partition_columns.iter().any(|column| column.key.eq_ignore_ascii_case(key));
-            let is_column =
-                relation.schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(key));
+            let is_column = table.schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(key));
             let repeated = keys[..index].iter().any(|earlier| earlier.eq_ignore_ascii_case(key));
             if (is_column && !is_partition) || (is_partition && repeated) {
                 return Err(Error::Unsupported(format!(

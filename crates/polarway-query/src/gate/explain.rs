@@ -2,12 +2,12 @@
 
 use polarway_sql::{Kind, Token, tokens};
 
-use crate::plan::PlanFormat;
+use crate::plan::ExplainFormat;
 
 /// What stands in front of the SELECT.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Explain {
-    pub(crate) format: PlanFormat,
+    pub(crate) format: ExplainFormat,
     /// The byte behind it.
     pub(crate) end: usize,
 }
@@ -23,7 +23,7 @@ pub(crate) const USAGE: &str = "EXPLAIN takes ANALYZE and FORMAT, say EXPLAIN (A
 pub(crate) fn explain(text: &str) -> Result<Option<Explain>, usize> {
     let mut tokens = tokens(text).significant();
     let Some(first) = tokens.next().filter(|token| is_one_of(token, &["explain"])) else { return Ok(None) };
-    let mut explain = Explain { format: PlanFormat::Text, end: first.end() };
+    let mut explain = Explain { format: ExplainFormat::Text, end: first.end() };
     match tokens.next() {
         Some(next) if is_one_of(&next, &["analyze"]) => explain.end = next.end(),
         Some(next) if next.is_symbol("(") => read_options(tokens, next.end(), &mut explain)?,
@@ -44,7 +44,7 @@ fn read_options<'a>(
     for token in tokens {
         if follows_format {
             if is_one_of(&token, &["json"]) {
-                explain.format = PlanFormat::Json;
+                explain.format = ExplainFormat::Json;
             } else if !is_one_of(&token, &["text"]) {
                 return Err(token.start);
             }
@@ -77,13 +77,13 @@ mod tests {
     #[test]
     fn what_stands_in_front_is_cut_off_and_the_rest_is_not_touched() {
         for (text, format, rest) in [
-            ("EXPLAIN SELECT 1", PlanFormat::Text, " SELECT 1"),
-            ("/* a */ explain analyze FROM t", PlanFormat::Text, " FROM t"),
-            ("EXPLAIN (FORMAT json) SELECT 1", PlanFormat::Json, " SELECT 1"),
-            ("EXPLAIN (ANALYZE, FORMAT 'JSON') SELECT 1", PlanFormat::Json, " SELECT 1"),
-            ("EXPLAIN (FORMAT text, ANALYZE) SELECT 1", PlanFormat::Text, " SELECT 1"),
-            ("EXPLAIN (SELECT 1)", PlanFormat::Text, " (SELECT 1)"),
-            ("EXPLAIN ((SELECT 1))", PlanFormat::Text, " ((SELECT 1))"),
+            ("EXPLAIN SELECT 1", ExplainFormat::Text, " SELECT 1"),
+            ("/* a */ explain analyze FROM t", ExplainFormat::Text, " FROM t"),
+            ("EXPLAIN (FORMAT json) SELECT 1", ExplainFormat::Json, " SELECT 1"),
+            ("EXPLAIN (ANALYZE, FORMAT 'JSON') SELECT 1", ExplainFormat::Json, " SELECT 1"),
+            ("EXPLAIN (FORMAT text, ANALYZE) SELECT 1", ExplainFormat::Text, " SELECT 1"),
+            ("EXPLAIN (SELECT 1)", ExplainFormat::Text, " (SELECT 1)"),
+            ("EXPLAIN ((SELECT 1))", ExplainFormat::Text, " ((SELECT 1))"),
         ] {
             let found = explain(text).unwrap().unwrap();
             assert_eq!((found.format, &text[found.end..]), (format, rest), "{text}");

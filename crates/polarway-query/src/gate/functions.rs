@@ -87,12 +87,12 @@ fn verdict(map: &HashMap<&'static str, Verdict>, name: &str) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::native::{Connection, Database};
 
     fn duckdb_names(condition: &str) -> BTreeSet<String> {
-        let connection = Connection::open(&Database::open(&[]).unwrap()).unwrap();
+        let connection = duckdb::Connection::open_in_memory().unwrap();
         let sql = format!("SELECT DISTINCT function_name FROM duckdb_functions() WHERE {condition}");
-        connection.prepare(&sql).unwrap().texts(&[]).unwrap().into_iter().flatten().collect()
+        let mut statement = connection.prepare(&sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
     fn difference(

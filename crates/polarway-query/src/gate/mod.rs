@@ -12,7 +12,8 @@ mod instead;
 mod named;
 mod parser;
 mod perils;
-pub(crate) mod recent;
+mod position;
+mod recent;
 mod splice;
 mod tree;
 
@@ -23,43 +24,29 @@ use parking_lot::Mutex;
 use polarway_model::At;
 use serde_json::Value;
 
-use crate::analytics::{AttachedTable, SeenAnalytics};
+use crate::analytics::{Analytics, SeenAnalytics};
 use crate::catalog::{Catalog, CatalogError, FileOptions};
-use crate::diagnose::with_position;
 use crate::error::Error;
-use crate::instance::Instance;
 use crate::listing::Listing;
-use crate::plan::PlanFormat;
-use crate::recent::Recent;
+use crate::plan::Statement;
 pub(crate) use amplifiers::{PAIRING, PAIRS};
 pub(crate) use named::NamedColumns;
-use parser::Parser;
-pub(crate) use parser::Parsers;
+pub(crate) use parser::is_too_deep;
+use position::with_position;
+use recent::Recent;
 use splice::{Cut, Form};
 use tree::{Refusal, RefusalKind, Source, TableUse};
 
-/// A text that may run once its references are views.
-#[derive(Debug)]
-pub(crate) struct Checked {
-    /// What to run: the author's text, with views in the place of what no view's name can stand for.
-    pub(crate) text: String,
-    /// Whether `text` is what the author wrote.
-    pub(crate) is_own_text: bool,
-    /// What the text reads, each once.
-    pub(crate) reads: Vec<Read>,
-    /// The columns of these that it can mean.
-    pub(crate) columns: NamedColumns,
-    /// The tables of the analytics database that the text reads.
-    attached: Vec<AttachedTable>,
-    /// The names of all its parameters, sorted.
-    pub(crate) parameters: Vec<String>,
-    /// Those that `text` has, by their names there: the others are in `AT (…)`, which it has no more.
-    pub(crate) bound: BTreeMap<String, String>,
-    /// Whether a prepared statement of it may run again. DuckDB plans one that reads files anew each time; another one is
-    /// planned once, and `now()` in it would stand still.
-    pub(crate) can_be_kept: bool,
-    /// How its plan is drawn, if that is all that it asks for.
-    pub(crate) explained: Option<PlanFormat>,
+/// What the gate asks of the DuckDB whose dialect it is.
+pub(crate) trait Dialect {
+    /// The syntax tree of a text, as DuckDB's `json_serialize_sql` gives it.
+    fn tree(&self, text: &str) -> Result<String, Error>;
+
+    /// The time that a text stands for, in microseconds since 1970 in UTC; `None` if it is none.
+    fn timestamp(&self, literal: &str) -> Result<Option<i64>, Error>;
+
+    /// The analytics database, if there is one.
+    fn analytics(&self) -> Result<Option<Arc<Analytics>>, Error>;
 }
 
 /// A table that a text reads.
@@ -91,7 +78,7 @@ pub(crate) enum AtClause {
 /// Parses and checks texts, remembering those that passed.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    passed: Mutex<Recent<Arc<Checked>>>,
+    passed: Mutex<Recent<Arc<Statement>>>,
     text_bytes: usize,
 }
 
@@ -104,10 +91,10 @@ impl Gate {
     /// stack.
     pub(crate) fn check(
         &self,
-        instance: &Instance,
+        dialect: &dyn Dialect,
         text: &str,
         catalog: &dyn Catalog,
-    ) -> Result<Arc<Checked>, Error> {
+    ) -> Result<Arc<Statement>, Error> {
         if text.len() > self.text_bytes {
             let message =
                 format!("the query has {} bytes, at most {} are allowed", text.len(), self.text_bytes);
@@ -118,15 +105,19 @@ impl Gate {
         {
             return Ok(checked);
         }
-        let analytics = instance.analytics.as_ref().map(|analytics| analytics.seen_by(catalog));
-        let checked = instance.parsers.with(text, |parser| check_new(parser, analytics, text))?;
-        let checked = Arc::new(checked);
+        let analytics = dialect.analytics()?;
+        let analytics = analytics.as_ref().map(|analytics| analytics.seen_by(catalog));
+        let checked = Arc::new(check_new(dialect, analytics, text)?);
         self.passed.lock().insert(text.to_owned(), Arc::clone(&checked));
         Ok(checked)
     }
 }
 
-fn check_new(parser: &Parser, analytics: Option<SeenAnalytics<'_>>, text: &str) -> Result<Checked, Error> {
+fn check_new(
+    dialect: &dyn Dialect,
+    analytics: Option<SeenAnalytics<'_>>,
+    text: &str,
+) -> Result<Statement, Error> {
     let refused = |refusal: Refusal| {
         let message = with_position(&refusal.message, text, refusal.position);
         match refusal.kind {
@@ -137,15 +128,15 @@ fn check_new(parser: &Parser, analytics: Option<SeenAnalytics<'_>>, text: &str) 
             }
         }
     };
-    let (statement, explained) = parser.parse(text)?;
+    let (statement, explained) = parser::parse(dialect, text)?;
     let found = tree::check(&statement, analytics).map_err(refused)?;
-    let mut plan = Plan::default();
+    let mut collected = Reads::default();
     for table in &found.tables {
-        let what = what(parser, text, table)?;
-        plan.add(text, table, what).map_err(refused)?;
+        let what = what(dialect, text, table)?;
+        collected.add(text, table, what).map_err(refused)?;
     }
-    plan.add_shown(text, &found.shown).ok_or_else(unreadable)?;
-    let Plan { reads, mut cuts, .. } = plan;
+    collected.add_shown(text, &found.shown).ok_or_else(unreadable)?;
+    let Reads { reads, mut cuts, .. } = collected;
     let attached = found.attached;
     let in_at = reads.iter().filter_map(|read| match &read.what {
         What::Dataset { at: AtClause::Version(name) | AtClause::Timestamp(name), .. } => Some(name.clone()),
@@ -155,9 +146,9 @@ fn check_new(parser: &Parser, analytics: Option<SeenAnalytics<'_>>, text: &str) 
     let parameters = Vec::from_iter(parameters);
     let same_name = |name: &String| (name.clone(), name.clone());
     let mut bound: BTreeMap<String, String> = found.parameters.iter().map(same_name).collect();
-    let can_be_kept = explained.is_none() && (!reads.is_empty() || !found.calls_functions);
+    let is_repeatable = explained.is_none() && (!reads.is_empty() || !found.calls_functions);
     if cuts.is_empty() {
-        return Ok(Checked {
+        return Ok(Statement {
             text: text.to_owned(),
             is_own_text: true,
             columns: NamedColumns::of(&statement),
@@ -165,7 +156,7 @@ fn check_new(parser: &Parser, analytics: Option<SeenAnalytics<'_>>, text: &str) 
             attached,
             parameters,
             bound,
-            can_be_kept,
+            is_repeatable,
             explained,
         });
     }
@@ -176,7 +167,7 @@ fn check_new(parser: &Parser, analytics: Option<SeenAnalytics<'_>>, text: &str) 
     cuts.extend(names);
     let spliced = splice::apply(text, cuts).ok_or_else(unreadable)?;
     // What runs is a text that was itself parsed and checked, and that reads the views and nothing else.
-    let (statement, _) = parser.parse(&spliced).map_err(|_| unreadable())?;
+    let (statement, _) = parser::parse(dialect, &spliced).map_err(|_| unreadable())?;
     let is_as_meant = tree::check(&statement, analytics).is_ok_and(|again| {
         let reads_views_only = again.tables.iter().all(|table| {
             table.node["at_clause"].is_null()
@@ -187,7 +178,7 @@ fn check_new(parser: &Parser, analytics: Option<SeenAnalytics<'_>>, text: &str) 
     if !is_as_meant {
         return Err(unreadable());
     }
-    Ok(Checked {
+    Ok(Statement {
         text: spliced,
         is_own_text: false,
         columns: NamedColumns::of(&statement),
@@ -195,21 +186,21 @@ fn check_new(parser: &Parser, analytics: Option<SeenAnalytics<'_>>, text: &str) 
         attached,
         parameters,
         bound,
-        can_be_kept,
+        is_repeatable,
         explained,
     })
 }
 
 /// What a text reads, as it is collected.
 #[derive(Default)]
-struct Plan {
+struct Reads {
     reads: Vec<Read>,
     cuts: Vec<Cut>,
     /// Views in lower case, as DuckDB compares them.
     views: HashSet<String>,
 }
 
-impl Plan {
+impl Reads {
     fn add(&mut self, text: &str, table: &TableUse<'_>, what: What) -> Result<(), Refusal> {
         let view = self.view(what);
         let is_qualified = table.node["schema_name"].as_str().is_some_and(|schema| !schema.is_empty());
@@ -275,10 +266,10 @@ impl Plan {
     }
 }
 
-fn what(parser: &Parser, text: &str, table: &TableUse<'_>) -> Result<What, Error> {
+fn what(dialect: &dyn Dialect, text: &str, table: &TableUse<'_>) -> Result<What, Error> {
     Ok(match &table.source {
         Source::Dataset(name) => {
-            let at = at(parser, text, &table.node["at_clause"], table.start)?;
+            let at = at(dialect, text, &table.node["at_clause"], table.start)?;
             What::Dataset { name: name.clone(), at }
         }
         Source::Path(pattern) => {
@@ -292,7 +283,7 @@ fn what(parser: &Parser, text: &str, table: &TableUse<'_>) -> Result<What, Error
     })
 }
 
-fn at(parser: &Parser, text: &str, clause: &Value, start: usize) -> Result<AtClause, Error> {
+fn at(dialect: &dyn Dialect, text: &str, clause: &Value, start: usize) -> Result<AtClause, Error> {
     if clause.is_null() {
         return Ok(AtClause::Fixed(At::Newest));
     }
@@ -317,7 +308,7 @@ fn at(parser: &Parser, text: &str, clause: &Value, start: usize) -> Result<AtCla
             let usage = "AT (TIMESTAMP => …) takes a time in quotes, say '2026-01-31 12:00:00', or a parameter; without a \
                          zone it is UTC";
             let micros = match constants::text(value) {
-                Some(literal) => parser.timestamp(literal)?,
+                Some(literal) => dialect.timestamp(literal)?,
                 None => None,
             };
             micros

@@ -128,14 +128,13 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::native::{Connection, Database};
 
     /// The columns of `candidates` that a text can mean, as DuckDB parses it; `None` if those are all.
     fn named(sql: &str, candidates: &[&str]) -> Option<Vec<String>> {
-        let connection = Connection::open(&Database::open(&[]).unwrap()).unwrap();
-        let serialize =
-            connection.prepare("SELECT CAST(json_serialize_sql(CAST(? AS VARCHAR)) AS VARCHAR)").unwrap();
-        let tree: Value = serde_json::from_str(&serialize.text(&[sql]).unwrap().unwrap()).unwrap();
+        let connection = duckdb::Connection::open_in_memory().unwrap();
+        let serialize = "SELECT CAST(json_serialize_sql(CAST(? AS VARCHAR)) AS VARCHAR)";
+        let tree: String = connection.query_row(serialize, [sql], |row| row.get(0)).unwrap();
+        let tree: Value = serde_json::from_str(&tree).unwrap();
         assert_eq!(tree["error"], false, "{sql}: {tree}");
         let columns = NamedColumns::of(&tree["statements"][0]);
         let has = |name: &&&str| columns.has(name);

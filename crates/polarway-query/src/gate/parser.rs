@@ -1,133 +1,45 @@
-//! Connections that parse: what they run are fixed statements, never a user's.
+//! From a text to the tree of its one statement.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::{explain, instead, refusal};
-use crate::diagnose::{Hidden, Origin, diagnose, is_too_deep, with_position};
+use super::position::with_position;
+use super::{Dialect, explain, instead, refusal};
 use crate::error::Error;
-use crate::native::{Connection, Database, NativeError, Prepared};
-use crate::plan::PlanFormat;
+use crate::plan::ExplainFormat;
 
 /// How deep the tree may be. Parsing, checking and planning all recurse, on stacks of 16 MiB.
 /// What nests deeper also takes DuckDB long to plan, and planning can't be interrupted.
 const DEEPEST_TREE: usize = 1_000;
 
-/// A text of more bytes makes DuckDB take memory that matters.
-const LONG_TEXT: usize = 64 << 10;
-
-/// The parsers of one DuckDB.
-#[derive(Debug)]
-pub(crate) struct Parsers {
-    database: Arc<Database>,
-    idle: Mutex<Vec<Parser>>,
+/// The tree of the one statement in `text`, and how its plan is to be drawn if it is behind an EXPLAIN.
+pub(super) fn parse(dialect: &dyn Dialect, text: &str) -> Result<(Value, Option<ExplainFormat>), Error> {
+    if text.contains('\0') {
+        return Err(Error::Syntax("the query holds a NUL character".to_owned()));
+    }
+    let unknown = |start| refusal(text, explain::USAGE, start);
+    let Some(explain) = explain::explain(text).map_err(unknown)? else {
+        return Ok((parse_select(dialect, text)?, None));
+    };
+    // Blanks in its place leave all positions what they were.
+    let (front, select) = text.split_at(explain.end);
+    let select = format!("{}{select}", " ".repeat(front.len()));
+    Ok((parse_select(dialect, &select)?, Some(explain.format)))
 }
 
-impl Parsers {
-    pub(crate) fn new(database: Arc<Database>) -> Self {
-        Self { database, idle: Mutex::new(Vec::new()) }
+fn parse_select(dialect: &dyn Dialect, text: &str) -> Result<Value, Error> {
+    let json = dialect.tree(text)?;
+    if depth(&json) > DEEPEST_TREE {
+        return Err(Error::TooLarge("the query nests too deep; split it".to_owned()));
     }
-
-    /// Does something with a parser. One that had a long text holds memory for it, and is not used again.
-    pub(super) fn with<T>(
-        &self,
-        text: &str,
-        work: impl FnOnce(&Parser) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let parser = self.idle.lock().pop();
-        let parser = match parser {
-            Some(parser) => parser,
-            None => Parser::open(&self.database)?,
-        };
-        let done = work(&parser);
-        if text.len() <= LONG_TEXT {
-            self.idle.lock().push(parser);
-        }
-        done
+    let mut tree = from_json(&json)?;
+    if tree["error"] == true {
+        return Err(parse_error(&tree, text));
     }
-
-    /// The time that a text stands for, in microseconds since 1970 in UTC; `None` if it is none.
-    pub(crate) fn timestamp(&self, literal: &str) -> Result<Option<i64>, Error> {
-        self.with(literal, |parser| parser.timestamp(literal))
+    match tree["statements"].as_array_mut().map(Vec::as_mut_slice) {
+        Some([statement]) => Ok(statement.take()),
+        Some([]) => Err(Error::Syntax("the text holds no statement".to_owned())),
+        _ => Err(Error::NotAllowed("one statement at a time: the text holds several".to_owned())),
     }
-
-    /// Closes all connections that are not in use.
-    pub(crate) fn clear(&self) {
-        let idle = std::mem::take(&mut *self.idle.lock());
-        drop(idle); // not under the lock
-    }
-}
-
-/// A connection that runs two fixed statements and never a user's.
-#[derive(Debug)]
-pub(super) struct Parser {
-    serialize: Prepared,
-    timestamp: Prepared,
-}
-
-impl Parser {
-    fn open(database: &Arc<Database>) -> Result<Self, Error> {
-        let fail = |error| said(&error);
-        let connection = Connection::open(database).map_err(fail)?;
-        Ok(Self {
-            serialize: connection
-                .prepare("SELECT CAST(json_serialize_sql(CAST(? AS VARCHAR)) AS VARCHAR)")
-                .map_err(fail)?,
-            timestamp: connection
-                .prepare(
-                    "SELECT CASE WHEN isfinite(t) THEN CAST(epoch_us(t) AS VARCHAR) END \
-                     FROM (SELECT TRY_CAST(? AS TIMESTAMP WITH TIME ZONE) AS t)",
-                )
-                .map_err(fail)?,
-        })
-    }
-
-    /// The tree of the one statement in `text`, and how its plan is to be drawn if it is behind an EXPLAIN.
-    pub(super) fn parse(&self, text: &str) -> Result<(Value, Option<PlanFormat>), Error> {
-        if text.contains('\0') {
-            return Err(Error::Syntax("the query holds a NUL character".to_owned()));
-        }
-        let unknown = |start| refusal(text, explain::USAGE, start);
-        let Some(explain) = explain::explain(text).map_err(unknown)? else {
-            return Ok((self.parse_select(text)?, None));
-        };
-        // Blanks in its place leave all positions what they were.
-        let (front, select) = text.split_at(explain.end);
-        let select = format!("{}{select}", " ".repeat(front.len()));
-        Ok((self.parse_select(&select)?, Some(explain.format)))
-    }
-
-    /// The time that a text stands for, in microseconds since 1970 in UTC; `None` if it is none.
-    pub(super) fn timestamp(&self, literal: &str) -> Result<Option<i64>, Error> {
-        let time = self.timestamp.text(&[literal]).map_err(|error| said(&error))?;
-        Ok(time.and_then(|micros| micros.parse().ok()))
-    }
-
-    fn parse_select(&self, text: &str) -> Result<Value, Error> {
-        let json = self
-            .serialize
-            .text(&[text])
-            .map_err(|error| said(&error))?
-            .ok_or_else(|| Error::Internal("DuckDB gave no tree".to_owned()))?;
-        if depth(&json) > DEEPEST_TREE {
-            return Err(Error::TooLarge("the query nests too deep; split it".to_owned()));
-        }
-        let mut tree = from_json(&json)?;
-        if tree["error"] == true {
-            return Err(parse_error(&tree, text));
-        }
-        match tree["statements"].as_array_mut().map(Vec::as_mut_slice) {
-            Some([statement]) => Ok(statement.take()),
-            Some([]) => Err(Error::Syntax("the text holds no statement".to_owned())),
-            _ => Err(Error::NotAllowed("one statement at a time: the text holds several".to_owned())),
-        }
-    }
-}
-
-fn said(error: &NativeError) -> Error {
-    diagnose(error, Origin::OtherText, &Hidden::default())
 }
 
 fn parse_error(tree: &Value, text: &str) -> Error {
@@ -202,4 +114,9 @@ fn without_infinities(json: &str) -> String {
         rest = &rest[character.len_utf8()..];
     }
     cleaned
+}
+
+/// Whether DuckDB gives up because of how deep a text nests.
+pub(crate) fn is_too_deep(message: &str) -> bool {
+    message.starts_with("Max expression depth") || message.starts_with("memory exhausted at")
 }

@@ -7,8 +7,8 @@ use std::time::{Instant, SystemTime};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use crate::control::Control;
-use crate::seat::Seat;
+use super::control::Control;
+use super::seat::Seat;
 use crate::status::{Phase, PhaseTimes, QueryStatus, Summary};
 
 /// One query that waits or runs.
@@ -22,8 +22,6 @@ pub(crate) struct Activity {
     pub(crate) seat: Mutex<Seat>,
     started: SystemTime,
     clock: Mutex<Clock>,
-    /// The number of the DuckDB that it is in; meaningless while it waits.
-    instance: AtomicU64,
     rows: AtomicU64,
     bytes: AtomicU64,
 }
@@ -47,7 +45,6 @@ impl Activity {
             seat: Mutex::new(Seat::new()),
             started: SystemTime::now(),
             clock: Mutex::new(Clock { phase: Phase::Waiting, since: now, times: PhaseTimes::default() }),
-            instance: AtomicU64::new(u64::MAX),
             rows: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }
@@ -60,15 +57,6 @@ impl Activity {
         let left = clock.phase;
         clock.times.add(left, time);
         (clock.phase, clock.since) = (phase, now);
-    }
-
-    /// Notes the number of the DuckDB that the query is in from now on.
-    pub(crate) fn runs_in(&self, instance: u64) {
-        self.instance.store(instance, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_in(&self, instance: u64) -> bool {
-        self.instance.load(Ordering::Relaxed) == instance
     }
 
     pub(crate) fn is_waiting(&self) -> bool {

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::activity::Activity;
+use super::activity::Activity;
+use super::control::StopReason;
+use super::seat::Place;
+use super::threads::{Job, Threads};
 use crate::config::Limits;
-use crate::control::StopReason;
 use crate::error::Error;
-use crate::seat::Place;
-use crate::threads::{Job, Threads};
 
 /// How often a query whose reader takes rows again looks whether it was stopped, while it waits for a slot.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -300,7 +300,7 @@ impl std::fmt::Debug for State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::Control;
+    use crate::queue::control::Control;
 
     #[test]
     fn a_stopped_query_that_has_ended_since_it_was_seen_gives_its_slot_back_once() {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::error::Error;
-use crate::native::Connection;
 
 /// Why a query was stopped.
 #[derive(Debug, Clone, Copy)]
@@ -54,13 +53,19 @@ impl From<StopReason> for Error {
 /// Tells whoever waits for a query's result that the query was stopped, and why. It must not block.
 pub type Release = Box<dyn FnOnce(Error) + Send>;
 
+/// Something that runs for a query and can be stopped.
+pub trait Interrupt: Send + Sync {
+    /// Makes it end soon. It is called on any thread, and must not block.
+    fn interrupt(&self);
+}
+
 /// What the caller of a query, its thread and its watch share.
 pub(crate) struct Control {
     stopped: OnceLock<StopReason>,
     /// Tells the caller of a stop; gone once the query has ended or was stopped.
     release: Mutex<Option<Release>>,
-    /// The connection while the query is on it.
-    connection: Mutex<Option<Connection>>,
+    /// What is running for the query, while something is.
+    running: Mutex<Option<Arc<dyn Interrupt>>>,
     deadline: Option<Instant>,
 }
 
@@ -69,7 +74,7 @@ impl Control {
         Self {
             stopped: OnceLock::new(),
             release: Mutex::new(Some(release)),
-            connection: Mutex::new(None),
+            running: Mutex::new(None),
             deadline,
         }
     }
@@ -80,8 +85,8 @@ impl Control {
         if self.stopped.set(reason).is_err() {
             return;
         }
-        if let Some(connection) = self.connection.lock().as_ref() {
-            connection.interrupt();
+        if let Some(running) = self.running.lock().as_ref() {
+            running.interrupt();
         }
         let release = self.release.lock().take();
         if let Some(release) = release {
@@ -106,14 +111,14 @@ impl Control {
         self.stopped.get().is_some()
     }
 
-    /// From now on a stop interrupts this connection.
-    pub(crate) fn attach(&self, connection: &Connection) {
-        *self.connection.lock() = Some(connection.clone());
+    /// From now on a stop interrupts this.
+    pub(crate) fn attach(&self, running: Arc<dyn Interrupt>) {
+        *self.running.lock() = Some(running);
     }
 
-    /// From now on the connection belongs to others.
+    /// From now on a stop interrupts nothing.
     pub(crate) fn detach(&self) {
-        *self.connection.lock() = None;
+        *self.running.lock() = None;
     }
 
     /// The query has told its end: a stop that comes later has nobody to tell. One that came a moment ago may not have told

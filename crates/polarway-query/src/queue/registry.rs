@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use uuid::Uuid;
 
-use crate::activity::Activity;
+use super::activity::Activity;
 
 /// All queries from their coming to the end of their thread's work, by id, which is by age.
 #[derive(Debug, Default)]

@@ -4,12 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::activity::Activity;
-use crate::admission::Admission;
-use crate::control::StopReason;
-use crate::instances::Instances;
+use super::activity::Activity;
+use super::admission::Admission;
+use super::control::StopReason;
+use super::registry::Registry;
+use crate::executor::Executor;
 use crate::memory::ProcessMemory;
-use crate::registry::Registry;
 
 /// How often deadlines and the queue are looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -27,7 +27,7 @@ const RECOVERY: Duration = Duration::from_millis(500);
 pub(crate) struct Watched {
     pub(crate) registry: Arc<Registry>,
     pub(crate) admission: Arc<Admission>,
-    pub(crate) instances: Arc<Instances>,
+    pub(crate) executor: Arc<dyn Executor>,
     pub(crate) process_bytes: u64,
 }
 
@@ -57,7 +57,9 @@ impl Watch {
                     tracing::error!("the watch over queries failed, and goes on");
                 }
             }
-            self.look_at_spill();
+            if self.watched.registry.all().is_empty() {
+                self.watched.executor.rest();
+            }
         }
     }
 
@@ -67,27 +69,9 @@ impl Watch {
         let queries = self.watched.registry.all();
         queries.iter().for_each(|query| query.control.stop_if_late(now));
         self.watched.admission.sweep(&queries, now);
-        self.end_drained(&queries, now);
+        self.watched.executor.tend(now);
         if tick.is_multiple_of(TICKS_PER_MEMORY) {
             self.look_at_memory(&queries, now);
-        }
-    }
-
-    /// Stops what is still at work in a DuckDB that was given up long ago.
-    fn end_drained(&self, queries: &[Arc<Activity>], now: Instant) {
-        for instance in self.watched.instances.overdue(now) {
-            let left = queries.iter().filter(|query| query.is_in(instance));
-            left.for_each(|query| query.control.stop(StopReason::Replaced));
-        }
-    }
-
-    /// While nothing runs, what lies in the spill folder belongs to statements that idle sessions keep.
-    fn look_at_spill(&self) {
-        let Ok(instance) = self.watched.instances.current() else { return };
-        let is_empty =
-            || std::fs::read_dir(instance.spill_folder()).is_ok_and(|mut files| files.next().is_none());
-        if self.watched.registry.all().is_empty() && !is_empty() {
-            instance.sessions.clear();
         }
     }
 

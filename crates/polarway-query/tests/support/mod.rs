@@ -1,6 +1,7 @@
 //! Real Parquet files in a temporary folder, and the simplest catalog over them.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod files;
 pub(crate) mod stream;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, SchemaRef};
+use files::{OnThisMachine, relation};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use polarway_query::{
@@ -61,7 +63,7 @@ impl Folder {
             version: format!("{at:?}"),
             hint: format!("its versions are 1 to {}", found.len()),
         })?;
-        Ok(Relation::new(version.files.clone(), Arc::clone(&version.schema)))
+        Ok(relation(&version.files, Arc::clone(&version.schema)))
     }
 
     fn files(&self, patterns: &[String]) -> Result<Relation, CatalogError> {
@@ -87,7 +89,7 @@ impl Folder {
             files.extend(matching);
         }
         let schema = stored_schema(&files[0]);
-        Ok(Relation::new(files, schema))
+        Ok(relation(&files, schema))
     }
 }
 
@@ -136,7 +138,7 @@ impl Bench {
         let mut config = EngineConfig::new(vec![root.clone()], dir.path().join("temp"));
         config.threads = 2;
         change(&mut config);
-        let engine = Engine::open(config).unwrap();
+        let engine = Engine::open(config, Arc::new(OnThisMachine)).unwrap();
         let folder = Arc::new(Folder { root, versions: Mutex::default(), resolved: AtomicUsize::new(0) });
         Self { dir, engine, folder }
     }
@@ -206,8 +208,7 @@ impl Bench {
 
     /// The newest files of a dataset.
     pub(crate) fn files(&self, name: &str) -> Vec<PathBuf> {
-        let groups = self.folder.find(name, At::Newest).unwrap().files;
-        groups.into_iter().flat_map(|group| group.paths).collect()
+        self.folder.versions.lock().unwrap()[name].last().unwrap().files.clone()
     }
 }
 

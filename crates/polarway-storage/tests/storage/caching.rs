@@ -11,7 +11,8 @@ use arrow_select::concat::concat_batches;
 use object_store::memory::InMemory;
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
 use polarway_storage::{
-    At, Loader, MemoryBudget, Mirror, ObjectBackend, Settings, Snapshot, Tables, WriteOptions,
+    At, FileToRead, Loader, MemoryBudget, Mirror, ObjectBackend, Settings, Snapshot, SnapshotFile, Tables,
+    WriteOptions,
 };
 
 use crate::support::{append, name, on_disk, store, write};
@@ -113,7 +114,8 @@ fn the_mirror_holds_what_is_in_use_and_stays_within_its_bounds() {
     let mirror = Mirror::new(backend, folder.path().join("mirror"), 1).unwrap();
     let local = |dataset: &str| {
         let snapshot = tables.snapshot(&name(dataset), At::Newest).unwrap();
-        mirror.local(&snapshot.files[0]).unwrap()
+        let SnapshotFile { path, bytes, .. } = &snapshot.files[0];
+        mirror.local(FileToRead { path, bytes: *bytes, adopted: None }).unwrap()
     };
     for dataset in ["a", "b", "c"] {
         store(&tables, &name(dataset), [1]).unwrap();

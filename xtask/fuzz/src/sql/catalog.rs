@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{ArrayRef, Int64Array, ListArray, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Int64Type, SchemaRef};
 use parquet::arrow::ArrowWriter;
-use polarway_query::{At, Catalog, CatalogError, Listed, Reference, Relation};
+use polarway_query::{
+    At, Catalog, CatalogError, FileGroup, FileReference, Listed, LocalFiles, LocalGroup, Reference, Relation,
+};
 
 /// The names of the tables; all have the same rows.
 const NAMES: [&str; 3] = ["flights", "t", "secrets.of.others"];
@@ -40,7 +42,10 @@ impl Tables {
     }
 
     fn relation(&self) -> Relation {
-        Relation::new(vec![self.file.clone()], Arc::clone(&self.schema))
+        let path = self.file.to_str().unwrap().to_owned();
+        let file = FileReference { path, bytes: self.file.metadata().unwrap().len(), foreign: None };
+        let group = FileGroup::new("t".parse().unwrap(), 1, vec![file], Arc::clone(&self.schema));
+        Relation::of_groups(vec![group], Arc::clone(&self.schema))
     }
 
     fn find(&self, reference: &Reference) -> Result<Relation, CatalogError> {
@@ -94,4 +99,14 @@ fn rows() -> RecordBatch {
     let lists: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(lists));
     let columns = [("n", numbers), ("s", texts), ("at", times), ("l", lists)];
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
+}
+
+/// A storage whose paths are those of this machine.
+pub(crate) struct OnThisMachine;
+
+impl LocalFiles for OnThisMachine {
+    fn localize(&self, group: &FileGroup) -> Result<LocalGroup, CatalogError> {
+        let paths = group.files.iter().map(|file| PathBuf::from(&file.path)).collect();
+        Ok(LocalGroup { paths, pin: Box::new(()), after_scan: None })
+    }
 }

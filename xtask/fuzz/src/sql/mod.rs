@@ -13,7 +13,7 @@ use arrow::util::display::array_value_to_string;
 use polarway_query::{Catalog, Engine, EngineConfig, Error, QueryOptions};
 use tempfile::TempDir;
 
-use catalog::Tables;
+use catalog::{OnThisMachine, Tables};
 
 /// How long a text may run: nearly all that are worth anything need less, and the others must end.
 const TIME: Duration = Duration::from_millis(200);
@@ -45,7 +45,7 @@ impl Bench {
         config.limits.result_rows = 10_000;
         config.limits.result_bytes = 10_000_000;
         config.limits.process_bytes = 3_000_000_000;
-        let engine = Engine::open(config).unwrap();
+        let engine = Engine::open(config, Arc::new(OnThisMachine)).unwrap();
         Self { engine, tables, folder }
     }
 

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char};
 
 use duckdb::ffi;
 
-use crate::sql_type::SqlType;
+use super::super::sql_type::SqlType;
 
 #[derive(Debug)]
 pub(super) struct LogicalType(pub(super) ffi::duckdb_logical_type);

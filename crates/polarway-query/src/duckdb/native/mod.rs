@@ -22,7 +22,8 @@ use duckdb::ffi;
 
 pub(crate) use value::Value;
 
-use crate::result_types::Column;
+use super::result_types::Column;
+use crate::queue::control::Interrupt;
 use logical_type::LogicalType;
 
 /// What DuckDB said, prefix included (`Binder Error: …`), or what went wrong at the border to it.
@@ -42,8 +43,7 @@ impl NativeError {
 type Result<T> = std::result::Result<T, NativeError>;
 
 /// The version of the DuckDB that this process is linked to, such as `1.5.6`.
-#[must_use]
-pub fn duckdb_version() -> String {
+pub(crate) fn duckdb_version() -> String {
     // SAFETY: DuckDB gives a constant string that ends in NUL.
     let version = unsafe { CStr::from_ptr(ffi::duckdb_library_version()) };
     version.to_string_lossy().trim_start_matches('v').to_owned()
@@ -123,6 +123,13 @@ impl Drop for RawConnection {
     }
 }
 
+impl Interrupt for RawConnection {
+    fn interrupt(&self) {
+        // SAFETY: the connection is alive; DuckDB only sets an atomic flag.
+        unsafe { ffi::duckdb_interrupt(self.raw) };
+    }
+}
+
 /// One session of a database: its own temporary views, one query at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection(Arc<RawConnection>);
@@ -137,10 +144,9 @@ impl Connection {
         }
     }
 
-    /// Stops what runs on this connection; callable from any thread. A query that starts later is not stopped.
-    pub(crate) fn interrupt(&self) {
-        // SAFETY: the connection is alive; DuckDB only sets an atomic flag.
-        unsafe { ffi::duckdb_interrupt(self.0.raw) };
+    /// What stops what runs on this connection. A query that starts later is not stopped.
+    pub(crate) fn to_interrupt(&self) -> Arc<dyn Interrupt> {
+        Arc::clone(&self.0) as Arc<dyn Interrupt>
     }
 
     /// Runs trusted text, statement by statement, and drops its results.

@@ -1,0 +1,78 @@
+//! Stored files as files of this machine, for the query engine.
+//!
+//! There is no caller to ask about here: only the executor of the query engine has this, and the files of its plans come from a
+//! catalog that asked when it pinned them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use polarway_query::{
+    AfterScan, CatalogError, FileGroup, FileReference, FileStorage, LocalFiles, LocalGroup,
+};
+use polarway_storage::{AdoptedState, Error, FileChecks, FileToRead, Mirror};
+
+/// The files of the storages that queries read.
+#[derive(Debug)]
+pub(crate) struct StoredFiles {
+    datasets: Mirror,
+    /// That of handles, if they are in one.
+    handles: Option<Mirror>,
+    checks: Arc<FileChecks>,
+}
+
+impl StoredFiles {
+    /// Files are checked against their checksums, some of their bytes after each query.
+    pub(crate) fn new(datasets: Mirror, handles: Option<Mirror>, check_bytes: u64) -> Self {
+        Self { datasets, handles, checks: Arc::new(FileChecks::new(check_bytes)) }
+    }
+
+    /// The folders that local copies lie in.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = PathBuf> {
+        [&self.datasets].into_iter().chain(&self.handles).map(|mirror| mirror.folder().to_owned())
+    }
+
+    fn mirror(&self, storage: FileStorage) -> Result<&Mirror, CatalogError> {
+        match storage {
+            FileStorage::Datasets => Ok(&self.datasets),
+            FileStorage::Handles => self
+                .handles
+                .as_ref()
+                .ok_or_else(|| CatalogError::Other("handles are in no storage, and have no files".into())),
+        }
+    }
+}
+
+impl LocalFiles for StoredFiles {
+    fn localize(&self, group: &FileGroup) -> Result<LocalGroup, CatalogError> {
+        let mirror = self.mirror(group.storage)?;
+        let mut paths = Vec::with_capacity(group.files.len());
+        let mut pins = Vec::with_capacity(group.files.len());
+        let mut due = Vec::new();
+        for file in &group.files {
+            let local = mirror.local(to_read(file)).map_err(failed)?;
+            let is_ours = file.foreign.is_none();
+            due.extend(is_ours.then(|| self.checks.due(&group.dataset, &file.path, local.path())).flatten());
+            let (path, pin) = local.into_parts();
+            paths.push(path);
+            pins.extend(pin);
+        }
+        let checks = Arc::clone(&self.checks);
+        let is_any_due = !due.is_empty();
+        let check = move || checks.check(&due).map_err(failed);
+        let after_scan = is_any_due.then(|| Box::new(check) as AfterScan);
+        Ok(LocalGroup { paths, pin: Box::new(pins), after_scan })
+    }
+}
+
+fn to_read(file: &FileReference) -> FileToRead<'_> {
+    let adopted = file.foreign.as_ref().map(|foreign| AdoptedState {
+        state: foreign.state,
+        partition_values: &foreign.partition_values,
+        rewritten_as: foreign.rewritten_as.as_ref(),
+    });
+    FileToRead { path: &file.path, bytes: file.bytes, adopted }
+}
+
+fn failed(error: Error) -> CatalogError {
+    CatalogError::Other(Box::new(error))
+}

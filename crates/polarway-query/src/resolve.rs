@@ -1,0 +1,57 @@
+//! From a checked text to its plan: what its names mean, pinned at one moment.
+
+use std::any::Any;
+
+use crate::catalog::{AfterScan, Catalog};
+use crate::error::Error;
+use crate::gate::{Dialect, What};
+use crate::parameters::ParameterValues;
+use crate::plan::{PlannedTable, Statement, TableSource};
+
+/// What keeps the files of a plan there while it runs, and what is looked at when it has run.
+#[derive(Default)]
+pub(crate) struct Held {
+    after_scans: Vec<AfterScan>,
+    /// Held until the query ends.
+    _pins: Vec<Box<dyn Any + Send + Sync>>,
+}
+
+impl Held {
+    /// Looks at what somebody else may have changed while the plan ran.
+    pub(crate) fn check_after_scan(&mut self) -> Result<(), Error> {
+        self.after_scans.drain(..).try_for_each(|check| check()).map_err(Error::from)
+    }
+}
+
+/// The tables that a statement reads.
+pub(crate) fn resolve(
+    statement: &Statement,
+    parameters: &ParameterValues,
+    dialect: &dyn Dialect,
+    catalog: &dyn Catalog,
+) -> Result<(Vec<PlannedTable>, Held), Error> {
+    let references = parameters.references(dialect, statement)?;
+    let relations = match references.as_slice() {
+        [] => Vec::new(),
+        references => catalog.resolve(references)?,
+    };
+    if relations.len() != references.len() {
+        return Err(Error::Internal("the catalog gave another number of relations".to_owned()));
+    }
+    let mut tables = Vec::with_capacity(statement.reads.len());
+    let mut held = Held::default();
+    let mut relations = references.iter().zip(relations);
+    for read in &statement.reads {
+        let (described, source) = match read.what {
+            What::Listing(kind) => (String::new(), TableSource::Listing(kind, catalog.list()?)),
+            _ => {
+                let Some((reference, relation)) = relations.next() else { break };
+                held.after_scans.extend(relation.after_scan);
+                held._pins.push(relation.pin);
+                (reference.to_string(), relation.source)
+            }
+        };
+        tables.push(PlannedTable { name: read.view.clone(), described, source });
+    }
+    Ok((tables, held))
+}
