@@ -62,7 +62,10 @@ impl Events {
                     self.next()
                 }
             },
-            recv(self.events) -> event => event.expect("a query says how it ends"),
+            recv(self.events) -> event => event.unwrap_or_else(|_| {
+                // A bug ended its thread: that is how whoever waits hears of it.
+                ResultEvent::Failed(Error::Internal("its thread ended early".to_owned()))
+            }),
         }
     }
 }
