@@ -37,7 +37,7 @@ impl Catalog for Foreign {
         let group = FileGroup {
             has_exact_types: false,
             has_exact_float_statistics: false,
-            ..foreign_group(&[self.0.clone()], Arc::clone(&self.1))
+            ..foreign_group(std::slice::from_ref(&self.0), Arc::clone(&self.1))
         };
         let relation = || Relation::of_groups(vec![group.clone()], Arc::clone(&self.1));
         Ok(references.iter().map(|_| relation()).collect())

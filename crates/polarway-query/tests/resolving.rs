@@ -8,7 +8,7 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -258,7 +258,7 @@ fn groups_of_files_that_differ_are_one_table_by_column_name_in_the_widest_types(
     write(&two, &batch(vec![("b", Arc::clone(&text))]));
     let wide: ArrayRef = Arc::new(Int64Array::from(vec![1 << 40]));
     write(&three, &batch(vec![("b", text), ("a", wide)]));
-    let group = |file: &PathBuf| foreign_group(&[file.clone()], stored_schema(file));
+    let group = |file: &PathBuf| foreign_group(std::slice::from_ref(file), stored_schema(file));
     let groups = [&one, &two, &three, &one].map(group);
     let schema =
         Schema::new(vec![Field::new("a", DataType::Int64, true), Field::new("b", DataType::Utf8, true)]);
@@ -271,8 +271,8 @@ fn groups_of_files_that_differ_are_one_table_by_column_name_in_the_widest_types(
     assert_eq!(rows_of(&bench.query_with(catalog, "SELECT count(*) FROM p WHERE a = 1").unwrap()), ["2"]);
 }
 
-fn foreign(file: &PathBuf, schema: SchemaRef) -> Relation {
-    Relation::of_groups(vec![foreign_group(&[file.clone()], schema.clone())], schema)
+fn foreign(file: &Path, schema: SchemaRef) -> Relation {
+    Relation::of_groups(vec![foreign_group(&[file.to_owned()], schema.clone())], schema)
 }
 
 #[test]
@@ -335,6 +335,6 @@ fn a_file_outside_of_the_readable_folders_is_not_read_even_if_the_catalog_names_
     let outside = bench.dir.path().join("outside.parquet");
     write(&outside, &numbers(&[1]));
     let schema = stored_schema(&outside);
-    let catalog = Arc::new(One(move || relation(&[outside.clone()], schema.clone())));
+    let catalog = Arc::new(One(move || relation(std::slice::from_ref(&outside), schema.clone())));
     assert!(bench.query_with(catalog, "FROM x").is_err());
 }

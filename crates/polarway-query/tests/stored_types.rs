@@ -360,7 +360,7 @@ fn files_of_others_are_cast_to_the_types_that_the_catalog_gives() {
             let schema = Arc::new(Schema::new(vec![Field::new("c", DataType::Int64, true)]));
             let group = FileGroup {
                 has_exact_types: false,
-                ..support::files::foreign_group(&[self.0.clone()], Arc::clone(&schema))
+                ..support::files::foreign_group(std::slice::from_ref(&self.0), Arc::clone(&schema))
             };
             Ok(vec![Relation::of_groups(vec![group], schema)])
         }

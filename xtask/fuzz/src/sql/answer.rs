@@ -36,5 +36,5 @@ pub(super) fn batches(events: &Receiver<ResultEvent>) -> Result<Vec<RecordBatch>
             ResultEvent::Failed(error) => return Err(error),
         }
     }
-    panic!("a query says how it ends")
+    Err(Error::Internal("its thread ended early".to_owned()))
 }
