@@ -1,26 +1,26 @@
-//! What can be wrong with a handle.
+//! What can go wrong with a handle.
 
 use polarway_model::{HandleId, InvalidHandleId};
 
 /// The result of an operation on handles.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What is wrong with a handle. Users read these messages.
+/// An error of a handle. Users read these messages.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The text is no id.
+    /// The text is not a valid id.
     #[error(transparent)]
     Invalid(#[from] InvalidHandleId),
-    /// There is none of this id, or no more.
+    /// There is no handle with this id, or it has ended.
     #[error("there is no handle {id}{hint}")]
     Unknown {
         /// The id.
         id: HandleId,
-        /// Why that may be, where it is known.
+        /// The possible reason, if known.
         hint: &'static str,
     },
-    /// It was not used for too long.
+    /// It was unused for too long.
     #[error("the handle {id} expired: it was not used for too long. Run its query again")]
     Expired {
         /// The id.
@@ -32,7 +32,7 @@ pub enum Error {
         /// The id.
         id: HandleId,
     },
-    /// Its rows went with the query engine that held them.
+    /// The query engine that held its rows was replaced.
     #[error(
         "the handle {id} was lost when a query broke the engine that kept it in memory. Run its query again"
     )]
@@ -40,20 +40,20 @@ pub enum Error {
         /// The id.
         id: HandleId,
     },
-    /// What is kept takes the room that there is.
+    /// The kept results use all the space for them.
     #[error(
         "the results that are kept take {taken} of the {budget} bytes that there are for them, and this one {more}; drop \
          some, or keep a smaller one"
     )]
     Full {
-        /// Bytes that are taken.
+        /// Bytes in use.
         taken: u64,
-        /// Bytes that there are.
+        /// The most bytes that may be used.
         budget: u64,
-        /// What the new one takes: `0` where it was not even begun.
+        /// What the new one needs: `0` if its work did not start.
         more: u64,
     },
-    /// No random bits for an id.
+    /// There are no random bits for an id.
     #[error("the machine gives no random bits for an id")]
     Random(#[source] std::io::Error),
     /// The storage holds something else.
@@ -61,7 +61,7 @@ pub enum Error {
         "it holds {found:?}, which is no handle: results are kept, and removed again, in a place that holds nothing else"
     )]
     NotForHandles {
-        /// The first thing there that is no handle.
+        /// The first entry there that is not a handle.
         found: String,
     },
     /// The storage of the handles failed.

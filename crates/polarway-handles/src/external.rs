@@ -13,14 +13,14 @@ use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::store::HandleStore;
 
-/// Handles that any worker serves: each is a table of one version, with a lease.
+/// Handles that any worker can serve: each is a table with one version and a lease.
 #[derive(Debug)]
 pub struct ExternalHandles {
     tables: Arc<Tables>,
 }
 
 impl ExternalHandles {
-    /// Handles in this storage, which is [claimed](crate::claim_storage) for them. Whatever else lies there is left alone.
+    /// Handles in this storage, which is [claimed](crate::claim_storage) for them. Other content there is left alone.
     pub fn new(tables: Arc<Tables>) -> Self {
         Self { tables }
     }
@@ -30,10 +30,10 @@ impl ExternalHandles {
         &self.tables
     }
 
-    /// Begins to write a handle's rows, for its owner.
+    /// Starts to write a handle's rows, for its owner.
     ///
     /// # Errors
-    /// A column that can't be stored, a handle of this id, and what the storage says.
+    /// A column that can't be stored, a handle with this id exists already, or an error of the storage.
     pub fn writer(
         &self,
         id: HandleId,
@@ -44,10 +44,10 @@ impl ExternalHandles {
         Ok(self.tables.writer(&table_name(id)?, schema, Write::leased(ttl))?.owned_by(owner))
     }
 
-    /// A handle and the exact files that it is, its expiry put off.
+    /// Returns a handle and its exact files, and extends its lease.
     ///
     /// # Errors
-    /// There is none, or no more.
+    /// There is no such handle, or it has ended.
     pub fn pin(&self, id: HandleId) -> Result<(Handle, Arc<Snapshot>)> {
         let snapshot = kept(id, self.tables.renew_if_due(&table_name(id)?)?)?;
         Ok((handle(id, &snapshot)?, snapshot))
@@ -87,7 +87,7 @@ impl HandleStore for ExternalHandles {
                 Err(Error::Dropped { .. }) => return Ok(()),
                 Err(error) => return Err(error),
                 Ok(_) => match self.tables.delete(&name, None, None) {
-                    // It ended meanwhile; which way, the next look tells.
+                    // It ended in the meantime; the next look shows how.
                     Err(StorageError::UnknownDataset { .. }) => {}
                     other => return other.map(|_| ()).map_err(Error::from),
                 },
@@ -108,7 +108,7 @@ impl HandleStore for ExternalHandles {
     }
 }
 
-/// The handle's table: its id without what a dataset's name may not look like.
+/// The handle's table name: its id without the characters that a dataset's name may not have.
 fn table_name(id: HandleId) -> Result<DatasetName> {
     DatasetName::new(id.code()).map_err(|invalid| Error::Storage(invalid.into()))
 }
@@ -137,7 +137,7 @@ fn handle(id: HandleId, snapshot: &Snapshot) -> Result<Handle> {
         schema: Arc::clone(&snapshot.schema),
         rows: snapshot.rows,
         bytes: snapshot.arrow_bytes,
-        // A table that somebody put there without one is kept for ever.
+        // A table that someone put there without a lease is kept for ever.
         lease: snapshot.lease.unwrap_or_else(|| Lease::starting(snapshot.time_us, Duration::MAX)),
         owner: snapshot.owner.clone(),
     })

@@ -6,20 +6,20 @@ use arrow_schema::SchemaRef;
 use polarway_model::{HandleId, HandleInfo};
 use polarway_storage::Lease;
 
-/// A handle as a store has it, with its lease; what others know of it is a [`HandleInfo`].
+/// A handle as its store holds it, with its lease. Others see it as a [`HandleInfo`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Handle {
-    /// What it is called.
+    /// Its id.
     pub id: HandleId,
     /// Its columns.
     pub schema: SchemaRef,
     /// Its rows.
     pub rows: u64,
-    /// About what its rows take as Arrow in memory, in bytes.
+    /// The approximate size of its rows as Arrow in memory, in bytes.
     pub bytes: u64,
-    /// Since when and for how long it is kept.
+    /// When its lease began and how long it is kept.
     pub lease: Lease,
-    /// Who made it; absent where it was made before that was written down.
+    /// Who made it; absent if it was made before owners were recorded.
     pub owner: Option<Arc<str>>,
 }
 

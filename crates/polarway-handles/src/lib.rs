@@ -1,11 +1,11 @@
 //! Results that are kept: their ids, where they live, and when they expire.
 //!
-//! A handle is the result of a query, kept under an id until nobody has used it for a while. It never changes. Two stores
-//! keep handles behind one interface, [`HandleStore`]: [`ExternalHandles`] as versioned tables in a directory or a bucket
-//! that workers share, written by the same code as datasets; and [`MemoryHandles`], which keeps the books for tables that
-//! one worker's query engine holds in memory.
+//! A handle is the result of a query, kept under an id until nobody has used it for a while. It never changes. Two stores keep
+//! handles behind one interface, [`HandleStore`]: [`ExternalHandles`] keeps them as versioned tables in a directory or a bucket
+//! that workers share, written by the same code as datasets; [`MemoryHandles`] keeps track of tables that one worker's query
+//! engine holds in memory.
 //!
-//! This crate knows nothing of SQL or of a network. All calls block.
+//! This crate knows nothing about SQL or networks. All calls block.
 
 mod error;
 mod external;

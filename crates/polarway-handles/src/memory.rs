@@ -1,4 +1,4 @@
-//! Handles whose rows one worker's query engine holds in memory: the books over them.
+//! Handles whose rows one worker's query engine holds in memory: this module keeps track of them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,23 +15,23 @@ use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::store::HandleStore;
 
-/// How many handles that ended are remembered, to tell why.
+/// How many ended handles are remembered, to report how they ended.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
-/// What is said where a handle is not known: it may well be on another worker.
+/// Part of the message when a handle is unknown: it may be on another worker.
 const HINT: &str = " on this worker. Handles are kept in memory, each on the worker that made it alone; with \
                     `--handle-store external` any worker serves them";
 
-/// Removes the table of this name, which a handle's rows are in. Who reads it reads on.
+/// Removes the table with this name, which holds a handle's rows. Readers that have started can finish.
 pub type RemoveTable = Box<dyn Fn(&str) + Send + Sync>;
 
-/// Whether the table of this name is still there: an engine that has to be opened anew loses all that it kept.
+/// Whether the table with this name still exists: an engine that is opened again loses all kept tables.
 pub type HasTable = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
-/// Handles of one process, gone when it ends.
+/// Handles of one process. They are gone when it ends.
 pub struct MemoryHandles {
     clock: Arc<dyn Clock>,
-    /// What all of them may take, in bytes.
+    /// How many bytes all of them may take together.
     budget: u64,
     remove_table: RemoveTable,
     has_table: HasTable,
@@ -47,7 +47,7 @@ struct State {
 #[derive(Debug)]
 struct Kept {
     handle: Handle,
-    /// Where its rows are.
+    /// The table that holds its rows.
     table: String,
 }
 
@@ -69,19 +69,19 @@ impl Ending {
 }
 
 impl MemoryHandles {
-    /// No handles yet, and this many bytes for those to come.
+    /// An empty store with space for this many bytes.
     pub fn new(budget: u64, clock: Arc<dyn Clock>, remove_table: RemoveTable) -> Self {
         let state = State { kept: BTreeMap::new(), ended: LruCache::new(REMEMBERED) };
         Self { clock, budget, remove_table, has_table: Box::new(|_| true), state: Mutex::new(state) }
     }
 
-    /// The same over an engine that may lose its tables.
+    /// The same, for an engine that may lose its tables.
     #[must_use]
     pub fn over_tables_that_may_go(self, has_table: HasTable) -> Self {
         Self { has_table, ..self }
     }
 
-    /// Whether there is room for one more, however small.
+    /// Whether there is space for one more handle, however small.
     ///
     /// # Errors
     /// [`Error::Full`].
@@ -90,11 +90,11 @@ impl MemoryHandles {
         self.room_for(&self.state.lock(), 0)
     }
 
-    /// Takes a handle in whose rows are in this table. If there is one of its id already, made by the same call at an
-    /// earlier try, that is the answer.
+    /// Adds a handle whose rows are in this table. If a handle with its id exists, made by an earlier try of the same call,
+    /// returns that one.
     ///
     /// # Errors
-    /// [`Error::Full`]. Then, and if another one is the answer, the table is removed.
+    /// [`Error::Full`]. Then, and if another handle is returned, the table is removed.
     pub fn add(&self, handle: Handle, table: String) -> Result<Handle> {
         let mut state = self.state.lock();
         let added = match state.kept.get(&handle.id) {
@@ -112,10 +112,10 @@ impl MemoryHandles {
         added
     }
 
-    /// A handle and the table that its rows are in, for someone who is about to use it.
+    /// Returns a handle and the table with its rows, and counts as a use of the handle.
     ///
     /// # Errors
-    /// There is none, or no more.
+    /// There is no such handle, or it has ended.
     pub fn table(&self, id: HandleId) -> Result<(Handle, String)> {
         self.with(id, |kept, now_us| {
             kept.handle.lease = kept.handle.lease.renewed(now_us, None);
@@ -123,7 +123,7 @@ impl MemoryHandles {
         })
     }
 
-    /// The lease of a handle that is made now.
+    /// The lease of a handle made now.
     pub fn lease(&self, ttl: Duration) -> Lease {
         Lease::starting(self.clock.now_us(), ttl)
     }
@@ -134,7 +134,7 @@ impl MemoryHandles {
         if fits { Ok(()) } else { Err(Error::Full { taken, budget: self.budget, more }) }
     }
 
-    /// Does something with a handle, at this time.
+    /// Runs `work` on a handle, with the current time.
     fn with<T>(&self, id: HandleId, work: impl FnOnce(&mut Kept, i64) -> T) -> Result<T> {
         let now_us = self.clock.now_us();
         let mut state = self.state.lock();
@@ -225,7 +225,7 @@ impl HandleStore for MemoryHandles {
         false
     }
 
-    /// Room is not looked for: handles that end make it.
+    /// Free space is not checked: handles that end make space.
     fn check(&self) -> Result<()> {
         Ok(())
     }

@@ -5,12 +5,12 @@ use std::io;
 
 use polarway_model::HandleId;
 
-/// Gives random bits that nobody can guess: to know the id of a handle is to be allowed to use it.
+/// Gives random bits that nobody can guess: whoever knows a handle's id may use the handle.
 pub trait RandomSource: Send + Sync + Debug {
     /// Fills these bytes.
     ///
     /// # Errors
-    /// There are no random bits to give.
+    /// No random bits are available.
     fn fill(&self, bytes: &mut [u8]) -> io::Result<()>;
 }
 
@@ -24,10 +24,10 @@ impl RandomSource for SystemRandom {
     }
 }
 
-/// An id that nobody can guess, of the bits that this source gives.
+/// An id that nobody can guess, made of bits from this source.
 ///
 /// # Errors
-/// It has none to give.
+/// The source has no random bits.
 pub fn fresh_id(random: &dyn RandomSource) -> io::Result<HandleId> {
     let mut bits = [0; 16];
     random.fill(&mut bits)?;

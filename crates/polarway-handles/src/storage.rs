@@ -1,7 +1,7 @@
-//! Whether a storage is one for handles.
+//! Checks that a storage is meant for handles.
 //!
-//! What lies in such a storage is removed when it ends, so nothing else may be taken for it: not a folder that somebody pointed
-//! at by mistake, and not the datasets of a server. A storage that handles are kept in says so, from the first time on.
+//! Handles in such a storage are removed when they end, so no other storage may be mistaken for it: neither a folder that was
+//! configured by mistake nor a server's datasets. A storage for handles is marked on first use.
 
 use std::error::Error as _;
 
@@ -10,26 +10,26 @@ use polarway_storage::{Backend, FailureKind};
 
 use crate::error::{Error, Result};
 
-/// The folder that holds what Polarway keeps beside handles, and what a handle keeps beside nothing.
+/// The folder for Polarway's own files beside the handles, and the only entry in a handle's folder.
 const CONTROL_FOLDER: &str = "_polarway";
 
-/// The file that says so.
+/// The file that marks the storage.
 const MARK: &str = "_polarway/handles";
 
 const MARK_TEXT: &str = "Polarway keeps the results of queries in this place, and removes them from it. Keep nothing else here.\n";
 
-/// What lies in the root of a filesystem by itself.
+/// A folder that exists by default in the root of a filesystem.
 const SYSTEM_FOLDER: &str = "lost+found";
 
-/// How the names of files begin that Polarway makes in passing.
+/// The prefix of Polarway's temporary file names.
 const TEMPORARY_PREFIX: &str = ".polarway-";
 
-/// Makes sure that a storage is one for handles: it says so, or it is empty, or it holds handles and nothing else, as those do
-/// that were made before there was a mark. Then it is marked.
+/// Checks that a storage is for handles, then marks it. It must have the mark, be empty, or hold only handles, as do storages
+/// from before the mark existed.
 ///
 /// # Errors
-/// [`Error::NotForHandles`] with what else lies there, and what the storage says. One that can be read and not be written is
-/// taken as it is: nothing can be removed there either.
+/// [`Error::NotForHandles`] with the other content, or an error of the storage. A storage that can be read but not written is
+/// accepted without a mark: nothing can be removed there either.
 pub fn claim_storage(storage: &dyn Backend) -> Result<()> {
     if storage.head(MARK).map_err(failed)?.is_some() {
         return Ok(());
@@ -60,7 +60,7 @@ fn is_for_handles(storage: &dyn Backend, folder: &str) -> Result<bool> {
     if HandleId::from_code(folder).is_none() {
         return Ok(false);
     }
-    // A handle that was removed halfway may be an empty folder.
+    // A handle whose removal was not finished may be an empty folder.
     let inside = storage.list(folder).map_err(failed)?;
     Ok(inside.iter().all(|entry| entry.file.is_none() && entry.name == CONTROL_FOLDER))
 }

@@ -8,57 +8,57 @@ use polarway_model::HandleId;
 use crate::error::{Error, Result};
 use crate::handle::Handle;
 
-/// Where handles are looked up, put off, and dropped. One conformance suite holds all stores to these words.
+/// Where handles are looked up, extended, and dropped. One conformance suite checks all stores against this text.
 ///
-/// Each method tells apart what was never there ([`Error::Unknown`](crate::Error::Unknown)), what expired, and what was
-/// dropped; the latter two are forgotten after a while.
+/// Each method distinguishes handles that never existed ([`Error::Unknown`](crate::Error::Unknown)), expired, and were dropped;
+/// the last two are forgotten after a while.
 pub trait HandleStore: Send + Sync + Debug {
-    /// What this store says where there is no such handle, for whoever may not know of one that there is.
+    /// This store's error for an unknown handle. The handle may exist where this store can't see it.
     fn unknown(&self, id: HandleId) -> Error;
 
-    /// A handle. To ask is not to use it.
+    /// Returns a handle. This does not count as a use.
     ///
     /// # Errors
-    /// There is none, or no more.
+    /// There is no such handle, or it has ended.
     fn get(&self, id: HandleId) -> Result<Handle>;
 
     /// All handles, in any order.
     ///
     /// # Errors
-    /// What the storage says.
+    /// An error of the storage.
     fn list(&self) -> Result<Vec<Handle>>;
 
-    /// Puts a handle's expiry off from now on, for the time that it had or another.
+    /// Restarts a handle's lease now, with the same duration or another.
     ///
     /// # Errors
-    /// There is none, or no more.
+    /// There is no such handle, or it has ended.
     fn extend(&self, id: HandleId, ttl: Option<Duration>) -> Result<Handle>;
 
-    /// Puts a handle's expiry off as a use of it does; where that is written down, at most once per half of its time.
+    /// Restarts a handle's lease because it is used. A stored lease is written at most once per half of its duration.
     ///
     /// # Errors
-    /// There is none, or no more.
+    /// There is no such handle, or it has ended.
     fn touch(&self, id: HandleId) -> Result<Handle>;
 
-    /// Drops a handle; it may be dropped already.
+    /// Drops a handle. A handle that is already dropped is no error.
     ///
     /// # Errors
-    /// There never was one, or it has expired.
+    /// It never existed, or it has expired.
     fn remove(&self, id: HandleId) -> Result<()>;
 
-    /// Removes what has expired and forgets what did so long ago.
+    /// Removes handles that have expired, and forgets those that ended long ago.
     ///
     /// # Errors
-    /// What the storage says.
+    /// An error of the storage.
     fn tidy(&self) -> Result<()>;
 
-    /// Whether other processes may serve the same handles. Then one janitor tidies them for all; otherwise each process tidies
-    /// its own.
+    /// Whether other processes may serve the same handles. If so, one janitor tidies them for all; otherwise each process
+    /// tidies its own.
     fn is_shared(&self) -> bool;
 
-    /// Whether the store can take a handle now.
+    /// Whether the store can accept a handle now.
     ///
     /// # Errors
-    /// What the storage says.
+    /// An error of the storage.
     fn check(&self) -> Result<()>;
 }

@@ -5,7 +5,7 @@ use crate::catalog::Catalog;
 /// The name under which the database is attached.
 pub(crate) const NAME: &str = "analytics";
 
-/// The schema that stands where a name has none.
+/// The schema for names without one.
 const DEFAULT_SCHEMA: &str = "main";
 
 /// The tables and views of the attached database. It is attached read-only, so they don't change.
@@ -23,12 +23,12 @@ pub(crate) struct AttachedTable {
 }
 
 impl AttachedTable {
-    /// Whether a query's author may see it.
+    /// Whether the query's author may see it.
     pub(crate) fn is_seen_by(&self, catalog: &dyn Catalog) -> bool {
         catalog.sees_analytics(&self.schema, &self.name)
     }
 
-    /// As a query writes it.
+    /// The table's name as a query writes it.
     fn written(&self) -> String {
         match self.schema.as_str() {
             DEFAULT_SCHEMA => format!("{NAME}.{}", self.name),
@@ -38,18 +38,18 @@ impl AttachedTable {
 }
 
 impl Analytics {
-    /// A database that has these tables, sorted by schema and name.
+    /// A database with these tables, sorted by schema and name.
     pub(crate) fn new(tables: Vec<AttachedTable>) -> Self {
         Self { tables }
     }
 
-    /// The tables as a query's author may see them.
+    /// The tables that the query's author may see.
     pub(crate) fn seen_by<'a>(&'a self, catalog: &'a dyn Catalog) -> SeenAnalytics<'a> {
         SeenAnalytics { analytics: self, catalog }
     }
 }
 
-/// The tables that a query's author may see.
+/// The tables that the query's author may see.
 #[derive(Clone, Copy)]
 pub(crate) struct SeenAnalytics<'a> {
     analytics: &'a Analytics,
@@ -61,14 +61,14 @@ impl<'a> SeenAnalytics<'a> {
         self.analytics.tables.iter().filter(move |table| table.is_seen_by(self.catalog))
     }
 
-    /// The table of this name; SQL's names don't mind their case.
+    /// The table with this name; SQL names are case-insensitive.
     pub(crate) fn find(self, schema: &str, name: &str) -> Option<&'a AttachedTable> {
         let schema = if schema.is_empty() { DEFAULT_SCHEMA } else { schema };
         self.tables()
             .find(|its| its.schema.eq_ignore_ascii_case(schema) && its.name.eq_ignore_ascii_case(name))
     }
 
-    /// The tables whose names are closest to this one, as a query writes them.
+    /// The tables with the closest names, as a query writes them.
     pub(crate) fn nearest(self, name: &str) -> Vec<String> {
         let distance = |its: &str| strsim::damerau_levenshtein(&its.to_lowercase(), &name.to_lowercase());
         let mut close: Vec<_> = self

@@ -5,7 +5,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
-/// Collects batches until they have the wanted size.
+/// Collects batches until they have the target size.
 pub(crate) struct Joiner {
     schema: SchemaRef,
     target_bytes: usize,
@@ -18,7 +18,7 @@ impl Joiner {
         Self { schema, target_bytes, collected: Vec::new(), collected_bytes: 0 }
     }
 
-    /// Takes a batch; gives a joined one when enough is there.
+    /// Adds a batch; returns a joined one once there is enough.
     pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>, ArrowError> {
         self.collected_bytes += bytes(&batch);
         self.collected.push(batch);
@@ -28,7 +28,7 @@ impl Joiner {
         self.finish()
     }
 
-    /// What is left.
+    /// Returns the remaining rows.
     pub(crate) fn finish(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
         self.collected_bytes = 0;
         let collected = std::mem::take(&mut self.collected);
@@ -40,7 +40,7 @@ impl Joiner {
     }
 }
 
-/// The bytes that a batch's rows take, without what its buffers have to spare.
+/// The bytes that a batch's rows use, without unused space in its buffers.
 pub(crate) fn bytes(batch: &RecordBatch) -> usize {
     batch
         .columns()

@@ -1,4 +1,4 @@
-//! What the engine asks of the layer above it: which files stand behind the names in a query.
+//! What the engine needs from the layer above it: which files the names in a query refer to.
 
 use std::any::Any;
 
@@ -9,23 +9,23 @@ use crate::plan::{FileGroup, StoredTable, TableSource};
 
 /// Knows the datasets and the files of the cold tier.
 ///
-/// The engine calls it once per query with everything that the query names, so that all of it can be pinned at
-/// one moment. It is called on the query's own thread, which may block.
+/// The engine calls it once per query with all names in the query, so that all of them can be pinned at one moment. It is
+/// called on the query's own thread, which may block.
 pub trait Catalog: Send + Sync {
-    /// Finds and pins what the references name; the answer has one relation per reference, in order.
+    /// Finds and pins what the references name; returns one relation per reference, in order.
     ///
     /// # Errors
-    /// The first reference that names nothing, or whatever kept the catalog from answering.
+    /// The first reference that names nothing, or any other failure of the catalog.
     fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError>;
 
-    /// All datasets that the query's author may see, by name: what `SHOW TABLES` and the information schema tell.
+    /// All datasets that the query's author may see, by name: the content of `SHOW TABLES` and the information schema.
     ///
     /// # Errors
-    /// Whatever kept the catalog from answering.
+    /// A failure of the catalog.
     fn list(&self) -> Result<Vec<Listed>, CatalogError>;
 
     /// Whether the query's author may read a table of the analytics database, by its schema and name as the database has them.
-    /// One that he may not read is there neither for the query nor in what messages suggest.
+    /// For the query and for suggestions in messages, other tables do not exist.
     fn sees_analytics(&self, schema: &str, table: &str) -> bool;
 }
 
@@ -38,21 +38,21 @@ pub struct Listed {
     pub schema: SchemaRef,
 }
 
-/// One table that a query reads. A query that names the same thing twice holds one reference.
+/// One table that a query reads. Two uses of the same table are one reference.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reference {
     /// A dataset by its name.
     Dataset {
         /// The name as the query writes it, quotes removed.
         name: String,
-        /// Which version is meant.
+        /// The requested version.
         at: At,
     },
     /// Parquet files of the cold tier, from `read_parquet(…)`, `parquet_scan(…)` or `FROM '….parquet'`.
     Files {
-        /// Paths and globs as the query writes them. URLs and `..` never come this far.
+        /// Paths and globs as the query writes them. URLs and `..` are refused before.
         patterns: Vec<String>,
-        /// The options that the query gives.
+        /// The options in the query.
         options: FileOptions,
     },
 }
@@ -67,26 +67,26 @@ impl std::fmt::Display for Reference {
     }
 }
 
-/// Options of `read_parquet` that a query may give; `None` where it gives none.
+/// Options of `read_parquet` that a query may set; `None` if it does not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct FileOptions {
     /// Whether folders named `key=value` become columns.
     pub hive_partitioning: Option<bool>,
-    /// Whether files with different columns are joined by column name, missing ones being NULL.
+    /// Whether files with different columns are combined by column name, with NULL for missing columns.
     pub union_by_name: Option<bool>,
 }
 
-/// A check made after the last row was read, of what may have changed or been wrong meanwhile.
+/// A check after the last row was read, for files that may have changed or been wrong in the meantime.
 pub type AfterScan = Box<dyn FnOnce() -> Result<(), CatalogError> + Send>;
 
-/// What stands behind a reference, and what keeps it there.
+/// What a reference refers to, and what keeps it in place.
 pub struct Relation {
     /// Its rows.
     pub source: TableSource,
-    /// Dropped when the query has ended: whatever keeps the files from being removed.
+    /// Dropped when the query has ended: what keeps the files from being removed.
     pub pin: Box<dyn Any + Send + Sync>,
-    /// Called after the last row was read, for files that someone else may change under a running query. Its
-    /// error becomes the query's.
+    /// Called after the last row was read, for files that others may change while a query runs. Its error becomes the query's
+    /// error.
     pub after_scan: Option<AfterScan>,
 }
 
@@ -115,26 +115,26 @@ impl std::fmt::Debug for Relation {
     }
 }
 
-/// Why a reference can't be answered. Users read these messages.
+/// Why a reference can't be resolved. Users read these messages.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogError {
     /// No dataset has that name.
     #[error("there is no dataset \"{name}\"{}", nearest_text(nearest))]
     UnknownDataset {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
-        /// Names that are close to it, the closest first.
+        /// Similar names, the closest first.
         nearest: Vec<String>,
     },
-    /// The dataset exists, the version does not, or no longer.
+    /// The dataset exists, but the version does not, or no longer.
     #[error("the dataset \"{name}\" has no version {version}; {hint}")]
     UnknownVersion {
         /// The dataset.
         name: String,
-        /// The version or time that was asked for, as text.
+        /// The requested version or time, as text.
         version: String,
-        /// Which versions there are, say `its versions are 3 to 7`.
+        /// Which versions exist, for example `its versions are 3 to 7`.
         hint: String,
     },
     /// No file matches.
@@ -148,10 +148,10 @@ pub enum CatalogError {
     FilesNotAllowed {
         /// The path or glob as the query writes it.
         pattern: String,
-        /// What would be allowed.
+        /// What is allowed.
         reason: String,
     },
-    /// Files that Polarway does not own changed while they were read.
+    /// Files that Polarway does not own changed while the query read them.
     #[error("the files of \"{name}\" changed while the query read them; run it again")]
     Changed {
         /// The dataset or pattern.

@@ -13,22 +13,21 @@ use crate::memory::memory_limit;
 pub struct EngineConfig {
     /// Folders that DuckDB may read: the datasets, the cold tier, the mirror. They must exist.
     pub readable: Vec<PathBuf>,
-    /// Where DuckDB spills. SQL could read what lies there, so give it a folder that holds nothing else; it is
-    /// made if it is missing.
+    /// Where DuckDB spills. SQL could read files there, so use a folder for nothing else; it is created if it is missing.
     pub temp_dir: PathBuf,
-    /// What DuckDB may hold in memory, in bytes, all queries together. What a scalar function allocates is not
-    /// counted by DuckDB.
+    /// The memory that DuckDB may use, in bytes, for all queries together. DuckDB does not count what a scalar function
+    /// allocates.
     pub memory_bytes: u64,
-    /// What DuckDB may spill, in bytes, all queries together.
+    /// The space that DuckDB may use for spilling, in bytes, for all queries together.
     pub temp_bytes: u64,
-    /// How many threads DuckDB works with.
+    /// The number of DuckDB's threads.
     pub threads: usize,
     /// The longest query text, in bytes.
     pub text_bytes: usize,
-    /// How many checked texts are remembered.
+    /// How many checked texts are cached.
     pub cached_texts: usize,
-    /// How many idle connections, with their views in place, are kept for the next query over the same tables, and
-    /// how many idle threads.
+    /// How many idle connections, with their views, are kept for the next query over the same tables, and how many idle
+    /// threads.
     pub idle_connections: usize,
     /// How many queries may run and wait, and for how long.
     pub limits: Limits,
@@ -36,39 +35,39 @@ pub struct EngineConfig {
     pub analytics: Option<PathBuf>,
 }
 
-/// What keeps queries out of each other's way.
+/// Limits that keep queries from disturbing each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// How many queries run at once.
     pub running: usize,
-    /// How many queries may go on beside those that were stopped, at their deadline say, and that DuckDB has not let go of
-    /// yet. Beyond it a stopped query keeps its place among those that run.
+    /// How many stopped queries, for example after their deadline, may give up their slot while DuckDB still works on them.
+    /// Beyond this number a stopped query keeps its slot.
     pub spare: usize,
     /// How many queries may wait for their readers beside those that run.
     pub parked: usize,
-    /// A query whose reader takes nothing for this long loses its place among those that run when others wait for it, and
-    /// gets one again when its reader goes on. If too many wait so, the one whose reader was silent for the longest time, ten
-    /// times this at least, ends with [`Error::ReaderTooSlow`](crate::Error::ReaderTooSlow).
+    /// If a query's reader takes nothing for this long and others wait, the query loses its slot; it gets one again when its
+    /// reader continues. If too many queries wait so, the one whose reader was silent longest, at least ten times this, ends
+    /// with [`Error::ReaderTooSlow`](crate::Error::ReaderTooSlow).
     pub stall: Duration,
-    /// How many more may wait for a slot; what comes beyond is turned away with [`Error::Busy`](crate::Error::Busy).
+    /// How many more may wait for a slot; further queries are refused with [`Error::Busy`](crate::Error::Busy).
     pub waiting: usize,
-    /// How long a query may wait before it is turned away.
+    /// How long a query may wait before it is refused.
     pub wait: Duration,
-    /// The longest time a query may take, waiting included, whatever its own deadline is.
+    /// The longest time a query may take, including waiting, whatever its own deadline is.
     pub time: Duration,
     /// The most rows of one result.
     pub result_rows: u64,
-    /// The most bytes of one result, in Arrow's form.
+    /// The most bytes of one result, as Arrow.
     pub result_bytes: u64,
-    /// What the whole process may have in memory, in bytes. Beyond it the newest large query is stopped: DuckDB's own
+    /// The most memory that the whole process may use, in bytes. Beyond it the newest large query is stopped: DuckDB's own
     /// limit does not count all that queries allocate.
     pub process_bytes: u64,
 }
 
 impl Default for Limits {
-    /// Four queries for each core, as many stopped ones and as many waiting for readers that are silent for a second beside
-    /// them, a thousand waiting for ten seconds at most, an hour for each, results of any size,
-    /// and nine tenths of the memory that this process may take.
+    /// Four running queries for each core; beside them as many stopped ones, and as many parked ones whose readers are silent
+    /// for a second. A thousand queries wait for ten seconds at most. Each may take an hour; results have any size; the process
+    /// may use nine tenths of the memory available to it.
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -87,8 +86,8 @@ impl Default for Limits {
 }
 
 impl EngineConfig {
-    /// A configuration that reads `readable`, spills to `temp_dir`, and takes 1 GB of memory, 10 GB of temporary
-    /// space and all cores.
+    /// A configuration that reads `readable`, spills to `temp_dir`, and uses 1 GB of memory, 10 GB of temporary space and all
+    /// cores.
     #[must_use]
     pub fn new(readable: Vec<PathBuf>, temp_dir: PathBuf) -> Self {
         Self {
@@ -106,35 +105,35 @@ impl EngineConfig {
     }
 }
 
-/// How one query is run: what the layer above makes of a program's options, with a deadline and one batch of values.
+/// How one query is run: made by the layer above from a program's options, with a deadline and one batch of values.
 #[derive(Debug, Clone)]
 pub struct QueryOptions {
-    /// When the query ends with [`Error::Deadline`](crate::Error::Deadline), wherever it stands; `None` is never.
+    /// When the query ends with [`Error::Deadline`](crate::Error::Deadline), whatever its state; `None` means never.
     pub deadline: Option<Instant>,
-    /// The size that result batches aim at, in bytes. DuckDB's small ones are joined up to it.
+    /// The target size of result batches, in bytes. DuckDB's small ones are joined up to it.
     pub batch_bytes: usize,
     /// The values of the text's parameters: one row, whose columns have the parameters' names (`1` for the first `?` and
     /// for `$1`, `name` for `$name`).
     pub parameters: Option<RecordBatch>,
-    /// Whose query it is.
+    /// The owner of the query.
     pub owner: Arc<str>,
-    /// What becomes of the result.
+    /// What happens with the result.
     pub keep: Keep,
-    /// Whether numbers of type HUGEINT come as text. They may have 39 digits, and Arrow's decimals have 38: as decimals they
-    /// are refused then.
+    /// Whether HUGEINT numbers are returned as text. They may have 39 digits, but Arrow's decimals only 38: longer ones are
+    /// refused as decimals.
     pub hugeint_as_text: bool,
 }
 
-/// What becomes of a query's result.
+/// What happens with a query's result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Keep {
-    /// Its rows are given.
+    /// Its rows are delivered.
     #[default]
     No,
-    /// Its rows are given to somebody who keeps them as a table: a plan, which is a text, is refused.
+    /// Its rows are delivered to someone who keeps them as a table. A plan is refused, because it is a text.
     ByCaller,
-    /// It becomes a table that the engine keeps under this name until [`remove_kept`](crate::Engine::remove_kept), and no
-    /// rows are given. A plan is refused.
+    /// It becomes a table that the engine keeps under this name until [`remove_kept`](crate::Engine::remove_kept); no rows are
+    /// delivered. A plan is refused.
     AsTable(String),
 }
 

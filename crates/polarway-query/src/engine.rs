@@ -1,4 +1,4 @@
-//! The engine: queries in, results out, and what runs meanwhile.
+//! The engine: queries in, results out, and what runs in the meantime.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,33 +37,33 @@ pub(crate) struct Shared {
     duckdb: Arc<DuckDb>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) limits: Limits,
-    /// Held by the one query that runs again because others had the memory.
+    /// Held by the one query that runs again because others held the memory.
     pub(crate) second_try: Mutex<()>,
     pub(crate) admission: Arc<Admission>,
 }
 
 impl Shared {
-    /// Who parses for the gate: a text means what it means to DuckDB, whoever executes its plan.
+    /// The parser for the gate: a text means what it means to DuckDB, whichever executor runs its plan.
     pub(crate) fn dialect(&self) -> &dyn Dialect {
         &*self.duckdb
     }
 
-    /// Who runs a plan. DuckDB runs all of them; a second engine is picked here.
+    /// The executor for a plan. DuckDB runs all plans; a second engine would be chosen here.
     pub(crate) fn executor(&self, _plan: &Plan) -> &dyn Executor {
         &*self.duckdb
     }
 
-    /// Removes a kept table, if it is there.
+    /// Removes a kept table, if it exists.
     pub(crate) fn remove_kept(&self, name: &str) -> Result<(), Error> {
         self.duckdb.remove_kept(name)
     }
 }
 
 impl Engine {
-    /// Opens DuckDB in memory, locks it down, and proves that it is locked. It reads stored files as `files` gives them.
+    /// Opens DuckDB in memory, locks it down, and verifies the lock. It reads stored files through `files`.
     ///
     /// # Errors
-    /// [`Error::Configuration`] when a folder is missing, a value is refused, or a limit is not kept.
+    /// [`Error::Configuration`] if a folder is missing, a value is refused, or a limit has no effect.
     pub fn open(config: EngineConfig, files: Arc<dyn LocalFiles>) -> Result<Self, Error> {
         let limits = config.limits;
         let gate = Gate::new(config.text_bytes, config.cached_texts);
@@ -83,11 +83,10 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Starts a query, or puts it into the queue, and returns at once. All that comes of it goes to `sink`, on the
-    /// query's own thread.
+    /// Starts a query, or queues it, and returns at once. The whole result goes to `sink`, on the query's own thread.
     ///
     /// # Errors
-    /// [`Error::Busy`] when the queue is full.
+    /// [`Error::Busy`] if the queue is full.
     pub fn start(
         &self,
         sql: &str,
@@ -111,7 +110,7 @@ impl Engine {
         Ok(InterruptHandle(control))
     }
 
-    /// The bytes that a kept table takes, as Arrow would hold its values.
+    /// The size of a kept table's values as Arrow, in bytes.
     ///
     /// # Errors
     /// There is no such table.
@@ -119,13 +118,13 @@ impl Engine {
         self.0.duckdb.kept_bytes(name)
     }
 
-    /// Whether a kept table is still there: all of them go with a DuckDB that a query broke.
+    /// Whether a kept table still exists: all of them are lost when a query breaks DuckDB.
     #[must_use]
     pub fn has_kept(&self, name: &str) -> bool {
         self.0.duckdb.has_kept(name)
     }
 
-    /// Removes a kept table, if it is there. Queries that read it read on.
+    /// Removes a kept table, if it exists. Queries that already read it can finish.
     ///
     /// # Errors
     /// DuckDB refuses.
@@ -133,7 +132,7 @@ impl Engine {
         self.0.remove_kept(name)
     }
 
-    /// How the engine is. If DuckDB is gone, this tries to bring it back, and blocks meanwhile.
+    /// The engine's health. If DuckDB is gone, this tries to open it again, and blocks in the meantime.
     #[must_use]
     pub fn condition(&self) -> EngineCondition {
         let (replaced, gone) = self.0.duckdb.condition();
@@ -147,8 +146,7 @@ impl Engine {
         self.0.registry.all().iter().map(|activity| activity.status()).collect()
     }
 
-    /// Stops a query by its id; `false` when there is none of that id, or no more. Its caller gets
-    /// [`Error::Interrupted`].
+    /// Stops a query by its id; `false` if no query has that id, or it has ended. Its caller gets [`Error::Interrupted`].
     #[must_use]
     pub fn cancel(&self, id: Uuid) -> bool {
         let activity = self.0.registry.get(id);
@@ -159,18 +157,18 @@ impl Engine {
     }
 }
 
-/// How an engine is.
+/// The health of an engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineCondition {
-    /// How often a query broke DuckDB, so that another one was opened.
+    /// How often a query broke DuckDB, so that a new one was opened.
     pub replaced: u64,
-    /// Queries that were stopped and that DuckDB is still at, beside those that run.
+    /// Stopped queries that DuckDB still works on, beside those that run.
     pub stuck: usize,
-    /// Why no query can be answered now, for whoever runs the engine: it may name folders. `None` while all is well.
+    /// Why no query can be answered now, for the engine's operator: it may name folders. `None` if all is well.
     pub problem: Option<String>,
 }
 
-/// The version of the DuckDB that this process is linked to, such as `1.5.6`.
+/// The version of the DuckDB library that this process is linked to, such as `1.5.6`.
 #[must_use]
 pub fn duckdb_version() -> String {
     crate::duckdb::duckdb_version()
@@ -198,7 +196,7 @@ mod tests {
     use crate::plan::{FileGroup, FileReference, TableSource};
     use crate::resolve::resolve;
 
-    /// A storage that is far away.
+    /// A remote storage.
     struct Remote;
 
     impl LocalFiles for Remote {

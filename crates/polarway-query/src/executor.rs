@@ -1,8 +1,8 @@
-//! What an engine has to do that runs plans.
+//! What an engine that runs plans must do.
 //!
-//! A second engine goes beside the first one: it implements [`Executor`], and [`Engine`](crate::Engine) picks one for each
-//! plan. It gets the plan, whose files any worker finds by their references, and an [`Output`], which stands for the query:
-//! what it gives goes there, and that tells it when to stop.
+//! To add a second engine, implement [`Executor`]; [`Engine`](crate::Engine) picks one for each plan. It gets the plan, whose
+//! files any worker can find by their references, and an [`Output`] for the query: results go there, and it tells the executor
+//! when to stop.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -19,25 +19,25 @@ pub trait Executor: Debug + Send + Sync {
     /// Runs a plan to its end: its columns and rows go to `output`, or, if the plan says so, into a table that is kept. It is
     /// called on the query's own thread, which may block and has a large stack.
     ///
-    /// It may be called again with the same plan, if it failed for lack of memory before it gave rows.
+    /// It may be called again with the same plan if it ran out of memory before it delivered rows.
     ///
     /// # Errors
-    /// What the query's author can use. Whatever the output says when the query was stopped.
+    /// Errors that help the query's author. If the query was stopped, the output's error.
     fn execute(&self, plan: &Plan, output: &mut Output) -> Result<(), Error>;
 
-    /// Called every few milliseconds while there are queries, on a thread that has others to look after as well.
+    /// Called every few milliseconds while there are queries, on a thread that also has other duties.
     fn tend(&self, now: Instant);
 
-    /// Called after a second without queries: gives back what is only held for the next one and costs more than it helps.
+    /// Called after a second without queries: releases what is only held for the next query and costs more than it helps.
     fn rest(&self);
 }
 
-/// Gives stored files as files of this machine, to an executor that reads nothing else.
+/// Provides stored files as files on this machine, for an executor that can read no others.
 pub trait LocalFiles: Send + Sync {
-    /// The files of a group. It is called on the query's own thread, and may take as long as they take to be copied.
+    /// The files of a group. It is called on the query's own thread, and may take as long as the files take to copy.
     ///
     /// # Errors
-    /// What keeps a file from being read here.
+    /// Why a file can't be read here.
     fn localize(&self, group: &FileGroup) -> Result<LocalGroup, CatalogError>;
 }
 
@@ -46,9 +46,9 @@ pub struct LocalGroup {
     /// Where they are, in the group's order: absolute paths below a readable folder. The folders of a foreign file have the
     /// values of its partition columns.
     pub paths: Vec<PathBuf>,
-    /// Dropped when they have been read: whatever keeps them there.
+    /// Dropped when they have been read: what keeps them in place.
     pub pin: Box<dyn Any + Send + Sync>,
-    /// Called after the last row was read, for what had to be believed until then.
+    /// Called after the last row was read, to check what could not be checked before.
     pub after_scan: Option<AfterScan>,
 }
 

@@ -1,24 +1,24 @@
-//! Queries: from a SELECT statement to the record batches that it gives.
+//! Queries: from a SELECT statement to the record batches of its result.
 //!
 //! ```text
 //! text ─ gate ─> Statement ─ resolve ─> Plan ─ Executor ─> Output ─> ResultSink
 //! ```
 //!
-//! 1. **Queue** (`queue`). So many queries run, so many wait, the others are turned away. A watch stops those that are past
-//!    their deadline, and the newest large one when the process runs short of memory; a stopped query's caller is released at
-//!    once, whatever its thread is doing.
+//! 1. **Queue** (`queue`). A limited number of queries run, a limited number wait, the others are refused. A watch stops
+//!    queries past their deadline, and the newest large one when the process runs short of memory; a stopped query's caller
+//!    is released at once, whatever its thread is doing.
 //! 2. **Gate** (`gate`). DuckDB parses the text; its tree is checked against what queries may do, everything not known to
 //!    be harmless is refused, and the names of tables are collected. The author's own text is what runs: a [`Statement`].
-//! 3. **Resolve** (`resolve`). A [`Catalog`] pins the files behind all of those names at one moment. That makes a [`Plan`],
+//! 3. **Resolve** (`resolve`). A [`Catalog`] pins the files behind all of those names at one moment. The result is a [`Plan`],
 //!    which names files as their storage does.
-//! 4. **Execute** ([`Executor`]). The executor has the files made local if it needs that ([`LocalFiles`]), runs the plan, and
-//!    gives its columns and rows to an [`Output`]. DuckDB is the executor (`duckdb`); the place for a second one is
+//! 4. **Execute** ([`Executor`]). The executor gets local files if it needs them ([`LocalFiles`]), runs the plan, and
+//!    passes its columns and rows to an [`Output`]. DuckDB is the executor (`duckdb`); the place for a second one is
 //!    `Shared::executor` in `engine.rs`.
 //! 5. **Stream** ([`ResultSink`]). Batches go to the reader one by one, so that a slow reader slows the query.
 //!
-//! `run.rs` is this way, on the query's own thread, and `engine.rs` what starts it.
+//! `run.rs` runs these steps on the query's own thread, and `engine.rs` starts it.
 //!
-//! This crate does not know where files come from, what a version is made of, who asks, or how results travel.
+//! This crate does not know where files come from, what a version consists of, who asks, or how results are sent.
 
 mod analytics;
 mod batches;

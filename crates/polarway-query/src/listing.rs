@@ -1,4 +1,4 @@
-//! Tables about tables: what is answered from the list of datasets, and not by an executor.
+//! Tables about tables: answered from the list of datasets, not by an executor.
 
 /// A table about tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,6 @@ impl Listing {
     }
 }
 
-/// The names under which datasets appear to tools that ask for a catalog and a schema.
+/// The catalog under which datasets appear to tools that ask for a catalog and a schema.
 pub(crate) const CATALOG: &str = "polarway";
 pub(crate) const SCHEMA: &str = "main";

@@ -1,4 +1,4 @@
-//! What this process takes of the machine's memory, and what it may take.
+//! How much of the machine's memory this process uses, and how much it may use.
 
 use sysinfo::{MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System};
 
@@ -13,7 +13,7 @@ impl ProcessMemory {
         Self { system: System::new(), process: sysinfo::get_current_pid().ok() }
     }
 
-    /// The bytes that the process has in memory; 0 where the system does not tell.
+    /// The bytes that the process has in memory; 0 if the system does not report it.
     pub(crate) fn resident_bytes(&mut self) -> u64 {
         let Some(process) = self.process else { return 0 };
         let what = ProcessRefreshKind::nothing().with_memory().without_tasks();
@@ -22,16 +22,16 @@ impl ProcessMemory {
     }
 }
 
-/// What the process may take in bytes: the limit of its container, else the machine's memory.
+/// How much the process may use: the limit of its container, otherwise the machine's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryLimit {
     /// The bytes.
     pub bytes: u64,
-    /// Whether it is the limit of a container, so that a process that takes more does not take the machine down with it.
+    /// Whether this is a container's limit, so that a process that exceeds it does not affect the whole machine.
     pub is_of_container: bool,
 }
 
-/// Asks the system what this process may take.
+/// Asks the system how much memory this process may use.
 #[must_use]
 pub fn memory_limit() -> MemoryLimit {
     let what = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());

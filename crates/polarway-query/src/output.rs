@@ -37,7 +37,7 @@ impl Output {
         Self { activity, admission, sink, stop, limits, has_columns: false, has_rows: false }
     }
 
-    /// Whether the query may go on. An executor asks between its steps.
+    /// Whether the query may continue. An executor checks this between its steps.
     ///
     /// # Errors
     /// Why the query was stopped.
@@ -45,13 +45,13 @@ impl Output {
         self.activity.control.check()
     }
 
-    /// From now on a stop calls `interrupt`, on any thread, until [`detach`](Self::detach) is called. One that came before
-    /// does not: [`check`](Self::check) tells of it.
+    /// From now on a stop calls `interrupt`, on any thread, until [`detach`](Self::detach) is called. An earlier stop does not:
+    /// [`check`](Self::check) reports it.
     pub fn attach(&self, interrupt: Arc<dyn Interrupt>) {
         self.activity.control.attach(interrupt);
     }
 
-    /// Nothing is called any more that was given to [`attach`](Self::attach).
+    /// From now on a stop no longer calls what was passed to [`attach`](Self::attach).
     pub fn detach(&self) {
         self.activity.control.detach();
     }
@@ -61,10 +61,10 @@ impl Output {
         self.activity.enter(phase);
     }
 
-    /// Gives the columns of the result, once: when a plan is run again, the same ones are not given again.
+    /// Delivers the columns of the result, once: when a plan runs again, they are not delivered again.
     ///
     /// # Errors
-    /// Nobody wants the result any more.
+    /// The result is no longer wanted.
     pub fn columns(&mut self, schema: &SchemaRef) -> Result<(), Error> {
         if self.has_columns {
             return Ok(());
@@ -73,10 +73,10 @@ impl Output {
         self.push(ResultEvent::Columns(Arc::clone(schema))).map_err(|_| Error::Interrupted)
     }
 
-    /// Gives the next rows. While the reader is slow, this waits.
+    /// Delivers the next rows. While the reader is slow, this waits.
     ///
     /// # Errors
-    /// The result is larger than it may be, or nobody wants it any more.
+    /// The result is larger than allowed, or no longer wanted.
     pub fn rows(&mut self, batch: RecordBatch) -> Result<(), Error> {
         let (rows, size) = self.activity.count(batch.num_rows() as u64, bytes(&batch) as u64);
         self.check_rows(rows)?;
@@ -90,17 +90,17 @@ impl Output {
         self.push(ResultEvent::Rows(batch)).map_err(|_| Error::Interrupted)
     }
 
-    /// Notes how many rows a result has that became a table and is not given.
+    /// Notes how many rows a result has that became a table and is not delivered.
     ///
     /// # Errors
-    /// These are more than it may have.
+    /// These are more than allowed.
     pub fn kept_rows(&mut self, rows: u64) -> Result<(), Error> {
         self.check_rows(rows)?;
         self.activity.set_rows(rows);
         Ok(())
     }
 
-    /// Whether rows were given: then the plan can't be run again.
+    /// Whether rows were delivered: then the plan can't run again.
     #[must_use]
     pub fn has_rows(&self) -> bool {
         self.has_rows
@@ -116,7 +116,7 @@ impl Output {
         }
     }
 
-    /// Gives a step to the reader. If it took so long to take it that others got the slot, waits for another one.
+    /// Passes a step to the reader. If the reader was so slow that the slot went to another query, waits for a new slot.
     fn push(&mut self, event: ResultEvent) -> Result<(), Closed> {
         let is_last = matches!(event, ResultEvent::End(_) | ResultEvent::Failed(_));
         self.activity.seat.lock().wait();
@@ -128,7 +128,7 @@ impl Output {
         pushed
     }
 
-    /// Gives the end of the result.
+    /// Delivers the end of the result.
     pub(crate) fn end(&mut self, outcome: Result<(), Error>) -> Result<(), Closed> {
         self.push(match outcome {
             Ok(()) => ResultEvent::End(self.activity.summary()),
@@ -136,12 +136,12 @@ impl Output {
         })
     }
 
-    /// The query is over: nobody is to be told of a stop that comes later.
+    /// The query is over: a later stop is not reported.
     pub(crate) fn finish(&self) {
         self.activity.control.finish();
     }
 
-    /// The query's entry among those that wait and run.
+    /// The query's entry in the registry.
     pub(crate) fn activity(&self) -> &Activity {
         &self.activity
     }

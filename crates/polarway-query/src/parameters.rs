@@ -23,7 +23,7 @@ impl ParameterValues {
         Self(values.filter(|values| values.num_columns() > 0))
     }
 
-    /// Checks that there is a value for each of these parameters, and for no other.
+    /// Checks that each of these parameters has a value, and that there are no other values.
     pub(crate) fn check(&self, wanted: &[String]) -> Result<(), Error> {
         let wrong = |message: String| Err(Error::Parameters(message));
         let mut given = BTreeSet::new();
@@ -50,7 +50,7 @@ impl ParameterValues {
         Ok(())
     }
 
-    /// What a checked text reads, with the versions and times that parameters give.
+    /// What a checked text reads, with versions and times filled in from parameters.
     pub(crate) fn references(
         &self,
         dialect: &dyn Dialect,
@@ -98,7 +98,7 @@ impl ParameterValues {
                     None => None,
                 }
             }
-            // The zone stays: without it the time would be another.
+            // Keep the zone: without it the time would be another.
             DataType::Timestamp(_, zone) => micros(value, zone.clone()),
             DataType::Date32 | DataType::Date64 => micros(value, None),
             _ => None,
@@ -108,10 +108,10 @@ impl ParameterValues {
         })
     }
 
-    /// The value of a parameter, in an array of one.
+    /// The value of a parameter, as an array of one.
     ///
     /// # Errors
-    /// It has none.
+    /// The parameter has no value.
     pub fn value(&self, name: &str) -> Result<&ArrayRef, Error> {
         let value = self.0.as_ref().and_then(|values| values.column_by_name(name));
         value.ok_or_else(|| Error::Parameters(format!("the parameter ${name} has no value")))

@@ -1,5 +1,5 @@
-//! What a query is once its text has passed the gate and its names are resolved: all that an executor needs, and nothing of
-//! the process that made it. A plan names files as they are named in their storage, so any worker over it can find them.
+//! A query after its text has passed the gate and its names are resolved: all that an executor needs, and nothing from the
+//! process that made it. A plan names files as their storage does, so any worker with that storage can find them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,46 +19,46 @@ use crate::parameters::ParameterValues;
 /// A query that may run.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// What runs. Shared by all queries of one text.
+    /// The statement to run. Shared by all queries with the same text.
     pub statement: Arc<Statement>,
     /// The tables that the statement reads, each once. Their files are pinned while the query runs.
     pub tables: Vec<PlannedTable>,
     /// The values of the statement's parameters.
     pub parameters: ParameterValues,
-    /// The form in which rows are given.
+    /// The form of the result's rows.
     pub form: ResultForm,
-    /// What becomes of the result.
+    /// What happens with the result.
     pub keep: Keep,
-    /// What the result may come to.
+    /// The limits of the result.
     pub limits: PlanLimits,
 }
 
 impl Plan {
-    /// Whether only the executor that keeps some of the tables can run it.
+    /// Whether it can only run in the executor that keeps some of its tables.
     #[must_use]
     pub fn reads_kept_tables(&self) -> bool {
         self.tables.iter().any(|table| matches!(table.source, TableSource::Kept(_)))
     }
 }
 
-/// A text that passed the gate: one SELECT in DuckDB's dialect, which reads the tables of its plan, those of the analytics
-/// database, and nothing else.
+/// A text that passed the gate: one SELECT in DuckDB's dialect, which reads only the tables of its plan and those of the
+/// analytics database.
 #[derive(Debug)]
 pub struct Statement {
-    /// The author's text, with the names of the plan's tables in the place of versions and file paths.
+    /// The author's text, with names of the plan's tables in place of versions and file paths.
     pub text: String,
-    /// Whether `text` is what the author wrote, so that a position in it is worth showing.
+    /// Whether `text` is what the author wrote, so that a position in it is useful.
     pub is_own_text: bool,
-    /// The parameters in `text`, each with the name that its value has.
+    /// The parameters in `text`, each with the name of its value.
     pub bound: BTreeMap<String, String>,
-    /// Whether it may be prepared once and run again. DuckDB plans a text that reads files anew each time; another one is
-    /// planned once, and `now()` in it would stand still.
+    /// Whether it may be prepared once and run again. DuckDB plans a text that reads files again each time; other texts are
+    /// planned once, and `now()` would keep its first value.
     pub is_repeatable: bool,
-    /// For an EXPLAIN: `text` is what is explained, and this the form of the answer.
+    /// For an EXPLAIN: `text` is the explained statement, and this is the form of the answer.
     pub explained: Option<ExplainFormat>,
-    /// What it reads, by the names that the author has for it.
+    /// What it reads, by the author's names.
     pub(crate) reads: Vec<Read>,
-    /// The columns of these that it can mean.
+    /// The columns of these tables that it may refer to.
     pub(crate) columns: NamedColumns,
     /// The tables of the analytics database that it reads.
     pub(crate) attached: Vec<AttachedTable>,
@@ -69,7 +69,7 @@ pub struct Statement {
 /// The form of EXPLAIN's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExplainFormat {
-    /// Boxes, side by side where a plan branches.
+    /// Boxes, side by side where a plan has branches.
     Text,
     /// JSON.
     Json,
@@ -78,9 +78,9 @@ pub enum ExplainFormat {
 /// A table that a statement reads.
 #[derive(Debug, Clone)]
 pub struct PlannedTable {
-    /// What the statement calls it.
+    /// Its name in the statement.
     pub name: String,
-    /// What messages call it: they are read by the query's author.
+    /// Its name in messages, which the query's author reads.
     pub described: String,
     /// Its rows.
     pub source: TableSource,
@@ -91,50 +91,50 @@ pub struct PlannedTable {
 pub enum TableSource {
     /// In files.
     Stored(StoredTable),
-    /// In a table of this name that an executor keeps, see [`Keep::AsTable`](crate::Keep::AsTable).
+    /// In a table with this name that an executor keeps, see [`Keep::AsTable`](crate::Keep::AsTable).
     Kept(String),
-    /// It is about tables.
+    /// A table about tables.
     Listing(Listing, Vec<Listed>),
 }
 
 /// A table whose rows are in Parquet files.
 #[derive(Debug, Clone)]
 pub struct StoredTable {
-    /// The columns. SQL sees these names and types, or refuses a column that can't be read right.
+    /// The columns. SQL sees these names and types, or refuses a column that can't be read correctly.
     pub schema: SchemaRef,
-    /// The files in row order, those that are read alike together. None means a table without rows.
+    /// The files in row order, grouped if they are read in the same way. No files means a table without rows.
     pub files: Vec<FileGroup>,
-    /// Whether the files hold a result of a query. Then SQL sees the DuckDB types that its fields tell, which are those of
-    /// the query itself.
+    /// Whether the files hold the result of a query. If so, SQL sees the DuckDB types recorded in its fields, which are the
+    /// query's own types.
     pub is_result: bool,
 }
 
-/// Files of one version of a dataset that have the same columns and are read alike.
+/// Files of one version of a dataset that have the same columns and are read in the same way.
 #[derive(Debug, Clone)]
 pub struct FileGroup {
-    /// The storage that they are in.
+    /// The storage that holds them.
     pub storage: FileStorage,
-    /// The dataset, or the handle, that they belong to, by its name in the storage.
+    /// The dataset or handle that they belong to, by its name in the storage.
     pub dataset: DatasetName,
     /// Its version.
     pub version: u64,
     /// The files.
     pub files: Vec<FileReference>,
-    /// Their columns, in their order, and behind them the partition columns. A column of the table that is not among
-    /// them is NULL here; one of another type is cast to the table's.
+    /// Their columns, in their order, followed by the partition columns. A column of the table that is not among them is NULL
+    /// here; one with another type is cast to the table's type.
     pub schema: SchemaRef,
     /// Columns of `schema` that come from folders named `key=value`, not from the files.
     pub partition_columns: Vec<PartitionColumn>,
-    /// Whether every file was written with exactly the types of `schema`. Then only the columns that DuckDB reads
-    /// as something else are cast, which makes wide tables faster to plan; otherwise all are.
+    /// Whether every file was written with exactly the types of `schema`. If so, only columns that DuckDB reads as another type
+    /// are cast, which makes planning of wide tables faster; otherwise all are.
     pub has_exact_types: bool,
-    /// Whether the files' statistics cover the NaNs in them. Most writers leave NaN out, and DuckDB believes that what
-    /// is above the largest value is not there: of such files it may not use the statistics of floating-point columns.
+    /// Whether the files' statistics include NaNs. Most writers leave them out, and DuckDB assumes that no value is above the
+    /// recorded maximum: it may not use such files' statistics of floating-point columns.
     pub has_exact_float_statistics: bool,
-    /// Columns that [hold nanoseconds with a zone](crate::holds_zoned_nanos), and are known to hold whole microseconds only:
-    /// SQL has no more of a time with a zone. The others of these are refused.
+    /// Columns that [hold nanoseconds with a zone](crate::holds_zoned_nanos) and are known to hold only whole microseconds: SQL
+    /// has no higher precision for a time with a zone. Other such columns are refused.
     pub whole_micros: Vec<String>,
-    /// Columns that DuckDB would read wrong, and why: selecting one is an error that says so.
+    /// Columns that DuckDB would read incorrectly, and why: selecting one gives this error.
     pub refused_columns: Vec<(String, String)>,
 }
 
@@ -143,63 +143,63 @@ pub struct FileGroup {
 pub enum FileStorage {
     /// The cold tier.
     Datasets,
-    /// Where the results that handles keep are.
+    /// The storage of results that handles keep.
     Handles,
 }
 
-/// A data file, by what it is called in its storage.
+/// A data file, by its name in its storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileReference {
     /// Its path in the storage.
     pub path: String,
     /// Its length.
     pub bytes: u64,
-    /// What there is to know of a file that Polarway did not write; files of its own never change.
+    /// Information about a file that Polarway did not write; its own files never change.
     pub foreign: Option<ForeignFile>,
 }
 
-/// A file that somebody else wrote, and may change.
+/// A file that others wrote and may change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignFile {
-    /// Differs whenever the file may hold other rows.
+    /// Changes whenever the file may hold other rows.
     pub state: Uuid,
     /// The value of each partition column; `None` is NULL.
     pub partition_values: Vec<Option<String>>,
-    /// The columns in it, if DuckDB has no reader for how it is written: it reads a copy that is written anew with these.
+    /// The file's columns, if DuckDB can't read its format: DuckDB then reads a rewritten copy with these columns.
     pub rewritten_as: Option<SchemaRef>,
 }
 
 /// A column that comes from the names of folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionColumn {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// What the folders call it, before the `=`.
+    /// Its name in the folders, before the `=`.
     pub key: String,
 }
 
 /// The form of a result's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResultForm {
-    /// The size that batches aim at, in bytes.
+    /// The target size of batches, in bytes.
     pub batch_bytes: usize,
-    /// Whether numbers of type HUGEINT come as text.
+    /// Whether HUGEINT numbers are returned as text.
     pub hugeint_as_text: bool,
 }
 
-/// What a query may take and give.
+/// The limits of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlanLimits {
     /// The most rows of the result.
     pub result_rows: u64,
-    /// The most bytes of the result, in Arrow's form.
+    /// The most bytes of the result, as Arrow.
     pub result_bytes: u64,
-    /// When it ends, wherever it stands.
+    /// When it ends, whatever its state.
     pub deadline: Option<Instant>,
 }
 
 impl FileGroup {
-    /// Files that Polarway wrote with this schema, of a version of a dataset.
+    /// Files that Polarway wrote with this schema, in a version of a dataset.
     #[must_use]
     pub fn new(dataset: DatasetName, version: u64, files: Vec<FileReference>, schema: SchemaRef) -> Self {
         Self {

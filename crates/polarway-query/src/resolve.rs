@@ -8,7 +8,7 @@ use crate::gate::{Dialect, What};
 use crate::parameters::ParameterValues;
 use crate::plan::{PlannedTable, Statement, TableSource};
 
-/// What keeps the files of a plan there while it runs, and what is looked at when it has run.
+/// What keeps a plan's files in place while it runs, and what is checked after it.
 #[derive(Default)]
 pub(crate) struct Held {
     after_scans: Vec<AfterScan>,
@@ -17,7 +17,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Looks at what somebody else may have changed while the plan ran.
+    /// Checks whether files that others may change did change while the plan ran.
     pub(crate) fn check_after_scan(&mut self) -> Result<(), Error> {
         self.after_scans.drain(..).try_for_each(|check| check()).map_err(Error::from)
     }

@@ -1,4 +1,4 @@
-//! One query on its own thread: gate, resolve, execute, and what is done again when others were in its way.
+//! One query on its own thread: gate, resolve, execute, and what is repeated when other queries caused a failure.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::plan::{Plan, PlanLimits, ResultForm};
 use crate::resolve::resolve;
 use crate::status::Phase;
 
-/// How often a query that waits to run again looks whether it may.
+/// How often a query that waits to run again checks whether it can.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A query that has a slot.
@@ -25,7 +25,7 @@ pub(crate) struct Run {
     options: QueryOptions,
     limits: PlanLimits,
     output: Output,
-    /// The table that the result was made.
+    /// The table that holds the result.
     made: Option<String>,
 }
 
@@ -42,10 +42,10 @@ impl Run {
 
     pub(crate) fn run(mut self) {
         let outcome = self.answer();
-        // A stop makes DuckDB fail in several ways; the stop is what the caller wants to know of.
+        // A stop makes DuckDB fail in several ways; the caller needs to know about the stop.
         let outcome = outcome.map_err(|error| self.output.check().err().unwrap_or(error));
         let has_failed = outcome.is_err();
-        // Nobody may be listening any more, or want what was kept.
+        // The reader may be gone, or no longer want what was kept.
         let is_closed = self.output.end(outcome).is_err();
         if let Some(table) = &self.made
             && (has_failed || is_closed)
@@ -76,7 +76,7 @@ impl Run {
         };
         let outcome = self.resolve_and_execute(&mut plan);
         match outcome {
-            // They went with the DuckDB that they were in: that is for the catalog to tell.
+            // They were lost with their DuckDB: the catalog reports that.
             Err(Error::Replaced(_)) if plan.reads_kept_tables() => self.resolve_and_execute(&mut plan),
             outcome => outcome,
         }
@@ -98,17 +98,16 @@ impl Run {
         outcome
     }
 
-    /// Executes a plan. If the memory did not suffice while others had some of it, waits until those have ended and does it
-    /// again.
+    /// Executes a plan. If memory ran out while other queries held some of it, waits until those have ended and runs it again.
     fn execute(&mut self, plan: &Plan) -> Result<(), Error> {
         let shared = Arc::clone(&self.shared);
         let executor = shared.executor(plan);
-        // Who had memory may have ended before this one heard that there was none.
+        // The queries that held memory may end before this one fails.
         let mut others = self.others();
         let mut outcome = executor.execute(plan, &mut self.output);
         others.extend(self.others());
         if matches!(outcome, Err(Error::OutOfMemory(_))) && !others.is_empty() && !self.output.has_rows() {
-            // One at a time, or all that failed together would do so again.
+            // One at a time, otherwise all that failed together would fail again.
             if let Some(_turn) = self.wait_for(|| shared.second_try.try_lock())? {
                 self.wait_for(|| {
                     let have_ended = others.iter().all(|other| shared.registry.is_idle(*other));
@@ -137,7 +136,7 @@ impl Run {
         all.iter().filter(|other| other.id != this && !other.is_waiting()).map(|other| other.id).collect()
     }
 
-    /// Waits for something, as long as a query may wait. Meanwhile it counts as one that waits.
+    /// Waits for something, at most as long as a query may wait. Meanwhile the query counts as waiting.
     fn wait_for<T>(&self, mut ready: impl FnMut() -> Option<T>) -> Result<Option<T>, Error> {
         let until = Instant::now() + self.shared.limits.wait;
         self.output.enter(Phase::Waiting);

@@ -1,4 +1,4 @@
-//! What is known of a query from outside: what it is doing, and what it has done.
+//! What can be seen of a query from outside: what it is doing, and what it has done.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -6,12 +6,12 @@ use std::time::SystemTime;
 pub(crate) use polarway_model::{QueryPhase as Phase, QueryTimes as PhaseTimes};
 use uuid::Uuid;
 
-/// What a query did, as far as the engine knows: which versions it read, its [catalog](crate::Catalog) knows.
+/// What a query did, as far as the engine knows; its [catalog](crate::Catalog) knows which versions it read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
     /// The rows of its result.
     pub rows: u64,
-    /// The bytes of its result in Arrow's form.
+    /// The size of its result as Arrow, in bytes.
     pub bytes: u64,
     /// How long each phase took.
     pub times: PhaseTimes,
@@ -20,16 +20,16 @@ pub struct Summary {
 /// A query that has not ended.
 #[derive(Debug, Clone)]
 pub struct QueryStatus {
-    /// What to call it by when it is to be cancelled.
+    /// The id to cancel it by.
     pub id: Uuid,
     /// Its text.
     pub sql: Arc<str>,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Arc<str>,
-    /// When it came.
+    /// When it arrived.
     pub started: SystemTime,
-    /// What it is at.
+    /// What it is doing.
     pub phase: Phase,
-    /// What it did until now.
+    /// What it has done so far.
     pub summary: Summary,
 }

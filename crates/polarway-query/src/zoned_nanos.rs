@@ -1,4 +1,4 @@
-//! Times of nanoseconds with a time zone, of which SQL has the microseconds.
+//! Nanosecond times with a time zone, which SQL has only as microseconds.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use polarway_table::holds_value;

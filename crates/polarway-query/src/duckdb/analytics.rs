@@ -1,4 +1,4 @@
-//! Attaching the operator's own database.
+//! Attaches the operator's own database.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use crate::analytics::{Analytics, AttachedTable, NAME};
 use crate::error::Error;
 use polarway_sql::literal;
 
-/// Attaches a database file, before DuckDB is locked down.
+/// Attaches a database file. This must happen before DuckDB is locked down.
 pub(super) fn attach(connection: &Connection, file: &Path) -> Result<Analytics, Error> {
     let unusable = |error: &dyn std::fmt::Display| {
         Error::Configuration(format!("the DuckDB database {} can't be opened: {error}", file.display()))

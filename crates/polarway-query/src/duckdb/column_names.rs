@@ -1,13 +1,13 @@
-//! The names by which SQL means the columns of a dataset.
+//! The SQL names for the columns of a dataset.
 
 use std::collections::HashSet;
 
 use arrow::datatypes::Schema;
 use polarway_table::distinct_names;
 
-/// A name for each column, none of which differ only in case: its own, or for one that SQL can't write, an empty one say,
-/// `column` and its place, from 0 on. Without this DuckDB would number names that it takes for the same, and so give a column
-/// the name of another.
+/// A name for each column, unique even if case is ignored. This is the column's own name; if SQL can't write it, for example
+/// because it is empty, it is `column` and the column's index from 0. Otherwise DuckDB would number names that it sees as
+/// equal, and so give a column another column's name.
 pub(crate) fn sql_names(schema: &Schema) -> Vec<String> {
     let names = schema.fields().iter().map(|field| field.name());
     let mut taken: HashSet<String> =
@@ -31,7 +31,7 @@ pub(crate) fn sql_names(schema: &Schema) -> Vec<String> {
     distinct_names(named.iter().map(String::as_str), str::to_lowercase)
 }
 
-/// Whether SQL can write a name.
+/// Whether a name can be written in SQL.
 pub(crate) fn is_writable(name: &str) -> bool {
     !name.is_empty() && !name.contains('\0')
 }

@@ -1,4 +1,4 @@
-//! Queries that broke DuckDB, not run again for a while: each time they would take it from all others.
+//! Queries that broke DuckDB. They are refused for a while, because each run would break it for all other queries.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
@@ -7,19 +7,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
-/// For how long a query is remembered.
+/// How long a query is remembered.
 const MEMORY: Duration = Duration::from_secs(60);
 
 /// How many are remembered.
 const MOST: usize = 100;
 
-/// How often a query must have broken DuckDB within that time before it is suspected to do so always.
+/// How often a query must break DuckDB within that time before it is assumed to do so always.
 const TIMES: u32 = 2;
 
-/// The queries that broke DuckDB of late.
+/// The queries that broke DuckDB recently.
 #[derive(Debug, Default)]
 pub(crate) struct Culprits {
-    /// As a rule there is none: then no query pays for looking.
+    /// Usually there are none: then queries skip the lookup.
     has_any: AtomicBool,
     all: Mutex<Vec<Culprit>>,
 }
@@ -33,7 +33,7 @@ struct Culprit {
 }
 
 impl Culprits {
-    /// Notes that a text broke DuckDB over these files.
+    /// Notes that a text over these files broke DuckDB.
     pub(crate) fn add<'f>(&self, text: &str, files: impl Iterator<Item = &'f PathBuf>, reason: &str) {
         let (key, last) = (key(text, files), Instant::now());
         let mut all = self.all.lock();
@@ -47,7 +47,7 @@ impl Culprits {
         self.has_any.store(true, Ordering::Release);
     }
 
-    /// Why a text over these files is not run, if it is not.
+    /// Why a text over these files is refused, if it is.
     pub(crate) fn find<'f>(&self, text: &str, files: impl Iterator<Item = &'f PathBuf>) -> Option<String> {
         if !self.has_any.load(Ordering::Acquire) {
             return None;
@@ -61,7 +61,7 @@ impl Culprits {
     }
 }
 
-/// A text and the files that it reads, as they are now: one that was written anew is another file.
+/// A text and the current state of its files: a rewritten file counts as another file.
 fn key<'f>(text: &str, files: impl Iterator<Item = &'f PathBuf>) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! From what DuckDB says to what the query's author can use.
+//! Turns DuckDB's messages into messages for the query's author.
 
 use std::path::{Path, PathBuf};
 
@@ -6,15 +6,14 @@ use super::native::NativeError;
 use crate::error::Error;
 use crate::gate::is_too_deep;
 
-/// What DuckDB calls a bug and is the query's doing: calculating with VARIANTs, and NULL for an option.
+/// Errors that DuckDB calls bugs but that the query causes: calculations with VARIANTs, and NULL for an option.
 const NO_BUGS: [&str; 2] =
     ["Could not convert type VARIANT", "Calling GetValueInternal on a value that is NULL"];
 
-/// What DuckDB says to all queries once one of them has broken it.
+/// DuckDB's message to all queries after one of them has broken it.
 const INVALIDATED: &str = "database has been invalidated because of a previous fatal error";
 
-/// How DuckDB begins when its memory or the room to spill does not suffice. Some operators hand this on as a failure of
-/// another kind.
+/// How DuckDB's messages start if memory or spill space is not enough. Some operators report this as another kind of error.
 const NO_MEMORY: [&str; 7] = [
     "Failed to allocate block of",
     "Failed to re-allocate block of",
@@ -25,19 +24,19 @@ const NO_MEMORY: [&str; 7] = [
     "failed to reserve memory data of size",
 ];
 
-/// Where a message came from decides what may be shown of it.
+/// The origin of a message decides how much of it may be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// The author's own text, as it is: a position in it is worth showing.
+    /// The author's own text, unchanged: a position in it is useful.
     OwnText,
-    /// Text that was changed before it ran, or text of ours: positions would be wrong.
+    /// Text that was changed before it ran, or our own text: positions would be wrong.
     OtherText,
 }
 
-/// Paths that no message may show, and what is shown instead.
+/// Paths that no message may show, and their replacements.
 #[derive(Debug, Default)]
 pub(crate) struct Hidden<'a> {
-    /// The files of each table, by what messages call it.
+    /// The files of each table, by the table's name in messages.
     files: Vec<(&'a str, Vec<Vec<PathBuf>>)>,
     folders: &'a [PathBuf],
 }
@@ -56,7 +55,7 @@ impl<'a> Hidden<'a> {
         self.files.iter().map(|(_, files)| files.as_slice())
     }
 
-    /// The text without paths, and what it turns out to be about if it names a data file.
+    /// The text without paths, and the table that it is about if it names a data file.
     fn hide(&self, text: &str) -> (String, Option<&str>) {
         let mut text = text.to_owned();
         let mut about = None;
@@ -79,7 +78,7 @@ fn file_name(file: &Path) -> String {
     file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Sorts DuckDB's message into a kind and cleans it.
+/// Classifies DuckDB's message and cleans it.
 pub(crate) fn diagnose(error: &NativeError, origin: Origin, hidden: &Hidden<'_>) -> Error {
     let spelled_out = from_json(&error.0);
     let said = without_wrapper(spelled_out.as_deref().unwrap_or(&error.0));
@@ -104,7 +103,7 @@ pub(crate) fn diagnose(error: &NativeError, origin: Origin, hidden: &Hidden<'_>)
         return Error::Interrupted;
     }
     if prefix == "Out of Memory" || NO_MEMORY.iter().any(|start| text.starts_with(start)) {
-        // DuckDB's advice is about settings, which a query's author can't reach.
+        // DuckDB's advice is about settings, which a query's author can't change.
         return Error::OutOfMemory(first_line(&text));
     }
     if let Some(about) = about {
@@ -128,7 +127,7 @@ fn clean(mut text: String, origin: Origin) -> String {
     if let Some(end) = text.find("\n\nStack Trace:") {
         text.truncate(end);
     }
-    // The position block is the last thing that DuckDB adds.
+    // The position block is the last part that DuckDB adds.
     if origin == Origin::OtherText
         && let Some(start) = text.find("\n\nLINE ")
     {
@@ -137,7 +136,7 @@ fn clean(mut text: String, origin: Origin) -> String {
     text.trim_end().to_owned()
 }
 
-/// What failed, where DuckDB only says that it won't go on after a failure and quotes it.
+/// The original failure, if DuckDB only says that it can't continue after a failure and quotes it.
 fn without_wrapper(message: &str) -> &str {
     match message.split_once(" query result\nError: ") {
         Some((wrapper, said)) if wrapper.starts_with("Invalid Input Error: Attempting to ") => said,
@@ -145,14 +144,14 @@ fn without_wrapper(message: &str) -> &str {
     }
 }
 
-/// The message of an error that DuckDB hands on in the form in which it keeps it.
+/// The message of an error that DuckDB passes on in its internal form.
 fn from_json(message: &str) -> Option<String> {
     let error: serde_json::Value = serde_json::from_str(message).ok()?;
     let part = |name: &str| error[name].as_str();
     Some(format!("{} Error: {}", part("exception_type")?, part("exception_message")?))
 }
 
-/// The failure that broke DuckDB, where it quotes it to a later query.
+/// The failure that broke DuckDB, if DuckDB quotes it to a later query.
 fn original(text: &str) -> &str {
     let quoted = text.split_once("Original error: \"").map(|(_, rest)| rest.trim_end_matches('"'));
     quoted.unwrap_or(text)

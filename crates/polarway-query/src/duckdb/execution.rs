@@ -20,11 +20,11 @@ use crate::output::Output;
 use crate::plan::Plan;
 use crate::status::Phase;
 
-/// How long a query may run whose statement is kept: what its plan has gathered, a sort or a hash table, stays in memory
-/// until it runs again. A long one gains nothing by it.
+/// The longest run time of a query whose statement is kept: the data in its plan, such as a sort or a hash table, stays in
+/// memory until it runs again. A long query gains nothing from this.
 const SHORT: Duration = Duration::from_millis(20);
 
-/// A plan that runs, in an instance.
+/// A run of a plan in an instance.
 pub(super) struct Execution<'e> {
     pub(super) plan: &'e Plan,
     pub(super) tables: &'e LocalTables<'e>,
@@ -40,7 +40,7 @@ enum Reader {
 }
 
 impl Execution<'_> {
-    /// Runs on a session that goes back to the others if all went well.
+    /// Runs on a session, which becomes idle again if the run succeeds.
     pub(super) fn run(&mut self) -> Result<(), Error> {
         self.output.check()?;
         self.output.enter(Phase::Planning);
@@ -55,11 +55,11 @@ impl Execution<'_> {
             None => self.stream_rows(&mut session, Reader::OfOutput),
         };
         if matches!(outcome, Err(Error::Interrupted)) && self.output.check().is_ok() {
-            // Nobody stopped it: one of DuckDB's threads failed, and another, stopped by that, was the first to say so.
-            // Only running it once more tells what the failure was.
+            // Nobody stopped it: one of DuckDB's threads failed, and another one, stopped because of that, reported first. Only
+            // a second run can show the failure.
             outcome = match self.stream_rows(&mut session, Reader::Nobody) {
                 Ok(()) => Err(Error::Internal("a thread of DuckDB failed and did not say how".to_owned())),
-                // It was this query itself that broke DuckDB the first time.
+                // This query itself broke DuckDB in its first run.
                 Err(Error::Replaced(reason)) => Err(Error::Broken(reason)),
                 Err(error) => Err(error),
             };
@@ -78,7 +78,7 @@ impl Execution<'_> {
         outcome
     }
 
-    /// Makes the result a table. It exists once all rows are in it.
+    /// Makes the result a table. The table exists once all rows are in it.
     fn keep_rows(&mut self, session: &Session, name: &str) -> Result<(), Error> {
         let failed = |error: NativeError| diagnose(&error, Origin::OtherText, &self.tables.hidden);
         self.output.attach(session.connection.to_interrupt());
@@ -95,7 +95,7 @@ impl Execution<'_> {
     fn stream_rows(&mut self, session: &mut Session, reader: Reader) -> Result<(), Error> {
         let statement = &self.plan.statement;
         let hidden = &self.tables.hidden;
-        // Positions in a text that the author did not write are not worth showing.
+        // Positions in a text that the author did not write are not useful.
         let failed = |is_cast: bool| {
             let is_own = statement.is_own_text && !is_cast;
             let origin = if is_own { Origin::OwnText } else { Origin::OtherText };
@@ -104,7 +104,7 @@ impl Execution<'_> {
         let as_text = self.plan.form.hugeint_as_text;
         self.output.attach(session.connection.to_interrupt());
         let (prepared, kept_columns) = session.prepare(&statement.text, as_text).map_err(failed(false))?;
-        // The types of parameters have a part in those of columns.
+        // Column types can depend on parameter types.
         let mut known = kept_columns.filter(|_| statement.bound.is_empty());
         let mut pending = self.start_planning(prepared, failed(false))?;
         if known.is_none()
@@ -147,7 +147,7 @@ impl Execution<'_> {
             }
         };
         let prepared = self.forward(rows, &columns, reader, failed(columns.is_cast))?;
-        // With other values of its parameters, the text may have other types, and be cast otherwise.
+        // With other parameter values, the text may have other types and need another cast.
         let is_for_all_values = statement.bound.is_empty() || !columns.is_cast;
         if statement.is_repeatable && is_for_all_values && started.elapsed() <= SHORT {
             session.keep(&statement.text, as_text, prepared, columns);
@@ -155,7 +155,7 @@ impl Execution<'_> {
         Ok(())
     }
 
-    /// Gives a statement its values and plans it.
+    /// Binds a statement's values and plans it.
     fn start_planning(
         &self,
         mut prepared: Prepared,
@@ -167,7 +167,7 @@ impl Execution<'_> {
                 .map_err(|reason| Error::Parameters(format!("the value of ${name} {reason}")))?;
             prepared.bind(its_name, &value).map_err(|error| Error::Internal(error.to_string()))?;
         }
-        // An interrupt before this point may be lost, one after it is heard; the check catches the former.
+        // An interrupt before this point may be lost, a later one is not; the check catches the earlier one.
         let pending = prepared.pending().map_err(failed)?;
         self.output.check()?;
         Ok(pending)
@@ -214,7 +214,7 @@ impl Execution<'_> {
     }
 }
 
-/// How many rows a statement made that answers with their number.
+/// The number of rows, from a statement that returns only this number.
 fn changed_rows(mut answer: Rows, failed: impl Fn(NativeError) -> Error + Copy) -> Result<u64, Error> {
     let schema = answer.column_types().to_arrow().map_err(failed)?;
     let mut rows = 0;
@@ -226,7 +226,7 @@ fn changed_rows(mut answer: Rows, failed: impl Fn(NativeError) -> Error + Copy) 
     Ok(rows)
 }
 
-/// The columns that a text without parameters gives in Arrow.
+/// The Arrow columns of a text without parameters.
 fn plan_for_arrow(
     connection: &Connection,
     text: &str,

@@ -1,6 +1,6 @@
-//! The answer of EXPLAIN, without the names of files.
+//! The answer of EXPLAIN, without file names.
 //!
-//! EXPLAIN ANALYZE tells which files a scan read. Where data lies is nobody's business but the operator's.
+//! EXPLAIN ANALYZE shows which files a scan read. Only the operator may know where data is stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
 
 use crate::plan::ExplainFormat;
 
-/// What DuckDB calls the files of a scan.
+/// DuckDB's label for the files of a scan.
 const FILES: &str = "Filename(s)";
 
-/// The rows of an EXPLAIN, no file named in them.
+/// The rows of an EXPLAIN, without file names.
 pub(crate) fn without_files(batch: &RecordBatch, format: ExplainFormat) -> RecordBatch {
     let columns = batch.columns().iter().map(|column| {
         let Some(texts) = column.as_string_opt::<i32>() else { return Arc::clone(column) };
@@ -33,7 +33,7 @@ fn clean_json(text: &str) -> String {
             remove_files(&mut plan);
             format!("{plan:#}")
         }
-        // The first column: what kind of plan it is.
+        // The first column: the kind of plan.
         Err(_) if !text.contains(FILES) => text.to_owned(),
         Err(_) => String::new(),
     }
@@ -50,9 +50,9 @@ fn remove_files(plan: &mut serde_json::Value) {
     }
 }
 
-/// Blanks the lines of a box from its `Filename(s):` to its next empty line.
+/// Blanks the lines of a box from `Filename(s):` to its next empty line.
 fn clean_text(text: &str) -> String {
-    // By the place of their left edge: the boxes that are among their files.
+    // By the position of their left edge: whether a box is now in its list of files.
     let mut in_files: BTreeMap<usize, bool> = BTreeMap::new();
     let mut cleaned = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {

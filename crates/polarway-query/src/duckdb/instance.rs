@@ -1,4 +1,4 @@
-//! One DuckDB, with what is kept of it between queries.
+//! One DuckDB, with the data about it that is kept between queries.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::config::EngineConfig;
 use crate::error::Error;
 use crate::queue::control::{Control, StopReason};
 
-/// A DuckDB that queries run in, until one of them breaks it.
+/// A DuckDB in which queries run until one of them breaks it.
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(super) parsers: Parsers,
@@ -23,7 +23,7 @@ pub(crate) struct Instance {
     pub(super) analytics: Option<Arc<Analytics>>,
     /// The names of the tables that are kept in it.
     kept: Mutex<HashSet<String>>,
-    /// What stops the queries that run in it.
+    /// Stops the queries that run in it.
     guests: Mutex<Vec<Arc<Control>>>,
     is_retired: AtomicBool,
     /// Dropped last: DuckDB removes what it spilled when it is closed.
@@ -45,20 +45,20 @@ impl Instance {
         })
     }
 
-    /// From now on it serves only those that are at work in it. What it keeps goes with the last of them.
+    /// From now on it serves only its running queries. Its kept tables are lost when the last of them ends.
     pub(crate) fn retire(&self) {
         self.is_retired.store(true, Ordering::Release);
         self.sessions.clear();
         self.parsers.clear();
     }
 
-    /// A query runs in it until what is given here is dropped.
+    /// Registers a query that runs in it, until the returned guest is dropped.
     pub(super) fn enter(self: &Arc<Self>, control: &Arc<Control>) -> Guest {
         self.guests.lock().push(Arc::clone(control));
         Guest { instance: Arc::clone(self), control: Arc::clone(control) }
     }
 
-    /// Stops the queries that run in it, since it is to go.
+    /// Stops the queries that run in it, because it must be closed.
     pub(super) fn stop_guests(&self) {
         let guests = self.guests.lock().clone();
         guests.iter().for_each(|control| control.stop(StopReason::Replaced));
@@ -72,7 +72,7 @@ impl Instance {
         &self.spill.0
     }
 
-    /// Notes that a table of this name is kept here.
+    /// Notes that a table with this name is kept here.
     pub(crate) fn add_kept(&self, name: &str) {
         self.kept.lock().insert(name.to_owned());
     }
@@ -101,12 +101,12 @@ impl Drop for Guest {
     }
 }
 
-/// Where an instance spills: a folder of its own, since two of them would use the same names.
+/// Where an instance spills: each has its own folder, since two would use the same file names.
 #[derive(Debug)]
 struct SpillFolder(PathBuf);
 
 impl SpillFolder {
-    /// That of the first one is the configured folder, those of later ones lie in it.
+    /// The first instance uses the configured folder, later ones use folders inside it.
     fn of(folder: &Path, number: u64) -> Self {
         Self(if number == 0 { folder.to_owned() } else { folder.join(number.to_string()) })
     }
@@ -114,7 +114,7 @@ impl SpillFolder {
 
 impl Drop for SpillFolder {
     fn drop(&mut self) {
-        // Nothing that holds something is removed. The first one's may hold the others'.
+        // Only empty folders are removed: the first one may contain the others.
         let _ = std::fs::remove_dir(&self.0);
     }
 }

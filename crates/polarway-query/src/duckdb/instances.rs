@@ -1,7 +1,7 @@
-//! The DuckDB that queries run in, and another one when it breaks.
+//! The DuckDB instance that queries run in, and its replacement if it breaks.
 //!
-//! DuckDB gives up its database after an internal error: whatever comes next fails. So the query that did it ends, a fresh
-//! instance takes the place, and those that run in the old one may go on there for a while.
+//! After an internal error DuckDB invalidates its database: every later query fails. So the query that caused it ends, a new
+//! instance replaces the old one, and queries in the old one may continue there for a while.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -12,13 +12,13 @@ use super::instance::Instance;
 use crate::config::EngineConfig;
 use crate::error::Error;
 
-/// How long queries may go on in an instance that was given up. It holds as much memory as its successor.
+/// How long queries may continue in a replaced instance. It uses as much memory as its successor.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// How often opening is tried when it has failed.
+/// How often a failed opening is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The instance that is in use, and those that are on their way out.
+/// The current instance, and those that are about to close.
 #[derive(Debug)]
 pub(crate) struct Instances {
     config: EngineConfig,
@@ -28,9 +28,9 @@ pub(crate) struct Instances {
 #[derive(Debug)]
 struct State {
     current: Result<Arc<Instance>, Unopened>,
-    /// Those that queries may still run in, the newest last.
+    /// Instances in which queries may still run, the newest last.
     draining: Vec<Draining>,
-    /// How many were given up.
+    /// How many were replaced.
     replaced: u64,
 }
 
@@ -54,13 +54,13 @@ impl Instances {
         Ok(Self { config, state: Mutex::new(state) })
     }
 
-    /// The instance for a query that begins now. If there is none, opening it is tried once a second.
+    /// The instance for a new query. If there is none, tries to open one, once a second.
     pub(crate) fn current(&self) -> Result<Arc<Instance>, Error> {
         let mut state = self.state.lock();
         if state.current.as_ref().is_err_and(|unopened| unopened.tried.elapsed() >= RETRY) {
             self.open_next(&mut state);
         }
-        // Why stands in the log: it may name folders.
+        // The reason is in the log: it may name folders.
         state.current.as_ref().map(Arc::clone).map_err(|_| {
             Error::Replaced(
                 "this server's query engine broke and can't be opened anew, which is tried once a second"
@@ -69,8 +69,8 @@ impl Instances {
         })
     }
 
-    /// Gives up an instance that a query broke, and opens the next one; those who ask for one meanwhile wait. Only the first
-    /// who asks for it does anything.
+    /// Replaces an instance that a query broke; others who need an instance wait until the new one is open. Only the first call
+    /// for an instance has an effect.
     pub(crate) fn replace(&self, broken: &Arc<Instance>, reason: &str) {
         let mut state = self.state.lock();
         if !state.current.as_ref().is_ok_and(|current| Arc::ptr_eq(current, broken)) {
@@ -94,8 +94,8 @@ impl Instances {
         });
     }
 
-    /// Stops the queries in instances that no query may be in any more: these have drained for long enough, or another one was
-    /// given up since.
+    /// Stops the queries in replaced instances that must close: their time is over, or another instance was replaced after
+    /// them.
     pub(crate) fn end_overdue(&self, now: Instant) {
         let overdue: Vec<Arc<Instance>> = {
             let mut state = self.state.lock();
@@ -108,9 +108,9 @@ impl Instances {
         overdue.iter().for_each(|instance| instance.stop_guests());
     }
 
-    /// How many were given up, and why there is none now if there is none.
+    /// How many were replaced, and why there is none now, if so.
     pub(crate) fn condition(&self) -> (u64, Option<String>) {
-        // Whoever asks brings it back, if it can be: with bad health, no query may come that would.
+        // A health check also tries to open it: while health is bad, there may be no queries that would.
         let is_open = self.current().is_ok();
         let state = self.state.lock();
         let problem =

@@ -1,14 +1,14 @@
-//! Results that are kept as tables, in a database of their own that no query can name: each sees of it the views that
-//! stand for what it names.
+//! Results that are kept as tables, in a separate database that no query can name: a query sees only the views for the tables
+//! that it names.
 
 use super::instance::Instance;
 use super::native::{Connection, NativeError};
 use polarway_sql::{identifier, subquery};
 
-/// The name under which the database is attached, in memory. DuckDB spills it like whatever else it holds.
+/// The name of the attached in-memory database. DuckDB spills it like its other data.
 pub(crate) const DATABASE: &str = "kept";
 
-/// What values take that are not counted one by one, with their part of the nulls: Arrow's widths.
+/// The bytes of values with a fixed width, including their share of the null bitmap: Arrow's widths.
 const FIXED_WIDTHS: [(&[&str], u64); 5] = [
     (&["BOOLEAN", "TINYINT", "UTINYINT"], 1),
     (&["SMALLINT", "USMALLINT"], 2),
@@ -30,26 +30,26 @@ const FIXED_WIDTHS: [(&[&str], u64); 5] = [
     (&["HUGEINT", "UHUGEINT", "INTERVAL", "UUID"], 16),
 ];
 
-/// What a text or a list takes beside its contents.
+/// The bytes of a text or a list besides its content.
 const OFFSET_BYTES: u64 = 4;
 
-/// A kept table, as SQL of ours names it.
+/// A kept table's name in our own SQL.
 pub(crate) fn table(name: &str) -> String {
     format!("{DATABASE}.main.{}", identifier(name))
 }
 
-/// The statement that makes a query's result a table. A statement that does not stand behind AS does so as a table.
+/// The statement that makes a query's result a table. Some statements can't follow AS directly, but a subquery can.
 pub(crate) fn create(name: &str, select: &str) -> String {
     format!("CREATE TABLE {} AS FROM {}", table(name), subquery(select))
 }
 
-/// Removes a table from the instance that it is in, if it is there.
+/// Removes a table from its instance, if it exists.
 pub(crate) fn remove_from(instance: &Instance, name: &str) -> Result<(), NativeError> {
     instance.forget_kept(name);
     instance.sessions.connect()?.execute(&format!("DROP TABLE IF EXISTS {}", table(name)))
 }
 
-/// What the values take, as Arrow would hold them: DuckDB does not tell what a table in memory takes.
+/// The size of the values as Arrow: DuckDB does not report the size of a table in memory.
 pub(crate) fn bytes(connection: &Connection, name: &str) -> Result<u64, NativeError> {
     let columns = connection.prepare(&format!(
         "SELECT column_name || chr(0) || data_type FROM duckdb_columns() WHERE database_name = '{DATABASE}' AND table_name = {}",

@@ -1,4 +1,4 @@
-//! The SELECT behind a table about tables.
+//! The SELECT for a table about tables.
 
 use super::column_names::sql_names;
 use super::stored_types::sql_type;
@@ -6,7 +6,7 @@ use crate::catalog::Listed;
 use crate::listing::{CATALOG, Listing, SCHEMA};
 use polarway_sql::literal;
 
-/// The SELECT that gives a listing of these tables. Its columns are those of DuckDB's own.
+/// The SELECT for a listing of these tables. Its columns are those of DuckDB's own listing.
 pub(crate) fn listing(kind: Listing, tables: &[Listed]) -> String {
     match kind {
         Listing::Tables => {
@@ -92,12 +92,12 @@ fn columns(table: &Listed) -> impl Iterator<Item = Column> {
         name,
         position: index + 1,
         is_nullable: field.is_nullable(),
-        // A column that SQL can't read is listed all the same, as what it was stored as.
+        // A column that SQL can't read is still listed, with its stored type.
         data_type: sql_type(field.data_type()).unwrap_or_else(|_| field.data_type().to_string()),
     })
 }
 
-/// The rows, of these columns, in this order; none must do as well.
+/// The rows with these columns, in this order; there may be no rows.
 fn select(columns: &[(&str, &str)], rows: impl Iterator<Item = String>, order: &str) -> String {
     let casts: Vec<String> = columns
         .iter()
@@ -105,7 +105,7 @@ fn select(columns: &[(&str, &str)], rows: impl Iterator<Item = String>, order: &
         .collect();
     let names: Vec<String> = columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
     let nulls = vec!["NULL"; columns.len()].join(", ");
-    // The row of NULLs gives the columns when there is no other, and is taken away by the OFFSET.
+    // The row of NULLs defines the columns if there are no other rows; the OFFSET removes it.
     let values: Vec<String> = std::iter::once(nulls).chain(rows).map(|row| format!("({row})")).collect();
     format!(
         "SELECT {} FROM (FROM (VALUES {}) OFFSET 1) AS t({}) ORDER BY {order}",

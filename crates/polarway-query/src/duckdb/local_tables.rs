@@ -1,4 +1,4 @@
-//! The tables of a plan, as DuckDB finds them: local files, and a view over each table's.
+//! The tables of a plan in DuckDB: local files, and a view over the files of each table.
 
 use std::any::Any;
 use std::path::PathBuf;
@@ -13,20 +13,20 @@ use crate::executor::LocalFiles;
 use crate::gate::NamedColumns;
 use crate::plan::{Plan, PlannedTable, StoredTable, TableSource};
 
-/// What a plan reads, held where DuckDB finds it.
+/// What a plan reads, kept available to DuckDB.
 pub(super) struct LocalTables<'p> {
     tables: &'p [PlannedTable],
     pub(super) views: Vec<View>,
     /// The files and folders that no message may show.
     pub(super) hidden: Hidden<'p>,
-    /// Whether some of it may be another thing under the same name than a query ago.
+    /// Whether a file name may refer to other content than in an earlier query.
     pub(super) may_have_changed: bool,
     after_scans: Vec<AfterScan>,
     _pins: Vec<Box<dyn Any + Send + Sync>>,
 }
 
 impl<'p> LocalTables<'p> {
-    /// Makes the files of a plan local, and the views that have the columns which its text can mean.
+    /// Makes the files of a plan local, and creates the views with the columns that its text can refer to.
     pub(super) fn open(
         plan: &'p Plan,
         files: &dyn LocalFiles,
@@ -88,12 +88,12 @@ impl<'p> LocalTables<'p> {
         self.tables.iter().map(view).collect()
     }
 
-    /// Whether some columns of the tables are not in the views.
+    /// Whether the views leave out some columns of the tables.
     pub(super) fn leave_out_columns(&self) -> bool {
         self.views.iter().any(|view| view.leaves_out_columns)
     }
 
-    /// Makes the views anew, with the columns that are near a misspelt one as well.
+    /// Creates the views again, including the columns that are similar to a misspelled one.
     pub(super) fn add_nearest_columns(&mut self, named: &NamedColumns) -> Result<(), Error> {
         let stored = self.tables.iter().filter_map(|table| match &table.source {
             TableSource::Stored(stored) => Some(stored),
@@ -117,7 +117,7 @@ impl<'p> LocalTables<'p> {
         self.hidden.files_by_table().flatten().flatten()
     }
 
-    /// Looks at what had to be believed of the files until now.
+    /// Checks what could not be checked about the files before.
     pub(super) fn check_after_scan(&mut self) -> Result<(), Error> {
         self.after_scans.drain(..).try_for_each(|check| check()).map_err(Error::from)
     }

@@ -1,8 +1,8 @@
-//! DuckDB as the executor, and as the parser of its own dialect: all that knows how it is called, how it is configured, and
-//! what it does otherwise than others. Only `engine.rs` names this module.
+//! DuckDB as the executor, and as the parser of its own dialect: everything about how it is called and configured, and how it
+//! differs from others. Only `engine.rs` names this module.
 //!
-//! A plan's files are made local, each table becomes a temporary view that gives every column the type that was stored, and
-//! the statement runs over these views, inside a DuckDB that can read nothing but data files.
+//! A plan's files are made local, each table becomes a temporary view that gives every column its stored type, and the
+//! statement runs over these views, inside a DuckDB that can read only data files.
 
 mod analytics;
 mod column_names;
@@ -45,10 +45,10 @@ use crate::plan::Plan;
 
 pub(crate) use self::native::duckdb_version;
 
-/// How often something is tried that fails because another query broke DuckDB.
+/// How often an operation is tried that fails because another query broke DuckDB.
 const MOST_TRIES: u32 = 3;
 
-/// A DuckDB that reads data files and nothing else, and the next one when a query breaks it.
+/// A DuckDB that can read only data files, and its replacement if a query breaks it.
 pub(crate) struct DuckDb {
     instances: Instances,
     culprits: Culprits,
@@ -58,7 +58,7 @@ pub(crate) struct DuckDb {
 }
 
 impl DuckDb {
-    /// Opens DuckDB in memory, locks it down, and proves that it is locked.
+    /// Opens DuckDB in memory, locks it down, and verifies the lock.
     pub(crate) fn open(config: EngineConfig, files: Arc<dyn LocalFiles>) -> Result<Self, Error> {
         let folders = config.readable.iter().chain([&config.temp_dir]).chain(&config.analytics).cloned();
         Ok(Self {
@@ -69,30 +69,29 @@ impl DuckDb {
         })
     }
 
-    /// The bytes that a kept table takes, as Arrow would hold its values.
+    /// The size of a kept table's values as Arrow, in bytes.
     pub(crate) fn kept_bytes(&self, name: &str) -> Result<u64, Error> {
         let instance = self.instances.current()?;
         instance.sessions.connect().and_then(|connection| kept::bytes(&connection, name)).map_err(internal)
     }
 
-    /// Whether a kept table is still there.
+    /// Whether a kept table still exists.
     pub(crate) fn has_kept(&self, name: &str) -> bool {
         self.instances.current().is_ok_and(|instance| instance.has_kept(name))
     }
 
-    /// Removes a kept table, if it is there. Queries that read it read on.
+    /// Removes a kept table, if it exists. Queries that already read it can finish.
     pub(crate) fn remove_kept(&self, name: &str) -> Result<(), Error> {
         kept::remove_from(&*self.instances.current()?, name).map_err(internal)
     }
 
-    /// How often it was replaced, and why there is none now if there is none. If so, this tries to open one, and blocks
-    /// meanwhile.
+    /// How often it was replaced, and why there is none now, if so. Then this tries to open one, and blocks in the meantime.
     pub(crate) fn condition(&self) -> (u64, Option<String>) {
         self.instances.condition()
     }
 
-    /// Works in the current instance. If that is given up meanwhile because of another query, works once more in the next one,
-    /// as long as that makes sense; if this work broke it, gives it up.
+    /// Runs `work` in the current instance. If another query breaks that instance, runs it again in the next one, while that
+    /// makes sense; if this work broke the instance, replaces it.
     fn in_some_instance<S, T>(
         &self,
         state: &mut S,
@@ -123,7 +122,7 @@ impl DuckDb {
 
     fn run(&self, plan: &Plan, tables: &LocalTables<'_>, output: &mut Output) -> Result<(), Error> {
         let text = &plan.statement.text;
-        // Tables that were kept in another instance are gone.
+        // Tables that were kept in another instance are lost.
         let may_repeat = |output: &Output| !output.has_rows() && !plan.reads_kept_tables();
         let mut are_gone = false;
         self.in_some_instance(output, may_repeat, |output, instance| {
@@ -160,7 +159,7 @@ impl Executor for DuckDb {
         let mut tables = LocalTables::open(plan, &*self.files, &self.folders)?;
         let mut outcome = self.run(plan, &tables, output);
         if matches!(outcome, Err(Error::Binder(_))) && tables.leave_out_columns() {
-            // A message tells the columns that are near a misspelt one.
+            // The message suggests columns that are similar to a misspelled one.
             tables.add_nearest_columns(&plan.statement.columns)?;
             outcome = self.run(plan, &tables, output);
         }
@@ -174,7 +173,7 @@ impl Executor for DuckDb {
         self.instances.end_overdue(now);
     }
 
-    /// While nothing runs, what lies in the spill folder belongs to statements that idle sessions keep.
+    /// While nothing runs, the files in the spill folder belong to statements that idle sessions keep.
     fn rest(&self) {
         let Ok(instance) = self.instances.current() else { return };
         let is_empty =

@@ -1,4 +1,4 @@
-//! Connections that parse: what they run are fixed statements, never a user's.
+//! Connections that parse: they run only fixed statements, never a user's.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::diagnose::{Hidden, Origin, diagnose};
 use super::native::{Connection, Database, NativeError, Prepared};
 use crate::error::Error;
 
-/// A text of more bytes makes DuckDB take memory that matters.
+/// For a text with more bytes, DuckDB uses a significant amount of memory.
 const LONG_TEXT: usize = 64 << 10;
 
 /// The parsers of one DuckDB.
@@ -29,13 +29,13 @@ impl Parsers {
         tree.ok_or_else(|| Error::Internal("DuckDB gave no tree".to_owned()))
     }
 
-    /// The time that a text stands for, in microseconds since 1970 in UTC; `None` if it is none.
+    /// The time that a text means, in microseconds since 1970 in UTC; `None` if it is no time.
     pub(super) fn timestamp(&self, literal: &str) -> Result<Option<i64>, Error> {
         let time = self.with(literal, |parser| parser.timestamp.text(&[literal]))?;
         Ok(time.and_then(|micros| micros.parse().ok()))
     }
 
-    /// Does something with a parser. One that had a long text holds memory for it, and is not used again.
+    /// Runs `work` with a parser. A parser that had a long text still holds memory for it, and is not used again.
     fn with<T>(&self, text: &str, work: impl FnOnce(&Parser) -> Result<T, NativeError>) -> Result<T, Error> {
         let said = |error| diagnose(&error, Origin::OtherText, &Hidden::default());
         let parser = self.idle.lock().pop();

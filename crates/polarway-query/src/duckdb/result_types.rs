@@ -1,7 +1,7 @@
-//! What the columns of a result become in Arrow. docs/sql.md has the table of all types.
+//! The Arrow types of a result's columns. docs/sql.md has the table of all types.
 //!
-//! Most of DuckDB's types are given as DuckDB gives them. Those that not every client has are cast to text by the query
-//! itself. The fields tell the type that each value had.
+//! Most types are returned as DuckDB converts them. Types that not every client supports are cast to text by the query itself.
+//! The fields record the original type of each value.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,24 +15,24 @@ use polarway_table::DUCKDB_TYPE_KEY;
 use super::sql_type::SqlType;
 use crate::error::Error;
 
-/// Numbers of this many digits fit into Arrow's decimals of 128 bits.
+/// Numbers with this many digits fit into Arrow's 128-bit decimals.
 const MOST_DIGITS: u32 = 38;
 
 /// A column's name and its type.
 pub(crate) type Column = (String, SqlType);
 
-/// The text of a query whose result, with these columns, is given as Arrow: `None` if that is the text itself.
+/// The text whose result can be returned as Arrow, for a query with these columns: `None` if that is the query's own text.
 pub(crate) fn cast_for_arrow(columns: &[Column], text: &str, hugeint_as_text: bool) -> Option<String> {
     let casts: Vec<_> =
         columns.iter().map(|(_, sql_type)| sql_type.cast_for_arrow(hugeint_as_text)).collect();
     if casts.iter().all(Option::is_none) {
         return None;
     }
-    // Columns are meant by their place: several may have one name.
+    // Columns are referred to by position: several may have the same name.
     let places: Vec<String> = (0..columns.len()).map(|place| format!("c{place}")).collect();
     let selected = columns.iter().zip(casts).zip(&places).map(|(((name, sql_type), cast), place)| {
         let value = match cast {
-            // What is NULL would be the JSON of it.
+            // Otherwise a NULL value would become a JSON null.
             Some(cast) if *sql_type == SqlType::Named("VARIANT") => {
                 format!("CASE WHEN {place} IS NOT NULL THEN CAST({place} AS {cast}) END")
             }
@@ -49,14 +49,14 @@ pub(crate) fn cast_for_arrow(columns: &[Column], text: &str, hugeint_as_text: bo
 #[derive(Clone, Debug)]
 pub(crate) struct ResultColumns {
     pub(crate) schema: SchemaRef,
-    /// The places of columns that hold values of HUGEINT.
+    /// The positions of columns that contain HUGEINT values.
     hugeints: Arc<[usize]>,
-    /// Whether the text that gives them is [another](cast_for_arrow) than the one that was asked.
+    /// Whether the query's text was [changed](cast_for_arrow) for these columns.
     pub(crate) is_cast: bool,
 }
 
 impl ResultColumns {
-    /// `schema` is what DuckDB gives Arrow for these columns, or for what they are cast to.
+    /// `schema` is DuckDB's Arrow schema for these columns, or for what they are cast to.
     pub(crate) fn new(schema: &SchemaRef, columns: &[Column], is_cast: bool) -> Self {
         let fields = schema.fields().iter().zip(columns);
         let fields: Vec<Field> = fields.map(|(field, (_, sql_type))| described(field, sql_type)).collect();
@@ -64,7 +64,7 @@ impl ResultColumns {
         Self { schema: Arc::new(Schema::new(fields)), hugeints, is_cast }
     }
 
-    /// Refuses values that Arrow's type can't hold: DuckDB puts all 39 digits of a HUGEINT into a decimal of 38.
+    /// Refuses values that the Arrow type can't hold: DuckDB puts all 39 digits of a HUGEINT into a decimal of 38 digits.
     ///
     /// # Errors
     /// [`Error::Unsupported`] with the column and the value.
@@ -83,7 +83,7 @@ impl ResultColumns {
     }
 }
 
-/// A field that tells its DuckDB type, and those of the values inside.
+/// A field that records its DuckDB type, and those of its inner values.
 fn described(field: &Field, sql_type: &SqlType) -> Field {
     let inner = |item: &FieldRef, sql_type: &SqlType| Arc::new(described(item, sql_type));
     let data_type = match (field.data_type(), sql_type) {
@@ -113,7 +113,7 @@ fn described(field: &Field, sql_type: &SqlType) -> Field {
     field.clone().with_data_type(data_type).with_metadata(metadata)
 }
 
-/// The first number of type HUGEINT that is too long for a decimal. What stands where a parent is null is none.
+/// The first HUGEINT value that is too long for a decimal. Values below a null parent are ignored.
 fn too_long(field: &Field, array: &dyn Array, nulls_above: Option<&NullBuffer>) -> Option<i128> {
     let nulls = NullBuffer::union(array.nulls(), nulls_above);
     let is_valid = |row: usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));

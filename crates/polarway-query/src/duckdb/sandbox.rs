@@ -1,7 +1,7 @@
-//! Opening DuckDB so that what passes the gate still can't reach anything but data files.
+//! Opens DuckDB so that even queries that pass the gate can reach only data files.
 //!
-//! Order matters: the limits are set after opening (given as start-up options, the temporary space is not
-//! bounded), folders are allowed before everything else is forbidden, and the lock comes last.
+//! The order matters: the limits are set after opening (as start-up options they do not bound the temporary space), folders are
+//! allowed before everything else is forbidden, and the lock comes last.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crate::error::Error;
 use crate::gate::{PAIRING, PAIRS};
 use polarway_sql::literal;
 
-/// A DuckDB that reads data files and nothing else.
+/// A DuckDB that can read only data files.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     pub(crate) database: Arc<Database>,
     pub(crate) analytics: Option<Analytics>,
 }
 
-/// Opens a locked instance that spills to this folder, and proves that it is one.
+/// Opens a locked instance that spills to this folder, and verifies the lock.
 pub(crate) fn open(config: &EngineConfig, spill: &Path) -> Result<Sandbox, Error> {
     std::fs::create_dir_all(spill)
         .map_err(|error| Error::Configuration(format!("the temporary folder can't be made: {error}")))?;
@@ -43,7 +43,7 @@ pub(crate) fn open(config: &EngineConfig, spill: &Path) -> Result<Sandbox, Error
     set("max_temp_directory_size", &literal(&format!("{}B", config.temp_bytes)))?;
     set("threads", &config.threads.max(1).to_string())?;
 
-    // Freed memory goes back to the machine also while nothing runs.
+    // Return freed memory to the system also while nothing runs.
     set("allocator_background_threads", "true")?;
 
     set("TimeZone", "'UTC'")?;
@@ -53,11 +53,11 @@ pub(crate) fn open(config: &EngineConfig, spill: &Path) -> Result<Sandbox, Error
     set("arrow_lossless_conversion", "false")?;
     set("arrow_output_version", "'1.0'")?;
     set("enable_geoparquet_conversion", "false")?;
-    // DuckDB checks a cached footer against the file's time of change.
+    // DuckDB checks a cached footer against the file's modification time.
     set("parquet_metadata_cache", "true")?;
     set("allow_persistent_secrets", "false")?;
 
-    // A file that is not there yet can't be opened read-only.
+    // A file that does not exist yet can't be opened read-only.
     let file = config.analytics.as_deref().filter(|file| file.exists());
     let analytics = file.map(|file| analytics::attach(&connection, file)).transpose()?;
 
@@ -72,8 +72,8 @@ pub(crate) fn open(config: &EngineConfig, spill: &Path) -> Result<Sandbox, Error
     Ok(Sandbox { database, analytics })
 }
 
-/// Puts a bound on the functions that compare all pairs of their texts' characters: nothing stops them within a value. A name
-/// without a schema means what is in the database before what is built in.
+/// Limits the functions that compare all pairs of their texts' characters: nothing stops them within one value. For a name
+/// without a schema, DuckDB prefers the database's function to the built-in one.
 fn bound_pairing(connection: &Connection) -> Result<(), NativeError> {
     for name in PAIRING {
         let forms: &[&str] = if name.starts_with("jaro") { &["a, b", "a, b, c"] } else { &["a, b"] };
@@ -93,7 +93,7 @@ fn bound_pairing(connection: &Connection) -> Result<(), NativeError> {
     Ok(())
 }
 
-/// Folders as they are named and as they really are: DuckDB compares paths as text.
+/// Folders by their configured and their resolved paths: DuckDB compares paths as text.
 fn allowed_directories(folders: &[std::path::PathBuf]) -> Result<String, Error> {
     let mut allowed = Vec::new();
     for folder in folders {
@@ -116,7 +116,7 @@ fn path_literal(path: &Path) -> Result<String, Error> {
         .ok_or_else(|| Error::Configuration(format!("the path {} is not UTF-8", path.display())))
 }
 
-/// Spills more than a tiny limit allows, and expects to be stopped.
+/// Spills more than a tiny limit allows, and expects an error.
 fn prove_temporary_limit(connection: &Connection) -> Result<(), Error> {
     let execute = |sql: &str| connection.execute(sql);
     execute("SET GLOBAL threads = 1").map_err(configuration)?;
@@ -153,7 +153,7 @@ fn prove_locked(connection: &Connection, config: &EngineConfig) -> Result<(), Er
         [("memory_limit", config.memory_bytes), ("max_temp_directory_size", config.temp_bytes)]
     {
         let read_back = parse_bytes(&setting(connection, name)?).ok_or_else(|| unproved(name))?;
-        // DuckDB prints one decimal.
+        // DuckDB prints one decimal place.
         if (read_back - bytes as f64).abs() > bytes as f64 * 0.1 {
             return Err(unproved(name));
         }

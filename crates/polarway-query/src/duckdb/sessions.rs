@@ -1,4 +1,4 @@
-//! Connections, kept with the views they have, for the next query that needs the same ones.
+//! Connections that are kept, with their views, for the next query that needs the same views.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use super::view::View;
 /// The longest text whose statement is kept, in bytes.
 const LONGEST_KEPT: usize = 64 << 10;
 
-/// The most bytes of views with which a session waits for the next query.
+/// The most bytes of views that an idle session may have.
 const MOST_VIEW_BYTES: usize = 1 << 20;
 
-/// A connection and the views that were made on it.
+/// A connection and the views that were created on it.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// The text that ran last, prepared: to prepare it again takes as long as a small query.
+    /// The last text, prepared: to prepare it again takes as long as a small query.
     kept: Option<Kept>,
     pub(crate) connection: Connection,
     views: Vec<View>,
@@ -30,12 +30,12 @@ struct Kept {
     text: String,
     hugeint_as_text: bool,
     prepared: Prepared,
-    /// The columns that it gave.
+    /// The columns of its result.
     columns: ResultColumns,
 }
 
 impl Session {
-    /// A statement of this text: the one that was kept, if it is the same, with the columns that it gave.
+    /// A statement for this text: the kept one, if it is the same, with the columns of its result.
     pub(crate) fn prepare(
         &mut self,
         text: &str,
@@ -49,7 +49,7 @@ impl Session {
         }
     }
 
-    /// Keeps a statement for the next query of this text.
+    /// Keeps a statement for the next query with this text.
     pub(crate) fn keep(
         &mut self,
         text: &str,
@@ -57,7 +57,7 @@ impl Session {
         prepared: Prepared,
         columns: ResultColumns,
     ) {
-        // The plan of a long text takes many times its length.
+        // The plan of a long text uses many times its length.
         if text.len() > LONGEST_KEPT {
             return;
         }
@@ -78,9 +78,9 @@ impl Sessions {
         Self { database, idle: Mutex::new(VecDeque::new()), most_idle }
     }
 
-    /// A session that has exactly these views: nothing of an earlier query can be named, or suggested by an
-    /// error message. With `fresh` the views are bound anew, for files that may have changed since.
-    /// One that ran this text last is preferred.
+    /// A session that has exactly these views, so that nothing of an earlier query can be named or appear in an error message.
+    /// With `fresh` the views are bound again, for files that may have changed since. A session that last ran this text is
+    /// preferred.
     pub(crate) fn take(&self, text: &str, views: &[View], fresh: bool) -> Result<Session, NativeError> {
         if !fresh {
             let mut idle = self.idle.lock();
@@ -99,12 +99,12 @@ impl Sessions {
         Ok(Session { kept: None, connection, views: views.to_vec() })
     }
 
-    /// A connection of its own, without views.
+    /// A new connection without views.
     pub(crate) fn connect(&self) -> Result<Connection, NativeError> {
         Connection::open(&self.database)
     }
 
-    /// Closes all idle sessions: the statements that they keep hold memory, or lie in the spill folder.
+    /// Closes all idle sessions: the statements that they keep use memory or spill space.
     pub(crate) fn clear(&self) {
         let idle = std::mem::take(&mut *self.idle.lock());
         drop(idle); // not under the lock

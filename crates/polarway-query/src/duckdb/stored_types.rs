@@ -1,22 +1,22 @@
-//! How each stored Arrow type looks to SQL, and what restores it from what DuckDB reads.
+//! The SQL type of each stored Arrow type, and how it is restored from what DuckDB reads.
 //!
-//! DuckDB ignores the Arrow schema in a Parquet file. Types without a Parquet equal come back as the integers
-//! that carry them; an expression turns those into the type again, exactly or with an error. What DuckDB can't
-//! read right at all is refused: the column is there, selecting it is an error that names it.
+//! DuckDB ignores the Arrow schema in a Parquet file. It reads types without a Parquet equivalent as the integers that store
+//! them; an expression converts these to the type again, exactly or with an error. What DuckDB can't read correctly is refused:
+//! the column exists, and selecting it is an error that names it.
 
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use polarway_table::holds_value;
 
 use polarway_sql::{identifier, literal};
 
-/// The first and the last second that DuckDB's microseconds reach, counted from 1970.
+/// The first and last second that DuckDB's microseconds can express, counted from 1970.
 const FIRST_SECOND: i64 = -9_223_372_022_400;
 const LAST_SECOND: i64 = 9_223_372_036_854;
 
 /// Beyond this many microseconds an interval does not fit into Arrow's nanoseconds.
 const MOST_MICROS: i64 = i64::MAX / 1_000;
 
-/// The most fields of a column's structs that are restored: to plan each takes DuckDB a time that grows with their number.
+/// The most struct fields of a column that are restored: the planning time for each grows with their number.
 const MOST_RESTORED_PARTS: usize = 1_000;
 
 /// What a view does with a column.
@@ -24,11 +24,11 @@ const MOST_RESTORED_PARTS: usize = 1_000;
 pub(crate) enum Restored {
     /// This expression gives the stored type and value.
     Expression(String),
-    /// SQL can't have this column, for this reason.
+    /// SQL can't read this column, for this reason.
     Refused(String),
 }
 
-/// The SQL type that a stored type is seen as, or why SQL has none.
+/// The SQL type of a stored type, or why it has none.
 pub(crate) fn sql_type(data_type: &DataType) -> Result<String, String> {
     let simple = match data_type {
         DataType::Null => "\"NULL\"",
@@ -41,7 +41,7 @@ pub(crate) fn sql_type(data_type: &DataType) -> Result<String, String> {
         DataType::UInt16 => "USMALLINT",
         DataType::UInt32 => "UINTEGER",
         DataType::UInt64 => "UBIGINT",
-        // SQL has no half precision; every half is exactly a single.
+        // SQL has no half precision; single precision holds every half exactly.
         DataType::Float16 | DataType::Float32 => "FLOAT",
         DataType::Float64 => "DOUBLE",
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "VARCHAR",
@@ -98,8 +98,8 @@ pub(crate) fn sql_type(data_type: &DataType) -> Result<String, String> {
     Ok(simple.to_owned())
 }
 
-/// The expression over `source`, a column as DuckDB reads it, that has the stored type and value. A column whose
-/// file `has_exact_types` is not cast where DuckDB reads the type as it is.
+/// The expression that gives the stored type and value, from `source`, the column as DuckDB reads it. If the file
+/// `has_exact_types`, a column that DuckDB reads correctly is not cast.
 pub(crate) fn restore(column: &str, source: &str, data_type: &DataType, has_exact_types: bool) -> Restored {
     if has_exact_types && is_read_as_stored(data_type) {
         return Restored::Expression(source.to_owned());
@@ -120,19 +120,19 @@ pub(crate) fn restore(column: &str, source: &str, data_type: &DataType, has_exac
     }
 }
 
-/// Whether floating-point numbers are in the type, for which a file's statistics may tell less than the truth.
+/// Whether the type contains floating-point numbers, for which a file's statistics may be incomplete.
 pub(crate) fn holds_floats(data_type: &DataType) -> bool {
     holds_value(data_type, &DataType::is_floating)
 }
 
-/// The same values, of which DuckDB knows no statistics: it can neither leave out row groups by them, nor answer an
-/// aggregate, nor fold a condition. Its own option for files with NaNs (`can_have_nan`) makes `max` NaN where none is.
+/// The same values, but without statistics for DuckDB: it can't use them to skip row groups, answer an aggregate, or fold a
+/// condition. Its own option for files with NaNs (`can_have_nan`) makes `max` NaN where none is.
 pub(crate) fn without_statistics(source: &str) -> String {
-    // There is nothing to catch in reading a column; TRY hands its values on as they are.
+    // Reading a column raises no error to catch; TRY passes its values on unchanged.
     format!("TRY({source})")
 }
 
-/// Types that DuckDB reads from a file of this type as just that.
+/// Whether DuckDB reads this type from a file as the same type.
 fn is_read_as_stored(data_type: &DataType) -> bool {
     matches!(
         data_type,
@@ -155,7 +155,7 @@ fn is_read_as_stored(data_type: &DataType) -> bool {
     )
 }
 
-/// The value with its meaning, not yet cast to its exact type. `depth` keeps lambda names apart.
+/// The value with its meaning, not yet cast to its exact type. `depth` keeps lambda names unique.
 fn expression(column: &str, source: &str, data_type: &DataType, depth: usize) -> Result<String, String> {
     if !needs_restoring(data_type) {
         return Ok(source.to_owned());
@@ -207,7 +207,7 @@ fn expression(column: &str, source: &str, data_type: &DataType, depth: usize) ->
         }
         DataType::Struct(fields) => {
             let mut parts = Vec::with_capacity(fields.len());
-            // Of a struct in which one field has no name, DuckDB reads none of the names.
+            // If one field of a struct has no name, DuckDB reads none of the names.
             let is_named = fields.iter().all(|field| !field.name().is_empty());
             for (place, field) in fields.iter().enumerate() {
                 let name = identifier(&field_name(field, place)?);
@@ -236,7 +236,7 @@ fn expression(column: &str, source: &str, data_type: &DataType, depth: usize) ->
     })
 }
 
-/// Whether DuckDB reads the type, or one inside of it, as a plain integer, or without its names.
+/// Whether DuckDB reads the type, or a type inside it, as a plain integer, or without its names.
 fn needs_restoring(data_type: &DataType) -> bool {
     match data_type {
         DataType::Duration(_)
@@ -258,7 +258,7 @@ fn needs_restoring(data_type: &DataType) -> bool {
     }
 }
 
-/// The fields of the structs in a type that are put together anew.
+/// The fields of the structs in a type that are rebuilt.
 fn restored_parts(data_type: &DataType) -> usize {
     if !needs_restoring(data_type) {
         return 0;
@@ -286,7 +286,7 @@ fn map_fields(entries: &Field) -> Result<(&Field, &Field), String> {
     }
 }
 
-/// The name by which SQL means a field of a struct. One that has none gets one from its place.
+/// The SQL name of a struct's field. A field without a name is named by its position.
 fn field_name(field: &Field, place: usize) -> Result<String, String> {
     match field.name().as_str() {
         "" => Ok(format!("v{}", place + 1)),

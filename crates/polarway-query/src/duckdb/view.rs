@@ -1,4 +1,4 @@
-//! The view that stands for a table in a query.
+//! The view for a table in a query.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,24 +15,24 @@ use crate::gate::NamedColumns;
 use crate::plan::{FileGroup, StoredTable};
 use crate::zoned_nanos::holds_zoned_nanos;
 
-/// A table of more columns is planned with those alone that the text can mean: DuckDB's time to plan grows with the square of
-/// the columns of a view. With fewer it takes no longer than to make another view for the next text.
+/// A table with more columns is planned only with those that the text can refer to: DuckDB's planning time grows with the
+/// square of a view's columns. With fewer columns it takes no longer than to create another view for the next text.
 const WIDE: usize = 256;
 
-/// A temporary view: the name that the query's text uses and the SELECT behind it.
+/// A temporary view: its name in the query's text, and its SELECT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) name: String,
     pub(crate) select: String,
-    /// Whether some columns of the table are not in it.
+    /// Whether it leaves out some columns of the table.
     pub(crate) leaves_out_columns: bool,
 }
 
 impl View {
-    /// A view of these columns of a table, or of more: for each group of its files, it is given where they lie.
+    /// A view of these columns of a table, or of more. It gets the file paths for each group of files.
     ///
     /// # Errors
-    /// A table that SQL could only read wrong as a whole.
+    /// A table that SQL can't read correctly as a whole.
     pub(crate) fn new(
         name: String,
         described: &str,
@@ -58,13 +58,13 @@ impl View {
         Ok(Self { leaves_out_columns, ..Self::of_all(name, selects.join(" UNION ALL ")) })
     }
 
-    /// A view of all that a SELECT gives.
+    /// A view of all columns of a SELECT.
     pub(crate) fn of_all(name: String, select: String) -> Self {
         Self { name, select, leaves_out_columns: false }
     }
 
     pub(crate) fn create(&self) -> String {
-        // `system.main` names the built-in: a macro or table function of the same name can't take its place.
+        // `system.main` refers to the built-in: a macro or table function with the same name can't replace it.
         format!("CREATE OR REPLACE TEMP VIEW {} AS {}", identifier(&self.name), self.select)
     }
 }
@@ -72,11 +72,11 @@ impl View {
 /// A column of a view.
 struct Column<'r> {
     field: &'r Field,
-    /// How many columns before it have the same name.
+    /// How many earlier columns have the same name.
     earlier: usize,
-    /// What SQL calls it.
+    /// Its SQL name.
     name: String,
-    /// Why SQL can't have it at all.
+    /// Why SQL can't read it at all.
     refused: Option<&'static str>,
     /// The DuckDB type that it had as a column of a result.
     was: Option<SqlType>,
@@ -101,12 +101,12 @@ fn columns<'r>(table: &'r StoredTable) -> Vec<Column<'r>> {
     fields.iter().zip(sql_names(&table.schema)).map(column).collect()
 }
 
-/// Leaves the named columns, at least one, and tells whether others are gone.
+/// Keeps the named columns, at least one, and returns whether others were removed.
 fn leave_out(columns: &mut Vec<Column<'_>>, named: &NamedColumns) -> bool {
     let all = columns.len();
     match columns.iter().any(|column| named.has(&column.name)) {
         true => columns.retain(|column| named.has(&column.name)),
-        // To count rows, any column does.
+        // To count rows, any column is enough.
         false => columns.truncate(1),
     }
     columns.len() < all
@@ -142,12 +142,12 @@ impl Column<'_> {
 /// How the columns of a view are read from one group of files.
 struct GroupSelect<'r> {
     group: &'r FileGroup,
-    /// Columns are named by their place, since DuckDB would give them other names than their own.
+    /// Columns are referred to by position, because DuckDB would change their names.
     by_place: bool,
 }
 
 impl GroupSelect<'_> {
-    /// Columns are matched by name; of several with one name, the second is the second.
+    /// Columns are matched by name; of several with the same name, the second matches the second.
     fn columns(&self, columns: &[Column<'_>]) -> Vec<String> {
         let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
         for (place, field) in self.group.schema.fields().iter().enumerate() {
@@ -161,7 +161,7 @@ impl GroupSelect<'_> {
         columns.iter().map(value).collect()
     }
 
-    /// The value in these files of the column at `place`, as the type that the table has.
+    /// The value of the column at `place` in these files, with the table's type.
     fn value(&self, column: &Column<'_>, place: usize) -> Restored {
         let wanted = column.field;
         let own = wanted.name();
@@ -204,8 +204,8 @@ fn placed(place: usize) -> String {
     format!("c{place}")
 }
 
-/// Whether some columns in the files have names that can't be written, or differ only in case, or not at all: DuckDB then
-/// makes up others.
+/// Whether some columns in the files have names that can't be written, or that differ only in case or not at all: DuckDB then
+/// changes these names.
 fn are_named_by_place(group: &FileGroup) -> bool {
     let mut seen = HashSet::with_capacity(group.schema.fields().len());
     let is_kept = |field: &Field| is_writable(field.name()) && seen.insert(field.name().to_lowercase());
@@ -229,15 +229,15 @@ fn scan(
         let path = file.to_str().ok_or_else(|| {
             Error::Unsupported(format!("a file of {described} has a name that is not UTF-8"))
         })?;
-        // DuckDB takes each entry for a glob; brackets make its special characters plain.
+        // DuckDB treats each entry as a glob; brackets escape its special characters.
         files.push(literal(&escape_glob(path)));
     }
     let mut options = String::new();
     if group.partition_columns.is_empty() {
-        // Without this a folder named `env=prod` on the way would grow a column.
+        // Without this a folder named `env=prod` in the path would add a column.
         options.push_str(", hive_partitioning = false");
     } else {
-        // As text, because DuckDB turns what does not fit another type into NULL; the view casts.
+        // As text, because DuckDB turns values that do not fit another type into NULL; the view casts.
         check_partitions(described, table, group, paths)?;
         let keys = group.partition_columns.iter();
         let types: Vec<_> = keys.map(|column| format!("{}: VARCHAR", identifier(&column.key))).collect();
@@ -251,7 +251,7 @@ fn scan(
     Ok(format!("system.main.read_parquet([{}]{options}) AS {named}", files.join(", ")))
 }
 
-/// No folder on the way may give a value for a column other than the one folder that is meant to.
+/// Only the one intended folder in a path may give the value of a column.
 fn check_partitions(
     described: &str,
     table: &StoredTable,

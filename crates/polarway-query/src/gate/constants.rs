@@ -1,8 +1,8 @@
-//! What constant expressions in a tree amount to, as far as the gate needs to know.
+//! The values of constant expressions in a tree, as far as the gate needs them.
 
 use serde_json::Value;
 
-/// The number that an expression of constants has, `None` when it is not constant or no number.
+/// The number that an expression of constants has; `None` if it is not constant or not a number.
 pub(crate) fn number(expression: &Value) -> Option<f64> {
     match class(expression) {
         "CONSTANT" => constant_number(&expression["value"]),
@@ -31,7 +31,7 @@ pub(crate) fn text(expression: &Value) -> Option<&str> {
     (value["type"]["id"] == "VARCHAR").then(|| value["value"].as_str())?
 }
 
-/// The value of a boolean constant: `true`, or as the tree has it, the text `t` cast to BOOLEAN.
+/// The value of a boolean constant: `true`, or in the tree's form, the text `t` cast to BOOLEAN.
 pub(crate) fn boolean(expression: &Value) -> Option<bool> {
     if class(expression) == "CAST" && expression["cast_type"]["id"] == "BOOLEAN" {
         return match text(&expression["child"])? {
@@ -51,16 +51,16 @@ pub(crate) fn boolean(expression: &Value) -> Option<bool> {
 /// The value of a whole-number constant that is not negative.
 pub(crate) fn whole_number(expression: &Value) -> Option<u64> {
     let value = constant(expression)?;
-    // Of 1.5 the tree has the digits, 15, and apart from them where the point is.
+    // For 1.5 the tree has the digits, 15, and separately the place of the decimal point.
     value["type"]["type_info"]["scale"].is_null().then(|| value["value"].as_u64())?
 }
 
-/// How the tree names the kind of an expression; empty for what is none.
+/// The tree's name for the kind of an expression; empty if it is no expression.
 pub(crate) fn class(expression: &Value) -> &str {
     expression["class"].as_str().unwrap_or_default()
 }
 
-/// The function that a call calls; empty for what is no call.
+/// The function that is called; empty if the expression is no call.
 pub(crate) fn function_name(expression: &Value) -> &str {
     expression["function_name"].as_str().unwrap_or_default()
 }

@@ -1,25 +1,25 @@
-//! `EXPLAIN` in front of a SELECT. DuckDB gives no tree for it, so it is cut off by tokens.
+//! `EXPLAIN` before a SELECT. DuckDB gives no tree for it, so it is removed by its tokens.
 
 use polarway_sql::{Kind, Token, tokens};
 
 use crate::plan::ExplainFormat;
 
-/// What stands in front of the SELECT.
+/// What comes before the SELECT.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Explain {
     pub(crate) format: ExplainFormat,
-    /// The byte behind it.
+    /// The offset of the byte after it.
     pub(crate) end: usize,
 }
 
-/// What EXPLAIN takes, for whoever writes something else.
+/// The options of EXPLAIN, for a message about others.
 pub(crate) const USAGE: &str = "EXPLAIN takes ANALYZE and FORMAT, say EXPLAIN (ANALYZE, FORMAT json) SELECT …; formats are text \
                                 and json";
 
-/// The EXPLAIN that a text begins with.
+/// The EXPLAIN at the start of a text.
 ///
 /// # Errors
-/// The byte of an option that is not known here.
+/// The byte offset of an unknown option.
 pub(crate) fn explain(text: &str) -> Result<Option<Explain>, usize> {
     let mut tokens = tokens(text).significant();
     let Some(first) = tokens.next().filter(|token| is_one_of(token, &["explain"])) else { return Ok(None) };
@@ -32,7 +32,7 @@ pub(crate) fn explain(text: &str) -> Result<Option<Explain>, usize> {
     Ok(Some(explain))
 }
 
-/// Reads what stands behind the parenthesis that ends at byte `from`.
+/// Reads the options after the parenthesis that ends at byte `from`.
 fn read_options<'a>(
     tokens: impl Iterator<Item = Token<'a>>,
     from: usize,
@@ -55,7 +55,7 @@ fn read_options<'a>(
         } else if is_one_of(&token, &["format"]) {
             follows_format = true;
         } else if token.is_symbol("(") || is_one_of(&token, &BEGIN_A_SELECT) {
-            // A parenthesis may also begin the SELECT itself: it has none of the options' words.
+            // A parenthesis may also start the SELECT itself: then none of the option words follows.
             return Ok(());
         } else if !token.is_symbol(",") && !is_one_of(&token, &["analyze"]) {
             return Err(token.start);
@@ -64,7 +64,7 @@ fn read_options<'a>(
     Err(from)
 }
 
-/// Whether a token is one of these words, quoted or not, or a string that holds one.
+/// Whether a token is one of these words, quoted or not, or a string with one of them.
 fn is_one_of(token: &Token<'_>, words: &[&str]) -> bool {
     let content = token.content().filter(|_| token.kind != Kind::Parameter);
     content.is_some_and(|content| words.iter().any(|word| word.eq_ignore_ascii_case(&content)))

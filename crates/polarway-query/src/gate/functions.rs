@@ -35,7 +35,7 @@ impl Listed {
     }
 }
 
-/// Calls that DuckDB's binder knows and its list of functions does not.
+/// Calls that DuckDB's binder knows but its list of functions does not contain.
 const SYNTAX: [&str; 2] = ["unnest", "unlist"];
 
 /// Whether a scalar, aggregate or window function may be called, whatever the case of its name.
@@ -62,7 +62,7 @@ pub(crate) fn allowed_tables() -> Vec<&'static str> {
     allowed.into_iter().collect()
 }
 
-/// The allowed function whose name is closest, when one is close.
+/// The allowed function with the closest name, if one is close.
 pub(crate) fn nearest(name: &str) -> Option<&'static str> {
     let name = name.to_lowercase();
     LISTED
@@ -76,7 +76,7 @@ pub(crate) fn nearest(name: &str) -> Option<&'static str> {
 }
 
 fn verdict(map: &HashMap<&'static str, Verdict>, name: &str) -> Verdict {
-    // Some names have capitals in DuckDB's list, and none in its tree.
+    // Some names have capitals in DuckDB's list, but not in its tree.
     let found = map.get(name).or_else(|| map.get(name.to_lowercase().as_str()));
     let found = found.or_else(|| {
         map.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, verdict)| verdict)

@@ -1,4 +1,4 @@
-//! What to use instead of a statement that is no SELECT.
+//! What to use instead of a statement that is not a SELECT.
 
 use polarway_sql::tokens;
 
@@ -15,7 +15,7 @@ const EXTENSIONS: &str = "extensions can't be loaded; what SQL can do here is in
 const TRANSACTIONS: &str = "each write takes place on its own, and a query sees one version of each dataset: no transaction is needed";
 const PARAMETERS: &str = "give values with the query: `polarway query 'SELECT $x' --param x=1`";
 
-/// What stands for each kind of statement, by its first word.
+/// The replacement for each kind of statement, by its first word.
 const STATEMENTS: [(&str, &str); 24] = [
     ("create", STORE),
     ("insert", APPEND),
@@ -43,7 +43,7 @@ const STATEMENTS: [(&str, &str); 24] = [
     ("execute", PARAMETERS),
 ];
 
-/// What to use instead of the statement that a text begins with, behind an EXPLAIN if there is one.
+/// What to use instead of the statement at the start of a text, after an EXPLAIN if there is one.
 pub(super) fn of(text: &str) -> Option<&'static str> {
     let mut tokens = tokens(text).significant();
     let first = tokens.find(|token| !token.is_word("explain") && !token.is_word("analyze"))?;

@@ -1,8 +1,8 @@
-//! The gate: no text reaches DuckDB's planner that was not parsed, checked and resolved by name.
+//! The gate: DuckDB's planner gets only texts that were parsed, checked and resolved by name.
 //!
-//! DuckDB parses the text into a tree; the tree is checked and then forgotten. It is never turned back into
-//! text, because that changes what literals and column names mean: the author's own text runs. Only a table
-//! reference that a view's name can't stand for (a version, a file path) is cut out of the text and replaced.
+//! DuckDB parses the text into a tree; the tree is checked and then dropped. It is never converted back to text, because that
+//! changes the meaning of literals and column names: the author's own text runs. Only a table reference that a view's name
+//! can't replace (a version, a file path) is cut out and replaced.
 
 mod amplifiers;
 mod constants;
@@ -37,12 +37,12 @@ use recent::Recent;
 use splice::{Cut, Form};
 use tree::{Refusal, RefusalKind, Source, TableUse};
 
-/// What the gate asks of the DuckDB whose dialect it is.
+/// What the gate needs from the DuckDB whose dialect it checks.
 pub(crate) trait Dialect {
     /// The syntax tree of a text, as DuckDB's `json_serialize_sql` gives it.
     fn tree(&self, text: &str) -> Result<String, Error>;
 
-    /// The time that a text stands for, in microseconds since 1970 in UTC; `None` if it is none.
+    /// The time that a text means, in microseconds since 1970 in UTC; `None` if it is no time.
     fn timestamp(&self, literal: &str) -> Result<Option<i64>, Error>;
 
     /// The analytics database, if there is one.
@@ -52,12 +52,12 @@ pub(crate) trait Dialect {
 /// A table that a text reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Read {
-    /// The view that the text that runs names.
+    /// The view's name in the text that runs.
     pub(crate) view: String,
     pub(crate) what: What,
 }
 
-/// What stands behind a view.
+/// What a view refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum What {
     Dataset { name: String, at: AtClause },
@@ -65,17 +65,17 @@ pub(crate) enum What {
     Listing(Listing),
 }
 
-/// Which version a text asks for.
+/// The version that a text requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AtClause {
     Fixed(At),
-    /// The number that this parameter has.
+    /// The version number in this parameter.
     Version(String),
-    /// The time that this parameter has.
+    /// The time in this parameter.
     Timestamp(String),
 }
 
-/// Parses and checks texts, remembering those that passed.
+/// Parses and checks texts, and caches those that passed.
 #[derive(Debug)]
 pub(crate) struct Gate {
     passed: Mutex<Recent<Arc<Statement>>>,
@@ -87,8 +87,8 @@ impl Gate {
         Self { passed: Mutex::new(Recent::new(cached_texts)), text_bytes }
     }
 
-    /// Checks a text for an author who may see what the catalog says. It recurses as deep as the text nests: call it on a large
-    /// stack.
+    /// Checks a text for an author who may see what the catalog says. Its recursion is as deep as the text nests: call it on a
+    /// large stack.
     pub(crate) fn check(
         &self,
         dialect: &dyn Dialect,
@@ -166,7 +166,7 @@ fn check_new(
     }
     cuts.extend(names);
     let spliced = splice::apply(text, cuts).ok_or_else(unreadable)?;
-    // What runs is a text that was itself parsed and checked, and that reads the views and nothing else.
+    // The text that runs was itself parsed and checked, and reads only the views.
     let (statement, _) = parser::parse(dialect, &spliced).map_err(|_| unreadable())?;
     let is_as_meant = tree::check(&statement, analytics).is_ok_and(|again| {
         let reads_views_only = again.tables.iter().all(|table| {
@@ -191,7 +191,7 @@ fn check_new(
     })
 }
 
-/// What a text reads, as it is collected.
+/// What a text reads, while it is collected.
 #[derive(Default)]
 struct Reads {
     reads: Vec<Read>,
@@ -231,7 +231,7 @@ impl Reads {
         Ok(())
     }
 
-    /// `None` when the text is not what the tree says.
+    /// `None` if the text does not match the tree.
     fn add_shown(&mut self, text: &str, shown: &[Listing]) -> Option<()> {
         if shown.is_empty() {
             return Some(());
@@ -246,7 +246,7 @@ impl Reads {
         Some(())
     }
 
-    /// The view that stands for a table: one of the dataset's own name, where that is not taken, needs no cut.
+    /// The view for a table. If the dataset's own name is free, the view gets it, and needs no cut.
     fn view(&mut self, what: What) -> String {
         if let Some(known) = self.reads.iter().find(|known| known.what == what) {
             return known.view.clone();
@@ -257,7 +257,7 @@ impl Reads {
             {
                 name.clone()
             }
-            // No dataset can have this name, so none is hidden by it.
+            // No dataset can have this name, so it hides none.
             _ => format!("polarway:{}", self.reads.len()),
         };
         self.views.insert(view.to_lowercase());

@@ -1,4 +1,4 @@
-//! Which columns a text can mean: a wide table need not be planned with all of them.
+//! Which columns a text can refer to, so that a wide table need not be planned with all of them.
 
 use std::collections::HashSet;
 
@@ -6,24 +6,24 @@ use serde_json::{Map, Value};
 
 use super::constants::class;
 
-/// With more columns than these it would take DuckDB long to tell which of them are near a misspelt one.
+/// With more columns DuckDB would need long to find those similar to a misspelled one.
 const MOST_TO_COMPARE: usize = 2_000;
 
-/// How many columns near a misspelt one DuckDB is given to choose from.
+/// How many columns similar to a misspelled one DuckDB gets to choose from.
 const NEAREST: usize = 8;
 
-/// The columns that a text can mean.
+/// The columns that a text can refer to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NamedColumns {
-    /// Every column of its tables: a star, say.
+    /// Every column of its tables, for example because of a star.
     All,
-    /// Those of these names, in lower case, among which are names of other things, too.
+    /// Those with these names, in lower case. The names of other things are included, too.
     Only(HashSet<String>),
 }
 
 impl NamedColumns {
-    /// Takes every name that the tree of a statement has, wherever it stands. Where columns can be meant without their names,
-    /// all of them are.
+    /// Collects every name anywhere in the tree of a statement. If the statement can refer to columns without their names, the
+    /// result is all columns.
     pub(crate) fn of(statement: &Value) -> Self {
         let mut names = Names::default();
         let mut rest = vec![statement];
@@ -33,7 +33,7 @@ impl NamedColumns {
                     names.all.insert(name.to_lowercase());
                 }
                 Value::Array(items) => rest.extend(items),
-                // Not a name, and maybe long.
+                // Not a name, and possibly long.
                 Value::Object(_) if class(value) == "CONSTANT" => {}
                 Value::Object(object) if means_columns_without_names(object) => return Self::All,
                 Value::Object(object) => {
@@ -46,7 +46,7 @@ impl NamedColumns {
         if names.may_mean_a_row() { Self::All } else { Self::Only(names.all) }
     }
 
-    /// With the columns that a message may tell when one of the names is misspelt: all of a table, or the nearest of many.
+    /// Adds the columns that a message may suggest for a misspelled name: all of a table, or the most similar of many.
     pub(crate) fn with_nearest<'a>(&self, columns: impl Iterator<Item = &'a str> + Clone) -> Self {
         let Self::Only(names) = self else { return Self::All };
         if columns.clone().nth(MOST_TO_COMPARE).is_none() {
@@ -70,7 +70,7 @@ impl NamedColumns {
         Self::Only(all)
     }
 
-    /// Whether a column of this name can be meant. SQL does not tell apart what differs in case only.
+    /// Whether the text can refer to a column with this name. SQL names are case-insensitive.
     pub(crate) fn has(&self, column: &str) -> bool {
         match self {
             Self::All => true,
@@ -95,7 +95,7 @@ fn means_columns_without_names(object: &Map<String, Value>) -> bool {
 struct Names {
     all: HashSet<String>,
     tables: HashSet<String>,
-    /// What can be the name of a table that stands for its row: `SELECT t FROM t`, `t.to_json()`.
+    /// Possible names of a table that mean its row: `SELECT t FROM t`, `t.to_json()`.
     rows: HashSet<String>,
 }
 
@@ -111,7 +111,7 @@ impl Names {
                     object.get("column_names").and_then(Value::as_array).and_then(|parts| parts.last());
                 self.rows.extend(last.and_then(Value::as_str).map(str::to_lowercase));
             }
-            // `x.f()` is `f(x)`, and the tree has the x as a schema.
+            // `x.f()` is `f(x)`, and the tree has `x` as a schema.
             "function" | "window" => {
                 self.rows
                     .extend([text("schema"), text("catalog")].into_iter().filter(|name| !name.is_empty()));
@@ -129,7 +129,7 @@ impl Names {
 mod tests {
     use super::*;
 
-    /// The columns of `candidates` that a text can mean, as DuckDB parses it; `None` if those are all.
+    /// The columns of `candidates` that a text can refer to, as DuckDB parses it; `None` means all.
     fn named(sql: &str, candidates: &[&str]) -> Option<Vec<String>> {
         let connection = duckdb::Connection::open_in_memory().unwrap();
         let serialize = "SELECT CAST(json_serialize_sql(CAST(? AS VARCHAR)) AS VARCHAR)";

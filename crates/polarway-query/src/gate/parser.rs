@@ -1,4 +1,4 @@
-//! From a text to the tree of its one statement.
+//! From a text to the tree of its single statement.
 
 use serde_json::Value;
 
@@ -8,10 +8,10 @@ use crate::error::Error;
 use crate::plan::ExplainFormat;
 
 /// How deep the tree may be. Parsing, checking and planning all recurse, on stacks of 16 MiB.
-/// What nests deeper also takes DuckDB long to plan, and planning can't be interrupted.
+/// Deeper texts also take DuckDB long to plan, and planning can't be interrupted.
 const DEEPEST_TREE: usize = 1_000;
 
-/// The tree of the one statement in `text`, and how its plan is to be drawn if it is behind an EXPLAIN.
+/// The tree of the one statement in `text`, and the form of its plan if it follows an EXPLAIN.
 pub(super) fn parse(dialect: &dyn Dialect, text: &str) -> Result<(Value, Option<ExplainFormat>), Error> {
     if text.contains('\0') {
         return Err(Error::Syntax("the query holds a NUL character".to_owned()));
@@ -20,7 +20,7 @@ pub(super) fn parse(dialect: &dyn Dialect, text: &str) -> Result<(Value, Option<
     let Some(explain) = explain::explain(text).map_err(unknown)? else {
         return Ok((parse_select(dialect, text)?, None));
     };
-    // Blanks in its place leave all positions what they were.
+    // Spaces in its place keep all positions the same.
     let (front, select) = text.split_at(explain.end);
     let select = format!("{}{select}", " ".repeat(front.len()));
     Ok((parse_select(dialect, &select)?, Some(explain.format)))
@@ -78,7 +78,7 @@ fn depth(json: &str) -> usize {
     deepest
 }
 
-/// Parses DuckDB's JSON, whose depth is known to be bounded.
+/// Parses DuckDB's JSON, whose depth is already limited.
 fn from_json(json: &str) -> Result<Value, Error> {
     let parse = |json: &str| {
         let mut deserializer = serde_json::Deserializer::from_str(json);
@@ -116,7 +116,7 @@ fn without_infinities(json: &str) -> String {
     cleaned
 }
 
-/// Whether DuckDB gives up because of how deep a text nests.
+/// Whether DuckDB gives up because a text nests too deep.
 pub(crate) fn is_too_deep(message: &str) -> bool {
     message.starts_with("Max expression depth") || message.starts_with("memory exhausted at")
 }

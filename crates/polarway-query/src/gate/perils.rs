@@ -1,19 +1,19 @@
-//! Calls that can end the process: DuckDB does not look at what it is given.
+//! Calls that can crash the process: DuckDB does not check their arguments.
 //!
-//! Values that come from data are as good as constants for that, so what can't be seen to be harmless is refused.
+//! Values from data are as dangerous as constants, so a call is refused unless it can be seen to be harmless.
 
 use serde_json::Value;
 
 use super::constants::{class, function_name, number, text};
 use super::functions::{self, Verdict};
 
-/// More rows than any table has, and far from the smallest BIGINT, whose negation DuckDB does not survive.
+/// More rows than any table has, and far from the smallest BIGINT, whose negation crashes DuckDB.
 const FARTHEST: f64 = 1e18;
 
-/// Types without such a number.
+/// Types that can't hold such a number.
 const SMALL_TYPES: [&str; 6] = ["TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"];
 
-/// Functions that call the aggregate that their second argument names.
+/// Functions that call the aggregate named by their second argument.
 const CALLERS: [&str; 5] = ["list_aggregate", "list_aggr", "array_aggregate", "array_aggr", "aggregate"];
 
 /// Why a call is refused, if it is.

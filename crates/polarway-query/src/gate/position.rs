@@ -1,6 +1,6 @@
-//! Where in a text something is wrong.
+//! Where in a text an error is.
 
-/// A refusal of ours with the place it is about, in the form that DuckDB uses.
+/// Our refusal with its position, in DuckDB's format.
 pub(super) fn with_position(message: &str, text: &str, position: Option<usize>) -> String {
     let Some(position) = position.filter(|position| text.is_char_boundary(*position)) else {
         return message.to_owned();
@@ -9,7 +9,7 @@ pub(super) fn with_position(message: &str, text: &str, position: Option<usize>) 
     let line_number = text[..position].matches('\n').count() + 1;
     let line = text[line_start..].lines().next().unwrap_or_default();
     let label = format!("LINE {line_number}: ");
-    // A long line is cut around the place.
+    // A long line is shortened around the position.
     let before: Vec<char> = text[line_start..position].chars().collect();
     let skipped = before.len().saturating_sub(60);
     let shown: String = line.chars().skip(skipped).take(100).collect();

@@ -1,15 +1,15 @@
-//! A bounded map that forgets what was not used for long.
+//! A bounded map that forgets entries that were not used for long.
 
 use std::collections::HashMap;
 
-/// The most bytes that the keys of a generation have together; what they stand for is of their size.
+/// The most bytes of all keys in a generation; their values are of similar size.
 const KEY_BYTES: usize = 8 << 20;
 
-/// A longer key is not remembered: it would take the place of many.
+/// A longer key is not stored: it would take the space of many.
 const LONGEST_KEY: usize = KEY_BYTES / 32;
 
-/// Two generations: a full young one becomes the old one, and the old one is forgotten. What is used moves to
-/// the young one, so the most recently used entries are there, `capacity` of them if they are short, and at most twice as many.
+/// Two generations: when the young one is full, it becomes the old one, and the old one is dropped. Used entries move to the
+/// young one, so it holds the most recently used: `capacity` of them if they are short, at most twice as many in all.
 #[derive(Debug)]
 pub(crate) struct Recent<V> {
     young: HashMap<String, V>,

@@ -1,7 +1,7 @@
 //! Replacing a table reference in the author's text with the name of a view.
 //!
-//! The tree says where a reference starts; where it ends is found by tokens. The text that comes out goes
-//! through the gate once more before it runs, so a mistake here can make a query fail, not read something else.
+//! The tree says where a reference starts; tokens show where it ends. The new text goes through the gate again before it runs,
+//! so a mistake here can make a query fail, but not read something else.
 
 use polarway_sql::{Kind, Token, identifier, tokens, tokens_from};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::constants::function_name;
 use crate::listing::Listing;
 
-/// A stretch of the text and what takes its place.
+/// A range of the text and its replacement.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
     pub(crate) start: usize,
@@ -17,17 +17,17 @@ pub(crate) struct Cut {
     pub(crate) replacement: String,
 }
 
-/// How a table's name stands in the text.
+/// The context of a table's name in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Name,
     Path,
-    /// Behind DESCRIBE, where no alias may follow.
+    /// After DESCRIBE, where no alias may follow.
     Described,
 }
 
-/// The cuts that put `view` in the place of a table name, an `AT (…)` behind it removed. `None` when the text
-/// is not where the tree says, or written in a form that is not read here.
+/// The cuts that replace a table name by `view` and remove an `AT (…)` after it. `None` if the text does not match the tree, or
+/// has a form that is not supported here.
 pub(crate) fn table_cuts(
     text: &str,
     start: usize,
@@ -39,7 +39,7 @@ pub(crate) fn table_cuts(
     let mut tokens = tokens_from(text, start).significant();
     let end = after_name(&mut tokens, start, table)?;
     let alias = table["alias"].as_str().unwrap_or_default();
-    // Columns are named through the table's name: the view takes it over.
+    // Columns are qualified with the table's name: the view takes that name.
     let replacement = match (alias, form) {
         ("", Form::Path) => format!("{} AS {}", identifier(view), identifier(file_stem(name))),
         ("", Form::Name) => format!("{} AS {}", identifier(view), identifier(name)),
@@ -60,7 +60,7 @@ pub(crate) fn table_cuts(
     Some(cuts)
 }
 
-/// The cut that puts `view` in the place of a table function's call.
+/// The cut that replaces a call of a table function by `view`.
 pub(crate) fn call_cut(text: &str, start: usize, reference: &Value, view: &str) -> Option<Cut> {
     let name = function_name(&reference["function"]);
     let mut tokens = tokens_from(text, start).significant();
@@ -84,8 +84,7 @@ pub(crate) fn call_cut(text: &str, start: usize, reference: &Value, view: &str) 
     }
 }
 
-/// The cuts that put a SELECT in the place of each `SHOW TABLES`. `None` when the text does not hold just those that the
-/// tree has.
+/// The cuts that replace each `SHOW TABLES` by a SELECT. `None` if the text does not contain exactly those in the tree.
 pub(crate) fn show_cuts(text: &str, shown: &[Listing], view: impl Fn(Listing) -> String) -> Option<Vec<Cut>> {
     let tokens: Vec<Token<'_>> = tokens(text).significant().collect();
     let word = |index: usize| match tokens.get(index) {
@@ -122,11 +121,11 @@ pub(crate) fn show_cuts(text: &str, shown: &[Listing], view: impl Fn(Listing) ->
     is_same.then_some(cuts)
 }
 
-/// What the name of a positional parameter begins with once it is a named one.
+/// The prefix of a positional parameter's name after it becomes a named one.
 pub(crate) const POSITION: &str = "p";
 
-/// The cuts that give each positional parameter outside of `cuts` a name, so that those inside can go: DuckDB takes no
-/// values for positions with a gap. None are needed when there is none inside.
+/// The cuts that name each positional parameter outside of `cuts`, so that those inside can be removed: DuckDB accepts no
+/// values for positions with a gap. Empty if there are none inside.
 pub(crate) fn naming_cuts(text: &str, cuts: &[Cut]) -> Vec<Cut> {
     let is_inside = |token: &Token<'_>| cuts.iter().any(|cut| (cut.start..cut.end).contains(&token.start));
     let mut marks = 0;
@@ -154,7 +153,7 @@ pub(crate) fn naming_cuts(text: &str, cuts: &[Cut]) -> Vec<Cut> {
         .collect()
 }
 
-/// The byte behind a table's name, which may have up to three parts.
+/// The byte after a table's name, which may have up to three parts.
 fn after_name<'a>(
     tokens: &mut impl Iterator<Item = Token<'a>>,
     start: usize,
@@ -179,7 +178,7 @@ fn after_name<'a>(
     end
 }
 
-/// Makes all cuts, which must not overlap.
+/// Applies all cuts, which must not overlap.
 pub(crate) fn apply(text: &str, mut cuts: Vec<Cut>) -> Option<String> {
     cuts.sort_by_key(|cut| cut.start);
     let mut spliced = String::with_capacity(text.len() + 64);
@@ -202,7 +201,7 @@ fn file_stem(path: &str) -> &str {
     }
 }
 
-/// The token behind `[AS] alias [(columns)]`, of which `token` is the first.
+/// The token after `[AS] alias [(columns)]`, of which `token` is the first.
 fn skip_alias<'a>(
     tokens: &mut impl Iterator<Item = Token<'a>>,
     token: Token<'a>,
@@ -220,7 +219,7 @@ fn skip_alias<'a>(
     tokens.next()
 }
 
-/// The byte behind the parenthesis that closes the one before these tokens.
+/// The byte after the parenthesis that closes the one before these tokens.
 fn after_closing<'a>(tokens: &mut impl Iterator<Item = Token<'a>>) -> Option<usize> {
     let mut depth = 1_usize;
     for token in tokens {
@@ -233,7 +232,7 @@ fn after_closing<'a>(tokens: &mut impl Iterator<Item = Token<'a>>) -> Option<usi
     None
 }
 
-/// Whether a token is this name, quoted or not, or a string that holds it.
+/// Whether a token is this name, quoted or not, or a string with it.
 fn is_called(token: &Token<'_>, name: &str) -> bool {
     token.kind != Kind::Parameter && token.content().as_deref() == Some(name)
 }

@@ -10,18 +10,18 @@ use crate::analytics::{self, AttachedTable, SeenAnalytics};
 use crate::catalog::FileOptions;
 use crate::listing::{CATALOG, Listing, SCHEMA};
 
-/// Common table expressions can each need the stack of the one before while DuckDB binds them.
+/// Each common table expression can add to the stack depth of the one before while DuckDB binds them.
 const MOST_CTES: usize = 500;
 
 /// SELECTs in one statement, subqueries and branches of set operations included: planning can't be interrupted.
 const MOST_SELECTS: usize = 1_000;
 
-/// Joins in one SELECT, and those of them that DuckDB may put into another order: to look for the best takes it the more time
-/// the more there are, some seconds for so many, and can't be interrupted.
+/// Joins in one SELECT, and those of them that DuckDB may reorder: the search for the best order takes longer with each join,
+/// some seconds for this many, and can't be interrupted.
 const MOST_JOINS: usize = 100;
 const MOST_ORDERED_JOINS: usize = 60;
 
-/// Something in the tree that a query may not have.
+/// Something in the tree that is refused.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) message: String,
@@ -34,9 +34,9 @@ pub(crate) struct Refusal {
 pub(crate) enum RefusalKind {
     /// Queries may not do it.
     NotAllowed,
-    /// It is too much of it.
+    /// There is too much of it.
     TooLarge,
-    /// There is no table of this name; these are near it.
+    /// There is no table with this name; these names are similar.
     UnknownTable { name: String, nearest: Vec<String> },
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct TableUse<'t> {
     /// The byte in the text where it starts.
     pub(crate) start: usize,
     pub(crate) source: Source,
-    /// Whether it is all that stands behind a DESCRIBE, where no alias can follow.
+    /// Whether it follows a DESCRIBE alone, where no alias can follow.
     pub(crate) is_described: bool,
 }
 
@@ -65,13 +65,13 @@ pub(crate) enum Source {
 #[derive(Debug, Default)]
 pub(crate) struct Found<'t> {
     pub(crate) tables: Vec<TableUse<'t>>,
-    /// `SHOW TABLES` and its kin. The tree does not say where they stand.
+    /// `SHOW TABLES` and similar statements. The tree does not have their positions.
     pub(crate) shown: Vec<Listing>,
-    /// The names of its parameters, each once, but for those in `AT (…)`.
+    /// The names of its parameters, each once, except those in `AT (…)`.
     pub(crate) parameters: BTreeSet<String>,
     /// The tables of the analytics database that it reads.
     pub(crate) attached: Vec<AttachedTable>,
-    /// Whether it calls anything but operators.
+    /// Whether it calls functions other than operators.
     pub(crate) calls_functions: bool,
 }
 
@@ -104,11 +104,11 @@ struct Walk<'t, 'a> {
     ctes: Vec<String>,
     cte_count: usize,
     select_count: usize,
-    /// Joins of the SELECT at hand.
+    /// Joins of the current SELECT.
     joins: Joins,
-    /// Whether the expression at hand is part of one that was bounded as a whole.
+    /// Whether the current expression is part of one that was bounded as a whole.
     is_bounded: bool,
-    /// The bytes that constants ask for.
+    /// The bytes that constants need.
     bytes_asked: f64,
 }
 
@@ -116,12 +116,12 @@ struct Walk<'t, 'a> {
 #[derive(Default)]
 struct Joins {
     all: usize,
-    /// Those whose order DuckDB looks for.
+    /// Joins that DuckDB may reorder.
     ordered: usize,
 }
 
 impl<'t> Walk<'t, '_> {
-    /// `outer` is the nearest position above, for nodes that have none.
+    /// `outer` is the position of the nearest node above, for nodes without a position.
     fn value(&mut self, value: &'t Value, outer: Option<usize>) -> Result<(), Refusal> {
         match value {
             Value::Array(items) => items.iter().try_for_each(|item| self.value(item, outer)),
@@ -141,7 +141,7 @@ impl<'t> Walk<'t, '_> {
             return self.expression(value, object, position);
         }
         match object.get("type") {
-            // A constant's value: data, nothing to check.
+            // A constant's value is data: nothing to check.
             Some(Value::Object(_)) if object.contains_key("is_null") => Ok(()),
             Some(Value::String(kind)) => match kind.as_str() {
                 "SELECT_NODE" | "SET_OPERATION_NODE" => self.query_node(object, position),
@@ -183,14 +183,14 @@ impl<'t> Walk<'t, '_> {
             .try_for_each(|(_, value)| self.value(value, position))
     }
 
-    /// A SELECT or a set operation: its CTEs are seen by the later ones and by all of the rest.
+    /// A SELECT or a set operation: its CTEs are visible to later CTEs and to the rest of it.
     fn query_node(&mut self, object: &'t Map<String, Value>, position: Option<usize>) -> Result<(), Refusal> {
         self.select_count += 1;
         if self.select_count > MOST_SELECTS {
             return too_large(&format!("a query may have {MOST_SELECTS} SELECTs"), position);
         }
         let outer_scope = self.ctes.len();
-        // It has joins and outermost expressions of its own.
+        // It has its own joins and outermost expressions.
         let outer_joins = std::mem::take(&mut self.joins);
         let was_bounded = std::mem::replace(&mut self.is_bounded, false);
         self.ctes_of(object, position)?;
@@ -213,7 +213,7 @@ impl<'t> Walk<'t, '_> {
         Ok(())
     }
 
-    /// Bounds an outermost expression by its constants.
+    /// Checks the bound of an outermost expression by its constants.
     fn bound(&mut self, expression: &'t Value, position: Option<usize>) -> Result<(), Refusal> {
         self.bytes_asked += amplifiers::check(expression, position)?;
         if self.bytes_asked > amplifiers::ALL_BYTES {
@@ -245,7 +245,7 @@ impl<'t> Walk<'t, '_> {
         Ok(())
     }
 
-    /// The recursive part sees the CTE itself, the part it starts from does not.
+    /// The recursive part sees the CTE itself, but the initial part does not.
     fn recursive_node(
         &mut self,
         object: &'t Map<String, Value>,
@@ -333,7 +333,7 @@ impl<'t> Walk<'t, '_> {
     ) -> Result<(), Refusal> {
         let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
         let (catalog, schema, name) = (text("catalog_name"), text("schema_name"), text("table_name"));
-        // As DuckDB compares names: a K that is no ASCII must not pass for one, or a CTE lets a system view through.
+        // Compare names as DuckDB does: a non-ASCII K must not equal `k`, or a CTE could let a system view through.
         let is_cte = self.ctes.contains(&name.to_ascii_lowercase());
         if schema.eq_ignore_ascii_case("recurring") && catalog.is_empty() && is_cte {
             return Ok(());
@@ -356,14 +356,14 @@ impl<'t> Walk<'t, '_> {
                 }
             }
             ("" | CATALOG, SCHEMA) => Source::Dataset(name.to_owned()),
-            // Names of datasets may have dots.
+            // Dataset names may contain dots.
             ("", schema) => Source::Dataset(format!("{schema}.{name}")),
             (catalog, schema) => Source::Dataset(format!("{catalog}.{schema}.{name}")),
         };
         let start = position.ok_or_else(|| lost(name))?;
         let is_described = self.described.is_some_and(|described| std::ptr::eq(described, value));
         self.found.tables.push(TableUse { node: value, start, source, is_described });
-        // The sample holds constants only; `at_clause` is read by the caller.
+        // The sample holds constants only; the caller reads `at_clause`.
         Ok(())
     }
 
@@ -448,7 +448,7 @@ impl<'t> Walk<'t, '_> {
             self.found.tables.push(TableUse { node: value, start, source, is_described: false });
             return Ok(());
         }
-        // Arguments may hold subqueries and functions of any kind.
+        // Arguments may contain subqueries and functions of any kind.
         call.as_object().into_iter().try_for_each(|call| self.entries(call, &[], position))
     }
 }
@@ -530,14 +530,14 @@ fn checked_pattern(pattern: &str, position: Option<usize>) -> Result<String, Ref
     Ok(pattern.to_owned())
 }
 
-/// Whether a call may mean what the sandbox has under the name: nothing but the syntax of some functions names a schema.
+/// Whether a call may mean the sandbox's function with this name: only the syntax of some functions names a schema.
 fn is_unqualified(call: &Value) -> bool {
     let part = |name: &str| call[name].as_str().unwrap_or_default();
     part("catalog").is_empty() && part("schema").is_empty()
 }
 
 pub(super) fn position(object: &Map<String, Value>) -> Option<usize> {
-    // DuckDB writes the largest number where it has no position.
+    // DuckDB writes the largest number if there is no position.
     object.get("query_location")?.as_u64().filter(|location| *location != u64::MAX)?.try_into().ok()
 }
 

@@ -1,8 +1,8 @@
 //! Who may run, who waits, and who is turned away.
 //!
-//! So many queries have a slot. Two kinds of them give it back before they have ended: those that were stopped and whose
-//! thread is still at work, since DuckDB may hear late, and those whose reader takes nothing, when others wait. Of each kind
-//! there may be so many beside the slots.
+//! A fixed number of queries have a slot. Two kinds of queries give it back before they end: stopped queries whose thread is
+//! still at work, since DuckDB may react late; and, when others wait, queries whose reader takes nothing. Each kind has its own
+//! limit of queries beside the slots.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,37 +18,37 @@ use super::threads::{Job, Threads};
 use crate::config::Limits;
 use crate::error::Error;
 
-/// How often a query whose reader takes rows again looks whether it was stopped, while it waits for a slot.
+/// How often a query that waits for a slot again checks whether it was stopped.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A reader that has been silent for so many times as long as it takes to lose the slot may lose its query, too.
+/// A reader that is silent for this many times the stall time may lose its query, too.
 const SILENT: u32 = 10;
 
-/// For how long all that may be beside the slots must have been at work before that is called a problem.
+/// How long all places for stopped queries must have been in use before this is reported as a problem.
 const LASTING: Duration = Duration::from_secs(2);
 
-/// The queue in front of DuckDB, first come, first served. Whoever waits takes no thread.
+/// The queue in front of DuckDB, first come, first served. A waiting query uses no thread.
 #[derive(Debug)]
 pub(crate) struct Admission {
     limits: Limits,
     threads: Arc<Threads>,
     state: Mutex<State>,
-    /// Somebody has got a slot back.
+    /// A parked query has a slot again.
     returned: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    /// Slots that are taken.
+    /// Slots in use.
     running: usize,
-    /// Queries that were stopped, and whose threads are at work beside the slots.
+    /// Queries that were stopped and whose threads still work beside the slots.
     stuck: usize,
     /// Queries that wait for their readers beside the slots.
     parked: usize,
     waiting: VecDeque<Waiting>,
-    /// Parked queries whose readers take rows again. They are served before those that wait.
+    /// Parked queries whose readers take rows again. They are served before waiting queries.
     returning: VecDeque<Arc<Activity>>,
-    /// Slots that stopped queries have, for lack of room beside them, as of the last look.
+    /// Slots of stopped queries for which there is no place beside the slots, as of the last look.
     blocked: usize,
     /// Since when there are such slots.
     blocked_since: Option<Instant>,
@@ -64,7 +64,7 @@ impl Admission {
         Arc::new(Self { limits, threads, state: Mutex::default(), returned: Condvar::new() })
     }
 
-    /// Runs the job now if there is a free slot, else when one is free.
+    /// Runs the job now if a slot is free, otherwise as soon as one is.
     pub(crate) fn submit(self: &Arc<Self>, activity: &Arc<Activity>, job: Job) -> Result<(), Error> {
         let new = Waiting { activity: Arc::clone(activity), job };
         {
@@ -110,20 +110,20 @@ impl Admission {
         })
     }
 
-    /// Runs a query, and those that wait for its slot.
+    /// Runs a query, and then those that wait for its slot.
     fn work(&self, first: Waiting) {
         let mut next = Some(first);
         while let Some(Waiting { activity, job }) = next {
-            // A bug in one query must not take the slot from all others. Whoever waits for its result sees it end.
+            // A bug in one query must not take the slot from all others. Whoever waits for its result is told that it ended.
             let _ = catch_unwind(AssertUnwindSafe(job));
             next = self.leave(&activity);
         }
     }
 
-    /// A query has ended. Gives the one that takes over its slot, if it still had one.
+    /// Records that a query has ended. Returns the next query for its slot, if it still had one.
     fn leave(&self, activity: &Activity) -> Option<Waiting> {
         let mut state = self.state.lock();
-        // Whoever saw it run a moment ago must not take the slot from it once more.
+        // A look that saw it run a moment ago must not take its slot again.
         match std::mem::replace(&mut activity.seat.lock().place, Place::Outside) {
             Place::Slot => return self.pass_on(&mut state),
             Place::Stuck => state.stuck -= 1,
@@ -133,7 +133,8 @@ impl Admission {
         None
     }
 
-    /// Who takes over a slot: a reader that came back, which goes on by itself, or one that waits. Without either it is free.
+    /// Gives a slot to a parked query whose reader came back, or returns a waiting query. Without either it becomes free.
+    /// free.
     fn pass_on(&self, state: &mut State) -> Option<Waiting> {
         if let Some(activity) = state.returning.pop_front() {
             activity.seat.lock().place = Place::Slot;
@@ -151,7 +152,7 @@ impl Admission {
         None
     }
 
-    /// Gets a slot for a query that had lost its own while its reader took nothing. Gives up when the query is stopped.
+    /// Gets a slot for a query that lost its own because its reader was slow. Gives up if the query is stopped.
     pub(crate) fn come_back(&self, activity: &Arc<Activity>) {
         let mut state = self.state.lock();
         let has_slot = || activity.seat.lock().place != Place::Parked;
@@ -174,7 +175,7 @@ impl Admission {
         }
     }
 
-    /// Turns away who waited too long, forgets who was stopped, and takes slots from those that make no use of them.
+    /// Turns away queries that waited too long, forgets stopped ones, and takes slots from queries that do not use them.
     pub(crate) fn sweep(self: &Arc<Self>, queries: &[Arc<Activity>], now: Instant) {
         for swept in self.sweep_waiting(now) {
             swept.activity.control.stop(StopReason::Waited(now.duration_since(swept.activity.began)));
@@ -214,7 +215,7 @@ impl Admission {
         Vec::from(gone)
     }
 
-    /// Stopped queries go on beside the slots, as many as may.
+    /// Moves stopped queries beside the slots, up to the limit.
     fn take_from_stopped(&self, state: &mut State, queries: &[Arc<Activity>], now: Instant) {
         state.blocked = 0;
         for query in queries.iter().filter(|query| query.control.is_stopped()) {
@@ -233,8 +234,8 @@ impl Admission {
         state.blocked_since = (state.blocked > 0).then(|| state.blocked_since.unwrap_or(now));
     }
 
-    /// Queries whose readers take nothing wait for them beside the slots, as many as others wait and as many as may. Beyond
-    /// that, those that have been silent for long are to end: they are given, with their silence.
+    /// Moves queries with silent readers beside the slots: no more than others wait, and up to the limit. Beyond it, returns
+    /// those silent for long, with their silence: they are to be ended.
     fn take_from_stalled(
         &self,
         state: &mut State,
@@ -262,7 +263,7 @@ impl Admission {
             state.running -= 1;
         }
         let mut silent = in_place(Place::Parked, self.limits.stall * SILENT);
-        // Those that were stopped already make room as well.
+        // Queries that were already stopped free their places, too.
         let leaving = queries
             .iter()
             .filter(|query| query.control.is_stopped() && query.seat.lock().place == Place::Parked);
@@ -270,8 +271,7 @@ impl Admission {
         silent
     }
 
-    /// How many stopped queries are still at work beside the slots, and what is wrong if these are so many that others have
-    /// no slot.
+    /// How many stopped queries still work beside the slots, and the problem if so many of them work that others get no slot.
     pub(crate) fn condition(&self) -> (usize, Option<String>) {
         let state = self.state.lock();
         let lasts = state.blocked_since.is_some_and(|since| since.elapsed() >= LASTING);

@@ -10,17 +10,17 @@ use crate::error::Error;
 /// Why a query was stopped.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum StopReason {
-    /// Its caller, or somebody by its id, wanted it no more.
+    /// Its caller cancelled it, or someone stopped it by its id.
     Cancelled,
     /// Its deadline passed.
     Deadline,
-    /// It found no free slot within this time.
+    /// It got no free slot within this time.
     Waited(Duration),
-    /// Its reader took nothing for this time, while others waited.
+    /// Its reader took nothing for this time while others waited.
     Reader(Duration),
     /// The process ran short of memory.
     Memory,
-    /// The DuckDB that it was in had been given up for long enough.
+    /// Its DuckDB was replaced, and the time to finish there has passed.
     Replaced,
 }
 
@@ -50,7 +50,7 @@ impl From<StopReason> for Error {
     }
 }
 
-/// Tells whoever waits for a query's result that the query was stopped, and why. It must not block.
+/// Reports to the reader of a query's result that the query was stopped, and why. It must not block.
 pub type Release = Box<dyn FnOnce(Error) + Send>;
 
 /// Something that runs for a query and can be stopped.
@@ -59,12 +59,12 @@ pub trait Interrupt: Send + Sync {
     fn interrupt(&self);
 }
 
-/// What the caller of a query, its thread and its watch share.
+/// What a query's caller, its thread and its watch share.
 pub(crate) struct Control {
     stopped: OnceLock<StopReason>,
-    /// Tells the caller of a stop; gone once the query has ended or was stopped.
+    /// Reports a stop to the caller; empty once the query has ended or was stopped.
     release: Mutex<Option<Release>>,
-    /// What is running for the query, while something is.
+    /// What is running for the query now, if anything.
     running: Mutex<Option<Arc<dyn Interrupt>>>,
     deadline: Option<Instant>,
 }
@@ -79,7 +79,7 @@ impl Control {
         }
     }
 
-    /// Stops the query; the first reason counts. Harmless when the query has ended.
+    /// Stops the query; the first reason counts. Has no effect on a query that has ended.
     pub(crate) fn stop(&self, reason: StopReason) {
         // First the flag, then the interrupt: a query that starts between the two sees the flag.
         if self.stopped.set(reason).is_err() {
@@ -111,7 +111,7 @@ impl Control {
         self.stopped.get().is_some()
     }
 
-    /// From now on a stop interrupts this.
+    /// From now on a stop interrupts `running`.
     pub(crate) fn attach(&self, running: Arc<dyn Interrupt>) {
         *self.running.lock() = Some(running);
     }
@@ -121,8 +121,8 @@ impl Control {
         *self.running.lock() = None;
     }
 
-    /// The query has told its end: a stop that comes later has nobody to tell. One that came a moment ago may not have told
-    /// the caller yet, and what the query told may not have had room.
+    /// The query has reported its end: a later stop is not reported. A stop just before may not have been reported yet, and
+    /// there may have been no room for what the query reported.
     pub(crate) fn finish(&self) {
         let release = self.release.lock().take();
         if let (Some(release), Some(reason)) = (release, self.stopped.get()) {
@@ -137,24 +137,24 @@ impl std::fmt::Debug for Control {
     }
 }
 
-/// Whether a query was stopped, for whoever takes its result.
+/// Whether a query was stopped, for the sink that takes its result.
 #[derive(Debug, Clone)]
 pub struct StopSignal(pub(crate) Arc<Control>);
 
 impl StopSignal {
-    /// Whether nothing of the result is wanted any more.
+    /// Whether the rest of the result is no longer wanted.
     #[must_use]
     pub fn is_raised(&self) -> bool {
         self.0.is_stopped()
     }
 }
 
-/// Stops a query from any thread; cheap to clone, and harmless once the query has ended.
+/// Stops a query from any thread; cheap to clone. Has no effect once the query has ended.
 #[derive(Debug, Clone)]
 pub struct InterruptHandle(pub(crate) Arc<Control>);
 
 impl InterruptHandle {
-    /// Stops the query. Its caller gets [`Error::Interrupted`] at once; DuckDB may hear it a little later.
+    /// Stops the query. Its caller gets [`Error::Interrupted`] at once; DuckDB may react a little later.
     pub fn interrupt(&self) {
         self.0.stop(StopReason::Cancelled);
     }
@@ -168,7 +168,7 @@ mod tests {
     fn a_caller_is_told_of_a_stop_that_came_while_its_query_ended() {
         let (told, hears) = std::sync::mpsc::channel();
         let control = Control::new(None, Box::new(move |error| told.send(error).unwrap()));
-        // As far as a stop has come when the query's thread sees it and is the faster one.
+        // The state when the query's thread sees a stop before `stop` has finished.
         control.stopped.set(StopReason::Cancelled).unwrap();
         control.finish();
         assert!(matches!(hears.recv(), Ok(Error::Interrupted)));

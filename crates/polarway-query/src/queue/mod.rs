@@ -1,4 +1,4 @@
-//! The queries that wait and run: who may, for how long, and what stops them.
+//! The queries that wait and run: which may run, for how long, and what stops them.
 
 pub(crate) mod activity;
 pub(crate) mod admission;

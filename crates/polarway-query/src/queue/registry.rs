@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::activity::Activity;
 
-/// All queries from their coming to the end of their thread's work, by id, which is by age.
+/// All queries from their arrival until their thread's work ends, by id, which is also by age.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     queries: Mutex<Queries>,
@@ -48,7 +48,7 @@ impl Registry {
         self.get(id).is_none_or(|activity| activity.is_waiting())
     }
 
-    /// Sleeps until there is a query to watch; `false` when there will be none any more.
+    /// Sleeps until there is a query to watch; `false` if there will be none any more.
     pub(crate) fn wait_for_any(&self) -> bool {
         let mut queries = self.queries.lock();
         while queries.by_id.is_empty() && !queries.is_closed {
@@ -58,7 +58,7 @@ impl Registry {
         !queries.is_closed
     }
 
-    /// Sleeps for a while; `false` when there will be no query any more.
+    /// Sleeps for a while; `false` if there will be no more queries.
     pub(crate) fn pause(&self, time: Duration) -> bool {
         let mut queries = self.queries.lock();
         if !queries.is_closed {
@@ -73,7 +73,7 @@ impl Registry {
     }
 }
 
-/// A query's entry, which goes when this is dropped.
+/// A query's entry, removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Registered {
     registry: Arc<Registry>,

@@ -1,11 +1,11 @@
-//! Where a query that has begun is counted, and whether it waits for its reader.
+//! How a started query is counted, and whether it waits for its reader.
 
 use std::time::{Duration, Instant};
 
-/// What a query that has begun is counted as.
+/// How a started query is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// It has not begun, or has ended.
+    /// It has not started, or has ended.
     Outside,
     /// It has one of the slots.
     Slot,
@@ -15,8 +15,8 @@ pub(crate) enum Place {
     Parked,
 }
 
-/// A query's place, and since when its reader takes nothing: under one lock, so that no slot is taken from a query whose
-/// reader has just come back.
+/// A query's place, and since when its reader takes nothing. Both are under one lock, so that a query whose reader has just
+/// come back does not lose its slot.
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) place: Place,
@@ -28,18 +28,18 @@ impl Seat {
         Self { place: Place::Outside, waits_since: None }
     }
 
-    /// The query waits for its reader from now on.
+    /// From now on the query waits for its reader.
     pub(crate) fn wait(&mut self) {
         self.waits_since = Some(Instant::now());
     }
 
-    /// The reader took what was given. Tells whether the slot is still there.
+    /// The reader took the data. Returns whether the query still has its slot.
     pub(crate) fn go_on(&mut self) -> bool {
         self.waits_since = None;
         self.place != Place::Parked
     }
 
-    /// For how long the reader has taken nothing, of a query in this place.
+    /// How long the reader has taken nothing, if the query is in this place.
     pub(crate) fn silence_in(&self, place: Place, now: Instant) -> Option<Duration> {
         let since = self.waits_since.filter(|_| self.place == place)?;
         Some(now.saturating_duration_since(since))

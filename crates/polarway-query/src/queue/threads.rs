@@ -1,19 +1,19 @@
-//! Threads for queries: large stacks, used again.
+//! Threads for queries: they have large stacks and are reused.
 //!
-//! A thread of its own for each query would be simpler, but its memory allocator starts cold: a scan of a few
-//! milliseconds takes half as long again.
+//! A new thread for each query would be simpler, but its memory allocator starts cold: a scan of a few milliseconds then takes
+//! one and a half times as long.
 
 use std::sync::{Arc, Weak};
 
 use crossbeam_channel::Sender;
 use parking_lot::Mutex;
 
-/// Parsing and planning recurse as deep as a query nests; on 2 MiB some hundred CTEs end the process.
+/// Parsing and planning recurse as deep as a query nests; on 2 MiB some hundred CTEs crash the process.
 const STACK_BYTES: usize = 16 << 20;
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
-/// As many threads as queries run at once, and some that wait for the next one.
+/// As many threads as queries run at once, and some idle ones for the next query.
 #[derive(Debug)]
 pub(crate) struct Threads {
     idle: Mutex<Vec<Sender<Job>>>,
@@ -29,7 +29,7 @@ impl Threads {
     pub(crate) fn run(self: &Arc<Self>, job: Job) -> std::io::Result<()> {
         let idle = self.idle.lock().pop();
         let job = match idle {
-            // A thread that ended gives the job back.
+            // A thread that has ended returns the job.
             Some(thread) => match thread.send(job) {
                 Ok(()) => return Ok(()),
                 Err(returned) => returned.into_inner(),
@@ -44,7 +44,7 @@ impl Threads {
             .map(drop)
     }
 
-    /// Notes that a thread waits for jobs; `false` when enough do.
+    /// Notes that a thread waits for jobs; `false` if enough threads wait already.
     fn wait(&self, thread: Sender<Job>) -> bool {
         let mut idle = self.idle.lock();
         let is_wanted = idle.len() < self.most_idle;
@@ -55,14 +55,14 @@ impl Threads {
     }
 }
 
-/// Runs jobs until nobody wants the thread any more.
+/// Runs jobs until the thread is no longer needed.
 fn work(first: Job, threads: &Weak<Threads>) {
     let mut job = first;
     loop {
         job();
         let (sender, jobs) = crossbeam_channel::bounded(1);
         let is_wanted = threads.upgrade().is_some_and(|threads| threads.wait(sender));
-        // The sender goes when the engine does.
+        // The sender is dropped with the engine.
         job = match jobs.recv() {
             Ok(next) if is_wanted => next,
             _ => return,

@@ -1,4 +1,4 @@
-//! The thread that keeps queries to their limits while they are busy or wait.
+//! The thread that enforces the limits of queries that run or wait.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use super::registry::Registry;
 use crate::executor::Executor;
 use crate::memory::ProcessMemory;
 
-/// How often deadlines and the queue are looked at.
+/// How often deadlines and the queue are checked.
 const TICK: Duration = Duration::from_millis(20);
 
-/// How many ticks lie between two looks at the process's memory.
+/// How many ticks pass between two checks of the process's memory.
 const TICKS_PER_MEMORY: u32 = 3;
 
-/// A query that has run for less has hardly taken much: it is not the one that is stopped.
+/// A query that has run for less time has hardly used much memory: it is not the one to stop.
 const SHORT: Duration = Duration::from_millis(100);
 
-/// How long a stopped query has to give its memory back before the next one is stopped.
+/// How long a stopped query has to release its memory before the next one is stopped.
 const RECOVERY: Duration = Duration::from_millis(500);
 
-/// What is watched, and the bounds that it has.
+/// What is watched, and the limits.
 pub(crate) struct Watched {
     pub(crate) registry: Arc<Registry>,
     pub(crate) admission: Arc<Admission>,
@@ -40,19 +40,19 @@ pub(crate) fn start(watched: Watched) -> std::io::Result<()> {
 struct Watch {
     watched: Watched,
     memory: ProcessMemory,
-    /// When a query was last stopped for memory.
+    /// When a query was last stopped because of memory.
     stopped: Option<Instant>,
 }
 
 impl Watch {
     fn run(&mut self) {
         while self.watched.registry.wait_for_any() {
-            // Short queries come in rows: to go on looking for a second costs less than to be woken by each.
+            // Short queries come in series: to keep checking for a second costs less than a wake-up for each.
             for tick in 0..(Duration::from_secs(1).as_millis() / TICK.as_millis()) as u32 {
                 if !self.watched.registry.pause(TICK) {
                     return;
                 }
-                // Without a watch no query would end in time: a bug in one look must not be the last one.
+                // Without a watch no query would end in time: a bug in one check must not end the thread.
                 if catch_unwind(AssertUnwindSafe(|| self.look(tick))).is_err() {
                     tracing::error!("the watch over queries failed, and goes on");
                 }
@@ -63,7 +63,7 @@ impl Watch {
         }
     }
 
-    /// Looks at deadlines, the queue and, now and then, the memory.
+    /// Checks deadlines, the queue and, less often, the memory.
     fn look(&mut self, tick: u32) {
         let now = Instant::now();
         let queries = self.watched.registry.all();
@@ -75,7 +75,7 @@ impl Watch {
         }
     }
 
-    /// Stops the newest large query before the machine stops all of the process.
+    /// Stops the newest large query before the operating system kills the process.
     fn look_at_memory(&mut self, queries: &[Arc<Activity>], now: Instant) {
         let recovers = self.stopped.is_some_and(|stopped| now.duration_since(stopped) < RECOVERY);
         if queries.is_empty() || recovers || self.memory.resident_bytes() <= self.watched.process_bytes {

@@ -106,7 +106,7 @@ impl LogicalType {
     }
 }
 
-/// Takes over a text of DuckDB's.
+/// Takes ownership of a text from DuckDB.
 ///
 /// # Safety
 /// `text` is null, or points to text that ends in NUL and is ours to free.

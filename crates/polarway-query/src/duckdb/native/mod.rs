@@ -1,12 +1,11 @@
-//! DuckDB's C API behind owning types, the only place with `unsafe`.
+//! Owning types around DuckDB's C API. This is the only place with `unsafe`.
 //!
-//! The layer above it in `duckdb-rs` panics when fetching fails in mid-stream, so results are fetched here.
-//! Statements keep their connection alive, results their statement, and connections their database: nothing
-//! here can outlive what it points into.
+//! The higher-level API of `duckdb-rs` panics if a fetch fails in mid-stream, so results are fetched here. Statements keep
+//! their connection alive, results their statement, and connections their database: nothing here can outlive the object that it
+//! points into.
 //!
-//! Text given to [`Connection::execute`] and [`Connection::prepare`] runs as it is. DuckDB executes all but
-//! the last statement of a text while *preparing* it, so only text of our own or text that the gate passed
-//! may come here.
+//! Text passed to [`Connection::execute`] and [`Connection::prepare`] runs unchanged. DuckDB executes all but the last
+//! statement of a text while *preparing* it, so only our own text or text that the gate passed may be used here.
 
 mod logical_type;
 mod value;
@@ -26,13 +25,13 @@ use super::result_types::Column;
 use crate::queue::control::Interrupt;
 use logical_type::LogicalType;
 
-/// What DuckDB said, prefix included (`Binder Error: …`), or what went wrong at the border to it.
+/// DuckDB's message, with its prefix (`Binder Error: …`), or an error at the interface to it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct NativeError(pub(crate) String);
 
 impl NativeError {
-    /// How messages of our own begin. DuckDB has no such kind: its internal errors mean that it can't be trusted any more.
+    /// The prefix of our own messages. DuckDB has no such kind: its internal errors mean that it can't be trusted any more.
     pub(crate) const OURS: &str = "Border";
 
     pub(crate) fn internal(what: impl std::fmt::Display) -> Self {
@@ -42,7 +41,7 @@ impl NativeError {
 
 type Result<T> = std::result::Result<T, NativeError>;
 
-/// The version of the DuckDB that this process is linked to, such as `1.5.6`.
+/// The version of the DuckDB library that this process is linked to, such as `1.5.6`.
 pub(crate) fn duckdb_version() -> String {
     // SAFETY: DuckDB gives a constant string that ends in NUL.
     let version = unsafe { CStr::from_ptr(ffi::duckdb_library_version()) };
@@ -86,7 +85,7 @@ impl Database {
                 if state == ffi::DuckDBSuccess {
                     return Ok(Arc::new(Self { raw }));
                 }
-                // SAFETY: on failure DuckDB hands over a message that is freed with `duckdb_free`.
+                // SAFETY: on failure DuckDB returns a message that must be freed with `duckdb_free`.
                 let error = unsafe { message_of(message) };
                 // SAFETY: see above; freeing null does nothing.
                 unsafe { ffi::duckdb_free(message.cast()) };
@@ -144,7 +143,7 @@ impl Connection {
         }
     }
 
-    /// What stops what runs on this connection. A query that starts later is not stopped.
+    /// An object that stops the current query of this connection. A query that starts later is not stopped.
     pub(crate) fn to_interrupt(&self) -> Arc<dyn Interrupt> {
         Arc::clone(&self.0) as Arc<dyn Interrupt>
     }
@@ -160,7 +159,7 @@ impl Connection {
         }
     }
 
-    /// Prepares trusted or gated text.
+    /// Prepares trusted text, or text that the gate passed.
     pub(crate) fn prepare(&self, sql: &str) -> Result<Prepared> {
         let sql = c_string(sql)?;
         let mut prepared = Prepared { raw: ptr::null_mut(), connection: self.clone() };
@@ -232,7 +231,7 @@ impl Prepared {
         Ok(texts)
     }
 
-    /// Gives a parameter its value.
+    /// Sets the value of a parameter.
     pub(crate) fn bind(&mut self, name: &str, value: &Value) -> Result<()> {
         let name_c = c_string(name)?;
         let mut index = 0;
@@ -248,7 +247,7 @@ impl Prepared {
         }
     }
 
-    /// Plans execution. An interrupt that comes after this returned will be heard by [`Pending::start`].
+    /// Plans execution. An interrupt after this returns takes effect in [`Pending::start`].
     pub(crate) fn pending(self) -> Result<Pending> {
         let mut pending = Pending { raw: RawPending(ptr::null_mut()), prepared: self };
         // SAFETY: the statement is alive; `pending` destroys the object, also after an error.
@@ -260,10 +259,10 @@ impl Prepared {
     }
 }
 
-/// A query that is planned and not yet started.
+/// A query that is planned but not yet started.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    // Fields drop in this order: the plan first, then the statement that it is of.
+    // Fields drop in this order: first the plan, then its statement.
     raw: RawPending,
     prepared: Prepared,
 }
@@ -279,14 +278,14 @@ impl Drop for RawPending {
 }
 
 impl Pending {
-    /// The columns that the statement will give, where they are known before it runs: where values have no part in them.
+    /// The statement's columns, if they are known before it runs: that is, if they do not depend on values.
     pub(crate) fn column_types(&self) -> Option<ColumnTypes> {
         // SAFETY: the statement is alive.
         let has_parameters = unsafe { ffi::duckdb_nparams(self.prepared.raw) } > 0;
         (!has_parameters).then(|| ColumnTypes::of_statement(&self.prepared))
     }
 
-    /// Runs until the first rows are there.
+    /// Runs until the first rows are available.
     pub(crate) fn start(self) -> Result<Rows> {
         let mut result = QueryResult::empty();
         // SAFETY: the pending object is alive; `result` destroys what DuckDB puts in, also after an error.
@@ -313,12 +312,12 @@ impl Rows {
         ColumnTypes::of_result(&mut self.result, &self.pending.prepared.connection)
     }
 
-    /// The next rows; `schema` is that of the column types.
+    /// The next rows; `schema` is the Arrow form of the column types.
     pub(crate) fn next(&mut self, schema: &SchemaRef) -> Result<Option<RecordBatch>> {
         self.result.fetch(&self.arrow_options, schema)
     }
 
-    /// Ends the query and gives back its statement, which may run again.
+    /// Ends the query and returns its statement, which may run again.
     pub(crate) fn into_prepared(self) -> Prepared {
         let Self { result, arrow_options, pending, .. } = self;
         drop((result, arrow_options));
@@ -370,7 +369,7 @@ impl QueryResult {
             ffi::duckdb_data_chunk_to_arrow(options.0, chunk.0, ptr::from_mut(&mut array).cast())
         })?;
         let data_type = DataType::Struct(schema.fields().clone());
-        // SAFETY: DuckDB made the array for the types that it gave the schema of.
+        // SAFETY: DuckDB made the array for the types in the schema that it gave.
         let mut data = unsafe { from_ffi_and_data_type(array, data_type) }.map_err(NativeError::internal)?;
         // DuckDB aligns 16-byte values to 8, Arrow wants 16.
         data.align_buffers();
@@ -391,8 +390,8 @@ impl Drop for Chunk {
     }
 }
 
-/// How a connection turns its values into Arrow. It points into the connection, which whoever holds it must
-/// hold too.
+/// How a connection converts its values to Arrow. It points into the connection, so its owner must keep the connection alive,
+/// too.
 #[derive(Debug)]
 struct ArrowOptions(ffi::duckdb_arrow_options);
 
@@ -472,7 +471,7 @@ impl ColumnTypes {
         let mut types: Vec<_> = self.types.iter().map(|logical| logical.0).collect();
         let mut names: Vec<_> = self.names.iter().map(|name| name.as_ptr()).collect();
         let mut schema = FFI_ArrowSchema::empty();
-        // SAFETY: both lists have as many entries as said, all alive; DuckDB fills `schema` and hands it over.
+        // SAFETY: both lists have the given number of entries, all alive; DuckDB fills `schema` and hands it over.
         check(unsafe {
             ffi::duckdb_to_arrow_schema(
                 options.0,
@@ -509,7 +508,7 @@ fn check(error: ffi::duckdb_error_data) -> Result<()> {
     }
 }
 
-/// Copies a message of DuckDB's.
+/// Copies a message from DuckDB.
 ///
 /// # Safety
 /// `message` is null or points to text that ends in NUL.

@@ -1,4 +1,4 @@
-//! Arrow's values as DuckDB's, for parameters.
+//! Converts Arrow values to DuckDB values, for parameters.
 
 use arrow::array::{Array, ArrayRef, AsArray as _};
 use arrow::compute::{CastOptions, cast_with_options};
@@ -8,7 +8,7 @@ use polarway_table::children;
 
 use super::logical_type::LogicalType;
 
-/// A value of DuckDB's.
+/// A DuckDB value.
 pub(crate) struct Value(ffi::duckdb_value);
 
 impl Drop for Value {
@@ -18,7 +18,7 @@ impl Drop for Value {
     }
 }
 
-/// Why there is no value of SQL for one of Arrow's.
+/// Why an Arrow value has no SQL value.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoValue {
     #[error("is of type {0}, which SQL does not take")]
@@ -47,8 +47,8 @@ impl Value {
         let exact = CastOptions { safe: false, ..CastOptions::default() };
         let array = &cast_with_options(array, &kind.plain_type(), &exact)
             .map_err(|_| NoValue::Type(array.data_type().clone()))?;
-        // SAFETY: all arguments are plain values, or point to data that outlives the call with its length; each value
-        // that comes back is ours.
+        // SAFETY: all arguments are plain values, or point to data, with its length, that outlives the call; each returned
+        // value is ours.
         let value = Self(unsafe {
             match kind {
                 Kind::Null => ffi::duckdb_create_null_value(),
@@ -134,7 +134,7 @@ impl Value {
     }
 }
 
-/// What a cast to the type that SQL has would cut from a value.
+/// The part of a value that a cast to its SQL type would remove.
 fn cut_part(array: &dyn Array, row: usize) -> Option<&'static str> {
     if array.is_null(row) {
         return None;
@@ -165,7 +165,7 @@ fn cut_part(array: &dyn Array, row: usize) -> Option<&'static str> {
     (rest != 0).then_some(part)
 }
 
-/// What a value is in SQL.
+/// The kind of a value in SQL.
 enum Kind {
     Null,
     Boolean,
@@ -188,7 +188,7 @@ enum Kind {
     TimestampMillis,
     TimestampMicros,
     TimestampNanos,
-    /// With the zone of the Arrow type, which SQL does not keep.
+    /// With the zone of the Arrow type, which SQL does not store.
     Instant(std::sync::Arc<str>),
     Duration,
     Interval,

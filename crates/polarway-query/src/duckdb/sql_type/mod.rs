@@ -1,4 +1,4 @@
-//! DuckDB's types as plain data: what a column is in SQL, and what it is cast to for Arrow.
+//! DuckDB's types as plain data: the SQL type of a column, and what it is cast to for Arrow.
 
 mod parse;
 
@@ -6,7 +6,7 @@ use std::fmt;
 
 use polarway_sql::{identifier, literal};
 
-/// The types that have a name and nothing else, as DuckDB's SQL writes them.
+/// The types that consist of a name only, as DuckDB's SQL writes them.
 pub(crate) const NAMED: [&str; 32] = [
     "BIGINT",
     "BIGNUM",
@@ -42,7 +42,7 @@ pub(crate) const NAMED: [&str; 32] = [
     "VARIANT",
 ];
 
-/// A type of DuckDB's. As text it is what its SQL reads as this type.
+/// A DuckDB type. Its text form is how DuckDB's SQL writes this type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SqlType {
     /// One of [`NAMED`].
@@ -58,22 +58,22 @@ pub(crate) enum SqlType {
     /// Fields; those of a `row(…)` have no names.
     Struct(Vec<(String, Self)>),
     Union(Vec<(String, Self)>),
-    /// One that DuckDB's interface does not tell.
+    /// A type that DuckDB's interface does not describe.
     Unknown,
 }
 
 impl SqlType {
-    /// What a value is cast to so that every client can take it from Arrow; `None` if it can be taken as it is. Arrow's
-    /// decimals hold HUGEINT up to 38 digits, and texts all of it.
+    /// What a value is cast to so that every client can read it from Arrow; `None` if no cast is needed. Arrow's decimals hold
+    /// HUGEINT up to 38 digits, texts hold all of it.
     pub(crate) fn cast_for_arrow(&self, hugeint_as_text: bool) -> Option<Self> {
         match self {
             Self::Named("HUGEINT") if hugeint_as_text => Some(Self::Named("VARCHAR")),
-            // Not every client has them, or DuckDB gives Arrow a part of them.
+            // Not every client supports them, or DuckDB passes only a part of them to Arrow.
             Self::Named("INTERVAL" | "TIME WITH TIME ZONE" | "UHUGEINT" | "BIGNUM" | "BIT")
             | Self::Unknown => Some(Self::Named("VARCHAR")),
-            // Parquet has no seconds: in a file it would be a number to whoever reads it.
+            // Parquet has no seconds: in a file it would be read as a number.
             Self::Named("TIMESTAMP_S") => Some(Self::Named("TIMESTAMP_MS")),
-            // As JSON they keep which of their types a value is of.
+            // As JSON each value keeps its own inner type.
             Self::Named("VARIANT") | Self::Union(_) => Some(Self::Named("JSON")),
             Self::Named(_) | Self::Decimal { .. } | Self::Enum(_) => None,
             Self::List(item) => Some(Self::List(Box::new(item.cast_for_arrow(hugeint_as_text)?))),
@@ -97,7 +97,7 @@ impl SqlType {
                     return None;
                 }
                 let fields = fields.iter().zip(casts).enumerate().map(|(index, ((name, field), cast))| {
-                    // No type can be written whose fields have no names.
+                    // A type whose fields have no names can't be written.
                     let name = if name.is_empty() { format!("v{}", index + 1) } else { name.clone() };
                     (name, cast.unwrap_or_else(|| field.clone()))
                 });
@@ -106,19 +106,19 @@ impl SqlType {
         }
     }
 
-    /// The expression that makes this type again of what Arrow has of it; `None` where no cast does.
+    /// The expression that restores this type from its Arrow form; `None` if no cast can.
     pub(crate) fn restore(&self, from_arrow: &str) -> Option<String> {
         if self.holds("GEOMETRY") {
             return None;
         }
         Some(match self.cast_for_arrow(false) {
-            // Text becomes a union by way of JSON only, which is a type of its own.
+            // Text can become a union only through JSON, which is a type of its own.
             Some(cast) => format!("CAST(CAST({from_arrow} AS {cast}) AS {self})"),
             None => format!("CAST({from_arrow} AS {self})"),
         })
     }
 
-    /// Whether it is this type or holds values of it outside of unions.
+    /// Whether it is this type or contains values of it outside of unions.
     pub(crate) fn holds(&self, name: &str) -> bool {
         match self {
             Self::Named(own) => *own == name,

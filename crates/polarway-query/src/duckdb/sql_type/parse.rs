@@ -1,4 +1,4 @@
-//! Reading a type from its text: what a field of a kept result tells comes from a file, and goes into SQL.
+//! Parses a type from its text: the types that the fields of a kept result record come from a file, and go into SQL.
 
 use std::borrow::Cow;
 
@@ -6,12 +6,12 @@ use polarway_sql::tokens;
 
 use super::{NAMED, SqlType};
 
-/// Types don't stand deeper in each other than this.
+/// The deepest nesting of types.
 const MOST_DEPTH: usize = 100;
 
 impl SqlType {
-    /// The type of a text that [`Display`](std::fmt::Display) wrote; `None` for any other text, and for rows whose fields
-    /// have no names, which SQL can't write.
+    /// Parses a text that [`Display`](std::fmt::Display) wrote; `None` for any other text, and for rows whose fields have no
+    /// names, which SQL can't write.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parser = Parser { rest: text };
         let parsed = parser.sql_type(0)?;
@@ -66,7 +66,7 @@ impl Parser<'_> {
             self.expect(")")?;
             return Some(SqlType::Decimal { width, scale });
         }
-        // Some names begin with another.
+        // Some names are prefixes of others.
         let name =
             NAMED.into_iter().filter(|name| self.rest.starts_with(name)).max_by_key(|name| name.len())?;
         self.expect(name)?;
@@ -89,7 +89,7 @@ impl Parser<'_> {
         Some(items)
     }
 
-    /// A text in quotes; a quote in it stands twice.
+    /// A quoted text; a quote in it is doubled.
     fn quoted(&mut self, quote: char) -> Option<String> {
         let token =
             tokens(self.rest).next().filter(|token| token.text.starts_with(quote) && !token.is_open)?;

@@ -4,26 +4,26 @@ use serde_json::Value;
 
 use crate::gate::constants::{number, text};
 
-/// What a number, a date or anything else of a fixed width takes at the most.
+/// The most bytes of a number, a date or any other value of fixed width.
 const FIXED_BYTES: f64 = 16.0;
 
-/// Upper bounds of a value, and of the work that it takes.
+/// Upper bounds of a value, and of the work to compute it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Extent {
-    /// The bytes of its contents.
+    /// The bytes of its content.
     pub(super) bytes: f64,
-    /// The elements of a list, or the characters of a text.
+    /// The number of elements of a list, or of characters of a text.
     pub(super) items: f64,
-    /// The size of a number, without its sign; `None` where it is not known.
+    /// The largest absolute value of a number; `None` if it is not known.
     pub(super) most: Option<f64>,
-    /// Elements that lambdas go through for it.
+    /// The number of elements that lambdas process for it.
     pub(super) steps: f64,
-    /// How deep calls nest in it that compare all pairs of characters.
+    /// How deep it nests calls that compare all pairs of characters.
     pub(super) pairing: u32,
 }
 
 impl Extent {
-    /// Something that is not made of constants: as little as it can be.
+    /// A value that does not come from constants: the smallest possible.
     pub(super) const UNKNOWN: Self = Self { bytes: 1.0, items: 1.0, most: None, steps: 0.0, pairing: 0 };
 
     pub(super) fn sized(bytes: f64, items: f64) -> Self {
@@ -48,7 +48,7 @@ impl Extent {
     /// One element of a list.
     pub(super) fn element(self) -> Self {
         let bytes = self.bytes / self.items.max(1.0);
-        // What the numbers in a list come to is known of none; those of a range are at most its bytes.
+        // The values of numbers in a list are not known; those of a range are at most its bytes.
         Self { bytes, items: bytes, most: self.most, steps: 0.0, ..self }
     }
 

@@ -1,4 +1,4 @@
-//! How large what a function gives can be, by how large its arguments are.
+//! How large a function's value can be, depending on the size of its arguments.
 
 use serde_json::Value;
 
@@ -7,16 +7,16 @@ use super::extent::Extent;
 use super::moments;
 use crate::gate::constants::{class, number, text};
 
-/// What an element of a list takes at least.
+/// The fewest bytes of a list element.
 const ELEMENT_BYTES: f64 = 8.0;
 
-/// What a text in a list takes besides its characters.
+/// The bytes of a text in a list, besides its characters.
 const TEXT_BYTES: f64 = 16.0;
 
 /// The longest text of a number or a time.
 const NUMBER_TEXT: f64 = 48.0;
 
-/// How large a call's value can be. What it takes to work it out is for the caller to add.
+/// How large a call's value can be. The caller adds the work to compute it.
 pub(super) fn extent(name: &str, children: &[Value], arguments: &[Extent]) -> Extent {
     let argument = |index: usize| arguments.get(index).copied().unwrap_or(Extent::UNKNOWN);
     let exact = |index: usize| children.get(index).and_then(number);
@@ -30,7 +30,7 @@ pub(super) fn extent(name: &str, children: &[Value], arguments: &[Extent]) -> Ex
             let times = most(1).unwrap_or(1.0).max(0.0);
             Extent::sized(first.bytes.max(1.0) * times, first.items * times)
         }
-        // So many characters, each of four bytes at the most.
+        // This many characters, each of four bytes at most.
         "lpad" | "rpad" => match most(1) {
             Some(characters) => text_of(characters * if argument(2).bytes > 1.0 { 4.0 } else { 1.0 }),
             None => text_of(all_bytes()),
@@ -121,12 +121,12 @@ pub(super) fn extent(name: &str, children: &[Value], arguments: &[Extent]) -> Ex
         "md5" | "sha1" | "sha256" | "hash" | "contains" | "starts_with" | "ends_with" | "prefix"
         | "suffix" | "position" | "strpos" | "instr" | "regexp_matches" | "regexp_full_match"
         | "list_contains" | "list_sum" | "list_count" | "list_max" | "list_min" | "list_avg" => text_of(64.0),
-        // What is not named here gives no more than it takes.
+        // Functions not named here return no more than their input.
         _ => Extent { most: None, ..Extent::sized(all_bytes(), sum(|extent| extent.items)) },
     }
 }
 
-/// How large a cast value can be: numbers become texts, bits and bytes become characters.
+/// How large a cast value can be: numbers become text, bits and bytes become characters.
 pub(super) fn cast(cast: &Value, child: Extent) -> Extent {
     if cast["cast_type"]["id"] != "VARCHAR" {
         return child;
@@ -154,7 +154,7 @@ fn range(
                 _ => both(most(0), most(1), |start, stop| start.abs() + stop.abs()),
             };
             let step = if arguments > 2 { exact(2) } else { Some(1.0) };
-            // A step of zero gives no element.
+            // A step of zero gives no elements.
             both(span, step.or(Some(1.0)), |span, step| if step == 0.0 { 0.0 } else { span / step })
         }
     };
@@ -163,7 +163,7 @@ fn range(
     Extent { most: end, ..Extent::sized(items * ELEMENT_BYTES, items) }
 }
 
-/// The elements of a list as texts, with something between them.
+/// The elements of a list as texts, with a separator between them.
 fn joined(list: Extent, separator: f64) -> Extent {
     let is_of_numbers = list.element().bytes <= ELEMENT_BYTES;
     let texts = if is_of_numbers { list.items * (NUMBER_TEXT / 2.0) } else { list.bytes };
@@ -171,8 +171,8 @@ fn joined(list: Extent, separator: f64) -> Extent {
     Extent::sized(bytes, bytes)
 }
 
-/// What a format text and its values can come to: each place may take the longest of them, padded to the largest number that
-/// stands in the text or is a value.
+/// How large the result of a format text with its values can be: each placeholder may hold the longest value, padded to the
+/// largest number in the text or among the values.
 fn formatted(children: &[Value], arguments: &[Extent]) -> f64 {
     let Some((format, values)) = arguments.split_first() else { return 1.0 };
     let text = children.first().and_then(text).unwrap_or_default();

@@ -1,8 +1,8 @@
-//! Calls whose constants ask for far more memory or time than the query's text suggests.
+//! Calls whose constants require far more memory or time than the query's text suggests.
 //!
-//! DuckDB's memory limit does not count what a scalar function allocates, and nothing stops it within one value. So an upper
-//! bound of every expression of constants is worked out before it runs, and too much is refused. What comes from data counts as
-//! little as it can be: it is not seen here.
+//! DuckDB's memory limit does not count what a scalar function allocates, and nothing can stop it within one value. So an upper
+//! bound for every expression of constants is computed before it runs, and too large ones are refused. Data counts as the
+//! smallest possible value: its content is not known here.
 
 mod extent;
 mod functions;
@@ -16,29 +16,29 @@ use super::constants::{class, function_name, number, text};
 use super::tree::{Refusal, refuse};
 use extent::Extent;
 
-/// The most bytes that one value may be asked to have: as much as one cell of a dataset may hold.
+/// The most bytes that one value may have: as much as one cell of a dataset may hold.
 const VALUE_BYTES: f64 = (64 << 20) as f64;
 
-/// The most bytes that all values of a text may be asked to have together.
+/// The most bytes that all values of a text may have together.
 pub(crate) const ALL_BYTES: f64 = 4.0 * VALUE_BYTES;
 
-/// The most elements of lists that lambdas may go through for one value.
+/// The most list elements that lambdas may process for one value.
 const STEPS: f64 = 2e8;
 
 /// The most rows of the table function `repeat`.
 const REPEATED_ROWS: f64 = 1e9;
 
-/// The most characters times characters that functions may compare which try all pairs of them.
+/// The most pairs of characters that functions may compare if they try all pairs.
 pub(crate) const PAIRS: u64 = 25_000_000;
 
-/// The same for those that look for one text in another: they mostly look at the first character only.
+/// The same for functions that search for one text in another: they mostly compare the first character only.
 const SEARCHED_PAIRS: f64 = 1e10;
 
-/// Functions that try all pairs of their texts' characters. In the sandbox they refuse long texts that come from data, too.
+/// Functions that compare all pairs of their texts' characters. In the sandbox they also refuse long texts from data.
 pub(crate) const PAIRING: [&str; 5] =
     ["levenshtein", "editdist3", "damerau_levenshtein", "jaro_similarity", "jaro_winkler_similarity"];
 
-/// Functions that look for one text in another.
+/// Functions that search for one text in another.
 const SEARCHING: [&str; 16] = [
     "position",
     "strpos",
@@ -58,19 +58,19 @@ const SEARCHING: [&str; 16] = [
     "like_escape",
 ];
 
-/// How deep calls of the pairing functions may nest: each of them names its arguments twice where it runs.
+/// How deep calls of the pairing functions may nest: each uses its arguments twice when it runs.
 const DEEPEST_PAIRING: u32 = 3;
 
-/// Bounds an outermost expression; gives the bytes that it may ask for.
+/// Computes a bound for an outermost expression; returns the bytes that it may need.
 ///
 /// # Errors
-/// A call in it that asks for too much.
+/// A call in it that needs too much.
 pub(crate) fn check(expression: &Value, position: Option<usize>) -> Result<f64, Refusal> {
     let mut bounds = Bounds { parameters: HashMap::new() };
     bounds.of(expression, position).map(|extent| extent.bytes)
 }
 
-/// Why a table function's call is refused, if it is.
+/// Why a call of a table function is refused, if it is.
 pub(crate) fn refuse_table(call: &Value) -> Option<String> {
     let rows = match function_name(call) {
         "repeat" => number(call["children"].get(1)?)?,
@@ -80,7 +80,7 @@ pub(crate) fn refuse_table(call: &Value) -> Option<String> {
         .then(|| format!("repeat() asks for {rows:.0} rows; at most {REPEATED_ROWS} are allowed"))
 }
 
-/// Works out bounds, with what is known of the lambdas' parameters that are in scope.
+/// Computes bounds, with the known bounds of the lambda parameters in scope.
 struct Bounds<'t> {
     parameters: HashMap<&'t str, Extent>,
 }
@@ -91,7 +91,7 @@ impl<'t> Bounds<'t> {
         match class(expression) {
             "CONSTANT" => Ok(Extent::constant(expression)),
             "COLUMN_REF" | "LAMBDA_REF" => Ok(self.parameter(expression)),
-            // It has outermost expressions of its own.
+            // It has its own outermost expressions.
             "SUBQUERY" => Ok(Extent::UNKNOWN),
             "CAST" => {
                 let child = self.of(&expression["child"], position)?;
@@ -164,7 +164,7 @@ impl<'t> Bounds<'t> {
         let names = parameter_names(&lambda["lhs"]);
         let element = list.element();
         let extent = if name.ends_with("reduce") {
-            // Of its parameters the first is what was made so far, which the lambda may double each time.
+            // Its first parameter is the result so far, which the lambda may double each time.
             let start = rest.first().copied().unwrap_or(element);
             let growth = |bounds: &mut Self, bytes: f64| {
                 let made = Extent { bytes, items: bytes, ..start };
@@ -194,7 +194,7 @@ impl<'t> Bounds<'t> {
         Ok(Extent { steps: extent.steps + before, ..extent })
     }
 
-    /// Bounds something in which these names stand for these extents.
+    /// Computes a bound where these names have these extents.
     fn with<T>(&mut self, names: &[&'t str], extents: &[Extent], work: impl FnOnce(&mut Self) -> T) -> T {
         let outer = self.parameters.clone();
         self.parameters.extend(names.iter().copied().zip(extents.iter().copied()));
@@ -203,7 +203,7 @@ impl<'t> Bounds<'t> {
         done
     }
 
-    /// An expression of another kind gives at most one of its parts.
+    /// Any other expression is at most as large as its largest part.
     fn largest_part(
         &mut self,
         parts: Option<&'t Map<String, Value>>,
@@ -256,7 +256,7 @@ fn parameter_names(parameters: &Value) -> Vec<&str> {
     all.iter().filter_map(|parameter| parameter["column_names"].get(0)?.as_str()).collect()
 }
 
-/// How long a text constant is.
+/// The length of a text constant.
 fn constant_length(expression: &Value) -> Option<f64> {
     text(expression).map(|text| text.len() as f64)
 }

@@ -1,4 +1,4 @@
-//! How many moments lie between two others.
+//! How many points in time a range has.
 
 use arrow::compute::kernels::cast_utils::{Parser, parse_interval_month_day_nano};
 use arrow::datatypes::TimestampMicrosecondType;
@@ -8,20 +8,20 @@ use crate::gate::constants::{class, function_name, number, text};
 
 const SECONDS_OF_DAY: f64 = 86_400.0;
 
-/// As short as a month can be: a bound on a count takes the shortest step.
+/// The shortest month: an upper bound of a count needs the shortest step.
 const SECONDS_OF_MONTH: f64 = 28.0 * SECONDS_OF_DAY;
 
-/// The elements of a range of timestamps with constant ends and a constant step; `None` where they are not all constant.
+/// The number of elements in a range of timestamps with constant ends and step; `None` if not all are constant.
 pub(super) fn count(start: &Value, stop: &Value, step: &Value) -> Option<f64> {
     let span = (seconds_of_moment(stop)? - seconds_of_moment(start)?).abs();
     match seconds_of_interval(step)?.abs() {
-        // DuckDB refuses it, or gives no element.
+        // DuckDB refuses it, or returns no element.
         0.0 => Some(0.0),
         step => Some(span / step + 1.0),
     }
 }
 
-/// Seconds since 1970 of a date or a timestamp; of `now()` and its like, some that are not far from it.
+/// The seconds since 1970 of a date or timestamp; an approximate value for `now()` and similar functions.
 fn seconds_of_moment(expression: &Value) -> Option<f64> {
     const THIS_CENTURY: f64 = 4e9;
     match class(expression) {
@@ -40,7 +40,7 @@ fn seconds_of_moment(expression: &Value) -> Option<f64> {
     }
 }
 
-/// The shortest time that an interval stands for.
+/// The shortest duration that an interval can mean.
 fn seconds_of_interval(expression: &Value) -> Option<f64> {
     match class(expression) {
         "CAST" => seconds_of_interval(&expression["child"]),
@@ -72,7 +72,7 @@ fn seconds_of_interval(expression: &Value) -> Option<f64> {
     }
 }
 
-/// What stands in `CAST(trunc(CAST(… AS DOUBLE)) AS INTEGER)`, which the parser puts around the number of an interval.
+/// The inner expression of `CAST(trunc(CAST(… AS DOUBLE)) AS INTEGER)`, which the parser puts around an interval's number.
 fn whole(expression: &Value) -> &Value {
     match class(expression) {
         "CAST" => whole(&expression["child"]),
