@@ -1,4 +1,4 @@
-//! A failure as a message of ours and as the status of a call: the same content in two forms.
+//! A failure as one of our messages and as the status of a call: the same content in two forms.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -8,21 +8,20 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::v1::Failure;
 
-/// The domain of the `google.rpc.ErrorInfo` in our statuses. A reason of another domain, from a proxy
-/// on the way perhaps, is none of ours.
+/// The domain of the `google.rpc.ErrorInfo` in our statuses. A reason of another domain, perhaps from a proxy, is not ours.
 pub const ERROR_DOMAIN: &str = "polarway";
 
-/// What a status's message may take of the HTTP/2 headers that it travels in, in bytes. grpcio drops, at random, a status
-/// that makes more than 8 KiB of headers, so a whole one stays below 7 KiB: there are headers of others, too.
+/// The most bytes that a status's message may take in HTTP/2 headers. grpcio randomly drops a status with more than 8 KiB
+/// of headers, so a whole status stays below 7 KiB: there are other headers too.
 const MOST_MESSAGE_BYTES: usize = 4500;
 
-/// The most that names and values of metadata take in a status, in bytes. They travel as base64.
+/// The most bytes of metadata names and values in a status. They are sent as base64.
 const MOST_METADATA_BYTES: usize = 1024;
 
-/// What protobuf puts around a name and a value of metadata, at the most.
+/// The most bytes that protobuf adds to a name and value of metadata.
 const AROUND_METADATA_BYTES: usize = 10;
 
-/// What stands where a message was cut.
+/// Marks where a message was cut.
 const ELLIPSIS: char = '…';
 
 impl Failure {
@@ -44,14 +43,14 @@ impl Failure {
         self
     }
 
-    /// Says after how long to try again. Kept in whole milliseconds, rounded up.
+    /// Sets the retry delay. It is rounded up to whole milliseconds.
     #[must_use]
     pub fn with_retry_delay(mut self, delay: Duration) -> Self {
         self.retry_delay_ms = Some(whole_milliseconds(delay));
         self
     }
 
-    /// The same, as far as it fits into a status: a long message is cut, and metadata that would make it too large is left
+    /// The same, but small enough for a status: a long message is cut, and metadata that would make it too large is left
     /// out.
     #[must_use]
     pub fn shortened(mut self) -> Self {
@@ -60,7 +59,7 @@ impl Failure {
         self
     }
 
-    /// The code. A failure can't be [`Code::Ok`]: that and unknown numbers are [`Code::Unknown`].
+    /// The code. A failure can't be [`Code::Ok`]: that and unknown numbers become [`Code::Unknown`].
     pub fn code(&self) -> Code {
         match Code::from_i32(self.code) {
             Code::Ok => Code::Unknown,
@@ -68,7 +67,7 @@ impl Failure {
         }
     }
 
-    /// After how long to try again, if the server said so.
+    /// The retry delay, if the server set one.
     pub fn retry_delay(&self) -> Option<Duration> {
         self.retry_delay_ms.map(Duration::from_millis)
     }
@@ -88,7 +87,7 @@ impl From<Failure> for Status {
     }
 }
 
-/// Of a status that is not ours, code and message remain.
+/// If the status is not ours, code and message are kept.
 impl From<&Status> for Failure {
     fn from(status: &Status) -> Self {
         let details = status.get_error_details();
@@ -108,10 +107,10 @@ fn whole_milliseconds(delay: Duration) -> u64 {
     u64::try_from(delay.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
-/// A message as far as it fits into a status.
+/// A message, cut to fit into a status.
 fn shortened(mut message: String) -> String {
     let mut thirds = 0;
-    // Where to cut for the ellipsis to fit as well.
+    // Where to cut so that the ellipsis fits too.
     let mut cut = 0;
     for (index, character) in message.char_indices() {
         if thirds + thirds_of_headers(ELLIPSIS) <= 3 * MOST_MESSAGE_BYTES {
@@ -127,8 +126,8 @@ fn shortened(mut message: String) -> String {
     message
 }
 
-/// What a character of a message takes in headers, in thirds of a byte: it travels twice, with all but plain characters
-/// escaped, each byte as three, and inside the details, as base64.
+/// The size of a message's character in headers, in thirds of a byte. It is sent twice: percent-encoded, where each byte of
+/// all but plain characters takes three, and as base64 inside the details.
 fn thirds_of_headers(character: char) -> usize {
     let is_plain = character.is_ascii_graphic()
         && !matches!(character, '"' | '#' | '%' | '<' | '>' | '`' | '?' | '{' | '}');
@@ -206,7 +205,7 @@ mod tests {
         }
     }
 
-    /// What a status takes in HTTP/2 headers, as receivers count it (RFC 9113, section 6.5.2).
+    /// The size of a status in HTTP/2 headers, as receivers count it (RFC 9113, section 6.5.2).
     fn header_bytes(failure: Failure) -> usize {
         let headers = Status::from(failure).into_http::<()>().into_parts().0.headers;
         headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()

@@ -1,4 +1,4 @@
-//! Heartbeats: what a stream carries while there is nothing else to send.
+//! Heartbeats: what a stream sends while there is nothing else to send.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,13 +7,13 @@ use std::time::Duration;
 use futures_core::Stream;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// How long a stream's sender is silent at the most.
+/// The longest time that a stream's sender may send nothing.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// How long a client waits for the next message of a stream before it takes the connection for broken.
+/// How long a client waits for the next message of a stream before it considers the connection broken.
 pub const SILENCE: Duration = Duration::from_secs(5);
 
-/// A stream of messages that gives a heartbeat for each second in which there is nothing else.
+/// A stream of messages, with a heartbeat for each second without a message.
 #[derive(Debug)]
 pub struct WithHeartbeats<S, F> {
     messages: S,
@@ -22,7 +22,7 @@ pub struct WithHeartbeats<S, F> {
 }
 
 impl<S, F> WithHeartbeats<S, F> {
-    /// These messages, and between them what `heartbeat` makes. It must be called inside a tokio runtime.
+    /// These messages, with heartbeats made by `heartbeat`. Must be called inside a tokio runtime.
     pub fn new(messages: S, heartbeat: F) -> Self {
         Self { messages, heartbeat, silence: Box::pin(sleep(HEARTBEAT)) }
     }

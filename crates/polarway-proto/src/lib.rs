@@ -1,20 +1,20 @@
 //! Polarway's protocol in Rust: messages and methods of `polarway.v1.PolarwayService`.
 //!
-//! This crate owns what `proto/` at the root of the repository defines, as Rust, and what both ends of a connection have to
-//! agree on besides:
+//! This crate is the Rust form of `proto/` at the root of the repository, and of what both ends of a connection must agree
+//! on besides:
 //!
 //! - [`Method`] lists the methods, with their paths; [`rpc`] has each as a type, with the messages that it takes and answers.
 //! - [`transport`] moves messages, chunks without tonic's copies, and has the limits on them and the sizes of HTTP/2's windows.
 //! - [`v1::Failure`] is the content of a failed call's [`Status`](tonic::Status), and [`Reason`] lists why calls fail.
 //! - [`WithHeartbeats`] keeps a stream alive that has nothing to send.
 //!
-//! The types of `polarway-model` become messages, and messages become them, here and nowhere else. It knows nothing of how to
-//! connect, or of how anything is answered.
+//! The types of `polarway-model` are converted to and from messages only here. This crate does not know how to connect, or
+//! how a call is answered.
 //!
-//! A table's bytes are [`Bytes`] that share the buffer they were received in.
+//! A table's bytes are [`Bytes`] that share the buffer in which they were received.
 //!
-//! [`client`] is tonic's client of the service; [`FILE_DESCRIPTOR_SET`] is for reflection. `cargo xtask codegen` writes the
-//! generated part again after a change in `proto/`.
+//! [`client`] is tonic's client of the service; [`FILE_DESCRIPTOR_SET`] is for reflection. `cargo xtask codegen`
+//! regenerates the generated part after a change in `proto/`.
 //!
 //! ```
 //! use polarway_proto::Reason;
@@ -48,17 +48,16 @@ pub use method::{Method, Rpc, SERVICE, rpc};
 pub use reason::{Reason, Retry};
 pub use v1::polarway_service_client as client;
 
-/// The revision of `polarway.v1` that this crate was generated from. It grows with every addition;
-/// nothing is ever taken away.
+/// The revision of `polarway.v1` that this crate was generated from. It grows with every addition; nothing is ever removed.
 pub const PROTOCOL_REVISION: u32 = 4;
 
-/// The oldest revision of `polarway.v1` that a client of a server of this one may have been built from.
+/// The oldest revision of `polarway.v1` that a client of this server may have been built from.
 pub const OLDEST_CLIENT_REVISION: u32 = 4;
 
 /// The protocol's definition as a serialized `google.protobuf.FileDescriptorSet`, without comments.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/descriptors.bin");
 
-/// The package `polarway.v1`, generated: messages at the top, their choices in modules of their names.
+/// The package `polarway.v1`, generated: messages at the top level, their oneofs in modules named after them.
 pub mod v1 {
     include!("generated/polarway.v1.rs");
 }

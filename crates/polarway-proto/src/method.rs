@@ -1,22 +1,22 @@
-//! The methods of `polarway.v1.PolarwayService`: where they are, and what they take and answer.
+//! The methods of `polarway.v1.PolarwayService`: their paths, requests and responses.
 
 use crate::transport::Framed;
 use crate::v1;
 
-/// The service's name, as health and reflection have it.
+/// The service's name in health and reflection.
 pub const SERVICE: &str = "polarway.v1.PolarwayService";
 
-/// A method as a type, so that its path can't be used with other messages.
+/// A method as a type, so that its path is only used with its own messages.
 pub trait Rpc {
     /// What a caller sends: one message, or many where [`Method::is_upload`] says so.
     type Request: Framed;
-    /// What it is answered with.
+    /// What the server answers with.
     type Response: Framed;
-    /// Which one it is.
+    /// The method's value.
     const METHOD: Method;
 }
 
-/// Makes the enum, the types and the paths of one table, so that a method can't lack one of them.
+/// Makes the enum, the types and the paths from one table, so that no method lacks one of them.
 macro_rules! methods {
     ($($method:ident: $request:ident => $response:ident;)*) => {
         /// A method of the service.
@@ -26,17 +26,17 @@ macro_rules! methods {
         }
 
         impl Method {
-            /// Every method there is.
+            /// Every method.
             pub const ALL: &[Self] = &[$(Self::$method),*];
 
-            /// What it is called in the protocol.
+            /// Its name in the protocol.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$method => stringify!($method),)*
                 }
             }
 
-            /// Where it is: the path of its requests.
+            /// The path of its requests.
             pub fn path(self) -> &'static str {
                 match self {
                     $(Self::$method => concat!("/polarway.v1.PolarwayService/", stringify!($method)),)*
@@ -89,7 +89,7 @@ methods! {
 }
 
 impl Method {
-    /// Whether its request is a stream of messages, which may last.
+    /// Whether its request is a stream of messages, which may take long.
     pub fn is_upload(self) -> bool {
         self == Self::Store
     }
@@ -142,7 +142,7 @@ mod tests {
         let files = FileDescriptorSet::decode(crate::FILE_DESCRIPTOR_SET).unwrap().file;
         let defined: Vec<_> =
             files.iter().flat_map(|file| &file.service).flat_map(|service| &service.method).collect();
-        // The types of all others follow the same table.
+        // The types of all other methods follow the same table.
         for (method, names) in
             [messages(rpc::Store), messages(rpc::CreateHandle), messages(rpc::GetServerInfo)]
         {

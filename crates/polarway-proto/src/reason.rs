@@ -1,4 +1,4 @@
-//! Why calls fail: every reason, with its gRPC code and what a client can do about it.
+//! Why calls fail: every reason, with its gRPC code and what a client can do.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use tonic::Code;
 
 use crate::v1::Failure;
 
-/// Makes the enum, its list and its properties of one table, so that a reason can't lack one of them.
+/// Makes the enum, its list and its properties from one table, so that no reason lacks one of them.
 macro_rules! reasons {
     ($($variant:ident, $text:literal, $code:ident, $retry:ident, $about:literal;)*) => {
         /// Why a call failed, for programs: the `reason` of the `google.rpc.ErrorInfo` in the call's status.
@@ -17,10 +17,10 @@ macro_rules! reasons {
         }
 
         impl Reason {
-            /// Every reason there is.
+            /// Every reason.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// The reason as it travels, such as `UNKNOWN_DATASET`.
+            /// The reason as it is sent, such as `UNKNOWN_DATASET`.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)*
@@ -34,14 +34,14 @@ macro_rules! reasons {
                 }
             }
 
-            /// Whether the same call, made again, may succeed.
+            /// Whether a retry of the same call may succeed.
             pub fn retry(self) -> Retry {
                 match self {
                     $(Self::$variant => Retry::$retry,)*
                 }
             }
 
-            /// What it means and what to do, in a sentence or two.
+            /// What it means and what to do, in one or two sentences.
             pub fn about(self) -> &'static str {
                 match self {
                     $(Self::$variant => $about,)*
@@ -51,12 +51,12 @@ macro_rules! reasons {
     };
 }
 
-/// Whether the same call, made again, may succeed.
+/// Whether a retry of the same call may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Retry {
     /// It fails again until something is changed.
     No,
-    /// It may succeed, at once or elsewhere.
+    /// It may succeed, at once or on another server.
     Yes,
 }
 
@@ -165,12 +165,12 @@ reasons! {
 }
 
 impl Reason {
-    /// The reason that travels under this text; `None` for one that this version does not know.
+    /// The reason that is sent as this text; `None` if this version does not know it.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|reason| reason.as_str() == text)
     }
 
-    /// A failure for this reason, with a message for people.
+    /// A failure with this reason, and a message for people.
     pub fn failure(self, message: impl Into<String>) -> Failure {
         Failure::new(self.code(), self.as_str(), message)
     }

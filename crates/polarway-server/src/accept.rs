@@ -1,4 +1,4 @@
-//! Connections: accepting as many as there may be, and giving up on those that never speak.
+//! Connections: accepts up to a maximum number, and closes those that never send anything.
 
 use std::io::{self, Write as _};
 use std::pin::Pin;
@@ -15,23 +15,23 @@ use tonic::transport::server::{Connected, TcpConnectInfo};
 
 use crate::seldom::Seldom;
 
-/// How long a client may take for the first bytes of HTTP/2; from then on keepalive watches it.
+/// How long a client may take to send the first bytes of HTTP/2; after that, keepalive applies.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// The bytes with which each HTTP/2 connection begins (RFC 9113, section 3.4).
 const PREFACE_BYTES: usize = 24;
 
-/// How long a connection that is over may take until its client has closed it, too.
+/// How long to wait for the client to close a connection that we have closed.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// How long to wait when no connection can be accepted: mostly because there are too many.
+/// How long to wait if a connection can't be accepted: usually there are too many.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What a connection that is turned away is sent: that nothing of it will be answered, and why (RFC 9113, sections 6.5 and
-/// 6.8): settings without any, and a GOAWAY with ENHANCE_YOUR_CALM.
+/// What a refused connection is sent (RFC 9113, sections 6.5 and 6.8): an empty SETTINGS frame, and a GOAWAY with
+/// ENHANCE_YOUR_CALM, which says that no request will be answered, and why.
 const FAREWELL: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\x1c\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0btoo many connections";
 
-/// The connections that come in, as many at a time as there may be. It never ends: an error of one `accept` is logged.
+/// The incoming connections, up to `most` at a time. The stream never ends: an error of `accept` is logged.
 pub(crate) fn connections(listener: TcpListener, most: usize) -> impl Stream<Item = io::Result<Connection>> {
     stream::unfold(Door::new(listener, most), |mut door| async move {
         let connection = door.next().await;
@@ -39,7 +39,7 @@ pub(crate) fn connections(listener: TcpListener, most: usize) -> impl Stream<Ite
     })
 }
 
-/// Where connections come in.
+/// Accepts connections.
 struct Door {
     listener: TcpListener,
     most: usize,
@@ -74,7 +74,7 @@ impl Door {
         }
     }
 
-    /// Says why, as far as that can be said at once, and closes.
+    /// Sends the reason, if that is possible without waiting, and closes the connection.
     fn turn_away(&mut self, stream: TcpStream) {
         if let Ok(stream) = stream.into_std() {
             let _ = (&stream).write(FAREWELL);
@@ -89,14 +89,14 @@ impl Door {
     }
 }
 
-/// A connection that fails when its first bytes take too long.
+/// A connection that fails if its first bytes take too long.
 pub(crate) struct Connection {
     stream: TcpStream,
-    /// Until the preface is there.
+    /// `None` once the preface has arrived.
     handshake: Option<Handshake>,
-    /// Once all was sent.
+    /// Set once everything was sent.
     linger: Option<Pin<Box<Sleep>>>,
-    /// Its place among the connections that there may be.
+    /// Its permit: it counts as one of the connections.
     _place: OwnedSemaphorePermit,
 }
 
@@ -151,9 +151,9 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
-    /// Says that no more will come, and waits until the client has heard all of it. A socket that is closed while there is
-    /// something left to read from it resets the connection, and what is still on its way to the client is lost: of a
-    /// client that was acknowledging what it read, up to megabytes.
+    /// Closes the sending side, and waits until the client has received everything. Closing a socket with unread input
+    /// resets the connection, and data on its way to the client is lost: up to megabytes if the client was sending
+    /// acknowledgements.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let linger = match &mut this.linger {

@@ -1,4 +1,4 @@
-//! A call, as its method sees it: what it may use, until when it may run, and what it is called in the log.
+//! A call, as its method sees it: the engine it may use, its deadline, and its id in the log.
 
 use std::time::{Duration, Instant};
 
@@ -12,26 +12,26 @@ use uuid::Uuid;
 
 use crate::failure;
 
-/// The header that carries the call's id: a caller may give one, and each answer has it.
+/// The header with the call's id: a caller may set it, and each response has it.
 pub(crate) const ID_HEADER: &str = "x-request-id";
 
-/// The longest id that a caller may give, in characters.
+/// The longest id that a caller may set, in characters.
 const MOST_ID_CHARACTERS: usize = 128;
 
-/// One call of one method. It is made once, at the edge, and handed on: what a method does, it does through this.
+/// One call of one method. It is made once, at the edge, and passed on: a method does everything through it.
 #[derive(Clone)]
 pub(crate) struct Call {
     /// The engine, for this caller.
     pub(crate) engine: Polarway,
-    /// When it has to be over.
+    /// When it must have ended.
     deadline: Option<Instant>,
-    /// What it is called in the log, and by its caller.
+    /// Its id, in the log and for its caller.
     pub(crate) id: HeaderValue,
     span: Span,
 }
 
 impl Call {
-    /// A call that has come with these headers. Here it is found out who the caller is: for now all are one.
+    /// A call with these headers. This is where the caller is identified: for now, all callers are the same.
     pub(crate) fn begin(method: Method, headers: &HeaderMap, engine: &Polarway) -> Self {
         let timeout = headers.get(TIMEOUT_HEADER).and_then(decode_timeout);
         let id = given_id(headers).unwrap_or_else(fresh_id);
@@ -46,18 +46,18 @@ impl Call {
         }
     }
 
-    /// How long it may still take.
+    /// The time that is left until the deadline.
     pub(crate) fn time_left(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// What the caller is told of an error. A bug is also logged, with all that led to it and under the call's id.
+    /// The failure that the caller gets for an error. A bug is also logged, with its chain of causes and the call's id.
     pub(crate) fn failure(&self, error: &Error) -> Failure {
         self.span.in_scope(|| failure::failure(error))
     }
 }
 
-/// The id that the caller gave, if it is one that a line of a log can hold.
+/// The id that the caller set, if it is safe to write in a line of the log.
 fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let id = headers.get(ID_HEADER)?;
     let is_plain =

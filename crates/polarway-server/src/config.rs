@@ -1,28 +1,28 @@
-//! How a server is set up: plain data.
+//! The configuration of a server: plain data.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How a server is set up. Build one with [`ServerConfig::new`] and change what should differ.
+/// The configuration of a server. Create one with [`ServerConfig::new`] and change its fields.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// Where it listens; port 0 picks a free one.
+    /// The address to listen on; port 0 picks a free port.
     pub bind: SocketAddr,
-    /// The engine behind it.
+    /// The engine's configuration.
     pub engine: polarway_core::Config,
-    /// How many connections there may be at a time; at most half as many as this process may have files open.
+    /// The most connections at a time; at most half the number of files that this process may have open.
     pub connections: usize,
-    /// For how long an upload may bring nothing, not even a heartbeat, before it is given up; and how long the request of
-    /// any other call may take to arrive.
+    /// How long an upload may send nothing, not even a heartbeat, before it fails; and how long the request of any other
+    /// call may take to arrive.
     pub upload_silence: Duration,
-    /// How long what is running may take to finish once the server is told to end.
+    /// How long running calls may take to finish when the server shuts down.
     pub shutdown_grace: Duration,
 }
 
 impl ServerConfig {
-    /// A server on all addresses, port 50052, over an engine whose files lie under `data_dir`.
+    /// A server on all addresses, port 50052, with an engine whose files are in `data_dir`.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 50052)),

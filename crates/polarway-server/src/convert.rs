@@ -1,4 +1,4 @@
-//! Between the protocol's messages and the engine's types.
+//! Conversions between the protocol's messages and the engine's types.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! What holds for every call of every service, ours or not, before its method sees it and behind that.
+//! What applies to every call of every service, ours or not, before and after its method runs.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -15,7 +15,7 @@ use tower::{Layer, Service};
 use crate::patience::whole_within;
 use crate::reasons::with_reason;
 
-/// Puts [`Edge`] around the services.
+/// Wraps services in [`Edge`].
 #[derive(Clone, Copy)]
 pub(crate) struct EdgeLayer {
     /// How long a request may take to arrive.
@@ -30,7 +30,7 @@ impl<S> Layer<S> for EdgeLayer {
     }
 }
 
-/// Refuses requests whose messages can't be understood, bounds the time in which they arrive, and gives each failure a reason.
+/// Refuses requests with an unsupported encoding, limits how long they take to arrive, and gives each failure a reason.
 #[derive(Clone)]
 pub(crate) struct Edge<S> {
     services: S,
@@ -60,7 +60,7 @@ where
     }
 }
 
-/// The answer to a peer that compresses its messages, as gRPC has it ("Compression"): that this is not understood, and what is.
+/// The answer to a peer that compresses its messages, as gRPC ("Compression") requires: it lists the supported encodings.
 fn refuse_encoding(headers: &HeaderMap) -> Option<Response<Body>> {
     let encoding = headers.get(ENCODING_HEADER).filter(|encoding| *encoding != ENCODING)?;
     let message = format!(

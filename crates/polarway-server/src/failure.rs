@@ -6,13 +6,13 @@ use polarway_core::{Error, ErrorKind};
 use polarway_proto::Reason;
 use polarway_proto::v1::Failure;
 
-/// When to try again what failed for others' use of memory or threads: by then a typical query has ended.
+/// The retry delay when other calls used up memory or threads: a typical query has ended by then.
 const BUSY: Duration = Duration::from_millis(500);
 
-/// When to try again what a storage failed at.
+/// The retry delay after a storage error.
 const STORAGE_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a client is told of an error. A bug is also logged, with all that led to it.
+/// The failure that the client gets for an error. A bug is also logged, with its chain of causes.
 pub(crate) fn failure(error: &Error) -> Failure {
     match error.kind() {
         ErrorKind::Internal | ErrorKind::Corrupt | ErrorKind::StorageFailed => {
@@ -21,7 +21,7 @@ pub(crate) fn failure(error: &Error) -> Failure {
         _ => {}
     }
     let message = match error.kind() {
-        // What is wrong with a file is the cause's to say.
+        // The cause says what is wrong with the file.
         ErrorKind::Corrupt | ErrorKind::Unsupported => chain(error),
         _ => error.to_string(),
     };
@@ -33,7 +33,7 @@ pub(crate) fn failure(error: &Error) -> Failure {
     }
 }
 
-/// An error with everything that caused it, in one line. The errors of some libraries tell their cause themselves.
+/// An error with all its causes, in one line. The errors of some libraries include their cause already.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -47,7 +47,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Each kind has a reason of its own, and with it a gRPC code.
+/// Each kind has its own reason, and with it a gRPC code.
 fn reason(kind: ErrorKind) -> Reason {
     match kind {
         ErrorKind::InvalidName => Reason::InvalidName,
@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    /// The kind after this one. The compiler asks for the place of a new kind.
+    /// The kind after this one. The `match` does not compile until a new kind is added.
     fn next(kind: ErrorKind) -> Option<ErrorKind> {
         use ErrorKind::*;
         match kind {
@@ -134,7 +134,7 @@ mod tests {
         }
     }
 
-    /// Reasons that no kind of the engine's stands behind: they are about the wire.
+    /// Reasons that no kind of engine error maps to: they are about the protocol.
     const OF_THE_WIRE: [Reason; 13] = [
         Reason::InvalidRequest,
         Reason::MalformedMessage,

@@ -1,8 +1,8 @@
 //! The server: Polarway's engine on the network.
 //!
 //! This crate owns the methods of `polarway.v1.PolarwayService` (each unpacks its request, calls the engine and converts
-//! what comes back), how connections are accepted and bounded, health and reflection, how a server starts and ends, and
-//! its [`settings`]. It does not know how anything is stored, or what a query means: that is `polarway-core`.
+//! the result), how connections are accepted and limited, health and reflection, startup and shutdown, and the
+//! [`settings`]. It does not know how anything is stored, or what a query means: that is `polarway-core`.
 //!
 //! ```no_run
 //! use polarway_server::{Server, ServerConfig};

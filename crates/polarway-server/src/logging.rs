@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
-/// Starts the log. A filter that can't be read is named, and `info` used in its place.
+/// Starts the log. A filter that can't be parsed is reported, and `info` is used instead.
 pub(crate) fn start(filter: Option<&str>) {
     let (filter, error) = match filter.map(EnvFilter::try_new) {
         None => (EnvFilter::new("info"), None),
@@ -16,7 +16,7 @@ pub(crate) fn start(filter: Option<&str>) {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .try_init();
-    // Whoever embeds the server may have a log already, which then is the one.
+    // A program that embeds the server may have set up a log already. That log is then used.
     drop(started);
     if let Some(error) = error {
         tracing::warn!("RUST_LOG can't be read, so it is `info`: {error}");

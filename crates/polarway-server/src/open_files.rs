@@ -1,10 +1,10 @@
 //! How many files and connections this process may have open.
 
-/// Most systems start a process with few, and let it ask for as many as they allow.
+/// Most systems start a process with a low limit, and let it raise the limit up to a maximum.
 #[cfg(unix)]
 const ENOUGH: u64 = 1 << 20;
 
-/// Asks the system for as many open files as it allows, and gives how many there may be; `None` where it does not tell.
+/// Raises the limit on open files to its maximum, and returns it; `None` if the system does not tell it.
 #[cfg(unix)]
 pub(crate) fn raise_limit() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -16,7 +16,7 @@ pub(crate) fn raise_limit() -> Option<u64> {
     if wanted > before && setrlimit(Resource::Nofile, raised).is_ok() { Some(wanted) } else { Some(before) }
 }
 
-/// The limit is none of the process's to change.
+/// Here the process can't change the limit.
 #[cfg(not(unix))]
 pub(crate) fn raise_limit() -> Option<u64> {
     None

@@ -1,4 +1,4 @@
-//! Requests that have to be whole in time.
+//! A time limit within which a request must arrive completely.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,10 +12,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 use tonic::body::Body;
 
-/// The service whose requests are streams, as those of our uploads are: they may last.
+/// The service whose requests are streams and may take long, as our uploads may.
 const REFLECTION: &str = "/grpc.reflection.";
 
-/// A request that fails when its end has not come after this time: what has come of it is in memory until then.
+/// Makes a request fail if it is not complete after this time: until then, its bytes take up memory.
 pub(crate) fn whole_within(request: Request<Body>, patience: Duration) -> Request<Body> {
     let path = request.uri().path();
     if Method::of_path(path).is_some_and(Method::is_upload) || path.starts_with(REFLECTION) {
@@ -29,7 +29,7 @@ struct Timed {
     body: Body,
     patience: Duration,
     deadline: Instant,
-    /// Once something was missing: most requests arrive whole.
+    /// Set once bytes were missing: most requests arrive complete.
     timer: Option<Pin<Box<Sleep>>>,
 }
 

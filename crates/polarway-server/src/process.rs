@@ -10,7 +10,7 @@ use crate::server::{Server, StartError};
 use crate::settings::{self, Settings, Sources};
 use crate::{ServerConfig, logging};
 
-/// The command line of a server, under this name.
+/// The command line of a server, with this name.
 pub fn command(name: &'static str) -> Command {
     Command::new(name)
         .about("Serve named, versioned tables and SQL over them")
@@ -18,7 +18,7 @@ pub fn command(name: &'static str) -> Command {
         .after_help(settings::after_help())
 }
 
-/// Runs a server with these arguments until it is told to end (SIGTERM or SIGINT). A second signal ends it at once.
+/// Runs a server with these arguments until SIGTERM or SIGINT. A second signal ends it at once.
 pub fn run(matches: &ArgMatches) -> ExitCode {
     let settings = match Settings::read(&Sources::from_matches(matches)) {
         Ok(settings) => settings,
@@ -30,7 +30,7 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
         Err(error) => return failed(&error),
     };
     let served = runtime.block_on(serve(&settings));
-    // What was cut off may be on a blocking thread still: it is not waited for.
+    // Cancelled work may still run on a blocking thread. Do not wait for it.
     runtime.shutdown_background();
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -87,7 +87,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the first; from then on the next one ends the process.
+    /// Waits for the first signal. After that, the next one ends the process.
     #[cfg(unix)]
     async fn first(mut self) {
         self.any().await;

@@ -1,4 +1,4 @@
-//! Statuses that the layers below ours made, given the reason that all failures have.
+//! Adds a reason to statuses that the layers below ours made.
 
 use http::Response;
 use polarway_proto::v1::Failure;
@@ -6,7 +6,7 @@ use polarway_proto::{PROTOCOL_REVISION, Reason};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-/// Gives a failed response a reason if it has none: it was refused before a method of ours saw it.
+/// Adds a reason to a failed response that has none: the call was refused before it reached one of our methods.
 pub(crate) fn with_reason(response: Response<Body>) -> Response<Body> {
     match Status::from_header_map(response.headers()) {
         Some(status) if status.code() != Code::Ok && status.details().is_empty() => {
@@ -16,7 +16,7 @@ pub(crate) fn with_reason(response: Response<Body>) -> Response<Body> {
     }
 }
 
-/// What a status means that tonic made. One of ours, which only came through it, stays what it is.
+/// The failure for a status that tonic made. A status of ours that passed through tonic is unchanged.
 pub(crate) fn refusal(status: &Status) -> Failure {
     if !status.details().is_empty() {
         return status.into();
@@ -34,7 +34,7 @@ pub(crate) fn refusal(status: &Status) -> Failure {
             Reason::DeadlineExceeded.failure("the call's deadline passed")
         }
         Code::Cancelled => Reason::Cancelled.failure(message),
-        // tonic's word for bytes that are no protobuf message, or no gRPC frame.
+        // tonic's code for bytes that are not a protobuf message or not a gRPC frame.
         Code::Internal => Reason::MalformedMessage.failure(format!("the bytes are no message of polarway.v1: {message}")),
         code => Failure::new(code, "", message),
     }

@@ -1,11 +1,11 @@
-//! Words for the log about what may happen a thousand times a second.
+//! Limits how often the log reports events that may happen a thousand times a second.
 
 use std::time::{Duration, Instant};
 
-/// How long it is silent between two words.
+/// The time between two reports.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Counts what happens, and tells the count now and then.
+/// Counts an event, and reports the count at intervals.
 #[derive(Debug, Default)]
 pub(crate) struct Seldom {
     told: Option<Instant>,
@@ -13,7 +13,7 @@ pub(crate) struct Seldom {
 }
 
 impl Seldom {
-    /// Counts it once more. Where it is time to tell, how often it happened since it was told last.
+    /// Counts one more. If a report is due, returns the count since the last report.
     pub(crate) fn count(&mut self) -> Option<u64> {
         self.count += 1;
         if self.told.is_some_and(|told| told.elapsed() < SILENCE) {

@@ -1,4 +1,4 @@
-//! A server's life: bind, open the engine, serve, end.
+//! The life cycle of a server: bind, open the engine, serve, shut down.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,30 +20,30 @@ use crate::edge::EdgeLayer;
 use crate::open_files;
 use crate::service::Service;
 
-/// Calls at a time on one connection.
+/// The most concurrent calls on one connection.
 const STREAMS: u32 = 1024;
 
 /// The largest headers of a request.
 const HEADER_BYTES: u32 = 32 << 10;
 
-/// A client that is silent for this long is asked whether it is still there …
+/// A client that is silent for this long gets a keepalive ping.
 const KEEPALIVE: Duration = Duration::from_secs(10);
-/// … and has this long to answer.
+/// How long a client may take to answer the ping.
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
 
-/// The name under which health tells whether results can be kept under handles.
+/// The health service's name for whether results can be kept under handles.
 pub(crate) const HANDLES: &str = "polarway.v1.handles";
 
-/// How often that is looked at.
+/// How often this is checked.
 const HANDLES_CHECK: Duration = Duration::from_secs(5);
 
-/// The name under which health tells whether queries can be answered.
+/// The health service's name for whether queries can be answered.
 pub(crate) const QUERIES: &str = "polarway.v1.queries";
 
-/// How often that is looked at.
+/// How often this is checked.
 const QUERIES_CHECK: Duration = Duration::from_secs(1);
 
-/// A server that listens and has not begun to answer; [`run`](Self::run) does.
+/// A server that listens but does not answer yet; [`run`](Self::run) starts that.
 pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
@@ -51,25 +51,25 @@ pub struct Server {
     engine: Polarway,
 }
 
-/// Why a server did not start, or ended.
+/// Why a server did not start, or why it ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The address can't be listened on.
+    /// The server can't listen on the address.
     #[error("can't listen on {address}{}", advice(.source))]
     Bind {
         /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// The signals that end a server can't be heard.
+    /// The signals that end a server can't be received.
     #[error("can't listen to signals")]
     Signals(#[source] io::Error),
     /// The engine can't be opened.
     #[error(transparent)]
     Engine(#[from] polarway_core::Error),
-    /// The protocol can't be described to reflection.
+    /// The protocol's description for reflection can't be read.
     #[error("the protocol's description is damaged")]
     Reflection(#[from] tonic_reflection::server::Error),
     /// The network failed.
@@ -89,10 +89,10 @@ fn advice(error: &io::Error) -> &'static str {
 }
 
 impl Server {
-    /// Listens, and opens the engine. Clients that connect meanwhile wait.
+    /// Listens, and opens the engine. Clients that connect before it is open wait.
     ///
     /// # Errors
-    /// An address that can't be listened on, and what the engine says.
+    /// If the server can't listen on the address, or the engine can't be opened.
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         let (listener, local_addr) = listen(&config).await?;
         let engine = Polarway::open(config.engine.clone()).await?;
@@ -100,26 +100,26 @@ impl Server {
         Ok(Self { listener, local_addr, config, engine })
     }
 
-    /// The same over an engine that the program has opened, with components of its own for example. What the
-    /// configuration says of the engine is not read.
+    /// The same with an engine that the caller has opened, for example with its own components. The engine's part of the
+    /// configuration is ignored.
     ///
     /// # Errors
-    /// An address that can't be listened on.
+    /// If the server can't listen on the address.
     pub async fn over(engine: Polarway, config: ServerConfig) -> Result<Self, StartError> {
         let (listener, local_addr) = listen(&config).await?;
         Ok(Self { listener, local_addr, config, engine })
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// Serves until `shutdown` is ready. Then health says so, no new call is taken, and what runs may finish, for as long
-    /// as the configuration allows.
+    /// Serves until `shutdown` is ready. Then health reports it, new calls are refused, and running calls may finish within
+    /// the configured time.
     ///
     /// # Errors
-    /// When the network fails.
+    /// If the network fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
         let Self { listener, config, engine, .. } = self;
         let _watched = engine.watch_for_standstill();
@@ -174,8 +174,8 @@ fn tell_of_memory() {
     }
 }
 
-/// Tells whether results can be kept: a worker whose state folder is gone still answers all else, and so would all others
-/// that share the folder.
+/// Reports whether results can be kept. A worker without its state folder still answers all other calls, and all workers
+/// that share the folder have lost it too.
 async fn watch_handles(engine: Polarway, health: HealthReporter) {
     let mut was_well = true;
     loop {
@@ -195,8 +195,8 @@ async fn watch_handles(engine: Polarway, health: HealthReporter) {
     }
 }
 
-/// Tells whether queries can be answered. A worker that can answer none is not well as a whole: its engine is its own, so
-/// another worker can, and a balancer should ask that one.
+/// Reports whether queries can be answered. If not, the whole worker is unhealthy: other workers have their own engine, so
+/// a load balancer should use them.
 async fn watch_queries(engine: Polarway, health: HealthReporter) {
     let mut was_well = None;
     loop {
@@ -228,13 +228,13 @@ async fn say_not_serving(health: &HealthReporter) {
 }
 
 async fn say_of_the_whole(health: &HealthReporter, status: ServingStatus) {
-    // The empty name is the server as a whole.
+    // The empty name means the whole server.
     for whole in [SERVICE, ""] {
         health.set_service_status(whole, status).await;
     }
 }
 
-/// As many as the configuration allows, and as leave room for the files that they work on.
+/// The configured number, or fewer: the connections must leave enough file descriptors for the files they use.
 fn most_connections(config: &ServerConfig) -> usize {
     let room = open_files::raise_limit().and_then(|files| usize::try_from(files / 2).ok());
     match room {

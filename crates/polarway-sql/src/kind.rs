@@ -1,9 +1,9 @@
 //! The kinds of tokens.
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Blanks and ends of lines.
+    /// Spaces and line breaks.
     Space,
     /// `-- …` or `/* … */`.
     Comment,
@@ -11,15 +11,15 @@ pub enum Kind {
     Word,
     /// A name in double quotes.
     QuotedName,
-    /// A string of any form, with the lines that continue it.
+    /// A string of any form, with its continuation lines.
     Text,
-    /// A place for a value: `?`, `?1`, `$1` or `$name`.
+    /// A parameter: `?`, `?1`, `$1` or `$name`.
     Parameter,
     /// A number, with its exponent.
     Number,
     /// The semicolon that ends a statement.
     End,
-    /// A line that begins with a dot where no statement has begun, and is meant for a shell. In scripts alone.
+    /// A line for a shell: it begins with a dot where no statement has begun. Only in scripts.
     DotCommand,
     /// Any other character.
     Symbol,

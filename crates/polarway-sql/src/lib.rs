@@ -1,7 +1,7 @@
-//! SQL as text: cut into tokens where DuckDB cuts it, and names and texts put into quotes.
+//! SQL as text: split into tokens as DuckDB splits it, and names and texts put into quotes.
 //!
 //! This crate owns where a token of DuckDB's dialect begins and ends: strings of all forms, quoted names, comments,
-//! numbers, parameters. It knows no grammar, and not what a name means.
+//! numbers, parameters. It does not know the grammar, or what a name means.
 //!
 //! ```
 //! use polarway_sql::{Kind, tokens};

@@ -3,7 +3,7 @@
 use crate::kind::Kind;
 use crate::token::tokens;
 
-/// A name in double quotes, which stands for itself whatever is in it.
+/// A name in double quotes, valid for any name.
 ///
 /// ```
 /// assert_eq!(polarway_sql::identifier("a \"b\""), r#""a ""b""""#);
@@ -21,7 +21,7 @@ pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// A query as a part of another: in parentheses, without the semicolon at its end. A comment there must not take the
+/// A query as part of another: in parentheses, without its final semicolon. A comment at its end must not hide the closing
 /// parenthesis.
 ///
 /// ```

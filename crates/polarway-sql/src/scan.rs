@@ -1,10 +1,10 @@
-//! One token: what it is, and where it ends.
+//! One token: its kind, and where it ends.
 //!
 //! Each rule is that of DuckDB's scanner. Where the two differ, a text could hide from one what the other reads.
 
 use crate::kind::Kind;
 
-/// The first token of a text: what it is, its length in bytes, and whether it does not end.
+/// The first token of a text: its kind, its length in bytes, and whether it is unclosed.
 pub(crate) fn scan(text: &str) -> Option<(Kind, usize, bool)> {
     let first = text.chars().next()?;
     let run = |belongs: fn(char) -> bool| text.find(|character| !belongs(character)).unwrap_or(text.len());
@@ -37,12 +37,12 @@ pub(crate) fn scan(text: &str) -> Option<(Kind, usize, bool)> {
     }
 }
 
-/// A token with its end, or one that takes all of the text since it has none.
+/// A token with its end; if it has none, it is unclosed and takes the rest of the text.
 fn ending(kind: Kind, text: &str, end: Option<usize>) -> Option<(Kind, usize, bool)> {
     Some((kind, end.unwrap_or(text.len()), end.is_none()))
 }
 
-/// The blanks of DuckDB: some of Unicode's, and some characters that are no blanks to Unicode.
+/// DuckDB's whitespace: some of Unicode's, and some characters that are not whitespace in Unicode.
 fn is_space(character: char) -> bool {
     matches!(
         character,
@@ -71,7 +71,7 @@ fn line_comment(text: &str) -> usize {
     text.find(['\n', '\r']).unwrap_or(text.len())
 }
 
-/// Where a string ends whose quote has begun before `from`, with all that continues it.
+/// Where a string ends whose quote opened before `from`, with all its continuations.
 fn string(text: &str, mut from: usize, has_escapes: bool) -> Option<usize> {
     loop {
         let end = quoted(text, from, '\'', has_escapes)?;
@@ -82,7 +82,7 @@ fn string(text: &str, mut from: usize, has_escapes: bool) -> Option<usize> {
     }
 }
 
-/// Where the quote ends that has begun before `from`; doubled, it stands for itself.
+/// Where a quote ends that opened before `from`; a doubled quote stands for itself.
 pub(crate) fn quoted(text: &str, from: usize, quote: char, has_escapes: bool) -> Option<usize> {
     let mut characters = text[from..].char_indices().peekable();
     while let Some((index, character)) = characters.next() {
@@ -95,8 +95,8 @@ pub(crate) fn quoted(text: &str, from: usize, quote: char, has_escapes: bool) ->
     None
 }
 
-/// The length of what stands between a string's end and the quote that continues it: blanks and line comments, with the end
-/// of a line among them. `None` where the string is not continued.
+/// The length of what is between a string's end and the quote that continues it: spaces and line comments, with at least
+/// one line break. `None` if the string is not continued.
 pub(crate) fn continuation(text: &str) -> Option<usize> {
     let mut position = 0;
     let mut has_new_line = false;
@@ -145,8 +145,8 @@ pub(crate) fn dollar_tag(text: &str) -> Option<&str> {
     is_name.then_some(tag)
 }
 
-/// The length of the number or the name behind a `$` that begins no string. A string with escapes begins with a letter, and
-/// is no name.
+/// The length of the number or name after a `$` that does not begin a string. A string with escapes begins with a letter,
+/// and is not a name.
 fn parameter_name(text: &str) -> usize {
     match text.starts_with(is_name_start) {
         true if is_escaped_string(text) => 0,
@@ -155,8 +155,8 @@ fn parameter_name(text: &str) -> usize {
     }
 }
 
-/// The length of a number, with its fraction and its exponent. What follows at once is no part of it: in `1e'\'` a string
-/// with escapes begins behind the digit, and `0b1` is 0 under the name `b1`.
+/// The length of a number, with its fraction and exponent. What follows directly is not part of it: in `1e'\'` a string
+/// with escapes begins after the digit, and `0b1` is 0 with the alias `b1`.
 fn number(text: &str) -> usize {
     let mut length = digits(text);
     if let Some(fraction) = text[length..].strip_prefix('.') {
@@ -172,7 +172,7 @@ fn number(text: &str) -> usize {
     length
 }
 
-/// The length of digits, which single underscores may part.
+/// The length of digits, which single underscores may separate.
 fn digits(text: &str) -> usize {
     let mut length = 0;
     for (index, character) in text.char_indices() {

@@ -1,20 +1,20 @@
-//! Tokens, one after the other, and scripts, in which some lines are not SQL.
+//! Tokens of SQL, and of scripts, in which some lines are not SQL.
 
 use std::borrow::Cow;
 
 use crate::kind::Kind;
 use crate::scan::{continuation, dollar_tag, line_length, quoted, scan};
 
-/// A piece of a text.
+/// A token of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token<'a> {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// The piece itself.
+    /// Its text.
     pub text: &'a str,
     /// Where it begins in the whole text, in bytes.
     pub start: usize,
-    /// Whether the quote or comment that it begins does not end.
+    /// Whether its quote or comment is not closed.
     pub is_open: bool,
 }
 
@@ -24,28 +24,28 @@ impl<'a> Token<'a> {
         !matches!(self.kind, Kind::Space | Kind::Comment)
     }
 
-    /// The byte behind it, in the whole text.
+    /// The position after its last byte, in the whole text.
     pub fn end(&self) -> usize {
         self.start + self.text.len()
     }
 
-    /// Whether it is this word, in any case.
+    /// Whether it is this word, ignoring case.
     pub fn is_word(&self, word: &str) -> bool {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
     }
 
-    /// Whether it is this character, outside of quotes.
+    /// Whether it is this character, outside quotes.
     pub fn is_symbol(&self, symbol: &str) -> bool {
         matches!(self.kind, Kind::Symbol | Kind::End) && self.text == symbol
     }
 
-    /// The name that it stands for, without quotes. `None` for what is no name.
+    /// The name without quotes. `None` if it is not a name.
     pub fn name(&self) -> Option<Cow<'a, str>> {
         matches!(self.kind, Kind::Word | Kind::QuotedName).then(|| self.content()).flatten()
     }
 
-    /// What stands in it: the name of a name or a parameter, the text of a string; of one that does not end, what there is.
-    /// `None` for all other tokens, and for strings with escapes.
+    /// Its content: the name of a name or a parameter, the text of a string, which may be unclosed. `None` for all other
+    /// tokens, and for strings with escapes.
     pub fn content(&self) -> Option<Cow<'a, str>> {
         match self.kind {
             Kind::Word => Some(self.text.into()),
@@ -62,7 +62,7 @@ impl<'a> Token<'a> {
     }
 }
 
-/// What stands in quotes, with what continues it.
+/// The content of quotes, with its continuations.
 fn unquoted(text: &str, quote: char) -> Cow<'_, str> {
     let end = quoted(text, 1, quote, false);
     let inner = &text[1..end.map_or(text.len(), |end| end - 1)];
@@ -77,12 +77,12 @@ fn unquoted(text: &str, quote: char) -> Cow<'_, str> {
     }
 }
 
-/// Cuts a text into tokens. All of it is in one of them.
+/// Splits a text into tokens. They cover all of the text.
 pub fn tokens(text: &str) -> Tokens<'_> {
     tokens_from(text, 0)
 }
 
-/// Cuts a text into tokens from a byte on at which one begins. There are none behind the text's end, or inside of a
+/// Splits a text into tokens from a byte at which a token begins. There are none after the text's end, or from inside a
 /// character.
 ///
 /// ```
@@ -93,7 +93,7 @@ pub fn tokens_from(text: &str, position: usize) -> Tokens<'_> {
     Tokens { text, position, is_fresh: false, is_script: false }
 }
 
-/// Cuts a script into tokens: the same, and [commands](Kind::DotCommand) between its statements.
+/// Splits a script into tokens: the same, and [commands](Kind::DotCommand) between statements.
 ///
 /// ```
 /// use polarway_sql::{Kind, script_tokens};
@@ -110,13 +110,13 @@ pub fn script_tokens(text: &str) -> Tokens<'_> {
 pub struct Tokens<'a> {
     text: &'a str,
     position: usize,
-    /// Whether no statement of a script has begun since the last one ended. No statement begins with a dot.
+    /// Whether no statement of a script has begun since the last one ended. A statement never begins with a dot.
     is_fresh: bool,
     is_script: bool,
 }
 
 impl<'a> Tokens<'a> {
-    /// Those that are parts of statements, up to one that does not end.
+    /// The tokens that are parts of statements, up to an unclosed one.
     pub fn significant(self) -> impl Iterator<Item = Token<'a>> {
         self.filter(Token::is_significant).take_while(|token| !token.is_open)
     }
@@ -144,7 +144,7 @@ impl<'a> Iterator for Tokens<'a> {
 mod tests {
     use super::*;
 
-    /// The tokens that are no space, each with its kind; open ones end in `…`.
+    /// The tokens except space, each with its kind; unclosed ones end in `…`.
     #[track_caller]
     fn check(text: &str, expect: &[(Kind, &str)]) {
         let all: Vec<Token<'_>> = script_tokens(text).collect();

@@ -1,6 +1,6 @@
-//! Texts as values, where nothing of the text is lost: no digit, no fraction of a second, no leading zero.
+//! Texts as values, without loss: no digit, no fraction of a second, no leading zero is lost.
 //!
-//! Each function gives a value only if writing that value down says the same as the text; else the text is none of that kind.
+//! Each function returns a value only if writing the value gives the same as the text; else the text is not of that kind.
 
 mod number;
 mod time;
@@ -8,7 +8,7 @@ mod time;
 pub(crate) use number::{double, integer, nearest_double};
 pub(crate) use time::{Moment, date, moment};
 
-/// `true` or `false`, in any case.
+/// `true` or `false`, ignoring case.
 pub(crate) fn boolean(text: &str) -> Option<bool> {
     if text.eq_ignore_ascii_case("true") {
         Some(true)

@@ -5,14 +5,14 @@ use std::str::FromStr;
 /// No double has more significant digits than this.
 const MOST_DIGITS: usize = 767;
 
-/// A decimal number of so few digits is told from its neighbours by every double of ordinary size.
+/// A double of ordinary size can distinguish any two decimal numbers with this many digits.
 const ALWAYS_HELD_DIGITS: usize = 15;
 
-/// 2^53: below it, each integer is a double of its own.
+/// 2^53: below it, each integer has its own double.
 const INTEGERS_HELD: f64 = 9_007_199_254_740_992.0;
 
-/// An integer as it is commonly written. A leading zero or a plus sign makes a code of it: `0123` is no number, and `-0` is none
-/// that an integer could be.
+/// An integer in common notation. With a leading zero or a plus sign it is a code: `0123` is not a number, and `-0` is not
+/// an integer.
 pub(crate) fn integer<I: FromStr>(text: &str) -> Option<I> {
     let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
     let is_plain = match digits {
@@ -20,13 +20,13 @@ pub(crate) fn integer<I: FromStr>(text: &str) -> Option<I> {
         [first, ..] => *first != b'0' && digits.iter().all(u8::is_ascii_digit),
         [] => false,
     };
-    // Whether it is in range, parsing tells.
+    // Parsing checks the range.
     if is_plain { text.parse().ok() } else { None }
 }
 
-/// A number that a double holds: written with as many digits as the text has, the double gives the text's number again.
-/// `0.1` is held, and so is `0.10000000000000001`, the same double as other programs write it; `0.1234567890123456789` is not.
-/// An integer is held as far as all integers are: `18446744073709551616` is a double too, but none that is written so.
+/// A number that a double can hold: printed with the text's number of digits, the double gives the same number. `0.1` is
+/// held, and so is `0.10000000000000001`, the same double as other programs write it; `0.1234567890123456789` is not.
+/// Integers are held only below 2^53: `18446744073709551616` is a double, but is not held.
 pub(crate) fn double(text: &str) -> Option<f64> {
     let value = nearest_double(text)?;
     if !value.is_finite() {
@@ -37,7 +37,7 @@ pub(crate) fn double(text: &str) -> Option<f64> {
     is_held.then_some(value)
 }
 
-/// The double that is nearest to a number, whatever digits that costs. `None` for what is no number, and beyond their range.
+/// The double nearest to a number, even if digits are lost. `None` if it is not a number or out of range.
 pub(crate) fn nearest_double(text: &str) -> Option<f64> {
     match text {
         "NaN" | "nan" => Some(f64::NAN),
@@ -50,7 +50,7 @@ pub(crate) fn nearest_double(text: &str) -> Option<f64> {
     }
 }
 
-/// The significant digits of a decimal number, and where its point is.
+/// The significant digits of a decimal number, and the position of its point.
 struct Digits<'a> {
     whole: &'a [u8],
     fraction: &'a [u8],
@@ -60,7 +60,7 @@ struct Digits<'a> {
 }
 
 impl<'a> Digits<'a> {
-    /// `None` for what is not written as a number commonly is, a leading zero included.
+    /// `None` if it is not in common notation; a leading zero is not.
     fn of(text: &'a str) -> Option<Self> {
         let unsigned = text.strip_prefix('-').unwrap_or(text);
         let (mantissa, power) = match unsigned.split_once(['e', 'E']) {
@@ -89,7 +89,7 @@ impl<'a> Digits<'a> {
         if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
             return None;
         }
-        // One that is out of range is out of a double's range by far: parsing the number tells so.
+        // An exponent that is out of range is far outside a double's range: parsing the number checks that.
         Some(text.parse().unwrap_or(0))
     }
 

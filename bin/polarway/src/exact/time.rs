@@ -1,39 +1,39 @@
-//! Days and moments.
+//! Dates and times.
 
 use chrono::{DateTime, NaiveDate};
 
 /// A point in time, to the nanosecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
-    /// Seconds since 1970-01-01, in UTC where there is a zone.
+    /// Seconds since 1970-01-01, in UTC if there is a zone.
     seconds: i64,
     nanoseconds: u32,
-    /// Whether the text tells how far its zone is from UTC.
+    /// Whether the text has a UTC offset.
     pub(crate) has_zone: bool,
 }
 
 impl Moment {
-    /// Microseconds since 1970-01-01, unless it is between two of them.
+    /// Microseconds since 1970-01-01, if it is a whole number of them.
     pub(crate) fn microseconds(self) -> Option<i64> {
         self.nanoseconds
             .is_multiple_of(1000)
             .then(|| self.seconds * 1_000_000 + i64::from(self.nanoseconds / 1000))
     }
 
-    /// Nanoseconds since 1970-01-01, which reach from 1677 to 2262.
+    /// Nanoseconds since 1970-01-01; their range is from 1677 to 2262.
     pub(crate) fn nanoseconds(self) -> Option<i64> {
         DateTime::from_timestamp(self.seconds, self.nanoseconds)?.timestamp_nanos_opt()
     }
 }
 
-/// Days since 1970-01-01, of a day like `2026-11-01`.
+/// Days since 1970-01-01, for a date like `2026-11-01`.
 pub(crate) fn date(text: &str) -> Option<i32> {
     let days = day(text.as_bytes())?.signed_duration_since(NaiveDate::default()).num_days();
     i32::try_from(days).ok()
 }
 
-/// A moment like `2026-11-01 13:30:00`, with a fraction of up to nine digits that count, with `T` between day and time as
-/// well, and with a zone: `Z`, `+01:00`, `+0100` or `+01`. A day alone is its midnight.
+/// A time like `2026-11-01 13:30:00`, with a fraction of up to nine significant digits, `T` or a space after the date, and
+/// a zone: `Z`, `+01:00`, `+0100` or `+01`. A date alone means its midnight.
 pub(crate) fn moment(text: &str) -> Option<Moment> {
     let bytes = text.as_bytes();
     let (day_bytes, rest) = bytes.split_at_checked(10)?;
@@ -60,14 +60,14 @@ fn day(text: &[u8]) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, number(two(m1, m2, 12)?)?, number(two(d1, d2, 31)?)?)
 }
 
-/// A number of two digits.
+/// A number with two digits.
 fn two(tens: u8, ones: u8, most: i64) -> Option<i64> {
     let is_number = tens.is_ascii_digit() && ones.is_ascii_digit();
     let value = i64::from(tens.wrapping_sub(b'0')) * 10 + i64::from(ones.wrapping_sub(b'0'));
     (is_number && value <= most).then_some(value)
 }
 
-/// The nanoseconds of a fraction of a second, and what comes behind it.
+/// The nanoseconds of a fraction of a second, and the rest of the text.
 fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
     let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = text.split_at(length);

@@ -1,4 +1,4 @@
-//! Rows of a text format as batches, up to the first that is wrong.
+//! Rows of a text format as batches, up to the first invalid row.
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
@@ -8,25 +8,25 @@ use super::error::InputError;
 /// Rows of a batch.
 const BATCH_ROWS: usize = 8_192;
 
-/// The bytes of text after which a batch is done, whatever rows it has.
+/// The bytes of text that complete a batch, however many rows it has.
 const BATCH_BYTES: usize = 16 << 20;
 
 /// Reads the rows of one format.
 pub(super) trait Rows {
-    /// Takes in the next row, and gives how many bytes it has; nothing at the end.
+    /// Reads the next row, and returns its size in bytes; `None` at the end.
     ///
     /// # Errors
-    /// A row that is wrong, and what the file says.
+    /// If a row is invalid, or the file can't be read.
     fn read(&mut self) -> Result<Option<usize>, InputError>;
 
-    /// The rows that were taken in since the last time.
+    /// The rows that were read since the last call.
     ///
     /// # Errors
-    /// Rows that Arrow can't hold.
+    /// If Arrow can't hold the rows.
     fn finish(&mut self) -> Result<RecordBatch, ArrowError>;
 }
 
-/// The rows in batches. Behind an error there are none.
+/// The rows in batches. They end after an error.
 pub(super) struct Batches<R> {
     rows: R,
     has_failed: bool,

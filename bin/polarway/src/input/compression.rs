@@ -1,4 +1,4 @@
-//! Files that are compressed as a whole, which their first bytes tell.
+//! Files that are compressed as a whole, detected by their first bytes.
 
 use std::io::{BufReader, Cursor, Read};
 
@@ -6,13 +6,13 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::error::InputError;
 
-/// Bytes that are taken from a file at once.
+/// Bytes that are read from a file at once.
 const BUFFER_BYTES: usize = 1 << 18;
 
-/// How many bytes tell a format.
+/// How many bytes identify a format.
 const MARK_BYTES: u64 = 10;
 
-/// Formats that are not read: where which bytes stand, the format's name, and the program that reads it.
+/// Unsupported formats: the position of their magic bytes, those bytes, the format's name, and the program that reads it.
 const OTHERS: [(usize, &[u8], &str, &str); 5] = [
     (4, b"1AY&SY", "bzip2", "bzip2 -dc"),
     (0, b"\xfd7zXZ\0", "xz", "xz -dc"),
@@ -30,7 +30,7 @@ enum Compression {
 
 impl Compression {
     fn of(start: &[u8]) -> Result<Self, InputError> {
-        // A zstd file may begin with a frame that holds no data, whose mark ends in any of sixteen digits.
+        // A zstd file may begin with a skippable frame, whose magic number has sixteen variants.
         let is_skippable = matches!(start, [digit, 0x2a, 0x4d, 0x18, ..] if digit & 0xf0 == 0x50);
         let is_marked = |at: usize, mark: &[u8]| start.get(at..).is_some_and(|bytes| bytes.starts_with(mark));
         if is_marked(0, b"\x1f\x8b") {
@@ -52,7 +52,7 @@ pub(super) struct Plain {
     pub(super) was_compressed: bool,
 }
 
-/// Decompresses what is compressed. Several compressed parts, one behind the other, are read as one.
+/// Decompresses what is compressed. Several compressed parts in a row are read as one.
 pub(super) fn plain(bytes: impl Read + Send + 'static) -> Result<Plain, InputError> {
     let mut bytes = BufReader::with_capacity(BUFFER_BYTES, bytes);
     let mut start = Vec::new();

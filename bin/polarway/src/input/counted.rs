@@ -1,4 +1,4 @@
-//! Bytes that are counted as they are read, for whoever shows progress.
+//! Bytes that are counted as they are read, to show progress.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// The same for a file that is read here and there.
+/// The same for a file that is read at random positions.
 #[derive(Debug)]
 pub(super) struct CountedFile {
     pub(super) file: LocalFile,

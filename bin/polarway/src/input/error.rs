@@ -1,4 +1,4 @@
-//! What can be wrong with a file.
+//! Errors of a file.
 
 use std::fmt;
 use std::io;
@@ -7,7 +7,7 @@ use arrow_schema::{ArrowError, Field};
 
 use crate::output::type_name;
 
-/// What is wrong with a file; its name is put before it.
+/// An error of a file; the file's name is put before it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
     #[error("can't be opened: {0}")]
@@ -51,7 +51,7 @@ pub(crate) enum InputError {
 }
 
 impl InputError {
-    /// A value that its column, which is what the first rows made it, does not hold.
+    /// A value that does not fit its column's type, which comes from the first rows.
     pub(super) fn value_of_csv(line: u64, column: &Field, value: &str) -> Self {
         let name = column.name();
         let data_type = type_name(column.data_type());
@@ -65,7 +65,7 @@ impl InputError {
         }
     }
 
-    /// The same of JSON, where the problem can be deep in a row.
+    /// The same for JSON, where the error can be deep inside a row.
     pub(super) fn value_of_json(line: u64, problem: impl fmt::Display, column: Option<&str>) -> Self {
         let named =
             column.map(|name| format!(", and --type '{name}=text' takes a key's values as they are written"));
@@ -75,7 +75,7 @@ impl InputError {
     }
 }
 
-/// A value as an error shows it: quoted, and cut where it is long.
+/// A value as an error shows it: quoted, and cut if it is long.
 pub(super) struct Shortened<'a>(pub(super) &'a str);
 
 impl fmt::Display for Shortened<'_> {

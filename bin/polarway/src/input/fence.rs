@@ -1,4 +1,4 @@
-//! What stands between a reader and whoever asks for its rows: errors get the file's name, panics become errors.
+//! A layer around a reader: it adds the file's name to errors, and turns panics into errors.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +18,7 @@ pub(super) struct Fenced {
 }
 
 impl Fenced {
-    /// Opens a file of that name.
+    /// Opens a file with that name.
     pub(super) fn open(
         name: String,
         open: impl FnOnce() -> Result<FileRows, InputError>,
@@ -34,7 +34,7 @@ impl Iterator for Fenced {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        // A reader that failed, or panicked, is in no state to be asked again.
+        // A reader that failed or panicked must not be used again.
         if self.has_failed {
             return None;
         }
@@ -63,8 +63,8 @@ fn fence<T>(read: impl FnOnce() -> Result<T, InputError>) -> Result<T, InputErro
     done.unwrap_or_else(|panic| Err(InputError::Panic(panic_message(&*panic))))
 }
 
-/// Lets panics that become errors print nothing of their own, here and on the threads that decode Parquet. For the program
-/// to call, once.
+/// Suppresses the message of panics that become errors, including those on the threads that decode Parquet. To be called
+/// once by the program.
 pub(crate) fn silence_fenced_panics() {
     const DECODERS: &str = "polarway-parquet-";
 

@@ -1,20 +1,20 @@
-//! The first lines of a text, which are looked at before the whole is read.
+//! The first lines of a text, which are inspected before all of it is read.
 
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 
-/// The most that is looked at, in bytes.
+/// The most bytes that are inspected.
 const MOST_BYTES: usize = 64 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A text and its first lines. Bytes that were looked at are read again.
+/// A text and its first lines. The inspected bytes are read again.
 pub(super) struct Head<R> {
     pub(super) lines: Vec<u8>,
     rest: BufReader<R>,
 }
 
 impl<R: Read> Head<R> {
-    /// Reads about as many lines; quotes may hold line breaks, and none is cut through.
+    /// Reads about this many lines, all of them whole; quotes may contain line breaks.
     pub(super) fn read(bytes: R, lines: usize) -> io::Result<Self> {
         let mut rest = BufReader::with_capacity(1 << 20, bytes);
         let mut head = Vec::new();

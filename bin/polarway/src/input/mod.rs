@@ -1,4 +1,4 @@
-//! Files as rows: opened as often as an upload has to begin again, read as a stream.
+//! Files as rows: read as a stream, and opened again for each retry of an upload.
 
 mod arrow;
 mod batches;
@@ -29,17 +29,17 @@ pub(crate) use error::InputError;
 pub(crate) use fence::silence_fenced_panics;
 pub(crate) use value_type::ValueType;
 
-/// Rows that are looked at for the columns' types, unless said otherwise.
+/// How many rows are inspected to infer the columns' types, by default.
 pub(crate) const INFER_ROWS: usize = 20_480;
 
-/// How a text is read.
+/// How a text file is read.
 #[derive(Clone, Debug)]
 pub(crate) struct TextOptions {
     pub(crate) has_header: bool,
     pub(crate) delimiter: u8,
     pub(crate) all_text: bool,
     pub(crate) infer_rows: usize,
-    /// Columns whose types are not to be found but were named.
+    /// Columns whose types are given, not inferred.
     pub(crate) types: Vec<(String, ValueType)>,
 }
 
@@ -48,7 +48,7 @@ impl TextOptions {
         self.types.iter().rev().find(|(name, _)| name == column).map(|(_, value_type)| *value_type)
     }
 
-    /// Refuses types that were named for columns that aren't there.
+    /// Refuses types for columns that do not exist.
     fn check_names<'a>(&self, columns: impl Iterator<Item = &'a String> + Clone) -> Result<(), InputError> {
         match self.types.iter().find(|(name, _)| !columns.clone().any(|column| column == name)) {
             Some((name, _)) => {
@@ -60,7 +60,7 @@ impl TextOptions {
     }
 }
 
-/// The rows of a file, as its format's reader gives them.
+/// The rows of a file, from its format's reader.
 struct FileRows {
     schema: SchemaRef,
     batches: Box<dyn Iterator<Item = Result<RecordBatch, InputError>> + Send>,
@@ -71,7 +71,7 @@ pub(crate) struct Input {
     path: PathBuf,
     format: InputFormat,
     options: TextOptions,
-    /// What came through a pipe and has to be read again, or from its end.
+    /// A copy of bytes that must be read again, or from their end.
     spooled: Mutex<Option<File>>,
     /// Whether the pipe was read.
     was_read: Mutex<bool>,
@@ -90,17 +90,17 @@ impl Input {
         }
     }
 
-    /// How many bytes were read by now; it begins again with each try.
+    /// How many bytes were read so far; each retry starts again at zero.
     pub(crate) fn read_bytes(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.read_bytes)
     }
 
-    /// How many bytes there are, where that is known before they are read.
+    /// The total number of bytes, if it is known in advance.
     pub(crate) fn total_bytes(&self) -> Option<u64> {
         if self.is_pipe() { None } else { std::fs::metadata(&self.path).ok().map(|meta| meta.len()) }
     }
 
-    /// Whether the bytes come but once: from standard input, or from a pipe that has a name.
+    /// Whether the bytes can be read only once: from standard input or a named pipe.
     fn is_pipe(&self) -> bool {
         self.is_stdin()
             || std::fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
@@ -123,7 +123,7 @@ impl Input {
         }
     }
 
-    /// The bytes as they are kept, from the first on.
+    /// The bytes of the file as stored, from the start.
     fn raw_bytes(&self) -> Result<impl Read + Send + 'static, InputError> {
         if self.is_pipe() && std::mem::replace(&mut *self.was_read.lock(), true) {
             return Err(InputError::PipeIsGone);
@@ -133,7 +133,7 @@ impl Input {
         Ok(Counted::new(bytes, Arc::clone(&self.read_bytes)))
     }
 
-    /// The bytes as they are read.
+    /// The bytes of the file, decompressed.
     fn source(&self) -> Result<Source, InputError> {
         if let Some(file) = &*self.spooled.lock() {
             return file.try_clone().map(Source::File).map_err(InputError::Spool);
@@ -146,7 +146,7 @@ impl Input {
         self.open_path().map(Source::File)
     }
 
-    /// A file that can be read from anywhere: what comes through a pipe or a decompressor is written down first.
+    /// A file that can be read at any position: bytes from a pipe or a decompressor are first written to one.
     fn file_of(&self, source: Source) -> Result<File, InputError> {
         let file = match source {
             Source::File(file) => return Ok(file),
@@ -168,13 +168,13 @@ impl Input {
 
 /// Where a file's bytes come from.
 enum Source {
-    /// From anywhere in it.
+    /// A file that can be read at any position.
     File(File),
-    /// From the first to the last.
+    /// Bytes that can only be read in order.
     Bytes(Box<dyn Read + Send>),
 }
 
-/// Writes bytes to a file that is gone with this process.
+/// Writes bytes to a temporary file, which is deleted when this process ends.
 fn spool(mut bytes: impl Read) -> Result<File, InputError> {
     let mut file = tempfile::tempfile().map_err(InputError::Spool)?;
     let mut buffer = vec![0; 1 << 18];

@@ -22,7 +22,7 @@ pub(super) fn open(file: File, read_bytes: &Arc<AtomicU64>) -> Result<FileRows, 
     Ok(FileRows { schema, batches: Box::new(rows.map(|batch| batch.map_err(of_the_file))) })
 }
 
-/// There is but one file: which of several failed need not be told.
+/// There is only one file: the error need not say which of several failed.
 fn of_the_file(error: Error) -> InputError {
     match error {
         Error::InFile { source, .. } => InputError::Parquet(*source),

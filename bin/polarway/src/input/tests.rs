@@ -198,7 +198,7 @@ fn big_endian_arrow_is_refused_by_name_and_not_read_with_swapped_bytes() {
     }
 }
 
-/// The index of a file without rows.
+/// The footer of a file without rows.
 fn big_endian_footer() -> Vec<u8> {
     let mut builder = flatbuffers::FlatBufferBuilder::new();
     let fields = builder.create_vector::<flatbuffers::WIPOffset<arrow_ipc::Field>>(&[]);
@@ -213,7 +213,7 @@ fn big_endian_footer() -> Vec<u8> {
     builder.finished_data().to_vec()
 }
 
-/// The message of a schema with a list of decimals, at which Arrow would panic.
+/// A schema message with a list of decimals, on which Arrow would panic.
 fn big_endian_schema() -> Vec<u8> {
     let mut builder = flatbuffers::FlatBufferBuilder::new();
     let none = builder.create_vector::<flatbuffers::WIPOffset<arrow_ipc::Field>>(&[]);

@@ -1,4 +1,4 @@
-//! The types that a column of texts can have, and how texts become one.
+//! The types that a column of texts can have, and how its texts are converted.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub(crate) enum ValueType {
     Text,
 }
 
-/// What is found by looking at values, the narrowest first. A column that none of them holds is text.
+/// The types that are inferred from values, narrowest first. A column that fits none of them is text.
 const FOUND: [ValueType; 9] = [
     ValueType::Boolean,
     ValueType::Integer,
@@ -74,7 +74,7 @@ impl ValueType {
         }
     }
 
-    /// Whether a value of this type says all that the text says.
+    /// Whether this type can hold the text's value without loss.
     fn holds(self, text: &str) -> bool {
         match self {
             Self::Boolean => exact::boolean(text).is_some(),
@@ -92,7 +92,7 @@ impl ValueType {
         }
     }
 
-    /// What makes a column of this type.
+    /// The builder of a column of this type.
     pub(super) fn builder(self) -> Box<dyn ValueBuilder> {
         match self {
             Self::Boolean => Box::new(BooleanBuilder::new()),
@@ -131,7 +131,7 @@ fn timestamptz_ns(text: &str) -> Option<i64> {
     exact::moment(text).filter(|moment| moment.has_zone).and_then(Moment::nanoseconds)
 }
 
-/// The types that hold all the values seen so far.
+/// The types that can hold all values seen so far.
 #[derive(Clone, Debug)]
 pub(super) struct Candidates {
     types: Vec<ValueType>,
@@ -153,20 +153,20 @@ impl Candidates {
         self.types.retain(|candidate| candidate.holds(text));
     }
 
-    /// The narrowest type. Without a value there is no telling, and text holds all that may come.
+    /// The narrowest type. Without a value the type is unknown, and text can hold any value.
     pub(super) fn narrowest(&self) -> ValueType {
         self.types.first().copied().filter(|_| self.has_seen).unwrap_or(ValueType::Text)
     }
 }
 
-/// A column that grows by a text at a time.
+/// A column that grows by one text at a time.
 pub(super) trait ValueBuilder: Send {
-    /// Appends a value; false, and nothing is appended, if the column's type does not hold all that the text says.
+    /// Appends a value; if the column's type can't hold it without loss, appends nothing and returns false.
     fn append(&mut self, text: &str) -> bool;
 
     fn append_null(&mut self);
 
-    /// The column so far; what is appended next begins another one.
+    /// The column so far; the next value begins a new column.
     fn finish(&mut self) -> ArrayRef;
 }
 

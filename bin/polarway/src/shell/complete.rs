@@ -1,4 +1,4 @@
-//! What Tab offers: words of SQL, names of datasets and their columns, dot commands; those first that fit the place.
+//! Completions: SQL keywords, names of datasets and their columns, dot commands; the best matches for the place first.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use super::dot::{self, Argument};
 use super::names::{DatasetNames, Names};
 use super::words::{self, Words};
 
-/// Completes from the names that are known by now.
+/// Completes from the names known so far.
 pub(super) struct SqlCompleter {
     names: Arc<Names>,
 }
@@ -36,7 +36,7 @@ impl Completer for SqlCompleter {
     }
 }
 
-/// What may stand in a place of the text, and which part of the text it is put in place of, in bytes.
+/// Possible completions at a place of the text, and the part of the text that they replace, in bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Choices {
     start: usize,
@@ -47,15 +47,15 @@ struct Choices {
 #[derive(Debug, PartialEq, Eq)]
 struct Choice {
     text: String,
-    /// Whether a space follows it in any case.
+    /// Whether a space always follows it.
     is_word: bool,
 }
 
-/// What is being typed, before the cursor.
+/// The word being typed, before the cursor.
 #[derive(Clone, Copy)]
 struct Typed<'a> {
     prefix: &'a str,
-    /// Whether it is a quoted name, so that nothing else can be meant.
+    /// Whether it is a quoted name, which excludes everything else.
     is_quoted: bool,
 }
 
@@ -77,7 +77,7 @@ fn choices(known: &[DatasetNames], text: &str, position: usize) -> Choices {
     let name = typed.and_then(|token| token.name()).unwrap_or_default();
     let is_quoted = typed.is_some_and(|token| token.kind == Kind::QuotedName);
     let start = typed.map_or(position, |token| token.start);
-    // The quote that ends the name may be there already.
+    // The name's closing quote may exist already.
     let is_closed_after = typed.is_some_and(|token| token.is_open) && after.starts_with('"');
     let end = position + usize::from(is_closed_after);
 
@@ -94,7 +94,7 @@ fn statement<'a>(tokens: impl Iterator<Item = Token<'a>>) -> Vec<Token<'a>> {
     tokens.take_while(|token| token.kind != Kind::End).filter(Token::is_significant).collect()
 }
 
-/// A dataset that the statement names, and what the statement calls it.
+/// A dataset that the statement names, and its alias.
 struct Mention<'a> {
     dataset: &'a DatasetNames,
     alias: Option<String>,
@@ -130,13 +130,13 @@ fn mentioned<'a, 'b>(
     mentions
 }
 
-/// What a place in a statement asks for.
+/// What is expected at a place in a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Start,
     Relation,
     Expression,
-    /// Behind a name or a value, where only a word of SQL's own goes on.
+    /// After a name or a value, where only a keyword can follow.
     Continuation,
 }
 
@@ -186,7 +186,7 @@ fn sql_choices(
         let meant = mentioned.iter().find(|mention| mention.is_called(&qualifier));
         match meant {
             Some(mention) => list.names(&mention.dataset.columns),
-            // It may be what a subquery is called.
+            // It may be the alias of a subquery.
             None => columns(mentioned, &mut list),
         }
         return list.choices;
@@ -210,7 +210,7 @@ fn sql_choices(
                     list.names([&mention.dataset.name]);
                     list.names(&mention.alias);
                 }
-                // What the statement will read is not known yet: it may be any.
+                // It is not known yet which datasets the statement will read: offer all.
                 if mentioned.is_empty() {
                     datasets(list);
                     for dataset in known {
@@ -221,7 +221,7 @@ fn sql_choices(
         }
         Place::Continuation => list.keywords(words::keywords()),
     }
-    // A quoted name may be an alias or a column of anything.
+    // A quoted name may be an alias, or a column of any dataset.
     if typed.is_quoted && list.choices.is_empty() {
         datasets(&mut list);
         columns(mentioned, &mut list);
@@ -229,7 +229,7 @@ fn sql_choices(
     list.choices
 }
 
-/// The choices that begin with what was typed, each once.
+/// The choices that begin with the typed text, without duplicates.
 struct List<'a> {
     typed: Typed<'a>,
     choices: Vec<Choice>,
@@ -262,7 +262,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// Words of SQL's own, in the case in which they were begun.
+    /// Keywords, in the case of the typed text.
     fn keywords(&mut self, keywords: impl Iterator<Item = &'static str>) {
         if self.typed.is_quoted {
             return;
@@ -286,7 +286,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// What is too much to offer to somebody who has typed nothing yet.
+    /// Choices that would be too many before anything is typed.
     fn rest(&mut self, add: impl FnOnce(&mut Self)) {
         if !self.typed.prefix.is_empty() {
             add(self);
@@ -294,7 +294,7 @@ impl<'a> List<'a> {
     }
 }
 
-/// The commands, or what the one that was typed takes. `start` is where the line begins.
+/// The commands, or the arguments of the typed command. `start` is the position of the line.
 fn dot_choices(known: &[DatasetNames], line: &str, start: usize) -> Choices {
     let end = start + line.len();
     let Some((name, argument)) = line.split_once(char::is_whitespace) else {
@@ -332,14 +332,14 @@ mod tests {
         ]
     }
 
-    /// What is offered where `|` stands.
+    /// The choices at the position of `|`.
     fn offered(text: &str) -> Vec<String> {
         let position = text.find('|').unwrap();
         let found = choices(&known(), &text.replacen('|', "", 1), position);
         found.choices.into_iter().map(|choice| choice.text).collect()
     }
 
-    /// The text after the first choice is taken.
+    /// The text after the first choice is accepted.
     fn completed(text: &str) -> String {
         let position = text.find('|').unwrap();
         let text = text.replacen('|', "", 1);

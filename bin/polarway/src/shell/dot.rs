@@ -1,4 +1,4 @@
-//! Dot commands: lines that are meant for the shell, not for the server.
+//! Dot commands: lines for the shell, not for the server.
 
 use std::borrow::Cow;
 
@@ -8,24 +8,24 @@ use polarway_sql::tokens;
 use crate::arguments::ListFormat;
 use crate::failure::{Failure, Result};
 
-/// How alike a word must be to a command to be taken for a slip.
+/// The least similarity of a word to a command for it to count as a typing error.
 const LIKENESS: f64 = 0.8;
 
-/// What the shell is asked to do.
+/// A command to the shell.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum DotCommand {
     Help,
-    /// Lists the datasets, or those whose name fits the pattern.
+    /// Lists the datasets, or those whose name matches the pattern.
     Tables(Option<String>),
     Schema(String),
-    /// Sets the timer, or says how it is set.
+    /// Sets the timer, or shows its state.
     Timer(Option<bool>),
-    /// Sets the format of results, or says which it is.
+    /// Sets the format of results, or shows it.
     Mode(Option<ListFormat>),
     Quit,
 }
 
-/// What a command takes.
+/// The argument of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Argument {
     Nothing,
@@ -38,7 +38,7 @@ pub(super) enum Argument {
 pub(super) struct Usage {
     pub(super) name: &'static str,
     pub(super) argument: Argument,
-    /// The argument as people read it.
+    /// The argument as help shows it.
     shown: &'static str,
     about: &'static str,
 }
@@ -82,7 +82,7 @@ Ctrl-C                  clear the input, or cancel the statement that runs
 Ctrl-D                  leave
 ";
 
-/// Reads a line that begins with a dot.
+/// Parses a line that begins with a dot.
 pub(super) fn parse(line: &str) -> Result<DotCommand> {
     let line = line.trim().trim_end_matches(';').trim_end();
     let (name, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
@@ -105,7 +105,7 @@ pub(super) fn parse(line: &str) -> Result<DotCommand> {
     }
 }
 
-/// What other shells know without a dot, as long as it stands alone.
+/// Commands that other shells accept without a dot, if nothing else is in the text.
 pub(super) fn without_dot(text: &str) -> Option<DotCommand> {
     match text.trim().trim_end_matches(';').trim_end().to_lowercase().as_str() {
         "quit" | "exit" => Some(DotCommand::Quit),
@@ -114,7 +114,7 @@ pub(super) fn without_dot(text: &str) -> Option<DotCommand> {
     }
 }
 
-/// The commands, one a line, and the keys.
+/// The commands, one per line, and the keys.
 pub(super) fn help() -> String {
     let mut text = String::new();
     for Usage { name, shown, about, .. } in COMMANDS {
@@ -133,8 +133,8 @@ pub(super) fn name(format: ListFormat) -> String {
     format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
-/// Whether a name fits a pattern: `*`, or SQL's `%`, stands for any text, and without either the pattern may be anywhere
-/// in the name. Case does not matter.
+/// Whether a name matches a pattern, ignoring case: `*`, or SQL's `%`, matches any text, and without either the pattern may
+/// be anywhere in the name.
 pub(super) fn fits(name: &str, pattern: &str) -> bool {
     let (name, pattern) = (name.to_lowercase(), pattern.to_lowercase());
     let parts: Vec<&str> = pattern.split(['*', '%']).collect();
@@ -180,12 +180,12 @@ fn unknown(name: &str) -> Failure {
     }
 }
 
-/// A name without its dot, which all have and which would make any two alike.
+/// A name without its dot: all names have one, which would make them more similar.
 fn bare(name: &str) -> &str {
     name.trim_start_matches('.')
 }
 
-/// A name may be written as in SQL, or as in a shell.
+/// An argument without quotes, which may be SQL's or a shell's.
 fn unquoted(argument: &str) -> String {
     let whole = tokens(argument).next().filter(|token| token.text == argument);
     whole.and_then(|token| token.content()).map_or_else(|| argument.to_owned(), Cow::into_owned)

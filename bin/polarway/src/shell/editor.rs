@@ -1,4 +1,4 @@
-//! The line editor, set up: keys, completion, colours, history.
+//! The configured line editor: keys, completion, colours, history.
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ const MENU: &str = "completions";
 /// Characters of names besides letters and digits: typing any other closes the menu.
 const NAME_CHARACTERS: &str = "_\"$.";
 
-/// An editor that completes from these names. A history that can't be used is told of, and done without.
+/// An editor that completes from these names. If the history can't be used, it reports that and works without it.
 pub(super) fn editor(names: Arc<Names>) -> Reedline {
-    // What stands behind the cursor tells which columns may be meant.
+    // The text after the cursor shows which columns may be meant.
     let menu = ColumnarMenu::default().with_input_mode(InputMode::FullBuffer);
     let menu = menu.with_name(MENU).with_marker("").with_word_chars(NAME_CHARACTERS);
     let mut keys = default_emacs_keybindings();

@@ -1,4 +1,4 @@
-//! Colours for what is being typed.
+//! Colours for the typed text.
 
 use polarway_sql::{Kind, script_tokens};
 use reedline::{Color, Highlighter, StyledText};

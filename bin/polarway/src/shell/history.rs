@@ -1,4 +1,4 @@
-//! What was typed before, kept in a file that nobody else can read: statements hold values.
+//! The history of inputs, in a file that only its owner can read: statements contain values.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -11,7 +11,7 @@ use crate::failure::{Failure, Result};
 /// How many inputs are kept.
 const MOST_ENTRIES: usize = 10_000;
 
-/// The history, if there is a place for it.
+/// The history, if there is a directory for it.
 pub(super) fn open() -> Result<Option<FileBackedHistory>> {
     let Some(file) = file(std::env::var_os("XDG_STATE_HOME").map(PathBuf::from), std::env::home_dir()) else {
         return Ok(None);
@@ -26,14 +26,14 @@ pub(super) fn open() -> Result<Option<FileBackedHistory>> {
     FileBackedHistory::with_file(MOST_ENTRIES, file.clone()).map(Some).map_err(|error| unusable(&error))
 }
 
-/// The place for what programs keep between runs; a relative one is to be ignored, says its specification.
+/// The place for state between runs; the specification says to ignore a relative path.
 fn file(state: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
     let state = state.filter(|state| state.is_absolute());
     let state = state.or_else(|| home.map(|home| home.join(".local/state")))?;
     Some(state.join("polarway/history"))
 }
 
-/// Makes the file, so that it is its owner's alone before anything is written to it.
+/// Creates the file with access only for its owner, before anything is written to it.
 fn make_private(file: &Path) -> io::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;

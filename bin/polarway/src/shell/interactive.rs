@@ -1,4 +1,4 @@
-//! The shell on a terminal: a prompt, and one input after the other until somebody leaves.
+//! The shell on a terminal: a prompt, and one input after the other until the user leaves.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::session::{Next, Session};
 use super::statement::split;
 use crate::failure::Result;
 
-/// Greets, and runs what is typed. What fails is told, and the shell goes on.
+/// Prints a greeting, and runs what is typed. Errors are printed, and the shell continues.
 pub(super) async fn run(client: DistributedClient, session: Session, url: &str) -> Result<()> {
     let ServerInfo { server_version, duckdb_version, .. } = client.server_info().await?;
     eprintln!("Polarway {server_version} at {url}, DuckDB {duckdb_version}");
@@ -29,10 +29,10 @@ pub(super) async fn run(client: DistributedClient, session: Session, url: &str) 
 async fn converse(mut session: Session, names: &Arc<Names>) -> Result<()> {
     let mut editor = editor(Arc::clone(names));
     loop {
-        // The editor waits for keys on a thread of its own, so that names come in meanwhile.
+        // The editor waits for keys on its own thread, so that names can be fetched meanwhile.
         let reading = tokio::task::spawn_blocking(move || {
             let read = editor.read_line(&ShellPrompt);
-            // A shell that is killed has no later chance; where the file can't be written, none helps.
+            // Save now, since the shell may be killed later. If the file can't be written, there is nothing to do.
             let _ = editor.sync_history();
             (editor, read)
         });
@@ -52,14 +52,14 @@ async fn converse(mut session: Session, names: &Arc<Names>) -> Result<()> {
     }
 }
 
-/// Runs all that was typed at once. One that fails does not keep the next from its turn; being cancelled does.
+/// Runs all statements of one input. After an error the next one still runs; cancelling skips the rest.
 async fn run_all(session: &mut Session, text: &str) -> Next {
     if let Some(command) = dot::without_dot(text) {
         return told(session.obey(command).await);
     }
     let _quiet = Quiet::start();
     for input in split(text).whole {
-        // From the first time on, the signal is ours for good: it never ends the shell.
+        // After the first call, this process handles the signal for good: it never ends the shell.
         let done = tokio::select! {
             biased;
             _ = tokio::signal::ctrl_c() => None,

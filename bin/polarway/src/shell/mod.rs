@@ -1,8 +1,8 @@
 //! `polarway sql`: an interactive shell for SQL, and scripts of several statements.
 //!
-//! [`polarway_sql`] cuts a text up, and everything that must know SQL's shape stands on it: [`statement`] finds where statements
-//! end, [`highlight`] colours them, [`complete`] continues them. [`session`] runs one input at a time, whether it was typed
-//! ([`interactive`]) or read ([`piped`]).
+//! [`polarway_sql`] splits a text into tokens, and everything that needs SQL's structure uses it: [`statement`] finds where
+//! statements end, [`highlight`] colours them, [`complete`] completes them. [`session`] runs one input at a time, typed
+//! ([`interactive`]) or read from a pipe ([`piped`]).
 
 mod complete;
 mod dot;
@@ -25,10 +25,10 @@ use crate::arguments::Sql;
 use crate::failure::Result;
 use session::Session;
 
-/// Runs the shell, or the script that comes through a pipe.
+/// Runs the shell, or a script from a pipe.
 pub(crate) async fn sql(sql: Sql) -> Result<()> {
     let client = sql.connection.connect().await?;
-    // The editor draws on standard error, and asks the terminal for its cursor through standard output.
+    // The editor draws on standard error, and uses standard output to ask the terminal for the cursor position.
     let is_interactive =
         io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal();
     let session = Session::new(client.clone(), sql.format, is_interactive);

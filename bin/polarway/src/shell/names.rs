@@ -1,4 +1,4 @@
-//! The names that the server knows, fetched in the background, so that completing them never waits for it.
+//! The names that the server knows, fetched in the background, so that completion never waits.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,26 +9,26 @@ use parking_lot::Mutex;
 use polarway::{Dataset, DistributedClient};
 use tokio::sync::Notify;
 
-/// The least time between two looks at the server.
+/// The least time between two fetches.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// How many datasets' columns are kept, and how many are asked for at once.
 const MOST_DESCRIBED: usize = 500;
 const DESCRIBED_AT_ONCE: usize = 8;
 
-/// A dataset's names, as they were when somebody looked.
+/// A dataset and its columns, as of the last fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DatasetNames {
     pub(super) name: String,
     pub(super) columns: Vec<String>,
-    /// Its version and the time of that: files that Polarway did not write have no other mark of a change.
+    /// Its version and that version's time: files that Polarway did not write have no other sign of a change.
     state: (u64, i64),
 }
 
-/// All that is known, by name.
+/// All known datasets, by name.
 pub(super) type Known = Arc<Vec<DatasetNames>>;
 
-/// What is known now, shared between whoever completes and whoever looks.
+/// The known names, shared by the completer and the background fetch.
 #[derive(Default)]
 pub(super) struct Names {
     known: Mutex<Known>,
@@ -36,10 +36,10 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Looks, and again whenever it is asked to.
+    /// Fetches the names, and again after each request.
     pub(super) async fn watch(&self, client: &DistributedClient) -> ! {
         loop {
-            // Without an answer, what was known is better than nothing.
+            // If the fetch fails, the old names are kept.
             if let Some(known) = fetch(client, &self.known()).await {
                 *self.known.lock() = Arc::new(known);
             }
@@ -52,7 +52,7 @@ impl Names {
         Arc::clone(&self.known.lock())
     }
 
-    /// Asks for a new look, and does not wait for it.
+    /// Requests a new fetch, and does not wait for it.
     pub(super) fn refresh(&self) {
         self.is_asked.notify_one();
     }
@@ -69,7 +69,7 @@ async fn fetch(client: &DistributedClient, before: &[DatasetNames]) -> Option<Ve
     Some(stream::iter(looks).buffered(DESCRIBED_AT_ONCE).collect().await)
 }
 
-/// A dataset's columns are asked for once in each of its states.
+/// A dataset's columns are fetched once for each state.
 async fn look(
     client: &DistributedClient,
     dataset: Dataset,

@@ -1,4 +1,4 @@
-//! The shell without a terminal: the statements of a script, until one fails.
+//! The shell without a terminal: runs the statements of a script until one fails.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use super::script::Script;
 use super::session::{Next, Session};
 use crate::failure::{Failure, Result};
 
-/// Runs what comes through standard input.
+/// Runs the script from standard input.
 pub(super) async fn run(mut session: Session) -> Result<()> {
     let mut script = Script::new(io::stdin().lock());
     loop {

@@ -1,10 +1,10 @@
-//! What stands before what is typed.
+//! The text before the input.
 
 use std::borrow::Cow;
 
 use reedline::{Color, Prompt, PromptEditMode, PromptHistorySearch, PromptHistorySearchStatus};
 
-/// The prompt, and under it one as wide, so that the lines of a statement stand under each other.
+/// The prompt, and one of the same width for further lines, so that a statement's lines are aligned.
 pub(super) struct ShellPrompt;
 
 impl Prompt for ShellPrompt {

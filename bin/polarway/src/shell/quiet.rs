@@ -1,22 +1,22 @@
-//! A terminal that does not show keys while a statement runs: they would stand in the middle of what is printed.
+//! Turns off the terminal's echo while a statement runs: typed keys would appear inside the output.
 
 use std::io::stdin;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-/// Shows keys again when it is dropped. What was typed meanwhile is not lost: the editor reads it.
+/// Turns the echo on again when dropped. Typed keys are not lost: the editor reads them.
 pub(super) struct Quiet {
     before: Option<Termios>,
 }
 
 impl Quiet {
-    /// Ctrl-C goes on to be a signal.
+    /// Ctrl-C still sends a signal.
     pub(super) fn start() -> Self {
         let before = tcgetattr(stdin()).ok();
         if let Some(before) = &before {
             let mut quiet = before.clone();
             quiet.local_modes.remove(LocalModes::ECHO);
-            // Where it does not work, keys are shown: no more than that.
+            // If it fails, keys are shown, which does no harm.
             let _ = tcsetattr(stdin(), OptionalActions::Now, &quiet);
         }
         Self { before }

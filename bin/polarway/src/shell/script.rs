@@ -1,4 +1,4 @@
-//! Statements from a file or a pipe: each is handed out as soon as it is whole.
+//! Statements from a file or a pipe: each is returned as soon as it is complete.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
@@ -8,7 +8,7 @@ use super::statement::split;
 /// A statement or a dot command of a script.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Step {
-    /// Where it begins; the first line is 1.
+    /// The line where it begins; the first is 1.
     pub(super) line: usize,
     pub(super) text: String,
 }
@@ -16,7 +16,7 @@ pub(super) struct Step {
 /// A script that is being read.
 pub(super) struct Script<R> {
     lines: R,
-    /// What was read and not handed out, beginning with the line of this number.
+    /// Text that was read but not returned yet; it begins with the line of this number.
     pending: String,
     line: usize,
     ready: VecDeque<Step>,
@@ -36,7 +36,7 @@ impl<R: BufRead> Script<R> {
             let start = self.pending.len();
             let is_over = self.lines.read_line(&mut self.pending)? == 0;
             let read = &self.pending[start..];
-            // Nothing else completes anything: a statement of many lines is not gone through for each of them.
+            // Nothing else completes a statement: a long one is not scanned again for each of its lines.
             if is_over || read.contains(';') || read.trim_start().starts_with('.') {
                 self.take(is_over);
             }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_statement_is_handed_out_before_the_next_is_read() {
-        /// A pipe that breaks behind its first line.
+        /// A pipe that breaks after its first line.
         struct Breaks<'a>(&'a [u8]);
 
         impl io::Read for Breaks<'_> {

@@ -1,4 +1,4 @@
-//! What the shell does with an input: runs a statement and prints its rows, or obeys a dot command.
+//! Runs an input: a statement, whose rows are printed, or a dot command.
 
 use std::io::{self, BufWriter};
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crate::failure::Result;
 use crate::output::{Shape, Writer, timed_rows};
 use crate::progress::Progress;
 
-/// Whether the shell goes on.
+/// Whether the shell continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     GoOn,
     Leave,
 }
 
-/// A connection, and how results are shown.
+/// A connection, and the format of results.
 pub(super) struct Session {
     client: DistributedClient,
     format: ListFormat,
@@ -34,7 +34,7 @@ impl Session {
         Self { client, format, is_timed }
     }
 
-    /// Does what was typed. Dropping the future cancels a statement, on the server too.
+    /// Runs an input. Dropping the future cancels a statement, on the server too.
     pub(super) async fn run(&mut self, input: &str) -> Result<Next> {
         if input.starts_with('.') {
             return self.obey(dot::parse(input)?).await;
@@ -71,7 +71,7 @@ impl Session {
         }
     }
 
-    /// Rows are printed as they come; a table is drawn at the end, from those of them that it shows.
+    /// Rows are printed as they arrive; a table is printed at the end, from the rows that it shows.
     async fn query(&self, sql: &str) -> Result<()> {
         let started = Instant::now();
         let count = Arc::new(AtomicU64::new(0));
@@ -79,7 +79,7 @@ impl Session {
         let options = QueryOptions { hugeint_as_text: true, ..QueryOptions::default() };
         let mut rows = self.client.query_stream_with(sql, options).await?;
         if self.format != ListFormat::Table {
-            // Rows that run over the terminal are progress enough.
+            // Rows that scroll over the terminal show enough progress.
             progress = None;
         }
         let sink = Box::new(BufWriter::with_capacity(1 << 16, io::stdout()));
@@ -87,7 +87,7 @@ impl Session {
         while let Some(batch) = rows.try_next().await? {
             tokio::task::block_in_place(|| writer.write(&batch))?;
             count.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-            // Rows that come faster than they are written would keep whoever cancels from being heard.
+            // If rows arrive faster than they are written, a cancellation would otherwise never be noticed.
             tokio::task::yield_now().await;
         }
         drop(progress);

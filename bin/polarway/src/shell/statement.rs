@@ -1,11 +1,11 @@
-//! What was typed, as statements and dot commands, one after the other.
+//! Input, split into statements and dot commands.
 
 use polarway_sql::{Kind, Token, script_tokens};
 use reedline::{ValidationResult, Validator};
 
 use super::dot;
 
-/// A statement without its semicolon, or a dot command, which begins with its dot.
+/// A statement without its semicolon, or a dot command with its dot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Input<'a> {
     /// Where it begins in the whole text, in bytes.
@@ -17,11 +17,11 @@ pub(super) struct Input<'a> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Split<'a> {
     pub(super) whole: Vec<Input<'a>>,
-    /// What is left, and waits for its semicolon or the end of its comment.
+    /// The rest, whose semicolon or end of comment is missing.
     pub(super) unfinished: Option<Input<'a>>,
 }
 
-/// Splits a text at the semicolons that end statements. Comments before and between statements belong to none.
+/// Splits a text at the semicolons that end statements. Comments before and between statements are left out.
 pub(super) fn split(text: &str) -> Split<'_> {
     let input = |start: usize, end: usize| Input { start, text: text[start..end].trim_end() };
     let mut split = Split::default();
@@ -38,12 +38,12 @@ pub(super) fn split(text: &str) -> Split<'_> {
     split
 }
 
-/// A comment without an end must not be passed over in silence.
+/// An unclosed comment also begins a statement: it must not be ignored silently.
 fn begins(token: &Token<'_>) -> bool {
     token.is_significant() || token.is_open
 }
 
-/// Tells the editor whether Enter ends the input or makes another line.
+/// Tells the editor whether Enter ends the input or begins a new line.
 pub(super) struct EndsWithSemicolon;
 
 impl Validator for EndsWithSemicolon {

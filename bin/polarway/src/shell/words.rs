@@ -12,7 +12,7 @@ impl Words {
     }
 }
 
-/// Words that are no names unless they are quoted.
+/// Words that are names only in quotes.
 const RESERVED: Words = Words(
     "ALL AND ANTI ANY ARRAY AS ASC ASOF BOTH CASE CAST COLLATE COLUMN CREATE CROSS DEFAULT DESC DESCRIBE \
      DISTINCT DO ELSE END EXCEPT FALSE FETCH FOR FROM FULL GLOB GROUP HAVING ILIKE IN INNER INTERSECT \
@@ -21,7 +21,7 @@ const RESERVED: Words = Words(
      UNIQUE UNPIVOT USING VARIADIC WHEN WHERE WINDOW WITH",
 );
 
-/// Words that mean something where a statement expects them, and are names elsewhere.
+/// Words with a meaning where a statement expects them, and names elsewhere.
 const UNRESERVED: Words = Words(
     "ANALYZE AT BETWEEN BY CUBE CURRENT ESCAPE EXCLUDE EXISTS EXPLAIN FILTER FIRST FOLLOWING GROUPING \
      INTERVAL LAST MATERIALIZED NULLS OVER PARTITION PERCENT PRECEDING RANGE RECURSIVE RENAME REPLACE \
@@ -32,7 +32,7 @@ const UNRESERVED: Words = Words(
 pub(super) const STARTS: Words =
     Words("SELECT FROM WITH DESCRIBE SUMMARIZE EXPLAIN SHOW TABLE VALUES PIVOT UNPIVOT");
 
-/// The functions that are used most.
+/// The most common functions.
 pub(super) const FUNCTIONS: Words = Words(
     "abs any_value approx_count_distinct approx_quantile arg_max arg_min array_agg avg bool_and bool_or \
      ceil coalesce concat concat_ws contains corr count date_diff date_part date_trunc dense_rank epoch \
@@ -43,21 +43,21 @@ pub(super) const FUNCTIONS: Words = Words(
      unnest",
 );
 
-/// Functions that stand where a table does.
+/// Functions that are used as tables.
 pub(super) const TABLE_FUNCTIONS: Words =
     Words("generate_series range read_csv read_json read_parquet unnest");
 
-/// Whether it is a word of SQL's own, in any case.
+/// Whether it is a keyword, ignoring case.
 pub(super) fn is_keyword(word: &str) -> bool {
     keywords().any(|keyword| keyword.eq_ignore_ascii_case(word))
 }
 
-/// All words of SQL's own.
+/// All keywords.
 pub(super) fn keywords() -> impl Iterator<Item = &'static str> {
     RESERVED.iter().chain(UNRESERVED.iter())
 }
 
-/// A name as SQL reads it: in quotes, where it would not be one without.
+/// A name as SQL reads it: quoted, if it is not a name without quotes.
 pub(super) fn quoted_where_needed(name: &str) -> String {
     let begins = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     let is_plain = begins && name.chars().all(|part| part.is_ascii_alphanumeric() || part == '_');

@@ -5,7 +5,7 @@ use polarway_model::{Dataset, DatasetVersion, Description, Version, VersionKind}
 use super::{InvalidMessage, dataset_name, schema_from_ipc, schema_to_ipc};
 use crate::v1;
 
-/// No error travels as an empty text.
+/// A missing error is sent as an empty text.
 impl From<Dataset> for v1::DatasetSummary {
     fn from(dataset: Dataset) -> Self {
         let Dataset { name, version, rows, bytes, time_us, error } = dataset;

@@ -1,4 +1,4 @@
-//! Results that are kept.
+//! Handles on results.
 
 use std::time::Duration;
 

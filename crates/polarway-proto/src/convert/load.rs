@@ -1,12 +1,12 @@
-//! What is loaded.
+//! What to load.
 
 use polarway_model::{LoadOptions, Selection};
 
 use crate::v1;
 
 impl v1::LoadRequest {
-    /// Loads this of the dataset or the handle of this name, uncompressed. A list of no columns travels as all: whoever calls
-    /// refuses it before.
+    /// Loads this from the dataset or handle with this name, uncompressed. An empty list of columns would mean all: the
+    /// caller must refuse it before.
     pub fn new(name: impl Into<String>, options: LoadOptions) -> Self {
         let LoadOptions { at, selection: Selection { columns, first_row, end_row } } = options;
         Self {

@@ -1,5 +1,4 @@
-//! Between the vocabulary of `polarway-model` and messages: each type and its message become each other here and nowhere
-//! else.
+//! Conversions between the types of `polarway-model` and messages. They are all here.
 
 mod datasets;
 mod handles;
@@ -18,7 +17,7 @@ use polarway_model::{At, DatasetName};
 use crate::Reason;
 use crate::v1::{self, Failure};
 
-/// A field of a message has a value that it can't have.
+/// A field of a message has an invalid value.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidMessage(String);
@@ -29,7 +28,7 @@ impl InvalidMessage {
     }
 }
 
-/// In a request, it is the caller's failure.
+/// In a request, this is the caller's error.
 impl From<InvalidMessage> for Failure {
     fn from(invalid: InvalidMessage) -> Self {
         Reason::InvalidRequest.failure(invalid.0)
@@ -57,17 +56,17 @@ impl From<v1::At> for At {
     }
 }
 
-/// The name of a dataset that somebody tells of.
+/// The name of a dataset in a message.
 fn dataset_name(name: String) -> Result<DatasetName, InvalidMessage> {
     DatasetName::new(name).map_err(|error| InvalidMessage::new(error.to_string()))
 }
 
-/// A time as the protocol has it; a longer one is sent as the longest.
+/// A time in the protocol's microseconds; one that is too long becomes the longest.
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// A schema as it travels alone: an Arrow IPC stream of no rows.
+/// A schema without rows: an Arrow IPC stream with no batches.
 fn schema_to_ipc(schema: &SchemaRef) -> polarway_ipc::Result<Bytes> {
     Ok(ChunkEncoder::new(schema, EncodeOptions::default())?.finish().ipc)
 }

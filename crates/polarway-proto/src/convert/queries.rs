@@ -1,4 +1,4 @@
-//! Queries, and what they did.
+//! Queries and their summaries.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a process tells of itself.
+//! What a process reports about itself.
 
 use polarway_model::{CacheStats, ServerInfo};
 

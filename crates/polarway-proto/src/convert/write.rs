@@ -52,7 +52,7 @@ impl TryFrom<&v1::StoreHeader> for WriteOptions {
 }
 
 impl v1::DeleteDatasetRequest {
-    /// Deletes the dataset of this name.
+    /// Deletes the dataset with this name.
     pub fn new(name: impl Into<String>, options: DeleteOptions) -> Self {
         let DeleteOptions { request, expected_version, purge } = options;
         Self { name: name.into(), request_id: request_id_to_text(request), expected_version, purge }
@@ -72,15 +72,15 @@ impl TryFrom<&v1::DeleteDatasetRequest> for DeleteOptions {
 }
 
 impl v1::CreateHandleRequest {
-    /// The request id that stands for these bits, of which the handle's id is made.
+    /// The request id of these bits. The handle's id is made from it.
     pub fn request_id_of(bits: [u8; 16]) -> String {
         format!("{}/0", Uuid::from_bytes(bits))
     }
 
-    /// The bits that the request id stands for, if there is one.
+    /// The bits of the request id, if there is one.
     ///
     /// # Errors
-    /// A text that is none.
+    /// If the text is not a request id.
     pub fn request_bits(&self) -> Result<Option<[u8; 16]>, InvalidMessage> {
         let text = self.request_id.as_str();
         if text.is_empty() {
@@ -110,7 +110,7 @@ impl TryFrom<v1::PublishedVersion> for Published {
     }
 }
 
-/// No id travels as an empty text.
+/// A missing id is sent as an empty text.
 fn request_id_to_text(request: Option<RequestId>) -> String {
     request.map(String::from).unwrap_or_default()
 }

@@ -1,15 +1,15 @@
-//! How much of a stream may be under way: HTTP/2's windows and frames, for both ends of a connection.
+//! Flow control: the HTTP/2 windows and frame sizes of both ends of a connection.
 
-/// What a stream to a server may be sent before it is read, and all that one which nobody reads can hold there: enough for a
-/// gigabyte in a second over a network that answers within two milliseconds.
+/// How much may be sent on a stream to a server before it is read, and so the most that an unread stream holds there:
+/// enough for a gigabyte per second at a round trip of two milliseconds.
 pub const SERVER_STREAM_WINDOW_BYTES: u32 = 2 << 20;
 
-/// The same at a client, which has few streams: enough to move gigabytes in a second.
+/// The same for a client, which has few streams: enough for gigabytes per second.
 pub const CLIENT_STREAM_WINDOW_BYTES: u32 = 16 << 20;
 
-/// What all streams of a connection may hold together. It is the most that HTTP/2 allows: streams that nobody reads must
-/// not keep the others waiting.
+/// The most that all streams of a connection may hold together. It is the maximum of HTTP/2: unread streams must not block
+/// the others.
 pub const CONNECTION_WINDOW_BYTES: u32 = i32::MAX as u32;
 
-/// The largest frames: few of them for a chunk.
+/// The largest frames: a chunk needs few of them.
 pub const FRAME_BYTES: u32 = 1 << 20;

@@ -1,25 +1,25 @@
-//! What may travel, and how large it may be.
+//! Which messages may be sent, and how large they may be.
 
 use prost::Message;
 
 use crate::v1::{self, Chunk, LoadResponse, QueryResponse, StoreRequest, store_request};
 
-/// The longest message that is taken, in bytes: a chunk of 64 MiB and what stands around it.
+/// The longest message that is accepted, in bytes: a chunk of 64 MiB and the bytes around it.
 pub const MESSAGE_BYTES: usize = (64 << 20) + PLAIN_BYTES;
 
-/// The longest query that is taken, with the values of its parameters, in bytes.
+/// The longest query that is accepted, with its parameter values, in bytes.
 pub const QUERY_BYTES: usize = 16 << 20;
 
-/// The longest message without a chunk or a query that a server takes, and the most that may stand around a chunk, in
-/// bytes: names, ids, numbers.
+/// The longest message without a chunk or a query that a server accepts, and the most around a chunk, in bytes: names,
+/// ids, numbers.
 pub const PLAIN_BYTES: usize = 64 << 10;
 
-/// A message of the protocol. It may carry a chunk among little else.
+/// A message of the protocol. It may carry a chunk and a few small fields.
 pub trait Framed: Message + Default + 'static {
-    /// The number of the field that holds the chunk; 0 is none.
+    /// The number of the field with the chunk; 0 means none.
     const CHUNK_FIELD: u32 = 0;
 
-    /// The most bytes that the message may have besides those of its chunk.
+    /// The most bytes of the message, without those of its chunk.
     const MOST_BYTES: usize;
 
     /// The chunk.
@@ -33,7 +33,7 @@ pub trait Framed: Message + Default + 'static {
     }
 }
 
-/// Messages that carry no chunk, with the most bytes that they may have.
+/// Messages without a chunk, with their maximum size in bytes.
 macro_rules! without_chunk {
     ($most_bytes:ident: $($message:ident)*) => {
         $(impl Framed for v1::$message {
@@ -50,7 +50,7 @@ without_chunk! { PLAIN_BYTES:
     GetCacheStatsRequest GetServerInfoRequest
 }
 
-// Servers bound the requests that strangers send; what they answer with has schemas and lists.
+// Servers limit the requests of untrusted clients; responses contain schemas and lists.
 without_chunk! { MESSAGE_BYTES:
     StoreResponse CreateHandleResponse GetHandleResponse ListHandlesResponse ExtendHandleResponse DropHandleResponse
     ListDatasetsResponse GetDatasetResponse ListVersionsResponse DeleteDatasetResponse ListQueriesResponse

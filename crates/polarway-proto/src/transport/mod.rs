@@ -1,12 +1,12 @@
-//! Messages as bodies of HTTP: gRPC's frames, made and read without tonic's copies; and what both ends agree on besides.
+//! Messages as HTTP bodies: gRPC frames, written and read without tonic's copies; and what both ends must agree on besides.
 //!
-//! tonic encodes each message into a buffer and collects each one that arrives in another. For messages that are a
-//! megabyte of table and little else, those copies are most of the work. Here a chunk's bytes go out as they are, behind
-//! the few that frame them ([`send`]), and come in with one copy, to memory that is aligned as Arrow wants it
-//! ([`Received`]). What travels is the same: a peer that uses tonic, or any other gRPC, can't tell.
+//! tonic encodes each message into a buffer, and collects each received message in another. For messages that are mostly a
+//! megabyte of table, those copies are most of the work. Here a chunk's bytes are sent as they are, after a few bytes that
+//! frame them ([`send`]), and are received with one copy, into memory that is aligned for Arrow ([`Received`]). The bytes
+//! on the wire are the same: a peer that uses tonic or another gRPC library sees no difference.
 //!
-//! Messages are never compressed as a whole ([`ENCODING`]): a small one could become a large one before anybody had counted
-//! it. What is worth compressing is a table's chunk, which says so itself.
+//! Messages are never compressed as a whole ([`ENCODING`]): a small one could become large before its size was counted.
+//! Only a table's chunk is worth compressing, and the chunk says whether it is compressed.
 
 mod flow;
 mod message;
@@ -22,16 +22,16 @@ pub use receive::{Received, received_status};
 pub use send::{End, send};
 pub use timeout::{TIMEOUT_HEADER, decode_timeout, encode_timeout};
 
-/// The header in which a peer says how its messages are compressed.
+/// The header with the compression of a peer's messages.
 pub const ENCODING_HEADER: &str = "grpc-encoding";
 
-/// The header in which a server says which compressions of messages it understands.
+/// The header with the compressions of messages that a server supports.
 pub const ACCEPTED_ENCODINGS_HEADER: &str = "grpc-accept-encoding";
 
-/// The only one: messages are as they are.
+/// The only supported one: no compression.
 pub const ENCODING: &str = "identity";
 
-/// In front of each message: whether it is compressed, and its length (gRPC over HTTP/2, "Length-Prefixed-Message").
+/// The bytes before each message: whether it is compressed, and its length (gRPC over HTTP/2, "Length-Prefixed-Message").
 const HEADER_BYTES: usize = 5;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Messages in: frames of HTTP put together, each message in memory of its own.
+//! Receiving: HTTP frames are joined into messages, each in its own memory.
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -15,22 +15,22 @@ use tonic::{Code, Status};
 use super::send::IPC_FIELD;
 use super::{End, Framed, HEADER_BYTES, MESSAGE_BYTES};
 
-/// What Arrow wants the bytes of a chunk to be aligned to.
+/// The alignment that Arrow wants for the bytes of a chunk.
 const ALIGNMENT: usize = 64;
 
-/// The room that a message is given before any of it is there: enough for a chunk as clients cut them. A longer one gets more
-/// as it comes, as its length is only what its sender says.
+/// The first capacity for a message: enough for a chunk of the size that clients use. It grows as more bytes arrive,
+/// because the sender's length can't be trusted.
 const FIRST_ROOM_BYTES: usize = 2 << 20;
 
-/// How far into a message is looked for where its chunk's bytes begin.
+/// How many bytes of a message are searched for the start of its chunk's bytes.
 const PEEKED_BYTES: usize = 64;
 
-/// The messages of a body, as they arrive. An error ends them.
+/// The messages of a body, as they arrive. An error ends the stream.
 ///
-/// A chunk's bytes lie where Arrow can point into them, whoever sent them.
+/// A chunk's bytes are aligned so that Arrow can use them in place, whoever sent them.
 #[derive(Debug)]
 pub struct Received<M> {
-    /// Until it has ended.
+    /// `None` once it has ended.
     body: Option<tonic::body::Body>,
     end: End,
     frames: Frames,
@@ -38,22 +38,22 @@ pub struct Received<M> {
     messages: PhantomData<fn() -> M>,
 }
 
-/// A message that is being put together.
+/// A message that is not complete yet.
 #[derive(Debug)]
 struct Unfinished {
     bytes: BytesMut,
     missing: usize,
-    /// Where in the message its chunk's bytes begin.
+    /// Where its chunk's bytes begin in the message.
     ipc_offset: usize,
 }
 
 impl<M: Framed> Received<M> {
-    /// The messages of this body, which ends as its sender's role has it: a server's response with a status.
+    /// The messages of this body. `end` is how the sender ends it: a server's response ends with a status.
     pub fn new(body: tonic::body::Body, end: End) -> Self {
         Self { body: Some(body), end, frames: Frames::default(), message: None, messages: PhantomData }
     }
 
-    /// The next message, as far as its bytes are there.
+    /// The next message, if all its bytes have arrived.
     fn take_message(&mut self) -> Result<Option<M>, Status> {
         if self.message.is_none() {
             self.message = begin::<M>(&mut self.frames)?;
@@ -66,12 +66,12 @@ impl<M: Framed> Received<M> {
         let bytes = self.message.take().map(|finished| finished.bytes.freeze()).unwrap_or_default();
         let length = bytes.len();
         let message = M::decode(bytes).map_err(|error| Status::internal(error.to_string()))?;
-        // The chunk shares the memory of its message: what stands around it is held as long as it is.
+        // The chunk shares its message's memory: the bytes around it are held as long as the chunk.
         let around = length - message.chunk().map_or(0, |chunk| chunk.ipc.len());
         if around > M::MOST_BYTES { Err(too_long(around, M::MOST_BYTES)) } else { Ok(Some(message)) }
     }
 
-    /// What it means that the body has ended.
+    /// The error, if any, that the end of the body means.
     fn ended(&self, trailers: Option<&HeaderMap>) -> Option<Status> {
         if self.message.is_some() || self.frames.length > 0 {
             return Some(Status::unavailable("the stream broke off in the middle of a message"));
@@ -119,7 +119,7 @@ impl<M: Framed> Stream for Received<M> {
     }
 }
 
-/// Reads the header of a message, and makes room for it; nothing until enough has come to do so.
+/// Reads a message's header and allocates memory for it; `None` until enough bytes have arrived.
 fn begin<M: Framed>(frames: &mut Frames) -> Result<Option<Unfinished>, Status> {
     let Some(start) = frames.peek::<{ HEADER_BYTES + PEEKED_BYTES }>() else { return Ok(None) };
     let Some((header, start)) = start.split_first_chunk::<HEADER_BYTES>() else { return Ok(None) };
@@ -150,7 +150,7 @@ fn too_long(length: usize, limit: usize) -> Status {
     Status::out_of_range(format!("{length} bytes, where the limit is {limit} bytes"))
 }
 
-/// Room for this many bytes, in which the one at an offset lies where Arrow wants it.
+/// Capacity for this many bytes, so that the byte at `offset` is aligned as Arrow wants.
 fn aligned(length: usize, offset: usize) -> BytesMut {
     let mut bytes = BytesMut::with_capacity(length + ALIGNMENT);
     let misaligned = (bytes.as_ptr() as usize + offset) % ALIGNMENT;
@@ -161,7 +161,7 @@ fn aligned(length: usize, offset: usize) -> BytesMut {
 }
 
 impl Unfinished {
-    /// Makes room for more of the message, twice as much as there is.
+    /// Doubles the capacity for the message.
     fn grow(&mut self) {
         let length = (self.bytes.len() + self.missing).min(2 * self.bytes.len());
         let mut larger = aligned(length, self.ipc_offset);
@@ -170,10 +170,10 @@ impl Unfinished {
     }
 }
 
-/// Where in a message its chunk's bytes begin, as far as its start tells.
+/// Where a chunk's bytes begin in its message, if its start shows that.
 fn ipc_offset<M: Framed>(start: &[u8]) -> Option<usize> {
     let mut rest = start;
-    // In each message the fields before the one that is looked for are passed over.
+    // In each message, skip the fields before the wanted one.
     for field in [M::CHUNK_FIELD, IPC_FIELD] {
         loop {
             let (found, wire_type) = decode_key(&mut rest).ok()?;
@@ -197,7 +197,7 @@ fn ipc_offset<M: Framed>(start: &[u8]) -> Option<usize> {
     Some(start.len() - rest.len())
 }
 
-/// What has come and was not taken yet.
+/// Bytes that have arrived and were not taken yet.
 #[derive(Debug, Default)]
 struct Frames {
     frames: VecDeque<Bytes>,
@@ -212,7 +212,7 @@ impl Frames {
         }
     }
 
-    /// The first bytes, as many as there are up to `N`; nothing if there are none.
+    /// The first bytes, up to `N`; `None` if there are none.
     fn peek<const N: usize>(&self) -> Option<Vec<u8>> {
         let mut start = Vec::with_capacity(N.min(self.length));
         for frame in &self.frames {
@@ -235,7 +235,7 @@ impl Frames {
         }
     }
 
-    /// Moves bytes to where they are missing.
+    /// Moves bytes into a message that lacks them.
     fn move_into(&mut self, message: &mut Unfinished) {
         while message.missing > 0
             && let Some(first) = self.frames.front()
@@ -253,7 +253,7 @@ impl Frames {
     }
 }
 
-/// The status of a response that has no messages, for one was refused, or a proxy answered; `None` where messages follow.
+/// The status of a response without messages, for example a refused call or a proxy's answer; `None` if messages follow.
 pub fn received_status<B>(response: &http::Response<B>) -> Option<Status> {
     if let Some(status) = Status::from_header_map(response.headers()) {
         return (status.code() != Code::Ok).then_some(status);

@@ -1,4 +1,4 @@
-//! Messages out: a few bytes that frame a chunk, then the chunk itself.
+//! Sending: a few bytes that frame a chunk, then the chunk itself.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,7 +13,7 @@ use tonic::Status;
 
 use super::{Framed, HEADER_BYTES};
 
-/// The number of the field of a chunk that holds its bytes.
+/// The number of a chunk's field with its bytes.
 pub(super) const IPC_FIELD: u32 = 1;
 
 /// How a body ends.
@@ -21,7 +21,7 @@ pub(super) const IPC_FIELD: u32 = 1;
 pub enum End {
     /// A server's response ends with a status.
     Status,
-    /// A client's request just ends.
+    /// A client's request ends without a status.
     Nothing,
 }
 
@@ -36,9 +36,9 @@ where
 
 /// The body that [`send`] makes.
 struct Frames<S> {
-    /// Until they have ended.
+    /// `None` once they have ended.
     messages: Option<S>,
-    /// What the last frame has announced and is still to be sent.
+    /// The chunk bytes that the last frame announced, still to be sent.
     chunk: Bytes,
     end: End,
 }
@@ -81,8 +81,8 @@ where
     }
 }
 
-/// A message as the bytes in front of its chunk's, and those. Protobuf leaves the order of fields open: here the chunk
-/// comes last in its message, and its bytes last in the chunk.
+/// A message as two parts: the bytes before its chunk's bytes, and those bytes. Protobuf leaves the order of fields open:
+/// here the chunk is last in its message, and its bytes are last in the chunk.
 pub(super) fn frame<M: Framed>(mut message: M) -> (Bytes, Bytes) {
     let chunk = message.take_chunk();
     let mut head = BytesMut::with_capacity(HEADER_BYTES + message.encoded_len() + 64);
@@ -101,7 +101,7 @@ pub(super) fn frame<M: Framed>(mut message: M) -> (Bytes, Bytes) {
         }
     }
     let length = head.len() - HEADER_BYTES + ipc.len();
-    // Chunks are far below 4 GiB: one that is not gets a length that the receiver refuses.
+    // Chunks are far below 4 GiB: a longer one gets a length that the receiver refuses.
     let length = u32::try_from(length).unwrap_or(u32::MAX);
     head[1..HEADER_BYTES].copy_from_slice(&length.to_be_bytes());
     (head.freeze(), ipc)

@@ -18,7 +18,7 @@ fn load(bytes: usize) -> LoadResponse {
     LoadResponse { chunk: Some(chunk(bytes)), header: Some(LoadHeader { version: 3, rows: 9, time_us: -1 }) }
 }
 
-/// A body whose frames are these pieces.
+/// A body with these pieces as frames.
 fn body(pieces: Vec<Bytes>, end: Option<Status>) -> tonic::body::Body {
     let frames = pieces.into_iter().map(|piece| Ok::<_, Status>(http_body::Frame::data(piece)));
     let trailers = end.map(|status| {
@@ -34,7 +34,7 @@ fn wire<M: Framed>(message: M) -> Vec<u8> {
     [head, ipc].concat()
 }
 
-/// The same as any other gRPC library writes it.
+/// The same message as any other gRPC library encodes it.
 fn plain_wire<M: Framed>(message: &M) -> Vec<u8> {
     let encoded = message.encode_to_vec();
     [&[0][..], &(encoded.len() as u32).to_be_bytes(), &encoded].concat()
@@ -167,7 +167,7 @@ async fn a_header_is_refused_for_its_length_before_it_has_come() {
 #[tokio::test]
 async fn what_hides_beside_a_chunk_is_refused() {
     let mut encoded = StoreRequest { part: Some(Part::Chunk(chunk(100))) }.encode_to_vec();
-    // A field that nobody knows.
+    // An unknown field.
     prost::encoding::bytes::encode(99, &vec![0; PLAIN_BYTES], &mut encoded);
     let message = [&[0][..], &(encoded.len() as u32).to_be_bytes(), &encoded].concat();
     let refused = receive::<StoreRequest>(body(vec![message.into()], Some(Status::ok("")))).await;

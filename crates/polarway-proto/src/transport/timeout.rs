@@ -1,4 +1,4 @@
-//! The header in which a call says how long it may take: at most eight digits and a unit (gRPC over HTTP/2, "Requests").
+//! The header with a call's timeout: at most eight digits and a unit (gRPC over HTTP/2, "Requests").
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use http::HeaderValue;
 /// The name of the header.
 pub const TIMEOUT_HEADER: &str = "grpc-timeout";
 
-/// The most that eight digits say.
+/// The largest number with eight digits.
 const MOST_DIGITS: u64 = 99_999_999;
 
-/// A duration as the header's value. It is never nothing; more than three years is three years.
+/// A duration as the header's value. It is never zero; at most it is about three years.
 pub fn encode_timeout(time: Duration) -> HeaderValue {
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let text = match millis {
@@ -20,7 +20,7 @@ pub fn encode_timeout(time: Duration) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("99999999S"))
 }
 
-/// The duration that the header's value says; `None` for one that can't be read.
+/// The duration in the header's value; `None` if it can't be parsed.
 pub fn decode_timeout(value: &HeaderValue) -> Option<Duration> {
     let text = value.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;

@@ -1,4 +1,4 @@
-//! The two shapes of an answer, one message or many, between the bodies of HTTP and the messages of a method.
+//! The two forms of an answer, one message or many: from HTTP bodies to a method's messages and back.
 
 use std::pin::Pin;
 
@@ -12,17 +12,17 @@ use tonic::body::Body;
 
 use crate::reasons::refusal;
 
-/// The messages of an answer that has many.
+/// The messages of a streaming answer.
 pub(super) type Responses<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>>;
 
-/// The responses, with a heartbeat for each second in which there is none.
+/// The responses, with a heartbeat for each second without a response.
 pub(super) fn beating<M: Framed>(
     responses: impl Stream<Item = Result<M, Status>> + Send + 'static,
 ) -> Responses<M> {
     Box::pin(WithHeartbeats::new(Box::pin(responses), || Ok(M::default())))
 }
 
-/// Calls a method that takes one message and answers with one.
+/// Calls a method with one request message and one response message.
 pub(super) async fn unary<R: Rpc>(
     body: Body,
     method: impl AsyncFnOnce(R::Request) -> Result<R::Response, Failure>,
@@ -33,7 +33,7 @@ pub(super) async fn unary<R: Rpc>(
     }
 }
 
-/// Calls a method that takes one message and answers with many.
+/// Calls a method with one request message and many response messages.
 pub(super) async fn streaming<R: Rpc>(
     body: Body,
     method: impl AsyncFnOnce(R::Request) -> Result<Responses<R::Response>, Status>,
@@ -48,7 +48,7 @@ pub(super) async fn streaming<R: Rpc>(
     }
 }
 
-/// The answer of a method that has one message.
+/// The answer of a method with one response message.
 pub(super) fn one<M: Framed>(answer: Result<M, Failure>) -> Response<Body> {
     match answer {
         Ok(response) => many(stream::iter([Ok(response)])),

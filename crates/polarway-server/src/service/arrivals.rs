@@ -1,4 +1,4 @@
-//! What arrives of an upload, counted in the memory that the engine's parts share.
+//! The bytes of an upload that have arrived, counted in the memory budget that all parts of the engine share.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,34 +16,34 @@ use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
 
-/// How long an upload waits for memory that others have, without reading on.
+/// How long an upload waits, without reading on, for memory that other calls hold.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// For how long a part of a message may lie there while others are short of memory …
+/// How long an incomplete message may stay in memory without progress while others are short of memory.
 const STALLED: Duration = Duration::from_secs(2);
 
-/// … if it is more than this.
+/// An incomplete message of at most this many bytes may stay longer.
 const MUCH: u64 = 64 << 10;
 
-/// When to try again where that was not enough.
+/// The retry delay after that wait.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// The memory of what has arrived of a call and was not taken yet.
+/// The memory of a call's bytes that have arrived and were not taken yet.
 #[derive(Clone)]
 pub(super) struct Arrivals(Arc<Mutex<Reservation>>);
 
 impl Arrivals {
-    /// Of a call of which nothing has arrived.
+    /// For a call of which nothing has arrived.
     pub(super) fn none(memory: &MemoryBudget) -> Self {
         Self(Arc::new(Mutex::new(memory.nothing())))
     }
 
-    /// The memory of all that has arrived since this was asked last.
+    /// The memory of everything that has arrived since the last `take`.
     pub(super) fn take(&self) -> Reservation {
         self.0.lock().take()
     }
 
-    /// The same body, of which nothing is read that there is no memory for.
+    /// The same body, but it is only read as far as there is memory for it.
     pub(super) fn count(&self, body: Body, memory: &MemoryBudget) -> Body {
         let (arrivals, memory) = (self.clone(), memory.clone());
         Body::new(Counted { body, memory, arrivals, waiting: None, moved: Instant::now(), stalled: None })
@@ -54,10 +54,10 @@ struct Counted {
     body: Body,
     memory: MemoryBudget,
     arrivals: Arrivals,
-    /// What has arrived and waits for memory.
+    /// A frame that has arrived and waits for memory.
     waiting: Option<Waiting>,
     moved: Instant,
-    /// While a part of a message is there and no more comes.
+    /// Set while a message is incomplete and no more bytes arrive.
     stalled: Option<BoxFuture<'static, ()>>,
 }
 
@@ -116,7 +116,7 @@ impl http_body::Body for Counted {
 }
 
 impl Counted {
-    /// Ready when a part of a message lay there for too long while others needed its memory.
+    /// Ready when an incomplete message made no progress for too long while others needed its memory.
     fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
         loop {
             if self.arrivals.0.lock().bytes() <= MUCH {
@@ -132,7 +132,7 @@ impl Counted {
             });
             ready!(stalled.as_mut().poll(context));
             self.stalled = None;
-            // More may have come since it began.
+            // More bytes may have arrived since the timer began.
             if self.moved.elapsed() >= STALLED {
                 let message = format!(
                     "the upload brought only a part of a message and then nothing for {STALLED:?}, while others needed the \

@@ -1,4 +1,4 @@
-//! What there is: datasets, their schemas, their versions; and deleting them.
+//! Datasets, their schemas and versions; and deleting them.
 
 use polarway_core::{At, DeleteOptions};
 use polarway_proto::Reason;
@@ -10,11 +10,11 @@ use polarway_proto::v1::{
 use crate::call::Call;
 use crate::convert;
 
-/// Entries on a page at the most: some 100 KB.
+/// The most entries on a page: about 100 KB.
 const MOST_ENTRIES: usize = 1000;
 
 pub(super) async fn list(call: &Call, request: ListDatasetsRequest) -> Result<ListDatasetsResponse, Failure> {
-    // The token is the last name of the page before: what was made or deleted meanwhile shifts nothing.
+    // The token is the last name of the previous page: creating or deleting datasets meanwhile does not shift pages.
     let page = call.engine.datasets_after(&request.page_token, page_entries(request.page_size)).await;
     let (datasets, is_last) = page.map_err(|error| call.failure(&error))?;
     let next_page_token = match datasets.last() {
@@ -64,7 +64,7 @@ pub(super) async fn delete(
     Ok(DeleteDatasetResponse { published: Some(published.into()) })
 }
 
-/// Keeps one page of the entries, and says whether it is the last.
+/// Cuts the entries to one page, and returns whether it is the last.
 pub(super) fn cut_page<T>(entries: &mut Vec<T>, page_size: u32) -> bool {
     let size = page_entries(page_size);
     let is_last = entries.len() <= size;
@@ -72,7 +72,7 @@ pub(super) fn cut_page<T>(entries: &mut Vec<T>, page_size: u32) -> bool {
     is_last
 }
 
-/// How many entries a page has at the most.
+/// The most entries on a page of this requested size.
 fn page_entries(page_size: u32) -> usize {
     match page_size as usize {
         0 => MOST_ENTRIES,

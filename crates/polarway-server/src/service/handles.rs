@@ -1,4 +1,4 @@
-//! Results that are kept: making them, looking at them, putting them off, dropping them.
+//! Handles on results: creating, describing, extending and dropping them.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::datasets::cut_page;
 use crate::call::Call;
 use crate::convert;
 
-/// Answers at once: the query is a part of the stream, so that heartbeats go out meanwhile.
+/// Answers at once: the query runs inside the stream, so that heartbeats are sent meanwhile.
 pub(super) fn create(call: Call, request: CreateHandleRequest) -> Responses<CreateHandleResponse> {
     beating(stream::once(keep(call, request).map_err(Status::from)))
 }
@@ -44,7 +44,7 @@ pub(super) async fn get(call: &Call, request: GetHandleRequest) -> Result<GetHan
 
 pub(super) async fn list(call: &Call, request: ListHandlesRequest) -> Result<ListHandlesResponse, Failure> {
     let mut handles = call.engine.handles().await.map_err(|error| call.failure(&error))?;
-    // The token is the last id of the page before: what was made or dropped meanwhile shifts nothing.
+    // The token is the last id of the previous page: creating or dropping handles meanwhile does not shift pages.
     handles.retain(|handle| *handle.id > *request.page_token);
     let is_last = cut_page(&mut handles, request.page_size);
     let next_page_token = match handles.last() {

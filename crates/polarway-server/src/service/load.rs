@@ -1,4 +1,4 @@
-//! Load: the rows of a version of a dataset, or some of them, and of their columns.
+//! Load: the rows of a version of a dataset, or some of its rows and columns.
 
 use futures::{Stream, StreamExt as _, TryFutureExt as _};
 use polarway_core::{Chunk, Result};
@@ -9,7 +9,7 @@ use super::answer::{Responses, beating};
 use crate::call::Call;
 use crate::convert;
 
-/// Answers at once: opening the table is a part of the stream, so that heartbeats go out meanwhile.
+/// Answers at once: the table is opened inside the stream, so that heartbeats are sent meanwhile.
 pub(super) fn load(call: Call, request: LoadRequest) -> Responses<LoadResponse> {
     beating(open(call, request).map_err(Status::from).try_flatten_stream())
 }

@@ -1,6 +1,6 @@
-//! The methods of `polarway.v1.PolarwayService`. Each has one shape: unpack, call the engine, convert.
+//! The methods of `polarway.v1.PolarwayService`. Each has the same steps: unpack, call the engine, convert.
 //!
-//! All take one road: [`Service`] makes the [`Call`] of a request, finds the method by its path, and hands both on.
+//! [`Service`] makes a [`Call`] for each request, finds the method by its path, and passes both on.
 
 mod answer;
 mod arrivals;
@@ -31,7 +31,7 @@ use self::arrivals::Arrivals;
 use self::worker::Worker;
 use crate::call::{Call, ID_HEADER};
 
-/// The service over one engine. Clones share it.
+/// The service of one engine. Clones share the engine.
 #[derive(Clone)]
 pub(crate) struct Service(Arc<Shared>);
 

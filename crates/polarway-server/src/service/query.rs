@@ -1,4 +1,4 @@
-//! Query: SQL, and its rows as they are made.
+//! Query: runs SQL, and streams its rows as they are produced.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -20,14 +20,14 @@ use super::worker::Worker;
 use crate::call::Call;
 use crate::convert;
 
-/// How long an answer is held back for its first message: that of a short query then is one write, and one wake of the
-/// caller, instead of two.
+/// How long an answer waits for its first message. The answer to a short query is then one write, and wakes the caller once
+/// instead of twice.
 const HEADSTART: Duration = Duration::from_millis(10);
 
-/// Answers soon, also when planning takes long: that is a part of the stream, so that heartbeats go out meanwhile.
+/// Answers soon, even if planning takes long: planning runs inside the stream, so that heartbeats are sent meanwhile.
 ///
 /// # Errors
-/// What a query fails with before it is time to answer.
+/// If the query fails before the answer begins.
 pub(super) async fn query(call: Call, request: QueryRequest) -> Result<Responses<QueryResponse>, Status> {
     let mut rows = start(call, request)?;
     match tokio::time::timeout(HEADSTART, rows.next()).await {
@@ -50,7 +50,7 @@ fn start(call: Call, request: QueryRequest) -> Result<Rows, Failure> {
     Ok(Rows { call, chunks: Some(chunks), summary: QuerySummary::default() })
 }
 
-/// Values from a stranger: an Arrow IPC stream of one row.
+/// Untrusted parameter values: an Arrow IPC stream of one row.
 pub(super) fn parameters(ipc: Bytes) -> Result<Parameters, Failure> {
     if ipc.is_empty() {
         return Ok(Parameters::new());
@@ -65,7 +65,7 @@ pub(super) fn parameters(ipc: Bytes) -> Result<Parameters, Failure> {
     }
 }
 
-/// The queries that wait or run here.
+/// The queries that are waiting or running on this worker.
 pub(super) fn list(call: &Call, worker: &Worker) -> Result<ListQueriesResponse, Failure> {
     let queries = call.engine.queries().map_err(|error| call.failure(&error))?;
     let queries = queries.iter().map(convert::running_query).collect();
@@ -77,10 +77,10 @@ pub(super) fn cancel(call: &Call, request: &CancelQueryRequest) -> Result<Cancel
     Ok(CancelQueryResponse {})
 }
 
-/// The chunks of a result, and then what the query did.
+/// The chunks of a result, followed by the query's summary.
 struct Rows {
     call: Call,
-    /// Until they have ended.
+    /// `None` once they have ended.
     chunks: Option<QueryChunkStream>,
     summary: QuerySummary,
 }
@@ -105,7 +105,7 @@ impl Stream for Rows {
             }
             None => {}
         }
-        // The last chunk and the summary are one message.
+        // The last chunk and the summary are sent in one message.
         if let Some(done) = chunks.summary() {
             let sent = std::mem::take(summary);
             response.summary = Some(QuerySummary { rows: sent.rows, bytes: sent.bytes, ..done.into() });

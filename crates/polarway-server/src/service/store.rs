@@ -1,4 +1,4 @@
-//! Store: uploads of one table or many.
+//! Store: uploads of one or more tables.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use super::upload::{Piece, Upload};
 use crate::call::Call;
 use crate::reasons::refusal;
 
-/// Chunks that wait for the engine. One that is slow then slows the client: HTTP/2 lets no more in.
+/// Chunks that may wait for the engine. A slow engine then slows down the client, through HTTP/2 flow control.
 const WAITING_CHUNKS: usize = 2;
 
-/// What the results of a call may take, in bytes: tens of thousands of tables.
+/// The most bytes that the results of a call may take: tens of thousands of tables.
 const MOST_RESULTS_BYTES: usize = 16 << 20;
 
 pub(super) async fn store(
@@ -61,7 +61,7 @@ pub(super) async fn store(
     Ok(StoreResponse { results })
 }
 
-/// Receives one table and stores it. The inner result is the table's own, the outer one ends the call.
+/// Receives one table and stores it. The inner result is the table's; an outer error ends the call.
 async fn store_table(
     call: &Call,
     parts: &mut Parts<impl Stream<Item = Result<StoreRequest, Status>> + Unpin>,
@@ -79,7 +79,7 @@ async fn store_table(
     let mut writing = std::pin::pin!(writing);
     loop {
         let piece = tokio::select! {
-            // Without a trailer it can't have been published.
+            // Without a trailer, it can't have been published.
             stored = &mut writing => return match stored {
                 Ok(_) => Err(Reason::Internal.failure(format!("{name:?} was stored before all of it had come"))),
                 Err(error) => give_up(parts, &name, is_last, of_pieces(call, error)).await,
@@ -100,7 +100,7 @@ async fn store_table(
                 Err(error) if is_trailer => Ok(Err(of_pieces(call, error))),
                 Err(error) => give_up(parts, &name, is_last, of_pieces(call, error)).await,
             },
-            // Nobody receives when the writing has failed, which the next turn sees.
+            // If the write has failed, nobody receives this; the next iteration sees the failure.
             _ = pieces.send((piece, parts.arrivals.take())) => {}
         }
         if is_trailer {
@@ -117,7 +117,7 @@ fn of_pieces(call: &Call, error: PiecesError<Failure>) -> Failure {
     }
 }
 
-/// A table that has failed: the rest of it is passed over, for the sake of those that follow.
+/// Skips the rest of a table that has failed, so that the tables after it can be stored.
 async fn give_up(
     parts: &mut Parts<impl Stream<Item = Result<StoreRequest, Status>> + Unpin>,
     name: &str,
@@ -146,10 +146,10 @@ fn truncated(name: &str) -> Failure {
         .failure(format!("the upload ended before the trailer of {name:?}: nothing of it was published"))
 }
 
-/// The parts of an upload as they come in, heartbeats left out.
+/// The parts of an upload in order of arrival, without heartbeats.
 struct Parts<S> {
     requests: S,
-    /// The memory of what has come.
+    /// The memory of what has arrived.
     arrivals: Arrivals,
     silence: Duration,
 }

@@ -13,11 +13,11 @@ pub(super) enum Piece {
     Trailer(StoreTrailer),
 }
 
-/// Reads a table's pieces. It ends well only behind a trailer that tells the truth.
+/// Reads a table's pieces. It ends without an error only after a correct trailer.
 pub(super) struct Upload {
     decoder: ChunkDecoder,
     checksum: crc32fast::Hasher,
-    /// The trailer was right.
+    /// Whether a correct trailer was read.
     is_whole: bool,
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::call::Call;
 use crate::convert;
 
-/// What tells this worker from others.
+/// What distinguishes this worker from others.
 pub(crate) struct Worker {
     id: Uuid,
     started: SystemTime,

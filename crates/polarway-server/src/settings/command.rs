@@ -5,7 +5,7 @@ use clap::{Arg, ArgMatches};
 use super::definition::{CONFIG_FLAG, CONFIG_VARIABLE, LOG_VARIABLE, PORT_FLAG, SETTINGS, Setting};
 use super::resolve::Sources;
 
-/// The flags of the server, each with its variable and default in its help.
+/// The server's flags; the help of each has its variable and default.
 pub fn arguments() -> Vec<Arg> {
     let mut arguments: Vec<Arg> = SETTINGS.iter().map(argument).collect();
     let port = Arg::new(PORT_FLAG)
@@ -29,7 +29,7 @@ fn argument(setting: &'static Setting) -> Arg {
         .help(format!("{about} [env: {}] [default: {}]", setting.variable, setting.default_text()))
 }
 
-/// What stands below the flags in help.
+/// The text below the flags in help.
 pub(crate) fn after_help() -> String {
     format!(
         "A flag beats its variable, a variable the file, the file the default. {LOG_VARIABLE} filters the log \

@@ -7,25 +7,25 @@ use crate::ServerConfig;
 
 /// A setting. Its flag and its key in the file follow from its name.
 pub(crate) struct Setting {
-    /// Its key in the configuration file; the flag has dashes in the place of underscores.
+    /// Its key in the configuration file; the flag has dashes instead of underscores.
     pub(crate) key: &'static str,
     /// The environment variable that sets it.
     pub(crate) variable: &'static str,
-    /// What stands for its value in help.
+    /// The placeholder for its value in help.
     pub(crate) value_name: &'static str,
-    /// What it is in the configuration file.
+    /// Its type in the configuration file.
     pub(crate) form: Form,
     /// What it means, in a sentence or two.
     pub(crate) about: &'static str,
-    /// The default in words, where it is not the same everywhere.
+    /// The default in words, if it is not the same on all machines.
     pub(crate) default: Option<&'static str>,
-    /// Reads a text and puts its value into a configuration.
+    /// Parses a text and writes its value into a configuration.
     pub(crate) apply: fn(&mut ServerConfig, &str) -> Result<(), Invalid>,
     /// The value in a configuration, as a text that `apply` reads.
     pub(crate) current: fn(&ServerConfig) -> String,
 }
 
-/// What a value is in the configuration file. It does not follow from the text: `1.10` may be the name of a directory.
+/// A value's type in the configuration file. The text does not show it: `1.10` may be the name of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Number,
@@ -33,7 +33,7 @@ pub(crate) enum Form {
 }
 
 impl Setting {
-    /// Its flag, without the dashes in front.
+    /// Its flag, without the leading dashes.
     pub(crate) fn flag(&self) -> String {
         self.key.replace('_', "-")
     }
@@ -47,7 +47,7 @@ impl Setting {
     }
 }
 
-/// Where data lies unless said otherwise.
+/// The default data directory.
 pub(crate) const DEFAULT_DATA_DIR: &str = "./polarway-data";
 
 /// The variable that names the configuration file, and its flag.
@@ -60,13 +60,13 @@ pub(crate) const PORT_FLAG: &str = "grpc-port";
 /// The variable that filters the log.
 pub(crate) const LOG_VARIABLE: &str = "RUST_LOG";
 
-/// The variables that the client reads: they may stand in an environment that server and client share.
+/// The variables that the client reads: server and client may share an environment.
 pub(crate) const CLIENT_VARIABLES: [&str; 2] = ["POLARWAY_URL", "POLARWAY_TIMEOUT"];
 
-/// The token of the client, which a server can't check yet and does not start with.
+/// The client's token. A server can't check it yet, and does not start if it is set.
 pub(crate) const TOKEN_VARIABLE: &str = "POLARWAY_AUTH_TOKEN";
 
-/// All settings, in the order in which help tells them. The data directory comes before what lies in it.
+/// All settings, in the order of the help. The data directory comes before the settings of what is in it.
 pub(crate) const SETTINGS: [Setting; 29] = [
     Setting {
         key: "bind",

@@ -3,18 +3,18 @@
 use std::io;
 use std::path::PathBuf;
 
-/// A configuration that can't be used, and where it came from.
+/// A configuration that can't be used, and its origin.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// A value that is none for its setting.
+    /// A value that is invalid for its setting.
     #[error("{origin} is {value:?}: it takes {expected}")]
     Value {
         /// Where the value came from, such as `POLARWAY_CACHE_SIZE`.
         origin: String,
         /// The value.
         value: String,
-        /// What would be right.
+        /// What a valid value would be.
         expected: &'static str,
     },
     /// The file can't be read.
@@ -22,10 +22,10 @@ pub enum SettingsError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// The file is no TOML.
+    /// The file is not TOML.
     #[error("the configuration file {} is no TOML: {message}", path.display())]
     Syntax {
         /// The file.
@@ -43,25 +43,25 @@ pub enum SettingsError {
         /// The key that may have been meant.
         nearest: Option<String>,
     },
-    /// A value in the file has a type that its setting does not take.
+    /// A value in the file has a type that its setting does not accept.
     #[error("{key} in the configuration file {} is a {found}: give {expected}", path.display())]
     Type {
         /// The file.
         path: PathBuf,
         /// The key.
         key: String,
-        /// What it is.
+        /// The type that it has.
         found: &'static str,
-        /// What it should be.
+        /// The type that it should have.
         expected: &'static str,
     },
-    /// A variable's value is not Unicode. Taking it for unset would start a server that nobody asked for.
+    /// A variable's value is not Unicode. Ignoring it would start a server with settings that nobody chose.
     #[error("{variable} is set to bytes that are no UTF-8 text")]
     NotText {
         /// The variable.
         variable: &'static str,
     },
-    /// A token is set that nobody would check.
+    /// A token is set, but the server would not check it.
     #[error(
         "POLARWAY_AUTH_TOKEN is set, but this server can't check tokens yet and would be open to all: unset it, and bind to \
          127.0.0.1 or put a proxy that checks tokens before it"

@@ -1,7 +1,7 @@
-//! Settings: one definition each, from which come the flags and their help, the variables, the keys of the configuration
-//! file, `polarway config show` and the reference page.
+//! Settings: one definition each. The flags and their help, the variables, the keys of the configuration file,
+//! `polarway config show` and the reference page are made from it.
 //!
-//! A flag beats a variable, a variable beats the file, the file beats the default. [`Settings::read`] puts them together.
+//! A flag overrides a variable, a variable the file, the file the default. [`Settings::read`] combines them.
 
 mod command;
 mod definition;

@@ -14,10 +14,10 @@ use super::definition::{
 use super::error::SettingsError;
 use crate::ServerConfig;
 
-/// What the variables of this project begin with.
+/// The prefix of this project's variables.
 const PREFIX: &str = "POLARWAY_";
 
-/// Where settings come from. The environment is given, not taken, so that nothing depends on the process that asks.
+/// Where settings come from. The environment is a parameter, so that nothing depends on the current process.
 #[derive(Default)] // and no `Debug`: an environment holds secrets
 pub struct Sources {
     /// Flags that were given, by their names without dashes.
@@ -27,7 +27,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// These flags and this environment. Variables whose names are no text are nobody's.
+    /// These flags and this environment. Variables whose names are not Unicode are ignored.
     pub fn new(
         flags: BTreeMap<String, String>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -36,7 +36,7 @@ impl Sources {
         Self { flags, variables: environment.into_iter().filter_map(named).collect() }
     }
 
-    /// A variable as it is; an empty one is as good as none.
+    /// A variable as it is; an empty one counts as unset.
     fn raw(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(name).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
@@ -76,17 +76,17 @@ pub struct Settings {
     pub config: ServerConfig,
     /// The filter of the log, if one is given.
     pub log_filter: Option<String>,
-    /// Variables that look like ours and that nobody reads, with the one that may have been meant.
+    /// Variables that have our prefix but that nobody reads, each with the name that may have been meant.
     pub unread_variables: Vec<(String, Option<&'static str>)>,
-    /// Where each setting came from, in their order.
+    /// Where each setting came from, in the order of the settings.
     pub(crate) origins: Vec<Origin>,
 }
 
 impl Settings {
-    /// Puts the sources together.
+    /// Combines the sources.
     ///
     /// # Errors
-    /// A value that is none, named with where it came from, and a file that can't be read or has an unknown key.
+    /// If a value is invalid (the error names its origin), the file can't be read, or the file has an unknown key.
     pub fn read(sources: &Sources) -> Result<Self, SettingsError> {
         refuse_unchecked_token(sources)?;
         let path = match sources.flags.get(CONFIG_FLAG) {
@@ -128,7 +128,7 @@ impl Settings {
     }
 }
 
-/// A token that nobody checks is a trap: whoever set it believes that the server is closed.
+/// A token that is not checked is dangerous: whoever set it believes that the server requires it.
 fn refuse_unchecked_token(sources: &Sources) -> Result<(), SettingsError> {
     match sources.raw(TOKEN_VARIABLE) {
         Some(_) => Err(SettingsError::TokenUnchecked),
@@ -191,7 +191,7 @@ fn find(
     })
 }
 
-/// A value's place, for an error.
+/// A value's origin, for an error.
 fn named(setting: &Setting, origin: &Origin) -> String {
     match origin {
         Origin::File(path) => format!("{} in {}", setting.key, path.display()),
@@ -210,8 +210,8 @@ fn unread(sources: &Sources) -> Vec<(String, Option<&'static str>)> {
     unread.map(|name| (name.clone(), nearest(name, known()))).collect()
 }
 
-/// The name that a misspelt one is likely to mean: the one with which it shares the most, if that is nearly all or one of
-/// them is the beginning of the other. The prefix that all share says nothing about that.
+/// The known name that a misspelt name probably means: the one with which it shares the most, if that is nearly all or one
+/// of them is a prefix of the other. The common prefix does not count.
 fn nearest<'name>(name: &str, known: impl Iterator<Item = &'name str>) -> Option<&'name str> {
     let name = name.strip_prefix(PREFIX).unwrap_or(name);
     known

@@ -5,7 +5,7 @@ use std::fmt;
 use super::definition::{Form, SETTINGS};
 use super::resolve::Settings;
 
-/// TOML that, read as a configuration file, gives these settings again. A comment tells where each came from.
+/// TOML that gives the same settings when read as a configuration file. A comment names the origin of each.
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (setting, origin) in SETTINGS.iter().zip(&self.origins) {

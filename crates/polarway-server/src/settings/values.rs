@@ -1,4 +1,4 @@
-//! Values as texts: one reader for flags, variables and the file.
+//! Values as text: one parser for flags, variables and the file.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use polarway_core::{HandleStoreKind, Location};
 
-/// What a value would have to be: `a number of GB, such as 2.0`.
+/// What a valid value would be: `a number of GB, such as 2.0`.
 pub(crate) type Invalid = &'static str;
 
-/// How a duration says that something never happens.
+/// The value of a duration that means: never.
 pub(crate) const NEVER: &str = "never";
 
-/// How a number says that there is no bound.
+/// The value of a number that means: no limit.
 pub(crate) const UNLIMITED: &str = "unlimited";
 
-/// How a number says that it follows from others.
+/// The value of a number that means: computed from other settings.
 const AUTO: &str = "auto";
 
 const GB: f64 = 1e9;
 
-/// What the engine asks for. It is checked here too, since only here it is known where the value came from.
+/// The engine's minimum. It is checked here too, since only here the value's origin is known.
 const LEAST_GRACE: Duration = Duration::from_secs(600);
 
 pub(crate) fn address(text: &str) -> Result<SocketAddr, Invalid> {
@@ -78,7 +78,7 @@ pub(crate) fn gigabytes_above_zero(text: &str) -> Result<u64, Invalid> {
     }
 }
 
-/// `None` is what the engine makes of its other settings.
+/// `None` means that the engine computes it from its other settings.
 pub(crate) fn gigabytes_or_auto(text: &str) -> Result<Option<u64>, Invalid> {
     match text.trim() {
         AUTO => Ok(None),

@@ -1,25 +1,25 @@
-//! Messages as they were before Arrow 0.15 (2019): the length of their metadata comes first, without a mark before it.
+//! Messages in the format before Arrow 0.15 (2019): they begin with their metadata's length, without a marker.
 
 use std::io::{self, Cursor, Read};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-/// What stands before a message since then.
+/// The marker before a message since Arrow 0.15.
 pub(super) const MARK: [u8; 4] = [0xff; 4];
 
 const LENGTH_BYTES: usize = 4;
 
-/// Metadata is shorter than this; what says otherwise is no message.
+/// Metadata is shorter than this; a larger length is not a message.
 const MOST_METADATA: u32 = 1 << 28;
 
-/// Where the metadata of a message ends that starts with these bytes.
+/// The end of the metadata of a message with these first bytes.
 pub(super) fn metadata_end(start: &[u8]) -> Option<usize> {
     let mark = if start.starts_with(&MARK) { MARK.len() } else { 0 };
     let length = start.get(mark..)?.first_chunk::<LENGTH_BYTES>()?;
     Some(mark + LENGTH_BYTES + u32::from_le_bytes(*length) as usize)
 }
 
-/// A message with the mark, whether it had it or not.
+/// A message with the marker, which is added if missing.
 pub(super) fn with_mark(message: Bytes) -> Bytes {
     if message.starts_with(&MARK) {
         return message;
@@ -30,10 +30,10 @@ pub(super) fn with_mark(message: Bytes) -> Bytes {
     marked.freeze()
 }
 
-/// A stream of such messages, each with the mark.
+/// A stream of such messages, with the marker added to each.
 pub(super) struct Marked<R> {
     input: R,
-    /// The mark, the length and the metadata of the message that is read.
+    /// The marker, the length and the metadata of the current message.
     start: Cursor<Vec<u8>>,
     body_left: u64,
 }
@@ -43,7 +43,7 @@ impl<R: Read> Marked<R> {
         Self { input, start: Cursor::default(), body_left: 0 }
     }
 
-    /// Goes to the next message. What is none is handed on as it is, for the decoder to say so.
+    /// Reads the next message. Invalid bytes are passed on unchanged, so that the decoder reports them.
     fn next_message(&mut self) -> io::Result<()> {
         let mut start = Vec::new();
         self.input.by_ref().take(LENGTH_BYTES as u64).read_to_end(&mut start)?;
@@ -52,7 +52,7 @@ impl<R: Read> Marked<R> {
             if length <= MOST_METADATA {
                 self.input.by_ref().take(length.into()).read_to_end(&mut start)?;
             }
-            // The end of a stream is a length of nothing.
+            // A length of zero ends the stream.
             let body = match arrow_ipc::root_as_message(&start[LENGTH_BYTES..]) {
                 Ok(message) => u64::try_from(message.bodyLength()).ok(),
                 Err(_) => (length == 0).then_some(0),

@@ -1,7 +1,7 @@
-//! Arrow IPC: a stream, or a file with its index at the end.
+//! Arrow IPC: a stream, or a file with a footer at its end.
 //!
-//! Either may be malformed, so both are read by what reads the streams of strangers, which holds what they declare against
-//! limits. A file is the messages of a stream, at the places that its index tells.
+//! Either may be malformed, so both use the decoder for untrusted streams, which checks declared sizes against limits. A
+//! file has the messages of a stream, at the positions in its footer.
 
 mod early;
 
@@ -23,25 +23,25 @@ use super::counted::CountedFile;
 use super::error::InputError;
 use super::{FileRows, Source};
 
-/// With these bytes a file begins, and ends.
+/// A file begins and ends with these bytes.
 const MAGIC: &[u8] = b"ARROW1";
 
-/// The first message is at a multiple of this, behind the mark of the file and zeros.
+/// The first message is at a multiple of this, after the file's magic bytes and padding.
 const ALIGNMENT: usize = 8;
 
-/// Where a message has its mark and the length of its metadata.
+/// The bytes of a message's marker and the length of its metadata.
 const PREFIX_BYTES: usize = 8;
 
-/// The length of the index, and the mark of a file, at its end.
+/// The footer's length and the magic bytes, at the end of a file.
 const TRAILER_BYTES: usize = 10;
 
 /// Bytes of a stream that are read at once.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// What one message may mean in memory, however short it is.
+/// The decoded bytes that one message may always take, however short it is.
 const LEAST_DECODED_BYTES: u64 = 4 << 30;
 
-/// How many times more than the file one message of it may mean in memory.
+/// The most decoded bytes of one message, as a multiple of the file's size.
 const MOST_RATIO: u64 = 8;
 
 pub(super) enum Kind {
@@ -50,7 +50,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Looks at the first bytes.
+    /// Detects the kind from the first bytes.
     pub(super) fn of(source: Source) -> Result<Self, InputError> {
         let mut start = Vec::with_capacity(MAGIC.len());
         match source {
@@ -81,10 +81,10 @@ fn limits(file_bytes: u64) -> DecodeLimits {
     let decoded_bytes = file_bytes.saturating_mul(MOST_RATIO).max(LEAST_DECODED_BYTES);
     let decoded_bytes = usize::try_from(decoded_bytes).unwrap_or(usize::MAX);
     DecodeLimits {
-        // No more is held of a message than has come.
+        // Only the bytes of a message that have arrived are held.
         max_message_bytes: usize::MAX,
         max_metadata_bytes: usize::MAX,
-        // Nothing is written out here: it goes on in messages that mean little.
+        // Values are not written out here: the rows are sent on in small messages.
         max_plain_bytes: usize::MAX,
         max_decoded_bytes: decoded_bytes,
         max_dictionary_bytes: decoded_bytes,
@@ -92,7 +92,7 @@ fn limits(file_bytes: u64) -> DecodeLimits {
     }
 }
 
-/// Reads a stream as it comes.
+/// Reads a stream as it arrives.
 pub(super) fn open_stream(mut bytes: Box<dyn Read + Send>) -> Result<FileRows, InputError> {
     let mut start = Vec::new();
     bytes.by_ref().take(MARK.len() as u64).read_to_end(&mut start)?;
@@ -111,13 +111,13 @@ pub(super) fn open_stream(mut bytes: Box<dyn Read + Send>) -> Result<FileRows, I
 
 struct Stream {
     bytes: Box<dyn Read + Send>,
-    /// Until the end of the stream.
+    /// `None` after the end of the stream.
     decoder: Option<ChunkDecoder>,
     decoded: VecDeque<RecordBatch>,
 }
 
 impl Stream {
-    /// Takes the next piece.
+    /// Reads the next piece.
     fn read(&mut self) -> Result<(), InputError> {
         let mut piece = Vec::new();
         self.bytes.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece)?;
@@ -145,7 +145,7 @@ impl Iterator for Stream {
     }
 }
 
-/// Reads a file, message by message, in the order in which they lie.
+/// Reads a file, message by message, in the order of their positions.
 pub(super) fn open_file(file: File, read_bytes: &Arc<AtomicU64>) -> Result<FileRows, InputError> {
     let file = CountedFile { file: LocalFile::new(file)?, count: Arc::clone(read_bytes) };
     let mut blocks = blocks(&file)?;
@@ -169,7 +169,7 @@ pub(super) fn open_file(file: File, read_bytes: &Arc<AtomicU64>) -> Result<FileR
     Ok(FileRows { schema, batches: Box::new(batches) })
 }
 
-/// Where the messages with dictionaries and rows are.
+/// The positions of the messages with dictionaries and rows.
 fn blocks(file: &CountedFile) -> Result<Vec<Block>, InputError> {
     const CUT: InputError = InputError::IndexOfArrow("is missing: the file is cut off");
 

@@ -1,4 +1,4 @@
-//! CSV: types are found in the first rows, and hold for the rest.
+//! CSV: types are inferred from the first rows, and apply to the rest.
 
 mod records;
 
@@ -38,7 +38,7 @@ fn columns(lines: &[u8], options: &TextOptions) -> Result<Vec<(String, ValueType
     let mut candidates: Vec<Candidates> = Vec::new();
     let mut names = Vec::new();
     let mut rows = 0;
-    // The lines may be cut off inside of quotes: whether these are closed, the reading tells.
+    // The lines may be cut off inside quotes. The actual read checks whether these are closed.
     while rows < options.infer_rows && records.read().unwrap_or(false) {
         if names.is_empty() {
             candidates = records.values().map(|_| Candidates::all()).collect();
@@ -50,7 +50,7 @@ fn columns(lines: &[u8], options: &TextOptions) -> Result<Vec<(String, ValueType
             names = (1..=candidates.len()).map(|number| format!("column_{number}")).collect();
         }
         rows += 1;
-        // A row that is too short or too long, and one that is no text, is for the reading to refuse.
+        // Ignore rows of a wrong length or that are not UTF-8: the actual read refuses them.
         for (candidates, value) in candidates.iter_mut().zip(records.values()) {
             if let Ok(value) = std::str::from_utf8(value)
                 && !value.is_empty()
@@ -90,7 +90,7 @@ impl<R: BufRead> Rows for CsvRows<R> {
 }
 
 impl<R: BufRead> CsvRows<R> {
-    /// Appends the record, and gives how many bytes it has.
+    /// Appends the record, and returns its size in bytes.
     fn append(&mut self) -> Result<usize, InputError> {
         let line = self.records.line();
         let values = self.records.values();

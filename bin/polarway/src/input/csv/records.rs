@@ -1,4 +1,4 @@
-//! The records of a CSV text, each with the line that it begins in.
+//! The records of a CSV text, each with the number of its first line.
 
 use std::io::BufRead;
 
@@ -6,11 +6,11 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use crate::input::InputError;
 
-/// Reads one record after the other. Empty lines are passed over.
+/// Reads one record after the other. Empty lines are skipped.
 pub(super) struct Records<R> {
     input: R,
     parser: Reader,
-    /// The record's values without their quotes, one behind the other.
+    /// The record's values without their quotes, concatenated.
     values: Vec<u8>,
     /// Where each value ends.
     ends: Vec<usize>,
@@ -25,14 +25,14 @@ impl<R: BufRead> Records<R> {
         Self { input, parser, values: vec![0; 1024], ends: vec![0; 16], count: 0, line: 1, next_line: 1 }
     }
 
-    /// Goes to the next record; false at the end.
+    /// Reads the next record; false at the end.
     pub(super) fn read(&mut self) -> Result<bool, InputError> {
         let mut length = 0;
         let mut has_begun = false;
         self.count = 0;
         loop {
             let input = self.input.fill_buf()?;
-            // The last line need not end with a line break. Given one, the parser tells whether it is inside of quotes.
+            // The last line may lack a line break. Adding one shows whether the line ends inside quotes.
             let is_last_line = input.is_empty() && has_begun;
             let input = if is_last_line { b"\n" } else { input };
             let (result, read, written, ended) =
@@ -61,7 +61,7 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    /// The line that the record begins in; the first is 1.
+    /// The line where the record begins; the first is 1.
     pub(super) fn line(&self) -> u64 {
         self.line
     }

@@ -1,4 +1,4 @@
-//! Columns that grow by a JSON value at a time.
+//! Columns that grow by one JSON value at a time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,13 +29,13 @@ pub(super) enum Column {
     Struct(Struct),
 }
 
-/// Which of JSON's kinds a column of plain values takes.
+/// Which kinds of JSON values a column of plain values accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Accepts {
     Boolean,
     Number,
     Text,
-    /// All of them, and for text all else too, as it is written: the column's type was named.
+    /// All of them, because the column's type was given. A text column also stores other values, as written.
     Everything,
 }
 
@@ -44,7 +44,7 @@ impl Column {
         match shape {
             Shape::Boolean => Self::value(Accepts::Boolean, ValueType::Boolean),
             Shape::Number(candidates) => Self::value(Accepts::Number, candidates.narrowest()),
-            // Where no value came there is no telling, and text holds most of what may.
+            // Without a value the type is unknown, and text can hold most values.
             Shape::Text | Shape::Unknown => Self::value(Accepts::Text, ValueType::Text),
             Shape::List(shape) => {
                 let item = Box::new(Self::new(shape));
@@ -125,12 +125,12 @@ impl Column {
     }
 }
 
-/// Columns with names: an object, or the rows themselves.
+/// Named columns: those of an object, or of the rows themselves.
 pub(super) struct Struct {
     fields: Fields,
     columns: Vec<Column>,
     places: HashMap<String, usize>,
-    /// In which row each column got its last value.
+    /// The row in which each column got its last value.
     filled: Vec<usize>,
     rows: usize,
     validity: NullBufferBuilder,

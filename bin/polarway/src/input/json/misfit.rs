@@ -1,9 +1,9 @@
-//! A value that does not fit what came before it.
+//! A value that does not fit the values before it.
 
-/// Why a value can't be taken, and where it is.
+/// Why a value is refused, and where it is.
 #[derive(Debug)]
 pub(super) struct Misfit {
-    /// The keys that lead to it.
+    /// The keys on the path to it.
     path: Vec<String>,
     /// What is wrong, in words that follow the path.
     problem: String,
@@ -18,28 +18,28 @@ impl Misfit {
         Self { path: Vec::new(), problem }
     }
 
-    /// A key that no row before has.
+    /// A key that no earlier row has.
     pub(super) fn unknown_key(key: &str) -> Self {
         Self { path: vec![key.to_owned()], problem: "is a key that the rows before don't have".to_owned() }
     }
 
-    /// A key with two values in one object, of which only one could be kept.
+    /// A key with two values in one object. Only one could be kept.
     pub(super) fn twice(key: &str) -> Self {
         Self { path: vec![key.to_owned()], problem: "stands twice in one object".to_owned() }
     }
 
-    /// The same, of a value that is a key's.
+    /// The same, for a value under a key.
     pub(super) fn under(mut self, key: &str) -> Self {
         self.path.insert(0, key.to_owned());
         self
     }
 
-    /// The same, of a value in a list.
+    /// The same, for a value in a list.
     pub(super) fn in_list(self) -> Self {
         self.under("[]")
     }
 
-    /// The key of the row that it is in.
+    /// The row's key that contains the value.
     pub(super) fn column(&self) -> Option<&str> {
         self.path.first().map(String::as_str)
     }
@@ -63,14 +63,14 @@ impl From<serde_json::Error> for Misfit {
     }
 }
 
-/// What a JSON error says, without a line that counts from the value's own.
+/// A JSON error's message, without its line number, which counts from the start of the value.
 pub(super) fn reason(error: &serde_json::Error) -> String {
     let mut text = error.to_string();
     text.truncate(text.rfind(" at line ").unwrap_or(text.len()));
     text
 }
 
-/// A value as an error shows it: its beginning, on one line.
+/// A value as an error shows it: its start, on one line.
 fn shortened(text: &str) -> String {
     const MOST_CHARACTERS: usize = 60;
 

@@ -1,4 +1,4 @@
-//! JSON lines: keys and types are found in the first rows, and hold for the rest.
+//! JSON lines: keys and types are inferred from the first rows, and apply to the rest.
 
 mod column;
 mod misfit;
@@ -41,7 +41,7 @@ pub(super) fn open(bytes: Box<dyn Read + Send>, options: &TextOptions) -> Result
     Ok(FileRows { schema, batches: Box::new(Batches::new(rows)) })
 }
 
-/// The keys of the rows, and what stands under each.
+/// The keys of the rows, and the shape of each key's values.
 fn keys(lines: &[u8], infer_rows: usize) -> Result<Keys, InputError> {
     let mut lines = Lines::new(lines);
     let mut keys = Keys::new();
@@ -73,7 +73,7 @@ impl<R: BufRead> Rows for JsonRows<R> {
     }
 }
 
-/// The lines that hold something.
+/// The lines that are not empty.
 struct Lines<R> {
     input: R,
     bytes: Vec<u8>,
@@ -85,7 +85,7 @@ impl<R: BufRead> Lines<R> {
         Self { input, bytes: Vec::new(), number: 0 }
     }
 
-    /// Goes to the next one; false at the end.
+    /// Reads the next line; false at the end.
     fn read(&mut self) -> Result<bool, InputError> {
         loop {
             self.bytes.clear();

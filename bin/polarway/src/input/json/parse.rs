@@ -1,4 +1,4 @@
-//! JSON, a level at a time: what is inside a value stays the text that it is.
+//! JSON, one level at a time: the inside of a value stays unparsed text.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A value whose parts were not looked at yet. A number is the text that it is written as, with all its digits.
+/// A value with unparsed parts. A number is kept as its text, with all its digits.
 pub(super) enum Json<'a> {
     Null,
     Boolean(&'a str),
@@ -16,10 +16,10 @@ pub(super) enum Json<'a> {
     Object(Entries<'a>),
 }
 
-/// The keys and values of an object, in their order and with those that stand twice.
+/// The keys and values of an object, in order and with duplicates.
 pub(super) type Entries<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
-/// Looks at a text that may be anything, and checks that it is one JSON value to its innermost part.
+/// Parses any text, and checks that it is one valid JSON value at all levels.
 pub(super) fn parse_line(text: &str) -> serde_json::Result<Json<'_>> {
     if text.trim_start().starts_with('{') {
         let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -30,7 +30,7 @@ pub(super) fn parse_line(text: &str) -> serde_json::Result<Json<'_>> {
     parse(serde_json::from_str(text)?)
 }
 
-/// Looks at a value that was checked. A text with half a surrogate pair is an error all the same.
+/// Parses a value that was checked. A text with half of a surrogate pair is still an error.
 pub(super) fn parse(value: &RawValue) -> serde_json::Result<Json<'_>> {
     let text = value.get();
     Ok(match text.as_bytes() {
@@ -46,7 +46,7 @@ pub(super) fn parse(value: &RawValue) -> serde_json::Result<Json<'_>> {
     })
 }
 
-/// A text, borrowed unless something in it is escaped.
+/// A text, borrowed unless it contains an escape.
 struct Text;
 
 impl<'de> DeserializeSeed<'de> for Text {

@@ -1,4 +1,4 @@
-//! What the values of a key look like, as far as they were looked at.
+//! The shape of a key's values, from the rows that were inspected.
 
 use serde_json::value::RawValue;
 
@@ -6,13 +6,13 @@ use super::misfit::{Misfit, Result};
 use super::parse::{Entries, Json, parse};
 use crate::input::value_type::Candidates;
 
-/// How deep values may be nested.
+/// How deeply values may be nested.
 const MOST_LEVELS: usize = 64;
 
-/// What was seen of a key.
+/// The shape of a key's values so far.
 #[derive(Clone, Debug)]
 pub(super) enum Shape {
-    /// Nothing but null.
+    /// Only null.
     Unknown,
     Boolean,
     Number(Candidates),
@@ -21,18 +21,18 @@ pub(super) enum Shape {
     Object(Keys),
 }
 
-/// The keys of an object, in the order in which they came first, and what stands under each.
+/// The keys of an object, in the order of their first appearance, and the shape of each key's values.
 pub(super) type Keys = Vec<(String, Shape)>;
 
-/// Widens the shapes of an object's keys by its values. What is a number here and a text there, or an object, is refused: stored as
-/// one of them, the others would become something else.
+/// Extends the shapes of an object's keys with its values. A key with different kinds of values, such as a number and a
+/// text, is refused: stored as one kind, the other values would change.
 pub(super) fn see_row(keys: &mut Keys, entries: Entries<'_>) -> Result<()> {
     see_keys(keys, entries, MOST_LEVELS)
 }
 
 fn see_keys(keys: &mut Keys, entries: Entries<'_>, levels: usize) -> Result<()> {
     for (index, (key, value)) in entries.into_iter().enumerate() {
-        // Keys mostly come in the order in which they came before.
+        // Keys are mostly in the same order as before.
         let place = match keys.get(index) {
             Some((known, _)) if *known == key => Some(index),
             _ => keys.iter().position(|(known, _)| *known == key),

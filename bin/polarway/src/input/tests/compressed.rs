@@ -1,4 +1,4 @@
-//! Files that are compressed as a whole, whatever they are called.
+//! Files that are compressed as a whole, whatever their names.
 
 use std::io::Read as _;
 
@@ -96,6 +96,6 @@ fn a_compression_that_is_not_read_is_named_with_the_program_that_reads_it() {
         let error = read("x.csv", start, options()).unwrap_err();
         assert!(error.contains("x.csv is compressed with") && error.contains(named), "{error}");
     }
-    // A text that begins like one is a text.
+    // A text that begins like a compressed file is read as text.
     assert_eq!(read("x.csv", "BZh,n\n1,2\n", options()).unwrap().num_columns(), 2);
 }

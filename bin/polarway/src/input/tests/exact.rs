@@ -1,4 +1,4 @@
-//! What is stored says what the text says, to the last digit; what could not is an error that names the line.
+//! Stored values equal the text's, to the last digit; where that is impossible, an error names the line.
 
 use arrow_array::types::{
     Date32Type, Float64Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType, UInt64Type,
@@ -68,7 +68,7 @@ fn a_late_json_value_that_would_change_is_an_error_however_deep_it_is() {
         for (before, after, path) in
             [("", "", "n"), ("[", "]", "n[]"), ("{\"x\": ", "}", "n.x"), ("[{\"x\": [1, ", "]}]", "n[].x[]")]
         {
-            // A list beside it has the type already that the late one must keep to.
+            // An earlier list already has the type that the late value must match.
             let before = if path == "n[].x[]" { "[{\"x\": [" } else { before };
             let row = |value: &str| format!("{{\"m\": 1, \"n\": {before}{value}{after}}}\n");
             let json = format!("{}\n{}", row(first).repeat(3), row(late));
@@ -157,7 +157,7 @@ fn bytes_that_are_no_utf_8_are_an_error_with_its_line() {
     assert!(error.contains("line 2") && error.contains("UTF-8"), "{error}");
 }
 
-/// A text that looks like a value of one of many kinds, and often like one of another.
+/// A text that looks like a value of one of many kinds, and often of two.
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<i64>().prop_map(|value| value.to_string()),
@@ -174,7 +174,7 @@ fn value() -> impl Strategy<Value = String> {
     ]
 }
 
-/// The same, and what only CSV may have.
+/// The same, and values that only CSV can have.
 fn csv_value() -> impl Strategy<Value = String> {
     prop_oneof![
         value(),
@@ -194,7 +194,7 @@ fn csv_value() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A number as its sign, its digits without zeros at the ends, and the power of ten of the first.
+/// A number as its sign, its digits without leading and trailing zeros, and the first digit's power of ten.
 fn number(text: &str) -> Option<(bool, String, i64)> {
     let unsigned = text.trim_start_matches('-');
     let (mantissa, power) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
@@ -206,7 +206,7 @@ fn number(text: &str) -> Option<(bool, String, i64)> {
     Some((text.starts_with('-'), digits.clone(), if digits.is_empty() { 0 } else { power }))
 }
 
-/// Whether a stored value says what the text says.
+/// Whether a stored value equals the text's value.
 fn says(column: &ArrayRef, row: usize, text: &str) -> bool {
     let moment = |micros: i64, nanos: i64, zone: bool| {
         let time = DateTime::from_timestamp_micros(micros).unwrap() + TimeDelta::nanoseconds(nanos);

@@ -1,4 +1,4 @@
-//! Arrow and Parquet files with faults: each is one line of error, and no panic gets out.
+//! Malformed Arrow and Parquet files: each gives one line of error, and no panic escapes.
 
 use arrow_array::{ArrayRef, Int64Array, StringArray};
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
