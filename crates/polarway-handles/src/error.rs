@@ -32,7 +32,7 @@ pub enum Error {
         /// The id.
         id: HandleId,
     },
-    /// The query engine that held its rows was replaced.
+    /// Its rows were lost with the query engine that held them.
     #[error(
         "the handle {id} was lost when a query broke the engine that kept it in memory. Run its query again"
     )]
