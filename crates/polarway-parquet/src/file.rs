@@ -13,6 +13,7 @@ use parquet::basic::{
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::schema::types::{Type, TypePtr};
 
+use crate::footer_shape::check_kinds;
 use crate::private_fields::without_private_fields;
 use crate::repair::repaired;
 use crate::schema::with_file_leaves;
@@ -239,6 +240,7 @@ fn parse_footer(footer: &[u8], data_end: u64) -> Result<Footer> {
     };
     check_footer(footer).map_err(flawed)?;
     let footer = without_private_fields(footer).map_err(flawed)?;
+    check_kinds(&footer).map_err(flawed)?;
     let metadata = ParquetMetaDataReader::decode_metadata(&footer).map_err(Error::corrupt)?;
     let metadata = repaired(metadata, data_end)?;
     if let Some(schema) = portable::of_footer(&metadata) {

@@ -43,6 +43,7 @@ mod encoding;
 mod error;
 mod file;
 mod first_row;
+mod footer_shape;
 mod int96;
 mod io_failure;
 mod kept;
