@@ -2,7 +2,7 @@
 //!
 //! EXPLAIN ANALYZE shows which files a scan read. Only the operator may know where data is stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
@@ -50,12 +50,80 @@ fn remove_files(plan: &mut serde_json::Value) {
     }
 }
 
-/// Blanks the lines of a box from `Filename(s):` to its next empty line.
+/// Blanks file names in a drawing of boxes.
 fn clean_text(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    let mut lines = text.split_inclusive('\n');
+    while let Some(line) = lines.next() {
+        let Some(mut edges) = Edges::of_top(line) else {
+            cleaned.push_str(line);
+            continue;
+        };
+        let mut row = vec![line];
+        for line in lines.by_ref() {
+            row.push(line);
+            if edges.are_closed_by(line) {
+                break;
+            }
+        }
+        match row.iter().any(|line| line.contains(FILES)) {
+            true => clean_row(&row, &mut edges, &mut cleaned),
+            false => cleaned.extend(row),
+        }
+    }
+    cleaned
+}
+
+/// Where the edges of the boxes are that stand side by side, and of the lines that pass by them, in characters.
+struct Edges {
+    /// The left edge of the first box. Nothing that varies stands before it.
+    first: usize,
+    places: BTreeSet<usize>,
+}
+
+impl Edges {
+    /// Those of the boxes that this line is the top of.
+    fn of_top(line: &str) -> Option<Self> {
+        let first = line.chars().position(|character| character == '┌')?;
+        let is_edge = |(_, character): &(usize, char)| ['┌', '┐', '│'].contains(character);
+        let places = line.chars().enumerate().filter(is_edge).map(|(place, _)| place).collect();
+        Some(Self { first, places })
+    }
+
+    fn are_closed_by(&self, line: &str) -> bool {
+        line.chars().nth(self.first) == Some('└')
+    }
+
+    /// Whether all edges in a line are where they should be. Otherwise a value has such characters, or wide ones, and what
+    /// stands in which box can't be told. A branch to the right adds an edge to the lines below it.
+    fn explain(&mut self, line: &str) -> bool {
+        let mut branch = false;
+        for (place, character) in line.chars().enumerate() {
+            branch &= ['─', '┬', '┐'].contains(&character);
+            match character {
+                '│' if !self.places.contains(&place) => return false,
+                '├' if self.places.contains(&place) => branch = true,
+                '┐' if branch => {
+                    self.places.insert(place);
+                }
+                _ => {}
+            }
+        }
+        true
+    }
+}
+
+/// Blanks each box from `Filename(s):` to its next empty line, and all that follows where the boxes can't be told apart.
+fn clean_row(row: &[&str], edges: &mut Edges, cleaned: &mut String) {
     // By the position of their left edge: whether a box is now in its list of files.
     let mut in_files: BTreeMap<usize, bool> = BTreeMap::new();
-    let mut cleaned = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
+    let mut is_clear = true;
+    for line in row {
+        is_clear = is_clear && edges.explain(line);
+        if !is_clear {
+            cleaned.extend(blank(line));
+            continue;
+        }
         let mut place = 0;
         for (index, part) in line.split('│').enumerate() {
             if index > 0 {
@@ -66,15 +134,16 @@ fn clean_text(text: &str) -> String {
             *is_inside =
                 part.contains(FILES) || (*is_inside && !part.trim().is_empty() && !part.contains('─'));
             match *is_inside {
-                true => {
-                    cleaned.extend(part.chars().map(|character| if character == '\n' { '\n' } else { ' ' }))
-                }
+                true => cleaned.extend(blank(part)),
                 false => cleaned.push_str(part),
             }
             place += width + 1;
         }
     }
-    cleaned
+}
+
+fn blank(part: &str) -> impl Iterator<Item = char> {
+    part.chars().map(|character| if character == '\n' { '\n' } else { ' ' })
 }
 
 #[cfg(test)]
@@ -98,6 +167,52 @@ mod tests {
         assert!(!cleaned.contains("data") && !cleaned.contains("quet"), "{cleaned}");
         assert!(cleaned.contains("│  3 rows   ││  4 rows   │"), "{cleaned}");
         assert_eq!(cleaned.chars().count(), plan.chars().count());
+    }
+
+    #[test]
+    fn where_a_value_draws_edges_what_follows_in_that_row_of_boxes_goes() {
+        let plan = "\
+┌───────────┐
+│   UNION   ├──────┐
+│  7 rows   │      │
+└─────┬─────┘      │
+┌─────┴─────┐┌─────┴─────┐
+│    SCAN   ││    SCAN   │
+│           ││           │
+│ (s = '│'  ││Filename(s)│
+│           ││:/data/y.pa│
+│           ││rquet      │
+└───────────┘└───────────┘
+";
+        let cleaned = clean_text(plan);
+        assert!(!cleaned.contains("data") && !cleaned.contains("rquet"), "{cleaned}");
+        assert!(
+            cleaned.contains("│  7 rows   │      │\n") && cleaned.contains("│    SCAN   ││    SCAN   │"),
+            "{cleaned}"
+        );
+        let clear = plan.replace("'│'", "'x'");
+        let cleaned = clean_text(&clear);
+        assert!(!cleaned.contains("data") && cleaned.contains("│ (s = 'x'  ││           │"), "{cleaned}");
+    }
+
+    #[test]
+    fn branches_and_boxes_without_files_stay_as_they_are() {
+        let plan = "\
+┌─────────┐
+│┌───────┐│
+││ 0.01s ││
+│└───────┘│
+└─────────┘
+┌───────────┐
+│   JOIN    ├──────┐
+│  3 rows   │      │
+└─────┬─────┘      │
+┌─────┴─────┐┌─────┴─────┐
+│   SCAN    ││   SCAN    │
+│ s = '東京'││           │
+└───────────┘└───────────┘
+";
+        assert_eq!(clean_text(plan), plan);
     }
 
     #[test]
