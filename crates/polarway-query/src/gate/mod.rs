@@ -147,40 +147,33 @@ fn check_new(
     let same_name = |name: &String| (name.clone(), name.clone());
     let mut bound: BTreeMap<String, String> = found.parameters.iter().map(same_name).collect();
     let is_repeatable = explained.is_none() && (!reads.is_empty() || !found.calls_functions);
-    if cuts.is_empty() {
-        return Ok(Statement {
-            text: text.to_owned(),
-            is_own_text: true,
-            columns: NamedColumns::of(&statement),
-            reads,
-            attached,
-            parameters,
-            bound,
-            is_repeatable,
-            explained,
+    let is_own_text = cuts.is_empty();
+    let (text, statement) = if is_own_text {
+        (text.to_owned(), statement)
+    } else {
+        let names = splice::naming_cuts(text, &cuts);
+        if !names.is_empty() {
+            bound = bound.into_keys().map(|name| (format!("{}{name}", splice::POSITION), name)).collect();
+        }
+        cuts.extend(names);
+        let spliced = splice::apply(text, cuts).ok_or_else(unreadable)?;
+        // The text that runs was itself parsed and checked, and reads only the views.
+        let (statement, _) = parser::parse(dialect, &spliced).map_err(|_| unreadable())?;
+        let is_as_meant = tree::check(&statement, analytics).is_ok_and(|again| {
+            let reads_views_only = again.tables.iter().all(|table| {
+                table.node["at_clause"].is_null()
+                    && matches!(&table.source, Source::Dataset(name) if reads.iter().any(|read| read.view == *name))
+            });
+            reads_views_only && again.shown.is_empty() && again.parameters.iter().eq(bound.keys())
         });
-    }
-    let names = splice::naming_cuts(text, &cuts);
-    if !names.is_empty() {
-        bound = bound.into_keys().map(|name| (format!("{}{name}", splice::POSITION), name)).collect();
-    }
-    cuts.extend(names);
-    let spliced = splice::apply(text, cuts).ok_or_else(unreadable)?;
-    // The text that runs was itself parsed and checked, and reads only the views.
-    let (statement, _) = parser::parse(dialect, &spliced).map_err(|_| unreadable())?;
-    let is_as_meant = tree::check(&statement, analytics).is_ok_and(|again| {
-        let reads_views_only = again.tables.iter().all(|table| {
-            table.node["at_clause"].is_null()
-                && matches!(&table.source, Source::Dataset(name) if reads.iter().any(|read| read.view == *name))
-        });
-        reads_views_only && again.shown.is_empty() && again.parameters.iter().eq(bound.keys())
-    });
-    if !is_as_meant {
-        return Err(unreadable());
-    }
+        if !is_as_meant {
+            return Err(unreadable());
+        }
+        (spliced, statement)
+    };
     Ok(Statement {
-        text: spliced,
-        is_own_text: false,
+        text,
+        is_own_text,
         columns: NamedColumns::of(&statement),
         reads,
         attached,
