@@ -29,6 +29,8 @@ mod open_files;
 mod patience;
 mod process;
 mod reasons;
+#[allow(dead_code, reason = "what is reloaded comes next")]
+mod reload;
 mod seldom;
 mod server;
 mod service;
@@ -36,4 +38,5 @@ pub mod settings;
 
 pub use config::ServerConfig;
 pub use process::{command, run};
+pub use reload::FileError;
 pub use server::{Server, StartError};
