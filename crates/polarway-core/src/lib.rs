@@ -41,6 +41,7 @@ mod folders;
 mod handles;
 mod janitor;
 mod load;
+pub mod metrics;
 mod mounts;
 mod pieces;
 mod polarway;

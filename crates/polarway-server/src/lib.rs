@@ -25,6 +25,7 @@ mod convert;
 mod edge;
 mod failure;
 mod logging;
+pub mod metrics;
 mod open_files;
 mod patience;
 mod process;

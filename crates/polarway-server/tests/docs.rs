@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use polarway_proto::{Reason, Retry};
-use polarway_server::settings;
+use polarway_server::{metrics, settings};
 
 #[track_caller]
 fn check(page: &str, made: &str) {
@@ -20,6 +20,11 @@ fn check(page: &str, made: &str) {
 #[test]
 fn the_reference_of_settings_is_that_of_their_definitions() {
     check("docs/configuration.md", &settings::reference());
+}
+
+#[test]
+fn the_list_of_metrics_is_that_of_their_definitions() {
+    check("docs/metrics.md", &metrics::reference());
 }
 
 #[test]

@@ -1,0 +1,185 @@
+//! The engine's metrics, each defined once.
+
+use super::definition::{Metric, MetricLabel};
+
+const STORAGE: MetricLabel = MetricLabel {
+    name: "storage",
+    values: "`cold` is the cold tier, `state` the storage of handles, if they have one",
+};
+const BACKEND: MetricLabel = MetricLabel { name: "backend", values: "`directory` or `memory`" };
+const OPERATION: MetricLabel = MetricLabel {
+    name: "operation",
+    values: "`get`, `head`, `list`, `open`, `read`, `write`, `create_commit`, `settle_commit`, `replace`, `copy`, `remove`, `check` \
+             or `now`",
+};
+
+pub(super) const CACHE_HIT_RATE: Metric = Metric::gauge(
+    "polarway_cache_hit_rate",
+    &[],
+    "The part of all look-ups in the cache since the start that found their table, from 0 to 1.",
+);
+pub(super) const CACHE_HITS: Metric =
+    Metric::counter("polarway_cache_hits_total", &[], "Look-ups in the cache that found their table.");
+pub(super) const CACHE_MISSES: Metric = Metric::counter(
+    "polarway_cache_misses_total",
+    &[],
+    "Look-ups in the cache that did not find their table.",
+);
+pub(super) const CACHE_EVICTIONS: Metric = Metric::counter(
+    "polarway_cache_evictions_total",
+    &[],
+    "Tables that were removed from the cache to make room for others.",
+);
+pub(super) const CACHE_TABLES: Metric = Metric::gauge("polarway_cache_tables", &[], "Tables in the cache.");
+pub(super) const CACHE_BYTES: Metric =
+    Metric::gauge("polarway_cache_bytes", &[], "The size of the tables in the cache, in bytes.");
+pub(super) const CACHE_CAPACITY_BYTES: Metric = Metric::gauge(
+    "polarway_cache_capacity_bytes",
+    &[],
+    "The size that the tables in the cache may have, in bytes; 0 if the cache is off.",
+);
+
+pub(super) const MEMORY_USED_BYTES: Metric = Metric::gauge(
+    "polarway_memory_used_bytes",
+    &[],
+    "The memory that uploads, loads and the cache hold together, in bytes.",
+);
+pub(super) const MEMORY_CAPACITY_BYTES: Metric = Metric::gauge(
+    "polarway_memory_capacity_bytes",
+    &[],
+    "The memory that uploads, loads and the cache may hold together, in bytes.",
+);
+
+pub(super) const QUERIES_RUNNING: Metric =
+    Metric::gauge("polarway_queries_running", &[], "Queries that run in a slot now.");
+pub(super) const QUERIES_WAITING: Metric =
+    Metric::gauge("polarway_queries_waiting", &[], "Queries that wait in the queue for a slot now.");
+pub(super) const QUERIES_STUCK: Metric = Metric::gauge(
+    "polarway_queries_stuck",
+    &[],
+    "Queries that were stopped and whose threads still work beside the slots.",
+);
+pub(super) const QUERIES: Metric = Metric::counter(
+    "polarway_queries_total",
+    &[MetricLabel {
+        name: "outcome",
+        values: "`succeeded`, `failed`, `stopped` (cancelled, too late, or its reader too slow) or `refused` (the queue was full)",
+    }],
+    "Queries that have ended.",
+);
+pub(super) const QUERY_DURATION: Metric = Metric::histogram(
+    "polarway_query_duration_seconds",
+    &[],
+    "The time of queries from their arrival to their end: waiting and a slow reader count.",
+);
+pub(super) const QUERY_PHASE_DURATION: Metric = Metric::histogram(
+    "polarway_query_phase_duration_seconds",
+    &[MetricLabel {
+        name: "phase",
+        values: "`waiting` (in the queue), `checking`, `resolving`, `planning` or `running`",
+    }],
+    "The time that queries spent in each phase.",
+);
+pub(super) const QUERY_ENGINE_RESTARTS: Metric = Metric::counter(
+    "polarway_query_engine_restarts_total",
+    &[],
+    "How often a query broke DuckDB, so that a new one was opened.",
+);
+
+pub(super) const STORAGE_DURATION: Metric = Metric::histogram(
+    "polarway_storage_operation_duration_seconds",
+    &[STORAGE, BACKEND, OPERATION],
+    "The time of the operations of a storage. `write` is a whole data file, from its beginning to its stable end. Files that \
+     DuckDB reads in place are not counted.",
+);
+pub(super) const STORAGE_ERRORS: Metric = Metric::counter(
+    "polarway_storage_errors_total",
+    &[STORAGE, BACKEND, OPERATION],
+    "Operations of a storage that failed.",
+);
+pub(super) const STORAGE_READ_BYTES: Metric = Metric::counter(
+    "polarway_storage_read_bytes_total",
+    &[STORAGE, BACKEND],
+    "Bytes that were read from a storage. Files that DuckDB reads in place are not counted.",
+);
+pub(super) const STORAGE_WRITTEN_BYTES: Metric = Metric::counter(
+    "polarway_storage_written_bytes_total",
+    &[STORAGE, BACKEND],
+    "Bytes that were written to a storage.",
+);
+pub(super) const STATE_STORE_BYTES_READ: Metric = Metric::counter(
+    "polarway_state_store_bytes_read",
+    &[],
+    "Bytes that were read from the storage of handles; 0 if handles are in memory. Files that DuckDB reads in place are not \
+     counted.",
+);
+pub(super) const STATE_STORE_BYTES_WRITTEN: Metric = Metric::counter(
+    "polarway_state_store_bytes_written",
+    &[],
+    "Bytes that were written to the storage of handles; 0 if handles are in memory.",
+);
+
+pub(super) const COMMITS: Metric = Metric::counter(
+    "polarway_commits_total",
+    &[
+        STORAGE,
+        MetricLabel {
+            name: "kind",
+            values: "`overwrite`, `append`, `delete`, `compact`, `vacuum` or `renew`",
+        },
+    ],
+    "Commits that this worker made.",
+);
+pub(super) const COMMIT_CONFLICTS: Metric = Metric::counter(
+    "polarway_commit_conflicts_total",
+    &[STORAGE],
+    "Commits of this worker whose number another commit took first: the write was decided again.",
+);
+pub(super) const REPEATED_REQUESTS: Metric = Metric::counter(
+    "polarway_repeated_requests_total",
+    &[STORAGE],
+    "Writes that were answered with what an earlier call with the same request id had done.",
+);
+
+pub(super) const HANDLES: Metric = Metric::gauge(
+    "polarway_handles",
+    &[],
+    "Handles that are kept. In a shared storage, all workers report the same handles: those of the last time that they looked, \
+     at most a minute ago.",
+);
+pub(super) const HANDLES_BYTES: Metric =
+    Metric::gauge("polarway_handles_bytes", &[], "The size of these handles, in bytes.");
+pub(super) const HANDLES_MADE: Metric =
+    Metric::counter("polarway_handles_made_total", &[], "Handles that this worker made.");
+
+/// All metrics of an engine.
+pub const ENGINE_METRICS: &[Metric] = &[
+    CACHE_HIT_RATE,
+    CACHE_HITS,
+    CACHE_MISSES,
+    CACHE_EVICTIONS,
+    CACHE_TABLES,
+    CACHE_BYTES,
+    CACHE_CAPACITY_BYTES,
+    MEMORY_USED_BYTES,
+    MEMORY_CAPACITY_BYTES,
+    QUERIES_RUNNING,
+    QUERIES_WAITING,
+    QUERIES_STUCK,
+    QUERIES,
+    QUERY_DURATION,
+    QUERY_PHASE_DURATION,
+    QUERY_ENGINE_RESTARTS,
+    STORAGE_DURATION,
+    STORAGE_ERRORS,
+    STORAGE_READ_BYTES,
+    STORAGE_WRITTEN_BYTES,
+    STATE_STORE_BYTES_READ,
+    STATE_STORE_BYTES_WRITTEN,
+    COMMITS,
+    COMMIT_CONFLICTS,
+    REPEATED_REQUESTS,
+    HANDLES,
+    HANDLES_BYTES,
+    HANDLES_MADE,
+];

@@ -1,0 +1,6 @@
+//! Metrics of the server: calls, connections, the process.
+
+mod list;
+mod reference;
+
+pub use reference::reference;
