@@ -2,7 +2,7 @@
 //! process that made it. A plan names files as their storage does, so any worker with that storage can find them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
@@ -12,7 +12,8 @@ use uuid::Uuid;
 use crate::analytics::AttachedTable;
 use crate::catalog::Listed;
 use crate::config::Keep;
-use crate::gate::{NamedColumns, Read};
+use crate::error::Error;
+use crate::gate::{Dialect, NamedColumns, Read};
 use crate::listing::Listing;
 use crate::parameters::ParameterValues;
 
@@ -58,12 +59,23 @@ pub struct Statement {
     pub explained: Option<ExplainFormat>,
     /// What it reads, by the author's names.
     pub(crate) reads: Vec<Read>,
-    /// The columns of these tables that it may refer to.
-    pub(crate) columns: NamedColumns,
+    /// The columns of these tables that it may refer to, once somebody asked.
+    pub(crate) columns: OnceLock<NamedColumns>,
     /// The tables of the analytics database that it reads.
     pub(crate) attached: Vec<AttachedTable>,
     /// The names of all parameters, sorted: those in `AT (…)` are not in `text`.
     pub(crate) parameters: Vec<String>,
+}
+
+impl Statement {
+    /// The columns of its tables that the text may refer to. To find them takes parsing the text again, the first time.
+    pub(crate) fn columns(&self, dialect: &dyn Dialect) -> Result<&NamedColumns, Error> {
+        if let Some(columns) = self.columns.get() {
+            return Ok(columns);
+        }
+        let columns = NamedColumns::of_text(dialect, &self.text)?;
+        Ok(self.columns.get_or_init(|| columns))
+    }
 }
 
 /// The form of EXPLAIN's answer.

@@ -26,9 +26,10 @@ pub(super) struct LocalTables<'p> {
 }
 
 impl<'p> LocalTables<'p> {
-    /// Makes the files of a plan local, and creates the views with the columns that its text can refer to.
+    /// Makes the files of a plan local, and creates the views; those of wide tables with the columns that are named.
     pub(super) fn open(
         plan: &'p Plan,
+        named: &NamedColumns,
         files: &dyn LocalFiles,
         folders: &'p [PathBuf],
     ) -> Result<Self, Error> {
@@ -46,7 +47,7 @@ impl<'p> LocalTables<'p> {
             }
         }
         local.may_have_changed |= !local.after_scans.is_empty();
-        local.views = local.views_of(&plan.statement.columns)?;
+        local.views = local.views_of(named)?;
         Ok(local)
     }
 

@@ -35,11 +35,12 @@ use self::instance::Instance;
 use self::instances::Instances;
 use self::local_tables::LocalTables;
 use self::native::NativeError;
+use self::view::is_wide;
 use crate::analytics::Analytics;
 use crate::config::EngineConfig;
 use crate::error::Error;
 use crate::executor::{Executor, LocalFiles};
-use crate::gate::Dialect;
+use crate::gate::{Dialect, NamedColumns};
 use crate::output::Output;
 use crate::plan::Plan;
 
@@ -156,11 +157,15 @@ impl DuckDb {
 
 impl Executor for DuckDb {
     fn execute(&self, plan: &Plan, output: &mut Output) -> Result<(), Error> {
-        let mut tables = LocalTables::open(plan, &*self.files, &self.folders)?;
+        let named = match plan.tables.iter().any(is_wide) {
+            true => plan.statement.columns(self)?,
+            false => &NamedColumns::All,
+        };
+        let mut tables = LocalTables::open(plan, named, &*self.files, &self.folders)?;
         let mut outcome = self.run(plan, &tables, output);
         if matches!(outcome, Err(Error::Binder(_))) && tables.leave_out_columns() {
             // The message suggests columns that are similar to a misspelled one.
-            tables.add_nearest_columns(&plan.statement.columns)?;
+            tables.add_nearest_columns(named)?;
             outcome = self.run(plan, &tables, output);
         }
         if outcome.as_ref().err().is_none_or(Error::may_come_of_wrong_files) {

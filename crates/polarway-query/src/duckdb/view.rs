@@ -12,12 +12,17 @@ use super::sql_type::SqlType;
 use super::stored_types::{Restored, holds_floats, restore, sql_type, without_statistics};
 use crate::error::Error;
 use crate::gate::NamedColumns;
-use crate::plan::{FileGroup, StoredTable};
+use crate::plan::{FileGroup, PlannedTable, StoredTable, TableSource};
 use crate::zoned_nanos::holds_zoned_nanos;
 
 /// A table with more columns is planned only with those that the text can refer to: DuckDB's planning time grows with the
 /// square of a view's columns. With fewer columns it takes no longer than to create another view for the next text.
 const WIDE: usize = 256;
+
+/// Whether a table is planned only with the columns that a text can refer to.
+pub(super) fn is_wide(table: &PlannedTable) -> bool {
+    matches!(&table.source, TableSource::Stored(stored) if stored.schema.fields().len() > WIDE)
+}
 
 /// A temporary view: its name in the query's text, and its SELECT.
 #[derive(Debug, Clone, PartialEq, Eq)]

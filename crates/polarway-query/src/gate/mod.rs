@@ -18,7 +18,7 @@ mod splice;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use polarway_model::At;
@@ -148,8 +148,8 @@ fn check_new(
     let mut bound: BTreeMap<String, String> = found.parameters.iter().map(same_name).collect();
     let is_repeatable = explained.is_none() && (!reads.is_empty() || !found.calls_functions);
     let is_own_text = cuts.is_empty();
-    let (text, statement) = if is_own_text {
-        (text.to_owned(), statement)
+    let text = if is_own_text {
+        text.to_owned()
     } else {
         let names = splice::naming_cuts(text, &cuts);
         if !names.is_empty() {
@@ -169,12 +169,12 @@ fn check_new(
         if !is_as_meant {
             return Err(unreadable());
         }
-        (spliced, statement)
+        spliced
     };
     Ok(Statement {
         text,
         is_own_text,
-        columns: NamedColumns::of(&statement),
+        columns: OnceLock::new(),
         reads,
         attached,
         parameters,

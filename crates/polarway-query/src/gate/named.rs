@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::constants::class;
+use super::{Dialect, parser};
+use crate::error::Error;
 
 /// With more columns DuckDB would need long to find those similar to a misspelled one.
 const MOST_TO_COMPARE: usize = 2_000;
@@ -22,9 +24,15 @@ pub(crate) enum NamedColumns {
 }
 
 impl NamedColumns {
+    /// The columns that a text can refer to which has passed the gate.
+    pub(crate) fn of_text(dialect: &dyn Dialect, text: &str) -> Result<Self, Error> {
+        let (statement, _) = parser::parse(dialect, text)?;
+        Ok(Self::of(&statement))
+    }
+
     /// Collects every name anywhere in the tree of a statement. If the statement can refer to columns without their names, the
     /// result is all columns.
-    pub(crate) fn of(statement: &Value) -> Self {
+    fn of(statement: &Value) -> Self {
         let mut names = Names::default();
         let mut rest = vec![statement];
         while let Some(value) = rest.pop() {
