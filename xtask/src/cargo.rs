@@ -10,13 +10,20 @@ use crate::folders::workspace_root;
 use crate::libduckdb;
 
 /// A call of `cargo <subcommand>` at the root of the checkout.
-///
-/// `cargo run` leaves variables about the xtask package in our environment. Handed on, they change what build scripts see,
-/// and everything that watches them is compiled again each time a person switches between `cargo` and `cargo xtask`.
 pub(crate) fn command(subcommand: &str) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
-    command.arg(subcommand).current_dir(workspace_root()).stdin(Stdio::null());
+    command.arg(subcommand).stdin(Stdio::null());
+    as_from_the_shell(&mut command);
+    command
+}
+
+/// Has `command`, which is cargo or calls it, run at the root of the checkout with the environment of the shell.
+///
+/// `cargo run` leaves variables about the xtask package in our environment. Handed on, they change what build scripts see,
+/// and everything that watches them is compiled again each time a person switches between `cargo` and `cargo xtask`.
+pub(crate) fn as_from_the_shell(command: &mut Command) {
+    command.current_dir(workspace_root());
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(is_left_by_cargo_run) {
             command.env_remove(name);
@@ -24,7 +31,6 @@ pub(crate) fn command(subcommand: &str) -> Command {
     }
     // Comes from .cargo/libduckdb.toml, as in a plain `cargo build`.
     command.env_remove(libduckdb::FOLDER_VARIABLE);
-    command
 }
 
 fn is_left_by_cargo_run(variable: &str) -> bool {

@@ -19,7 +19,7 @@ use crate::folders::{cache_folder, workspace_root};
 use crate::{Subcommand, cargo};
 
 /// The DuckDB release that the `duckdb` crate of this workspace was written for.
-const VERSION: &str = "1.5.6";
+pub(crate) const VERSION: &str = "1.5.6";
 
 /// The variable that names the library's folder to `libduckdb-sys`.
 pub(crate) const FOLDER_VARIABLE: &str = "DUCKDB_LIB_DIR";

@@ -1,6 +1,7 @@
 //! `cargo xtask lint`: everything that must be true of the source text before anyone runs it.
 
 mod client_api;
+mod deny;
 mod door;
 mod executor;
 mod files;
@@ -30,7 +31,8 @@ Runs the named steps, or all of them:
   fmt      rustfmt has nothing to change
   clippy   no warning in any target
   doc      rustdoc has no warning: no broken link, and no generated type in the client's API
-  layers   who depends on whom, and one Arrow for all
+  layers   who depends on whom
+  deny     licences and sources of what comes from others, and one version of what must be there once
   executor DuckDB is named by its executor alone
   files    no file too large for a clone to carry, no static state in a library
   pages    the paths that README, CONTRIBUTING, ARCHITECTURE and docs/ name are there
@@ -57,11 +59,12 @@ struct Verdict {
     warnings: Vec<String>,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step { name: "fmt", check: |_| fmt() },
     Step { name: "clippy", check: clippy },
     Step { name: "doc", check: doc },
     Step { name: "layers", check: |_| layers::check() },
+    Step { name: "deny", check: |_| deny::check() },
     Step { name: "executor", check: |_| executor::check() },
     Step { name: "files", check: |_| files::check() },
     Step { name: "pages", check: |_| pages::check() },
@@ -114,12 +117,12 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
 fn fmt() -> Result<Verdict> {
     // rustfmt colours its differences for a pipe, too.
     let color = if std::io::stdout().is_terminal() { "always" } else { "never" };
-    from_cargo(cargo::command("fmt").args(["--all", "--check", "--", "--color", color]))
+    from_output(cargo::command("fmt").args(["--all", "--check", "--", "--color", color]))
 }
 
 fn clippy(libduckdb: &Libduckdb) -> Result<Verdict> {
     let mut command = libduckdb.cargo("clippy");
-    from_cargo(command.args(["--workspace", "--all-targets", "--", "--deny", "warnings"]))
+    from_output(command.args(["--workspace", "--all-targets", "--", "--deny", "warnings"]))
 }
 
 fn doc(libduckdb: &Libduckdb) -> Result<Verdict> {
@@ -127,7 +130,7 @@ fn doc(libduckdb: &Libduckdb) -> Result<Verdict> {
     let docs = cargo::target_folder()?.join("doc");
     client_api::before_doc(&docs)?;
     let verdict =
-        from_cargo(command.args(["--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))?;
+        from_output(command.args(["--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))?;
     if !verdict.passed {
         return Ok(verdict);
     }
@@ -135,11 +138,12 @@ fn doc(libduckdb: &Libduckdb) -> Result<Verdict> {
     Ok(Verdict { passed: leaks.is_empty(), findings: leaks.join("\n"), warnings: verdict.warnings })
 }
 
-fn from_cargo(command: &mut Command) -> Result<Verdict> {
+/// What a command that checks found: its status tells whether it passed.
+fn from_output(command: &mut Command) -> Result<Verdict> {
     if std::io::stdout().is_terminal() {
         command.env("CARGO_TERM_COLOR", "always");
     }
-    let output = command.output().context("starting cargo")?;
+    let output = command.output().with_context(|| format!("starting {}", command.get_program().display()))?;
     let findings = [output.stdout, output.stderr].concat();
     Ok(Verdict {
         passed: output.status.success(),

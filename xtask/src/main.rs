@@ -12,12 +12,14 @@ mod corpus;
 mod fleet;
 mod folders;
 mod fuzz;
+mod graph;
 mod libduckdb;
 mod lint;
 mod peers;
 mod python;
 mod quickstart;
 mod run;
+mod sbom;
 mod test;
 mod tpch;
 
@@ -35,7 +37,7 @@ struct Subcommand {
     run: fn(lexopt::Parser) -> Result<()>,
 }
 
-const SUBCOMMANDS: [&Subcommand; 9] = [
+const SUBCOMMANDS: [&Subcommand; 10] = [
     &quickstart::SUBCOMMAND,
     &run::SUBCOMMAND,
     &build::SUBCOMMAND,
@@ -44,6 +46,7 @@ const SUBCOMMANDS: [&Subcommand; 9] = [
     &lint::SUBCOMMAND,
     &codegen::SUBCOMMAND,
     &bench::SUBCOMMAND,
+    &sbom::SUBCOMMAND,
     &libduckdb::SUBCOMMAND,
 ];
 

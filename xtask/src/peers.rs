@@ -14,7 +14,7 @@ pub(crate) const VARIABLE: &str = "POLARWAY_PEERS";
 /// # Errors
 /// When there is no Python with `venv`, or one of them can't be installed.
 pub(crate) fn install(cache: &Path) -> Result<Python> {
-    Python::prepare(cache, "bench-venv", "requirements.txt")
+    Python::prepare(cache, "bench-venv", "bench/python/requirements.txt")
 }
 
 /// The interpreter that has them, installed if they aren't there.

@@ -17,12 +17,12 @@ pub(crate) struct Python {
 }
 
 impl Python {
-    /// Makes the environment `name` in `cache` if what is there isn't it. `requirements` is a file beside the scripts.
+    /// Makes the environment `name` in `cache` if what is there isn't it. `requirements` is a file below `xtask/`.
     ///
     /// # Errors
     /// When there is no Python with `venv`, or a package can't be installed.
     pub(crate) fn prepare(cache: &Path, name: &str, requirements: &str) -> Result<Self> {
-        let requirements = script(requirements);
+        let requirements = workspace_root().join("xtask").join(requirements);
         let wanted = fs::read_to_string(&requirements)
             .with_context(|| format!("reading {}", requirements.display()))?;
         let folder = cache.join(name);
@@ -30,7 +30,7 @@ impl Python {
         // Written last: an environment without it, or with another one, isn't the one that is wanted.
         let installed = folder.join("installed.txt");
         if !fs::read_to_string(&installed).is_ok_and(|present| present == wanted) {
-            let packages = wanted.split_whitespace().collect::<Vec<_>>().join(", ");
+            let packages = packages(&wanted);
             eprintln!("python: installing {packages} into {}", folder.display());
             let mut make = Command::new("python3");
             make.args(["-m", "venv", "--clear"]).arg(&folder).stdin(Stdio::null());
@@ -43,6 +43,11 @@ impl Python {
             fs::write(&installed, &wanted).with_context(|| format!("writing {}", installed.display()))?;
         }
         Ok(Self { interpreter, requirements: wanted })
+    }
+
+    /// A program that one of the packages brought.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.interpreter.with_file_name(name)
     }
 
     /// A call of one of our scripts, without its arguments.
@@ -63,6 +68,12 @@ impl Python {
     }
 }
 
+/// The packages that requirements name, with their versions and without their hashes.
+fn packages(requirements: &str) -> String {
+    let names = requirements.split_whitespace().filter(|word| word.contains("=="));
+    names.collect::<Vec<_>>().join(", ")
+}
+
 /// A file among our scripts.
 fn script(name: &str) -> PathBuf {
     workspace_root().join("xtask").join("bench").join("python").join(name)
@@ -79,6 +90,12 @@ fn fingerprint(parts: &[&[u8]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_are_named_without_their_hashes() {
+        let requirements = "first==1.0 \\\n    --hash=sha256:00\nsecond==2.0\n";
+        assert_eq!(packages(requirements), "first==1.0, second==2.0");
+    }
 
     #[test]
     fn a_changed_script_and_changed_packages_get_another_fingerprint() {

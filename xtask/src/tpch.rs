@@ -19,7 +19,7 @@ const GENERATOR: &str = "tpch.py";
 /// # Errors
 /// When there is no Python with `venv`, or DuckDB's generator can't be installed or fails.
 pub(crate) fn provide(cache: &Path, scale: f64) -> Result<PathBuf> {
-    let python = Python::prepare(cache, "tpch-venv", "tpch-requirements.txt")?;
+    let python = Python::prepare(cache, "tpch-venv", "bench/python/tpch-requirements.txt")?;
     let name = format!("{}-{scale}", python.fingerprint(GENERATOR)?);
     made_once(cache, &Path::new("tpch").join(name), |folder| {
         eprintln!("tpch: generating the tables at scale {scale}");

@@ -1,11 +1,9 @@
 //! Arrows go down only: which of our packages may reach which, and what none of them may reach.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 
 use super::Verdict;
-use crate::cargo;
+use crate::graph::{Graph, name};
 
 /// A package of this workspace and all of ours that it may reach, directly or through others. Tests are not bound by it.
 struct Layer {
@@ -116,128 +114,47 @@ const GUARDED: [Guarded; 2] = [
 ];
 
 pub(super) fn check() -> Result<Verdict> {
-    // With all features, so that no optional dependency slips by. `cargo metadata` would not do: it also counts what
-    // features of features could turn on and nobody does.
-    let arguments =
-        ["--workspace", "--all-features", "--edges=normal,build", "--prefix=depth", "--format={p}"];
-    let graph = Graph::from_tree(&cargo::tree(&arguments)?)?;
-    let mut findings = graph.layer_findings(&LAYERS);
-    findings.extend(graph.direct_findings(&GUARDED));
-    findings.extend(graph.duplicate_findings());
+    // With all features, so that no optional dependency slips by.
+    let graph = Graph::ask(&["--workspace", "--all-features", "--edges=normal,build"])?;
+    let mut findings = layer_findings(&graph, &LAYERS);
+    findings.extend(direct_findings(&graph, &GUARDED));
     Ok(Verdict { passed: findings.is_empty(), findings: findings.join("\n"), warnings: Vec::new() })
 }
 
-/// A package as `cargo tree` writes it, such as `tonic v0.14.9`: one name may stand for several versions.
-type PackageId = String;
-
-/// What depends on what, tests left out.
-#[derive(Default)]
-struct Graph {
-    ours: BTreeSet<PackageId>,
-    names: BTreeMap<PackageId, String>,
-    versions: BTreeMap<String, BTreeSet<String>>,
-    dependencies: BTreeMap<PackageId, Vec<PackageId>>,
+fn layer_findings(graph: &Graph, layers: &[Layer]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for package in &graph.roots {
+        let Some(layer) = layers.iter().find(|layer| layer.package == name(package)) else {
+            findings.push(format!("{} has no place in the layers: give it one", name(package)));
+            continue;
+        };
+        for (reached, path) in graph.reach(package) {
+            let is_ours = graph.roots.contains(&reached);
+            let reached = name(&reached);
+            let is_above = is_ours && !layer.may_reach.contains(&reached);
+            let is_network = NETWORK.contains(&reached) && !layer.networked;
+            if is_above || is_network {
+                findings.push(format!("{} must not reach {reached}: {path}", layer.package));
+            }
+        }
+    }
+    findings
 }
 
-impl Graph {
-    /// Reads lines of a depth and a package; what a package depends on stands below it, one deeper, where it is first met.
-    fn from_tree(tree: &str) -> Result<Self> {
-        let mut graph = Self::default();
-        let mut path: Vec<PackageId> = Vec::new();
-        for line in tree.lines().filter(|line| !line.is_empty()) {
-            let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-            let (depth, package) = line.split_at(digits);
-            let depth: usize =
-                depth.parse().with_context(|| format!("cargo tree's line {line:?} has no depth"))?;
-            let mut words = package.split(' ');
-            let (Some(name), Some(version)) = (words.next(), words.next()) else {
-                bail!("cargo tree's line {line:?} names no package and version");
-            };
-            let id = format!("{name} {version}");
-            graph.names.insert(id.clone(), name.to_owned());
-            graph.versions.entry(name.to_owned()).or_default().insert(version.to_owned());
-            path.truncate(depth);
-            match path.last() {
-                Some(above) => graph.dependencies.entry(above.clone()).or_default().push(id.clone()),
-                None => {
-                    graph.ours.insert(id.clone());
-                }
-            }
-            path.push(id);
-        }
-        Ok(graph)
-    }
-
-    fn layer_findings(&self, layers: &[Layer]) -> Vec<String> {
-        let mut findings = Vec::new();
-        for package in &self.ours {
-            let Some(layer) = layers.iter().find(|layer| layer.package == self.name(package)) else {
-                findings.push(format!("{} has no place in the layers: give it one", self.name(package)));
-                continue;
-            };
-            for (reached, path) in self.reach(package) {
-                let name = self.name(&reached);
-                let is_above = self.ours.contains(&reached) && !layer.may_reach.contains(&name);
-                let is_network = NETWORK.contains(&name) && !layer.networked;
-                if is_above || is_network {
-                    findings.push(format!("{} must not reach {name}: {path}", layer.package));
-                }
+fn direct_findings(graph: &Graph, guarded: &[Guarded]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (package, dependencies) in
+        graph.dependencies.iter().filter(|(package, _)| graph.roots.contains(*package))
+    {
+        let user = name(package);
+        for used in dependencies.iter().map(|dependency| name(dependency)) {
+            let is_refused = |guarded: &Guarded| guarded.package == used && !guarded.users.contains(&user);
+            if guarded.iter().any(is_refused) {
+                findings.push(format!("{user} must not depend on {used}"));
             }
         }
-        findings
     }
-
-    fn direct_findings(&self, guarded: &[Guarded]) -> Vec<String> {
-        // A package that several others bring in is listed with its dependencies more than once.
-        let mut findings = BTreeSet::new();
-        for package in &self.ours {
-            let user = self.name(package);
-            for name in self.dependencies.get(package).into_iter().flatten().map(|id| self.name(id)) {
-                let is_refused =
-                    |guarded: &Guarded| guarded.package == name && !guarded.users.contains(&user);
-                if guarded.iter().any(is_refused) {
-                    findings.insert(format!("{user} must not depend on {name}"));
-                }
-            }
-        }
-        findings.into_iter().collect()
-    }
-
-    /// Arrow and Parquet types of two versions don't fit together, and cost twice the build.
-    fn duplicate_findings(&self) -> Vec<String> {
-        self.versions
-            .iter()
-            .filter(|(name, versions)| {
-                let is_arrow = *name == "arrow" || name.starts_with("arrow-") || *name == "parquet";
-                is_arrow && versions.len() > 1
-            })
-            .map(|(name, versions)| {
-                let versions: Vec<&str> = versions.iter().map(String::as_str).collect();
-                format!("{name} is there {} times: {}", versions.len(), versions.join(", "))
-            })
-            .collect()
-    }
-
-    /// Everything that `package` depends on, each with the shortest path to it.
-    fn reach(&self, package: &PackageId) -> Vec<(PackageId, String)> {
-        let mut seen = BTreeSet::from([package]);
-        let mut queue = VecDeque::from([(package, self.name(package).to_owned())]);
-        let mut reached = Vec::new();
-        while let Some((from, path)) = queue.pop_front() {
-            for dependency in self.dependencies.get(from).into_iter().flatten() {
-                if seen.insert(dependency) {
-                    let path = format!("{path} → {}", self.name(dependency));
-                    reached.push((dependency.clone(), path.clone()));
-                    queue.push_back((dependency, path));
-                }
-            }
-        }
-        reached
-    }
-
-    fn name<'graph>(&'graph self, package: &'graph PackageId) -> &'graph str {
-        self.names.get(package).unwrap_or(package)
-    }
+    findings
 }
 
 #[cfg(test)]
@@ -259,13 +176,13 @@ mod tests {
     #[test]
     fn arrows_that_go_down_are_fine() {
         let graph = graph("0low\n0high\n1low\n0server\n1high\n1tonic");
-        assert!(graph.layer_findings(&MADE_UP).is_empty());
+        assert!(layer_findings(&graph, &MADE_UP).is_empty());
     }
 
     #[test]
     fn an_arrow_that_goes_up_is_found() {
         let graph = graph("0low\n1high\n0high");
-        assert_eq!(graph.layer_findings(&MADE_UP), ["low must not reach high: low → high"]);
+        assert_eq!(layer_findings(&graph, &MADE_UP), ["low must not reach high: low → high"]);
     }
 
     #[test]
@@ -275,39 +192,18 @@ mod tests {
             "high must not reach hyper: high → low → store → hyper",
             "low must not reach hyper: low → store → hyper",
         ];
-        assert_eq!(graph.layer_findings(&MADE_UP), expect);
-    }
-
-    #[test]
-    fn a_package_whose_dependencies_were_shown_before_is_not_without_them() {
-        let graph = graph("0server\n1store\n2hyper\n0low\n1store");
-        assert_eq!(graph.layer_findings(&MADE_UP), ["low must not reach hyper: low → store → hyper"]);
+        assert_eq!(layer_findings(&graph, &MADE_UP), expect);
     }
 
     #[test]
     fn a_package_that_no_layer_names_is_found() {
-        assert_eq!(graph("0new").layer_findings(&MADE_UP), ["new has no place in the layers: give it one"]);
+        assert_eq!(layer_findings(&graph("0new"), &MADE_UP), ["new has no place in the layers: give it one"]);
     }
 
     #[test]
     fn who_depends_on_a_guarded_package_directly_is_found() {
         let graph = graph("0low\n1store\n0high\n1low\n1store");
         let guarded = [Guarded { package: "store", users: &["low"] }];
-        assert_eq!(graph.direct_findings(&guarded), ["high must not depend on store"]);
-    }
-
-    #[test]
-    fn a_second_arrow_is_found_and_a_second_syn_is_not() {
-        let tree = "0low v1.0.0\n1arrow-schema v58.4.0\n1parquet v58.4.0\n1syn v2.0.0\n1syn v3.0.0 (proc-macro)\n\
-                    1arrow-schema v59.0.0 (*)\n";
-        let expect = ["arrow-schema is there 2 times: v58.4.0, v59.0.0"];
-        assert_eq!(Graph::from_tree(tree).unwrap().duplicate_findings(), expect);
-    }
-
-    #[test]
-    fn lines_that_are_no_tree_are_an_error() {
-        for line in ["warning: something", "0", "0name"] {
-            assert!(Graph::from_tree(line).is_err(), "{line}");
-        }
+        assert_eq!(direct_findings(&graph, &guarded), ["high must not depend on store"]);
     }
 }
