@@ -5,6 +5,9 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
+/// The target size of batches, in bytes, unless a query has another one.
+pub(crate) const BATCH_BYTES: usize = 1 << 20;
+
 /// Collects batches until they have the target size.
 pub(crate) struct Joiner {
     schema: SchemaRef,

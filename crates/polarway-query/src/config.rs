@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 
+use crate::batches::BATCH_BYTES;
 use crate::memory::memory_limit;
 
 /// How an [`Engine`](crate::Engine) is set up.
@@ -150,7 +151,7 @@ impl Default for QueryOptions {
     fn default() -> Self {
         Self {
             deadline: None,
-            batch_bytes: 1 << 20,
+            batch_bytes: BATCH_BYTES,
             parameters: None,
             owner: Arc::default(),
             keep: Keep::No,

@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::config::{EngineConfig, Limits, QueryOptions};
 use crate::duckdb::DuckDb;
 use crate::error::Error;
-use crate::executor::{Executor, LocalFiles};
+use crate::executor::{Executor, KeptPart, KeptScan, LocalFiles};
 use crate::gate::{Dialect, Gate};
 use crate::output::Output;
 use crate::plan::{Plan, PlanLimits};
@@ -122,6 +122,12 @@ impl Engine {
     #[must_use]
     pub fn has_kept(&self, name: &str) -> bool {
         self.0.duckdb.has_kept(name)
+    }
+
+    /// Reads a part of a kept table, past the queue.
+    #[must_use]
+    pub fn scan_kept(&self, part: KeptPart) -> Box<dyn KeptScan> {
+        self.0.duckdb.scan_kept(part)
     }
 
     /// Removes a kept table, if it exists. Queries that already read it can finish.

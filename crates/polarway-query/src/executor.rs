@@ -6,8 +6,13 @@
 
 use std::any::Any;
 use std::fmt::Debug;
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 
 use crate::catalog::{AfterScan, CatalogError};
 use crate::error::Error;
@@ -30,6 +35,33 @@ pub trait Executor: Debug + Send + Sync {
 
     /// Called after a second without queries: releases what is only held for the next query and costs more than it helps.
     fn rest(&self);
+}
+
+/// A part of a table that an engine keeps.
+#[derive(Debug, Clone)]
+pub struct KeptPart {
+    /// The table's name, see [`Keep::AsTable`](crate::Keep::AsTable).
+    pub table: String,
+    /// All of its columns.
+    pub schema: SchemaRef,
+    /// The places of the wanted columns; `None` is all of them.
+    pub columns: Option<Arc<[usize]>>,
+    /// The wanted rows, which the table has, counted from 0.
+    pub rows: Range<u64>,
+}
+
+/// Reads a part of a kept table, piece by piece. It uses no slot of the queue and no thread between two pieces;
+/// both methods may block.
+pub trait KeptScan: Send {
+    /// The next rows, in the table's order; `None` after the last ones. After an error, the next call goes on behind the last
+    /// row that was returned.
+    ///
+    /// # Errors
+    /// [`Error::Replaced`] if the table is gone, and what fails while it is read.
+    fn next(&mut self) -> Result<Option<RecordBatch>, Error>;
+
+    /// Releases what it holds in the engine for the next rows. The next call goes on where this one stopped.
+    fn rest(&mut self);
 }
 
 /// Provides stored files as files on this machine, for an executor that can read no others.

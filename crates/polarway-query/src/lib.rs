@@ -16,6 +16,8 @@
 //!    `Shared::executor` in `engine.rs`.
 //! 5. **Stream** ([`ResultSink`]). Batches go to the reader one by one, so that a slow reader slows the query.
 //!
+//! A table that the engine keeps can also be read without these steps, since there is no text: [`Engine::scan_kept`].
+//!
 //! `run.rs` runs these steps on the query's own thread, and `engine.rs` starts it.
 //!
 //! This crate does not know where files come from, what a version consists of, who asks, or how results are sent.
@@ -45,7 +47,7 @@ pub use catalog::{AfterScan, Catalog, CatalogError, FileOptions, Listed, Referen
 pub use config::{EngineConfig, Keep, Limits, QueryOptions};
 pub use engine::{Engine, EngineCondition, duckdb_version};
 pub use error::Error;
-pub use executor::{Executor, LocalFiles, LocalGroup};
+pub use executor::{Executor, KeptPart, KeptScan, LocalFiles, LocalGroup};
 pub use listing::Listing;
 pub use memory::{MemoryLimit, memory_limit};
 pub use output::Output;

@@ -88,8 +88,9 @@ impl Execution<'_> {
         self.instance.add_kept(name);
         let rows = changed_rows(pending.start().map_err(failed)?, failed)?;
         self.output.kept_rows(rows)?;
-        let planned = plan_for_arrow(&session.connection, &format!("FROM {}", kept::table(name)), failed)?;
-        self.output.columns(&planned.schema)
+        let table = format!("FROM {}", kept::table(name));
+        let (_, columns) = plan_for_arrow(&session.connection, &table, failed)?;
+        self.output.columns(&columns.schema)
     }
 
     fn stream_rows(&mut self, session: &mut Session, reader: Reader) -> Result<(), Error> {
@@ -226,20 +227,29 @@ fn changed_rows(mut answer: Rows, failed: impl Fn(NativeError) -> Error + Copy) 
     Ok(rows)
 }
 
-/// The Arrow columns of a text without parameters.
-fn plan_for_arrow(
+/// Plans a text without parameters, cast to what Arrow has; returns it with its columns.
+pub(super) fn plan_for_arrow(
     connection: &Connection,
     text: &str,
     failed: impl Fn(NativeError) -> Error + Copy,
-) -> Result<ResultColumns, Error> {
-    let types = |text: &str| {
-        let types = connection.prepare(text).and_then(Prepared::pending).map_err(failed)?.column_types();
-        types.ok_or_else(|| Error::Internal("a text without parameters has unknown columns".to_owned()))
+) -> Result<(Pending, ResultColumns), Error> {
+    let plan = |text: &str| {
+        let pending = connection.prepare(text).and_then(Prepared::pending).map_err(failed)?;
+        let types = pending.column_types();
+        let types = types
+            .ok_or_else(|| Error::Internal("a text without parameters has unknown columns".to_owned()))?;
+        Ok::<_, Error>((pending, types))
     };
-    let given = types(text)?;
-    let columns = given.columns();
-    let cast = cast_for_arrow(&columns, text, false).map(|cast| types(&cast)).transpose()?;
-    let is_cast = cast.is_some();
-    let schema = cast.unwrap_or(given).to_arrow().map_err(failed)?;
-    Ok(ResultColumns::new(&schema, &columns, is_cast))
+    let own = plan(text)?;
+    let columns = own.1.columns();
+    let cast = cast_for_arrow(&columns, text, false);
+    let (pending, types) = match &cast {
+        Some(cast) => {
+            drop(own); // a connection has one plan at a time
+            plan(cast)?
+        }
+        None => own,
+    };
+    let schema = types.to_arrow().map_err(failed)?;
+    Ok((pending, ResultColumns::new(&schema, &columns, cast.is_some())))
 }

@@ -86,10 +86,17 @@ impl Instance {
     }
 }
 
-/// A query in an instance.
+/// What runs in an instance: a query, or a scan of a kept table.
 pub(super) struct Guest {
     instance: Arc<Instance>,
     control: Arc<Control>,
+}
+
+impl Guest {
+    /// Where it runs.
+    pub(super) fn instance(&self) -> &Arc<Instance> {
+        &self.instance
+    }
 }
 
 impl Drop for Guest {

@@ -19,6 +19,7 @@ mod native;
 mod parsers;
 mod result_types;
 mod sandbox;
+mod scan;
 mod sessions;
 mod sql_type;
 mod stored_types;
@@ -35,11 +36,12 @@ use self::instance::Instance;
 use self::instances::Instances;
 use self::local_tables::LocalTables;
 use self::native::NativeError;
+use self::scan::TableScan;
 use self::view::is_wide;
 use crate::analytics::Analytics;
 use crate::config::EngineConfig;
 use crate::error::Error;
-use crate::executor::{Executor, LocalFiles};
+use crate::executor::{Executor, KeptPart, KeptScan, LocalFiles};
 use crate::gate::{Dialect, NamedColumns};
 use crate::output::Output;
 use crate::plan::Plan;
@@ -48,6 +50,9 @@ pub(crate) use self::native::duckdb_version;
 
 /// How often an operation is tried that fails because another query broke DuckDB.
 const MOST_TRIES: u32 = 3;
+
+/// Why a kept table can't be read.
+const TABLE_IS_GONE: &str = "a result that is read went with the DuckDB that kept it";
 
 /// A DuckDB that can read only data files, and its replacement if a query breaks it.
 pub(crate) struct DuckDb {
@@ -79,6 +84,11 @@ impl DuckDb {
     /// Whether a kept table still exists.
     pub(crate) fn has_kept(&self, name: &str) -> bool {
         self.instances.current().is_ok_and(|instance| instance.has_kept(name))
+    }
+
+    /// Reads a part of a kept table.
+    pub(crate) fn scan_kept(self: &Arc<Self>, part: KeptPart) -> Box<dyn KeptScan> {
+        Box::new(TableScan::new(Arc::clone(self), part))
     }
 
     /// Removes a kept table, if it exists. Queries that already read it can finish.
@@ -147,9 +157,7 @@ impl DuckDb {
             outcome
         })?;
         match are_gone {
-            true => Err(Error::Replaced(
-                "a result that the query reads went with the DuckDB that kept it".to_owned(),
-            )),
+            true => Err(Error::Replaced(TABLE_IS_GONE.to_owned())),
             false => Ok(()),
         }
     }
