@@ -1,17 +1,20 @@
-//! Encodes rows as the chunks that go on the wire, on a thread that may block.
+//! Rows as the chunks that go on the wire, encoded on a thread that may block.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::BytesMut;
+use futures::Stream;
 use polarway_ipc::{Chunk, ChunkDecoder, ChunkEncoder, Compression, DecodeLimits, EncodeOptions};
+use polarway_storage::{ChunkReader, Reservation};
 
-use polarway_storage::Reservation;
-
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::polarway::EngineParts;
 use crate::query_events::Form;
-use crate::stream::Source;
+use crate::stream::{BlockingStream, Source};
 
 fn encode_options(compression: Compression) -> EncodeOptions {
     EncodeOptions { compression, ..EncodeOptions::default() }
@@ -23,6 +26,7 @@ const SMALL_BYTES: usize = 16 << 10;
 /// A query's rows as chunks, with the end of the stream in the last one. A small result is one chunk.
 pub(crate) struct ChunkForm {
     compression: Compression,
+    first_row: u64,
     /// Between the columns and the end.
     encoder: Option<ChunkEncoder>,
     /// A small chunk that waits. DuckDB's batches are joined into larger ones, so it is nearly always the last.
@@ -31,7 +35,12 @@ pub(crate) struct ChunkForm {
 
 impl ChunkForm {
     pub(crate) fn new(compression: Compression) -> Self {
-        Self { compression, encoder: None, held: None }
+        Self { compression, first_row: 0, encoder: None, held: None }
+    }
+
+    /// The same for rows of which this is the number of the first.
+    pub(crate) fn starting_at(self, first_row: u64) -> Self {
+        Self { first_row, ..self }
     }
 }
 
@@ -41,7 +50,8 @@ impl Form for ChunkForm {
     const TELLS_COLUMNS: bool = false;
 
     fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
-        self.encoder = Some(ChunkEncoder::new(schema, encode_options(self.compression))?);
+        let encoder = ChunkEncoder::new(schema, encode_options(self.compression))?;
+        self.encoder = Some(encoder.starting_at(self.first_row));
         Ok(())
     }
 
@@ -63,8 +73,66 @@ impl Form for ChunkForm {
     }
 }
 
+/// The chunks of a table.
+pub(crate) enum Chunks {
+    /// All are in memory: no thread is needed to wait for them.
+    AtHand(ChunkReader),
+    Coming(BlockingStream<Chunk>),
+}
+
+impl Chunks {
+    /// What is read of a table, from this row on.
+    pub(crate) fn of_table(
+        chunks: ChunkReader,
+        first_row: u64,
+        compression: Compression,
+        engine: &EngineParts,
+    ) -> Self {
+        let (memory, threads) = (engine.memory.clone(), &engine.threads.loads);
+        match compression {
+            Compression::None if chunks.is_at_hand() => Self::AtHand(chunks),
+            Compression::None => Self::Coming(BlockingStream::sharing(chunks, memory, threads)),
+            _ => {
+                let compressed = Compressed::new(chunks, first_row, compression);
+                Self::Coming(BlockingStream::sharing(compressed, memory, threads))
+            }
+        }
+    }
+}
+
+impl Stream for Chunks {
+    type Item = Result<Chunk>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match &mut *self {
+            Self::AtHand(chunks) => Poll::Ready(chunks.next().map(|chunk| chunk.map_err(Error::from))),
+            Self::Coming(chunks) => Pin::new(chunks).poll_next(context),
+        }
+    }
+}
+
+impl Source for ChunkReader {
+    type Item = Chunk;
+
+    fn make_next(&mut self) -> Option<Result<Chunk>> {
+        Some(self.next()?.map_err(Error::from))
+    }
+
+    fn wanted_bytes(&self) -> u64 {
+        Self::wanted_bytes(self)
+    }
+
+    fn take(&mut self, memory: Reservation) {
+        self.provide(memory);
+    }
+
+    fn rest(&mut self) {
+        Self::rest(self);
+    }
+}
+
 /// Compresses chunks.
-pub(crate) struct Compressed<S> {
+struct Compressed<S> {
     chunks: S,
     decoder: ChunkDecoder,
     compression: Compression,
@@ -81,7 +149,7 @@ enum Encoder {
 }
 
 impl<S: Source<Item = Chunk>> Compressed<S> {
-    pub(crate) fn new(chunks: S, first_row: u64, compression: Compression) -> Self {
+    fn new(chunks: S, first_row: u64, compression: Compression) -> Self {
         // The chunks are our own, so no limits apply.
         let decoder = ChunkDecoder::new(DecodeLimits::trusting());
         let encoder = Encoder::Waiting;

@@ -2,24 +2,22 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::{Stream, TryStreamExt as _};
-use polarway_handles::{Handle, HandleId};
+use polarway_handles::HandleId;
 use polarway_ipc::{Chunk, Compression};
-use polarway_model::{LoadOptions, QueryOptions, Selection};
-use polarway_sql::identifier;
-use polarway_storage::{At, BatchReader, CacheStats, ChunkReader, Part, Reservation, Snapshot};
+use polarway_model::{LoadOptions, Selection};
+use polarway_storage::{At, CacheStats, Part};
 use polarway_table::Table;
 
-use crate::chunks::Compressed;
+use crate::chunks::Chunks;
 use crate::error::{Error, ErrorKind, Result};
-use crate::handles::{External, Named, Rows, Use};
-use crate::polarway::{EngineParts, Polarway};
-use crate::query::{QueryChunkStream, QueryStream};
-use crate::stream::{BlockingStream, Source};
+use crate::handles::{Named, Use};
+use crate::polarway::Polarway;
+use crate::stream::BlockingStream;
 
 impl Polarway {
     /// Loads a dataset's newest version.
@@ -97,7 +95,7 @@ impl Polarway {
             let snapshot = access.snapshot(&name, at)?;
             let batches = access.batches(&snapshot, &selection)?;
             let schema = Arc::clone(batches.schema());
-            let batches = Batches::Read(read_batches(batches, access.engine()));
+            let batches = BlockingStream::alone(batches, &access.engine().threads.loads);
             let (rows, version) = (snapshot.rows, snapshot.version);
             Ok(TableStream { schema, rows, version, batches, _used: None })
         })
@@ -106,32 +104,13 @@ impl Polarway {
 
     async fn stream_handle(&self, id: HandleId, at: At, selection: Selection) -> Result<TableStream> {
         check_version(id, at)?;
-        let (handle, found) = self.open_handle(id).await?;
-        let part = Part::of(&handle.schema, handle.rows, &selection)?;
-        let batches = match found {
-            None => Batches::Queried(self.query_stream(&part_as_query(id, handle.rows, &part)).await?),
-            Some((snapshot, external)) => {
-                let batches = self
-                    .blocking(move |access| {
-                        let batches = external.loader.batches_of(&snapshot, &selection)?;
-                        Ok(read_batches(batches, access.engine()))
-                    })
-                    .await?;
-                Batches::Read(batches)
-            }
-        };
-        let used = self.access().use_handle(&handle)?;
-        let rows = handle.rows;
-        Ok(TableStream { schema: part.schema, rows, version: 1, batches, _used: Some(used) })
-    }
-
-    /// Looks up a handle that is about to be read, and its files if it has any.
-    async fn open_handle(&self, id: HandleId) -> Result<(Handle, Option<(Arc<Snapshot>, Arc<External>)>)> {
-        self.blocking_briefly(move |access| {
-            Ok(match access.handle_rows(id)? {
-                Rows::Table(handle, _) => (handle, None),
-                Rows::Files(handle, snapshot, external) => (handle, Some((snapshot, external))),
-            })
+        self.blocking(move |access| {
+            let rows = access.open_handle(id)?;
+            let handle = rows.handle().clone();
+            let used = access.use_handle(&handle)?;
+            let schema = Part::of(&handle.schema, handle.rows, &selection)?.schema;
+            let batches = rows.batches(&selection, access.engine())?;
+            Ok(TableStream { schema, rows: handle.rows, version: 1, batches, _used: Some(used) })
         })
         .await
     }
@@ -169,20 +148,18 @@ impl Polarway {
             Named::Dataset(name) => name,
             Named::Handle(id) => return self.handle_chunks(id, at, selection, compression).await,
         };
-        let (snapshot, chunks) = self
-            .blocking_briefly(move |access| {
-                let snapshot = access.snapshot(&name, at)?;
-                let chunks = access.chunks(&snapshot, &selection)?;
-                Ok((snapshot, chunks))
+        self.blocking_briefly(move |access| {
+            let snapshot = access.snapshot(&name, at)?;
+            let chunks = access.chunks(&snapshot, &selection)?;
+            Ok(ChunkStream {
+                version: snapshot.version,
+                rows: snapshot.rows,
+                time_us: snapshot.time_us,
+                chunks: Chunks::of_table(chunks, first_row, compression, access.engine()),
+                _used: None,
             })
-            .await?;
-        Ok(ChunkStream {
-            version: snapshot.version,
-            rows: snapshot.rows,
-            time_us: snapshot.time_us,
-            chunks: self.chunks(chunks, first_row, compression),
-            _used: None,
         })
+        .await
     }
 
     async fn handle_chunks(
@@ -193,36 +170,15 @@ impl Polarway {
         compression: Compression,
     ) -> Result<ChunkStream> {
         check_version(id, at)?;
-        let (handle, found) = self.open_handle(id).await?;
-        let used = self.access().use_handle(&handle)?;
-        let part = Part::of(&handle.schema, handle.rows, &selection)?;
-        let first_row = part.rows.start;
-        let chunks = match found {
-            None => {
-                let sql = part_as_query(id, handle.rows, &part);
-                let chunks = self.query_chunks(&sql, QueryOptions::default(), compression)?;
-                Chunks::Queried { chunks, first_row }
-            }
-            Some((snapshot, external)) => {
-                let chunks =
-                    self.blocking_briefly(move |_| Ok(external.loader.chunks_of(&snapshot, &selection)?));
-                self.chunks(chunks.await?, first_row, compression)
-            }
-        };
-        let time_us = handle.lease.since_us;
-        Ok(ChunkStream { version: 1, rows: handle.rows, time_us, chunks, _used: Some(used) })
-    }
-
-    fn chunks(&self, chunks: ChunkReader, first_row: u64, compression: Compression) -> Chunks {
-        let (memory, threads) = (self.engine().memory.clone(), &self.engine().threads.loads);
-        match compression {
-            Compression::None if chunks.is_at_hand() => Chunks::AtHand(chunks),
-            Compression::None => Chunks::Coming(BlockingStream::sharing(chunks, memory, threads)),
-            _ => {
-                let compressed = Compressed::new(chunks, first_row, compression);
-                Chunks::Coming(BlockingStream::sharing(compressed, memory, threads))
-            }
-        }
+        self.blocking_briefly(move |access| {
+            let rows = access.open_handle(id)?;
+            let handle = rows.handle().clone();
+            let used = access.use_handle(&handle)?;
+            let chunks = rows.chunks(&selection, compression, access.engine())?;
+            let time_us = handle.lease.since_us;
+            Ok(ChunkStream { version: 1, rows: handle.rows, time_us, chunks, _used: Some(used) })
+        })
+        .await
     }
 
     /// Statistics of the RAM cache.
@@ -232,24 +188,6 @@ impl Polarway {
     pub fn cache_stats(&self) -> Result<CacheStats> {
         self.access().cache_stats()
     }
-}
-
-fn read_batches(batches: BatchReader, engine: &EngineParts) -> BlockingStream<RecordBatch> {
-    BlockingStream::spawn(batches.map(|batch| batch.map_err(Error::from)), &engine.threads.loads)
-}
-
-/// A part of a handle that the query engine keeps in memory.
-fn part_as_query(id: HandleId, rows: u64, part: &Part) -> String {
-    if part.columns.is_none() && part.rows.end == rows {
-        return format!("FROM \"{id}\" OFFSET {}", part.rows.start);
-    }
-    let names = part.schema.fields().iter().map(|field| identifier(field.name()));
-    let columns = match &part.columns {
-        Some(_) => names.collect::<Vec<_>>().join(", "),
-        None => "*".to_owned(),
-    };
-    let rows = part.rows.end - part.rows.start;
-    format!("SELECT {columns} FROM \"{id}\" LIMIT {rows} OFFSET {}", part.rows.start)
 }
 
 /// A handle never changes.
@@ -268,14 +206,9 @@ pub struct TableStream {
     schema: SchemaRef,
     rows: u64,
     version: u64,
-    batches: Batches,
+    batches: BlockingStream<RecordBatch>,
     /// While a handle is read, it does not expire.
     _used: Option<Use>,
-}
-
-enum Batches {
-    Read(BlockingStream<RecordBatch>),
-    Queried(QueryStream),
 }
 
 impl TableStream {
@@ -299,30 +232,7 @@ impl Stream for TableStream {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match &mut self.batches {
-            Batches::Read(batches) => Pin::new(batches).poll_next(context),
-            Batches::Queried(batches) => Pin::new(batches).poll_next(context),
-        }
-    }
-}
-
-impl Source for ChunkReader {
-    type Item = Chunk;
-
-    fn make_next(&mut self) -> Option<Result<Chunk>> {
-        Some(self.next()?.map_err(Error::from))
-    }
-
-    fn wanted_bytes(&self) -> u64 {
-        Self::wanted_bytes(self)
-    }
-
-    fn take(&mut self, memory: Reservation) {
-        self.provide(memory);
-    }
-
-    fn rest(&mut self) {
-        Self::rest(self);
+        Pin::new(&mut self.batches).poll_next(context)
     }
 }
 
@@ -334,17 +244,6 @@ pub struct ChunkStream {
     chunks: Chunks,
     /// While a handle is read, it does not expire.
     _used: Option<Use>,
-}
-
-enum Chunks {
-    /// All are in memory: no thread is needed to wait for them.
-    AtHand(ChunkReader),
-    Coming(BlockingStream<Chunk>),
-    /// The query engine has the rows; it numbers those that it returns from 0.
-    Queried {
-        chunks: QueryChunkStream,
-        first_row: u64,
-    },
 }
 
 impl ChunkStream {
@@ -368,15 +267,6 @@ impl Stream for ChunkStream {
     type Item = Result<Chunk>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match &mut self.chunks {
-            Chunks::AtHand(chunks) => Poll::Ready(chunks.next().map(|chunk| chunk.map_err(Error::from))),
-            Chunks::Coming(chunks) => Pin::new(chunks).poll_next(context),
-            Chunks::Queried { chunks, first_row } => {
-                let chunk = ready!(Pin::new(chunks).poll_next(context));
-                Poll::Ready(chunk.map(|chunk| {
-                    chunk.map(|chunk| Chunk { first_row: *first_row + chunk.first_row, ..chunk })
-                }))
-            }
-        }
+        Pin::new(&mut self.chunks).poll_next(context)
     }
 }

@@ -18,7 +18,7 @@ use crate::builder::{Builder, Components};
 use crate::config::{Config, HandleStoreKind, Location};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folders::check_apart;
-use crate::handles::{External, Handles};
+use crate::handles::{ExternalResults, Handles, MemoryResults, ResultStore};
 use crate::mounts::staleness_of;
 use crate::threads::{Threads, Work};
 use crate::whole_micros::WholeMicros;
@@ -187,7 +187,8 @@ impl EngineParts {
             HandleStoreKind::External => {
                 let (backend, root) =
                     open_storage(&config.handles.state, "the folder of handles", &components)?;
-                let external = External::open(Arc::clone(&backend), config, &memory, environment.clone())?;
+                let external =
+                    ExternalResults::open(Arc::clone(&backend), config, &memory, environment.clone())?;
                 handles_mirror = Some(mirror(&backend, STATE_MIRROR_FOLDER)?);
                 Some((external, root))
             }
@@ -207,7 +208,14 @@ impl EngineParts {
         let queries = Engine::open(query_config, Arc::new(files))?;
         let loader = Loader::sharing(Arc::clone(&tables), config.cache_bytes, memory.clone());
         let clock = &environment.clock;
-        let handles = Handles::open(external.map(|(external, _)| external), &queries, config, clock)?;
+        let results: Arc<dyn ResultStore> = match external {
+            Some((external, _)) => Arc::new(external),
+            None => {
+                let (budget, ids) = (config.handle_budget_bytes(), Arc::clone(&environment.ids));
+                Arc::new(MemoryResults::new(queries.clone(), budget, Arc::clone(clock), ids))
+            }
+        };
+        let handles = Handles::start(results, config.handles.ttl, Arc::clone(clock))?;
         let whole_micros = WholeMicros::new(environment.workers.clone());
         let data = Data::new(tables, loader, queries, handles);
         Ok(Self {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use futures::Stream;
 use parking_lot::Mutex;
-use polarway_storage::{MemoryBudget, Reservation};
+use polarway_storage::{BatchReader, MemoryBudget, Reservation};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -24,6 +25,9 @@ const LONG: Duration = Duration::from_millis(5);
 
 /// The next step begins when at most this many items wait for the reader.
 const ITEMS_AHEAD: usize = 1;
+
+/// The most items that wait for the reader.
+pub(crate) const ITEMS_IN_ALL: u64 = (ITEMS_AHEAD + ITEMS_AT_A_TIME) as u64;
 
 /// A stream from which nothing was taken for this long gives memory back to others that need it …
 const IDLE: Duration = Duration::from_secs(1);
@@ -54,16 +58,18 @@ pub(crate) trait Source: Send + 'static {
 
     /// Gives back the memory that it does not need until the next item.
     fn rest(&mut self) {}
+
+    /// Whether it rests as soon as its reader is idle, also if nobody needs its memory: it holds something else.
+    fn rests_when_idle(&self) -> bool {
+        false
+    }
 }
 
-/// A source that has nothing to give back.
-struct Restless<I>(I);
+impl Source for BatchReader {
+    type Item = RecordBatch;
 
-impl<T: Send + 'static, I: Iterator<Item = Result<T>> + Send + 'static> Source for Restless<I> {
-    type Item = T;
-
-    fn make_next(&mut self) -> Option<Result<T>> {
-        self.0.next()
+    fn make_next(&mut self) -> Option<Result<RecordBatch>> {
+        Some(self.next()?.map_err(Error::from))
     }
 }
 
@@ -87,9 +93,9 @@ struct State<T> {
 }
 
 impl<T: Send + 'static> BlockingStream<T> {
-    /// Runs an iterator.
-    pub(crate) fn spawn(items: impl Iterator<Item = Result<T>> + Send + 'static, threads: &Work) -> Self {
-        Self::start(Box::new(Restless(items)), None, threads)
+    /// Runs a source that has no memory to give back.
+    pub(crate) fn alone(source: impl Source<Item = T>, threads: &Work) -> Self {
+        Self::start(Box::new(source), None, threads)
     }
 
     /// Runs a source. If its reader takes nothing while others need memory, the source gives memory back, and in the end the
@@ -183,14 +189,17 @@ async fn wait_for_reader<T: Send + 'static>(
                 return Some(source);
             }
         }
-        let others_need_it = async {
+        let rests_when_idle = !has_rested && source.rests_when_idle();
+        let should_rest = async {
             let Some(memory) = memory else { return std::future::pending().await };
             sleep_until(began + if has_rested { STALLED } else { IDLE }).await;
-            memory.shortage().await;
+            if !rests_when_idle {
+                memory.shortage().await;
+            }
         };
         tokio::select! {
             () = moved => {}
-            () = others_need_it => {
+            () = should_rest => {
                 if has_rested {
                     shared.give_up();
                     drop_on_thread(source);

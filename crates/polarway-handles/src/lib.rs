@@ -18,7 +18,7 @@ mod store;
 pub use error::{Error, Result};
 pub use external::ExternalHandles;
 pub use handle::Handle;
-pub use memory::{HasTable, MemoryHandles, RemoveTable};
+pub use memory::{KeptTable, MemoryHandles, TableHolder};
 pub use polarway_model::{HandleId, InvalidHandleId};
 pub use polarway_storage::Lease;
 pub use random::{RandomSource, SystemRandom, fresh_id};

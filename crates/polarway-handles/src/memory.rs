@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use lru::LruCache;
@@ -22,19 +22,51 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 const HINT: &str = " on this worker. Handles are kept in memory, each on the worker that made it alone; with \
                     `--handle-store external` any worker serves them";
 
-/// Removes the table with this name, which holds a handle's rows. Readers that have started can finish.
-pub type RemoveTable = Box<dyn Fn(&str) + Send + Sync>;
+/// Holds the rows of handles in tables, by name: a query engine.
+pub trait TableHolder: Send + Sync {
+    /// Whether the table still exists: an engine that is opened again loses all tables.
+    fn has(&self, name: &str) -> bool;
 
-/// Whether the table with this name still exists: an engine that is opened again loses all kept tables.
-pub type HasTable = Box<dyn Fn(&str) -> bool + Send + Sync>;
+    /// Removes the table, if it exists. This may take a while.
+    fn remove(&self, name: &str);
+}
+
+/// A table that holds a handle's rows. It is removed when this is dropped: its handle has ended, and nobody reads it any more.
+pub struct KeptTable {
+    name: String,
+    holder: Arc<dyn TableHolder>,
+}
+
+impl KeptTable {
+    /// The table of this name, whether it exists already or is about to be made.
+    pub fn new(name: String, holder: Arc<dyn TableHolder>) -> Self {
+        Self { name, holder }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for KeptTable {
+    fn drop(&mut self) {
+        self.holder.remove(&self.name);
+    }
+}
+
+impl fmt::Debug for KeptTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KeptTable").field(&self.name).finish()
+    }
+}
 
 /// Handles of one process. They are gone when it ends.
+#[derive(Debug)]
 pub struct MemoryHandles {
     clock: Arc<dyn Clock>,
     /// How many bytes all of them may take together.
     budget: u64,
-    remove_table: RemoveTable,
-    has_table: HasTable,
     state: Mutex<State>,
 }
 
@@ -42,13 +74,14 @@ pub struct MemoryHandles {
 struct State {
     kept: BTreeMap<HandleId, Kept>,
     ended: LruCache<HandleId, Ending>,
+    /// The tables of ended handles that are still read, with the bytes that they take.
+    leaving: Vec<(Weak<KeptTable>, u64)>,
 }
 
 #[derive(Debug)]
 struct Kept {
     handle: Handle,
-    /// The table that holds its rows.
-    table: String,
+    table: Arc<KeptTable>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,15 +103,9 @@ impl Ending {
 
 impl MemoryHandles {
     /// An empty store with space for this many bytes.
-    pub fn new(budget: u64, clock: Arc<dyn Clock>, remove_table: RemoveTable) -> Self {
-        let state = State { kept: BTreeMap::new(), ended: LruCache::new(REMEMBERED) };
-        Self { clock, budget, remove_table, has_table: Box::new(|_| true), state: Mutex::new(state) }
-    }
-
-    /// The same, for an engine that may lose its tables.
-    #[must_use]
-    pub fn over_tables_that_may_go(self, has_table: HasTable) -> Self {
-        Self { has_table, ..self }
+    pub fn new(budget: u64, clock: Arc<dyn Clock>) -> Self {
+        let state = State { kept: BTreeMap::new(), ended: LruCache::new(REMEMBERED), leaving: Vec::new() };
+        Self { clock, budget, state: Mutex::new(state) }
     }
 
     /// Whether there is space for one more handle, however small.
@@ -87,39 +114,33 @@ impl MemoryHandles {
     /// [`Error::Full`].
     pub fn check_room(&self) -> Result<()> {
         self.end_what_is_over();
-        self.room_for(&self.state.lock(), 0)
+        self.room_for(&mut self.state.lock(), 0)
     }
 
     /// Adds a handle whose rows are in this table. If a handle with its id exists, made by an earlier try of the same call,
-    /// returns that one.
+    /// returns that one, and the table is not kept.
     ///
     /// # Errors
-    /// [`Error::Full`]. Then, and if another handle is returned, the table is removed.
-    pub fn add(&self, handle: Handle, table: String) -> Result<Handle> {
+    /// [`Error::Full`].
+    pub fn add(&self, handle: Handle, table: Arc<KeptTable>) -> Result<Handle> {
         let mut state = self.state.lock();
-        let added = match state.kept.get(&handle.id) {
-            Some(before) => Ok(before.handle.clone()),
-            None => match self.room_for(&state, handle.bytes) {
-                Ok(()) => {
-                    state.kept.insert(handle.id, Kept { handle: handle.clone(), table });
-                    return Ok(handle);
-                }
-                Err(full) => Err(full),
-            },
-        };
-        drop(state); // to remove a table takes a while
-        (self.remove_table)(&table);
-        added
+        if let Some(before) = state.kept.get(&handle.id) {
+            return Ok(before.handle.clone());
+        }
+        self.room_for(&mut state, handle.bytes)?;
+        state.kept.insert(handle.id, Kept { handle: handle.clone(), table });
+        Ok(handle)
     }
 
-    /// Returns a handle and the table with its rows, and counts as a use of the handle.
+    /// Returns a handle and the table with its rows, and counts as a use of the handle. The table stays as long as somebody has
+    /// it, whatever becomes of the handle.
     ///
     /// # Errors
     /// There is no such handle, or it has ended.
-    pub fn table(&self, id: HandleId) -> Result<(Handle, String)> {
+    pub fn table(&self, id: HandleId) -> Result<(Handle, Arc<KeptTable>)> {
         self.with(id, |kept, now_us| {
             kept.handle.lease = kept.handle.lease.renewed(now_us, None);
-            (kept.handle.clone(), kept.table.clone())
+            (kept.handle.clone(), Arc::clone(&kept.table))
         })
     }
 
@@ -128,8 +149,10 @@ impl MemoryHandles {
         Lease::starting(self.clock.now_us(), ttl)
     }
 
-    fn room_for(&self, state: &State, more: u64) -> Result<()> {
-        let taken: u64 = state.kept.values().map(|kept| kept.handle.bytes).sum();
+    fn room_for(&self, state: &mut State, more: u64) -> Result<()> {
+        state.leaving.retain(|(table, _)| table.strong_count() > 0);
+        let of_handles = state.kept.values().map(|kept| kept.handle.bytes);
+        let taken: u64 = of_handles.chain(state.leaving.iter().map(|(_, bytes)| *bytes)).sum();
         let fits = if more == 0 { taken < self.budget } else { taken.saturating_add(more) <= self.budget };
         if fits { Ok(()) } else { Err(Error::Full { taken, budget: self.budget, more }) }
     }
@@ -154,16 +177,19 @@ impl MemoryHandles {
         if kept.handle.lease.has_ended(now_us) {
             return Some(Ending::Expired);
         }
-        (!(self.has_table)(&kept.table)).then_some(Ending::Lost)
+        (!kept.table.holder.has(kept.table.name())).then_some(Ending::Lost)
     }
 
     fn end(&self, mut state: parking_lot::MutexGuard<'_, State>, id: HandleId, ending: Ending) {
         let kept = state.kept.remove(&id);
         state.ended.put(id, ending);
-        drop(state); // to remove a table takes a while
-        if let Some(kept) = kept {
-            (self.remove_table)(&kept.table);
+        if let Some(Kept { handle, table }) = &kept
+            && Arc::strong_count(table) > 1
+        {
+            state.leaving.push((Arc::downgrade(table), handle.bytes));
         }
+        drop(state); // to remove a table takes a while
+        drop(kept);
     }
 
     fn end_what_is_over(&self) {
@@ -233,10 +259,4 @@ impl HandleStore for MemoryHandles {
 
 fn unknown(id: HandleId) -> Error {
     Error::Unknown { id, hint: HINT }
-}
-
-impl fmt::Debug for MemoryHandles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryHandles").field("budget", &self.budget).finish_non_exhaustive()
-    }
 }

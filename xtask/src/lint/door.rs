@@ -26,7 +26,7 @@ const RULES: [Rule; 5] = [
     Rule {
         words: &["Tables", "Loader", "Mirror", "EngineConfig"],
         folder: "crates/polarway-core/src/",
-        only_in: &["access/", "polarway.rs", "janitor.rs", "handles/store.rs"],
+        only_in: &["access/", "polarway.rs", "janitor.rs", "handles/external.rs"],
         instead: "go through `Access`, which asks whether the caller may",
     },
     Rule {

@@ -7,7 +7,7 @@ use polarway_query::Relation;
 
 use super::{Access, Action, Data, Target};
 use crate::error::{ErrorKind, Result};
-use crate::handles::{Place, Rows, Use};
+use crate::handles::{HandleRows, ResultStore, Use};
 
 impl Access {
     /// A handle, described.
@@ -40,15 +40,15 @@ impl Access {
     }
 
     /// A handle's rows, for someone who is about to use them.
-    pub(crate) fn handle_rows(&self, id: HandleId) -> Result<Rows> {
-        let find = |data: &Data| data.handles.rows(id);
+    pub(crate) fn open_handle(&self, id: HandleId) -> Result<Box<dyn HandleRows>> {
+        let find = |data: &Data| data.handles.open(id);
         Ok(self.authorize_found(Action::Read, find, |rows| target(rows.handle()))?.1)
     }
 
     /// A handle as a query reads it; it is in use until the query ends.
     pub(crate) fn handle_relation(&self, id: HandleId) -> Result<Relation> {
-        let rows = self.handle_rows(id)?;
-        self.authorize(Action::Query, Target::Engine)?.handles.relation(rows)
+        let rows = self.open_handle(id)?;
+        Ok(self.authorize(Action::Query, Target::Engine)?.handles.relation(rows))
     }
 
     /// Keeps a handle that was found from expiring for as long as it is read.
@@ -57,9 +57,9 @@ impl Access {
     }
 
     /// Where results are kept, for one that is about to be, and for how long unless somebody says so.
-    pub(crate) fn place_to_keep(&self) -> Result<(&Place, Duration)> {
+    pub(crate) fn results_to_keep(&self) -> Result<(&dyn ResultStore, Duration)> {
         let handles = &self.authorize(Action::Keep, Target::Engine)?.handles;
-        Ok((handles.place(), handles.ttl))
+        Ok((&**handles.results(), handles.ttl))
     }
 }
 

@@ -21,11 +21,6 @@ impl Access {
         Ok(data.queries.start(sql, catalog, options, sink)?)
     }
 
-    /// What a table takes that the query engine keeps.
-    pub(crate) fn kept_bytes(&self, table: &str) -> Result<u64> {
-        Ok(self.authorize(Action::Keep, Target::Engine)?.queries.kept_bytes(table)?)
-    }
-
     /// The queries that the caller may see, the oldest first.
     pub(crate) fn queries(&self) -> Result<Vec<QueryStatus>> {
         let mut queries = self.authorize(Action::Read, Target::Engine)?.queries.queries();

@@ -33,13 +33,6 @@ impl EngineParts {
     pub(crate) fn query_engine(&self) -> EngineCondition {
         self.guarded.without_caller().queries.condition()
     }
-
-    /// Removes a kept table that was to be a handle's and is not.
-    pub(crate) fn remove_unkept(&self, table: &str) {
-        if let Err(error) = self.guarded.without_caller().queries.remove_kept(table) {
-            tracing::warn!(%error, "the table of a handle that was not made could not be removed");
-        }
-    }
 }
 
 impl fmt::Debug for EngineParts {

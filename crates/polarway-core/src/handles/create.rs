@@ -1,22 +1,11 @@
 //! Makes handles.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use arrow::array::RecordBatch;
-use arrow::datatypes::{Field, Schema, SchemaRef};
-use futures::StreamExt as _;
-use polarway_handles::{Handle, HandleId, HandleStore as _, MemoryHandles, fresh_id};
+use polarway_handles::{Handle, HandleId, fresh_id};
 use polarway_model::{HandleOptions, QueryOptions, QuerySummary};
-use polarway_storage::Error as StorageError;
-use polarway_table::distinct_names;
-use tokio::runtime::Handle as Runtime;
-use tokio::sync::oneshot;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::handles::store::{External, Place};
+use super::results::Wanted;
+use crate::error::{ErrorKind, Result};
 use crate::polarway::Polarway;
-use crate::query::QueryStream;
 
 /// A kept result.
 #[derive(Clone, Debug)]
@@ -69,17 +58,15 @@ impl Polarway {
         {
             return Ok(before);
         }
-        let (place, usual_ttl) = self.access().place_to_keep()?;
-        let ttl = ttl.unwrap_or(usual_ttl);
-        match place {
-            Place::Memory(memory) => {
-                let memory = Arc::clone(memory);
-                self.keep_in_memory(sql, id, ttl, query, memory).await
+        let (results, usual_ttl) = self.access().results_to_keep()?;
+        let owner = self.caller().shared_name();
+        let wanted = Wanted { id, ttl: ttl.unwrap_or(usual_ttl), owner, query };
+        match results.keep(self, sql, wanted).await {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                // Another engine has carried out the same call in the meantime.
+                self.made_before(id).await?.ok_or(error)
             }
-            Place::External(external) => {
-                let external = Arc::clone(external);
-                self.keep_outside(sql, id, ttl, query, external).await
-            }
+            kept => kept,
         }
     }
 
@@ -91,137 +78,4 @@ impl Polarway {
         })
         .await
     }
-
-    async fn keep_in_memory(
-        &self,
-        sql: &str,
-        id: HandleId,
-        ttl: Duration,
-        options: QueryOptions,
-        memory: Arc<MemoryHandles>,
-    ) -> Result<KeptResult> {
-        memory.check_room()?;
-        // The id alone is not enough: the table of an earlier try may still be there.
-        let table = format!("{id}.{}", self.engine().environment.ids.fresh().simple());
-        let mut made = self.start_keeping(sql, options, table.clone())?;
-        // From here on, when the query has succeeded, this function must remove the table.
-        let guard = UnlessKept { polarway: self, table: Some(table.clone()) };
-        let (schema, summary) = made.finish().await?;
-        let handle = self
-            .blocking_briefly(move |access| {
-                let bytes = access.kept_bytes(&table)?;
-                let owner = Some(access.caller().shared_name());
-                let handle =
-                    Handle { id, schema, rows: summary.rows, bytes, lease: memory.lease(ttl), owner };
-                Ok(memory.add(handle, table)?)
-            })
-            .await?;
-        guard.keep();
-        Ok(KeptResult { handle, summary: Some(summary) })
-    }
-
-    async fn keep_outside(
-        &self,
-        sql: &str,
-        id: HandleId,
-        ttl: Duration,
-        options: QueryOptions,
-        external: Arc<External>,
-    ) -> Result<KeptResult> {
-        let stream = self.stream_to_keep(sql, options).await?;
-        // It is dropped with this future when nobody waits for the handle.
-        let (_wanted, unwanted) = oneshot::channel();
-        let written = {
-            let callers = &self.engine().threads.callers;
-            self.blocking_as(callers, move |access| {
-                let owner = access.caller().shared_name();
-                write(stream, unwanted, Wanted { id, ttl, owner }, &external)
-            })
-            .await
-        };
-        match written {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                // Another engine has carried out the same call in the meantime.
-                self.made_before(id).await?.ok_or(error)
-            }
-            other => other,
-        }
-    }
-}
-
-/// Removes the table of a handle that was not made, whatever the reason.
-struct UnlessKept<'a> {
-    polarway: &'a Polarway,
-    table: Option<String>,
-}
-
-impl UnlessKept<'_> {
-    fn keep(mut self) {
-        self.table = None;
-    }
-}
-
-impl Drop for UnlessKept<'_> {
-    fn drop(&mut self) {
-        if let Some(table) = self.table.take() {
-            self.polarway.engine().remove_unkept(&table);
-        }
-    }
-}
-
-/// A handle that is to be made.
-struct Wanted {
-    id: HandleId,
-    ttl: Duration,
-    owner: Arc<str>,
-}
-
-/// Writes a query's rows as a handle, on a thread that may block.
-fn write(
-    mut rows: QueryStream,
-    mut unwanted: oneshot::Receiver<()>,
-    wanted: Wanted,
-    external: &External,
-) -> Result<KeptResult> {
-    let Wanted { id, ttl, owner } = wanted;
-    let runtime = Runtime::current();
-    let schema = with_distinct_names(rows.schema());
-    let mut writer = external.books.writer(id, Arc::clone(&schema), ttl, owner)?;
-    let mut next = || {
-        runtime.block_on(async {
-            tokio::select! {
-                biased;
-                _ = &mut unwanted => Some(Err(Error::new(ErrorKind::Cancelled, "nobody wants the handle any more"))),
-                batch = rows.next() => batch,
-            }
-        })
-    };
-    while let Some(batch) = next() {
-        let batch = batch?;
-        let named = RecordBatch::try_new_with_options(
-            Arc::clone(&schema),
-            batch.columns().to_vec(),
-            &arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
-        )?;
-        writer.write(&named)?;
-    }
-    match writer.publish() {
-        // The handle may be there: a retry of the call finds it.
-        Err(StorageError::AlreadyExists { .. }) => {
-            Err(Error::new(ErrorKind::AlreadyExists, "the handle was made by another call"))
-        }
-        published => {
-            published?;
-            let handle = external.books.get(id)?;
-            Ok(KeptResult { handle, summary: rows.summary() })
-        }
-    }
-}
-
-/// Gives columns distinct names: if names differ only in case, the later ones get a number.
-fn with_distinct_names(schema: &SchemaRef) -> SchemaRef {
-    let names = distinct_names(schema.fields().iter().map(|field| field.name().as_str()), str::to_lowercase);
-    let fields = schema.fields().iter().zip(names);
-    let fields: Vec<Field> = fields.map(|(field, name)| field.as_ref().clone().with_name(name)).collect();
-    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }

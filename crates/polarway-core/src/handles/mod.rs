@@ -1,7 +1,10 @@
 //! Handles: results of queries that are kept, used as tables, and removed when nobody uses them.
 
 mod create;
+mod external;
 mod in_use;
+mod memory;
+mod results;
 mod store;
 
 use std::str::FromStr;
@@ -14,8 +17,11 @@ use crate::error::{Error, Result};
 use crate::polarway::Polarway;
 
 pub use create::KeptResult;
+pub(crate) use external::ExternalResults;
 pub(crate) use in_use::{InUse, Use};
-pub(crate) use store::{External, Handles, Place, Rows};
+pub(crate) use memory::MemoryResults;
+pub(crate) use results::{HandleRows, ResultStore};
+pub(crate) use store::Handles;
 
 /// What a name means in a load.
 pub(crate) enum Named {

@@ -15,6 +15,7 @@ mod dictionaries;
 mod documented_sql;
 mod fidelity;
 mod folders;
+mod handle_loads;
 mod handles;
 mod loading;
 mod nan;

@@ -1,12 +1,14 @@
 //! The stores, each with a clock that the test sets.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow_array::{Int64Array, RecordBatch};
 use object_store::memory::InMemory;
 use polarway_handles::{
-    ExternalHandles, Handle, HandleId, HandleStore, MemoryHandles, SystemRandom, fresh_id,
+    ExternalHandles, Handle, HandleId, HandleStore, KeptTable, MemoryHandles, SystemRandom, TableHolder,
+    fresh_id,
 };
 use polarway_storage::{Backend, DiskBackend, Environment, ManualClock, ObjectBackend, Settings, Tables};
 use tempfile::TempDir;
@@ -23,6 +25,29 @@ pub(crate) fn fresh() -> HandleId {
 
 /// How long what has ended is remembered in a storage.
 pub(crate) const GRACE: Duration = Duration::from_secs(3600);
+
+/// Holds tables in name only, and remembers those that were removed.
+#[derive(Default)]
+pub(crate) struct Holder {
+    pub(crate) removed: Mutex<Vec<String>>,
+    pub(crate) has_lost_all: AtomicBool,
+}
+
+impl Holder {
+    pub(crate) fn table(self: &Arc<Self>, name: &str) -> Arc<KeptTable> {
+        Arc::new(KeptTable::new(name.to_owned(), Arc::clone(self) as _))
+    }
+}
+
+impl TableHolder for Holder {
+    fn has(&self, _name: &str) -> bool {
+        !self.has_lost_all.load(Ordering::Relaxed)
+    }
+
+    fn remove(&self, name: &str) {
+        self.removed.lock().unwrap().push(name.to_owned());
+    }
+}
 
 /// A store and how to put a handle of three rows into it.
 pub(crate) struct Bench {
@@ -51,23 +76,19 @@ impl Bench {
         ]
     }
 
-    /// A store in memory, and the tables that it had removed.
-    pub(crate) fn memory(budget: u64) -> (Self, Arc<MemoryHandles>, Arc<Mutex<Vec<String>>>) {
+    /// A store in memory, and what holds its tables.
+    pub(crate) fn memory(budget: u64) -> (Self, Arc<MemoryHandles>, Arc<Holder>) {
         let clock = clock();
-        let removed = Arc::new(Mutex::new(Vec::new()));
-        let remove = {
-            let removed = Arc::clone(&removed);
-            Box::new(move |table: &str| removed.lock().unwrap().push(table.to_owned()))
-        };
-        let handles = Arc::new(MemoryHandles::new(budget, clock.clone(), remove));
-        let store = Arc::clone(&handles);
-        let make = Box::new(move |id| {
+        let holder = Arc::new(Holder::default());
+        let handles = Arc::new(MemoryHandles::new(budget, clock.clone()));
+        let (store, tables) = (Arc::clone(&handles), Arc::clone(&holder));
+        let make = Box::new(move |id: HandleId| {
             let lease = store.lease(TTL);
             let handle =
                 Handle { id, schema: rows().schema(), rows: 3, bytes: 24, lease, owner: Some(OWNER.into()) };
-            store.add(handle, id.to_string()).unwrap()
+            store.add(handle, tables.table(&id.to_string())).unwrap()
         });
-        (Self { store: Arc::clone(&handles) as _, clock, make, _folder: None }, handles, removed)
+        (Self { store: Arc::clone(&handles) as _, clock, make, _folder: None }, handles, holder)
     }
 
     fn external(backend: Arc<dyn Backend>, folder: Option<TempDir>) -> Self {
