@@ -23,7 +23,14 @@ pub struct Error {
     retry_delay: Option<Duration>,
     /// It must not be retried, although its kind allows it.
     is_final: bool,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    cause: Option<Cause>,
+}
+
+#[derive(Debug)]
+enum Cause {
+    /// The connection itself failed: neither a server nor a proxy answered.
+    Connection(Box<Status>),
+    Other(Box<dyn StdError + Send + Sync>),
 }
 
 /// What a caller can do about an error.
@@ -50,11 +57,11 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_delay: None, is_final: false, source: None }
+        Self { kind, message: message.into(), retry_delay: None, is_final: false, cause: None }
     }
 
     pub(crate) fn caused_by(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.source = Some(Box::new(source));
+        self.cause = Some(Cause::Other(Box::new(source)));
         self
     }
 
@@ -104,8 +111,7 @@ impl Error {
 
     /// Whether the connection itself failed: neither a server nor a proxy answered.
     pub(crate) fn is_of_connection(&self) -> bool {
-        let status = self.source.as_ref().and_then(|source| source.downcast_ref::<Status>());
-        self.kind == ErrorKind::Unreachable && status.is_some_and(|status| answer_of_proxy(status).is_none())
+        matches!(self.cause, Some(Cause::Connection(_)))
     }
 
     pub(crate) fn protocol(message: impl Into<String>) -> Self {
@@ -121,7 +127,10 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+        match self.cause.as_ref()? {
+            Cause::Connection(status) => Some(status.as_ref()),
+            Cause::Other(error) => Some(error.as_ref()),
+        }
     }
 }
 
@@ -145,13 +154,15 @@ impl Error {
         }
         // A status without a reason is not from a server: the connection, tonic or a proxy made it.
         let (kind, message) = match status.code() {
-            Code::Unavailable | Code::Cancelled | Code::Aborted | Code::Unknown | Code::Internal => (
-                ErrorKind::Unreachable,
-                match answer_of_proxy(&status) {
-                    Some(answer) => format!("what stands before the server answered {answer} in its place"),
-                    None => format!("the connection to the server broke: {}", innermost(&status)),
-                },
-            ),
+            Code::Unavailable | Code::Cancelled | Code::Aborted | Code::Unknown | Code::Internal => {
+                let Some(answer) = answer_of_proxy(&status) else {
+                    let message = format!("the connection to the server broke: {}", innermost(&status));
+                    let cause = Some(Cause::Connection(Box::new(status)));
+                    return Self { cause, ..Self::unreachable(message) };
+                };
+                let message = format!("what stands before the server answered {answer} in its place");
+                (ErrorKind::Unreachable, message)
+            }
             Code::DeadlineExceeded => {
                 (ErrorKind::TimedOut, "the server did not answer within the timeout".to_owned())
             }
@@ -240,6 +251,19 @@ mod tests {
     fn what_is_wrong_with_a_source_is_told_in_its_own_words() {
         let own = ArrowError::ExternalError("x.csv has no rows".into());
         assert_eq!(Error::from(own).to_string(), "x.csv has no rows");
+    }
+
+    #[test]
+    fn a_connection_that_broke_is_told_apart_from_a_proxys_answer_and_from_a_refusal() {
+        let broken = Error::from_status(Status::unavailable("connection reset"));
+        assert!(broken.is_of_connection() && broken.source().is_some());
+        for other in [
+            Status::unavailable("grpc-status header missing, mapped from HTTP status code 502"),
+            Status::from(Reason::ALL[0].failure("no")),
+        ] {
+            assert!(!Error::from_status(other).is_of_connection());
+        }
+        assert!(!Error::unreachable("no address").is_of_connection());
     }
 
     #[test]

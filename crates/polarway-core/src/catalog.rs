@@ -10,9 +10,10 @@ use polarway_query::{
     AfterScan, Catalog, CatalogError, FileGroup, FileOptions, FileReference, ForeignFile, Listed,
     PartitionColumn, Reference, Relation, holds_zoned_nanos,
 };
-use polarway_storage::{At, DatasetName, Error, Snapshot, SnapshotFile, partition_key};
+use polarway_storage::{At, DatasetName, Error as StorageError, Snapshot, SnapshotFile, partition_key};
 
 use crate::access::Access;
+use crate::error::Error;
 use crate::files::{UnknownFiles, match_files};
 
 /// The catalog that the query engine asks for datasets and handles.
@@ -51,7 +52,7 @@ impl StoredCatalog {
             return self.handle(id, at);
         }
         let snapshot = match DatasetName::new(name) {
-            Ok(exact) => match self.access.snapshot_if_any(&exact, at).map_err(from_engine)? {
+            Ok(exact) => match self.access.snapshot_if_any(&exact, at)? {
                 Some(snapshot) => snapshot,
                 None => self.dataset_in_other_case(name, at)?,
             },
@@ -66,30 +67,30 @@ impl StoredCatalog {
             let reason = format!("the handle {id} has one version: leave AT away");
             return Err(CatalogError::FilesNotAllowed { pattern: id.to_string(), reason });
         }
-        self.access.handle_relation(id).map_err(from_engine)
+        Ok(self.access.handle_relation(id)?)
     }
 
     /// Names in SQL are not case-sensitive: the only dataset whose name differs just in case.
     fn dataset_in_other_case(&self, name: &str, at: At) -> Result<Arc<Snapshot>, CatalogError> {
         let mut alike = Vec::new();
-        for there in self.access.possible_names().map_err(from_engine)? {
+        for there in self.access.possible_names()? {
             if there.as_str().eq_ignore_ascii_case(name)
-                && self.access.snapshot_if_any(&there, At::Newest).map_err(from_engine)?.is_some()
+                && self.access.snapshot_if_any(&there, At::Newest)?.is_some()
             {
                 alike.push(there);
             }
         }
         match alike.as_slice() {
-            [only] => self.access.snapshot(only, at).map_err(from_engine),
+            [only] => Ok(self.access.snapshot(only, at)?),
             _ => Err(CatalogError::UnknownDataset {
                 name: name.to_owned(),
-                nearest: self.access.nearest_names(name).map_err(from_engine)?,
+                nearest: self.access.nearest_names(name)?,
             }),
         }
     }
 
     fn files(&self, patterns: &[String], options: FileOptions) -> Result<Relation, CatalogError> {
-        let names = self.access.possible_names().map_err(from_engine)?;
+        let names = self.access.possible_names()?;
         let mut snapshots = Vec::new();
         for pattern in patterns {
             let matched =
@@ -108,7 +109,7 @@ impl StoredCatalog {
                 })?;
             let before = snapshots.len();
             for name in matched {
-                snapshots.extend(self.access.snapshot_if_any(name, At::Newest).map_err(from_engine)?);
+                snapshots.extend(self.access.snapshot_if_any(name, At::Newest)?);
             }
             if snapshots.len() == before {
                 return Err(CatalogError::NoFiles { pattern: pattern.clone() });
@@ -167,7 +168,7 @@ impl StoredCatalog {
         Box::new(move || {
             for snapshot in &snapshots {
                 for file in &snapshot.files {
-                    access.check_unchanged(snapshot, file).map_err(from_engine)?;
+                    access.check_unchanged(snapshot, file)?;
                 }
             }
             Ok(())
@@ -191,7 +192,7 @@ impl Catalog for StoredCatalog {
     }
 
     fn list(&self) -> Result<Vec<Listed>, CatalogError> {
-        let snapshots = self.access.newest_snapshots().map_err(from_engine)?;
+        let snapshots = self.access.newest_snapshots()?;
         let listed = |snapshot: &Arc<Snapshot>| Listed {
             name: snapshot.name.to_string(),
             schema: Arc::clone(&snapshot.schema),
@@ -269,11 +270,11 @@ fn common_schema(snapshots: &[Arc<Snapshot>], union_by_name: bool) -> Result<Sch
         types.entry(field.name().clone()).or_insert_with(|| field.data_type().clone());
     }
     for other in rest {
-        let differ = |what: String| {
+        let differ = |what: String| -> CatalogError {
             let hint =
                 if union_by_name { "" } else { "; columns that only some have need union_by_name = true" };
             let difference = format!("{what} in {} and {}{hint}", first.name, other.name);
-            from_storage(Error::AdoptedFilesDiffer { name: other.name.clone(), difference })
+            Error::from(StorageError::AdoptedFilesDiffer { name: other.name.clone(), difference }).into()
         };
         for field in other.schema.fields() {
             match types.get(field.name()) {
@@ -294,12 +295,4 @@ fn common_schema(snapshots: &[Arc<Snapshot>], union_by_name: bool) -> Result<Sch
         }
     }
     Ok(Arc::new(arrow::datatypes::Schema::new(fields)))
-}
-
-fn from_engine(error: crate::error::Error) -> CatalogError {
-    CatalogError::Other(Box::new(error))
-}
-
-fn from_storage(error: Error) -> CatalogError {
-    CatalogError::Other(Box::new(error))
 }

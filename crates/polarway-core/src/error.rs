@@ -4,6 +4,7 @@ use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
+pub use polarway_model::ErrorKind;
 use polarway_query::CatalogError;
 use polarway_storage::FailureKind;
 
@@ -25,80 +26,6 @@ enum Cause {
     Told(Box<dyn StdError + Send + Sync>),
     /// An error that this error's message does not include.
     Untold(Box<dyn StdError + Send + Sync>),
-}
-
-/// What a caller can do about an error. Code that maps kinds may match all of them without a wildcard, so that the compiler
-/// reports a new kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// The name is not allowed: use another one.
-    InvalidName,
-    /// No dataset has this name; the message has similar names.
-    UnknownDataset,
-    /// The dataset has no such version, or retention has removed its data.
-    UnknownVersion,
-    /// The table has no such column; the message has those near it.
-    UnknownColumn,
-    /// A dataset of this name exists already.
-    AlreadyExists,
-    /// Another writer was faster: read the dataset again and decide.
-    VersionConflict,
-    /// The rows don't fit the dataset: the message names each difference.
-    SchemaMismatch,
-    /// A column or a value can't be stored, or can't be used in SQL.
-    Unsupported,
-    /// The input is wrong: data that contradicts itself, or a reader that failed.
-    InvalidInput,
-    /// The request is too old to tell whether it was carried out.
-    RequestExpired,
-    /// The text is not valid SQL, or its names and types don't fit the tables.
-    InvalidQuery,
-    /// The query does something that is not allowed here.
-    QueryNotAllowed,
-    /// The caller may not do this.
-    PermissionDenied,
-    /// The query failed on its data.
-    QueryFailed,
-    /// Others use the memory, the threads or the slots for queries: try again.
-    ResourceExhausted,
-    /// The query needs more memory or temporary space than there is, or its result is too large: ask for less.
-    QueryTooLarge,
-    /// The result was not read for too long, while other queries waited: read it faster, or keep it under a handle.
-    ReaderTooSlow,
-    /// No query of this id runs.
-    UnknownQuery,
-    /// The text is not the id of a handle.
-    InvalidHandle,
-    /// There is no such handle here.
-    UnknownHandle,
-    /// The handle was not used for too long.
-    HandleExpired,
-    /// Somebody dropped the handle.
-    HandleDropped,
-    /// The handle was lost: a query broke the query engine that kept it in memory.
-    HandleLost,
-    /// The kept results use all of their memory: drop some.
-    HandlesFull,
-    /// The deadline passed.
-    DeadlineExceeded,
-    /// Somebody cancelled the operation.
-    Cancelled,
-    /// The storage has no space left.
-    StorageFull,
-    /// The storage takes no writes.
-    ReadOnly,
-    /// The storage failed: the same call may succeed later.
-    StorageFailed,
-    /// It is not known whether the write was made: send it again with the same request id.
-    OutcomeUnknown,
-    /// Files that Polarway did not write changed while they were read: read again.
-    Changed,
-    /// A file of a dataset is missing, corrupt, or of a newer format.
-    Corrupt,
-    /// The configuration is wrong.
-    Configuration,
-    /// A bug.
-    Internal,
 }
 
 impl Error {
@@ -269,7 +196,11 @@ impl From<polarway_query::Error> for Error {
     fn from(error: polarway_query::Error) -> Self {
         use polarway_query::Error as Query;
 
-        let kind = match &error {
+        let kind = match error {
+            // An error of our own catalog came back through the query engine.
+            Query::Catalog(CatalogError::Failed { kind, source }) => {
+                return Self { kind, message: source.to_string(), cause: Some(Cause::Told(source)) };
+            }
             Query::Catalog(CatalogError::UnknownDataset { .. } | CatalogError::NoFiles { .. }) => {
                 ErrorKind::UnknownDataset
             }
@@ -278,7 +209,6 @@ impl From<polarway_query::Error> for Error {
                 ErrorKind::QueryNotAllowed
             }
             Query::Catalog(CatalogError::Changed { .. }) => ErrorKind::Changed,
-            Query::Catalog(CatalogError::Other(_)) => return from_catalog(error),
             Query::Syntax(_) | Query::Binder(_) | Query::Parameters(_) | Query::TooLarge(_) => {
                 ErrorKind::InvalidQuery
             }
@@ -297,18 +227,23 @@ impl From<polarway_query::Error> for Error {
     }
 }
 
-/// Errors of our own catalog come back through the query engine: they keep their kind and message.
-fn from_catalog(error: polarway_query::Error) -> Error {
-    match error {
-        polarway_query::Error::Catalog(CatalogError::Other(source)) => {
-            let ours = |source: Box<dyn StdError + Send + Sync>| source.downcast().map(|error| *error);
-            let of_storage = source.downcast::<polarway_storage::Error>().map(|error| Error::from(*error));
-            of_storage.or_else(ours).unwrap_or_else(|other| Error {
-                kind: ErrorKind::Internal,
-                message: other.to_string(),
-                cause: Some(Cause::Told(other)),
-            })
-        }
-        other => told(ErrorKind::Internal, other),
+impl From<Error> for CatalogError {
+    fn from(error: Error) -> Self {
+        Self::Failed { kind: error.kind, source: Box::new(error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_went_through_the_query_engine_keeps_its_kind_its_words_and_its_causes() {
+        let cause = std::io::Error::other("the disk is gone");
+        let ours = Error::new(ErrorKind::StorageFailed, "the dataset can't be read").caused_by(cause);
+        let back = Error::from(polarway_query::Error::from(CatalogError::from(ours)));
+        assert_eq!(back.kind(), ErrorKind::StorageFailed);
+        assert_eq!(back.to_string(), "the dataset can't be read");
+        assert_eq!(back.source().map(ToString::to_string).as_deref(), Some("the disk is gone"));
     }
 }

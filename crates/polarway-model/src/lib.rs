@@ -6,6 +6,7 @@
 
 mod at;
 mod dataset;
+mod error_kind;
 mod handle;
 mod handle_id;
 mod load;
@@ -17,6 +18,7 @@ mod write;
 
 pub use at::At;
 pub use dataset::{Dataset, DatasetVersion, Description, Version, VersionKind};
+pub use error_kind::ErrorKind;
 pub use handle::HandleInfo;
 pub use handle_id::{HandleId, InvalidHandleId};
 pub use load::{LoadOptions, Selection};

@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use arrow::datatypes::SchemaRef;
-use polarway_model::At;
+use polarway_model::{At, ErrorKind};
 
 use crate::plan::{FileGroup, StoredTable, TableSource};
 
@@ -159,7 +159,12 @@ pub enum CatalogError {
     },
     /// The catalog itself failed.
     #[error("the datasets could not be looked up")]
-    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Failed {
+        /// What the query's author can do about it.
+        kind: ErrorKind,
+        /// Why, in words for the query's author.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 fn nearest_text(nearest: &[String]) -> String {

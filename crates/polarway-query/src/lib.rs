@@ -56,7 +56,7 @@ pub use plan::{
     ExplainFormat, FileGroup, FileReference, FileStorage, ForeignFile, PartitionColumn, Plan, PlanLimits,
     PlannedTable, ResultForm, Statement, StoredTable, TableSource,
 };
-pub use polarway_model::{At, QueryPhase, QueryTimes};
+pub use polarway_model::{At, ErrorKind, QueryPhase, QueryTimes};
 pub use queue::control::{Interrupt, InterruptHandle, Release, StopSignal};
 pub use sink::{Closed, ResultEvent, ResultSink};
 pub use status::{QueryStatus, Summary};

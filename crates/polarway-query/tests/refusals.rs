@@ -296,7 +296,10 @@ fn the_deepest_texts_that_pass_are_answered() {
 
 #[test]
 fn the_catalogs_failure_is_the_queries() {
-    use polarway_query::{Catalog, CatalogError, Listed, Reference, Relation};
+    use polarway_query::{Catalog, CatalogError, ErrorKind, Listed, Reference, Relation};
+    fn gone() -> CatalogError {
+        CatalogError::Failed { kind: ErrorKind::StorageFailed, source: "the disk is gone".into() }
+    }
     struct Failing;
     impl Catalog for Failing {
         fn sees_analytics(&self, _schema: &str, _table: &str) -> bool {
@@ -304,11 +307,11 @@ fn the_catalogs_failure_is_the_queries() {
         }
 
         fn resolve(&self, _: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
-            Err(CatalogError::Other("the disk is gone".into()))
+            Err(gone())
         }
 
         fn list(&self) -> Result<Vec<Listed>, CatalogError> {
-            Err(CatalogError::Other("the disk is gone".into()))
+            Err(gone())
         }
     }
     struct Panicking;
@@ -328,7 +331,7 @@ fn the_catalogs_failure_is_the_queries() {
     let bench = bench();
     assert!(matches!(
         bench.query_with(Arc::new(Failing), "FROM t"),
-        Err(Error::Catalog(CatalogError::Other(_)))
+        Err(Error::Catalog(CatalogError::Failed { kind: ErrorKind::StorageFailed, .. }))
     ));
     assert!(matches!(bench.query_with(Arc::new(Failing), "SHOW TABLES"), Err(Error::Catalog(_))));
     for _ in 0..100 {

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use polarway_query::{
     AfterScan, CatalogError, FileGroup, FileReference, FileStorage, LocalFiles, LocalGroup,
 };
-use polarway_storage::{AdoptedState, Error, FileChecks, FileToRead, Mirror};
+use polarway_storage::{AdoptedState, FileChecks, FileToRead, Mirror};
+
+use crate::error::{Error, ErrorKind};
 
 /// The files of the storages that queries read.
 #[derive(Debug)]
@@ -34,10 +36,9 @@ impl StoredFiles {
     fn mirror(&self, storage: FileStorage) -> Result<&Mirror, CatalogError> {
         match storage {
             FileStorage::Datasets => Ok(&self.datasets),
-            FileStorage::Handles => self
-                .handles
-                .as_ref()
-                .ok_or_else(|| CatalogError::Other("handles are in no storage, and have no files".into())),
+            FileStorage::Handles => self.handles.as_ref().ok_or_else(|| {
+                Error::new(ErrorKind::Internal, "handles are in no storage, and have no files").into()
+            }),
         }
     }
 }
@@ -49,7 +50,7 @@ impl LocalFiles for StoredFiles {
         let mut pins = Vec::with_capacity(group.files.len());
         let mut due = Vec::new();
         for file in &group.files {
-            let local = mirror.local(to_read(file)).map_err(failed)?;
+            let local = mirror.local(to_read(file)).map_err(Error::from)?;
             let is_ours = file.foreign.is_none();
             due.extend(is_ours.then(|| self.checks.due(&group.dataset, &file.path, local.path())).flatten());
             let (path, pin) = local.into_parts();
@@ -58,7 +59,7 @@ impl LocalFiles for StoredFiles {
         }
         let checks = Arc::clone(&self.checks);
         let is_any_due = !due.is_empty();
-        let check = move || checks.check(&due).map_err(failed);
+        let check = move || Ok(checks.check(&due).map_err(Error::from)?);
         let after_scan = is_any_due.then(|| Box::new(check) as AfterScan);
         Ok(LocalGroup { paths, pin: Box::new(pins), after_scan })
     }
@@ -71,8 +72,4 @@ fn to_read(file: &FileReference) -> FileToRead<'_> {
         rewritten_as: foreign.rewritten_as.as_ref(),
     });
     FileToRead { path: &file.path, bytes: file.bytes, adopted }
-}
-
-fn failed(error: Error) -> CatalogError {
-    CatalogError::Other(Box::new(error))
 }
