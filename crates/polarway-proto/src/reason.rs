@@ -87,6 +87,10 @@ reasons! {
         "The query does what queries may not do. The message says what would be allowed.";
     PermissionDenied, "PERMISSION_DENIED", PermissionDenied, No,
         "The caller may not do this. Whoever runs the server can allow it.";
+    MissingToken, "MISSING_TOKEN", Unauthenticated, No,
+        "The call has no token, and this server needs one: `authorization: Bearer …`.";
+    InvalidToken, "INVALID_TOKEN", Unauthenticated, No,
+        "The token is not one of this server, or is not sent as it should be.";
     QueryFailed, "QUERY_FAILED", FailedPrecondition, No,
         "The query failed on its data: a cast, a division, an overflow.";
     ResourceExhausted, "RESOURCE_EXHAUSTED", ResourceExhausted, Yes,

@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
-use polarway_core::{Caller, Error, Polarway};
-use polarway_proto::Method;
+use polarway_core::{Error, Polarway};
 use polarway_proto::transport::{TIMEOUT_HEADER, decode_timeout};
 use polarway_proto::v1::Failure;
+use polarway_proto::{Method, Reason};
 use tracing::Span;
 use uuid::Uuid;
 
+use crate::auth::Requester;
 use crate::failure;
 
 /// The header with the call's id: a caller may set it, and each response has it.
@@ -31,19 +33,25 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call with these headers. This is where the caller is identified: for now, all callers are the same.
-    pub(crate) fn begin(method: Method, headers: &HeaderMap, engine: &Polarway) -> Self {
+    /// A call with this head of its request, for the caller that the layer of tokens found.
+    ///
+    /// # Errors
+    /// The request did not come through that layer.
+    pub(crate) fn begin(method: Method, head: &Parts, engine: &Polarway) -> Result<Self, Failure> {
+        let Some(Requester { caller }) = head.extensions.get() else {
+            return Err(Reason::Internal.failure("nobody asked who makes this call"));
+        };
+        let headers = &head.headers;
         let timeout = headers.get(TIMEOUT_HEADER).and_then(decode_timeout);
         let id = given_id(headers).unwrap_or_else(fresh_id);
-        let caller = Caller::anonymous();
         let (method, named) = (method.name(), id.to_str().unwrap_or_default());
         let span = tracing::info_span!("call", method, id = named, %caller);
-        Self {
-            engine: engine.on_behalf_of(caller),
+        Ok(Self {
+            engine: engine.on_behalf_of(caller.clone()),
             deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             id,
             span,
-        }
+        })
     }
 
     /// The time that is left until the deadline.

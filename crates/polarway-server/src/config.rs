@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::auth::AuthConfig;
+
 /// The configuration of a server. Create one with [`ServerConfig::new`] and change its fields.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -12,6 +14,8 @@ pub struct ServerConfig {
     pub bind: SocketAddr,
     /// The engine's configuration.
     pub engine: polarway_core::Config,
+    /// How callers are told apart, and what they need.
+    pub auth: AuthConfig,
     /// The most connections at a time; at most half the number of files that this process may have open.
     pub connections: usize,
     /// How long an upload may send nothing, not even a heartbeat, before it fails; and how long the request of any other
@@ -27,6 +31,7 @@ impl ServerConfig {
         Self {
             bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 50052)),
             engine: polarway_core::Config::new(data_dir),
+            auth: AuthConfig::default(),
             connections: 4096,
             upload_silence: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(30),

@@ -135,7 +135,9 @@ mod tests {
     }
 
     /// Reasons that no kind of engine error maps to: they are about the protocol.
-    const OF_THE_WIRE: [Reason; 13] = [
+    const OF_THE_WIRE: &[Reason] = &[
+        Reason::MissingToken,
+        Reason::InvalidToken,
         Reason::InvalidRequest,
         Reason::MalformedMessage,
         Reason::MessageTooLarge,

@@ -19,6 +19,7 @@
 //! ```
 
 mod accept;
+mod auth;
 mod call;
 mod config;
 mod convert;
@@ -37,6 +38,7 @@ mod server;
 mod service;
 pub mod settings;
 
+pub use auth::{AuthConfig, Reflection, Secret};
 pub use config::ServerConfig;
 pub use process::{command, run};
 pub use reload::FileError;

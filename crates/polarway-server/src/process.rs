@@ -7,8 +7,8 @@ use tokio::runtime::Runtime;
 
 use crate::failure::chain;
 use crate::server::{Server, StartError};
-use crate::settings::{self, Settings, Sources};
-use crate::{ServerConfig, logging};
+use crate::settings::{self, Settings, Sources, TOKEN_VARIABLE};
+use crate::{Secret, ServerConfig, logging};
 
 /// The command line of a server, with this name.
 pub fn command(name: &'static str) -> Command {
@@ -53,10 +53,15 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
 }
 
 fn warn(settings: &Settings, config: &ServerConfig) {
-    if !config.bind.ip().is_loopback() {
+    if !config.bind.ip().is_loopback() && !config.auth.needs_token() {
         tracing::warn!(
             "{} is open to the network, and without a token: whoever reaches it can read and write all tables",
             config.bind
+        );
+    }
+    if settings.config.auth.token.as_ref().is_some_and(Secret::is_short) {
+        tracing::warn!(
+            "{TOKEN_VARIABLE} is short enough to be guessed: `openssl rand -base64 32` makes a token that is not"
         );
     }
     for (variable, nearest) in &settings.unread_variables {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_core::{Polarway, memory_limit};
@@ -15,6 +16,7 @@ use tonic_health::server::HealthReporter;
 use tower::layer::util::{Identity, Stack};
 
 use crate::accept::connections;
+use crate::auth::{AuthConfig, AuthLayer, Authenticator, Reflection};
 use crate::config::ServerConfig;
 use crate::edge::EdgeLayer;
 use crate::open_files;
@@ -128,7 +130,7 @@ impl Server {
         let handles_watched = tokio::spawn(watch_handles(engine.clone(), health.clone()));
         let queries_watched = tokio::spawn(watch_queries(engine.clone(), health.clone()));
         let silence = config.upload_silence;
-        let router = router(Service::new(engine, silence), health_service, silence)?;
+        let router = router(Service::new(engine, silence), health_service, silence, &config.auth)?;
 
         let (began, ending) = tokio::sync::oneshot::channel();
         let shutdown = async {
@@ -254,8 +256,10 @@ fn router(
     service: Service,
     health: HealthServer<impl Health>,
     patience: Duration,
-) -> Result<Router<Stack<EdgeLayer, Identity>>, StartError> {
-    Ok(tonic::transport::Server::builder()
+    auth: &AuthConfig,
+) -> Result<Router<Stack<AuthLayer, Stack<EdgeLayer, Identity>>>, StartError> {
+    let authenticator = Arc::new(Authenticator::new(auth));
+    let router = tonic::transport::Server::builder()
         .initial_stream_window_size(SERVER_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_frame_size(FRAME_BYTES)
@@ -264,10 +268,15 @@ fn router(
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
         .layer(EdgeLayer { patience })
+        .layer(AuthLayer::new(authenticator, auth.reflection))
         .add_service(service)
-        .add_service(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?))
+        .add_service(health);
+    Ok(match auth.reflection {
+        Reflection::Off => router,
+        Reflection::Public | Reflection::Authenticated => {
+            router.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?)
+        }
+    })
 }
 
 fn reflection() -> tonic_reflection::server::Builder<'static> {

@@ -67,7 +67,10 @@ impl tower::Service<Request<Body>> for Service {
             let Some(method) = Method::of_path(head.uri.path()) else {
                 return Ok(Status::unimplemented("").into_http());
             };
-            let call = Call::begin(method, &head.headers, &shared.engine);
+            let call = match Call::begin(method, &head, &shared.engine) {
+                Ok(call) => call,
+                Err(failure) => return Ok(Status::from(failure).into_http()),
+            };
             let id = call.id.clone();
             let mut response = shared.answer(method, call, body).await;
             response.headers_mut().insert(HeaderName::from_static(ID_HEADER), id);

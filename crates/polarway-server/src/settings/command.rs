@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn help_tells_the_variable_and_the_default_of_each_setting() {
         let help = Command::new("server").args(arguments()).term_width(500).render_help().to_string();
-        for setting in &SETTINGS {
+        for setting in SETTINGS {
             let expect = format!("[env: {}] [default: {}]", setting.variable, setting.default_text());
             assert!(help.contains(&expect), "{expect}\n{help}");
         }

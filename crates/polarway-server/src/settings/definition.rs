@@ -63,11 +63,12 @@ pub(crate) const LOG_VARIABLE: &str = "RUST_LOG";
 /// The variables that the client reads: server and client may share an environment.
 pub(crate) const CLIENT_VARIABLES: [&str; 2] = ["POLARWAY_URL", "POLARWAY_TIMEOUT"];
 
-/// The client's token. A server can't check it yet, and does not start if it is set.
+/// The token that a server asks for and a client sends. It has no flag and no key, so that no list of processes and no
+/// configuration file shows it.
 pub(crate) const TOKEN_VARIABLE: &str = "POLARWAY_AUTH_TOKEN";
 
 /// All settings, in the order of the help. The data directory comes before the settings of what is in it.
-pub(crate) const SETTINGS: [Setting; 29] = [
+pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "bind",
         variable: "POLARWAY_BIND_ADDRESS",
@@ -77,6 +78,17 @@ pub(crate) const SETTINGS: [Setting; 29] = [
         default: None,
         apply: |config, text| values::address(text).map(|address| config.bind = address),
         current: |config| config.bind.to_string(),
+    },
+    Setting {
+        key: "reflection",
+        variable: "POLARWAY_REFLECTION",
+        value_name: "WHO",
+        form: Form::Text,
+        about: "Who may ask for a description of the services (gRPC reflection): `public` is everybody, `authenticated` whoever \
+                may call a method, and `off` nobody.",
+        default: None,
+        apply: |config, text| values::reflection(text).map(|reflection| config.auth.reflection = reflection),
+        current: |config| values::reflection_text(config.auth.reflection).to_owned(),
     },
     Setting {
         key: "data_dir",
@@ -416,7 +428,7 @@ mod tests {
     #[test]
     fn what_each_setting_shows_it_also_reads() {
         let config = ServerConfig::new("/data");
-        for setting in &SETTINGS {
+        for setting in SETTINGS {
             let text = (setting.current)(&config);
             let mut changed = config.clone();
             assert_eq!((setting.apply)(&mut changed, &text), Ok(()), "{}", setting.key);

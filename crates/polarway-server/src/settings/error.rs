@@ -61,12 +61,12 @@ pub enum SettingsError {
         /// The variable.
         variable: &'static str,
     },
-    /// A token is set, but the server would not check it.
+    /// The token has characters that no client can send. The message does not have the token.
     #[error(
-        "POLARWAY_AUTH_TOKEN is set, but this server can't check tokens yet and would be open to all: unset it, and bind to \
-         127.0.0.1 or put a proxy that checks tokens before it"
+        "POLARWAY_AUTH_TOKEN has a space, a line break or a character outside of ASCII, which no client can send: use \
+         letters, digits and signs"
     )]
-    TokenUnchecked,
+    Token,
 }
 
 fn near(nearest: Option<&str>) -> String {

@@ -13,6 +13,7 @@ mod values;
 
 pub(crate) use command::after_help;
 pub use command::arguments;
+pub(crate) use definition::TOKEN_VARIABLE;
 pub use error::SettingsError;
 pub use reference::reference;
 pub use resolve::{Settings, Sources};

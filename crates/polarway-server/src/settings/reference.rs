@@ -9,7 +9,7 @@ use super::show::toml_value;
 pub fn reference() -> String {
     let mut page = String::from(INTRODUCTION);
     page.push_str("| flag | variable | key in the file | default | meaning |\n|---|---|---|---|---|\n");
-    for setting in &SETTINGS {
+    for setting in SETTINGS {
         let (flag, key, default) = (setting.flag(), setting.key, setting.default_text());
         let _ = writeln!(
             page,
@@ -21,15 +21,12 @@ pub fn reference() -> String {
         page,
         "| `--grpc-port N` | – | – | – | The port to listen on, in the place of that of the address. With `--bind` a usage error. |\n\
          | `--config FILE` | `{CONFIG_VARIABLE}` | – | – | A TOML file of settings. |\n\
+         | – | `{TOKEN_VARIABLE}` | – | – | A token with all rights: every call but those for health needs it. It has no flag, so that \
+         lists of processes don't show it. Clients take the token that they send from the same variable. |\n\
          | – | `{LOG_VARIABLE}` | – | `info` | The filter of the log, such as `debug` or `polarway_server=debug,info`. |\n\n"
     );
     let client = CLIENT_VARIABLES.map(|variable| format!("`{variable}`")).join(" and ");
-    let _ = write!(
-        page,
-        "## A configuration file\n\n```toml\n{}```\n\n{VARIABLES} {client}. `{TOKEN_VARIABLE}` may not: this server can't check \
-         tokens yet, so it does not start with one.\n",
-        example()
-    );
+    let _ = write!(page, "## A configuration file\n\n```toml\n{}```\n\n{VARIABLES} {client}.\n", example());
     page
 }
 
@@ -83,10 +80,5 @@ mod tests {
         sources.flags.insert("config".to_owned(), path.display().to_string());
         let config = Settings::read(&sources).unwrap().config;
         assert_eq!((config.engine.cache_bytes, config.engine.retention.versions), (8_000_000_000, 10));
-    }
-
-    #[test]
-    fn the_page_does_not_promise_that_a_token_is_ignored() {
-        assert!(reference().contains("`POLARWAY_AUTH_TOKEN` may not"));
     }
 }

@@ -12,7 +12,7 @@ use super::definition::{
     SETTINGS, Setting, TOKEN_VARIABLE,
 };
 use super::error::SettingsError;
-use crate::ServerConfig;
+use crate::{Secret, ServerConfig};
 
 /// The prefix of this project's variables.
 const PREFIX: &str = "POLARWAY_";
@@ -88,7 +88,6 @@ impl Settings {
     /// # Errors
     /// If a value is invalid (the error names its origin), the file can't be read, or the file has an unknown key.
     pub fn read(sources: &Sources) -> Result<Self, SettingsError> {
-        refuse_unchecked_token(sources)?;
         let path = match sources.flags.get(CONFIG_FLAG) {
             Some(path) => Some(path.as_str()),
             None => sources.variable(CONFIG_VARIABLE)?,
@@ -96,7 +95,7 @@ impl Settings {
         let file = path.map(|path| read_file(Path::new(path))).transpose()?;
         let mut config = ServerConfig::new(DEFAULT_DATA_DIR);
         let mut origins = Vec::with_capacity(SETTINGS.len());
-        for setting in &SETTINGS {
+        for setting in SETTINGS {
             let (origin, value) = find(setting, sources, file.as_ref())?;
             if let Some(value) = value {
                 (setting.apply)(&mut config, &value).map_err(|expected| SettingsError::Value {
@@ -119,6 +118,7 @@ impl Settings {
                 }
             }
         }
+        config.auth.token = token(sources)?;
         Ok(Self {
             config,
             log_filter: sources.variable(LOG_VARIABLE)?.map(str::to_owned),
@@ -128,11 +128,12 @@ impl Settings {
     }
 }
 
-/// A token that is not checked is dangerous: whoever set it believes that the server requires it.
-fn refuse_unchecked_token(sources: &Sources) -> Result<(), SettingsError> {
-    match sources.raw(TOKEN_VARIABLE) {
-        Some(_) => Err(SettingsError::TokenUnchecked),
-        None => Ok(()),
+/// The token that calls need, if one is set.
+fn token(sources: &Sources) -> Result<Option<Secret>, SettingsError> {
+    match sources.variable(TOKEN_VARIABLE)? {
+        None => Ok(None),
+        Some(token) if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Some(Secret::new(token))),
+        Some(_) => Err(SettingsError::Token),
     }
 }
 
@@ -343,20 +344,27 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_nobody_would_check_keeps_the_server_from_starting() {
-        let error = refused(Settings::read(&sources(&[], &[("POLARWAY_AUTH_TOKEN", "secret")])));
-        assert!(error.contains("POLARWAY_AUTH_TOKEN") && !error.contains("secret"), "{error}");
+    fn a_token_is_taken_from_its_variable_and_shown_nowhere() {
+        let settings = Settings::read(&sources(&[], &[("POLARWAY_AUTH_TOKEN", "canary")])).unwrap();
+        assert!(settings.config.auth.needs_token());
+        assert!(
+            !settings.to_string().contains("canary") && !format!("{:?}", settings.config).contains("canary")
+        );
+        assert!(refused(with_file("auth_token = \"canary\"", &[], &[])).contains("unknown key"));
+    }
+
+    #[test]
+    fn a_token_that_no_client_could_send_is_refused_and_not_told() {
+        for token in ["canary ", "can ary", "canary\n", "kanarienvögel", " "] {
+            let error = refused(Settings::read(&sources(&[], &[("POLARWAY_AUTH_TOKEN", token)])));
+            assert!(error.starts_with("POLARWAY_AUTH_TOKEN") && !error.contains("nary"), "{error}");
+        }
     }
 
     #[test]
     fn an_empty_token_is_none() {
-        assert!(Settings::read(&sources(&[], &[("POLARWAY_AUTH_TOKEN", "")])).is_ok());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_token_that_is_no_text_is_still_one() {
-        assert!(refused(Settings::read(&no_text("POLARWAY_AUTH_TOKEN"))).contains("can't check tokens"));
+        let settings = Settings::read(&sources(&[], &[("POLARWAY_AUTH_TOKEN", "")])).unwrap();
+        assert!(!settings.config.auth.needs_token());
     }
 
     #[cfg(unix)]
@@ -369,7 +377,8 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_variable_that_is_no_text_is_an_error_and_not_a_default() {
-        for variable in ["POLARWAY_DATA_DIR", "POLARWAY_CONFIG", "POLARWAY_CACHE_SIZE"] {
+        for variable in ["POLARWAY_DATA_DIR", "POLARWAY_CONFIG", "POLARWAY_CACHE_SIZE", "POLARWAY_AUTH_TOKEN"]
+        {
             let error = refused(Settings::read(&no_text(variable)));
             assert_eq!(error, format!("{variable} is set to bytes that are no UTF-8 text"));
         }

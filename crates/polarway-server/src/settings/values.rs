@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use polarway_core::{HandleStoreKind, Location};
 
+use crate::Reflection;
+
 /// What a valid value would be: `a number of GB, such as 2.0`.
 pub(crate) type Invalid = &'static str;
 
@@ -61,6 +63,23 @@ pub(crate) fn handle_store_text(store: HandleStoreKind) -> &'static str {
     match store {
         HandleStoreKind::External => "external",
         _ => "memory",
+    }
+}
+
+pub(crate) fn reflection(text: &str) -> Result<Reflection, Invalid> {
+    match text.trim() {
+        "public" => Ok(Reflection::Public),
+        "authenticated" => Ok(Reflection::Authenticated),
+        "off" => Ok(Reflection::Off),
+        _ => Err("public, authenticated or off"),
+    }
+}
+
+pub(crate) fn reflection_text(reflection: Reflection) -> &'static str {
+    match reflection {
+        Reflection::Public => "public",
+        Reflection::Authenticated => "authenticated",
+        Reflection::Off => "off",
     }
 }
 

@@ -50,6 +50,14 @@ impl Server {
         Self::start_as(without_settings(shell), &[])
     }
 
+    /// The same with more variables in its environment.
+    #[allow(dead_code, reason = "not every target that has this folder uses it")]
+    pub(crate) fn start_with_variables(variables: &[(&str, &str)], flags: &[&str]) -> Self {
+        let mut command = Self::command();
+        command.envs(variables.iter().copied());
+        Self::start_as(command, flags)
+    }
+
     fn start_as(command: Command, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut server = Self::spawn(command, folder.path(), "127.0.0.1:0", flags);
@@ -72,14 +80,20 @@ impl Server {
             .unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let mut first = String::new();
-        lines.read_line(&mut first).unwrap();
-        let Some((_, address)) = first.trim().rsplit_once("listening on ") else {
-            panic!("the first line is {first:?}");
+        // The first line, unless the log has more than is usual.
+        let address = loop {
+            let mut line = String::new();
+            lines.read_line(&mut line).unwrap();
+            log.lock().unwrap().push_str(&line);
+            if let Some((_, address)) = line.trim().rsplit_once("listening on ") {
+                break address.to_owned();
+            }
+            if line.is_empty() {
+                let _ = child.wait();
+                panic!("it does not listen:\n{}", log.lock().unwrap());
+            }
         };
-        let address = address.to_owned();
         let kept = Arc::clone(&log);
-        kept.lock().unwrap().push_str(&first);
         thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
                 let mut log = kept.lock().unwrap();
@@ -109,6 +123,12 @@ impl Server {
 
     pub(crate) async fn client(&self) -> DistributedClient {
         client_of(self.url()).connect().await.unwrap()
+    }
+
+    /// What the log has so far.
+    #[allow(dead_code, reason = "not every target that has this folder uses it")]
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     /// Waits until the log has this text.

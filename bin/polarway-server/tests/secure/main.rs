@@ -1,0 +1,10 @@
+//! Who may talk to a real server process, and what a caller may do there.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../network/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests of the network use the rest")]
+mod support;
+
+mod auth_methods;
+mod auth_one_token;
+mod auth_raw;

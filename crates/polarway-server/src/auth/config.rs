@@ -1,0 +1,32 @@
+//! How a server finds out who its callers are: plain data.
+
+use super::Secret;
+
+/// How a server finds out who its callers are. By default all callers are the same and may do everything.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct AuthConfig {
+    /// A token with all rights.
+    pub token: Option<Secret>,
+    /// Who may ask for a description of the services.
+    pub reflection: Reflection,
+}
+
+/// Who may ask for a description of the services (gRPC reflection).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reflection {
+    /// Everybody.
+    Public,
+    /// Whoever may call a method: everybody where no token is needed.
+    #[default]
+    Authenticated,
+    /// Nobody: the server does not have the service.
+    Off,
+}
+
+impl AuthConfig {
+    /// Whether calls need a token.
+    pub fn needs_token(&self) -> bool {
+        self.token.is_some()
+    }
+}
