@@ -3,12 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use metrics::Recorder;
 use polarway_handles::{RandomSource, SystemRandom};
+use polarway_query::QueryObserver;
 use polarway_storage::{Backend, Clock, Environment, IdSource};
 
 use crate::access::{AccessPolicy, AllowAll};
 use crate::config::Config;
 use crate::error::Result;
+use crate::metrics::SharedRecorder;
 use crate::polarway::Polarway;
 
 /// Wraps each storage that an engine opens.
@@ -37,14 +40,12 @@ pub struct Builder {
 }
 
 /// The components of an engine.
-///
-/// A recorder of metrics will be one more of these. The macros of the `metrics` crate find a recorder of the process or of one
-/// thread, and an engine works on many: so its counters are to be registered with the recorder that is given, while the engine
-/// opens, and the handles that `metrics::Recorder` gives for them are to be kept here.
 pub(crate) struct Components {
     pub(crate) environment: Environment,
     pub(crate) random: Arc<dyn RandomSource>,
     pub(crate) policy: Arc<dyn AccessPolicy>,
+    pub(crate) recorder: Option<SharedRecorder>,
+    pub(crate) query_observer: Option<Arc<dyn QueryObserver>>,
     storage_layer: Option<StorageLayer>,
 }
 
@@ -67,6 +68,8 @@ impl Builder {
                 environment,
                 random: Arc::new(SystemRandom),
                 policy: Arc::new(AllowAll),
+                recorder: None,
+                query_observer: None,
                 storage_layer: None,
             },
         }
@@ -98,6 +101,21 @@ impl Builder {
         layer: impl Fn(Arc<dyn Backend>) -> Arc<dyn Backend> + Send + 'static,
     ) -> Self {
         self.components.storage_layer = Some(Box::new(layer));
+        self
+    }
+
+    /// Where the engine counts and measures itself; without one, it does not. See [`metrics`](crate::metrics).
+    ///
+    /// The macros of the `metrics` crate look for a recorder of the process or of the thread, and an engine works on many
+    /// threads. So it uses this recorder alone, and several engines of a process can have several.
+    pub fn recorder(mut self, recorder: Arc<dyn Recorder + Send + Sync>) -> Self {
+        self.components.recorder = Some(recorder);
+        self
+    }
+
+    /// Who learns of each query that has ended, for example to log slow ones.
+    pub fn query_observer(mut self, observer: Arc<dyn QueryObserver>) -> Self {
+        self.components.query_observer = Some(observer);
         self
     }
 

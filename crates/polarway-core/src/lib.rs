@@ -79,7 +79,9 @@ pub use polarway_model::{
     HandleOptions, LoadOptions, Published, QueryOptions, QueryPhase, QuerySummary, QueryTimes, RequestId,
     Selection, Version, VersionKind, WriteMode, WriteOptions,
 };
-pub use polarway_query::{EngineCondition, MemoryLimit, QueryStatus, duckdb_version, memory_limit};
+pub use polarway_query::{
+    EngineCondition, MemoryLimit, QueryObserver, QueryOutcome, QueryStatus, duckdb_version, memory_limit,
+};
 pub use polarway_storage::{MemoryBudget, Reservation, StandstillGuard};
 pub use polarway_table::{DUCKDB_TYPE_KEY, Parameter, Parameters, Table, duckdb_type, params};
 pub use query::{QueryChunkStream, QueryStream};

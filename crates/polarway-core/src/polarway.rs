@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::Recorder;
 use object_store::memory::InMemory;
 use polarway_handles::RandomSource;
 use polarway_query::{Engine, EngineConfig};
@@ -19,6 +20,7 @@ use crate::config::{Config, HandleStoreKind, Location};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folders::check_apart;
 use crate::handles::{ExternalResults, Handles, MemoryResults, ResultStore};
+use crate::metrics::{EngineMetrics, MeasuredStorage, QueryMetrics, StateTraffic, StorageRole};
 use crate::mounts::staleness_of;
 use crate::threads::{Threads, Work};
 use crate::whole_micros::WholeMicros;
@@ -50,6 +52,8 @@ pub(crate) struct EngineParts {
     pub(crate) threads: Threads,
     pub(crate) environment: Environment,
     pub(crate) random: Arc<dyn RandomSource>,
+    /// `None` without a recorder.
+    pub(crate) metrics: Option<EngineMetrics>,
     /// If the cold tier is a directory: its path as configured, and without symbolic links.
     pub(crate) cold_folders: Vec<PathBuf>,
     /// Dropped last: it holds the files of the other parts.
@@ -93,6 +97,35 @@ impl Polarway {
     /// under a request id fail that begin right after that; who still waits for one sends it again.
     pub fn watch_for_standstill(&self) -> StandstillGuard {
         self.engine().watch_for_standstill()
+    }
+
+    /// Sets the metrics of what changes all the time, such as the size of the cache: call it before they are collected. Without
+    /// a [recorder](Builder::recorder), it does nothing. Handles in a storage that others share are counted once a minute, in the
+    /// background.
+    pub async fn sample_metrics(&self) {
+        let engine = Arc::clone(self.engine());
+        if engine.metrics.is_none() {
+            return;
+        }
+        let calls = engine.threads.calls.clone();
+        let is_shared = engine.handles_are_shared();
+        // An error of these calls says that the runtime is shutting down.
+        let sample = Arc::clone(&engine);
+        let _ = calls.run(move || Ok(sample.sample_metrics())).await;
+        let count = async move { calls.run(move || Ok(engine.count_handles())).await };
+        if is_shared {
+            tokio::spawn(count);
+        } else {
+            let _ = count.await;
+        }
+    }
+
+    /// Checks whether the cold tier can be reached.
+    ///
+    /// # Errors
+    /// Errors of the storage.
+    pub async fn check_cold_tier(&self) -> Result<()> {
+        self.blocking(|access| access.engine().check_cold_tier()).await
     }
 
     /// The way to all that the caller may use.
@@ -159,7 +192,9 @@ impl EngineParts {
         }
         check_apart(config)?;
         let workspace = Workspace::open(&config.data_dir)?;
-        let (backend, root) = open_storage(&config.cold_tier, "the cold tier", &components)?;
+        let measured = components.recorder.as_deref().map(Measured::new);
+        let (backend, root) =
+            open_storage(&config.cold_tier, StorageRole::Cold, measured.as_ref(), &components)?;
         let cold_folders = match &config.cold_tier {
             Location::Directory(folder) => root.into_iter().chain([folder.clone()]).collect(),
             Location::Memory => Vec::new(),
@@ -186,7 +221,7 @@ impl EngineParts {
             HandleStoreKind::Memory => None,
             HandleStoreKind::External => {
                 let (backend, root) =
-                    open_storage(&config.handles.state, "the folder of handles", &components)?;
+                    open_storage(&config.handles.state, StorageRole::State, measured.as_ref(), &components)?;
                 let external =
                     ExternalResults::open(Arc::clone(&backend), config, &memory, environment.clone())?;
                 handles_mirror = Some(mirror(&backend, STATE_MIRROR_FOLDER)?);
@@ -205,7 +240,9 @@ impl EngineParts {
             analytics: config.analytics.clone(),
             ..EngineConfig::new(readable, workspace.path().join(SPILL_FOLDER))
         };
-        let queries = Engine::open(query_config, Arc::new(files))?;
+        let observers = measured.as_ref().map(|measured| Arc::new(QueryMetrics::new(measured.recorder)) as _);
+        let observers = observers.into_iter().chain(components.query_observer).collect();
+        let queries = Engine::open_observed(query_config, Arc::new(files), observers)?;
         let loader = Loader::sharing(Arc::clone(&tables), config.cache_bytes, memory.clone());
         let clock = &environment.clock;
         let results: Arc<dyn ResultStore> = match external {
@@ -225,6 +262,7 @@ impl EngineParts {
             threads,
             environment,
             random: components.random,
+            metrics: measured.map(|measured| EngineMetrics::new(measured.recorder)),
             cold_folders,
             _workspace: workspace,
         })
@@ -239,12 +277,29 @@ fn shared_bytes(config: &Config) -> u64 {
     beside_queries / 3 * 2
 }
 
+/// A recorder, and the traffic of the storages that are opened.
+struct Measured<'r> {
+    recorder: &'r (dyn Recorder + Send + Sync),
+    traffic: StateTraffic,
+}
+
+impl<'r> Measured<'r> {
+    fn new(recorder: &'r (dyn Recorder + Send + Sync)) -> Self {
+        Self { traffic: StateTraffic::new(recorder), recorder }
+    }
+}
+
 /// Opens a storage, and gives its path if it is a directory. A storage that takes no writes is opened, too.
 fn open_storage(
     location: &Location,
-    what: &str,
+    role: StorageRole,
+    measured: Option<&Measured<'_>>,
     components: &Components,
 ) -> Result<(Arc<dyn Backend>, Option<PathBuf>)> {
+    let what = match role {
+        StorageRole::Cold => "the cold tier",
+        StorageRole::State => "the folder of handles",
+    };
     let (storage, root): (Arc<dyn Backend>, _) = match location {
         Location::Directory(folder) => {
             let disk = DiskBackend::open(folder)?.with_reserve();
@@ -258,6 +313,16 @@ fn open_storage(
             (Arc::new(disk), Some(root))
         }
         Location::Memory => (Arc::new(ObjectBackend::new(Arc::new(InMemory::new()))?), None),
+    };
+    let storage = match measured {
+        Some(Measured { recorder, traffic }) => {
+            let backend = match location {
+                Location::Directory(_) => "directory",
+                Location::Memory => "memory",
+            };
+            Arc::new(MeasuredStorage::over(storage, role, backend, *recorder, traffic))
+        }
+        None => storage,
     };
     Ok((components.over(storage), root))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use arrow_schema::SchemaRef;
 use polarway_model::HandleId;
 use polarway_storage::{
-    DatasetName, Error as StorageError, Lease, Leased, Snapshot, TableWriter, Tables, Write,
+    ChangeCounts, DatasetName, Error as StorageError, Lease, Leased, Snapshot, TableWriter, Tables, Write,
 };
 
 use crate::error::{Error, Result};
@@ -97,6 +97,10 @@ impl HandleStore for ExternalHandles {
 
     fn tidy(&self) -> Result<()> {
         Ok(self.tables.tidy_leased(is_handle)?)
+    }
+
+    fn change_counts(&self) -> Option<ChangeCounts> {
+        Some(self.tables.change_counts())
     }
 
     fn is_shared(&self) -> bool {

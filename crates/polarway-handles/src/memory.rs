@@ -9,7 +9,7 @@ use std::time::Duration;
 use lru::LruCache;
 use parking_lot::Mutex;
 use polarway_model::HandleId;
-use polarway_storage::{Clock, Lease};
+use polarway_storage::{ChangeCounts, Clock, Lease};
 
 use crate::error::{Error, Result};
 use crate::handle::Handle;
@@ -245,6 +245,10 @@ impl HandleStore for MemoryHandles {
     fn tidy(&self) -> Result<()> {
         self.end_what_is_over();
         Ok(())
+    }
+
+    fn change_counts(&self) -> Option<ChangeCounts> {
+        None
     }
 
     fn is_shared(&self) -> bool {

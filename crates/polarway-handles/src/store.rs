@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use polarway_model::HandleId;
+use polarway_storage::ChangeCounts;
 
 use crate::error::{Error, Result};
 use crate::handle::Handle;
@@ -55,6 +56,9 @@ pub trait HandleStore: Send + Sync + Debug {
     /// Whether other processes may serve the same handles. If so, one janitor tidies them for all; otherwise each process
     /// tidies its own.
     fn is_shared(&self) -> bool;
+
+    /// What this process's changes of the store's storage came to; `None` if it has no storage.
+    fn change_counts(&self) -> Option<ChangeCounts>;
 
     /// Whether the store can accept a handle now.
     ///

@@ -95,6 +95,12 @@ pub struct QueryTimes {
 }
 
 impl QueryTimes {
+    /// The time of all phases together.
+    pub fn total(&self) -> Duration {
+        let Self { waiting, checking, resolving, planning, running } = *self;
+        waiting + checking + resolving + planning + running
+    }
+
     /// Adds time that was spent in a phase.
     pub fn add(&mut self, phase: QueryPhase, time: Duration) {
         let total = match phase {

@@ -22,7 +22,7 @@ use crate::queue::threads::Threads;
 use crate::queue::watch::{self, Watched};
 use crate::run::Run;
 use crate::sink::ResultSink;
-use crate::status::QueryStatus;
+use crate::status::{QueryObserver, QueryStatus, QueueState};
 
 /// A sandboxed DuckDB that runs SELECT statements over what a [`Catalog`] resolves.
 ///
@@ -65,10 +65,22 @@ impl Engine {
     /// # Errors
     /// [`Error::Configuration`] if a folder is missing, a value is refused, or a limit has no effect.
     pub fn open(config: EngineConfig, files: Arc<dyn LocalFiles>) -> Result<Self, Error> {
+        Self::open_observed(config, files, Vec::new())
+    }
+
+    /// The same, with observers of all queries.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_observed(
+        config: EngineConfig,
+        files: Arc<dyn LocalFiles>,
+        observers: Vec<Arc<dyn QueryObserver>>,
+    ) -> Result<Self, Error> {
         let limits = config.limits;
         let gate = Gate::new(config.text_bytes, config.cached_texts);
         let admission = Admission::new(limits, Threads::new(config.idle_connections));
-        let registry = Arc::new(Registry::default());
+        let registry = Arc::new(Registry::reporting_to(observers));
         let duckdb = Arc::new(DuckDb::open(config, files)?);
         let watched = Watched {
             registry: Arc::clone(&registry),
@@ -144,6 +156,12 @@ impl Engine {
         let (replaced, gone) = self.0.duckdb.condition();
         let (stuck, blocked) = self.0.admission.condition();
         EngineCondition { replaced, stuck, problem: gone.or(blocked) }
+    }
+
+    /// How many queries run, wait or are stuck.
+    #[must_use]
+    pub fn queue(&self) -> QueueState {
+        self.0.admission.counts()
     }
 
     /// The queries that wait or run, the oldest first.

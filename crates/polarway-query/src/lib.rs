@@ -59,5 +59,5 @@ pub use plan::{
 pub use polarway_model::{At, ErrorKind, QueryPhase, QueryTimes};
 pub use queue::control::{Interrupt, InterruptHandle, Release, StopSignal};
 pub use sink::{Closed, ResultEvent, ResultSink};
-pub use status::{QueryStatus, Summary};
+pub use status::{QueryObserver, QueryOutcome, QueryStatus, QueueState, Summary};
 pub use zoned_nanos::holds_zoned_nanos;

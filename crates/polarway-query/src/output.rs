@@ -13,7 +13,7 @@ use crate::queue::admission::Admission;
 use crate::queue::control::{Control, Interrupt, StopSignal};
 use crate::queue::registry::Registered;
 use crate::sink::{Closed, ResultEvent, ResultSink};
-use crate::status::Phase;
+use crate::status::{Phase, QueryOutcome};
 
 /// Takes a query's result from its executor, within the query's limits, and tells the executor when to stop.
 pub struct Output {
@@ -130,6 +130,11 @@ impl Output {
 
     /// Delivers the end of the result.
     pub(crate) fn end(&mut self, outcome: Result<(), Error>) -> Result<(), Closed> {
+        self.activity.report(match &outcome {
+            Ok(()) => QueryOutcome::Succeeded,
+            Err(_) if self.activity.control.is_stopped() => QueryOutcome::Stopped,
+            Err(_) => QueryOutcome::Failed,
+        });
         self.push(match outcome {
             Ok(()) => ResultEvent::End(self.activity.summary()),
             Err(error) => ResultEvent::Failed(error),

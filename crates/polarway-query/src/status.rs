@@ -17,7 +17,38 @@ pub struct Summary {
     pub times: PhaseTimes,
 }
 
-/// A query that has not ended.
+/// How a query ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryOutcome {
+    /// Its reader got all rows.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// It was stopped: cancelled, too late, or read too slowly.
+    Stopped,
+    /// It was not run, since the queue was full.
+    Refused,
+}
+
+/// Learns of each query that has ended.
+pub trait QueryObserver: Send + Sync {
+    /// A query has ended. The call comes from the query's own thread, or from another one if the query did not run; it must not
+    /// block.
+    fn ended(&self, query: &QueryStatus, outcome: QueryOutcome);
+}
+
+/// How many queries are where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueState {
+    /// Queries that run in a slot.
+    pub running: usize,
+    /// Queries that wait for a slot.
+    pub waiting: usize,
+    /// Queries that were stopped and whose threads still work beside the slots.
+    pub stuck: usize,
+}
+
+/// A query, as it is seen from outside.
 #[derive(Debug, Clone)]
 pub struct QueryStatus {
     /// The id to cancel it by.

@@ -7,12 +7,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::{Stream, stream};
+use metrics::Gauge;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
+use crate::metrics::Metrics;
 use crate::seldom::Seldom;
 
 /// How long a client may take to send the first bytes of HTTP/2; after that, keepalive applies.
@@ -32,8 +34,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 const FAREWELL: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\x1c\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0btoo many connections";
 
 /// The incoming connections, up to `most` at a time. The stream never ends: an error of `accept` is logged.
-pub(crate) fn connections(listener: TcpListener, most: usize) -> impl Stream<Item = io::Result<Connection>> {
-    stream::unfold(Door::new(listener, most), |mut door| async move {
+pub(crate) fn connections(
+    listener: TcpListener,
+    most: usize,
+    metrics: Arc<Metrics>,
+) -> impl Stream<Item = io::Result<Connection>> {
+    stream::unfold(Door::new(listener, most, metrics), |mut door| async move {
         let connection = door.next().await;
         Some((Ok(connection), door))
     })
@@ -46,12 +52,13 @@ struct Door {
     places: Arc<Semaphore>,
     turned_away: Seldom,
     failures: Seldom,
+    metrics: Arc<Metrics>,
 }
 
 impl Door {
-    fn new(listener: TcpListener, most: usize) -> Self {
+    fn new(listener: TcpListener, most: usize, metrics: Arc<Metrics>) -> Self {
         let places = Arc::new(Semaphore::new(most));
-        Self { listener, most, places, turned_away: Seldom::default(), failures: Seldom::default() }
+        Self { listener, most, places, turned_away: Seldom::default(), failures: Seldom::default(), metrics }
     }
 
     async fn next(&mut self) -> Connection {
@@ -59,7 +66,11 @@ impl Door {
             match self.listener.accept().await {
                 Ok((stream, _)) => match Arc::clone(&self.places).try_acquire_owned() {
                     Ok(place) => match stream.set_nodelay(true) {
-                        Ok(()) => return Connection::new(stream, place),
+                        Ok(()) => {
+                            self.metrics.connections.accepted.increment(1);
+                            let place = Place::taken(place, &self.metrics);
+                            return Connection::new(stream, place);
+                        }
                         Err(error) => tracing::debug!(%error, "a connection was gone before it was used"),
                     },
                     Err(_) => self.turn_away(stream),
@@ -76,6 +87,7 @@ impl Door {
 
     /// Sends the reason, if that is possible without waiting, and closes the connection.
     fn turn_away(&mut self, stream: TcpStream) {
+        self.metrics.connections.refused.increment(1);
         if let Ok(stream) = stream.into_std() {
             let _ = (&stream).write(FAREWELL);
         }
@@ -96,8 +108,27 @@ pub(crate) struct Connection {
     handshake: Option<Handshake>,
     /// Set once everything was sent.
     linger: Option<Pin<Box<Sleep>>>,
-    /// Its permit: it counts as one of the connections.
-    _place: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+/// A connection's permit: it counts as one of the connections.
+struct Place {
+    open: Gauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    fn taken(permit: OwnedSemaphorePermit, metrics: &Metrics) -> Self {
+        let open = metrics.connections.open.clone();
+        open.increment(1.0);
+        Self { open, _permit: permit }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.decrement(1.0);
+    }
 }
 
 struct Handshake {
@@ -106,7 +137,7 @@ struct Handshake {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
+    fn new(stream: TcpStream, place: Place) -> Self {
         let deadline = Box::pin(sleep(HANDSHAKE));
         let handshake = Some(Handshake { deadline, missing_bytes: PREFACE_BYTES });
         Self { stream, handshake, linger: None, _place: place }

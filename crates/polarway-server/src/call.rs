@@ -1,5 +1,6 @@
 //! A call, as its method sees it: the engine it may use, its deadline, and its id in the log.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::request::Parts;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use crate::auth::Requester;
 use crate::failure;
+use crate::metrics::Metrics;
 
 /// The header with the call's id: a caller may set it, and each response has it.
 pub(crate) const ID_HEADER: &str = "x-request-id";
@@ -27,6 +29,8 @@ pub(crate) struct Call {
     pub(crate) engine: Polarway,
     /// When it must have ended.
     deadline: Option<Instant>,
+    /// Where rows are counted.
+    pub(crate) metrics: Arc<Metrics>,
     /// Its id, in the log and for its caller.
     pub(crate) id: HeaderValue,
     span: Span,
@@ -37,7 +41,12 @@ impl Call {
     ///
     /// # Errors
     /// The request did not come through that layer.
-    pub(crate) fn begin(method: Method, head: &Parts, engine: &Polarway) -> Result<Self, Failure> {
+    pub(crate) fn begin(
+        method: Method,
+        head: &Parts,
+        engine: &Polarway,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, Failure> {
         let Some(Requester { caller }) = head.extensions.get() else {
             return Err(Reason::Internal.failure("nobody asked who makes this call"));
         };
@@ -49,6 +58,7 @@ impl Call {
         Ok(Self {
             engine: engine.on_behalf_of(caller.clone()),
             deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            metrics: Arc::clone(metrics),
             id,
             span,
         })

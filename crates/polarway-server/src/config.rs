@@ -16,6 +16,10 @@ pub struct ServerConfig {
     pub engine: polarway_core::Config,
     /// How callers are told apart, and what they need.
     pub auth: AuthConfig,
+    /// Whether the server measures itself, and has an HTTP port for operators: metrics and probes.
+    pub metrics: bool,
+    /// That port, at the IP address of `bind`; port 0 picks a free port.
+    pub metrics_port: u16,
     /// The most connections at a time; at most half the number of files that this process may have open.
     pub connections: usize,
     /// How long an upload may send nothing, not even a heartbeat, before it fails; and how long the request of any other
@@ -32,6 +36,8 @@ impl ServerConfig {
             bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 50052)),
             engine: polarway_core::Config::new(data_dir),
             auth: AuthConfig::default(),
+            metrics: false,
+            metrics_port: 9090,
             connections: 4096,
             upload_silence: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(30),

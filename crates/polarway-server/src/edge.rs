@@ -1,10 +1,11 @@
 //! What applies to every call of every service, ours or not, before and after its method runs.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::future::{Either, MapOk, Ready, TryFutureExt as _, ready};
+use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use polarway_proto::Reason;
 use polarway_proto::transport::{ACCEPTED_ENCODINGS_HEADER, ENCODING, ENCODING_HEADER};
@@ -12,51 +13,55 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use crate::metrics::{Metrics, OpenCall};
 use crate::patience::whole_within;
 use crate::reasons::with_reason;
 
 /// Wraps services in [`Edge`].
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct EdgeLayer {
     /// How long a request may take to arrive.
     pub(crate) patience: Duration,
+    /// Where calls are counted.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl<S> Layer<S> for EdgeLayer {
     type Service = Edge<S>;
 
     fn layer(&self, services: S) -> Edge<S> {
-        Edge { services, patience: self.patience }
+        Edge { services, layer: self.clone() }
     }
 }
 
-/// Refuses requests with an unsupported encoding, limits how long they take to arrive, and gives each failure a reason.
+/// Counts calls, refuses those with an unsupported encoding, limits how long requests take to arrive, and gives each failure a
+/// reason.
 #[derive(Clone)]
 pub(crate) struct Edge<S> {
     services: S,
-    patience: Duration,
+    layer: EdgeLayer,
 }
-
-type GiveReason = fn(Response<Body>) -> Response<Body>;
 
 impl<S> Service<Request<Body>> for Edge<S>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Either<Ready<Result<Response<Body>, Infallible>>, MapOk<S::Future, GiveReason>>;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.services.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let call = OpenCall::begin(&self.layer.metrics, request.uri().path());
         if let Some(refused) = refuse_encoding(request.headers()) {
-            return Either::Left(ready(Ok(refused)));
+            return Box::pin(async move { Ok(call.until_end_of(refused)) });
         }
-        let request = whole_within(request, self.patience);
-        Either::Right(self.services.call(request).map_ok(with_reason as GiveReason))
+        let answer = self.services.call(whole_within(request, self.layer.patience));
+        Box::pin(async move { Ok(call.until_end_of(with_reason(answer.await?))) })
     }
 }
 

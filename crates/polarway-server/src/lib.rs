@@ -25,11 +25,13 @@ mod config;
 mod convert;
 mod edge;
 mod failure;
+mod http;
 mod logging;
 pub mod metrics;
 mod open_files;
 mod patience;
 mod process;
+mod readiness;
 mod reasons;
 #[allow(dead_code, reason = "what is reloaded comes next")]
 mod reload;

@@ -16,8 +16,20 @@ pub(crate) fn raise_limit() -> Option<u64> {
     if wanted > before && setrlimit(Resource::Nofile, raised).is_ok() { Some(wanted) } else { Some(before) }
 }
 
+/// The limit on open files.
+#[cfg(unix)]
+pub(crate) fn limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
 /// Here the process can't change the limit.
 #[cfg(not(unix))]
 pub(crate) fn raise_limit() -> Option<u64> {
+    None
+}
+
+/// Here the system tells no limit.
+#[cfg(not(unix))]
+pub(crate) fn limit() -> Option<u64> {
     None
 }

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::NoopRecorder;
 use polarway_core::{Polarway, memory_limit};
 use polarway_proto::transport::{CONNECTION_WINDOW_BYTES, FRAME_BYTES, SERVER_STREAM_WINDOW_BYTES};
 use polarway_proto::{FILE_DESCRIPTOR_SET, SERVICE};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tonic::transport::server::Router;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
@@ -19,7 +21,10 @@ use crate::accept::connections;
 use crate::auth::{AuthConfig, AuthLayer, Authenticator, Reflection};
 use crate::config::ServerConfig;
 use crate::edge::EdgeLayer;
+use crate::http::{self, Pages};
+use crate::metrics::{Exporter, Metrics};
 use crate::open_files;
+use crate::readiness::{Part, Readiness};
 use crate::service::Service;
 
 /// The most concurrent calls on one connection.
@@ -36,8 +41,8 @@ const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
 /// The health service's name for whether results can be kept under handles.
 pub(crate) const HANDLES: &str = "polarway.v1.handles";
 
-/// How often this is checked.
-const HANDLES_CHECK: Duration = Duration::from_secs(5);
+/// How often the storages are checked.
+const STORAGE_CHECK: Duration = Duration::from_secs(5);
 
 /// The health service's name for whether queries can be answered.
 pub(crate) const QUERIES: &str = "polarway.v1.queries";
@@ -49,8 +54,10 @@ const QUERIES_CHECK: Duration = Duration::from_secs(1);
 pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
+    http: Option<TcpListener>,
     config: ServerConfig,
     engine: Polarway,
+    exporter: Option<Exporter>,
 }
 
 /// Why a server did not start, or why it ended.
@@ -58,10 +65,12 @@ pub struct Server {
 #[non_exhaustive]
 pub enum StartError {
     /// The server can't listen on the address.
-    #[error("can't listen on {address}{}", advice(.source))]
+    #[error("can't listen on {address}{}", advice(.source, .flag))]
     Bind {
         /// The address.
         address: SocketAddr,
+        /// The flag that chooses its port.
+        flag: &'static str,
         /// The cause.
         source: io::Error,
     },
@@ -79,14 +88,18 @@ pub enum StartError {
     Serve(#[from] tonic::transport::Error),
 }
 
-fn advice(error: &io::Error) -> &'static str {
+fn advice(error: &io::Error, flag: &str) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            ": another program does. Choose another port with --grpc-port, or 0 for any that is free"
+            format!(": another program does. Choose another port with {flag}, or 0 for any that is free")
         }
-        io::ErrorKind::PermissionDenied => ": ports below 1024 are root's. Choose another with --grpc-port",
-        io::ErrorKind::AddrNotAvailable => ": this machine has no such address. Choose another with --bind",
-        _ => "",
+        io::ErrorKind::PermissionDenied => {
+            format!(": ports below 1024 are root's. Choose another with {flag}")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            ": this machine has no such address. Choose another with --bind".to_owned()
+        }
+        _ => String::new(),
     }
 }
 
@@ -96,20 +109,26 @@ impl Server {
     /// # Errors
     /// If the server can't listen on the address, or the engine can't be opened.
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
-        let (listener, local_addr) = listen(&config).await?;
-        let engine = Polarway::open(config.engine.clone()).await?;
+        let (listener, local_addr, http) = listen(&config).await?;
+        let exporter = config.metrics.then(Exporter::new);
+        let mut engine = Polarway::builder(config.engine.clone());
+        if let Some(exporter) = &exporter {
+            engine = engine.recorder(exporter.recorder());
+        }
+        let engine = engine.open().await?;
         tell_of_memory();
-        Ok(Self { listener, local_addr, config, engine })
+        Ok(Self { listener, local_addr, http, config, engine, exporter })
     }
 
     /// The same with an engine that the caller has opened, for example with its own components. The engine's part of the
-    /// configuration is ignored.
+    /// configuration is ignored, and the engine's metrics go to its own recorder alone.
     ///
     /// # Errors
     /// If the server can't listen on the address.
     pub async fn over(engine: Polarway, config: ServerConfig) -> Result<Self, StartError> {
-        let (listener, local_addr) = listen(&config).await?;
-        Ok(Self { listener, local_addr, config, engine })
+        let (listener, local_addr, http) = listen(&config).await?;
+        let exporter = config.metrics.then(Exporter::new);
+        Ok(Self { listener, local_addr, http, config, engine, exporter })
     }
 
     /// The address that the server listens on.
@@ -123,26 +142,44 @@ impl Server {
     /// # Errors
     /// If the network fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
-        let Self { listener, config, engine, .. } = self;
+        let Self { listener, http, config, engine, exporter, .. } = self;
         let _watched = engine.watch_for_standstill();
+        let metrics = Arc::new(match &exporter {
+            Some(exporter) => Metrics::new(&*exporter.recorder()),
+            None => Metrics::new(&NoopRecorder),
+        });
+        let readiness = Readiness::starting();
+        // They end with this function.
+        let mut beside = JoinSet::new();
+        if let Some((http, exporter)) = http.zip(exporter) {
+            beside.spawn(exporter.clone().keep_small());
+            let (engine, metrics, readiness) = (engine.clone(), Arc::clone(&metrics), readiness.clone());
+            beside.spawn(http::serve(http, http::routes(Pages { engine, metrics, exporter, readiness })));
+        }
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_service_status(SERVICE, ServingStatus::Serving).await;
-        let handles_watched = tokio::spawn(watch_handles(engine.clone(), health.clone()));
-        let queries_watched = tokio::spawn(watch_queries(engine.clone(), health.clone()));
+        let mut watches = JoinSet::new();
+        watches.spawn(watch_cold_tier(engine.clone(), readiness.clone()));
+        watches.spawn(watch_handles(engine.clone(), health.clone(), readiness.clone()));
+        watches.spawn(watch_queries(engine.clone(), health.clone(), readiness.clone()));
         let silence = config.upload_silence;
-        let router = router(Service::new(engine, silence), health_service, silence, &config.auth)?;
+        let edge = EdgeLayer { patience: silence, metrics: Arc::clone(&metrics) };
+        let service = Service::new(engine, silence, Arc::clone(&metrics));
+        let router = router(service, health_service, edge, &config.auth)?;
 
         let (began, ending) = tokio::sync::oneshot::channel();
         let shutdown = async {
             shutdown.await;
-            handles_watched.abort();
-            queries_watched.abort();
+            watches.abort_all();
+            readiness.set(Part::Service, Some("it is ending".to_owned()));
             tracing::info!("ending: what runs has {:?} to finish", config.shutdown_grace);
             say_not_serving(&health).await;
             let _ = began.send(());
         };
-        let serving =
-            router.serve_with_incoming_shutdown(connections(listener, most_connections(&config)), shutdown);
+        let serving = router.serve_with_incoming_shutdown(
+            connections(listener, most_connections(&config), metrics),
+            shutdown,
+        );
         let too_long = async {
             match ending.await {
                 Ok(()) => tokio::time::sleep(config.shutdown_grace).await,
@@ -157,11 +194,24 @@ impl Server {
     }
 }
 
-async fn listen(config: &ServerConfig) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |source| StartError::Bind { address: config.bind, source };
-    let listener = TcpListener::bind(config.bind).await.map_err(failed)?;
-    let local_addr = listener.local_addr().map_err(failed)?;
+/// The listener of calls with its address, and the listener of HTTP, if there is to be one.
+async fn listen(config: &ServerConfig) -> Result<(TcpListener, SocketAddr, Option<TcpListener>), StartError> {
+    let (listener, local_addr) = bind(config.bind, "--grpc-port").await?;
     tracing::info!("listening on {local_addr}");
+    let mut http = None;
+    if config.metrics {
+        let address = SocketAddr::new(config.bind.ip(), config.metrics_port);
+        let (listener, local_addr) = bind(address, "--metrics-port").await?;
+        tracing::info!("metrics and probes on http://{local_addr}");
+        http = Some(listener);
+    }
+    Ok((listener, local_addr, http))
+}
+
+async fn bind(address: SocketAddr, flag: &'static str) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Bind { address, flag, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let local_addr = listener.local_addr().map_err(failed)?;
     Ok((listener, local_addr))
 }
 
@@ -176,12 +226,20 @@ fn tell_of_memory() {
     }
 }
 
+/// Notes whether the cold tier can be reached.
+async fn watch_cold_tier(engine: Polarway, readiness: Readiness) {
+    loop {
+        let _ = readiness.check(Part::ColdTier, engine.check_cold_tier()).await;
+        tokio::time::sleep(STORAGE_CHECK).await;
+    }
+}
+
 /// Reports whether results can be kept. A worker without its state folder still answers all other calls, and all workers
 /// that share the folder have lost it too.
-async fn watch_handles(engine: Polarway, health: HealthReporter) {
+async fn watch_handles(engine: Polarway, health: HealthReporter, readiness: Readiness) {
     let mut was_well = true;
     loop {
-        let checked = engine.check_handles().await;
+        let checked = readiness.check(Part::Handles, engine.check_handles()).await;
         let status = match &checked {
             Ok(()) => ServingStatus::Serving,
             Err(_) => ServingStatus::NotServing,
@@ -193,17 +251,18 @@ async fn watch_handles(engine: Polarway, health: HealthReporter) {
             _ => {}
         }
         was_well = status == ServingStatus::Serving;
-        tokio::time::sleep(HANDLES_CHECK).await;
+        tokio::time::sleep(STORAGE_CHECK).await;
     }
 }
 
 /// Reports whether queries can be answered. If not, the whole worker is unhealthy: other workers have their own engine, so
 /// a load balancer should use them.
-async fn watch_queries(engine: Polarway, health: HealthReporter) {
+async fn watch_queries(engine: Polarway, health: HealthReporter, readiness: Readiness) {
     let mut was_well = None;
     loop {
         let Ok(condition) = engine.query_engine().await else { return };
         let is_well = condition.problem.is_none();
+        readiness.set(Part::Queries, condition.problem.clone());
         if was_well != Some(is_well) {
             let status = match is_well {
                 true => ServingStatus::Serving,
@@ -255,7 +314,7 @@ fn most_connections(config: &ServerConfig) -> usize {
 fn router(
     service: Service,
     health: HealthServer<impl Health>,
-    patience: Duration,
+    edge: EdgeLayer,
     auth: &AuthConfig,
 ) -> Result<Router<Stack<AuthLayer, Stack<EdgeLayer, Identity>>>, StartError> {
     let authenticator = Arc::new(Authenticator::new(auth));
@@ -267,7 +326,7 @@ fn router(
         .http2_max_header_list_size(HEADER_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
-        .layer(EdgeLayer { patience })
+        .layer(edge)
         .layer(AuthLayer::new(authenticator, auth.reflection))
         .add_service(service)
         .add_service(health);

@@ -188,6 +188,7 @@ impl Tables {
                     // By an earlier try that was still under way when this one began, however long ago.
                     if origin.request.is_some_and(|request| commit.carries_out(request)) {
                         log.settle(commit.number)?;
+                        self.counters.repeated();
                         return Ok(Conclusion::DoneBefore(commit));
                     }
                     if let Err(error) = self.rescue(dataset, &commit, change) {
@@ -204,8 +205,14 @@ impl Tables {
             origin.check_not_given_up(&dataset.name)?;
             set_sent(change, true);
             match log.attempt(commit) {
-                Ok(Attempt::Won(commit)) => return Ok(Conclusion::Committed(commit)),
-                Ok(Attempt::Lost) => set_sent(change, false),
+                Ok(Attempt::Won(commit)) => {
+                    self.counters.committed(commit.kind);
+                    return Ok(Conclusion::Committed(commit));
+                }
+                Ok(Attempt::Lost) => {
+                    self.counters.lost_race();
+                    set_sent(change, false);
+                }
                 Err(error) => {
                     set_sent(change, matches!(error, Error::OutcomeUnknown { .. }));
                     return change.failed(error).map(Conclusion::Left);
@@ -227,6 +234,7 @@ impl Tables {
         };
         // Whoever made it may have died before it was durable.
         dataset.log.settle(number)?;
+        self.counters.repeated();
         dataset.log.read_existing(number).map(Some)
     }
 

@@ -42,6 +42,22 @@ pub enum CommitKind {
 }
 
 impl CommitKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::Overwrite, Self::Append, Self::Delete, Self::Compact, Self::Vacuum, Self::Renew];
+
+    /// Its name in commits.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Overwrite => "overwrite",
+            Self::Append => "append",
+            Self::Delete => "delete",
+            Self::Compact => "compact",
+            Self::Vacuum => "vacuum",
+            Self::Renew => "renew",
+        }
+    }
+
     /// Whether it makes a new version: it changed rows.
     pub fn makes_version(self) -> bool {
         matches!(self, Self::Overwrite | Self::Append | Self::Delete)

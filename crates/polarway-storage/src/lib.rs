@@ -16,6 +16,7 @@ mod backend;
 mod budget;
 mod cache;
 mod change;
+mod change_counts;
 mod checks;
 mod commit;
 mod common;
@@ -59,6 +60,7 @@ pub use backend::{
     ObjectBackend, Outcome,
 };
 pub use budget::{MemoryBudget, Reservation};
+pub use change_counts::ChangeCounts;
 pub use checks::{FileChecks, FileToCheck};
 pub use commit::{CommitKind, NotACommit};
 pub use compact::Compacted;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::adopt::Footers;
 use crate::backend::Backend;
+use crate::change_counts::{ChangeCounters, ChangeCounts};
 use crate::commit::{CONTROL_FOLDER, Commit, commit_path, decode_schema};
 use crate::dictionaries::KnownCategories;
 use crate::environment::{Clock, Environment, IdSource, micros};
@@ -90,6 +91,7 @@ pub struct Tables {
     pub(crate) storage_clock: Arc<StorageClock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) standstill: StandstillWatch,
+    pub(crate) counters: ChangeCounters,
     pub(crate) settings: Settings,
     pub(crate) footers: Footers,
     pub(crate) summaries: Summaries,
@@ -123,6 +125,7 @@ impl Tables {
         Self {
             backend,
             standstill: StandstillWatch::new(Arc::clone(&clock)),
+            counters: ChangeCounters::default(),
             clock,
             storage_clock,
             ids,
@@ -140,6 +143,11 @@ impl Tables {
     /// up. So writes with a request id that begin right after a standstill fail with [`Error::StoodStill`].
     pub fn watch_for_standstill(&self) -> StandstillGuard {
         self.standstill.guard()
+    }
+
+    /// What the changes of this process came to.
+    pub fn change_counts(&self) -> ChangeCounts {
+        self.counters.counts()
     }
 
     /// The storage of these tables.

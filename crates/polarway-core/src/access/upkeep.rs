@@ -9,6 +9,7 @@ use polarway_storage::{Rounds, StandstillGuard};
 
 use crate::error::Result;
 use crate::janitor;
+use crate::metrics::Sample;
 use crate::polarway::EngineParts;
 
 impl EngineParts {
@@ -27,6 +28,44 @@ impl EngineParts {
     /// Whether handles can be made, for health.
     pub(crate) fn check_handles(&self) -> Result<()> {
         Ok(self.guarded.without_caller().handles.store().check()?)
+    }
+
+    /// Whether the cold tier can be reached, for health.
+    pub(crate) fn check_cold_tier(&self) -> Result<()> {
+        let checked = self.guarded.without_caller().tables.backend().check();
+        Ok(checked.map_err(polarway_storage::Error::from)?)
+    }
+
+    /// Sets the metrics of what changes all the time.
+    pub(crate) fn sample_metrics(&self) {
+        let Some(metrics) = &self.metrics else { return };
+        let data = self.guarded.without_caller();
+        let sample = Sample {
+            cache: data.loader.cache_stats(),
+            queue: data.queries.queue(),
+            condition: data.queries.condition(),
+            cold: data.tables.change_counts(),
+            state: data.handles.store().change_counts(),
+        };
+        metrics.sample(&self.memory, &sample);
+    }
+
+    /// Whether other processes serve the same handles.
+    pub(crate) fn handles_are_shared(&self) -> bool {
+        self.guarded.without_caller().handles.store().is_shared()
+    }
+
+    /// Counts the handles for metrics, if the last count is too old.
+    pub(crate) fn count_handles(&self) {
+        let store = self.guarded.without_caller().handles.store();
+        if let Some(metrics) = &self.metrics
+            && metrics.should_count_handles(store.is_shared())
+        {
+            match store.list() {
+                Ok(handles) => metrics.count_handles(&handles),
+                Err(error) => tracing::debug!(%error, "the handles can't be counted"),
+            }
+        }
     }
 
     /// How the query engine is, for health.

@@ -61,13 +61,19 @@ impl Polarway {
         let (results, usual_ttl) = self.access().results_to_keep()?;
         let owner = self.caller().shared_name();
         let wanted = Wanted { id, ttl: ttl.unwrap_or(usual_ttl), owner, query };
-        match results.keep(self, sql, wanted).await {
+        let kept = match results.keep(self, sql, wanted).await {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 // Another engine has carried out the same call in the meantime.
                 self.made_before(id).await?.ok_or(error)
             }
             kept => kept,
+        }?;
+        if let Some(metrics) = &self.engine().metrics
+            && kept.summary.is_some()
+        {
+            metrics.handles_made.increment(1);
         }
+        Ok(kept)
     }
 
     async fn made_before(&self, id: HandleId) -> Result<Option<KeptResult>> {

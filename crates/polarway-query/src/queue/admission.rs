@@ -17,6 +17,7 @@ use super::seat::Place;
 use super::threads::{Job, Threads};
 use crate::config::Limits;
 use crate::error::Error;
+use crate::status::QueueState;
 
 /// How often a query that waits for a slot again checks whether it was stopped.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -269,6 +270,12 @@ impl Admission {
             .filter(|query| query.control.is_stopped() && query.seat.lock().place == Place::Parked);
         silent.truncate(wanted.saturating_sub(room).saturating_sub(leaving.count()));
         silent
+    }
+
+    /// How many queries are where.
+    pub(crate) fn counts(&self) -> QueueState {
+        let State { running, waiting, stuck, .. } = &*self.state.lock();
+        QueueState { running: *running, waiting: waiting.len(), stuck: *stuck }
     }
 
     /// How many stopped queries still work beside the slots, and the problem if so many of them work that others get no slot.

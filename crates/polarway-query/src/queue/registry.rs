@@ -8,12 +8,14 @@ use parking_lot::{Condvar, Mutex};
 use uuid::Uuid;
 
 use super::activity::Activity;
+use crate::status::{QueryObserver, QueryOutcome};
 
 /// All queries from their arrival until their thread's work ends, by id, which is also by age.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Registry {
     queries: Mutex<Queries>,
     changed: Condvar,
+    observers: Vec<Arc<dyn QueryObserver>>,
 }
 
 #[derive(Debug, Default)]
@@ -24,8 +26,14 @@ struct Queries {
 }
 
 impl Registry {
+    /// A registry that reports each query that has ended.
+    pub(crate) fn reporting_to(observers: Vec<Arc<dyn QueryObserver>>) -> Self {
+        Self { observers, ..Self::default() }
+    }
+
     pub(crate) fn add(self: &Arc<Self>, activity: Arc<Activity>) -> Registered {
-        let registered = Registered { registry: Arc::clone(self), activity: Arc::clone(&activity) };
+        let registered =
+            Registered { registry: Arc::clone(self), activity: Arc::clone(&activity), is_reported: false };
         let mut queries = self.queries.lock();
         queries.by_id.insert(activity.id, activity);
         if std::mem::take(&mut queries.watch_sleeps) {
@@ -78,11 +86,23 @@ impl Registry {
 pub(crate) struct Registered {
     registry: Arc<Registry>,
     activity: Arc<Activity>,
+    is_reported: bool,
 }
 
 impl Registered {
     pub(crate) fn shared(&self) -> &Arc<Activity> {
         &self.activity
+    }
+
+    /// Reports how the query ended, once.
+    pub(crate) fn report(&mut self, outcome: QueryOutcome) {
+        if std::mem::replace(&mut self.is_reported, true) || self.registry.observers.is_empty() {
+            return;
+        }
+        let query = self.activity.status();
+        for observer in &self.registry.observers {
+            observer.ended(&query, outcome);
+        }
     }
 }
 
@@ -97,5 +117,17 @@ impl std::ops::Deref for Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         self.registry.queries.lock().by_id.remove(&self.activity.id);
+        // It was not run, or its thread panicked.
+        self.report(match (self.activity.control.is_stopped(), self.activity.is_waiting()) {
+            (true, _) => QueryOutcome::Stopped,
+            (false, true) => QueryOutcome::Refused,
+            (false, false) => QueryOutcome::Failed,
+        });
+    }
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registry").field("queries", &self.queries).finish_non_exhaustive()
     }
 }

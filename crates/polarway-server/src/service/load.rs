@@ -28,7 +28,10 @@ async fn open(
 
 fn response(call: &Call, chunk: Result<Chunk>, header: Option<LoadHeader>) -> Result<LoadResponse, Status> {
     match chunk {
-        Ok(chunk) => Ok(LoadResponse { chunk: Some(convert::chunk(chunk)), header }),
+        Ok(chunk) => {
+            call.metrics.moved.loaded.add(chunk.rows, chunk.ipc.len());
+            Ok(LoadResponse { chunk: Some(convert::chunk(chunk)), header })
+        }
         Err(error) => Err(call.failure(&error).into()),
     }
 }

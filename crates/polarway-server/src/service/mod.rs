@@ -30,6 +30,7 @@ use self::answer::{one, streaming, unary};
 use self::arrivals::Arrivals;
 use self::worker::Worker;
 use crate::call::{Call, ID_HEADER};
+use crate::metrics::Metrics;
 
 /// The service of one engine. Clones share the engine.
 #[derive(Clone)]
@@ -39,11 +40,12 @@ struct Shared {
     engine: Polarway,
     worker: Worker,
     upload_silence: Duration,
+    metrics: Arc<Metrics>,
 }
 
 impl Service {
-    pub(crate) fn new(engine: Polarway, upload_silence: Duration) -> Self {
-        Self(Arc::new(Shared { engine, worker: Worker::starting_now(), upload_silence }))
+    pub(crate) fn new(engine: Polarway, upload_silence: Duration, metrics: Arc<Metrics>) -> Self {
+        Self(Arc::new(Shared { engine, worker: Worker::starting_now(), upload_silence, metrics }))
     }
 }
 
@@ -67,7 +69,7 @@ impl tower::Service<Request<Body>> for Service {
             let Some(method) = Method::of_path(head.uri.path()) else {
                 return Ok(Status::unimplemented("").into_http());
             };
-            let call = match Call::begin(method, &head, &shared.engine) {
+            let call = match Call::begin(method, &head, &shared.engine, &shared.metrics) {
                 Ok(call) => call,
                 Err(failure) => return Ok(Status::from(failure).into_http()),
             };

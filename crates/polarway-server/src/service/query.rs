@@ -94,6 +94,7 @@ impl Stream for Rows {
         let mut response = QueryResponse::default();
         match item {
             Some(Ok(chunk)) => {
+                call.metrics.moved.queried.add(chunk.rows, chunk.ipc.len());
                 summary.rows += chunk.rows;
                 summary.bytes += chunk.ipc.len() as u64;
                 response.chunk = Some(convert::chunk(chunk));

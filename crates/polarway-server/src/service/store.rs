@@ -85,7 +85,10 @@ async fn store_table(
                 Err(error) => give_up(parts, &name, is_last, of_pieces(call, error)).await,
             },
             part = parts.next() => match part? {
-                Some(Part::Chunk(chunk)) => Piece::Chunk(chunk),
+                Some(Part::Chunk(chunk)) => {
+                    call.metrics.moved.stored.add(chunk.rows, chunk.ipc.len());
+                    Piece::Chunk(chunk)
+                }
                 Some(Part::Trailer(trailer)) => Piece::Trailer(trailer),
                 Some(Part::Header(_)) => {
                     return Err(Reason::UnexpectedPart.failure(format!("a header came before the trailer of {name:?}")));

@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgMatches};
 
-use super::definition::{CONFIG_FLAG, CONFIG_VARIABLE, LOG_VARIABLE, PORT_FLAG, SETTINGS, Setting};
+use super::definition::{CONFIG_FLAG, CONFIG_VARIABLE, Form, LOG_VARIABLE, PORT_FLAG, SETTINGS, Setting};
 use super::resolve::Sources;
 
 /// The server's flags; the help of each has its variable and default.
@@ -22,7 +22,14 @@ pub fn arguments() -> Vec<Arg> {
 
 fn argument(setting: &'static Setting) -> Arg {
     let about = setting.about.trim_end_matches('.').replace('`', "");
-    Arg::new(setting.key)
+    let argument = match setting.form {
+        Form::Number | Form::Text => Arg::new(setting.key),
+        // With a value only behind `=`, so that the flag alone does not swallow what follows.
+        Form::Switch => {
+            Arg::new(setting.key).num_args(0..=1).require_equals(true).default_missing_value("true")
+        }
+    };
+    argument
         .long(setting.flag())
         .value_name(setting.value_name)
         .allow_negative_numbers(true) // to be refused by name; a flag must not pass for a value
@@ -73,6 +80,15 @@ mod tests {
     fn a_forgotten_value_does_not_swallow_the_next_flag() {
         assert!(given(&["--data-dir", "--config=x.toml"]).is_err_and(|error| error.contains("--data-dir")));
         assert!(given(&["--cache-size", "-1"]).is_ok(), "it is for the settings to refuse");
+    }
+
+    #[test]
+    fn a_switch_needs_no_value_and_takes_one_behind_an_equals_sign_alone() {
+        let value = |arguments: &[&str]| given(arguments).unwrap().get_one::<String>("metrics").cloned();
+        assert_eq!(value(&["--metrics"]).unwrap(), "true");
+        assert_eq!(value(&["--metrics=false"]).unwrap(), "false");
+        assert_eq!(value(&["--metrics", "--metrics-port", "1"]).unwrap(), "true");
+        assert!(given(&["--metrics", "false"]).is_err_and(|error| error.contains("false")));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(crate) struct Setting {
 pub(crate) enum Form {
     Number,
     Text,
+    /// `true` or `false`; its flag needs no value.
+    Switch,
 }
 
 impl Setting {
@@ -406,6 +408,26 @@ pub(crate) const SETTINGS: &[Setting] = &[
             values::duration_above_zero(text).map(|silence| config.upload_silence = silence)
         },
         current: |config| values::duration_text(config.upload_silence),
+    },
+    Setting {
+        key: "metrics",
+        variable: "POLARWAY_METRICS_ENABLED",
+        value_name: "true|false",
+        form: Form::Switch,
+        about: "Whether the server measures itself and has an HTTP port with `/metrics` for Prometheus, `/healthz` and `/readyz`.",
+        default: None,
+        apply: |config, text| values::switch(text).map(|is_on| config.metrics = is_on),
+        current: |config| config.metrics.to_string(),
+    },
+    Setting {
+        key: "metrics_port",
+        variable: "POLARWAY_METRICS_PORT",
+        value_name: "N",
+        form: Form::Number,
+        about: "The HTTP port of `--metrics`, at the IP address of `--bind`. Port 0 picks a free one, which the log tells.",
+        default: None,
+        apply: |config, text| values::port(text).map(|port| config.metrics_port = port),
+        current: |config| config.metrics_port.to_string(),
     },
     Setting {
         key: "shutdown_grace",

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::definition::{CLIENT_VARIABLES, CONFIG_VARIABLE, LOG_VARIABLE, SETTINGS, TOKEN_VARIABLE};
+use super::definition::{CLIENT_VARIABLES, CONFIG_VARIABLE, Form, LOG_VARIABLE, SETTINGS, TOKEN_VARIABLE};
 use super::show::toml_value;
 
 /// The page, in Markdown. `docs/configuration.md` is this text.
@@ -13,8 +13,13 @@ pub fn reference() -> String {
         let (flag, key, default) = (setting.flag(), setting.key, setting.default_text());
         let _ = writeln!(
             page,
-            "| `--{flag} {}` | `{}` | `{key}` | `{default}` | {} |",
-            setting.value_name, setting.variable, setting.about
+            "| `--{flag}{}` | `{}` | `{key}` | `{default}` | {} |",
+            match setting.form {
+                Form::Switch => String::new(),
+                Form::Number | Form::Text => format!(" {}", setting.value_name),
+            },
+            setting.variable,
+            setting.about
         );
     }
     let _ = write!(

@@ -12,6 +12,7 @@ use super::definition::{
     SETTINGS, Setting, TOKEN_VARIABLE,
 };
 use super::error::SettingsError;
+use super::values;
 use crate::{Secret, ServerConfig};
 
 /// The prefix of this project's variables.
@@ -107,10 +108,10 @@ impl Settings {
             origins.push(origin);
         }
         if let Some(port) = sources.flags.get(PORT_FLAG) {
-            config.bind.set_port(port.parse().map_err(|_| SettingsError::Value {
+            config.bind.set_port(values::port(port).map_err(|expected| SettingsError::Value {
                 origin: format!("--{PORT_FLAG}"),
                 value: port.clone(),
-                expected: "a port from 0 to 65535",
+                expected,
             })?);
             for (setting, origin) in SETTINGS.iter().zip(&mut origins) {
                 if setting.key == "bind" {
@@ -161,10 +162,12 @@ fn read_file(path: &Path) -> Result<File, SettingsError> {
             (_, Value::String(text)) => text,
             (Form::Number, Value::Integer(number)) => number.to_string(),
             (Form::Number, Value::Float(number)) => number.to_string(),
+            (Form::Switch, Value::Boolean(is_on)) => is_on.to_string(),
             (form, other) => {
                 let expected = match form {
                     Form::Number => "a number",
                     Form::Text => "a text in quotes",
+                    Form::Switch => "true or false",
                 };
                 return Err(SettingsError::Type { path: owned(), key, found: other.type_str(), expected });
             }
@@ -251,6 +254,33 @@ mod tests {
         Settings::read(&sources)
     }
 
+    #[test]
+    fn a_switch_is_true_or_false_wherever_it_is_set() {
+        let metrics = |settings: Result<Settings, SettingsError>| settings.unwrap().config.metrics;
+        assert!(!metrics(Settings::read(&Sources::default())));
+        assert!(metrics(with_file("metrics = true", &[], &[])));
+        assert!(!metrics(with_file("metrics = true", &[], &[("POLARWAY_METRICS_ENABLED", "false")])));
+        for refusal in [
+            refused(with_file("metrics = 1", &[], &[])),
+            refused(with_file("metrics = \"on\"", &[], &[])),
+            refused(Settings::read(&sources(&[], &[("POLARWAY_METRICS_ENABLED", "yes")]))),
+            refused(Settings::read(&sources(&[("metrics", "")], &[]))),
+        ] {
+            assert!(
+                refusal.to_lowercase().contains("metrics") && refusal.contains("true or false"),
+                "{refusal}"
+            );
+        }
+        let port = refused(Settings::read(&sources(&[("metrics-port", "70000")], &[])));
+        assert!(port.contains("--metrics-port") && port.contains("65535"), "{port}");
+        let linked = [("POLARWAY_METRICS_PORT", "tcp://10.0.0.1:9090")];
+        let linked = refused(Settings::read(&sources(&[], &linked)));
+        assert!(
+            linked.contains("POLARWAY_METRICS_PORT") && linked.contains("enableServiceLinks"),
+            "{linked}"
+        );
+    }
+
     fn refused(result: Result<Settings, SettingsError>) -> String {
         result.err().expect("it was accepted").to_string()
     }
@@ -331,14 +361,14 @@ mod tests {
     fn variables_that_nobody_reads_are_reported_and_those_of_the_client_are_not() {
         let variables = [
             ("POLARWAY_CACHE_SISE", "4"),
-            ("POLARWAY_METRICS_PORT", "tcp://10.0.0.1:9090"),
+            ("POLARWAY_WORKER_0_PORT", "tcp://10.0.0.1:9090"),
             ("POLARWAY_URL", "http://localhost:50052"),
             ("PATH", "/bin"),
         ];
         let settings = Settings::read(&sources(&[], &variables)).unwrap();
         let expect = [
             ("POLARWAY_CACHE_SISE".to_owned(), Some("POLARWAY_CACHE_SIZE")),
-            ("POLARWAY_METRICS_PORT".to_owned(), None),
+            ("POLARWAY_WORKER_0_PORT".to_owned(), None),
         ];
         assert_eq!(settings.unread_variables, expect);
     }

@@ -20,7 +20,7 @@ impl fmt::Display for Settings {
 /// A value as TOML writes it.
 pub(super) fn toml_value(form: Form, text: &str) -> String {
     match form {
-        Form::Number => text.to_owned(),
+        Form::Number | Form::Switch => text.to_owned(),
         Form::Text => toml::Value::from(text).to_string(),
     }
 }

@@ -115,6 +115,20 @@ pub(crate) fn in_gigabytes(bytes: u64) -> String {
     format!("{:?}", bytes as f64 / GB)
 }
 
+pub(crate) fn switch(text: &str) -> Result<bool, Invalid> {
+    text.trim().parse().map_err(|_| "true or false")
+}
+
+pub(crate) fn port(text: &str) -> Result<u16, Invalid> {
+    text.trim().parse().map_err(|_| match text.contains("://") {
+        true => {
+            "a port from 0 to 65535; Kubernetes sets such a variable for a service of that name, unless the pod has \
+             `enableServiceLinks: false`"
+        }
+        false => "a port from 0 to 65535",
+    })
+}
+
 pub(crate) fn count(text: &str) -> Result<usize, Invalid> {
     match text.trim().parse() {
         Ok(count) if count > 0 => Ok(count),

@@ -126,7 +126,6 @@ impl Server {
     }
 
     /// What the log has so far.
-    #[allow(dead_code, reason = "not every target that has this folder uses it")]
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
@@ -134,8 +133,8 @@ impl Server {
     /// Waits until the log has this text.
     pub(crate) async fn logged(&self, text: &str) {
         let start = Instant::now();
-        while !self.log.lock().unwrap().contains(text) {
-            assert!(start.elapsed() < PATIENCE, "{text:?} is not in the log:\n{}", self.log.lock().unwrap());
+        while !self.log().contains(text) {
+            assert!(start.elapsed() < PATIENCE, "{text:?} is not in the log:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

@@ -1,0 +1,12 @@
+//! What an operator sees of a real server process: metrics, probes, logs, traces.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../network/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests of the network use the rest")]
+mod support;
+
+mod observed;
+
+mod http_port;
+mod metrics;
+mod probes;

@@ -1,0 +1,225 @@
+//! Calls: how many, how long, how they ended.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use http_body::{Frame, SizeHint};
+use metrics::{Counter, Gauge, Histogram, Recorder};
+use polarway_proto::v1::Failure;
+use polarway_proto::{Method, Reason};
+use tonic::body::Body;
+use tonic::{Code, Status};
+
+use super::{Metrics, list};
+
+/// The calls that are no method of our service, as the label `method` has them.
+const OTHERS: [(&str, &str); 2] = [("/grpc.health.", "Health"), ("/grpc.reflection.", "Reflection")];
+
+/// The label of calls that no service has.
+const UNKNOWN: &str = "Unknown";
+
+/// The label of errors that have no reason of ours.
+const NO_REASON: &str = "NONE";
+
+/// The codes of gRPC by their numbers, as its specification writes them.
+const CODES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+
+/// The calls of a server.
+pub(crate) struct Calls {
+    /// Our methods in their order, the others, and calls that no service has.
+    kinds: Vec<Kind>,
+    reasons: HashMap<&'static str, Counter>,
+    without_reason: [Counter; CODES.len()],
+}
+
+/// The calls of one method.
+struct Kind {
+    ended: [Counter; CODES.len()],
+    duration: Histogram,
+    in_flight: Gauge,
+}
+
+impl Calls {
+    pub(super) fn new(recorder: &dyn Recorder) -> Self {
+        let methods = Method::ALL.iter().map(|method| method.name());
+        let names = methods.chain(OTHERS.map(|(_, name)| name)).chain([UNKNOWN]);
+        let kinds = names.map(|name| Kind {
+            ended: CODES.map(|code| list::REQUESTS.register_counter(recorder, &[name, code])),
+            duration: list::REQUEST_DURATION.register_histogram(recorder, &[name]),
+            in_flight: list::IN_FLIGHT.register_gauge(recorder, &[name]),
+        });
+        let reasons = Reason::ALL.iter().map(|reason| {
+            let labels = [CODES[reason.code() as usize], reason.as_str()];
+            (reason.as_str(), list::ERRORS.register_counter(recorder, &labels))
+        });
+        Self {
+            kinds: kinds.collect(),
+            reasons: reasons.collect(),
+            without_reason: CODES.map(|code| match code {
+                "OK" => Counter::noop(),
+                code => list::ERRORS.register_counter(recorder, &[code, NO_REASON]),
+            }),
+        }
+    }
+
+    fn kind_of(path: &str) -> usize {
+        match Method::of_path(path) {
+            Some(method) => method as usize,
+            None => {
+                let other = OTHERS.iter().position(|(prefix, _)| path.starts_with(prefix));
+                Method::ALL.len() + other.unwrap_or(OTHERS.len())
+            }
+        }
+    }
+
+    fn count_error(&self, status: &Status) {
+        let reason = Failure::from(status).reason;
+        let counter = self.reasons.get(reason.as_str());
+        counter.unwrap_or(&self.without_reason[status.code() as usize]).increment(1);
+    }
+}
+
+/// A call. If it is dropped before its end, its caller went away.
+pub(crate) struct OpenCall {
+    metrics: Arc<Metrics>,
+    kind: usize,
+    began: Instant,
+    has_ended: bool,
+}
+
+impl OpenCall {
+    /// Counts a call that begins.
+    pub(crate) fn begin(metrics: &Arc<Metrics>, path: &str) -> Self {
+        let kind = Calls::kind_of(path);
+        metrics.calls.kinds[kind].in_flight.increment(1.0);
+        Self { metrics: Arc::clone(metrics), kind, began: Instant::now(), has_ended: false }
+    }
+
+    /// The same response. The call ends now if its status is known, otherwise with its last message.
+    pub(crate) fn until_end_of(mut self, response: Response<Body>) -> Response<Body> {
+        match outcome(response.headers()) {
+            Some(outcome) => {
+                self.end(outcome);
+                response
+            }
+            None => response.map(|body| Body::new(Measured { body, call: self })),
+        }
+    }
+
+    fn end(&mut self, outcome: Result<(), Status>) {
+        if std::mem::replace(&mut self.has_ended, true) {
+            return;
+        }
+        let code = outcome.as_ref().err().map_or(Code::Ok, Status::code);
+        let calls = &self.metrics.calls;
+        let kind = &calls.kinds[self.kind];
+        kind.in_flight.decrement(1.0);
+        kind.ended[code as usize].increment(1);
+        kind.duration.record(self.began.elapsed());
+        if let Err(status) = outcome {
+            calls.count_error(&status);
+        }
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        self.end(Err(Reason::Cancelled.failure("").into()));
+    }
+}
+
+/// How a call ended, if these headers or trailers tell it.
+fn outcome(headers: &HeaderMap) -> Option<Result<(), Status>> {
+    match headers.get(Status::GRPC_STATUS)?.as_bytes() {
+        b"0" => Some(Ok(())),
+        _ => Status::from_header_map(headers).map(Err),
+    }
+}
+
+/// A response's body, with the call that ends with it.
+struct Measured {
+    body: Body,
+    call: OpenCall,
+}
+
+impl http_body::Body for Measured {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = &mut *self;
+        let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(outcome) = frame.trailers_ref().and_then(outcome) {
+                    this.call.end(outcome);
+                }
+            }
+            Some(Err(status)) => this.call.end(Err(status.clone())),
+            None => {}
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_label_of_each_code_is_at_its_number() {
+        for (number, name) in CODES.iter().enumerate() {
+            let code = Code::from_i32(i32::try_from(number).unwrap());
+            let joined = name.replace('_', "").to_lowercase();
+            assert_eq!(
+                format!("{code:?}").to_lowercase(),
+                if number == 0 { "ok".to_owned() } else { joined }
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_is_counted_as_its_method_and_a_strange_one_as_unknown() {
+        for (number, method) in Method::ALL.iter().enumerate() {
+            assert_eq!(Calls::kind_of(method.path()), number);
+        }
+        let others =
+            ["/grpc.health.v1.Health/Check", "/grpc.reflection.v1.ServerReflection/X", "/", "/a/b", ""];
+        let kinds = others.map(|path| Calls::kind_of(path) - Method::ALL.len());
+        assert_eq!(kinds, [0, 1, 2, 2, 2]);
+    }
+}
