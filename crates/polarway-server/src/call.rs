@@ -33,7 +33,7 @@ pub(crate) struct Call {
     pub(crate) metrics: Arc<Metrics>,
     /// Its id, in the log and for its caller.
     pub(crate) id: HeaderValue,
-    span: Span,
+    method: Method,
 }
 
 impl Call {
@@ -52,15 +52,16 @@ impl Call {
         };
         let headers = &head.headers;
         let timeout = headers.get(TIMEOUT_HEADER).and_then(decode_timeout);
-        let id = given_id(headers).unwrap_or_else(fresh_id);
-        let (method, named) = (method.name(), id.to_str().unwrap_or_default());
-        let span = tracing::info_span!("call", method, id = named, %caller);
+        let mut id = given_id(headers).unwrap_or_else(fresh_id);
+        // It does not come again, so it has no use in the table of headers that both ends of a connection keep (RFC 7541,
+        // section 6.2.3).
+        id.set_sensitive(true);
         Ok(Self {
             engine: engine.on_behalf_of(caller.clone()),
             deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             metrics: Arc::clone(metrics),
             id,
-            span,
+            method,
         })
     }
 
@@ -71,7 +72,14 @@ impl Call {
 
     /// The failure that the caller gets for an error. A bug is also logged, with its chain of causes and the call's id.
     pub(crate) fn failure(&self, error: &Error) -> Failure {
-        self.span.in_scope(|| failure::failure(error))
+        self.span().in_scope(|| failure::failure(error))
+    }
+
+    /// What lines of the log about this call are written under. It is made when there is such a line: to make one for each
+    /// call would cost more than all else that is done here.
+    fn span(&self) -> Span {
+        let id = self.id.to_str().unwrap_or_default();
+        tracing::info_span!("call", method = self.method.name(), id, caller = %self.engine.caller())
     }
 }
 
