@@ -39,7 +39,8 @@ pub struct EngineConfig {
 /// Limits that keep queries from disturbing each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How many queries run at once.
+    /// How many queries run at once. As many again may run beside them, each of them its owner's only one: an owner's first query
+    /// does not wait for those of another.
     pub running: usize,
     /// How many stopped queries, for example after their deadline, may give up their slot while DuckDB still works on them.
     /// Beyond this number a stopped query keeps its slot.
@@ -50,7 +51,8 @@ pub struct Limits {
     /// reader continues. If too many queries wait so, the one whose reader was silent longest, at least ten times this, ends
     /// with [`Error::ReaderTooSlow`](crate::Error::ReaderTooSlow).
     pub stall: Duration,
-    /// How many more may wait for a slot; further queries are refused with [`Error::Busy`](crate::Error::Busy).
+    /// How many more may wait for a slot; further queries are refused with [`Error::Busy`](crate::Error::Busy). If the owner of
+    /// a further one has fewer that wait than another owner, the newest of that one is refused instead.
     pub waiting: usize,
     /// How long a query may wait before it is refused.
     pub wait: Duration,
@@ -116,8 +118,11 @@ pub struct QueryOptions {
     /// The values of the text's parameters: one row, whose columns have the parameters' names (`1` for the first `?` and
     /// for `$1`, `name` for `$name`).
     pub parameters: Option<RecordBatch>,
-    /// The owner of the query.
+    /// The owner of the query: owners take turns.
     pub owner: Arc<str>,
+    /// The most queries of the owner that run or wait, this one included; further ones are refused with
+    /// [`Error::Busy`](crate::Error::Busy). `None` is no limit of its own.
+    pub most_of_owner: Option<usize>,
     /// What happens with the result.
     pub keep: Keep,
     /// Whether HUGEINT numbers are returned as text. They may have 39 digits, but Arrow's decimals only 38: longer ones are
@@ -154,6 +159,7 @@ impl Default for QueryOptions {
             batch_bytes: BATCH_BYTES,
             parameters: None,
             owner: Arc::default(),
+            most_of_owner: None,
             keep: Keep::No,
             hugeint_as_text: false,
         }

@@ -116,9 +116,10 @@ impl Engine {
         let registered = self.0.registry.add(Arc::clone(&activity));
         let Limits { result_rows, result_bytes, .. } = self.0.limits;
         let limits = PlanLimits { result_rows, result_bytes, deadline };
+        let most_of_owner = options.most_of_owner;
         let output = Output::new(registered, Arc::clone(&self.0.admission), sink, limits);
         let run = Run::new(Arc::clone(&self.0), catalog, options, limits, output);
-        self.0.admission.submit(&activity, Box::new(move || run.run()))?;
+        self.0.admission.submit(&activity, Box::new(move || run.run()), most_of_owner)?;
         Ok(InterruptHandle(control))
     }
 

@@ -16,7 +16,7 @@ use crate::status::{Phase, PhaseTimes, QueryStatus, Summary};
 pub(crate) struct Activity {
     pub(crate) id: Uuid,
     pub(crate) sql: Arc<str>,
-    owner: Arc<str>,
+    pub(crate) owner: Arc<str>,
     pub(crate) control: Arc<Control>,
     pub(crate) began: Instant,
     pub(crate) seat: Mutex<Seat>,

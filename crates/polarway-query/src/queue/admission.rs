@@ -1,6 +1,7 @@
 //! Who may run, who waits, and who is turned away.
 //!
-//! A fixed number of queries have a slot. Two kinds of queries give it back before they end: stopped queries whose thread is
+//! A fixed number of queries have a slot. Their owners take turns (`fair.rs`), and an owner of whom no query runs does not wait for
+//! one of another to end: its first query gets a slot beside the others, if not too many have. Two kinds of queries give it back before they end: stopped queries whose thread is
 //! still at work, since DuckDB may react late; and, when others wait, queries whose reader takes nothing. Each kind has its own
 //! limit of queries beside the slots.
 
@@ -13,6 +14,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::activity::Activity;
 use super::control::StopReason;
+use super::fair::{FairQueue, Waiting};
 use super::seat::Place;
 use super::threads::{Job, Threads};
 use crate::config::Limits;
@@ -28,7 +30,7 @@ const SILENT: u32 = 10;
 /// How long all places for stopped queries must have been in use before this is reported as a problem.
 const LASTING: Duration = Duration::from_secs(2);
 
-/// The queue in front of DuckDB, first come, first served. A waiting query uses no thread.
+/// The queue in front of DuckDB. A waiting query uses no thread.
 #[derive(Debug)]
 pub(crate) struct Admission {
     limits: Limits,
@@ -46,7 +48,7 @@ struct State {
     stuck: usize,
     /// Queries that wait for their readers beside the slots.
     parked: usize,
-    waiting: VecDeque<Waiting>,
+    waiting: FairQueue,
     /// Parked queries whose readers take rows again. They are served before waiting queries.
     returning: VecDeque<Arc<Activity>>,
     /// Slots of stopped queries for which there is no place beside the slots, as of the last look.
@@ -55,34 +57,55 @@ struct State {
     blocked_since: Option<Instant>,
 }
 
-struct Waiting {
-    activity: Arc<Activity>,
-    job: Job,
-}
-
 impl Admission {
     pub(crate) fn new(limits: Limits, threads: Arc<Threads>) -> Arc<Self> {
         Arc::new(Self { limits, threads, state: Mutex::default(), returned: Condvar::new() })
     }
 
-    /// Runs the job now if a slot is free, otherwise as soon as one is.
-    pub(crate) fn submit(self: &Arc<Self>, activity: &Arc<Activity>, job: Job) -> Result<(), Error> {
+    /// Runs the job now if a slot is free, otherwise as soon as one is. Its owner may have so many queries that run or wait.
+    pub(crate) fn submit(
+        self: &Arc<Self>,
+        activity: &Arc<Activity>,
+        job: Job,
+        most_of_owner: Option<usize>,
+    ) -> Result<(), Error> {
         let new = Waiting { activity: Arc::clone(activity), job };
-        {
+        let mut displaced = None;
+        let next = {
             let mut state = self.state.lock();
-            if state.running >= self.limits.running {
-                self.check_room(&state)?;
-                state.waiting.push_back(new);
-                return Ok(());
+            let owner = &activity.owner;
+            if let Some(most) = most_of_owner
+                && state.waiting.begun_of(owner) + state.waiting.waiting_of(owner) >= most
+            {
+                return Err(Error::Busy(format!(
+                    "{owner} has {most} queries that run or wait, as many as it may have at once; try again when one has ended"
+                )));
             }
-            state.running += 1;
-            activity.seat.lock().place = Place::Slot;
+            let has_slot = state.running < self.limits.running
+                || (state.running < self.most_running() && state.waiting.begun_of(owner) == 0);
+            if has_slot {
+                state.running += 1;
+                state.take_slot(&new.activity);
+                Some(new)
+            } else {
+                displaced = self.make_room(&mut state, owner)?;
+                state.waiting.push(new);
+                None
+            }
+        };
+        if let Some(displaced) = displaced {
+            displaced.activity.control.stop(StopReason::Displaced);
         }
-        self.start(new)
+        next.map_or(Ok(()), |next| self.start(next))
     }
 
-    /// Whether one more query may wait.
-    fn check_room(&self, state: &State) -> Result<(), Error> {
+    /// How many may run if some of them are their owners' only ones.
+    fn most_running(&self) -> usize {
+        2 * self.limits.running
+    }
+
+    /// Whether one more query may wait. If too many wait, one of an owner of whom more wait may have to go.
+    fn make_room(&self, state: &mut State, owner: &str) -> Result<Option<Waiting>, Error> {
         if state.blocked >= self.limits.running {
             return Err(Error::Busy(format!(
                 "{} queries that were stopped are still at work, and all slots are theirs; try again when they have ended, \
@@ -90,14 +113,15 @@ impl Admission {
                 state.blocked + state.stuck
             )));
         }
-        if state.waiting.len() >= self.limits.waiting {
-            return Err(Error::Busy(format!(
-                "{} queries run and {} wait; try again when fewer do",
-                state.running,
-                state.waiting.len()
-            )));
+        if state.waiting.len() < self.limits.waiting {
+            return Ok(None);
         }
-        Ok(())
+        let displaced = state.waiting.pop_newest_of_others(owner);
+        let too_many = || {
+            let (running, waiting) = (state.running, state.waiting.len());
+            Error::Busy(format!("{running} queries run and {waiting} wait; try again when fewer do"))
+        };
+        displaced.map(Some).ok_or_else(too_many)
     }
 
     /// Runs a query that has a slot on a thread.
@@ -107,6 +131,7 @@ impl Admission {
             let mut state = self.state.lock();
             activity.seat.lock().place = Place::Outside;
             state.running -= 1;
+            state.waiting.end(&activity.owner);
             Error::Busy(format!("there is no thread for the query: {error}"))
         })
     }
@@ -124,9 +149,13 @@ impl Admission {
     /// Records that a query has ended. Returns the next query for its slot, if it still had one.
     fn leave(&self, activity: &Activity) -> Option<Waiting> {
         let mut state = self.state.lock();
+        state.waiting.end(&activity.owner);
         // A look that saw it run a moment ago must not take its slot again.
         match std::mem::replace(&mut activity.seat.lock().place, Place::Outside) {
-            Place::Slot => return self.pass_on(&mut state),
+            Place::Slot => {
+                state.running -= 1;
+                return self.pass_on(&mut state);
+            }
             Place::Stuck => state.stuck -= 1,
             Place::Parked => state.parked -= 1,
             Place::Outside => {}
@@ -134,22 +163,24 @@ impl Admission {
         None
     }
 
-    /// Gives a slot to a parked query whose reader came back, or returns a waiting query. Without either it becomes free.
-    /// free.
+    /// Gives a slot, if there is one, to a parked query whose reader came back, or returns a waiting query that has it.
     fn pass_on(&self, state: &mut State) -> Option<Waiting> {
-        if let Some(activity) = state.returning.pop_front() {
-            activity.seat.lock().place = Place::Slot;
-            state.parked -= 1;
-            self.returned.notify_all();
-            return None;
-        }
-        while let Some(waiting) = state.waiting.pop_front() {
+        while state.running < self.most_running() {
+            let is_within = state.running < self.limits.running;
+            if is_within && let Some(activity) = state.returning.pop_front() {
+                activity.seat.lock().place = Place::Slot;
+                state.running += 1;
+                state.parked -= 1;
+                self.returned.notify_all();
+                return None;
+            }
+            let waiting = if is_within { state.waiting.pop()? } else { state.waiting.pop_first()? };
             if !waiting.activity.control.is_stopped() {
-                waiting.activity.seat.lock().place = Place::Slot;
+                state.running += 1;
+                state.take_slot(&waiting.activity);
                 return Some(waiting);
             }
         }
-        state.running -= 1;
         None
     }
 
@@ -188,11 +219,12 @@ impl Admission {
             if !state.waiting.is_empty() {
                 silent = self.take_from_stalled(&mut state, queries, now);
             }
-            while state.running < self.limits.running
-                && !(state.waiting.is_empty() && state.returning.is_empty())
-            {
-                state.running += 1;
+            loop {
+                let before = state.running;
                 starting.extend(self.pass_on(&mut state));
+                if state.running == before {
+                    break;
+                }
             }
         }
         for (activity, silence) in silent {
@@ -207,13 +239,9 @@ impl Admission {
     }
 
     fn sweep_waiting(&self, now: Instant) -> Vec<Waiting> {
-        let mut state = self.state.lock();
-        let (gone, staying) = std::mem::take(&mut state.waiting).into_iter().partition(|waiting| {
-            let activity = &waiting.activity;
+        self.state.lock().waiting.take_if(|activity| {
             activity.control.is_stopped() || now.duration_since(activity.began) >= self.limits.wait
-        });
-        state.waiting = staying;
-        Vec::from(gone)
+        })
     }
 
     /// Moves stopped queries beside the slots, up to the limit.
@@ -293,6 +321,14 @@ impl Admission {
     }
 }
 
+impl State {
+    /// Counts a query that has got a slot and begins.
+    fn take_slot(&mut self, activity: &Activity) {
+        activity.seat.lock().place = Place::Slot;
+        self.waiting.begin(&activity.owner);
+    }
+}
+
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("State")
@@ -318,7 +354,8 @@ mod tests {
             Arc::new(Control::new(None, Box::new(|_| {}))),
         ));
         let (ended, has_ended) = crossbeam_channel::bounded(0);
-        admission.submit(&activity, Box::new(move || ended.send(()).unwrap())).unwrap();
+        let job = Box::new(move || ended.send(()).unwrap());
+        admission.submit(&activity, job, None).unwrap();
         activity.control.stop(StopReason::Cancelled);
         has_ended.recv().unwrap();
         while admission.state.lock().running > 0 {

@@ -16,6 +16,8 @@ pub(crate) enum StopReason {
     Deadline,
     /// It got no free slot within this time.
     Waited(Duration),
+    /// It waited, and so many of its owner's did that it had to make room for another owner's.
+    Displaced,
     /// Its reader took nothing for this time while others waited.
     Reader(Duration),
     /// The process ran short of memory.
@@ -33,6 +35,9 @@ impl From<StopReason> for Error {
                 "other queries held the server for {:.1} s; try again when fewer run",
                 wait.as_secs_f64()
             )),
+            StopReason::Displaced => Self::Busy(
+                "too many queries wait, and more of this caller's than of others'; try again when fewer do".to_owned(),
+            ),
             StopReason::Reader(silence) => Self::ReaderTooSlow(format!(
                 "the result was not read for {:.1} s while other queries waited; read it faster, select less, or keep it \
                  under a handle and load that",

@@ -3,6 +3,7 @@
 pub(crate) mod activity;
 pub(crate) mod admission;
 pub(crate) mod control;
+mod fair;
 pub(crate) mod registry;
 pub(crate) mod seat;
 pub(crate) mod threads;
