@@ -38,12 +38,16 @@ fn run(bench: &Bench, sql: &str, options: QueryOptions) -> Result<usize, Error> 
 
 /// The same in the background; returns when the query is listed.
 fn in_background(bench: &Arc<Bench>, sql: &str, owner: &str) -> JoinHandle<Result<usize, Error>> {
-    let listed = bench.engine.queries().len();
+    let alike = || {
+        let queries = bench.engine.queries();
+        queries.iter().filter(|query| &*query.sql == sql && &*query.owner == owner).count()
+    };
+    let before = alike();
     let running = {
         let (bench, sql, owner) = (Arc::clone(bench), sql.to_owned(), of(owner));
         std::thread::spawn(move || run(&bench, &sql, owner))
     };
-    wait_until(|| bench.engine.queries().len() > listed);
+    wait_until(|| alike() > before);
     running
 }
 
@@ -74,6 +78,7 @@ fn an_owners_first_query_waits_for_none_of_those_of_another() {
         assert_eq!(run(&bench, "SELECT 1", of(owner)).unwrap(), 1, "{owner}");
     }
     // Its second one beside the first takes its turn like those of others.
+    wait_until(|| count(&bench, "one") == (0, 0));
     queries.push(in_background(&bench, ENDLESS_SUM, "one"));
     wait_until(|| count(&bench, "one") == (0, 1));
     queries.push(in_background(&bench, ENDLESS_SUM, "one"));
