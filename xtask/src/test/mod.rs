@@ -1,5 +1,6 @@
 //! `cargo xtask test`: all tests, with what they need on the machine.
 
+mod containers;
 mod outcome;
 mod provide;
 
@@ -12,6 +13,7 @@ use anyhow::{Result, bail};
 use lexopt::Arg::{Long, Value};
 use lexopt::ValueExt as _;
 
+use self::provide::Provided;
 use crate::folders::ScratchFolder;
 use crate::{Subcommand, corpus, fuzz, libduckdb};
 
@@ -20,11 +22,14 @@ pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     summary: "run all tests: of the crates, the documentation and the examples",
     usage: "
 Usage: cargo xtask test [--long] [--fleet] [-- CARGO TEST ARGUMENTS]
+       cargo xtask test --containers [-- CARGO TEST ARGUMENTS]
        cargo xtask test --fuzz[=SECONDS] [--fuzz-target NAME]
        cargo xtask test --corpus FOLDER
 
   --long            run the long suites at full length as well (sets POLARWAY_TEST_LONG=1), and the fuzzers after them
   --fleet           run only the tests of several workers behind load balancers; with --long, ten minutes of chaos among them
+  --containers      instead of the tests, run those of deploy/ that need root, Debian and some minutes: the image is built, both
+                    Compose files come up in containers, Prometheus scrapes and answers, Kubernetes' schemas are asked
   --fuzz[=SECONDS]  instead of the tests, mutate SQL, Arrow streams, Parquet files and messages of the protocol, each for
                     600 s unless told otherwise
   --fuzz-target NAME  only one of them: ipc, protobuf, parquet or sql
@@ -43,6 +48,7 @@ const LONG_VARIABLE: &str = "POLARWAY_TEST_LONG";
 fn run(mut arguments: lexopt::Parser) -> Result<()> {
     let mut long = false;
     let mut fleet = false;
+    let mut containers = false;
     let mut fuzz_seconds = None;
     let mut corpus_folder = None;
     let mut fuzz_target: Option<String> = None;
@@ -51,6 +57,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         match argument {
             Long("long") => long = true,
             Long("fleet") => fleet = true,
+            Long("containers") => containers = true,
             Long("fuzz") => {
                 let seconds = arguments.optional_value().map(|text| text.parse()).transpose()?;
                 fuzz_seconds = Some(seconds.unwrap_or(fuzz::DEFAULT_SECONDS));
@@ -73,7 +80,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     if let Some(folder) = corpus_folder {
         return corpus::run(&libduckdb, &folder);
     }
-    let provided = provide::provide(fleet);
+    let provided = if containers { Provided::whole(containers::provide()?) } else { provide::provide(fleet) };
     let scratch = ScratchFolder::create_in(&std::env::temp_dir(), "polarway-test")?;
     let not_run_file = scratch.path().join("not-run");
 
@@ -85,7 +92,16 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     if fleet {
         command.args(["--test", "fleet"]);
     }
+    if containers {
+        command.args(["--test", "deploy"]);
+    }
     command.args(&for_cargo);
+    if containers {
+        // Tests that are ignored otherwise.
+        command
+            .args(for_cargo.iter().all(|argument| argument != "--").then_some("--"))
+            .arg("--include-ignored");
+    }
     command.envs(provided.variables);
     command.env(outcome::NOT_RUN_VARIABLE, &not_run_file);
     if long {
@@ -115,7 +131,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     if !passed {
         bail!("tests failed; what each said stands above");
     }
-    if long && !fleet && for_cargo.is_empty() {
+    if long && !fleet && !containers && for_cargo.is_empty() {
         fuzz::run(&libduckdb, fuzz::DEFAULT_SECONDS, None)?;
     }
     Ok(())

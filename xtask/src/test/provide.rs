@@ -54,6 +54,11 @@ pub(super) fn provide(fleet: bool) -> Provided {
 }
 
 impl Provided {
+    /// All that was wanted, which these variables tell.
+    pub(super) fn whole(variables: Vec<(&'static str, OsString)>) -> Self {
+        Self { variables, missing: Vec::new() }
+    }
+
     fn note<T>(&mut self, what: &str, outcome: Result<T>) -> Option<T> {
         outcome.map_err(|error| self.missing.push(format!("{what} ({error:#})"))).ok()
     }
@@ -63,7 +68,7 @@ impl Provided {
 ///
 /// # Errors
 /// When it isn't and can't be. The tests that need it see that for themselves.
-fn provide_program(program: &str, package: &str, arguments: &[&str]) -> Result<()> {
+pub(super) fn provide_program(program: &str, package: &str, arguments: &[&str]) -> Result<()> {
     if !cfg!(target_os = "linux") {
         bail!("there is none for this system");
     }
