@@ -137,6 +137,15 @@ pub(crate) struct Connection {
     /// How long to wait for an answer, retries included; for transfers, how long nothing new may come
     #[arg(long, value_name = "DUR", env = "POLARWAY_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration)]
     pub(crate) timeout: std::time::Duration,
+    /// For https:// servers: a PEM file of the CAs to trust, in the place of the system's [env: POLARWAY_TLS_CA]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// For https:// servers that require one: this client's certificate, as PEM [env: POLARWAY_TLS_CERT]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's private key, as PEM [env: POLARWAY_TLS_KEY]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// The format of a file, if its name does not show it.

@@ -62,6 +62,12 @@ impl Failure {
     }
 }
 
+/// Prints a warning.
+pub(crate) fn warn(message: &str) {
+    let label = if color::is_wanted() { "\x1b[1;33mwarning:\x1b[0m" } else { "warning:" };
+    eprintln!("{label} {message}");
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

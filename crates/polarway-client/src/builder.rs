@@ -1,20 +1,24 @@
 //! Builds a client.
 
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
+use http::uri::Scheme;
 use tonic::metadata::{Ascii, MetadataValue};
 
 use crate::client::DistributedClient;
 use crate::connection::Workers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::revision;
+use crate::tls::TlsFiles;
 
 /// A client's timeout unless another is given.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Builds a client from addresses, a timeout and a token. Made by [`DistributedClient::builder`].
+/// Builds a client from addresses, a timeout, a token and certificates. Made by [`DistributedClient::builder`].
 ///
 /// ```no_run
 /// # use polarway_client::DistributedClient;
@@ -35,14 +39,15 @@ pub struct Builder {
     urls: Vec<String>,
     timeout: Duration,
     token: Option<String>,
+    tls: TlsFiles,
 }
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        Self { urls: Vec::new(), timeout: TIMEOUT, token: None }
+        Self { urls: Vec::new(), timeout: TIMEOUT, token: None, tls: TlsFiles::default() }
     }
 
-    /// Adds a server, such as `http://localhost:50052`. Several are workers over the same tables: when one does not
+    /// Adds a server, such as `http://localhost:50052`, or `https://tables.example:50052` with TLS. Several are workers over the same tables: when one does not
     /// answer, the next is asked.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.urls.push(url.into());
@@ -61,16 +66,39 @@ impl Builder {
         self
     }
 
-    /// The token that the servers require.
+    /// The token that the servers require. Without TLS, whoever is between this client and a server can read it: see
+    /// [`unencrypted_hosts`](Self::unencrypted_hosts).
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
     }
 
+    /// A PEM file of the CAs that may have signed the certificates of `https://` servers, in the place of those that this
+    /// system trusts.
+    pub fn tls_ca(mut self, file: impl Into<PathBuf>) -> Self {
+        self.tls.ca = Some(file.into());
+        self
+    }
+
+    /// PEM files of this client's certificate, with those of its CAs behind it, and of its key, for `https://` servers that
+    /// require one (mTLS).
+    pub fn tls_identity(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.tls.identity = Some((certificate.into(), key.into()));
+        self
+    }
+
+    /// The hosts that would be sent the token, and tables, in the clear over a network: those with `http://` that are not this
+    /// machine. To connect to them with a token writes a warning to the log.
+    pub fn unencrypted_hosts(&self) -> Vec<String> {
+        let uris = self.urls.iter().filter_map(|url| parse_url(url).ok());
+        let exposed = uris.filter(|uri| uri.scheme() == Some(&Scheme::HTTP) && !is_this_machine(uri));
+        exposed.filter_map(|uri| uri.host().map(str::to_owned)).collect()
+    }
+
     /// Connects, and checks that a server of this protocol answers.
     ///
     /// # Errors
-    /// Malformed addresses, a token that can't be sent, no server that answers, and a server or a client that is too old for the
+    /// Malformed addresses, a token that can't be sent, certificates that can't be used, no server that answers, and a server or a client that is too old for the
     /// other. This is not retried, so that a wrong address is found at once.
     pub async fn connect(self) -> Result<DistributedClient> {
         let client = self.connect_lazily()?;
@@ -81,7 +109,7 @@ impl Builder {
     /// A client that connects with its first call, and retries that like any other.
     ///
     /// # Errors
-    /// Malformed addresses, and a token that can't be sent. It must be called inside a tokio runtime.
+    /// Malformed addresses, a token that can't be sent, and certificates that can't be used. It must be called inside a tokio runtime.
     pub fn connect_lazily(self) -> Result<DistributedClient> {
         if self.timeout.is_zero() {
             return Err(Error::new(
@@ -97,7 +125,22 @@ impl Builder {
         }
         let uris = self.urls.iter().map(|url| parse_url(url)).collect::<Result<Vec<_>>>()?;
         let token = self.token.as_deref().map(bearer).transpose()?;
-        Ok(DistributedClient::new(Arc::new(Workers::new(uris, token)), self.timeout))
+        let tls = match uris.iter().any(|uri| uri.scheme() == Some(&Scheme::HTTPS)) {
+            true => Some(self.tls.configuration()?),
+            false if self.tls.is_set() => {
+                let message =
+                    "certificates are given, and no URL begins with https://: nothing would be encrypted";
+                return Err(Error::new(ErrorKind::Configuration, message));
+            }
+            false => None,
+        };
+        if token.is_some() {
+            for host in self.unencrypted_hosts() {
+                tracing::warn!("the token goes to {host} in the clear: use https://");
+            }
+        }
+        let workers = Workers::new(&uris, tls.as_ref(), token)?;
+        Ok(DistributedClient::new(Arc::new(workers), self.timeout))
     }
 }
 
@@ -108,13 +151,22 @@ fn parse_url(url: &str) -> Result<Uri> {
     };
     let uri: Uri = url.parse().map_err(|_| invalid("is no URL"))?;
     match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") => return Err(invalid("asks for TLS, which this client does not speak yet")),
-        _ => return Err(invalid("does not start with http://")),
+        Some("http" | "https") => {}
+        _ => return Err(invalid("does not start with http:// or https://")),
     }
     match uri.authority() {
         Some(authority) if !authority.host().is_empty() => Ok(uri),
         _ => Err(invalid("names no host")),
+    }
+}
+
+/// Whether a packet to this address stays on this machine.
+fn is_this_machine(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    match address {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
     }
 }
 
@@ -139,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_that_is_none_is_refused_by_name() {
-        for url in ["", "localhost:50052", "ftp://here", "http://", "https://here:1", "not a url"] {
+        for url in ["", "localhost:50052", "ftp://here", "http://", "https://", "not a url"] {
             let message = refused(Builder::new().url(url));
             assert!(message.contains(&format!("{url:?}")), "{message}");
             assert!(message.contains("http://localhost:50052"), "{message}");
@@ -151,5 +203,21 @@ mod tests {
     async fn a_token_that_no_header_can_hold_is_refused_and_not_told() {
         let message = refused(Builder::new().url("http://localhost:1").token("se\ncret"));
         assert!(!message.contains("cret"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn certificates_without_an_address_that_uses_them_are_refused() {
+        let message = refused(Builder::new().url("http://localhost:1").tls_ca("ca.crt"));
+        assert!(message.contains("https://"), "{message}");
+        let message = refused(Builder::new().url("https://localhost:1").tls_ca("/no/such/ca.crt"));
+        assert!(message.contains("/no/such/ca.crt"), "{message}");
+    }
+
+    #[test]
+    fn hosts_that_are_reached_in_the_clear_are_told() {
+        let told = |urls: &[&str]| Builder::new().urls(urls.iter().copied()).unencrypted_hosts();
+        assert_eq!(told(&["http://tables.example:50052", "http://10.0.0.1"]), ["tables.example", "10.0.0.1"]);
+        let fine = ["https://tables.example", "http://localhost:1", "http://127.0.0.2:1", "http://[::1]:1"];
+        assert!(told(&fine).is_empty());
     }
 }

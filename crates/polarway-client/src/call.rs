@@ -120,10 +120,10 @@ impl Call {
         }
     }
 
-    /// Changes the worker after a transient error. After other errors it stays: other workers would refuse the call too, and
-    /// a handle may exist on this worker only.
+    /// Changes the worker after a transient error, and after one of its certificate. After other errors it stays: other workers
+    /// would refuse the call too, and a handle may exist on this worker only.
     fn leave_worker(&mut self, error: &Error) {
-        if error.is_transient()
+        if (error.is_transient() || error.kind() == ErrorKind::Insecure)
             && !self.is_for_one_worker
             && let Some(worker) = self.worker.take()
         {
@@ -161,7 +161,7 @@ impl Attempt<'_> {
     /// What the server says, and a stream that falls silent.
     pub(crate) async fn next<M>(&self, message: impl Future<Output = Result<M, Status>>) -> Result<M> {
         match tokio::time::timeout(SILENCE, message).await {
-            Ok(message) => message.map_err(Error::from_status),
+            Ok(message) => message.map_err(|status| self.worker.failure(status)),
             Err(_) => Err(Error::unreachable(format!("the server has been silent for {SILENCE:?}"))),
         }
     }
@@ -174,7 +174,7 @@ impl Attempt<'_> {
     ) -> Result<T> {
         let left = self.tries.left();
         match tokio::time::timeout(bound.min(left), future).await {
-            Ok(result) => result.map_err(Error::from_status),
+            Ok(result) => result.map_err(|status| self.worker.failure(status)),
             Err(_) if bound < left => Err(Error::unreachable(format!("{what_failed} for {bound:?}"))),
             Err(_) => {
                 let message = format!("{what_failed} within {:?}", self.tries.timeout());

@@ -162,7 +162,7 @@ mod tests {
     async fn every_call_can_be_made_on_a_task_of_its_own() {
         fn may_be_spawned<F: Future + Send>(_: F) {}
 
-        let workers = Workers::new(vec!["http://localhost:1".parse().unwrap()], None);
+        let workers = Workers::new(&["http://localhost:1".parse().unwrap()], None, None).unwrap();
         let client = DistributedClient::new(Arc::new(workers), Duration::from_secs(1));
         may_be_spawned(client.health_check());
         may_be_spawned(client.datasets());

@@ -1,9 +1,11 @@
 //! Connections to the workers, and the choice of the worker.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::Stream;
+use http::uri::Scheme;
 use http::{HeaderMap, Uri};
 use polarway_proto::Rpc;
 use polarway_proto::client::PolarwayServiceClient;
@@ -11,11 +13,15 @@ use polarway_proto::transport::{
     CLIENT_STREAM_WINDOW_BYTES, CONNECTION_WINDOW_BYTES, End, FRAME_BYTES, MESSAGE_BYTES, Received,
     received_status, send,
 };
+use rustls::ClientConfig;
 use tonic::codegen::Service as _;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Extensions, Request, Status};
 use tonic_health::pb::health_client::HealthClient;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::secure::{LastFailure, SecureConnector, without_tls};
 
 /// The longest time to connect.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
@@ -25,7 +31,7 @@ const KEEPALIVE: Duration = Duration::from_secs(5);
 
 /// The workers that a client knows. All of them serve the same tables; one is asked until it fails.
 pub(crate) struct Workers {
-    channels: Vec<Channel>,
+    workers: Vec<Worker>,
     current: AtomicUsize,
     token: Option<MetadataValue<Ascii>>,
 }
@@ -35,34 +41,44 @@ pub(crate) struct Workers {
 pub(crate) struct Worker {
     index: usize,
     channel: Channel,
+    /// Why its connection was not secure.
+    last_failure: LastFailure,
 }
 
 impl Workers {
-    pub(crate) fn new(uris: Vec<Uri>, token: Option<MetadataValue<Ascii>>) -> Self {
-        let channels = uris.into_iter().map(|uri| endpoint(uri).connect_lazy()).collect::<Vec<_>>();
+    /// Workers at these addresses. Those with `https://` need a configuration of TLS.
+    ///
+    /// # Errors
+    /// A host that no certificate can be for.
+    pub(crate) fn new(
+        uris: &[Uri],
+        tls: Option<&Arc<ClientConfig>>,
+        token: Option<MetadataValue<Ascii>>,
+    ) -> Result<Self> {
+        let workers = uris.iter().enumerate().map(|(index, uri)| Worker::new(index, uri, tls));
+        let workers = workers.collect::<Result<Vec<_>>>()?;
         // Many clients with one list of workers should not all begin with the first.
-        let current = AtomicUsize::new(fastrand::usize(..channels.len().max(1)));
-        Self { channels, current, token }
+        let current = AtomicUsize::new(fastrand::usize(..workers.len().max(1)));
+        Ok(Self { workers, current, token })
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.channels.len()
+        self.workers.len()
     }
 
     /// Every worker.
     pub(crate) fn all(&self) -> impl Iterator<Item = Worker> {
-        self.channels.iter().enumerate().map(|(index, channel)| Worker { index, channel: channel.clone() })
+        self.workers.iter().cloned()
     }
 
     /// The worker to ask now.
     pub(crate) fn pick(&self) -> Worker {
-        let index = self.current.load(Ordering::Relaxed) % self.channels.len();
-        Worker { index, channel: self.channels[index].clone() }
+        self.workers[self.current.load(Ordering::Relaxed) % self.workers.len()].clone()
     }
 
     /// A worker failed: from now on the next one is asked, unless another call has changed the worker already.
     pub(crate) fn pass_over(&self, worker: &Worker) {
-        let next = (worker.index + 1) % self.channels.len();
+        let next = (worker.index + 1) % self.workers.len();
         let _ = self.current.compare_exchange(worker.index, next, Ordering::Relaxed, Ordering::Relaxed);
     }
 
@@ -82,6 +98,28 @@ impl Workers {
 }
 
 impl Worker {
+    fn new(index: usize, uri: &Uri, tls: Option<&Arc<ClientConfig>>) -> Result<Self> {
+        let last_failure = LastFailure::default();
+        let channel = match tls.filter(|_| uri.scheme() == Some(&Scheme::HTTPS)) {
+            None => endpoint(uri.clone()).connect_lazy(),
+            Some(tls) => {
+                let host = uri.host().unwrap_or_default();
+                let connector = SecureConnector::new(Arc::clone(tls), host, last_failure.clone());
+                let (Some(connector), Some(address)) = (connector, without_tls(uri)) else {
+                    let message = format!("no certificate can be for {host:?}: give the server's name");
+                    return Err(Error::new(ErrorKind::Configuration, message));
+                };
+                endpoint(address).origin(uri.clone()).connect_with_connector_lazy(connector)
+            }
+        };
+        Ok(Self { index, channel, last_failure })
+    }
+
+    /// The error of a call to this worker.
+    pub(crate) fn failure(&self, status: Status) -> Error {
+        Error::from_status(status, self.last_failure.get())
+    }
+
     pub(crate) fn service(&self) -> PolarwayServiceClient<Channel> {
         PolarwayServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES)
     }

@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Refused(Reason),
     /// No server answers: check the address, and that the server runs.
     Unreachable,
+    /// The connection can't be made secure: one end refuses the other's certificate, or speaks TLS where the other does not.
+    Insecure,
     /// The answer did not come within the client's timeout.
     TimedOut,
     /// The answer is not one of this protocol.
@@ -49,7 +51,7 @@ pub enum ErrorKind {
     Input,
     /// A piece of SQL that must be a single expression or statement, and is not. Nothing was sent.
     Expression,
-    /// An address, a token or a timeout that can't be used.
+    /// An address, a token, a timeout or a certificate that can't be used.
     Configuration,
     /// The server, or a proxy in front of it, failed in a way that this client does not know.
     Other,
@@ -146,11 +148,15 @@ impl Error {
         Self { retry_delay, ..Self::new(kind, failure.message) }
     }
 
-    /// The status of a call that failed.
-    pub(crate) fn from_status(status: Status) -> Self {
+    /// The status of a call that failed, over a connection that was not secure for this reason, if any.
+    pub(crate) fn from_status(status: Status, insecure: Option<String>) -> Self {
         let failure = Failure::from(&status);
         if !failure.reason.is_empty() {
             return Self::from_failure(failure);
+        }
+        if let Some(problem) = insecure.or_else(|| plain_where_tls(&status)) {
+            let message = format!("the connection can't be made secure: {problem}");
+            return Self::new(ErrorKind::Insecure, message).caused_by(status);
         }
         // A status without a reason is not from a server: the connection, tonic or a proxy made it.
         let (kind, message) = match status.code() {
@@ -174,6 +180,26 @@ impl Error {
         };
         Self::new(kind, message).caused_by(status)
     }
+}
+
+/// What is wrong if the server speaks TLS and this client does not: Polarway's server says so, and others send what is no frame
+/// of HTTP/2.
+fn plain_where_tls(status: &Status) -> Option<String> {
+    let mut next: Option<&(dyn StdError + 'static)> = status.source();
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            return match error.reason()? {
+                h2::Reason::INADEQUATE_SECURITY => Some("the server speaks TLS: use https://".to_owned()),
+                h2::Reason::FRAME_SIZE_ERROR if error.is_library() => Some(
+                    "what answers there does not speak HTTP/2 in the clear: if it speaks TLS, use https://"
+                        .to_owned(),
+                ),
+                _ => None,
+            };
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// The HTTP answer of a proxy whose server did not answer, such as `504 Gateway Timeout`.
@@ -233,7 +259,7 @@ mod tests {
     #[test]
     fn every_reason_arrives_as_itself() {
         for reason in Reason::ALL {
-            let error = Error::from_status(Status::from(reason.failure("so it is")));
+            let error = Error::from_status(Status::from(reason.failure("so it is")), None);
             assert_eq!((error.reason(), error.to_string()), (Some(*reason), "so it is".to_owned()));
             assert_eq!(error.is_transient(), reason.retry() == Retry::Yes, "{reason}");
         }
@@ -242,7 +268,7 @@ mod tests {
     #[test]
     fn a_reason_of_a_later_version_is_no_reason_to_retry() {
         let failure = Failure::new(Code::Unavailable, "MOON_IS_FULL", "wait a fortnight");
-        let error = Error::from_status(Status::from(failure));
+        let error = Error::from_status(Status::from(failure), None);
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Other, "wait a fortnight"));
         assert!(!error.is_transient());
     }
@@ -255,21 +281,21 @@ mod tests {
 
     #[test]
     fn a_connection_that_broke_is_told_apart_from_a_proxys_answer_and_from_a_refusal() {
-        let broken = Error::from_status(Status::unavailable("connection reset"));
+        let broken = Error::from_status(Status::unavailable("connection reset"), None);
         assert!(broken.is_of_connection() && broken.source().is_some());
         for other in [
             Status::unavailable("grpc-status header missing, mapped from HTTP status code 502"),
             Status::from(Reason::ALL[0].failure("no")),
         ] {
-            assert!(!Error::from_status(other).is_of_connection());
+            assert!(!Error::from_status(other, None).is_of_connection());
         }
         assert!(!Error::unreachable("no address").is_of_connection());
     }
 
     #[test]
     fn a_broken_connection_is_transient_and_a_foreign_server_is_not() {
-        assert!(Error::from_status(Status::unavailable("connection reset")).is_transient());
-        let foreign = Error::from_status(Status::unimplemented(""));
+        assert!(Error::from_status(Status::unavailable("connection reset"), None).is_transient());
+        let foreign = Error::from_status(Status::unimplemented(""), None);
         assert_eq!((foreign.kind(), foreign.is_transient()), (ErrorKind::Protocol, false));
     }
 }

@@ -33,6 +33,11 @@
 #[doc = include_str!("../../../docs/sql.md")]
 mod sql_page {}
 
+/// The page on TLS, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/tls.md")]
+mod tls_page {}
+
 /// The page on this client, likewise.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/client.md")]
@@ -50,7 +55,9 @@ mod query;
 mod receive;
 mod retry;
 mod revision;
+mod secure;
 mod stream;
+mod tls;
 mod upload;
 
 pub use arrow_array as array;

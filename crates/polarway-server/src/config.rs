@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::auth::AuthConfig;
+use crate::tls::TlsFiles;
 
 /// The configuration of a server. Create one with [`ServerConfig::new`] and change its fields.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct ServerConfig {
     pub metrics: bool,
     /// That port, at the IP address of `bind`; port 0 picks a free port.
     pub metrics_port: u16,
+    /// The certificate and key of TLS; without them, the server speaks in the clear.
+    pub tls: TlsFiles,
     /// The most connections at a time; at most half the number of files that this process may have open.
     pub connections: usize,
     /// How long an upload may send nothing, not even a heartbeat, before it fails; and how long the request of any other
@@ -38,6 +41,7 @@ impl ServerConfig {
             auth: AuthConfig::default(),
             metrics: false,
             metrics_port: 9090,
+            tls: TlsFiles::default(),
             connections: 4096,
             upload_silence: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(30),

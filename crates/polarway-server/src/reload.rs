@@ -69,7 +69,7 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
     pub(crate) fn start<E, M>(what: &'static str, paths: Vec<PathBuf>, make: M) -> Result<Self, E>
     where
         E: Error + From<FileError> + 'static,
-        M: Fn(&[Vec<u8>]) -> Result<T, E> + Send + 'static,
+        M: FnMut(&[Vec<u8>]) -> Result<T, E> + Send + 'static,
     {
         let (mut files, first) = Files::open(paths, make)?;
         let (sender, value) = watch::channel(Arc::new(first));
@@ -110,6 +110,7 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
     }
 
     /// The values from now on, for those who must act on a change.
+    #[allow(dead_code, reason = "those who act on a change come next")]
     pub(crate) fn changes(&self) -> watch::Receiver<Arc<T>> {
         self.value.clone()
     }
@@ -141,9 +142,9 @@ enum State {
 impl<T, E, M> Files<M>
 where
     E: Error + From<FileError>,
-    M: Fn(&[Vec<u8>]) -> Result<T, E>,
+    M: FnMut(&[Vec<u8>]) -> Result<T, E>,
 {
-    fn open(paths: Vec<PathBuf>, make: M) -> Result<(Self, T), E> {
+    fn open(paths: Vec<PathBuf>, mut make: M) -> Result<(Self, T), E> {
         let contents = read_all(&paths)?;
         let value = make(&contents)?;
         Ok((Self { paths, make, handled: State::of(&Ok(contents)), unconfirmed: None }, value))
@@ -251,7 +252,7 @@ mod tests {
     type Made = Option<Result<String, String>>;
 
     /// Two looks, of which the first may find a change and the second confirms it.
-    fn look_twice<M: Fn(&[Vec<u8>]) -> Result<String, Wrong>>(files: &mut Files<M>) -> Made {
+    fn look_twice<M: FnMut(&[Vec<u8>]) -> Result<String, Wrong>>(files: &mut Files<M>) -> Made {
         assert!(files.look().is_none(), "a change counts when it was found twice");
         files.look().map(|made| made.map_err(|error| chain(&error)))
     }

@@ -26,6 +26,7 @@ use crate::metrics::{Exporter, Metrics};
 use crate::open_files;
 use crate::readiness::{Part, Readiness};
 use crate::service::Service;
+use crate::tls::{Tls, TlsError};
 
 /// The most concurrent calls on one connection.
 const STREAMS: u32 = 1024;
@@ -55,6 +56,7 @@ pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
     http: Option<TcpListener>,
+    tls: Option<Tls>,
     config: ServerConfig,
     engine: Polarway,
     exporter: Option<Exporter>,
@@ -77,6 +79,9 @@ pub enum StartError {
     /// The signals that end a server can't be received.
     #[error("can't listen to signals")]
     Signals(#[source] io::Error),
+    /// TLS can't be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The engine can't be opened.
     #[error(transparent)]
     Engine(#[from] polarway_core::Error),
@@ -107,8 +112,9 @@ impl Server {
     /// Listens, and opens the engine. Clients that connect before it is open wait.
     ///
     /// # Errors
-    /// If the server can't listen on the address, or the engine can't be opened.
+    /// If the server can't listen on the address, the files of TLS can't be used, or the engine can't be opened.
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
+        let tls = Tls::start(&config.tls)?;
         let (listener, local_addr, http) = listen(&config).await?;
         let exporter = config.metrics.then(Exporter::new);
         let mut engine = Polarway::builder(config.engine.clone());
@@ -117,18 +123,19 @@ impl Server {
         }
         let engine = engine.open().await?;
         tell_of_memory();
-        Ok(Self { listener, local_addr, http, config, engine, exporter })
+        Ok(Self { listener, local_addr, http, tls, config, engine, exporter })
     }
 
     /// The same with an engine that the caller has opened, for example with its own components. The engine's part of the
     /// configuration is ignored, and the engine's metrics go to its own recorder alone.
     ///
     /// # Errors
-    /// If the server can't listen on the address.
+    /// If the server can't listen on the address, or the files of TLS can't be used.
     pub async fn over(engine: Polarway, config: ServerConfig) -> Result<Self, StartError> {
+        let tls = Tls::start(&config.tls)?;
         let (listener, local_addr, http) = listen(&config).await?;
         let exporter = config.metrics.then(Exporter::new);
-        Ok(Self { listener, local_addr, http, config, engine, exporter })
+        Ok(Self { listener, local_addr, http, tls, config, engine, exporter })
     }
 
     /// The address that the server listens on.
@@ -142,8 +149,11 @@ impl Server {
     /// # Errors
     /// If the network fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
-        let Self { listener, http, config, engine, exporter, .. } = self;
+        let Self { listener, http, tls, config, engine, exporter, .. } = self;
         let _watched = engine.watch_for_standstill();
+        if let Some(tls) = &tls {
+            tls.tell_of_expiry();
+        }
         let metrics = Arc::new(match &exporter {
             Some(exporter) => Metrics::new(&*exporter.recorder()),
             None => Metrics::new(&NoopRecorder),
@@ -176,10 +186,8 @@ impl Server {
             say_not_serving(&health).await;
             let _ = began.send(());
         };
-        let serving = router.serve_with_incoming_shutdown(
-            connections(listener, most_connections(&config), metrics),
-            shutdown,
-        );
+        let incoming = connections(listener, most_connections(&config), tls, metrics);
+        let serving = router.serve_with_incoming_shutdown(incoming, shutdown);
         let too_long = async {
             match ending.await {
                 Ok(()) => tokio::time::sleep(config.shutdown_grace).await,

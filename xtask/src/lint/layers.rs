@@ -14,10 +14,11 @@ struct Layer {
 }
 
 /// ARCHITECTURE.md draws this table.
-const LAYERS: [Layer; 21] = [
+const LAYERS: [Layer; 22] = [
     Layer { package: "polarway-testing", may_reach: &[], networked: false },
     Layer { package: "polarway-sql", may_reach: &[], networked: false },
     Layer { package: "polarway-table", may_reach: &[], networked: false },
+    Layer { package: "polarway-tls", may_reach: &[], networked: false },
     Layer { package: "polarway-model", may_reach: &["polarway-table"], networked: false },
     Layer { package: "polarway-ipc", may_reach: &["polarway-table"], networked: false },
     Layer { package: "polarway-parquet", may_reach: &["polarway-table"], networked: false },
@@ -65,9 +66,10 @@ const BELOW_SERVER: &[&str] = &[
     "polarway-sql",
     "polarway-storage",
     "polarway-table",
+    "polarway-tls",
 ];
 const BELOW_CLIENT: &[&str] =
-    &["polarway-ipc", "polarway-model", "polarway-proto", "polarway-sql", "polarway-table"];
+    &["polarway-ipc", "polarway-model", "polarway-proto", "polarway-sql", "polarway-table", "polarway-tls"];
 const BELOW_COMMANDS: &[&str] = &[
     "polarway",
     "polarway-client",
@@ -82,6 +84,7 @@ const BELOW_COMMANDS: &[&str] = &[
     "polarway-sql",
     "polarway-storage",
     "polarway-table",
+    "polarway-tls",
 ];
 const BELOW_BENCH: &[&str] = &[
     "polarway-client",
@@ -96,6 +99,7 @@ const BELOW_BENCH: &[&str] = &[
     "polarway-sql",
     "polarway-storage",
     "polarway-table",
+    "polarway-tls",
 ];
 
 /// The crates that a server or a client is made of. The engine embeds into a program without them.

@@ -6,22 +6,10 @@ use tokio::net::TcpStream;
 
 use crate::support::{ENDLESS_SUM, Server, in_background, numbers, query_in, sum_of, until, wide};
 
-/// Runs a server that should not start, and gives its exit code and what it prints.
-fn fails(flags: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let output = Server::command()
-        .args(flags)
-        .envs(variables.iter().copied())
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
-}
-
 #[tokio::test]
 async fn a_taken_port_is_said_with_what_to_do() {
     let server = Server::start();
-    let (code, said) = fails(&["--bind", server.address()], &[]);
+    let (code, said) = Server::fails(&["--bind", server.address()], &[]);
     assert_eq!(code, 1);
     let expect = format!("error: can't listen on {}: another program does.", server.address());
     assert!(said.contains(&expect) && said.contains("--grpc-port"), "{said}");
@@ -30,18 +18,19 @@ async fn a_taken_port_is_said_with_what_to_do() {
 
 #[test]
 fn settings_that_are_wrong_end_it_with_one_line() {
-    let (code, said) = fails(&["--cache-size", "lots"], &[]);
+    let (code, said) = Server::fails(&["--cache-size", "lots"], &[]);
     assert_eq!((code, said.lines().count()), (1, 1), "{said}");
     assert!(said.contains("--cache-size is \"lots\""), "{said}");
-    let (code, said) = fails(&[], &[("POLARWAY_GRACE", "1s"), ("POLARWAY_BIND_ADDRESS", "127.0.0.1:0")]);
+    let (code, said) =
+        Server::fails(&[], &[("POLARWAY_GRACE", "1s"), ("POLARWAY_BIND_ADDRESS", "127.0.0.1:0")]);
     assert_eq!(code, 1);
     assert!(said.contains("grace must be ten minutes at least"), "{said}");
 }
 
 #[test]
 fn usage_that_is_wrong_exits_with_2() {
-    assert_eq!(fails(&["--no-such-flag"], &[]).0, 2);
-    let (code, said) = fails(&["--bind", "127.0.0.1:0", "--grpc-port", "1"], &[]);
+    assert_eq!(Server::fails(&["--no-such-flag"], &[]).0, 2);
+    let (code, said) = Server::fails(&["--bind", "127.0.0.1:0", "--grpc-port", "1"], &[]);
     assert_eq!(code, 2);
     assert!(said.contains("--grpc-port"), "{said}");
 }

@@ -210,7 +210,7 @@ async fn upload_once(attempt: &mut Attempt<'_>, tables: &[Encoding]) -> Result<V
     let mut all_sent = false;
     let answer = loop {
         tokio::select! {
-            answer = &mut call => break answer.map_err(Error::from_status),
+            answer = &mut call => break answer.map_err(|status| worker.failure(status)),
             () = sleep_until(deadline) => break Err(stuck(all_sent, bound)),
             // The sender is dropped when all parts are sent.
             change = movement.changed(), if !all_sent => {

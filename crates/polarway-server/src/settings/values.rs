@@ -1,7 +1,7 @@
 //! Values as text: one parser for flags, variables and the file.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use polarway_core::{HandleStoreKind, Location};
@@ -41,6 +41,15 @@ pub(crate) fn directory(text: &str) -> Result<PathBuf, Invalid> {
 
 pub(crate) fn file(text: &str) -> Result<PathBuf, Invalid> {
     if text.is_empty() || text.contains("://") { Err("a file") } else { Ok(text.into()) }
+}
+
+/// An empty text is no file.
+pub(crate) fn optional_file(text: &str) -> Result<Option<PathBuf>, Invalid> {
+    if text.is_empty() { Ok(None) } else { file(text).map(Some) }
+}
+
+pub(crate) fn optional_file_text(file: Option<&Path>) -> String {
+    file.map_or_else(String::new, |file| file.display().to_string())
 }
 
 pub(crate) fn location_text(location: &Location) -> String {

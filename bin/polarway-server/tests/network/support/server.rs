@@ -109,6 +109,18 @@ impl Server {
         without_settings(Command::new(env!("CARGO_BIN_EXE_polarway-server")))
     }
 
+    /// Runs a server that should not start, and gives its exit code and what it prints.
+    pub(crate) fn fails(flags: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let output = Self::command()
+            .args(flags)
+            .envs(variables.iter().copied())
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
     pub(crate) fn address(&self) -> &str {
         &self.address
     }

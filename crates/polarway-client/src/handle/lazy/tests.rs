@@ -16,7 +16,7 @@ fn id(name: &str) -> HandleId {
 
 /// A handle of these columns, at a server that nobody asks.
 pub(in crate::handle) fn handle(name: &str, columns: &[impl AsRef<str>]) -> Handle {
-    let workers = Workers::new(vec!["http://localhost:1".parse().unwrap()], None);
+    let workers = Workers::new(&["http://localhost:1".parse().unwrap()], None, None).unwrap();
     let client = DistributedClient::new(Arc::new(workers), Duration::from_secs(1));
     let fields = columns.iter().map(|name| Field::new(name.as_ref(), DataType::Int64, true));
     let info = HandleInfo {

@@ -1,0 +1,180 @@
+//! Connects with TLS, and remembers why that failed.
+//!
+//! tonic's own connector does not serve: HTTP/2 turns the errors of a connection into text, and a server that refuses this
+//! client's certificate says so only after the handshake (TLS 1.3), when HTTP/2 has begun.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::Uri;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use polarway_tls::{ALPN, ReadAhead, Sides, explain, tls_error};
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, CertificateError, ClientConfig, InvalidMessage};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tonic::codegen::Service;
+
+use crate::connection::CONNECT;
+
+/// What the two ends are called in messages.
+const SIDES: Sides = Sides { ours: "this client", theirs: "the server" };
+
+/// Why the last connection to a worker was not secure, in words. A new connection forgets it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LastFailure(Arc<Mutex<Option<String>>>);
+
+impl LastFailure {
+    pub(crate) fn get(&self) -> Option<String> {
+        self.0.lock().clone()
+    }
+
+    fn forget(&self) {
+        *self.0.lock() = None;
+    }
+
+    /// Remembers an error, if it is one of TLS.
+    fn remember(&self, error: &io::Error) {
+        if let Some(error) = tls_error(error) {
+            *self.0.lock() = Some(with_advice(error));
+        }
+    }
+}
+
+/// Why TLS failed, and what to do about it.
+fn with_advice(error: &rustls::Error) -> String {
+    let advice = match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            ". If it is a CA of your own, name its file with `tls_ca` (--tls-ca)"
+        }
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            ". Give one with `tls_identity` (--tls-cert and --tls-key)"
+        }
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => ": use http://",
+        _ => "",
+    };
+    format!("{}{advice}", explain(error, SIDES))
+}
+
+/// Makes connections to one worker.
+#[derive(Clone)]
+pub(crate) struct SecureConnector {
+    tcp: HttpConnector,
+    tls: TlsConnector,
+    name: ServerName<'static>,
+    last_failure: LastFailure,
+}
+
+impl SecureConnector {
+    /// For a worker of this name. `None` if the name can't be in a certificate.
+    pub(crate) fn new(config: Arc<ClientConfig>, host: &str, last_failure: LastFailure) -> Option<Self> {
+        // An IPv6 address stands in brackets in a URL.
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(host.to_owned()).ok()?;
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT));
+        Some(Self { tcp, tls: TlsConnector::from(config), name, last_failure })
+    }
+}
+
+/// The address of a worker for tonic, which must not see that TLS is used.
+pub(crate) fn without_tls(uri: &Uri) -> Option<Uri> {
+    let authority = uri.authority()?;
+    let authority = match authority.port() {
+        Some(_) => authority.clone(),
+        None => format!("{authority}:443").parse::<Authority>().ok()?,
+    };
+    let builder = Uri::builder().scheme(Scheme::HTTP).authority(authority);
+    builder.path_and_query(PathAndQuery::from_static("/")).build().ok()
+}
+
+impl Service<Uri> for SecureConnector {
+    type Response = TokioIo<SecureStream>;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.tcp.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let Self { tls, name, last_failure, .. } = self.clone();
+        let connecting = self.tcp.call(uri);
+        Box::pin(async move {
+            last_failure.forget();
+            let stream = connecting.await?.into_inner();
+            let connected = tls.connect(name, ReadAhead::new(stream)).await;
+            let stream = connected.inspect_err(|error| last_failure.remember(error))?;
+            if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
+                let error = io::Error::other(rustls::Error::NoApplicationProtocol);
+                last_failure.remember(&error);
+                return Err(error.into());
+            }
+            Ok(TokioIo::new(SecureStream { stream, last_failure }))
+        })
+    }
+}
+
+/// A connection that remembers why it failed.
+pub(crate) struct SecureStream {
+    stream: TlsStream<ReadAhead<TcpStream>>,
+    last_failure: LastFailure,
+}
+
+impl SecureStream {
+    fn seen<T>(&self, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(error)) = &outcome {
+            self.last_failure.remember(error);
+        }
+        outcome
+    }
+}
+
+impl AsyncRead for SecureStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.seen(read)
+    }
+}
+
+impl AsyncWrite for SecureStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,168 @@
+//! A connection as HTTP/2 sees it: bytes, in the clear or inside of TLS.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use metrics::Gauge;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tonic::transport::server::{Connected, TcpConnectInfo};
+
+use crate::greeting::{Greeted, LINGER};
+use crate::metrics::Metrics;
+
+/// The bytes with which each HTTP/2 connection begins (RFC 9113, section 3.4).
+const PREFACE_BYTES: usize = 24;
+
+/// A connection that fails if its first bytes take too long.
+pub(crate) struct Connection {
+    stream: Greeted,
+    /// `None` once the preface has arrived.
+    preface: Option<Preface>,
+    /// Set once everything was sent.
+    linger: Option<Pin<Box<Sleep>>>,
+    _place: Place,
+}
+
+/// A connection's permit: it counts as one of the connections.
+pub(crate) struct Place {
+    open: Gauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    pub(crate) fn taken(permit: OwnedSemaphorePermit, metrics: &Metrics) -> Self {
+        let open = metrics.connections.open.clone();
+        open.increment(1.0);
+        Self { open, _permit: permit }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.decrement(1.0);
+    }
+}
+
+struct Preface {
+    deadline: Pin<Box<Sleep>>,
+    missing_bytes: usize,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: Greeted, deadline: Instant, place: Place) -> Self {
+        let deadline = Box::pin(sleep_until(deadline));
+        let preface = Some(Preface { deadline, missing_bytes: PREFACE_BYTES });
+        Self { stream, preface, linger: None, _place: place }
+    }
+}
+
+impl Greeted {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0.get_ref(),
+        }
+    }
+
+    fn socket_mut(&mut self) -> &mut TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_mut().0.get_mut(),
+        }
+    }
+}
+
+/// Calls a method of whichever stream there is.
+macro_rules! stream {
+    ($connection:expr, $method:ident, $($argument:expr),*) => {
+        match &mut $connection.stream {
+            Greeted::Plain(stream) => Pin::new(stream).$method($($argument),*),
+            Greeted::Tls(stream) => Pin::new(stream).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = stream!(self, poll_read, context, buffer);
+        if let Some(preface) = &mut self.preface {
+            if read.is_pending() {
+                return preface.deadline.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()));
+            }
+            preface.missing_bytes = preface.missing_bytes.saturating_sub(buffer.filled().len() - before);
+            if preface.missing_bytes == 0 {
+                self.preface = None;
+            }
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        stream!(self, poll_write, context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        stream!(self, poll_flush, context)
+    }
+
+    /// Closes the sending side, and waits until the client has received everything. Closing a socket with unread input
+    /// resets the connection, and data on its way to the client is lost: up to megabytes if the client was sending
+    /// acknowledgements.
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let linger = match &mut this.linger {
+            Some(linger) => linger,
+            None => {
+                ready!(stream!(this, poll_shutdown, context))?;
+                this.linger.insert(Box::pin(sleep(LINGER)))
+            }
+        };
+        let mut ignored = [0; 4096];
+        loop {
+            let mut buffer = ReadBuf::new(&mut ignored);
+            match Pin::new(this.stream.socket_mut()).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return linger.as_mut().poll(context).map(Ok),
+            }
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        stream!(self, poll_write_vectored, context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.stream {
+            Greeted::Plain(stream) => stream.is_write_vectored(),
+            Greeted::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = TcpConnectInfo;
+
+    fn connect_info(&self) -> TcpConnectInfo {
+        self.stream.socket().connect_info()
+    }
+}

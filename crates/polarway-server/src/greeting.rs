@@ -1,0 +1,117 @@
+//! What happens on a connection before HTTP/2: TLS, or a clear answer to a client that speaks something else.
+
+use std::time::Duration;
+
+use polarway_tls::{ReadAhead, explain, tls_error};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::farewell::{INADEQUATE_SECURITY, farewell};
+use crate::tls::{SIDES, Tls};
+
+/// How long to wait for the client to close a connection that we have closed.
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
+
+/// The first byte of TLS: a record of a handshake (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
+/// What a client that speaks HTTP/2 in the clear is sent where TLS is spoken.
+const USE_HTTPS: &str = "this server speaks TLS: use https://";
+
+/// What a client that speaks HTTP/1 in the clear is sent where TLS is spoken.
+const USE_HTTPS_IN_HTTP_1: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n\
+    This server speaks TLS: use https://\n";
+
+/// What a client is sent that speaks TLS where nobody else does. It can't read it, but some show what they got.
+const USE_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n\
+    This server does not speak TLS: use http://\n";
+
+/// A connection on which HTTP/2 can begin.
+pub(crate) enum Greeted {
+    /// In the clear.
+    Plain(TcpStream),
+    /// Inside of TLS.
+    Tls(Box<TlsStream<ReadAhead<TcpStream>>>),
+}
+
+/// Why HTTP/2 can't begin on a connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("the client speaks TLS, and this server does not: it has no --tls-cert")]
+    TlsWherePlain,
+    #[error("the client does not speak TLS, and this server does")]
+    PlainWhereTls,
+    #[error("{0}")]
+    Handshake(String),
+    #[error("the client did not finish to connect in time")]
+    TooSlow,
+    #[error("the connection broke before HTTP/2 began")]
+    Gone,
+}
+
+/// Does the handshake, if there is TLS. A client that speaks something else gets an answer that says so.
+///
+/// # Errors
+/// If the client does not get through until the deadline. The connection is closed then.
+pub(crate) async fn greet(
+    stream: TcpStream,
+    tls: Option<&Tls>,
+    deadline: Instant,
+) -> Result<Greeted, Refusal> {
+    let mut first = [0; 3];
+    let looked = timeout_at(deadline, stream.peek(&mut first)).await;
+    let count = looked.map_err(|_| Refusal::TooSlow)?.map_err(|_| Refusal::Gone)?;
+    match (first[..count].first(), tls) {
+        (None, _) => Err(Refusal::Gone),
+        (Some(&TLS_HANDSHAKE), Some(tls)) => handshake(stream, tls, deadline).await,
+        (Some(&TLS_HANDSHAKE), None) => {
+            close_with(stream, USE_HTTP).await;
+            Err(Refusal::TlsWherePlain)
+        }
+        (Some(_), None) => Ok(Greeted::Plain(stream)),
+        (Some(_), Some(_)) => {
+            // HTTP/2 begins with `PRI`, as if it were a method of HTTP/1.
+            let answer = match &first[..count] {
+                b"PRI" => farewell(INADEQUATE_SECURITY, USE_HTTPS),
+                _ => USE_HTTPS_IN_HTTP_1.to_vec(),
+            };
+            close_with(stream, &answer).await;
+            Err(Refusal::PlainWhereTls)
+        }
+    }
+}
+
+async fn handshake(stream: TcpStream, tls: &Tls, deadline: Instant) -> Result<Greeted, Refusal> {
+    let accepting = TlsAcceptor::from(tls.current()).accept(ReadAhead::new(stream)).into_fallible();
+    match timeout_at(deadline, accepting).await {
+        Ok(Ok(stream)) => Ok(Greeted::Tls(Box::new(stream))),
+        Ok(Err((error, stream))) => {
+            // The reason is on its way already, as an alert of TLS.
+            let refusal = match tls_error(&error) {
+                Some(error) => Refusal::Handshake(explain(error, SIDES)),
+                None => Refusal::Gone,
+            };
+            close_with(stream.into_inner(), &[]).await;
+            Err(refusal)
+        }
+        Err(_) => Err(Refusal::TooSlow),
+    }
+}
+
+/// Sends the last bytes, and waits until the client has closed the connection, too. Closing a socket with unread input
+/// resets the connection, and the client may not see why.
+async fn close_with(mut stream: TcpStream, answer: &[u8]) {
+    let closing = async {
+        stream.write_all(answer).await?;
+        stream.shutdown().await?;
+        let mut ignored = [0; 4096];
+        while stream.read(&mut ignored).await? > 0 {}
+        Ok::<_, std::io::Error>(())
+    };
+    // What fails here is over anyway.
+    let _ = timeout(LINGER, closing).await;
+}
