@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_proto::SILENCE;
-use tonic::{Request, Response, Status};
+use tonic::metadata::MetadataMap;
+use tonic::{Extensions, Request, Response, Status};
 
+use crate::call_id::{CallId, ID_HEADER};
 use crate::connection::{CONNECT, Worker, Workers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::retry::Tries;
@@ -47,6 +49,7 @@ pub(crate) struct Call {
     workers: Arc<Workers>,
     kind: Kind,
     tries: Tries,
+    id: CallId,
     /// The worker of the current try.
     worker: Option<Worker>,
     /// No other worker can answer.
@@ -66,6 +69,7 @@ impl Call {
             workers: Arc::clone(workers),
             kind,
             tries,
+            id: CallId::fresh(),
             worker: None,
             is_for_one_worker: false,
             patience: OPENING,
@@ -87,7 +91,7 @@ impl Call {
         loop {
             match operation.attempt(&mut self.attempt()).await {
                 Ok(output) => return Ok(output),
-                Err(error) => self.failed(error).await?,
+                Err(error) => self.failed(error.of_call(&self.id)).await?,
             }
         }
     }
@@ -101,13 +105,14 @@ impl Call {
         let result = operation.attempt(&mut self.attempt()).await;
         result.map_err(|error| {
             self.leave_worker(&error);
-            error.for_good()
+            error.of_call(&self.id).for_good()
         })
     }
 
     fn attempt(&mut self) -> Attempt<'_> {
         let worker = self.worker.get_or_insert_with(|| self.workers.pick());
-        Attempt { workers: &self.workers, worker, tries: &mut self.tries, patience: self.patience }
+        let (workers, tries, patience) = (&self.workers, &mut self.tries, self.patience);
+        Attempt { workers, id: &self.id, worker, tries, patience }
     }
 
     /// Waits before the next attempt, which may go to another worker.
@@ -135,6 +140,7 @@ impl Call {
 /// One try of a call, at one worker.
 pub(crate) struct Attempt<'a> {
     workers: &'a Workers,
+    id: &'a CallId,
     worker: &'a Worker,
     tries: &'a mut Tries,
     patience: Duration,
@@ -183,9 +189,23 @@ impl Attempt<'_> {
         }
     }
 
-    /// All workers, which know the metadata of every request.
-    pub(crate) fn workers(&self) -> &Workers {
-        self.workers
+    /// The id of the call.
+    pub(crate) fn id(&self) -> &CallId {
+        self.id
+    }
+
+    /// The metadata of a request: that of every request, and the call's own.
+    pub(crate) fn metadata(&self) -> MetadataMap {
+        let mut metadata = self.workers.metadata();
+        if let Some(id) = self.id.header() {
+            metadata.insert(ID_HEADER, id);
+        }
+        metadata
+    }
+
+    /// A request with that metadata.
+    pub(crate) fn request<M>(&self, message: M) -> Request<M> {
+        Request::from_parts(self.metadata(), Extensions::new(), message)
     }
 
     /// The worker that is asked.
@@ -232,7 +252,7 @@ where
     type Output = R;
 
     async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<R> {
-        let mut request = attempt.workers.request(self.message.clone());
+        let mut request = attempt.request(self.message.clone());
         // The server can stop when the call's time is over.
         request.set_timeout(attempt.tries.left());
         let answer = (self.method)(attempt.worker, request);

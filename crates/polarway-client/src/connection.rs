@@ -14,10 +14,10 @@ use polarway_proto::transport::{
     received_status, send,
 };
 use rustls::ClientConfig;
+use tonic::Status;
 use tonic::codegen::Service as _;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Extensions, Request, Status};
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -80,11 +80,6 @@ impl Workers {
     pub(crate) fn pass_over(&self, worker: &Worker) {
         let next = (worker.index + 1) % self.workers.len();
         let _ = self.current.compare_exchange(worker.index, next, Ordering::Relaxed, Ordering::Relaxed);
-    }
-
-    /// A request with the metadata of every request.
-    pub(crate) fn request<M>(&self, message: M) -> Request<M> {
-        Request::from_parts(self.metadata(), Extensions::new(), message)
     }
 
     /// The metadata of every request.

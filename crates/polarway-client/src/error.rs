@@ -3,12 +3,15 @@
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_schema::ArrowError;
 use polarway_proto::v1::Failure;
 use polarway_proto::{InvalidMessage, Reason, Retry};
 use tonic::{Code, Status};
+
+use crate::call_id::CallId;
 
 /// The result of a call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -23,6 +26,7 @@ pub struct Error {
     retry_delay: Option<Duration>,
     /// It must not be retried, although its kind allows it.
     is_final: bool,
+    request_id: Option<Arc<str>>,
     cause: Option<Cause>,
 }
 
@@ -59,7 +63,14 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_delay: None, is_final: false, cause: None }
+        Self {
+            kind,
+            message: message.into(),
+            retry_delay: None,
+            is_final: false,
+            request_id: None,
+            cause: None,
+        }
     }
 
     pub(crate) fn caused_by(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
@@ -80,6 +91,16 @@ impl Error {
         }
     }
 
+    /// The id of the call that failed, if it was made: the server's log has it in each line about the call, as `request_id`.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// The same error, of this call.
+    pub(crate) fn of_call(self, id: &CallId) -> Self {
+        Self { request_id: Some(id.text()), ..self }
+    }
+
     /// How long the server asks to wait before a retry.
     pub(crate) fn retry_delay(&self) -> Option<Duration> {
         self.retry_delay
@@ -87,7 +108,7 @@ impl Error {
 
     /// A copy for another table that failed with it, without the cause.
     pub(crate) fn again(&self) -> Self {
-        Self::new(self.kind, self.message.clone())
+        Self { request_id: self.request_id.clone(), ..Self::new(self.kind, self.message.clone()) }
     }
 
     /// The same error, which is not retried: the user has a part of the result already.

@@ -45,6 +45,7 @@ mod client_page {}
 
 mod builder;
 mod call;
+mod call_id;
 mod client;
 mod connection;
 mod datasets;

@@ -62,7 +62,7 @@ impl<M: Step + Framed> Receiver<M> {
         first_row: u64,
         time: Option<Duration>,
     ) -> Result<Self> {
-        let mut headers = attempt.workers().metadata().into_headers();
+        let mut headers = attempt.metadata().into_headers();
         if let Some(time) = time {
             headers.insert(TIMEOUT_HEADER, encode_timeout(time));
         }

@@ -61,8 +61,10 @@ impl Work {
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let permit = Arc::clone(&self.free).acquire_owned().await.map_err(|_| shutting_down())?;
+        // Log lines about the work belong to what its caller is doing.
+        let span = tracing::Span::current();
         let work = move || {
-            let done = work();
+            let done = span.in_scope(work);
             drop(permit);
             done
         };

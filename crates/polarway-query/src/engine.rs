@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use tracing::Span;
 use uuid::Uuid;
 
 use crate::catalog::Catalog;
@@ -113,13 +114,18 @@ impl Engine {
         };
         let control = Arc::new(Control::new(deadline, sink.releaser()));
         let activity = Arc::new(Activity::new(sql, Arc::clone(&options.owner), Arc::clone(&control)));
+        // A text may have secrets in it: it is logged under a target of its own, and nowhere else.
+        tracing::debug!(target: "polarway::sql", query_id = %activity.id, sql, "a query");
         let registered = self.0.registry.add(Arc::clone(&activity));
         let Limits { result_rows, result_bytes, .. } = self.0.limits;
         let limits = PlanLimits { result_rows, result_bytes, deadline };
         let most_of_owner = options.most_of_owner;
         let output = Output::new(registered, Arc::clone(&self.0.admission), sink, limits);
         let run = Run::new(Arc::clone(&self.0), catalog, options, limits, output);
-        self.0.admission.submit(&activity, Box::new(move || run.run()), most_of_owner)?;
+        // Log lines about it belong to what its caller is doing.
+        let span = Span::current();
+        let job = Box::new(move || span.in_scope(|| run.run()));
+        self.0.admission.submit(&activity, job, most_of_owner)?;
         Ok(InterruptHandle(control))
     }
 

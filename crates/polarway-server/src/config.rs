@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::auth::AuthConfig;
+use crate::logging::LogFormat;
 use crate::tls::TlsFiles;
 
 /// The configuration of a server. Create one with [`ServerConfig::new`] and change its fields.
@@ -17,6 +18,10 @@ pub struct ServerConfig {
     pub engine: polarway_core::Config,
     /// How callers are told apart, and what they need.
     pub auth: AuthConfig,
+    /// The form of the log's lines, where the server is a process of its own.
+    pub log_format: LogFormat,
+    /// A query that takes longer, waiting included, is logged and listed as slow; `None` is none.
+    pub slow_query: Option<Duration>,
     /// Whether the server measures itself, and has an HTTP port for operators: metrics and probes.
     pub metrics: bool,
     /// That port, at the IP address of `bind`; port 0 picks a free port.
@@ -39,6 +44,8 @@ impl ServerConfig {
             bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 50052)),
             engine: polarway_core::Config::new(data_dir),
             auth: AuthConfig::default(),
+            log_format: LogFormat::Text,
+            slow_query: Some(Duration::from_secs(10)),
             metrics: false,
             metrics_port: 9090,
             tls: TlsFiles::default(),

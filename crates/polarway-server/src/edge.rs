@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either, ready};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use polarway_proto::Reason;
 use polarway_proto::transport::{ACCEPTED_ENCODINGS_HEADER, ENCODING, ENCODING_HEADER};
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
+use tracing::Instrument as _;
 
+use crate::call_id::{ID_HEADER, call_id};
 use crate::metrics::{Metrics, OpenCall};
 use crate::patience::whole_within;
 use crate::reasons::with_reason;
@@ -34,7 +36,7 @@ impl<S> Layer<S> for EdgeLayer {
     }
 }
 
-/// Counts calls, refuses those with an unsupported encoding, limits how long requests take to arrive, and gives each failure a
+/// Gives each call its id and counts it, refuses those with an unsupported encoding, limits how long requests take to arrive, and gives each failure a
 /// reason.
 #[derive(Clone)]
 pub(crate) struct Edge<S> {
@@ -56,12 +58,22 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let call = OpenCall::begin(&self.layer.metrics, request.uri().path());
-        if let Some(refused) = refuse_encoding(request.headers()) {
-            return Box::pin(async move { Ok(call.until_end_of(refused)) });
-        }
-        let answer = self.services.call(whole_within(request, self.layer.patience));
-        Box::pin(async move { Ok(call.until_end_of(with_reason(answer.await?))) })
+        let id = call_id(request.headers());
+        let call = OpenCall::begin(&self.layer.metrics, request.uri().path(), &id);
+        let answer = match refuse_encoding(request.headers()) {
+            Some(refused) => Either::Left(ready(Ok(refused))),
+            None => {
+                let request = whole_within(request, self.layer.patience);
+                Either::Right(call.span.in_scope(|| self.services.call(request)))
+            }
+        };
+        let span = call.span.clone();
+        let answer = async move {
+            let mut response = with_reason(answer.await?);
+            response.headers_mut().insert(HeaderName::from_static(ID_HEADER), id);
+            Ok(call.until_end_of(response))
+        };
+        Box::pin(answer.instrument(span))
     }
 }
 

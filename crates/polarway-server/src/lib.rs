@@ -21,6 +21,7 @@
 mod accept;
 mod auth;
 mod call;
+mod call_id;
 mod config;
 mod connection;
 mod convert;
@@ -41,10 +42,12 @@ mod seldom;
 mod server;
 mod service;
 pub mod settings;
+mod slow_queries;
 mod tls;
 
 pub use auth::{AuthConfig, Reflection, Secret};
 pub use config::ServerConfig;
+pub use logging::LogFormat;
 pub use process::{command, run};
 pub use reload::FileError;
 pub use server::{Server, StartError};

@@ -24,7 +24,7 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return failed(&error),
     };
-    logging::start(settings.log_filter.as_deref());
+    logging::start(settings.log_filter.as_deref(), settings.config.log_format);
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),

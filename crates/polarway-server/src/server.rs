@@ -26,6 +26,7 @@ use crate::metrics::{Exporter, Metrics};
 use crate::open_files;
 use crate::readiness::{Part, Readiness};
 use crate::service::Service;
+use crate::slow_queries::SlowQueries;
 use crate::tls::{Tls, TlsError};
 
 /// The most concurrent calls on one connection.
@@ -117,7 +118,11 @@ impl Server {
         let tls = Tls::start(&config.tls)?;
         let (listener, local_addr, http) = listen(&config).await?;
         let exporter = config.metrics.then(Exporter::new);
+        let slow_queries = config.slow_query.map(|slow| Arc::new(SlowQueries::from(slow)));
         let mut engine = Polarway::builder(config.engine.clone());
+        if let Some(slow_queries) = &slow_queries {
+            engine = engine.query_observer(Arc::clone(slow_queries) as _);
+        }
         if let Some(exporter) = &exporter {
             engine = engine.recorder(exporter.recorder());
         }

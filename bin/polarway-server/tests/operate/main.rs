@@ -8,5 +8,6 @@ mod support;
 mod observed;
 
 mod http_port;
+mod logs;
 mod metrics;
 mod probes;

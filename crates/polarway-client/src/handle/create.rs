@@ -72,7 +72,7 @@ impl Operation for Create {
     type Output = (HandleInfo, Option<QuerySummary>);
 
     async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<Self::Output> {
-        let mut request = attempt.workers().request(self.request.clone());
+        let mut request = attempt.request(self.request.clone());
         if let Some(time) = self.time {
             request.set_timeout(time);
         }

@@ -18,6 +18,7 @@ use tonic::Status;
 
 use self::encode::{Encoding, encode};
 use crate::call::{Attempt, Kind, Operation};
+use crate::call_id::CallId;
 use crate::client::DistributedClient;
 use crate::error::{Error, Result};
 
@@ -142,14 +143,14 @@ impl Operation for Upload {
             return Ok(());
         }
         let outcomes = upload_once(attempt, &self.waiting).await?;
-        self.sort_out(outcomes)
+        self.sort_out(outcomes, attempt.id())
     }
 }
 
 impl Upload {
     /// Takes the server's result of each table. Tables with a transient error are sent again, and one of these errors is
     /// returned.
-    fn sort_out(&mut self, outcomes: Vec<StoreResult>) -> Result<()> {
+    fn sort_out(&mut self, outcomes: Vec<StoreResult>, id: &CallId) -> Result<()> {
         if outcomes.len() != self.waiting.len() {
             return Err(Error::protocol(format!(
                 "the server gave {} results for {} tables",
@@ -163,7 +164,9 @@ impl Upload {
                 Some(store_result::Outcome::Published(published)) => {
                     published.try_into().map_err(Error::from)
                 }
-                Some(store_result::Outcome::Failure(failure)) => Err(Error::from_failure(failure)),
+                Some(store_result::Outcome::Failure(failure)) => {
+                    Err(Error::from_failure(failure).of_call(id))
+                }
                 None => {
                     let name = &table.header.name;
                     Err(Error::protocol(format!("the server gave no result for {name:?}")))
@@ -197,7 +200,7 @@ async fn upload_once(attempt: &mut Attempt<'_>, tables: &[Encoding]) -> Result<V
         let _ = moved.send(());
         Ok(part)
     });
-    let (worker, headers) = (attempt.worker().clone(), attempt.workers().metadata().into_headers());
+    let (worker, headers) = (attempt.worker().clone(), attempt.metadata().into_headers());
     let call = async {
         let mut responses = worker.bulk::<rpc::Store>(headers, parts).await?;
         let missing = || Status::unavailable("the server did not say what it stored");

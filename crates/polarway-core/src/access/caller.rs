@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// The name of callers who don't say who they are.
+const ANONYMOUS: &str = "anonymous";
+
 /// Who makes a call, by a name. Handles and queries record it as their owner's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Caller(Arc<str>);
@@ -15,7 +18,12 @@ impl Caller {
 
     /// The caller where nobody says who asks: the program around an engine, and all clients of a server that knows none apart.
     pub fn anonymous() -> Self {
-        Self::named("anonymous")
+        Self::named(ANONYMOUS)
+    }
+
+    /// Whether nobody said who asks.
+    pub fn is_anonymous(&self) -> bool {
+        self.name() == ANONYMOUS
     }
 
     /// The name.

@@ -7,13 +7,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Frame, SizeHint};
 use metrics::{Counter, Gauge, Histogram, Recorder};
 use polarway_proto::v1::Failure;
 use polarway_proto::{Method, Reason};
 use tonic::body::Body;
 use tonic::{Code, Status};
+use tracing::Span;
+use tracing::field::Empty;
 
 use super::{Metrics, list};
 
@@ -57,6 +59,7 @@ pub(crate) struct Calls {
 
 /// The calls of one method.
 struct Kind {
+    name: &'static str,
     ended: [Counter; CODES.len()],
     duration: Histogram,
     in_flight: Gauge,
@@ -67,6 +70,7 @@ impl Calls {
         let methods = Method::ALL.iter().map(|method| method.name());
         let names = methods.chain(OTHERS.map(|(_, name)| name)).chain([UNKNOWN]);
         let kinds = names.map(|name| Kind {
+            name,
             ended: CODES.map(|code| list::REQUESTS.register_counter(recorder, &[name, code])),
             duration: list::REQUEST_DURATION.register_histogram(recorder, &[name]),
             in_flight: list::IN_FLIGHT.register_gauge(recorder, &[name]),
@@ -104,6 +108,8 @@ impl Calls {
 
 /// A call. If it is dropped before its end, its caller went away.
 pub(crate) struct OpenCall {
+    /// Log lines that are written while the call is worked on have its fields.
+    pub(crate) span: Span,
     metrics: Arc<Metrics>,
     kind: usize,
     began: Instant,
@@ -112,10 +118,13 @@ pub(crate) struct OpenCall {
 
 impl OpenCall {
     /// Counts a call that begins.
-    pub(crate) fn begin(metrics: &Arc<Metrics>, path: &str) -> Self {
+    pub(crate) fn begin(metrics: &Arc<Metrics>, path: &str, id: &HeaderValue) -> Self {
         let kind = Calls::kind_of(path);
-        metrics.calls.kinds[kind].in_flight.increment(1.0);
-        Self { metrics: Arc::clone(metrics), kind, began: Instant::now(), has_ended: false }
+        let of_kind = &metrics.calls.kinds[kind];
+        of_kind.in_flight.increment(1.0);
+        let (method, request_id) = (of_kind.name, id.to_str().unwrap_or_default());
+        let span = tracing::info_span!(target: "polarway::call", "call", method, request_id, caller = Empty);
+        Self { span, metrics: Arc::clone(metrics), kind, began: Instant::now(), has_ended: false }
     }
 
     /// The same response. The call ends now if its status is known, otherwise with its last message.
@@ -174,7 +183,11 @@ impl http_body::Body for Measured {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
+        let polled = {
+            let _entered = this.call.span.enter();
+            Pin::new(&mut this.body).poll_frame(context)
+        };
+        let frame = ready!(polled);
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(outcome) = frame.trailers_ref().and_then(outcome) {

@@ -18,7 +18,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use http::{HeaderName, Request, Response};
+use http::{Request, Response};
 use polarway_core::Polarway;
 use polarway_proto::transport::{End, Received};
 use polarway_proto::{Method, SERVICE, rpc};
@@ -29,7 +29,7 @@ use tonic::server::NamedService;
 use self::answer::{one, streaming, unary};
 use self::arrivals::Arrivals;
 use self::worker::Worker;
-use crate::call::{Call, ID_HEADER};
+use crate::call::Call;
 use crate::metrics::Metrics;
 
 /// The service of one engine. Clones share the engine.
@@ -69,14 +69,10 @@ impl tower::Service<Request<Body>> for Service {
             let Some(method) = Method::of_path(head.uri.path()) else {
                 return Ok(Status::unimplemented("").into_http());
             };
-            let call = match Call::begin(method, &head, &shared.engine, &shared.metrics) {
-                Ok(call) => call,
-                Err(failure) => return Ok(Status::from(failure).into_http()),
-            };
-            let id = call.id.clone();
-            let mut response = shared.answer(method, call, body).await;
-            response.headers_mut().insert(HeaderName::from_static(ID_HEADER), id);
-            Ok(response)
+            Ok(match Call::begin(&head, &shared.engine, &shared.metrics) {
+                Ok(call) => shared.answer(method, call, body).await,
+                Err(failure) => Status::from(failure).into_http(),
+            })
         })
     }
 }

@@ -388,10 +388,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         apply: |config, text| {
             values::duration_or_never(text).map(|interval| config.engine.janitor_interval = interval)
         },
-        current: |config| match config.engine.janitor_interval {
-            Some(interval) => values::duration_text(interval),
-            None => values::NEVER.to_owned(),
-        },
+        current: |config| values::duration_or_never_text(config.engine.janitor_interval),
     },
     Setting {
         key: "mirror_size",
@@ -439,6 +436,26 @@ pub(crate) const SETTINGS: &[Setting] = &[
             values::duration_above_zero(text).map(|silence| config.upload_silence = silence)
         },
         current: |config| values::duration_text(config.upload_silence),
+    },
+    Setting {
+        key: "log_format",
+        variable: "POLARWAY_LOG_FORMAT",
+        value_name: "FORMAT",
+        form: Form::Text,
+        about: "The form of the log's lines: `text`, or `json` with one object a line.",
+        default: None,
+        apply: |config, text| values::log_format(text).map(|format| config.log_format = format),
+        current: |config| values::log_format_text(config.log_format).to_owned(),
+    },
+    Setting {
+        key: "slow_query",
+        variable: "POLARWAY_SLOW_QUERY",
+        value_name: "DUR",
+        form: Form::Text,
+        about: "A query that takes this long, waiting included, is logged as slow, with the time of each phase; `never` logs none.",
+        default: None,
+        apply: |config, text| values::duration_or_never(text).map(|slow| config.slow_query = slow),
+        current: |config| values::duration_or_never_text(config.slow_query),
     },
     Setting {
         key: "metrics",

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use polarway_core::{HandleStoreKind, Location};
 
-use crate::Reflection;
+use crate::{LogFormat, Reflection};
 
 /// What a valid value would be: `a number of GB, such as 2.0`.
 pub(crate) type Invalid = &'static str;
 
 /// The value of a duration that means: never.
-pub(crate) const NEVER: &str = "never";
+const NEVER: &str = "never";
 
 /// The value of a number that means: no limit.
 pub(crate) const UNLIMITED: &str = "unlimited";
@@ -124,6 +124,21 @@ pub(crate) fn in_gigabytes(bytes: u64) -> String {
     format!("{:?}", bytes as f64 / GB)
 }
 
+pub(crate) fn log_format(text: &str) -> Result<LogFormat, Invalid> {
+    match text.trim() {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("text or json"),
+    }
+}
+
+pub(crate) fn log_format_text(format: LogFormat) -> &'static str {
+    match format {
+        LogFormat::Text => "text",
+        LogFormat::Json => "json",
+    }
+}
+
 pub(crate) fn switch(text: &str) -> Result<bool, Invalid> {
     text.trim().parse().map_err(|_| "true or false")
 }
@@ -196,6 +211,10 @@ pub(crate) fn duration_or_never(text: &str) -> Result<Option<Duration>, Invalid>
         Ok(duration) => Ok(Some(duration)),
         Err(_) => Err("a duration above 0, such as 5m, or never"),
     }
+}
+
+pub(crate) fn duration_or_never_text(duration: Option<Duration>) -> String {
+    duration.map_or_else(|| NEVER.to_owned(), duration_text)
 }
 
 pub(crate) fn duration_text(duration: Duration) -> String {

@@ -86,7 +86,8 @@ impl Server {
             lines.read_line(&mut line).unwrap();
             log.lock().unwrap().push_str(&line);
             if let Some((_, address)) = line.trim().rsplit_once("listening on ") {
-                break address.to_owned();
+                // In a log of JSON, the message ends at a quotation mark.
+                break address.split('"').next().unwrap().to_owned();
             }
             if line.is_empty() {
                 let _ = child.wait();
