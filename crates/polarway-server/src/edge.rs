@@ -36,8 +36,8 @@ impl<S> Layer<S> for EdgeLayer {
     }
 }
 
-/// Gives each call its id and counts it, refuses those with an unsupported encoding, limits how long requests take to arrive, and gives each failure a
-/// reason.
+/// Gives each call its id and counts it, refuses those with an unsupported encoding, limits how long requests take to arrive,
+/// and gives each failure a reason.
 #[derive(Clone)]
 pub(crate) struct Edge<S> {
     services: S,

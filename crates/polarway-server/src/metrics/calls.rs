@@ -156,7 +156,9 @@ impl OpenCall {
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
-        self.end(Err(Reason::Cancelled.failure("").into()));
+        if !self.has_ended {
+            self.end(Err(Reason::Cancelled.failure("").into()));
+        }
     }
 }
 
