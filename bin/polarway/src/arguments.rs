@@ -1,10 +1,13 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use clap::{Args, Command, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use polarway_server::Role;
 
+use crate::commands::token;
 use crate::format::{InputFormat, OutputFormat};
 use crate::input::ValueType;
 use crate::parameters::{self, NamedValue};
@@ -71,6 +74,9 @@ pub(crate) enum ClientCommand {
     Stats(Stats),
     /// Ask whether the server serves
     Health(Health),
+    /// Make tokens for the `--auth-file` of a server
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Token(Token),
     /// Print the completions of a shell
     #[command(
         after_help = "Example, for bash: polarway completions bash > ~/.local/share/bash-completion/completions/polarway"
@@ -110,6 +116,11 @@ Examples:
   polarway handles show $id
   polarway handles extend $id --ttl 2h
   polarway handles drop $id";
+
+const TOKEN_EXAMPLES: &str = "\
+Examples:
+  polarway token new --name reports --role reader --read 'sales_*' --expires 90d
+  polarway token new --name loader --role writer --read '*' --write 'staging_*'";
 
 const SQL_EXAMPLES: &str = "\
 On a terminal it prompts for statements, which end with `;`; .help tells the
@@ -435,6 +446,39 @@ pub(crate) struct Stats {
     pub(crate) list: ListOptions,
     #[command(flatten)]
     pub(crate) connection: Connection,
+}
+
+#[derive(Args)]
+#[command(after_help = TOKEN_EXAMPLES)]
+pub(crate) struct Token {
+    #[command(subcommand)]
+    pub(crate) command: TokenCommand,
+}
+
+/// The commands for tokens.
+#[derive(Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Print a new token, and its entry for the file. The token is shown only now
+    New(NewTokenArguments),
+}
+
+#[derive(Args)]
+pub(crate) struct NewTokenArguments {
+    /// Who will have it
+    #[arg(long)]
+    pub(crate) name: String,
+    /// What it allows: `reader` loads and queries, `writer` stores and deletes, too, `admin` may do everything
+    #[arg(long, value_parser = token::role)]
+    pub(crate) role: Role,
+    /// A pattern of datasets that may be read, such as `sales_*`; may be given again [default: all]
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) read: Vec<String>,
+    /// A pattern of datasets that a writer may write; may be given again [default: those that may be read]
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) write: Vec<String>,
+    /// When it expires: a time, or a duration like 90d [default: never]
+    #[arg(long, value_name = "WHEN", value_parser = token::expiry)]
+    pub(crate) expires: Option<SystemTime>,
 }
 
 #[derive(Args)]

@@ -7,6 +7,7 @@ use std::io;
 use std::process::ExitCode;
 
 use arrow_schema::ArrowError;
+use polarway_server::NewTokenError;
 use polarway_server::settings::SettingsError;
 use tokio::task::JoinError;
 
@@ -92,7 +93,7 @@ macro_rules! from_errors {
     };
 }
 
-from_errors!(io::Error, ArrowError, JoinError, SettingsError);
+from_errors!(io::Error, ArrowError, JoinError, NewTokenError, SettingsError);
 
 /// An error with all its causes, each once, on one line.
 pub(crate) fn with_causes(error: &(dyn StdError + 'static)) -> String {

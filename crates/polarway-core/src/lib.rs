@@ -63,7 +63,7 @@ pub mod components {
     pub use polarway_storage::{Clock, IdSource, ManualClock, RandomIds, Sleeper, SystemClock};
 }
 
-pub use access::{AccessPolicy, Action, Caller, Target};
+pub use access::{AccessPolicy, Action, Caller, Quota, Target};
 pub use arrow;
 pub use builder::Builder;
 pub use config::{Config, HandleConfig, HandleStoreKind, Location, QueryLimits, Retention};

@@ -91,6 +91,10 @@ reasons! {
         "The call has no token, and this server needs one: `authorization: Bearer …`.";
     InvalidToken, "INVALID_TOKEN", Unauthenticated, No,
         "The token is not one of this server, or is not sent as it should be.";
+    TokenExpired, "TOKEN_EXPIRED", Unauthenticated, No,
+        "The token was good up to a time that has passed. Call with a new one.";
+    TokenWithdrawn, "TOKEN_WITHDRAWN", Unauthenticated, No,
+        "While the call ran, the token was withdrawn or got other rights. If it is still one of this server, call again.";
     QueryFailed, "QUERY_FAILED", FailedPrecondition, No,
         "The query failed on its data: a cast, a division, an overflow.";
     ResourceExhausted, "RESOURCE_EXHAUSTED", ResourceExhausted, Yes,

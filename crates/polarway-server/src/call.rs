@@ -10,7 +10,7 @@ use polarway_proto::transport::{TIMEOUT_HEADER, decode_timeout};
 use polarway_proto::v1::Failure;
 use tracing::Span;
 
-use crate::auth::Requester;
+use crate::auth::{Origin, Requester};
 use crate::failure;
 use crate::metrics::Metrics;
 
@@ -23,6 +23,8 @@ pub(crate) struct Call {
     deadline: Option<Instant>,
     /// Where rows are counted.
     pub(crate) metrics: Arc<Metrics>,
+    /// Who makes it and from where, for the audit log.
+    pub(crate) origin: Arc<Origin>,
 }
 
 impl Call {
@@ -31,7 +33,7 @@ impl Call {
     /// # Errors
     /// The request did not come through that layer.
     pub(crate) fn begin(head: &Parts, engine: &Polarway, metrics: &Arc<Metrics>) -> Result<Self, Failure> {
-        let Some(Requester { caller }) = head.extensions.get() else {
+        let Some(Requester { caller, origin }) = head.extensions.get() else {
             return Err(Reason::Internal.failure("nobody asked who makes this call"));
         };
         let timeout = head.headers.get(TIMEOUT_HEADER).and_then(decode_timeout);
@@ -42,6 +44,7 @@ impl Call {
             engine: engine.on_behalf_of(caller.clone()),
             deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             metrics: Arc::clone(metrics),
+            origin: Arc::clone(origin),
         })
     }
 

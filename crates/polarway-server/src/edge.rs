@@ -14,7 +14,7 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 
-use crate::call_id::{ID_HEADER, call_id};
+use crate::call_id::{CallId, ID_HEADER, call_id};
 use crate::metrics::{Metrics, OpenCall};
 use crate::patience::whole_within;
 use crate::reasons::with_reason;
@@ -57,8 +57,9 @@ where
         self.services.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let id = call_id(request.headers());
+        request.extensions_mut().insert(CallId(id.clone()));
         let call = OpenCall::begin(&self.layer.metrics, request.uri().path(), &id);
         let answer = match refuse_encoding(request.headers()) {
             Some(refused) => Either::Left(ready(Ok(refused))),

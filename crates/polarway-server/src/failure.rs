@@ -138,6 +138,8 @@ mod tests {
     const OF_THE_WIRE: &[Reason] = &[
         Reason::MissingToken,
         Reason::InvalidToken,
+        Reason::TokenExpired,
+        Reason::TokenWithdrawn,
         Reason::InvalidRequest,
         Reason::MalformedMessage,
         Reason::MessageTooLarge,

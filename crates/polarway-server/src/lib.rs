@@ -45,7 +45,7 @@ pub mod settings;
 mod slow_queries;
 mod tls;
 
-pub use auth::{AuthConfig, Reflection, Secret};
+pub use auth::{AuthConfig, AuthFileError, MadeToken, NewToken, NewTokenError, Reflection, Role, Secret};
 pub use config::ServerConfig;
 pub use logging::LogFormat;
 pub use process::{command, run};

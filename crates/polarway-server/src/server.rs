@@ -18,7 +18,7 @@ use tonic_health::server::HealthReporter;
 use tower::layer::util::{Identity, Stack};
 
 use crate::accept::connections;
-use crate::auth::{AuthConfig, AuthLayer, Authenticator, Reflection};
+use crate::auth::{AuthFileError, AuthLayer, Authenticator, Reflection};
 use crate::config::ServerConfig;
 use crate::edge::EdgeLayer;
 use crate::http::{self, Pages};
@@ -60,6 +60,7 @@ pub struct Server {
     tls: Option<Tls>,
     config: ServerConfig,
     engine: Polarway,
+    authenticator: Arc<Authenticator>,
     exporter: Option<Exporter>,
 }
 
@@ -86,6 +87,9 @@ pub enum StartError {
     /// The engine can't be opened.
     #[error(transparent)]
     Engine(#[from] polarway_core::Error),
+    /// The file of tokens can't be used.
+    #[error(transparent)]
+    AuthFile(#[from] AuthFileError),
     /// The protocol's description for reflection can't be read.
     #[error("the protocol's description is damaged")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -113,9 +117,10 @@ impl Server {
     /// Listens, and opens the engine. Clients that connect before it is open wait.
     ///
     /// # Errors
-    /// If the server can't listen on the address, the files of TLS can't be used, or the engine can't be opened.
+    /// If the server can't listen on the address, a file that it needs can't be used, or the engine can't be opened.
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         let tls = Tls::start(&config.tls)?;
+        let authenticator = Arc::new(Authenticator::new(&config.auth)?);
         let (listener, local_addr, http) = listen(&config).await?;
         let exporter = config.metrics.then(Exporter::new);
         let slow_queries = config.slow_query.map(|slow| Arc::new(SlowQueries::from(slow)));
@@ -128,19 +133,20 @@ impl Server {
         }
         let engine = engine.open().await?;
         tell_of_memory();
-        Ok(Self { listener, local_addr, http, tls, config, engine, exporter })
+        Ok(Self { listener, local_addr, http, tls, config, engine, authenticator, exporter })
     }
 
     /// The same with an engine that the caller has opened, for example with its own components. The engine's part of the
     /// configuration is ignored, and the engine's metrics go to its own recorder alone.
     ///
     /// # Errors
-    /// If the server can't listen on the address, or the files of TLS can't be used.
+    /// If the server can't listen on the address, or a file that it needs can't be used.
     pub async fn over(engine: Polarway, config: ServerConfig) -> Result<Self, StartError> {
         let tls = Tls::start(&config.tls)?;
+        let authenticator = Arc::new(Authenticator::new(&config.auth)?);
         let (listener, local_addr, http) = listen(&config).await?;
         let exporter = config.metrics.then(Exporter::new);
-        Ok(Self { listener, local_addr, http, tls, config, engine, exporter })
+        Ok(Self { listener, local_addr, http, tls, config, engine, authenticator, exporter })
     }
 
     /// The address that the server listens on.
@@ -154,7 +160,7 @@ impl Server {
     /// # Errors
     /// If the network fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
-        let Self { listener, http, tls, config, engine, exporter, .. } = self;
+        let Self { listener, http, tls, config, engine, authenticator, exporter, .. } = self;
         let _watched = engine.watch_for_standstill();
         if let Some(tls) = &tls {
             tls.tell_of_expiry();
@@ -180,7 +186,7 @@ impl Server {
         let silence = config.upload_silence;
         let edge = EdgeLayer { patience: silence, metrics: Arc::clone(&metrics) };
         let service = Service::new(engine, silence, Arc::clone(&metrics));
-        let router = router(service, health_service, edge, &config.auth)?;
+        let router = router(service, health_service, edge, authenticator, config.auth.reflection)?;
 
         let (began, ending) = tokio::sync::oneshot::channel();
         let shutdown = async {
@@ -328,9 +334,9 @@ fn router(
     service: Service,
     health: HealthServer<impl Health>,
     edge: EdgeLayer,
-    auth: &AuthConfig,
+    authenticator: Arc<Authenticator>,
+    shown: Reflection,
 ) -> Result<Router<Stack<AuthLayer, Stack<EdgeLayer, Identity>>>, StartError> {
-    let authenticator = Arc::new(Authenticator::new(auth));
     let router = tonic::transport::Server::builder()
         .initial_stream_window_size(SERVER_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
@@ -340,10 +346,10 @@ fn router(
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
         .layer(edge)
-        .layer(AuthLayer::new(authenticator, auth.reflection))
+        .layer(AuthLayer::new(authenticator, shown))
         .add_service(service)
         .add_service(health);
-    Ok(match auth.reflection {
+    Ok(match shown {
         Reflection::Off => router,
         Reflection::Public | Reflection::Authenticated => {
             router.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?)

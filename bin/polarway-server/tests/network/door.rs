@@ -4,24 +4,16 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use polarway_core::{AccessPolicy, Action, Caller, Polarway, Target};
-use polarway_proto::client::PolarwayServiceClient;
-use polarway_proto::v1::{
-    CancelQueryRequest, CreateHandleRequest, DeleteDatasetRequest, DropHandleRequest, ExtendHandleRequest,
-    GetCacheStatsRequest, GetDatasetRequest, GetHandleRequest, GetServerInfoRequest, ListDatasetsRequest,
-    ListHandlesRequest, ListQueriesRequest, ListVersionsRequest, LoadRequest, QueryRequest, StoreRequest,
-    StoreResponse, store_result,
-};
 use polarway_proto::{Method, Reason};
 use polarway_server::ServerConfig;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Response, Status, Streaming};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_reflection::pb::v1;
 
-use crate::support::{Upload, numbers, reason_of};
+use crate::support::{Subject, call, client_over, numbers, reason_of};
 
 /// Lets the program itself do everything, and nobody who comes over the network anything.
 #[derive(Debug)]
@@ -65,72 +57,13 @@ impl Refusing {
     }
 }
 
-/// What a stream comes to.
-async fn all<M>(responses: Result<Response<Streaming<M>>, Status>) -> Result<(), Status> {
-    let mut responses = responses?.into_inner();
-    while responses.message().await?.is_some() {}
-    Ok(())
-}
-
-/// What the only table of an upload came to.
-fn only(response: Response<StoreResponse>) -> Result<(), Status> {
-    match response.into_inner().results.remove(0).outcome.unwrap() {
-        store_result::Outcome::Published(_) => Ok(()),
-        store_result::Outcome::Failure(failure) => Err(failure.into()),
-    }
-}
-
-async fn call(
-    client: &mut PolarwayServiceClient<Channel>,
-    method: Method,
-    handle: &str,
-) -> Result<(), Status> {
-    let (name, handle_id, sql) = ("t".to_owned(), handle.to_owned(), "SELECT 42".to_owned());
-    match method {
-        Method::Store => {
-            let parts = Upload::of("t", &numbers(0..3)).parts.into_iter();
-            let requests = parts.map(|part| StoreRequest { part: Some(part) }).collect::<Vec<_>>();
-            only(client.store(Request::new(futures::stream::iter(requests))).await?)
-        }
-        Method::Load => all(client.load(LoadRequest { name, ..LoadRequest::default() }).await).await,
-        Method::Query => all(client.query(QueryRequest { sql, ..QueryRequest::default() }).await).await,
-        Method::CreateHandle => {
-            all(client.create_handle(CreateHandleRequest { sql, ..CreateHandleRequest::default() }).await)
-                .await
-        }
-        Method::GetHandle => client.get_handle(GetHandleRequest { handle_id }).await.map(drop),
-        Method::ListHandles => client.list_handles(ListHandlesRequest::default()).await.map(drop),
-        Method::ExtendHandle => {
-            client.extend_handle(ExtendHandleRequest { handle_id, ttl_us: None }).await.map(drop)
-        }
-        Method::DropHandle => client.drop_handle(DropHandleRequest { handle_id }).await.map(drop),
-        Method::ListDatasets => client.list_datasets(ListDatasetsRequest::default()).await.map(drop),
-        Method::GetDataset => {
-            client.get_dataset(GetDatasetRequest { name, ..GetDatasetRequest::default() }).await.map(drop)
-        }
-        Method::ListVersions => client
-            .list_versions(ListVersionsRequest { name, ..ListVersionsRequest::default() })
-            .await
-            .map(drop),
-        Method::DeleteDataset => client
-            .delete_dataset(DeleteDatasetRequest { name, ..DeleteDatasetRequest::default() })
-            .await
-            .map(drop),
-        Method::ListQueries => client.list_queries(ListQueriesRequest::default()).await.map(drop),
-        Method::CancelQuery => {
-            client.cancel_query(CancelQueryRequest { query_id: "none".to_owned() }).await.map(drop)
-        }
-        Method::GetCacheStats => client.get_cache_stats(GetCacheStatsRequest::default()).await.map(drop),
-        Method::GetServerInfo => client.get_server_info(GetServerInfoRequest::default()).await.map(drop),
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn no_method_but_health_and_reflection_passes_a_door_that_refuses_all() {
     let server = Refusing::start().await;
-    let mut client = PolarwayServiceClient::new(server.channel().await);
+    let mut client = client_over(server.channel().await, None);
+    let subject = Subject { dataset: "t", handle: &server.handle, query: "none" };
     for method in Method::ALL {
-        let refused = call(&mut client, *method, &server.handle).await.expect_err(method.name());
+        let refused = call(&mut client, *method, subject).await.expect_err(method.name());
         // What may not be read looks as if it were not there.
         let reason = reason_of(&refused);
         let expected = match method {

@@ -7,6 +7,7 @@ mod listing;
 pub(crate) mod look;
 mod queries;
 mod store;
+pub(crate) mod token;
 mod transfer;
 
 use std::process::ExitCode;
@@ -56,6 +57,7 @@ async fn dispatch(command: ClientCommand) -> Result<()> {
             println!("OK");
             Ok(())
         }
+        ClientCommand::Token(new) => token::token(new),
         ClientCommand::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut arguments::command(), "polarway", &mut script);

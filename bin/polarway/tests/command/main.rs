@@ -7,6 +7,7 @@ mod input;
 mod queries;
 mod shell;
 mod support;
+mod tokens;
 mod values;
 
 use std::io::Read as _;

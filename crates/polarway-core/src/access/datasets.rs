@@ -32,7 +32,10 @@ impl Access {
             true => {
                 Ok(self.authorize(Action::Read, Target::Dataset(name))?.tables.snapshot_if_any(name, at)?)
             }
-            false => Ok(None),
+            false => {
+                self.tell_refused(Action::Read, Target::Dataset(name));
+                Ok(None)
+            }
         }
     }
 
@@ -134,7 +137,7 @@ impl Access {
 
     /// How the cache of tables is doing.
     pub(crate) fn cache_stats(&self) -> Result<CacheStats> {
-        Ok(self.authorize(Action::Read, Target::Engine)?.loader.cache_stats())
+        Ok(self.authorize(Action::Read, Target::Statistics)?.loader.cache_stats())
     }
 
     /// What the storage says, without the names that the caller may not see.

@@ -68,7 +68,7 @@ impl Access {
 
     /// Whether the caller may do this.
     pub(super) fn may(&self, action: Action, target: Target<'_>) -> bool {
-        self.engine.guarded.policy.allows(&self.caller, action, target)
+        self.engine.guarded.policy.allows(&self.caller, action, target) && self.caller.allows(action, target)
     }
 
     /// Gives what the caller needs to do this, if he may.
@@ -78,7 +78,10 @@ impl Access {
     pub(super) fn authorize(&self, action: Action, target: Target<'_>) -> Result<&Data> {
         match self.may(action, target) {
             true => Ok(&self.engine.guarded.data),
-            false => Err(self.refusal(action, target)),
+            false => {
+                self.tell_refused(action, target);
+                Err(self.refusal(action, target))
+            }
         }
     }
 
@@ -97,12 +100,18 @@ impl Access {
         Ok((data, found))
     }
 
+    /// Tells whoever decides that the caller asked for something and did not get it.
+    pub(super) fn tell_refused(&self, action: Action, target: Target<'_>) {
+        self.engine.guarded.policy.refused(&self.caller, action, target);
+        self.caller.refused(action, target);
+    }
+
     fn refusal(&self, action: Action, target: Target<'_>) -> Error {
         let data = &self.engine.guarded.data;
         match target {
             // Whether there is such a dataset is nothing that this tells.
             Target::Dataset(_) if action == Action::Write => self.denied(action, target),
-            Target::Engine => self.denied(action, target),
+            Target::Engine | Target::Statistics => self.denied(action, target),
             _ if self.may(Action::Read, target) => self.denied(action, target),
             Target::Dataset(name) => {
                 let nearest = data.tables.nearest_names(name.as_str(), |near| self.sees(near));

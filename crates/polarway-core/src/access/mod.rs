@@ -16,7 +16,7 @@ mod policy;
 mod queries;
 mod upkeep;
 
-pub use caller::Caller;
+pub use caller::{Caller, Quota};
 pub(crate) use datasets::DatasetWriter;
 pub(crate) use door::{Access, Data, Guarded};
 pub(crate) use local_files::StoredFiles;

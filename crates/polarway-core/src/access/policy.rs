@@ -10,7 +10,8 @@ use super::Caller;
 /// What a caller is about to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// To see that something is there, what it is like, and its rows. Of the engine: lists, counters and versions.
+    /// To see that something is there, what it is like, and its rows. Of the engine: its version, and lists of what the caller may
+    /// see.
     Read,
     /// To store or append rows. Of a handle: to change when it expires.
     Write,
@@ -46,6 +47,8 @@ pub enum Target<'a> {
         /// Who runs it.
         owner: &'a str,
     },
+    /// Counters over all that the engine holds, whoever may see it, such as those of the cache.
+    Statistics,
     /// None of these: the engine itself.
     Engine,
 }
@@ -74,6 +77,12 @@ pub enum Target<'a> {
 pub trait AccessPolicy: Send + Sync + fmt::Debug {
     /// Whether the caller may do this.
     fn allows(&self, caller: &Caller, action: Action, target: Target<'_>) -> bool;
+
+    /// Something that the caller asked for was refused, as this policy or another one does not allow it: for a log of such
+    /// attempts. What is only left out of a list is not told.
+    fn refused(&self, caller: &Caller, action: Action, target: Target<'_>) {
+        let _ = (caller, action, target);
+    }
 }
 
 /// Lets everybody do everything.
@@ -106,6 +115,7 @@ impl fmt::Display for Target<'_> {
             Self::Analytics { schema, table } => write!(f, "the table analytics.{schema}.{table}"),
             Self::Handle { id, .. } => write!(f, "the handle {id}"),
             Self::RunningQuery { .. } => f.write_str("this query"),
+            Self::Statistics => f.write_str("counters over all datasets"),
             Self::Engine => f.write_str("this engine"),
         }
     }

@@ -43,7 +43,7 @@ impl AccessPolicy for Patterns {
             Target::Analytics { table, .. } => is_owner || table.starts_with("public"),
             Target::Handle { owner, .. } => owner == Some(caller.name()),
             Target::RunningQuery { owner } => owner == caller.name(),
-            Target::Engine => true,
+            Target::Statistics | Target::Engine => true,
         }
     }
 }
@@ -266,6 +266,52 @@ async fn a_forbidden_dataset_looks_like_a_missing_one() {
     // Both are as far from the names that may be seen.
     assert_eq!(told("private_trades").await, told("psivate_trades").await);
     assert_eq!(owner.load("private_trades").await.unwrap().num_rows(), 1);
+}
+
+/// Rights that note what was refused.
+#[derive(Debug, Default)]
+struct Noting(std::sync::Mutex<Vec<String>>);
+
+impl AccessPolicy for Noting {
+    fn allows(&self, caller: &Caller, action: Action, target: Target<'_>) -> bool {
+        Patterns.allows(caller, action, target) && target != Target::Statistics
+    }
+
+    fn refused(&self, caller: &Caller, action: Action, target: Target<'_>) {
+        self.0.lock().unwrap().push(format!("{caller}: {action} {target}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callers_own_rights_narrow_what_the_engine_allows_and_hear_of_refusals() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Polarway::open(config(&folder)).await.unwrap();
+    for name in ["public_trades", "private_trades"] {
+        engine.store(name, trades(&[("BTC", 1)])).await.unwrap();
+    }
+    let noted = Arc::new(Noting::default());
+    let rights = Arc::clone(&noted) as Arc<dyn AccessPolicy>;
+    let stranger = engine.on_behalf_of(Caller::named("stranger").with_rights(rights));
+    stranger.load("public_trades").await.unwrap();
+    assert_eq!(stranger.datasets().await.unwrap().len(), 1);
+    stranger.query("SHOW TABLES").await.unwrap();
+    assert_eq!(*noted.0.lock().unwrap(), Vec::<String>::new(), "what a list leaves out is not refused");
+
+    let missing = ErrorKind::UnknownDataset;
+    assert_eq!(stranger.load("private_trades").await.map(drop).unwrap_err().kind(), missing);
+    assert_eq!(stranger.query("FROM private_trades").await.map(drop).unwrap_err().kind(), missing);
+    let denied = ErrorKind::PermissionDenied;
+    assert_eq!(stranger.store("public_trades", trades(&[])).await.unwrap_err().kind(), denied);
+    assert_eq!(stranger.cache_stats().unwrap_err().kind(), denied);
+    let expect = [
+        "stranger: read the dataset \"private_trades\"",
+        "stranger: read the dataset \"private_trades\"",
+        "stranger: write the dataset \"public_trades\"",
+        "stranger: read counters over all datasets",
+    ];
+    assert_eq!(*noted.0.lock().unwrap(), expect);
+    // Whoever has no rights of its own may do what the engine allows.
+    assert_eq!(engine.datasets().await.unwrap().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

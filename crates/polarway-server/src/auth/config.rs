@@ -1,5 +1,7 @@
 //! How a server finds out who its callers are: plain data.
 
+use std::path::PathBuf;
+
 use super::Secret;
 
 /// How a server finds out who its callers are. By default all callers are the same and may do everything.
@@ -8,6 +10,8 @@ use super::Secret;
 pub struct AuthConfig {
     /// A token with all rights.
     pub token: Option<Secret>,
+    /// A file of tokens with roles. It is read again when it changes.
+    pub file: Option<PathBuf>,
     /// Who may ask for a description of the services.
     pub reflection: Reflection,
 }
@@ -27,6 +31,6 @@ pub enum Reflection {
 impl AuthConfig {
     /// Whether calls need a token.
     pub fn needs_token(&self) -> bool {
-        self.token.is_some()
+        self.token.is_some() || self.file.is_some()
     }
 }

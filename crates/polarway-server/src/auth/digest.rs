@@ -16,6 +16,23 @@ impl TokenDigest {
         Self::from_bytes(&Sha256::digest(token).into())
     }
 
+    /// The digest of these 64 hexadecimal digits.
+    pub(crate) fn from_hex(text: &str) -> Option<Self> {
+        let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+        let bytes: [[u8; 2]; 32] = pairs.try_into().ok()?;
+        let mut digest = [0; 32];
+        for (byte, [high, low]) in digest.iter_mut().zip(bytes) {
+            let digit = |digit: u8| char::from(digit).to_digit(16);
+            *byte = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
+        }
+        Some(Self::from_bytes(&digest))
+    }
+
+    /// The digits that [`from_hex`](Self::from_hex) reads.
+    pub(crate) fn to_hex(self) -> String {
+        self.0.iter().map(|word| format!("{word:016x}")).collect()
+    }
+
     fn from_bytes(bytes: &[u8; 32]) -> Self {
         let mut words = [0; 4];
         for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
@@ -47,6 +64,20 @@ mod tests {
         assert!(bool::from(digest.ct_eq(&TokenDigest::of(b"secret"))));
         for other in [&b""[..], b"secre", b"secret ", b"Secret", b"secrets"] {
             assert!(!bool::from(digest.ct_eq(&TokenDigest::of(other))), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_written_as_64_hexadecimal_digits() {
+        let digits = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+        let digest = TokenDigest::of(b"secret");
+        assert_eq!(digest.to_hex(), digits);
+        assert_eq!(TokenDigest::from_hex(digits), Some(digest));
+        assert_eq!(TokenDigest::from_hex(&digits.to_uppercase()), Some(digest));
+        for wrong in
+            ["", "2b", &digits[1..], &format!("{digits}00"), &digits.replace('2', "g"), &"é".repeat(32)]
+        {
+            assert_eq!(TokenDigest::from_hex(wrong), None, "{wrong}");
         }
     }
 

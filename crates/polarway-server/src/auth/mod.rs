@@ -4,16 +4,28 @@
 //! the request to its service with a [`Requester`], from which [`Call`](crate::call::Call) takes the caller. What the caller may
 //! do is not decided here but at the engine's door.
 
+mod audit;
 mod authenticator;
 mod bearer;
 mod config;
 mod digest;
+mod file;
+mod guard;
 mod layer;
+mod new_token;
+mod pattern;
 mod requester;
+mod rights;
 mod secret;
+mod session;
+mod table;
 
+pub(crate) use audit::Origin;
 pub(crate) use authenticator::Authenticator;
 pub use config::{AuthConfig, Reflection};
+pub use file::AuthFileError;
 pub(crate) use layer::AuthLayer;
+pub use new_token::{MadeToken, NewToken, NewTokenError};
 pub(crate) use requester::Requester;
+pub use rights::Role;
 pub use secret::Secret;

@@ -1,17 +1,49 @@
-//! Who makes a request.
+//! Who makes a request, from where, and with which rights.
 
-use polarway_core::Caller;
+use std::sync::Arc;
+
+use polarway_core::{AccessPolicy, Action, Caller, Target};
+
+use super::audit::Origin;
+use super::session::Session;
 
 /// Who makes a request. [`AuthLayer`](super::AuthLayer) adds it to the extensions of each request that it lets pass.
 #[derive(Clone, Debug)]
 pub(crate) struct Requester {
     /// On whose behalf the call is made.
     pub(crate) caller: Caller,
+    /// The same for the audit log, with where the call comes from.
+    pub(crate) origin: Arc<Origin>,
 }
 
 impl Requester {
-    /// Everybody, where no token is needed.
-    pub(crate) fn anonymous() -> Self {
-        Self { caller: Caller::anonymous() }
+    /// Somebody who needs no token.
+    pub(super) fn anonymous(caller: Caller, origin: Origin) -> Self {
+        Self { caller, origin: Arc::new(origin) }
+    }
+
+    /// The owner of a token.
+    pub(super) fn with_token(session: &Arc<Session>, origin: Origin) -> Self {
+        let origin = Arc::new(origin);
+        let rights = CallRights { session: Arc::clone(session), origin: Arc::clone(&origin) };
+        let caller = Caller::named(Arc::clone(&session.name)).with_quota(session.quota);
+        Self { caller: caller.with_rights(Arc::new(rights)), origin }
+    }
+}
+
+/// The rights of a token in one call, whose refusals are logged with the call.
+#[derive(Debug)]
+struct CallRights {
+    session: Arc<Session>,
+    origin: Arc<Origin>,
+}
+
+impl AccessPolicy for CallRights {
+    fn allows(&self, caller: &Caller, action: Action, target: Target<'_>) -> bool {
+        self.session.rights.allow(caller.name(), action, target)
+    }
+
+    fn refused(&self, _caller: &Caller, action: Action, target: Target<'_>) {
+        self.origin.refused(action, target);
     }
 }

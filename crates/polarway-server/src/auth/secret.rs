@@ -17,8 +17,8 @@ impl Secret {
         self.0.len() < 16
     }
 
-    /// The text itself, for whoever has to compare or send it.
-    pub(crate) fn reveal(&self) -> &str {
+    /// The text itself, for whoever has to compare or send it, or to show it once.
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }

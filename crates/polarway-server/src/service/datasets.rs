@@ -59,9 +59,9 @@ pub(super) async fn delete(
     request: DeleteDatasetRequest,
 ) -> Result<DeleteDatasetResponse, Failure> {
     let options = DeleteOptions::try_from(&request)?;
-    let published =
-        call.engine.delete_with(&request.name, options).await.map_err(|error| call.failure(&error))?;
-    Ok(DeleteDatasetResponse { published: Some(published.into()) })
+    let deleted = call.engine.delete_with(&request.name, options).await.map_err(|error| call.failure(&error));
+    call.origin.changed("delete", &request.name, &deleted);
+    Ok(DeleteDatasetResponse { published: Some(deleted?.into()) })
 }
 
 /// Cuts the entries to one page, and returns whether it is the last.

@@ -33,6 +33,7 @@ async fn keep(call: Call, request: CreateHandleRequest) -> Result<CreateHandleRe
         request: request_id,
     };
     let kept = call.engine.query_handle_with(&sql, options).await.map_err(|error| call.failure(&error))?;
+    call.origin.changed("keep", &kept.handle.id.to_string(), &Ok(()));
     let handle = convert::handle(kept.handle)?;
     Ok(CreateHandleResponse { handle: Some(handle), summary: kept.summary.map(Into::into) })
 }
@@ -60,14 +61,16 @@ pub(super) async fn extend(
     request: ExtendHandleRequest,
 ) -> Result<ExtendHandleResponse, Failure> {
     let ttl = request.ttl_us.map(ttl).transpose()?;
-    let handle =
-        call.engine.extend_handle(&request.handle_id, ttl).await.map_err(|error| call.failure(&error))?;
-    Ok(ExtendHandleResponse { handle: Some(convert::handle(handle)?) })
+    let extended =
+        call.engine.extend_handle(&request.handle_id, ttl).await.map_err(|error| call.failure(&error));
+    call.origin.changed("extend", &request.handle_id, &extended);
+    Ok(ExtendHandleResponse { handle: Some(convert::handle(extended?)?) })
 }
 
 pub(super) async fn drop(call: &Call, request: DropHandleRequest) -> Result<DropHandleResponse, Failure> {
-    call.engine.drop_handle(&request.handle_id).await.map_err(|error| call.failure(&error))?;
-    Ok(DropHandleResponse {})
+    let dropped = call.engine.drop_handle(&request.handle_id).await.map_err(|error| call.failure(&error));
+    call.origin.changed("drop", &request.handle_id, &dropped);
+    dropped.map(|()| DropHandleResponse {})
 }
 
 fn ttl(micros: u64) -> Result<Duration, Failure> {

@@ -73,8 +73,9 @@ pub(super) fn list(call: &Call, worker: &Worker) -> Result<ListQueriesResponse, 
 }
 
 pub(super) fn cancel(call: &Call, request: &CancelQueryRequest) -> Result<CancelQueryResponse, Failure> {
-    call.engine.cancel_query(&request.query_id).map_err(|error| call.failure(&error))?;
-    Ok(CancelQueryResponse {})
+    let cancelled = call.engine.cancel_query(&request.query_id).map_err(|error| call.failure(&error));
+    call.origin.changed("cancel", &request.query_id, &cancelled);
+    cancelled.map(|()| CancelQueryResponse {})
 }
 
 /// The chunks of a result, followed by the query's summary.

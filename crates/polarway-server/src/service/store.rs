@@ -46,8 +46,10 @@ pub(super) async fn store(
                 results.len()
             )));
         }
-        let is_last = header.last;
-        let outcome = match store_table(call, &mut parts, header).await? {
+        let (is_last, name) = (header.last, header.name.clone());
+        let stored = store_table(call, &mut parts, header).await?;
+        call.origin.changed("store", &name, &stored);
+        let outcome = match stored {
             Ok(published) => Outcome::Published(published.into()),
             Err(failure) => Outcome::Failure(failure.shortened()),
         };

@@ -82,6 +82,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
         current: |config| config.bind.to_string(),
     },
     Setting {
+        key: "auth_file",
+        variable: "POLARWAY_AUTH_FILE",
+        value_name: "FILE",
+        form: Form::Text,
+        about: "A TOML file of tokens, each with a role and the datasets for which it holds. It is read again when it changes. \
+                `polarway token new` prints its entries.",
+        default: Some("none"),
+        apply: |config, text| values::optional_file(text).map(|file| config.auth.file = file),
+        current: |config| values::optional_file_text(config.auth.file.as_deref()),
+    },
+    Setting {
         key: "reflection",
         variable: "POLARWAY_REFLECTION",
         value_name: "WHO",

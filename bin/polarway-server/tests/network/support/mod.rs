@@ -5,6 +5,7 @@ use std::time::Duration;
 use polarway_client::{Builder, DistributedClient};
 
 mod answers;
+mod methods;
 mod proxy;
 mod queries;
 mod scattered;
@@ -23,6 +24,8 @@ pub(crate) fn client_of(url: String) -> Builder {
 }
 
 pub(crate) use answers::{refused, rows_of};
+#[allow(unused_imports, reason = "not every target that has this folder uses all of it")]
+pub(crate) use methods::{Client, Subject, call, client_over};
 pub(crate) use proxy::{Break, Proxy};
 pub(crate) use queries::{ENDLESS_SUM, all_ended, in_background, query_in, until};
 pub(crate) use scattered::scattered;
