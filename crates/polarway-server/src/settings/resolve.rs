@@ -437,7 +437,7 @@ mod tests {
     #[test]
     fn names_that_others_set_are_not_taken_for_typos() {
         let suggested = |name| Settings::read(&sources(&[], &[(name, "x")])).unwrap().unread_variables[0].1;
-        for name in ["POLARWAY_PORT", "POLARWAY_TLS", "POLARWAY_VOLUME", "POLARWAY_SERVICE_HOST"] {
+        for name in ["POLARWAY_PORT", "POLARWAY_HOST", "POLARWAY_VOLUME", "POLARWAY_SERVICE_HOST"] {
             assert_eq!(suggested(name), None, "{name}");
         }
         assert_eq!(suggested("POLARWAY_"), None);
