@@ -109,10 +109,8 @@ pub(crate) fn certificates(pem: Pem<'_>) -> Result<Vec<CertificateDer<'static>>,
 pub(crate) fn private_key(pem: Pem<'_>) -> Result<PrivateKeyDer<'static>, CredentialError> {
     let path = || pem.path.to_owned();
     match PrivateKeyDer::from_pem_slice(pem.content) {
-        Ok(_) | Err(PemError::NoItemsFound) if is_encrypted(pem.content) => {
-            Err(CredentialError::EncryptedKey { path: path() })
-        }
         Ok(key) => Ok(key),
+        Err(_) if is_encrypted(pem.content) => Err(CredentialError::EncryptedKey { path: path() }),
         Err(PemError::NoItemsFound) => Err(CredentialError::NoKey { path: path() }),
         Err(error) => Err(pem.damaged(words(&error))),
     }

@@ -7,6 +7,7 @@ mod input;
 mod queries;
 mod shell;
 mod support;
+mod tls;
 mod tokens;
 mod values;
 
