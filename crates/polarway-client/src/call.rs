@@ -15,6 +15,7 @@ use crate::call_id::{CallId, ID_HEADER};
 use crate::connection::{CONNECT, Worker, Workers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::retry::Tries;
+use crate::trace_context;
 
 /// How long a worker may take to begin its answer: the time to connect, and the longest silence after that.
 const OPENING: Duration = CONNECT.saturating_add(SILENCE);
@@ -200,6 +201,7 @@ impl Attempt<'_> {
         if let Some(id) = self.id.header() {
             metadata.insert(ID_HEADER, id);
         }
+        trace_context::add(&mut metadata);
         metadata
     }
 

@@ -59,6 +59,7 @@ mod revision;
 mod secure;
 mod stream;
 mod tls;
+mod trace_context;
 mod upload;
 
 pub use arrow_array as array;

@@ -13,6 +13,7 @@ use tracing::Span;
 use crate::auth::{Origin, Requester};
 use crate::failure;
 use crate::metrics::Metrics;
+use crate::traces::TraceParent;
 
 /// One call of one method. It is made once, at the edge, and passed on: a method does everything through it.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub(crate) struct Call {
     pub(crate) metrics: Arc<Metrics>,
     /// Who makes it and from where, for the audit log.
     pub(crate) origin: Arc<Origin>,
+    /// What parts of it are recorded under, if it is recorded.
+    pub(crate) trace: Option<TraceParent>,
 }
 
 impl Call {
@@ -45,6 +48,7 @@ impl Call {
             deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             metrics: Arc::clone(metrics),
             origin: Arc::clone(origin),
+            trace: head.extensions.get().cloned(),
         })
     }
 

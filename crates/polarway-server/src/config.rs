@@ -22,6 +22,8 @@ pub struct ServerConfig {
     pub log_format: LogFormat,
     /// A query that takes longer, waiting included, is logged and listed as slow; `None` is none.
     pub slow_query: Option<Duration>,
+    /// The URL of a collector that gets a trace of each call over OTLP (gRPC), such as `http://localhost:4317`.
+    pub otlp_endpoint: Option<String>,
     /// Whether the server measures itself, and has an HTTP port for operators: metrics and probes.
     pub metrics: bool,
     /// That port, at the IP address of `bind`; port 0 picks a free port.
@@ -46,6 +48,7 @@ impl ServerConfig {
             auth: AuthConfig::default(),
             log_format: LogFormat::Text,
             slow_query: Some(Duration::from_secs(10)),
+            otlp_endpoint: None,
             metrics: false,
             metrics_port: 9090,
             tls: TlsFiles::default(),

@@ -18,6 +18,7 @@ use crate::call_id::{CallId, ID_HEADER, call_id};
 use crate::metrics::{Metrics, OpenCall};
 use crate::patience::whole_within;
 use crate::reasons::with_reason;
+use crate::traces::Traces;
 
 /// Wraps services in [`Edge`].
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub(crate) struct EdgeLayer {
     pub(crate) patience: Duration,
     /// Where calls are counted.
     pub(crate) metrics: Arc<Metrics>,
+    /// Where calls are recorded, if they are.
+    pub(crate) traces: Option<Traces>,
 }
 
 impl<S> Layer<S> for EdgeLayer {
@@ -36,8 +39,8 @@ impl<S> Layer<S> for EdgeLayer {
     }
 }
 
-/// Gives each call its id and counts it, refuses those with an unsupported encoding, limits how long requests take to arrive,
-/// and gives each failure a reason.
+/// Gives each call its id, counts and records it, refuses those with an unsupported encoding, limits how long requests take to
+/// arrive, and gives each failure a reason.
 #[derive(Clone)]
 pub(crate) struct Edge<S> {
     services: S,
@@ -60,7 +63,13 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let id = call_id(request.headers());
         request.extensions_mut().insert(CallId(id.clone()));
-        let call = OpenCall::begin(&self.layer.metrics, request.uri().path(), &id);
+        let mut call = OpenCall::begin(&self.layer.metrics, request.uri().path(), &id);
+        if let Some(traces) = &self.layer.traces
+            && let Some(trace) = traces.begin(call.method(), request.headers())
+        {
+            request.extensions_mut().insert(trace.parent());
+            call.record_in(trace, &id);
+        }
         let answer = match refuse_encoding(request.headers()) {
             Some(refused) => Either::Left(ready(Ok(refused))),
             None => {

@@ -44,6 +44,7 @@ mod service;
 pub mod settings;
 mod slow_queries;
 mod tls;
+mod traces;
 
 pub use auth::{AuthConfig, AuthFileError, MadeToken, NewToken, NewTokenError, Reflection, Role, Secret};
 pub use config::ServerConfig;

@@ -28,6 +28,7 @@ use crate::readiness::{Part, Readiness};
 use crate::service::Service;
 use crate::slow_queries::SlowQueries;
 use crate::tls::{Tls, TlsError};
+use crate::traces::Traces;
 
 /// The most concurrent calls on one connection.
 const STREAMS: u32 = 1024;
@@ -93,6 +94,9 @@ pub enum StartError {
     /// The protocol's description for reflection can't be read.
     #[error("the protocol's description is damaged")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// The URL of the collector of traces can't be used.
+    #[error("the collector of --otlp-endpoint can't be used")]
+    Traces(#[from] opentelemetry_otlp::ExporterBuildError),
     /// The network failed.
     #[error("the server ended")]
     Serve(#[from] tonic::transport::Error),
@@ -184,7 +188,8 @@ impl Server {
         watches.spawn(watch_handles(engine.clone(), health.clone(), readiness.clone()));
         watches.spawn(watch_queries(engine.clone(), health.clone(), readiness.clone()));
         let silence = config.upload_silence;
-        let edge = EdgeLayer { patience: silence, metrics: Arc::clone(&metrics) };
+        let traces = config.otlp_endpoint.as_deref().map(Traces::to).transpose()?;
+        let edge = EdgeLayer { patience: silence, metrics: Arc::clone(&metrics), traces: traces.clone() };
         let service = Service::new(engine, silence, Arc::clone(&metrics));
         let router = router(service, health_service, edge, authenticator, config.auth.reflection)?;
 
@@ -205,11 +210,17 @@ impl Server {
                 Err(_) => std::future::pending().await,
             }
         };
-        tokio::select! {
-            served = serving => served?,
-            () = too_long => tracing::warn!("calls were still running and are cut off"),
+        let served = tokio::select! {
+            served = serving => served,
+            () = too_long => {
+                tracing::warn!("calls were still running and are cut off");
+                Ok(())
+            }
+        };
+        if let Some(traces) = traces {
+            traces.finish().await;
         }
-        Ok(())
+        Ok(served?)
     }
 }
 

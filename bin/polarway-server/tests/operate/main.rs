@@ -5,9 +5,11 @@
 #[allow(dead_code, unused_imports, reason = "the tests of the network use the rest")]
 mod support;
 
+mod collector;
 mod observed;
 
 mod http_port;
 mod logs;
 mod metrics;
 mod probes;
+mod traces;

@@ -18,6 +18,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use super::{Metrics, list};
+use crate::traces::CallTrace;
 
 /// The calls that are no method of our service, as the label `method` has them.
 const OTHERS: [(&str, &str); 2] = [("/grpc.health.", "Health"), ("/grpc.reflection.", "Reflection")];
@@ -99,10 +100,14 @@ impl Calls {
         }
     }
 
-    fn count_error(&self, status: &Status) {
-        let reason = Failure::from(status).reason;
-        let counter = self.reasons.get(reason.as_str());
-        counter.unwrap_or(&self.without_reason[status.code() as usize]).increment(1);
+    /// Counts an error, and gives its reason.
+    fn count_error(&self, status: &Status) -> &'static str {
+        let (reason, counter) = match self.reasons.get_key_value(Failure::from(status).reason.as_str()) {
+            Some((reason, counter)) => (*reason, counter),
+            None => (NO_REASON, &self.without_reason[status.code() as usize]),
+        };
+        counter.increment(1);
+        reason
     }
 }
 
@@ -114,6 +119,7 @@ pub(crate) struct OpenCall {
     kind: usize,
     began: Instant,
     has_ended: bool,
+    trace: Option<CallTrace>,
 }
 
 impl OpenCall {
@@ -123,8 +129,27 @@ impl OpenCall {
         let of_kind = &metrics.calls.kinds[kind];
         of_kind.in_flight.increment(1.0);
         let (method, request_id) = (of_kind.name, id.to_str().unwrap_or_default());
-        let span = tracing::info_span!(target: "polarway::call", "call", method, request_id, caller = Empty);
-        Self { span, metrics: Arc::clone(metrics), kind, began: Instant::now(), has_ended: false }
+        let span = tracing::info_span!(target: "polarway::call", "call", method, request_id, caller = Empty, trace_id = Empty);
+        Self {
+            span,
+            metrics: Arc::clone(metrics),
+            kind,
+            began: Instant::now(),
+            has_ended: false,
+            trace: None,
+        }
+    }
+
+    /// Its method, as metrics have it.
+    pub(crate) fn method(&self) -> &'static str {
+        self.metrics.calls.kinds[self.kind].name
+    }
+
+    /// Records it in a trace, too.
+    pub(crate) fn record_in(&mut self, mut trace: CallTrace, id: &HeaderValue) {
+        trace.set_request_id(id.to_str().unwrap_or_default());
+        self.span.record("trace_id", trace.trace_id());
+        self.trace = Some(trace);
     }
 
     /// The same response. The call ends now if its status is known, otherwise with its last message.
@@ -148,8 +173,9 @@ impl OpenCall {
         kind.in_flight.decrement(1.0);
         kind.ended[code as usize].increment(1);
         kind.duration.record(self.began.elapsed());
-        if let Err(status) = outcome {
-            calls.count_error(&status);
+        let reason = outcome.err().map(|status| calls.count_error(&status));
+        if let Some(mut trace) = self.trace.take() {
+            trace.set_outcome(code, reason);
         }
     }
 }

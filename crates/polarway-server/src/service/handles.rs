@@ -34,6 +34,9 @@ async fn keep(call: Call, request: CreateHandleRequest) -> Result<CreateHandleRe
     };
     let kept = call.engine.query_handle_with(&sql, options).await.map_err(|error| call.failure(&error))?;
     call.origin.changed("keep", &kept.handle.id.to_string(), &Ok(()));
+    if let (Some(trace), Some(summary)) = (&call.trace, &kept.summary) {
+        trace.record_query(summary.times);
+    }
     let handle = convert::handle(kept.handle)?;
     Ok(CreateHandleResponse { handle: Some(handle), summary: kept.summary.map(Into::into) })
 }

@@ -109,6 +109,9 @@ impl Stream for Rows {
         }
         // The last chunk and the summary are sent in one message.
         if let Some(done) = chunks.summary() {
+            if let Some(trace) = &call.trace {
+                trace.record_query(done.times);
+            }
             let sent = std::mem::take(summary);
             response.summary = Some(QuerySummary { rows: sent.rows, bytes: sent.bytes, ..done.into() });
             self.chunks = None;

@@ -469,6 +469,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
         current: |config| values::duration_or_never_text(config.slow_query),
     },
     Setting {
+        key: "otlp_endpoint",
+        variable: "POLARWAY_OTLP_ENDPOINT",
+        value_name: "URL",
+        form: Form::Text,
+        about: "The collector that gets a trace of each call over OTLP (gRPC), such as `http://localhost:4317`. Headers for it are \
+                taken from `OTEL_EXPORTER_OTLP_HEADERS`, the part of calls that is recorded from `OTEL_TRACES_SAMPLER`.",
+        default: Some("none"),
+        apply: |config, text| values::collector(text).map(|endpoint| config.otlp_endpoint = endpoint),
+        current: |config| config.otlp_endpoint.clone().unwrap_or_default(),
+    },
+    Setting {
         key: "metrics",
         variable: "POLARWAY_METRICS_ENABLED",
         value_name: "true|false",

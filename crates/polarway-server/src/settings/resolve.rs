@@ -101,7 +101,7 @@ impl Settings {
             if let Some(value) = value {
                 (setting.apply)(&mut config, &value).map_err(|expected| SettingsError::Value {
                     origin: named(setting, &origin),
-                    value,
+                    value: values::without_password(&value),
                     expected,
                 })?;
             }

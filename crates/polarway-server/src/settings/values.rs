@@ -4,6 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::Uri;
 use polarway_core::{HandleStoreKind, Location};
 
 use crate::{LogFormat, Reflection};
@@ -136,6 +137,28 @@ pub(crate) fn log_format_text(format: LogFormat) -> &'static str {
     match format {
         LogFormat::Text => "text",
         LogFormat::Json => "json",
+    }
+}
+
+/// The URL of a collector. It is shown with the other settings, so it must not have a password in it.
+pub(crate) fn collector(text: &str) -> Result<Option<String>, Invalid> {
+    const EXPECTED: &str = "a URL without user and password, such as http://localhost:4317";
+
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url: Uri = text.parse().map_err(|_| EXPECTED)?;
+    let is_fit = matches!(url.scheme_str(), Some("http" | "https"))
+        && url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    if is_fit { Ok(Some(text.to_owned())) } else { Err(EXPECTED) }
+}
+
+/// A value as it may be shown: a URL loses its user and password.
+pub(crate) fn without_password(text: &str) -> String {
+    match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
+        Some((scheme, rest)) => format!("{scheme}://…@{rest}"),
+        None => text.to_owned(),
     }
 }
 
@@ -273,6 +296,16 @@ mod tests {
         assert_eq!(grace("10m"), Ok(LEAST_GRACE));
         assert!(grace("9m 59s").is_err_and(|expected| expected.contains("ten minutes at least")));
         assert_eq!(grace("soon"), duration("soon"));
+    }
+
+    #[test]
+    fn a_collector_is_a_url_without_a_password() {
+        assert_eq!(collector(""), Ok(None));
+        assert_eq!(collector("https://collector:4317"), Ok(Some("https://collector:4317".to_owned())));
+        for text in ["localhost:4317", "ftp://x", "http://user:canary@x:4317", "http://", "a b", "/v1/traces"]
+        {
+            assert!(collector(text).is_err_and(|expected| expected.contains("URL")), "{text}");
+        }
     }
 
     #[test]
