@@ -1,5 +1,7 @@
 //! What can go wrong with a handle.
 
+use std::sync::Arc;
+
 use polarway_model::{HandleId, InvalidHandleId};
 
 /// The result of an operation on handles.
@@ -25,12 +27,16 @@ pub enum Error {
     Expired {
         /// The id.
         id: HandleId,
+        /// Whose it was, where that is known.
+        owner: Option<Arc<str>>,
     },
     /// Somebody dropped it.
     #[error("the handle {id} was dropped. Run its query again")]
     Dropped {
         /// The id.
         id: HandleId,
+        /// Whose it was, where that is known.
+        owner: Option<Arc<str>>,
     },
     /// Its rows were lost with the query engine that held them.
     #[error(
@@ -39,6 +45,8 @@ pub enum Error {
     Lost {
         /// The id.
         id: HandleId,
+        /// Whose it was, where that is known.
+        owner: Option<Arc<str>>,
     },
     /// The kept results use all the space for them.
     #[error(

@@ -125,8 +125,8 @@ fn is_handle(name: &DatasetName) -> bool {
 fn kept(id: HandleId, leased: Leased) -> Result<Arc<Snapshot>> {
     match leased {
         Leased::Kept(snapshot) => Ok(snapshot),
-        Leased::Ended => Err(Error::Expired { id }),
-        Leased::Deleted => Err(Error::Dropped { id }),
+        Leased::Ended { owner } => Err(Error::Expired { id, owner }),
+        Leased::Deleted { owner } => Err(Error::Dropped { id, owner }),
         Leased::Unknown => Err(unknown(id)),
     }
 }

@@ -73,7 +73,8 @@ pub struct MemoryHandles {
 #[derive(Debug)]
 struct State {
     kept: BTreeMap<HandleId, Kept>,
-    ended: LruCache<HandleId, Ending>,
+    /// How they ended, and whose they were.
+    ended: LruCache<HandleId, (Ending, Option<Arc<str>>)>,
     /// The tables of ended handles that are still read, with the bytes that they take.
     leaving: Vec<(Weak<KeptTable>, u64)>,
 }
@@ -92,11 +93,11 @@ enum Ending {
 }
 
 impl Ending {
-    fn error(self, id: HandleId) -> Error {
+    fn error(self, id: HandleId, owner: Option<Arc<str>>) -> Error {
         match self {
-            Self::Expired => Error::Expired { id },
-            Self::Dropped => Error::Dropped { id },
-            Self::Lost => Error::Lost { id },
+            Self::Expired => Error::Expired { id, owner },
+            Self::Dropped => Error::Dropped { id, owner },
+            Self::Lost => Error::Lost { id, owner },
         }
     }
 }
@@ -163,13 +164,14 @@ impl MemoryHandles {
         let mut state = self.state.lock();
         let Some(kept) = state.kept.get_mut(&id) else {
             return Err(match state.ended.get(&id) {
-                Some(ending) => ending.error(id),
+                Some((ending, owner)) => ending.error(id, owner.clone()),
                 None => unknown(id),
             });
         };
         let Some(ending) = self.ending(kept, now_us) else { return Ok(work(kept, now_us)) };
+        let owner = kept.handle.owner.clone();
         self.end(state, id, ending);
-        Err(ending.error(id))
+        Err(ending.error(id, owner))
     }
 
     /// How a handle has ended, if it has.
@@ -182,7 +184,8 @@ impl MemoryHandles {
 
     fn end(&self, mut state: parking_lot::MutexGuard<'_, State>, id: HandleId, ending: Ending) {
         let kept = state.kept.remove(&id);
-        state.ended.put(id, ending);
+        let owner = kept.as_ref().and_then(|kept| kept.handle.owner.clone());
+        state.ended.put(id, (ending, owner));
         if let Some(Kept { handle, table }) = &kept
             && Arc::strong_count(table) > 1
         {

@@ -21,9 +21,15 @@ pub enum Leased {
     /// It is there.
     Kept(Arc<Snapshot>),
     /// Its lease ran out.
-    Ended,
+    Ended {
+        /// Whose it was, where that is known.
+        owner: Option<Arc<str>>,
+    },
     /// It was deleted before.
-    Deleted,
+    Deleted {
+        /// Whose it was, where that is known.
+        owner: Option<Arc<str>>,
+    },
     /// There is no table of that name, or it was removed.
     Unknown,
 }
@@ -67,13 +73,13 @@ impl Tables {
     fn with_lease(&self, name: &DatasetName, change: impl Fn(Lease, i64) -> Option<Lease>) -> Result<Leased> {
         self.backend.check()?;
         let dataset = self.dataset(name);
-        let mut usage = Usage { tables: self, dataset: &dataset, change, is_ending: false };
+        let mut usage = Usage { tables: self, dataset: &dataset, change, ending: None };
         match self.carry_out(&dataset, &Origin::own(), &mut usage)? {
             Conclusion::Left(leased) => Ok(leased),
-            Conclusion::Committed(_) if usage.is_ending => Ok(Leased::Ended),
-            Conclusion::Committed(commit) | Conclusion::DoneBefore(commit) => {
-                self.snapshot_of(name, &commit).map(Leased::Kept)
-            }
+            Conclusion::Committed(commit) | Conclusion::DoneBefore(commit) => match usage.ending {
+                Some(Ending { owner }) => Ok(Leased::Ended { owner }),
+                None => self.snapshot_of(name, &commit).map(Leased::Kept),
+            },
         }
     }
 }
@@ -84,8 +90,13 @@ struct Usage<'a, F> {
     dataset: &'a Dataset,
     /// The lease that takes the place of one, if any, at this time.
     change: F,
-    /// Whether the lease has run out, and its end is what should be committed.
-    is_ending: bool,
+    /// Set if the lease has run out, and its end is what should be committed.
+    ending: Option<Ending>,
+}
+
+/// The end of a table's lease.
+struct Ending {
+    owner: Option<Arc<str>>,
 }
 
 impl<F: Fn(Lease, i64) -> Option<Lease>> Change for Usage<'_, F> {
@@ -95,7 +106,7 @@ impl<F: Fn(Lease, i64) -> Option<Lease>> Change for Usage<'_, F> {
 
     fn decide(&mut self, newest: Option<&Arc<Commit>>) -> Result<Decision<Leased>> {
         let Self { tables, dataset, .. } = *self;
-        self.is_ending = false;
+        self.ending = None;
         let Some(newest) = newest else { return Ok(Decision::Leave(Leased::Unknown)) };
         if !dataset.log.is_there(newest)? {
             return Ok(Decision::LookAgain); // what was seen long ago was removed since
@@ -104,8 +115,12 @@ impl<F: Fn(Lease, i64) -> Option<Lease>> Change for Usage<'_, F> {
             return Ok(Decision::Leave(Leased::Unknown));
         }
         if newest.is_deleted() {
+            let owner = newest.owner.clone();
             let has_run_out = newest.lease.is_some();
-            return Ok(Decision::Leave(if has_run_out { Leased::Ended } else { Leased::Deleted }));
+            return Ok(Decision::Leave(match has_run_out {
+                true => Leased::Ended { owner },
+                false => Leased::Deleted { owner },
+            }));
         }
         let kept =
             || tables.snapshot_of(&dataset.name, newest).map(|kept| Decision::Leave(Leased::Kept(kept)));
@@ -114,7 +129,7 @@ impl<F: Fn(Lease, i64) -> Option<Lease>> Change for Usage<'_, F> {
         let storage_us = tables.storage_clock.now_us(&Tables::control_folder(&dataset.name));
         // A worker whose clock is wrong ends nothing early, and renews nothing for too short.
         if lease.has_ended(own_us.min(storage_us)) {
-            self.is_ending = true;
+            self.ending = Some(Ending { owner: newest.owner.clone() });
             return Ok(Decision::Commit(Draft::deletion(LeaseDraft::Same)));
         }
         match (self.change)(lease, own_us.max(storage_us)) {
@@ -128,6 +143,9 @@ impl<F: Fn(Lease, i64) -> Option<Lease>> Change for Usage<'_, F> {
 
     fn failed(&mut self, error: Error) -> Result<Leased> {
         // Where nothing can be written, the clocks alone decide.
-        if self.is_ending { Ok(Leased::Ended) } else { Err(error) }
+        match self.ending.take() {
+            Some(Ending { owner }) => Ok(Leased::Ended { owner }),
+            None => Err(error),
+        }
     }
 }

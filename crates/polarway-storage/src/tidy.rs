@@ -92,7 +92,7 @@ impl Tables {
         // Looking at a lease ends one that has run out.
         match self.leased(name)? {
             Leased::Kept(_) => Ok(()),
-            Leased::Ended | Leased::Deleted => self.forget_if_past(name, storage_now_us),
+            Leased::Ended { .. } | Leased::Deleted { .. } => self.forget_if_past(name, storage_now_us),
             Leased::Unknown => self.tidy_begun(name, storage_now_us),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use polarway_handles::{Handle, HandleId};
+use polarway_handles::{Error, Handle, HandleId};
 use polarway_query::Relation;
 
 use super::{Access, Action, Data, Target};
@@ -12,8 +12,27 @@ use crate::handles::{HandleRows, ResultStore, Use};
 impl Access {
     /// A handle, described.
     pub(crate) fn handle(&self, id: HandleId) -> Result<Handle> {
-        let find = |data: &Data| Ok(data.handles.store().get(id)?);
-        Ok(self.authorize_found(Action::Read, find, target)?.1)
+        Ok(self.find_handle(Action::Read, id)?.1)
+    }
+
+    /// A handle to which the caller may do this.
+    ///
+    /// # Errors
+    /// There is none. How one ended is told to those who might read it.
+    fn find_handle(&self, action: Action, id: HandleId) -> Result<(&Data, Handle)> {
+        let find = |data: &Data| {
+            let store = data.handles.store();
+            store.get(id).map_err(|error| match &error {
+                Error::Expired { owner, .. } | Error::Dropped { owner, .. } | Error::Lost { owner, .. } => {
+                    match self.may(Action::Read, Target::Handle { id, owner: owner.as_deref() }) {
+                        true => error.into(),
+                        false => store.unknown(id).into(),
+                    }
+                }
+                _ => error.into(),
+            })
+        };
+        self.authorize_found(action, find, target)
     }
 
     /// All handles that the caller may see, in any order.
@@ -25,14 +44,13 @@ impl Access {
 
     /// Puts off when a handle expires.
     pub(crate) fn extend_handle(&self, id: HandleId, ttl: Option<Duration>) -> Result<Handle> {
-        let (data, _) =
-            self.authorize_found(Action::Write, |data| Ok(data.handles.store().get(id)?), target)?;
+        let (data, _) = self.find_handle(Action::Write, id)?;
         Ok(data.handles.store().extend(id, ttl)?)
     }
 
     /// Drops a handle; one that was dropped before is dropped.
     pub(crate) fn drop_handle(&self, id: HandleId) -> Result<()> {
-        match self.authorize_found(Action::Delete, |data| Ok(data.handles.store().get(id)?), target) {
+        match self.find_handle(Action::Delete, id) {
             Ok((data, _)) => Ok(data.handles.store().remove(id)?),
             Err(error) if error.kind() == ErrorKind::HandleDropped => Ok(()),
             Err(error) => Err(error),
@@ -41,6 +59,10 @@ impl Access {
 
     /// A handle's rows, for someone who is about to use them.
     pub(crate) fn open_handle(&self, id: HandleId) -> Result<Box<dyn HandleRows>> {
+        // To open one puts off when it expires, so a caller has to be asked about before. Who may read any handle needs no look.
+        if !self.may(Action::Read, Target::Handle { id, owner: None }) {
+            self.find_handle(Action::Read, id)?;
+        }
         let find = |data: &Data| data.handles.open(id);
         Ok(self.authorize_found(Action::Read, find, |rows| target(rows.handle()))?.1)
     }

@@ -2,6 +2,7 @@
 
 use polarway_handles::{Handle, HandleId, fresh_id};
 use polarway_model::{HandleOptions, QueryOptions, QuerySummary};
+use uuid::Uuid;
 
 use super::results::Wanted;
 use crate::error::{ErrorKind, Result};
@@ -47,7 +48,7 @@ impl Polarway {
         let HandleOptions { parameters, time, ttl, request } = options.into();
         let query = QueryOptions { parameters, time, ..QueryOptions::default() };
         let id = match request {
-            Some(bits) => HandleId::from_bits(bits),
+            Some(bits) => self.id_of_request(bits),
             None => {
                 let random = &*self.engine().random;
                 fresh_id(random).map_err(polarway_handles::Error::Random)?
@@ -74,6 +75,13 @@ impl Polarway {
             metrics.handles_made.increment(1);
         }
         Ok(kept)
+    }
+
+    /// The id of the handle that a request of the caller makes. The caller is part of it: an id that another caller's handle has
+    /// can't be asked for.
+    fn id_of_request(&self, request: [u8; 16]) -> HandleId {
+        let name = self.caller().name().as_bytes();
+        HandleId::from_bits(*Uuid::new_v5(&Uuid::from_bytes(request), name).as_bytes())
     }
 
     async fn made_before(&self, id: HandleId) -> Result<Option<KeptResult>> {

@@ -202,7 +202,9 @@ impl Scan {
     fn failed(&self, error: polarway_query::Error) -> Error {
         match error {
             // Another query broke the engine that had the table.
-            polarway_query::Error::Replaced(_) => polarway_handles::Error::Lost { id: self.id }.into(),
+            polarway_query::Error::Replaced(_) => {
+                polarway_handles::Error::Lost { id: self.id, owner: None }.into()
+            }
             error => error.into(),
         }
     }

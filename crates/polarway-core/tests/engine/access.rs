@@ -5,11 +5,13 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{FutureExt as _, stream};
 use polarway_core::arrow::array::RecordBatch;
 use polarway_core::arrow::datatypes::SchemaRef;
 use polarway_core::arrow::record_batch::RecordBatchIterator;
+use polarway_core::components::ManualClock;
 use polarway_core::{
     AccessPolicy, Action, At, Caller, Compression, Config, DeleteOptions, Error, ErrorKind, HandleOptions,
     HandleStoreKind, LoadOptions, PieceReader, PiecesError, Polarway, QueryOptions, Target, WriteOptions,
@@ -392,6 +394,53 @@ async fn handles_record_their_owner_and_others_find_none() {
         assert_eq!(lines(&owner.load(&id).await.unwrap()), ["42"]);
         owner.drop_handle(&id).await.unwrap();
         owner.drop_handle(&id).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_who_knows_an_id_can_neither_keep_the_handle_nor_learn_what_became_of_it() {
+    for store in [HandleStoreKind::Memory, HandleStoreKind::External] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(&folder);
+        config.handles.store = store;
+        let clock = ManualClock::new(1_767_225_600_000_000);
+        let builder = Polarway::builder(config).clock(clock.clone()).access_policy(Arc::new(Patterns));
+        let engine = builder.open().await.unwrap();
+        let (owner, stranger) =
+            (engine.on_behalf_of(owner()), engine.on_behalf_of(Caller::named("stranger")));
+        let ttl = Duration::from_secs(3_600);
+        let keep = || HandleOptions { ttl: Some(ttl), request: Some([7; 16]), ..HandleOptions::default() };
+        let made = owner.query_handle_with("SELECT 42 AS n", keep()).await.unwrap().handle;
+        let dropped = owner.query_handle("SELECT 42").await.unwrap().handle.id.to_string();
+        owner.drop_handle(&dropped).await.unwrap();
+        let id = made.id.to_string();
+        let missing = "h_aaaaaaaaaaaaaaaaaaaaaaaaaa";
+        let told = async |id: &str| {
+            let told = [
+                stranger.handle(id).await.map(drop).unwrap_err(),
+                stranger.load(id).await.map(drop).unwrap_err(),
+                stranger.extend_handle(id, None).await.map(drop).unwrap_err(),
+                stranger.drop_handle(id).await.unwrap_err(),
+                stranger.query(&format!("FROM {id}")).await.map(drop).unwrap_err(),
+            ];
+            told.map(|error| (error.kind(), error.to_string().replace(id, "ID")))
+        };
+        clock.advance(ttl * 3 / 4);
+        assert_eq!(told(&id).await, told(missing).await, "{store:?}");
+        assert_eq!(owner.handle(&id).await.unwrap().lease, made.lease, "{store:?}: it was not put off");
+        assert_eq!(told(&dropped).await, told(missing).await, "{store:?}");
+        // The same request of another caller is another one.
+        let theirs = stranger.query_handle_with("SELECT 1", keep()).await.unwrap();
+        assert!(theirs.summary.is_some() && theirs.handle.id != made.id);
+        assert_eq!(owner.query_handle_with("SELECT 1", keep()).await.unwrap().handle.id, made.id);
+
+        assert_eq!(owner.handle(&dropped).await.unwrap_err().kind(), ErrorKind::HandleDropped, "{store:?}");
+        if store == HandleStoreKind::External {
+            continue; // its lease goes by the storage's clock as well
+        }
+        clock.advance(ttl / 4);
+        assert_eq!(owner.handle(&id).await.unwrap_err().kind(), ErrorKind::HandleExpired);
+        assert_eq!(told(&id).await, told(missing).await, "{store:?}");
     }
 }
 

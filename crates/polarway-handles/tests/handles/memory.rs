@@ -86,7 +86,7 @@ fn a_handle_whose_table_went_with_the_engine_is_said_to_be_lost() {
     assert!(handles.list().unwrap().is_empty());
     for told in [handles.get(id).map(drop), handles.table(id).map(drop), handles.remove(id)] {
         let told = told.unwrap_err();
-        assert!(matches!(told, Error::Lost { id: lost } if lost == id), "{told}");
+        assert!(matches!(told, Error::Lost { id: lost, .. } if lost == id), "{told}");
         assert!(told.to_string().contains("Run its query again"), "{told}");
     }
 }
