@@ -8,10 +8,12 @@ use polarway_core::{Error, Polarway};
 use polarway_proto::Reason;
 use polarway_proto::transport::{TIMEOUT_HEADER, decode_timeout};
 use polarway_proto::v1::Failure;
+use tonic::transport::server::TcpConnectInfo;
 use tracing::Span;
 
 use crate::auth::{Origin, Requester};
 use crate::failure;
+use crate::limits::{InFlight, Place};
 use crate::metrics::Metrics;
 use crate::traces::TraceParent;
 
@@ -28,17 +30,26 @@ pub(crate) struct Call {
     pub(crate) origin: Arc<Origin>,
     /// What parts of it are recorded under, if it is recorded.
     pub(crate) trace: Option<TraceParent>,
+    /// It counts as in flight as long as anything has it.
+    pub(crate) place: Arc<Place>,
 }
 
 impl Call {
     /// A call with this head of its request, for the caller that the layer of tokens found.
     ///
     /// # Errors
-    /// The request did not come through that layer.
-    pub(crate) fn begin(head: &Parts, engine: &Polarway, metrics: &Arc<Metrics>) -> Result<Self, Failure> {
+    /// The request did not come through that layer, or too many calls are in flight.
+    pub(crate) fn begin(
+        head: &Parts,
+        engine: &Polarway,
+        metrics: &Arc<Metrics>,
+        in_flight: &InFlight,
+    ) -> Result<Self, Failure> {
         let Some(Requester { caller, origin }) = head.extensions.get() else {
             return Err(Reason::Internal.failure("nobody asked who makes this call"));
         };
+        let address = head.extensions.get().and_then(TcpConnectInfo::remote_addr);
+        let place = in_flight.enter(caller, address.map(|address| address.ip()))?;
         let timeout = head.headers.get(TIMEOUT_HEADER).and_then(decode_timeout);
         if !caller.is_anonymous() {
             Span::current().record("caller", caller.name());
@@ -49,6 +60,7 @@ impl Call {
             metrics: Arc::clone(metrics),
             origin: Arc::clone(origin),
             trace: head.extensions.get().cloned(),
+            place: Arc::new(place),
         })
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::auth::AuthConfig;
+use crate::limits::Limits;
 use crate::logging::LogFormat;
 use crate::tls::TlsFiles;
 
@@ -32,6 +33,8 @@ pub struct ServerConfig {
     pub tls: TlsFiles,
     /// The most connections at a time; at most half the number of files that this process may have open.
     pub connections: usize,
+    /// What callers may take.
+    pub limits: Limits,
     /// How long an upload may send nothing, not even a heartbeat, before it fails; and how long the request of any other
     /// call may take to arrive.
     pub upload_silence: Duration,
@@ -53,6 +56,7 @@ impl ServerConfig {
             metrics_port: 9090,
             tls: TlsFiles::default(),
             connections: 4096,
+            limits: Limits::default(),
             upload_silence: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(30),
         }

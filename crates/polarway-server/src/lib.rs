@@ -30,6 +30,7 @@ mod failure;
 mod farewell;
 mod greeting;
 mod http;
+mod limits;
 mod logging;
 pub mod metrics;
 mod open_files;
@@ -48,6 +49,7 @@ mod traces;
 
 pub use auth::{AuthConfig, AuthFileError, MadeToken, NewToken, NewTokenError, Reflection, Role, Secret};
 pub use config::ServerConfig;
+pub use limits::Limits;
 pub use logging::LogFormat;
 pub use process::{command, run};
 pub use reload::FileError;

@@ -30,14 +30,9 @@ use crate::slow_queries::SlowQueries;
 use crate::tls::{Tls, TlsError};
 use crate::traces::Traces;
 
-/// The most concurrent calls on one connection.
-const STREAMS: u32 = 1024;
-
 /// The largest headers of a request.
 const HEADER_BYTES: u32 = 32 << 10;
 
-/// A client that is silent for this long gets a keepalive ping.
-const KEEPALIVE: Duration = Duration::from_secs(10);
 /// How long a client may take to answer the ping.
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
 
@@ -190,8 +185,8 @@ impl Server {
         let silence = config.upload_silence;
         let traces = config.otlp_endpoint.as_deref().map(Traces::to).transpose()?;
         let edge = EdgeLayer { patience: silence, metrics: Arc::clone(&metrics), traces: traces.clone() };
-        let service = Service::new(engine, silence, Arc::clone(&metrics));
-        let router = router(service, health_service, edge, authenticator, config.auth.reflection)?;
+        let service = Service::new(engine, &config, Arc::clone(&metrics));
+        let router = router(service, health_service, edge, authenticator, &config)?;
 
         let (began, ending) = tokio::sync::oneshot::channel();
         let shutdown = async {
@@ -346,15 +341,16 @@ fn router(
     health: HealthServer<impl Health>,
     edge: EdgeLayer,
     authenticator: Arc<Authenticator>,
-    shown: Reflection,
+    config: &ServerConfig,
 ) -> Result<Router<Stack<AuthLayer, Stack<EdgeLayer, Identity>>>, StartError> {
+    let (limits, shown) = (&config.limits, config.auth.reflection);
     let router = tonic::transport::Server::builder()
         .initial_stream_window_size(SERVER_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_frame_size(FRAME_BYTES)
-        .max_concurrent_streams(STREAMS)
+        .max_concurrent_streams(limits.calls_per_connection)
         .http2_max_header_list_size(HEADER_BYTES)
-        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_interval(Some(limits.keepalive))
         .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
         .layer(edge)
         .layer(AuthLayer::new(authenticator, shown))

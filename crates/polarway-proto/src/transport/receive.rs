@@ -35,6 +35,7 @@ pub struct Received<M> {
     end: End,
     frames: Frames,
     message: Option<Unfinished>,
+    most_bytes: usize,
     messages: PhantomData<fn() -> M>,
 }
 
@@ -50,13 +51,20 @@ struct Unfinished {
 impl<M: Framed> Received<M> {
     /// The messages of this body. `end` is how the sender ends it: a server's response ends with a status.
     pub fn new(body: tonic::body::Body, end: End) -> Self {
-        Self { body: Some(body), end, frames: Frames::default(), message: None, messages: PhantomData }
+        let (frames, most_bytes) = (Frames::default(), MESSAGE_BYTES);
+        Self { body: Some(body), end, frames, message: None, most_bytes, messages: PhantomData }
+    }
+
+    /// The same, for messages of at most this many bytes, and at most [`MESSAGE_BYTES`].
+    #[must_use]
+    pub fn at_most(self, bytes: usize) -> Self {
+        Self { most_bytes: bytes.min(MESSAGE_BYTES), ..self }
     }
 
     /// The next message, if all its bytes have arrived.
     fn take_message(&mut self) -> Result<Option<M>, Status> {
         if self.message.is_none() {
-            self.message = begin::<M>(&mut self.frames)?;
+            self.message = begin::<M>(&mut self.frames, self.most_bytes)?;
         }
         let Some(unfinished) = &mut self.message else { return Ok(None) };
         self.frames.move_into(unfinished);
@@ -120,7 +128,7 @@ impl<M: Framed> Stream for Received<M> {
 }
 
 /// Reads a message's header and allocates memory for it; `None` until enough bytes have arrived.
-fn begin<M: Framed>(frames: &mut Frames) -> Result<Option<Unfinished>, Status> {
+fn begin<M: Framed>(frames: &mut Frames, most_bytes: usize) -> Result<Option<Unfinished>, Status> {
     let Some(start) = frames.peek::<{ HEADER_BYTES + PEEKED_BYTES }>() else { return Ok(None) };
     let Some((header, start)) = start.split_first_chunk::<HEADER_BYTES>() else { return Ok(None) };
     let [is_compressed, length @ ..] = *header;
@@ -130,8 +138,8 @@ fn begin<M: Framed>(frames: &mut Frames) -> Result<Option<Unfinished>, Status> {
         ));
     }
     let length = u32::from_be_bytes(length) as usize;
-    if length > MESSAGE_BYTES {
-        return Err(too_long(length, MESSAGE_BYTES));
+    if length > most_bytes {
+        return Err(too_long(length, most_bytes));
     }
     if start.len() < length.min(PEEKED_BYTES) {
         return Ok(None);

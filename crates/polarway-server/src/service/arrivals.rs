@@ -1,4 +1,5 @@
-//! The bytes of an upload that have arrived, counted in the memory budget that all parts of the engine share.
+//! The bytes of an upload that have arrived, counted in the memory budget that all parts of the engine share, and in that of the
+//! caller.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,31 +29,71 @@ const MUCH: u64 = 64 << 10;
 /// The retry delay after that wait.
 const BUSY: Duration = Duration::from_secs(1);
 
+/// Where the bytes of an upload are counted.
+#[derive(Clone)]
+pub(super) struct Budgets {
+    /// What all parts of the engine share.
+    pub(super) engine: MemoryBudget,
+    /// What the uploads of one caller share.
+    pub(super) caller: MemoryBudget,
+}
+
+/// The same bytes in both budgets.
+struct Counts {
+    engine: Reservation,
+    caller: Reservation,
+}
+
+impl Budgets {
+    fn try_reserve(&self, bytes: u64) -> Option<Counts> {
+        let caller = self.caller.try_reserve(bytes)?;
+        Some(Counts { engine: self.engine.try_reserve(bytes)?, caller })
+    }
+
+    async fn reserve(&self, bytes: u64) -> Counts {
+        let caller = self.caller.reserve(bytes).await;
+        Counts { engine: self.engine.reserve(bytes).await, caller }
+    }
+}
+
 /// The memory of a call's bytes that have arrived and were not taken yet.
 #[derive(Clone)]
-pub(super) struct Arrivals(Arc<Mutex<Reservation>>);
+pub(super) struct Arrivals(Arc<Mutex<Counts>>);
 
 impl Arrivals {
     /// For a call of which nothing has arrived.
-    pub(super) fn none(memory: &MemoryBudget) -> Self {
-        Self(Arc::new(Mutex::new(memory.nothing())))
+    pub(super) fn none(budgets: &Budgets) -> Self {
+        let counts = Counts { engine: budgets.engine.nothing(), caller: budgets.caller.nothing() };
+        Self(Arc::new(Mutex::new(counts)))
     }
 
-    /// The memory of everything that has arrived since the last `take`.
+    /// The memory of everything that has arrived since the last `take`. It no longer counts for the caller.
     pub(super) fn take(&self) -> Reservation {
-        self.0.lock().take()
+        let mut counts = self.0.lock();
+        counts.caller.resize(0);
+        counts.engine.take()
     }
 
     /// The same body, but it is only read as far as there is memory for it.
-    pub(super) fn count(&self, body: Body, memory: &MemoryBudget) -> Body {
-        let (arrivals, memory) = (self.clone(), memory.clone());
-        Body::new(Counted { body, memory, arrivals, waiting: None, moved: Instant::now(), stalled: None })
+    pub(super) fn count(&self, body: Body, budgets: Budgets) -> Body {
+        let arrivals = self.clone();
+        Body::new(Counted { body, budgets, arrivals, waiting: None, moved: Instant::now(), stalled: None })
+    }
+
+    fn add(&self, more: Counts) {
+        let mut counts = self.0.lock();
+        counts.engine.add(more.engine);
+        counts.caller.add(more.caller);
+    }
+
+    fn bytes(&self) -> u64 {
+        self.0.lock().engine.bytes()
     }
 }
 
 struct Counted {
     body: Body,
-    memory: MemoryBudget,
+    budgets: Budgets,
     arrivals: Arrivals,
     /// A frame that has arrived and waits for memory.
     waiting: Option<Waiting>,
@@ -63,7 +104,7 @@ struct Counted {
 
 struct Waiting {
     frame: Frame<Bytes>,
-    turn: BoxFuture<'static, Option<Reservation>>,
+    turn: BoxFuture<'static, Option<Counts>>,
 }
 
 impl http_body::Body for Counted {
@@ -83,7 +124,7 @@ impl http_body::Body for Counted {
                 };
                 return Poll::Ready(Some(match turn {
                     Some(taken) => {
-                        this.arrivals.0.lock().add(taken);
+                        this.arrivals.add(taken);
                         Ok(waiting.frame)
                     }
                     None => Err(short_of_memory().into()),
@@ -96,12 +137,12 @@ impl http_body::Body for Counted {
             };
             this.moved = Instant::now();
             let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
-            if let Some(taken) = this.memory.try_reserve(bytes) {
-                this.arrivals.0.lock().add(taken);
+            if let Some(taken) = this.budgets.try_reserve(bytes) {
+                this.arrivals.add(taken);
                 return Poll::Ready(Some(Ok(frame)));
             }
-            let memory = this.memory.clone();
-            let turn = async move { tokio::time::timeout(WAIT, memory.reserve(bytes)).await.ok() };
+            let budgets = this.budgets.clone();
+            let turn = async move { tokio::time::timeout(WAIT, budgets.reserve(bytes)).await.ok() };
             this.waiting = Some(Waiting { frame, turn: Box::pin(turn) });
         }
     }
@@ -119,15 +160,18 @@ impl Counted {
     /// Ready when an incomplete message made no progress for too long while others needed its memory.
     fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
         loop {
-            if self.arrivals.0.lock().bytes() <= MUCH {
+            if self.arrivals.bytes() <= MUCH {
                 self.stalled = None;
                 return Poll::Pending;
             }
-            let (moved, memory) = (self.moved, self.memory.clone());
+            let (moved, budgets) = (self.moved, self.budgets.clone());
             let stalled = self.stalled.get_or_insert_with(|| {
                 Box::pin(async move {
                     tokio::time::sleep_until(moved + STALLED).await;
-                    memory.shortage().await;
+                    tokio::select! {
+                        () = budgets.engine.shortage() => {}
+                        () = budgets.caller.shortage() => {}
+                    }
                 })
             });
             ready!(stalled.as_mut().poll(context));

@@ -20,16 +20,18 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use polarway_core::Polarway;
-use polarway_proto::transport::{End, Received};
+use polarway_proto::transport::{End, PLAIN_BYTES, Received};
 use polarway_proto::{Method, SERVICE, rpc};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
 
 use self::answer::{one, streaming, unary};
-use self::arrivals::Arrivals;
+use self::arrivals::{Arrivals, Budgets};
 use self::worker::Worker;
 use crate::call::Call;
+use crate::config::ServerConfig;
+use crate::limits::InFlight;
 use crate::metrics::Metrics;
 
 /// The service of one engine. Clones share the engine.
@@ -40,12 +42,18 @@ struct Shared {
     engine: Polarway,
     worker: Worker,
     upload_silence: Duration,
+    message_bytes: usize,
     metrics: Arc<Metrics>,
+    in_flight: InFlight,
 }
 
 impl Service {
-    pub(crate) fn new(engine: Polarway, upload_silence: Duration, metrics: Arc<Metrics>) -> Self {
-        Self(Arc::new(Shared { engine, worker: Worker::starting_now(), upload_silence, metrics }))
+    pub(crate) fn new(engine: Polarway, config: &ServerConfig, metrics: Arc<Metrics>) -> Self {
+        let in_flight = InFlight::new(&config.limits, engine.memory().capacity());
+        let (upload_silence, message_bytes) =
+            (config.upload_silence, config.limits.chunk_bytes + PLAIN_BYTES);
+        let worker = Worker::starting_now();
+        Self(Arc::new(Shared { engine, worker, upload_silence, message_bytes, metrics, in_flight }))
     }
 }
 
@@ -69,7 +77,7 @@ impl tower::Service<Request<Body>> for Service {
             let Some(method) = Method::of_path(head.uri.path()) else {
                 return Ok(Status::unimplemented("").into_http());
             };
-            Ok(match Call::begin(&head, &shared.engine, &shared.metrics) {
+            Ok(match Call::begin(&head, &shared.engine, &shared.metrics, &shared.in_flight) {
                 Ok(call) => shared.answer(method, call, body).await,
                 Err(failure) => Status::from(failure).into_http(),
             })
@@ -81,9 +89,11 @@ impl Shared {
     async fn answer(&self, method: Method, call: Call, body: Body) -> Response<Body> {
         match method {
             Method::Store => {
-                let memory = call.engine.memory();
-                let arrivals = Arrivals::none(memory);
-                let requests = Received::new(arrivals.count(body, memory), End::Nothing);
+                let (engine, caller) = (call.engine.memory().clone(), call.place.memory().clone());
+                let budgets = Budgets { engine, caller };
+                let arrivals = Arrivals::none(&budgets);
+                let body = arrivals.count(body, budgets);
+                let requests = Received::new(body, End::Nothing).at_most(self.message_bytes);
                 one(store::store(&call, requests, arrivals, self.upload_silence).await)
             }
             Method::Load => streaming::<rpc::Load>(body, async |request| Ok(load::load(call, request))).await,

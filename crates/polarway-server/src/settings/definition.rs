@@ -425,6 +425,72 @@ pub(crate) const SETTINGS: &[Setting] = &[
         current: |config| config.connections.to_string(),
     },
     Setting {
+        key: "calls",
+        variable: "POLARWAY_CALLS",
+        value_name: "N",
+        form: Form::Number,
+        about: "How many calls may be in flight at a time; those that come beyond are told to come back later.",
+        default: None,
+        apply: |config, text| values::count(text).map(|count| config.limits.calls = count),
+        current: |config| config.limits.calls.to_string(),
+    },
+    Setting {
+        key: "calls_per_caller",
+        variable: "POLARWAY_CALLS_PER_CALLER",
+        value_name: "N",
+        form: Form::Number,
+        about: "How many calls of one caller may be in flight at a time. Without tokens, all clients at one address are one caller.",
+        default: None,
+        apply: |config, text| values::count(text).map(|count| config.limits.calls_per_caller = count),
+        current: |config| config.limits.calls_per_caller.to_string(),
+    },
+    Setting {
+        key: "calls_per_connection",
+        variable: "POLARWAY_CALLS_PER_CONNECTION",
+        value_name: "N",
+        form: Form::Number,
+        about: "How many calls may be open at a time on one connection; the client's HTTP/2 waits with those beyond.",
+        default: None,
+        apply: |config, text| {
+            values::count_below_2_to_32(text).map(|count| config.limits.calls_per_connection = count)
+        },
+        current: |config| config.limits.calls_per_connection.to_string(),
+    },
+    Setting {
+        key: "uploads_per_caller",
+        variable: "POLARWAY_UPLOADS_PER_CALLER",
+        value_name: "GB",
+        form: Form::Text,
+        about: "What the uploads of one caller may have brought and still wait to be worked on, in GB. `auto` is half of the memory \
+                that all uploads and loads share.",
+        default: None,
+        apply: |config, text| {
+            values::gigabytes_or_auto(text).map(|bytes| config.limits.upload_bytes_per_caller = bytes)
+        },
+        current: |config| values::gigabytes_or_auto_text(config.limits.upload_bytes_per_caller),
+    },
+    Setting {
+        key: "message_size",
+        variable: "POLARWAY_MESSAGE_SIZE",
+        value_name: "MIB",
+        form: Form::Number,
+        about: "The largest chunk of a table in one message of an upload, in MiB (2²⁰ bytes), from 2 to 64. Polarway's clients send \
+                chunks of about 1 MiB, and larger ones where a single row is larger.",
+        default: None,
+        apply: |config, text| values::chunk_mebibytes(text).map(|bytes| config.limits.chunk_bytes = bytes),
+        current: |config| (config.limits.chunk_bytes >> 20).to_string(),
+    },
+    Setting {
+        key: "keepalive",
+        variable: "POLARWAY_KEEPALIVE",
+        value_name: "DUR",
+        form: Form::Text,
+        about: "The silence of a connection after which its client is asked whether it lives. It has 20 seconds to answer.",
+        default: None,
+        apply: |config, text| values::duration_above_zero(text).map(|time| config.limits.keepalive = time),
+        current: |config| values::duration_text(config.limits.keepalive),
+    },
+    Setting {
         key: "sql_check_size",
         variable: "POLARWAY_SQL_CHECK_SIZE",
         value_name: "GB",

@@ -183,6 +183,18 @@ pub(crate) fn count(text: &str) -> Result<usize, Invalid> {
     }
 }
 
+pub(crate) fn count_below_2_to_32(text: &str) -> Result<u32, Invalid> {
+    u32::try_from(count(text)?).map_err(|_| "a whole number from 1 to 4294967295")
+}
+
+/// The size of a chunk; the protocol allows no larger one.
+pub(crate) fn chunk_mebibytes(text: &str) -> Result<usize, Invalid> {
+    match text.trim().parse::<usize>() {
+        Ok(mebibytes) if (2..=64).contains(&mebibytes) => Ok(mebibytes << 20),
+        _ => Err("a whole number of MiB from 2 to 64"),
+    }
+}
+
 pub(crate) fn count_or_unlimited(text: &str) -> Result<u64, Invalid> {
     match text.trim() {
         UNLIMITED => Ok(u64::MAX),
@@ -312,5 +324,14 @@ mod tests {
     fn a_bucket_is_refused() {
         assert!(directory("s3://bucket/cold").is_err_and(|expected| expected.contains("buckets")));
         assert_eq!(directory("/data/cold"), Ok("/data/cold".into()));
+    }
+
+    #[test]
+    fn a_chunk_is_as_large_as_the_protocol_allows_or_smaller() {
+        assert_eq!((chunk_mebibytes("2"), chunk_mebibytes("64")), (Ok(2 << 20), Ok(64 << 20)));
+        for text in ["", "1", "65", "2.5", "-2", "99999999999999999999"] {
+            assert!(chunk_mebibytes(text).is_err(), "{text}");
+        }
+        assert!(count_below_2_to_32("4294967296").is_err());
     }
 }

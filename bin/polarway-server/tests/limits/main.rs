@@ -1,0 +1,10 @@
+//! What one client may take of a real server process: over the limit it is told so, and the others are served.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../network/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests of the network use the rest")]
+mod support;
+
+mod in_flight;
+mod messages;
+mod others;

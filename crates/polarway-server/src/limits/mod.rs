@@ -1,0 +1,39 @@
+//! What one caller, one address and all of them together may take of a server.
+
+mod in_flight;
+
+use std::time::Duration;
+
+pub(crate) use in_flight::{InFlight, Place};
+
+/// The limits of a server: plain data. [`Limits::default`] suits a public network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The most calls that are in flight at a time.
+    pub calls: usize,
+    /// The most of one caller. Without tokens, all clients at one address are one caller.
+    pub calls_per_caller: usize,
+    /// The most calls at a time on one connection. HTTP/2 lets the client wait.
+    pub calls_per_connection: u32,
+    /// The most bytes that the uploads of one caller may have brought and that the engine has not taken yet. `None` is half
+    /// of the memory that all uploads and loads share.
+    pub upload_bytes_per_caller: Option<u64>,
+    /// The largest chunk of a table in a message of an upload, in bytes; at most 64 MiB, which is what the protocol allows.
+    pub chunk_bytes: usize,
+    /// The silence of a connection after which its client is asked whether it lives.
+    pub keepalive: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            calls: 8192,
+            calls_per_caller: 2048,
+            calls_per_connection: 1024,
+            upload_bytes_per_caller: None,
+            chunk_bytes: 64 << 20,
+            keepalive: Duration::from_secs(10),
+        }
+    }
+}
