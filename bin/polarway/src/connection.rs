@@ -2,14 +2,34 @@
 
 use std::path::PathBuf;
 
-use polarway::DistributedClient;
+use polarway::{Builder, DistributedClient, Error, ErrorKind};
 
 use crate::arguments::Connection;
 use crate::failure::{Failure, Result, warn};
 
 impl Connection {
-    /// Connects with the token from the environment. The token is not an option, because lists of processes show options.
+    /// Connects.
     pub(crate) async fn connect(&self) -> Result<DistributedClient> {
+        self.builder()?.connect().await.map_err(|error| self.failure(error))
+    }
+
+    /// Asks whether the server serves. It needs no token for that: nothing else is asked.
+    pub(crate) async fn health(&self) -> Result<()> {
+        self.builder()?.check_health().await.map_err(|error| self.failure(error))
+    }
+
+    fn failure(&self, error: Error) -> Failure {
+        match error.kind() {
+            ErrorKind::Unreachable => Failure::new(format!(
+                "no server answers at {}: {error}. Start one with `polarway server`, or name another with --url",
+                self.url.join(", ")
+            )),
+            _ => error.into(),
+        }
+    }
+
+    /// A builder with the token from the environment. The token is not an option, because lists of processes show options.
+    fn builder(&self) -> Result<Builder> {
         let urls: Vec<String> = self.url.iter().map(|url| with_scheme(url)).collect();
         let is_encrypted = urls.iter().any(|url| url.starts_with("https://"));
         let mut builder = DistributedClient::builder().urls(urls).timeout(self.timeout);
@@ -27,13 +47,7 @@ impl Connection {
             }
             builder = builder.token(token);
         }
-        builder.connect().await.map_err(|error| match error.kind() {
-            polarway::ErrorKind::Unreachable => Failure::new(format!(
-                "no server answers at {}: {error}. Start one with `polarway server`, or name another with --url",
-                self.url.join(", ")
-            )),
-            _ => error.into(),
-        })
+        Ok(builder)
     }
 
     /// This client's certificate and key: both as options, or both as variables.

@@ -106,6 +106,15 @@ impl Builder {
         Ok(client)
     }
 
+    /// Asks whether a server serves, and nothing else: a server answers that without a token. A connection that can't be made is an
+    /// error at once.
+    ///
+    /// # Errors
+    /// As of [`Self::connect_lazily`]; a server that does not answer, or says that it does not serve.
+    pub async fn check_health(self) -> Result<()> {
+        self.connect_lazily()?.health_at_start().await
+    }
+
     /// A client that connects with its first call, and retries that like any other.
     ///
     /// # Errors

@@ -57,12 +57,21 @@ impl DistributedClient {
     /// # Errors
     /// A server that does not answer, or says that it does not serve.
     pub async fn health_check(&self) -> Result<()> {
+        self.health(Kind::Idempotent).await
+    }
+
+    /// Asks whether the server serves, as the first call of a client. A connection that can't be made is an error at once.
+    pub(crate) async fn health_at_start(&self) -> Result<()> {
+        self.health(Kind::Probe).await
+    }
+
+    async fn health(&self, kind: Kind) -> Result<()> {
         let message = HealthCheckRequest { service: SERVICE.to_owned() };
         let method = |worker: &Worker, request| {
             let mut health = worker.health();
             async move { health.check(request).await }
         };
-        let answer = self.call(Kind::Idempotent).run(&mut Unary { message, method }).await?;
+        let answer = self.call(kind).run(&mut Unary { message, method }).await?;
         match answer.status() {
             ServingStatus::Serving => Ok(()),
             status => Err(Error::unreachable(format!("the server says that it is {}", status.as_str_name()))),

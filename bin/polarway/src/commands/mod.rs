@@ -53,7 +53,7 @@ async fn dispatch(command: ClientCommand) -> Result<()> {
         ClientCommand::Rm(rm) => store::rm(rm).await,
         ClientCommand::Stats(stats) => look::stats(stats).await,
         ClientCommand::Health(health) => {
-            health.connection.connect().await?.health_check().await?;
+            health.connection.health().await?;
             println!("OK");
             Ok(())
         }

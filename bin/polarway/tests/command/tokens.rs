@@ -53,3 +53,16 @@ fn what_no_server_would_take_is_not_printed() {
     assert!(refused(&["--name", "x", "--role", "reader", "--expires", "2020-01-01"]).contains("expired"));
     assert!(refused(&["--name", "x", "--role", "reader", "--expires", "soon"]).contains("90d"));
 }
+
+#[test]
+fn whether_a_server_serves_is_told_without_a_token_and_nothing_else_is() {
+    let (_, entry) = made(&["--name", "reports", "--role", "reader"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens.toml");
+    std::fs::write(&file, entry).unwrap();
+    let server = Server::start(&["--auth-file", file.to_str().unwrap()]);
+    assert_eq!(server.run(&["health"]), "OK\n");
+    let with_another = server.command(&["health"]).env("POLARWAY_AUTH_TOKEN", "another").output().unwrap();
+    assert!(with_another.status.success());
+    assert!(server.fail(&["ls"]).1.contains("needs a token"));
+}
