@@ -1,10 +1,10 @@
 //! The id of a call, in the log and for its caller.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
 /// The header with the call's id: a caller may set it, and each response has it.
-pub(crate) const ID_HEADER: &str = "x-request-id";
+pub(crate) const ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of a call, as an extension of its request.
 #[derive(Clone)]

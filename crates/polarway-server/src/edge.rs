@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, Either, ready};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use polarway_proto::Reason;
 use polarway_proto::transport::{ACCEPTED_ENCODINGS_HEADER, ENCODING, ENCODING_HEADER};
 use tonic::Status;
@@ -80,7 +80,7 @@ where
         let span = call.span.clone();
         let answer = async move {
             let mut response = with_reason(answer.await?);
-            response.headers_mut().insert(HeaderName::from_static(ID_HEADER), id);
+            response.headers_mut().insert(ID_HEADER, id);
             Ok(call.until_end_of(response))
         };
         Box::pin(answer.instrument(span))
@@ -95,7 +95,6 @@ fn refuse_encoding(headers: &HeaderMap) -> Option<Response<Body>> {
         String::from_utf8_lossy(encoding.as_bytes())
     );
     let mut response = Status::from(Reason::UnsupportedEncoding.failure(message)).into_http();
-    let accepted = HeaderName::from_static(ACCEPTED_ENCODINGS_HEADER);
-    response.headers_mut().insert(accepted, HeaderValue::from_static(ENCODING));
+    response.headers_mut().insert(ACCEPTED_ENCODINGS_HEADER, HeaderValue::from_static(ENCODING));
     Some(response)
 }

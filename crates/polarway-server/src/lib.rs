@@ -31,6 +31,7 @@ mod farewell;
 mod greeting;
 mod http;
 mod limits;
+mod log_fields;
 mod logging;
 pub mod metrics;
 mod open_files;

@@ -14,6 +14,8 @@ mod receive;
 mod send;
 mod timeout;
 
+use http::HeaderName;
+
 pub use flow::{
     CLIENT_STREAM_WINDOW_BYTES, CONNECTION_WINDOW_BYTES, FRAME_BYTES, SERVER_STREAM_WINDOW_BYTES,
 };
@@ -23,10 +25,10 @@ pub use send::{End, send};
 pub use timeout::{TIMEOUT_HEADER, decode_timeout, encode_timeout};
 
 /// The header with the compression of a peer's messages.
-pub const ENCODING_HEADER: &str = "grpc-encoding";
+pub const ENCODING_HEADER: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// The header with the compressions of messages that a server supports.
-pub const ACCEPTED_ENCODINGS_HEADER: &str = "grpc-accept-encoding";
+pub const ACCEPTED_ENCODINGS_HEADER: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// The only supported one: no compression.
 pub const ENCODING: &str = "identity";

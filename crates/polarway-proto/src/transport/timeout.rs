@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
 /// The name of the header.
-pub const TIMEOUT_HEADER: &str = "grpc-timeout";
+pub const TIMEOUT_HEADER: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// The largest number with eight digits.
 const MOST_DIGITS: u64 = 99_999_999;
