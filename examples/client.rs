@@ -1,4 +1,4 @@
-//! The client in its shortest form: store a DataFrame, load it back, ask for it in SQL.
+//! The shortest program with the client: store a DataFrame, load it back, query it in SQL.
 //!
 //! Start a server first, with `cargo xtask run` or `polarway server`, then run this with
 //! `cargo run --example client`.

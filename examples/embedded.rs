@@ -1,4 +1,4 @@
-//! The smallest complete program around Polarway's embedded engine.
+//! The smallest complete program with Polarway's embedded engine.
 //!
 //! In this checkout:
 //!
@@ -7,7 +7,7 @@
 //! cargo run --package polarway-core --example embedded
 //! ```
 //!
-//! In a crate of your own, this file as `src/main.rs` needs two dependencies:
+//! To use this file as `src/main.rs` in your own crate, add two dependencies:
 //!
 //! ```toml
 //! [dependencies]
@@ -15,9 +15,9 @@
 //! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
 //! ```
 //!
-//! and in `.cargo/config.toml` of that crate the lines that `cargo xtask libduckdb --print-config` prints in this checkout.
+//! Also add the lines that `cargo xtask libduckdb --print-config` prints in this checkout to that crate's `.cargo/config.toml`.
 //!
-//! What it stores stays in `./polarway-data`: run it again, and the versions go on.
+//! Its tables stay in `./polarway-data`: run it again, and the version numbers continue.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let first = polarway.store("trades", table).await?;
     println!("stored {} as version {}: {} rows", first.name, first.version, first.rows);
 
-    // Load it back: record batches of Arrow, and the table that they are.
+    // Load it back: a table of Arrow record batches, which can be printed.
     let loaded = polarway.load("trades").await?;
     println!("\nloaded {} rows, {} bytes of Arrow:\n{loaded}", loaded.num_rows(), loaded.arrow_bytes());
 
@@ -42,11 +42,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let dear = polarway.query("SELECT symbol, price FROM trades WHERE price > 1000 ORDER BY price").await?;
     println!("\nthose above 1000:\n{dear}");
 
-    // Append rows: that makes the next version.
+    // Append rows. This makes the next version.
     let second = polarway.append("trades", trades(&["ADA"], &[0.5])?).await?;
     println!("\nappended to make version {}: {} rows", second.version, second.rows);
 
-    // Travel in time: the version before is still there, in SQL and by loading.
+    // Travel in time: the previous version can still be queried and loaded.
     let sql = format!(
         "SELECT symbol FROM trades EXCEPT SELECT symbol FROM trades AT (VERSION => {})",
         first.version

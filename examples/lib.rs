@@ -1,1 +1,1 @@
-//! Programs to copy from. They stand beside this file; there is nothing in the library.
+//! Programs to copy from. They are the other files of this folder; the library itself is empty.

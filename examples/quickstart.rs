@@ -1,9 +1,9 @@
 //! Polarway at work on real tables: `cargo xtask quickstart` builds and runs this.
 //!
-//! `quickstart POLARWAY TABLES DATA` starts a server with the program POLARWAY, on a free port, over the empty folder DATA.
+//! `quickstart POLARWAY TABLES DATA` starts a server with the program POLARWAY, on a free port, with the empty folder DATA.
 //! Through the command and through the client it stores the five nycflights13 tables of the folder TABLES, loads, queries,
-//! overwrites, goes back a version and appends, and says how long each took. `client.rs` beside it is the client in its
-//! shortest form, `embedded.rs` the engine without a server.
+//! overwrites, reads the previous version and appends, and prints the time of each step. `client.rs` beside it is the shortest
+//! program with the client, `embedded.rs` uses the engine without a server.
 
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -75,7 +75,7 @@ async fn run() -> Result<()> {
     Ok(())
 }
 
-/// A server of our own; it ends with this program.
+/// A server that this program starts and stops.
 struct Server {
     program: PathBuf,
     address: String,
@@ -83,7 +83,7 @@ struct Server {
 }
 
 impl Server {
-    /// Starts it on a free port, which the first line of its log tells.
+    /// Starts it on a free port, which is in the first line of its log.
     fn start(program: &Path, data: &Path) -> Result<Self> {
         let mut process = Command::new(program)
             .args(["server", "--bind", "127.0.0.1:0", "--data-dir"])
@@ -100,7 +100,7 @@ impl Server {
             bail!("the server did not start: {line}");
         };
         let address = address.to_owned();
-        // What else it says is for the terminal.
+        // The rest of its log goes to the terminal.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::stderr()));
         Ok(Self { program: program.canonicalize()?, address, process })
     }
@@ -109,7 +109,7 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Runs a command in this folder, and shows what one would type and what it prints.
+    /// Runs a command in this folder, and shows the command line and its output.
     fn polarway(&self, folder: &Path, arguments: &[&str]) -> Result<()> {
         println!("   $ polarway {}", arguments.join(" "));
         let output = Command::new(&self.program)
@@ -237,7 +237,7 @@ fn headline(text: &str) {
     println!("\n{text}\n");
 }
 
-/// Draws a table's first rows, and its first columns as far as the terminal is wide.
+/// Draws a table's first rows, and as many of its first columns as fit into the terminal.
 fn show(table: &Table, most_rows: usize) -> Result<()> {
     let (rows, columns) = (table.num_rows(), table.schema().fields().len());
     let head = table.slice(0, most_rows);
@@ -264,7 +264,7 @@ fn leftmost(table: &Table, columns: usize) -> Result<Table> {
     Ok(Table::new(schema.into(), batches))
 }
 
-/// How wide the terminal is; what is no terminal is as wide as one of old.
+/// How wide the terminal is, in characters; 80 if there is no terminal.
 fn terminal_columns() -> usize {
     match rustix::termios::tcgetwinsize(std::io::stdout()) {
         Ok(size) if size.ws_col >= 40 => size.ws_col.into(),
@@ -272,7 +272,7 @@ fn terminal_columns() -> usize {
     }
 }
 
-/// How much passed, and how fast.
+/// How much was moved, and how fast.
 struct Pace {
     rows: u64,
     bytes: u64,
