@@ -58,6 +58,7 @@ pub struct Server {
     engine: Polarway,
     authenticator: Arc<Authenticator>,
     exporter: Option<Exporter>,
+    slow_queries: Option<Arc<SlowQueries>>,
 }
 
 /// Why a server did not start, or why it ended.
@@ -89,6 +90,9 @@ pub enum StartError {
     /// The protocol's description for reflection can't be read.
     #[error("the protocol's description is damaged")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// The machine gives no random bytes, by which the status page knows its own forms.
+    #[error("the machine gives no random bytes")]
+    Random(#[source] io::Error),
     /// The URL of the collector of traces can't be used.
     #[error("the collector of --otlp-endpoint can't be used")]
     Traces(#[from] opentelemetry_otlp::ExporterBuildError),
@@ -132,11 +136,11 @@ impl Server {
         }
         let engine = engine.open().await?;
         tell_of_memory();
-        Ok(Self { listener, local_addr, http, tls, config, engine, authenticator, exporter })
+        Ok(Self { listener, local_addr, http, tls, config, engine, authenticator, exporter, slow_queries })
     }
 
     /// The same with an engine that the caller has opened, for example with its own components. The engine's part of the
-    /// configuration is ignored, and the engine's metrics go to its own recorder alone.
+    /// configuration is ignored; the engine's metrics go to its own recorder alone, and slow queries to its own observer.
     ///
     /// # Errors
     /// If the server can't listen on the address, or a file that it needs can't be used.
@@ -145,7 +149,8 @@ impl Server {
         let authenticator = Arc::new(Authenticator::new(&config.auth)?);
         let (listener, local_addr, http) = listen(&config).await?;
         let exporter = config.metrics.then(Exporter::new);
-        Ok(Self { listener, local_addr, http, tls, config, engine, authenticator, exporter })
+        let slow_queries = None;
+        Ok(Self { listener, local_addr, http, tls, config, engine, authenticator, exporter, slow_queries })
     }
 
     /// The address that the server listens on.
@@ -159,7 +164,7 @@ impl Server {
     /// # Errors
     /// If the network fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
-        let Self { listener, http, tls, config, engine, authenticator, exporter, .. } = self;
+        let Self { listener, http, tls, config, engine, authenticator, exporter, slow_queries, .. } = self;
         let _watched = engine.watch_for_standstill();
         if let Some(tls) = &tls {
             tls.tell_of_expiry();
@@ -173,8 +178,17 @@ impl Server {
         let mut beside = JoinSet::new();
         if let Some((http, exporter)) = http.zip(exporter) {
             beside.spawn(exporter.clone().keep_small());
-            let (engine, metrics, readiness) = (engine.clone(), Arc::clone(&metrics), readiness.clone());
-            beside.spawn(http::serve(http, http::routes(Pages { engine, metrics, exporter, readiness })));
+            let pages = Pages {
+                engine: engine.clone(),
+                metrics: Arc::clone(&metrics),
+                exporter,
+                readiness: readiness.clone(),
+                authenticator: Arc::clone(&authenticator),
+                calls_are_encrypted: tls.is_some(),
+                slow_queries,
+            };
+            let routes = http::routes(pages).map_err(|error| StartError::Random(error.into()))?;
+            beside.spawn(http::serve(http, routes));
         }
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_service_status(SERVICE, ServingStatus::Serving).await;

@@ -1,18 +1,45 @@
-//! Queries that took long, in the log.
+//! Queries that took long: in the log, and the last of them for the status page.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use polarway_core::{QueryObserver, QueryOutcome, QueryStatus};
+use parking_lot::Mutex;
+use polarway_core::{QueryObserver, QueryOutcome, QueryStatus, QueryTimes};
+
+/// How many slow queries are remembered.
+const MOST_REMEMBERED: usize = 20;
+
+/// How much of a text is remembered, in bytes.
+const MOST_TEXT_BYTES: usize = 2_000;
 
 /// Notes slow queries. The log has no texts here: they may have secrets in them, and have a target of their own.
 pub(crate) struct SlowQueries {
     threshold: Duration,
+    recent: Mutex<VecDeque<SlowQuery>>,
+}
+
+/// A query that took long.
+#[derive(Clone)]
+pub(crate) struct SlowQuery {
+    pub(crate) ended: SystemTime,
+    pub(crate) owner: Arc<str>,
+    /// The beginning of its text.
+    pub(crate) sql: String,
+    pub(crate) outcome: QueryOutcome,
+    pub(crate) rows: u64,
+    pub(crate) times: QueryTimes,
 }
 
 impl SlowQueries {
     /// Notes queries that take this long.
     pub(crate) fn from(threshold: Duration) -> Self {
-        Self { threshold }
+        Self { threshold, recent: Mutex::default() }
+    }
+
+    /// The last ones, the newest first.
+    pub(crate) fn recent(&self) -> Vec<SlowQuery> {
+        self.recent.lock().iter().rev().cloned().collect()
     }
 }
 
@@ -39,5 +66,19 @@ impl QueryObserver for SlowQueries {
             running_ms = ms(times.running),
             "a slow query"
         );
+        let cut = query.sql.floor_char_boundary(MOST_TEXT_BYTES);
+        let slow = SlowQuery {
+            ended: SystemTime::now(),
+            owner: Arc::clone(&query.owner),
+            sql: query.sql[..cut].to_owned(),
+            outcome,
+            rows: query.summary.rows,
+            times,
+        };
+        let mut recent = self.recent.lock();
+        if recent.len() == MOST_REMEMBERED {
+            recent.pop_front();
+        }
+        recent.push_back(slow);
     }
 }

@@ -32,6 +32,8 @@ pub(super) fn provide(fleet: bool) -> Provided {
     if !fleet {
         let strace = provide_program("strace", "strace", &["-V"]);
         provided.note("strace", strace);
+        let browser = provide_program("chromium", "chromium", &["--version"]);
+        provided.note("chromium", browser);
         let tables = cache_folder().and_then(|cache| tpch::provide(&cache, TPCH_SCALE));
         let tables =
             provided.note("the tables of TPC-H, for which Python with venv and a network are needed", tables);

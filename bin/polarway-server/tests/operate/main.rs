@@ -5,6 +5,7 @@
 #[allow(dead_code, unused_imports, reason = "the tests of the network use the rest")]
 mod support;
 
+mod browser;
 mod collector;
 mod observed;
 
@@ -12,4 +13,6 @@ mod http_port;
 mod logs;
 mod metrics;
 mod probes;
+mod status_in_a_browser;
+mod status_page;
 mod traces;

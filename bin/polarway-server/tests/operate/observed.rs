@@ -13,8 +13,13 @@ pub(crate) struct Observed {
 impl Observed {
     /// A server over an empty folder of its own.
     pub(crate) async fn start(flags: &[&str]) -> Self {
+        Self::start_with_variables(&[], flags).await
+    }
+
+    /// The same with more variables in its environment.
+    pub(crate) async fn start_with_variables(variables: &[(&str, &str)], flags: &[&str]) -> Self {
         let flags: Vec<&str> = ["--metrics", "--metrics-port", "0"].iter().chain(flags).copied().collect();
-        let server = Server::start_with(&flags);
+        let server = Server::start_with_variables(variables, &flags);
         let address = until("the HTTP port in the log", async || {
             let log = server.log();
             let address = log.lines().find_map(|line| line.split_once("metrics and probes on http://"))?.1;

@@ -15,7 +15,7 @@ use tower::{Layer, Service};
 use super::audit::Origin;
 use super::guard::answer_within;
 use super::session::Session;
-use super::{Authenticator, Reflection, Requester};
+use super::{Authenticator, Reflection};
 use crate::call_id::CallId;
 
 /// The service that everybody may ask: whoever watches a worker has no token.
@@ -43,28 +43,18 @@ impl AuthLayer {
 
     /// Finds out who makes a request, and adds it to the request. Returns the session of the token, if it needs one.
     fn admit(&self, request: &mut Request<Body>) -> Result<Option<Arc<Session>>, Failure> {
-        let session = match self.is_open(request.uri().path()) {
-            true => Ok(None),
-            false => self.authenticator.session(request.headers()),
-        };
-        let anonymous = &self.authenticator.anonymous;
         let from = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-        let caller = match &session {
-            Ok(Some(session)) => Arc::clone(&session.name),
-            Ok(None) | Err(_) => anonymous.shared_name(),
-        };
         let id = request.extensions().get().map(|CallId(id)| id.clone());
-        let origin = Origin { caller, from, id };
-        let requester = match &session {
-            Ok(Some(session)) => Requester::with_token(session, origin),
-            Ok(None) => Requester::anonymous(anonymous.clone(), origin),
-            Err(failure) => {
-                origin.turned_away(request.uri().path(), failure);
-                return session;
+        let path = request.uri().path();
+        let (session, requester) = match self.is_open(path) {
+            true => {
+                let caller = self.authenticator.anonymous.shared_name();
+                (None, self.authenticator.everybody(Origin { caller, from, id }))
             }
+            false => self.authenticator.requester(request.headers(), from, id, path)?,
         };
         request.extensions_mut().insert(requester);
-        session
+        Ok(session)
     }
 }
 

@@ -1,14 +1,17 @@
-//! The HTTP port for operators and their tools: metrics and probes.
+//! The HTTP port for operators and their tools: metrics, probes and a status page.
 //!
 //! It is a listener of its own. Whoever reaches it may send it anything, so connections are few, short and small: each has one
 //! request, and where there are too many, the oldest one has to go. A reader that takes nothing thus keeps nobody out.
 
+mod html;
 mod pages;
+mod status;
+mod visitor;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -17,6 +20,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 pub(crate) use pages::{Pages, routes};
+use visitor::Peer;
 
 /// The most connections at a time.
 const MOST_CONNECTIONS: usize = 64;
@@ -41,8 +45,9 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router) {
     let mut open = Open::default();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let connection = tokio::spawn(answer(stream, routes.clone()));
+            Ok((stream, peer)) => {
+                let routes = routes.clone().layer(Extension(Peer(peer)));
+                let connection = tokio::spawn(answer(stream, routes));
                 open.add(connection.abort_handle());
             }
             Err(error) => {

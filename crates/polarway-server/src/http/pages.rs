@@ -1,20 +1,45 @@
 //! What the HTTP port answers.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use axum::Router;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use http::{HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Form, Router};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use polarway_core::Polarway;
 
+use super::status::{self, Status};
+use super::visitor::{FormKey, Peer, Refusal, visitor};
+use crate::auth::{Authenticator, Requester};
+use crate::failure::failure;
 use crate::metrics::{Exporter, Metrics};
 use crate::readiness::Readiness;
+use crate::slow_queries::SlowQueries;
 
 /// The text format of Prometheus.
 const METRICS_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// The most bytes of a form.
+const FORM_BYTES: usize = 4 << 10;
+
+/// The headers of each page for browsers: nothing is loaded but the style, nothing runs, nobody shows the page in a page of
+/// theirs, and no copy is kept.
+const PAGE_HEADERS: [(header::HeaderName, HeaderValue); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        ),
+    ),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
 
 /// What the pages are made from.
 pub(crate) struct Pages {
@@ -22,25 +47,45 @@ pub(crate) struct Pages {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) exporter: Exporter,
     pub(crate) readiness: Readiness,
+    pub(crate) authenticator: Arc<Authenticator>,
+    /// Whether the port of calls speaks TLS.
+    pub(crate) calls_are_encrypted: bool,
+    pub(crate) slow_queries: Option<Arc<SlowQueries>>,
+}
+
+/// The pages, and what belongs to this start of the server.
+struct Site {
+    pages: Pages,
+    started: SystemTime,
+    forms: FormKey,
 }
 
 /// The paths.
-pub(crate) fn routes(pages: Pages) -> Router {
-    Router::new()
+///
+/// # Errors
+/// The machine gives no random bytes.
+pub(crate) fn routes(pages: Pages) -> Result<Router, getrandom::Error> {
+    let site = Site { pages, started: SystemTime::now(), forms: FormKey::fresh()? };
+    Ok(Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))
-        .with_state(Arc::new(pages))
+        .route("/", get(status_page))
+        .route("/status.css", get(style))
+        .route("/cancel", post(cancel))
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .with_state(Arc::new(site)))
 }
 
-async fn metrics(State(pages): State<Arc<Pages>>) -> Response {
-    pages.engine.sample_metrics().await;
-    pages.metrics.ready.set(if pages.readiness.problems().is_empty() { 1.0 } else { 0.0 });
-    ([(header::CONTENT_TYPE, METRICS_TYPE)], pages.exporter.render()).into_response()
+async fn metrics(State(site): State<Arc<Site>>) -> Response {
+    let Pages { engine, metrics, exporter, readiness, .. } = &site.pages;
+    engine.sample_metrics().await;
+    metrics.ready.set(if readiness.problems().is_empty() { 1.0 } else { 0.0 });
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], exporter.render()).into_response()
 }
 
-async fn ready(State(pages): State<Arc<Pages>>) -> (StatusCode, String) {
-    let problems = pages.readiness.problems();
+async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
+    let problems = site.pages.readiness.problems();
     if problems.is_empty() {
         return (StatusCode::OK, "ready\n".to_owned());
     }
@@ -49,4 +94,76 @@ async fn ready(State(pages): State<Arc<Pages>>) -> (StatusCode, String) {
         let _ = writeln!(text, "{part}: {problem}");
     }
     (StatusCode::SERVICE_UNAVAILABLE, text)
+}
+
+async fn style() -> Response {
+    let kind = HeaderValue::from_static("text/css; charset=utf-8");
+    (PAGE_HEADERS, [(header::CONTENT_TYPE, kind)], include_str!("status.css")).into_response()
+}
+
+async fn status_page(
+    State(site): State<Arc<Site>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
+    let Requester { caller, .. } = match site.visitor(&headers, peer, "/") {
+        Ok(requester) => requester,
+        Err(refusal) => return refused(&refusal),
+    };
+    let Pages { engine, readiness, slow_queries, .. } = &site.pages;
+    let engine = engine.on_behalf_of(caller.clone());
+    let slow_queries = slow_queries.as_ref().map(|slow| slow.recent());
+    let status = Status::look(&engine, site.started, readiness.problems(), slow_queries).await;
+    page(StatusCode::OK, status.page(caller.name(), &site.forms.mark(&caller)))
+}
+
+/// Cancels a query, and shows the status page again.
+async fn cancel(
+    State(site): State<Arc<Site>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    Form(form): Form<HashMap<String, String>>,
+) -> Response {
+    let Requester { caller, origin } = match site.visitor(&headers, peer, "/cancel") {
+        Ok(requester) => requester,
+        Err(refusal) => return refused(&refusal),
+    };
+    let field = |name| form.get(name).map(String::as_str).unwrap_or_default();
+    if !site.forms.made(&caller, field("mark")) {
+        return refused(&Refusal::Way(
+            "This form is not from the status page, or from before the server was started.",
+        ));
+    }
+    let query = field("query");
+    let cancelled =
+        site.pages.engine.on_behalf_of(caller).cancel_query(query).map_err(|error| failure(&error));
+    origin.changed("cancel", query, &cancelled);
+    match cancelled {
+        Ok(()) => (PAGE_HEADERS, Redirect::to("/")).into_response(),
+        Err(failure) => page(StatusCode::CONFLICT, status::message("Not cancelled", failure.message)),
+    }
+}
+
+impl Site {
+    fn visitor(&self, headers: &HeaderMap, peer: Peer, path: &str) -> Result<Requester, Refusal> {
+        let Pages { authenticator, calls_are_encrypted, .. } = &self.pages;
+        visitor(authenticator, *calls_are_encrypted, headers, peer, path)
+    }
+}
+
+fn page(status: StatusCode, text: String) -> Response {
+    (status, PAGE_HEADERS, Html(text)).into_response()
+}
+
+fn refused(refusal: &Refusal) -> Response {
+    match refusal {
+        Refusal::Way(reason) => page(StatusCode::FORBIDDEN, status::message("Not shown", reason)),
+        Refusal::Token(failure) => {
+            let ask = HeaderValue::from_static(
+                "Basic realm=\"Polarway: the password is a token\", charset=\"UTF-8\"",
+            );
+            let text = status::message("A token is needed", &failure.message);
+            ([(header::WWW_AUTHENTICATE, ask)], page(StatusCode::UNAUTHORIZED, text)).into_response()
+        }
+    }
 }
