@@ -95,6 +95,8 @@ reasons! {
         "The token was good up to a time that has passed. Call with a new one.";
     TokenWithdrawn, "TOKEN_WITHDRAWN", Unauthenticated, No,
         "While the call ran, the token was withdrawn or got other rights. If it is still one of this server, call again.";
+    TokenUnchecked, "TOKEN_UNCHECKED", Unavailable, Yes,
+        "The token can't be checked, since its issuer does not give the server its keys. Call again later.";
     QueryFailed, "QUERY_FAILED", FailedPrecondition, No,
         "The query failed on its data: a cast, a division, an overflow.";
     ResourceExhausted, "RESOURCE_EXHAUSTED", ResourceExhausted, Yes,

@@ -140,6 +140,7 @@ mod tests {
         Reason::InvalidToken,
         Reason::TokenExpired,
         Reason::TokenWithdrawn,
+        Reason::TokenUnchecked,
         Reason::InvalidRequest,
         Reason::MalformedMessage,
         Reason::MessageTooLarge,

@@ -48,7 +48,10 @@ mod slow_queries;
 mod tls;
 mod traces;
 
-pub use auth::{AuthConfig, AuthFileError, MadeToken, NewToken, NewTokenError, Reflection, Role, Secret};
+pub use auth::{
+    AuthConfig, AuthError, AuthFileError, JwtConfig, JwtError, KeySetError, KeySource, MadeToken, NewToken,
+    NewTokenError, Reflection, Role, Secret,
+};
 pub use config::ServerConfig;
 pub use limits::Limits;
 pub use logging::LogFormat;

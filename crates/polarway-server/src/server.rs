@@ -18,7 +18,7 @@ use tonic_health::server::HealthReporter;
 use tower::layer::util::{Identity, Stack};
 
 use crate::accept::connections;
-use crate::auth::{AuthFileError, AuthLayer, Authenticator, Reflection};
+use crate::auth::{AuthError, AuthLayer, Authenticator, Reflection};
 use crate::config::ServerConfig;
 use crate::edge::EdgeLayer;
 use crate::http::{self, Pages};
@@ -84,9 +84,9 @@ pub enum StartError {
     /// The engine can't be opened.
     #[error(transparent)]
     Engine(#[from] polarway_core::Error),
-    /// The file of tokens can't be used.
+    /// Tokens can't be checked.
     #[error(transparent)]
-    AuthFile(#[from] AuthFileError),
+    Auth(#[from] AuthError),
     /// The protocol's description for reflection can't be read.
     #[error("the protocol's description is damaged")]
     Reflection(#[from] tonic_reflection::server::Error),

@@ -6,6 +6,8 @@
 mod support;
 
 mod auth_file;
+mod auth_issuer;
+mod auth_jwt;
 mod auth_methods;
 mod auth_one_token;
 mod auth_raw;

@@ -154,14 +154,16 @@ fn ways() -> impl Iterator<Item = Way> {
 }
 
 /// What leads to no dataset, handle or query: how an engine is opened and scoped, and what health asks.
-const BESIDE_THE_DOOR: [&str; 8] = [
+const BESIDE_THE_DOOR: [&str; 10] = [
     "builder",
     "caller",
+    "check_cold_tier",
     "check_handles",
     "memory",
     "on_behalf_of",
     "open",
     "query_engine",
+    "sample_metrics",
     "watch_for_standstill",
 ];
 

@@ -14,6 +14,7 @@ use super::bearer;
 use super::config::AuthConfig;
 use super::digest::TokenDigest;
 use super::file::AuthFileError;
+use super::jwt::{JwtError, JwtVerifier, Verdict};
 use super::requester::Requester;
 use super::rights::Rights;
 use super::session::Session;
@@ -23,12 +24,29 @@ use crate::reload::Reloaded;
 /// The caller that has the token of `POLARWAY_AUTH_TOKEN`.
 pub(super) const OWNER: &str = "owner";
 
+/// What is said of a token that nobody knows.
+pub(super) const UNKNOWN: &str = "the token is not one of this server";
+
+/// Why a server can't check tokens as its settings ask for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The file of tokens can't be used.
+    #[error(transparent)]
+    File(#[from] AuthFileError),
+    /// JWTs can't be checked.
+    #[error(transparent)]
+    Jwt(#[from] JwtError),
+}
+
 /// What a server knows about tokens.
 pub(crate) struct Authenticator {
     /// The token with all rights.
     owner: Option<(TokenDigest, Arc<Session>)>,
     /// The tokens of the file.
     file: Option<Reloaded<Arc<TokenTable>>>,
+    /// The tokens of an issuer.
+    jwt: Option<JwtVerifier>,
     /// Who calls where no token is needed.
     pub(super) anonymous: Caller,
 }
@@ -37,56 +55,82 @@ impl Authenticator {
     /// What this configuration says. It must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// A file of tokens that can't be used.
-    pub(crate) fn new(config: &AuthConfig) -> Result<Self, AuthFileError> {
+    /// Files of tokens or keys that can't be used, and settings that are missing.
+    pub(crate) fn new(config: &AuthConfig) -> Result<Self, AuthError> {
         let owner = config.token.as_ref().map(|token| {
             let session = Session::lasting(OWNER, Rights::all());
             (TokenDigest::of(token.reveal().as_bytes()), Arc::new(session))
         });
         let file =
             config.file.clone().map(|path| Reloaded::start("the file of tokens", vec![path], tables()));
-        Ok(Self { owner, file: file.transpose()?, anonymous: Caller::anonymous() })
+        let jwt = config.jwt.is_set().then(|| JwtVerifier::start(&config.jwt)).transpose()?;
+        Ok(Self { owner, file: file.transpose()?, jwt, anonymous: Caller::anonymous() })
     }
 
     /// Whose token a request with these headers has; `None` where none is needed.
     ///
     /// # Errors
-    /// It has no token and needs one, or its token is not good.
-    pub(super) fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, Failure> {
+    /// Why nobody's, or that it takes longer to tell.
+    pub(super) fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, NoSession> {
         if !self.needs_token() {
             return Ok(None);
         }
-        let token = TokenDigest::of(bearer::token(headers)?);
-        let session = self
-            .known(token)
-            .ok_or_else(|| Reason::InvalidToken.failure("the token is not one of this server"))?;
-        session.check()?;
-        Ok(Some(session))
+        let token = bearer::token(headers)?;
+        let digest = TokenDigest::of(token);
+        if let Some(session) = self.known(digest) {
+            session.check()?;
+            return Ok(Some(session));
+        }
+        match self.jwt.as_ref().map(|jwt| jwt.check(token, digest)) {
+            Some(Verdict::Good(session)) => Ok(Some(session)),
+            Some(Verdict::Refused(failure)) => Err(failure.into()),
+            Some(Verdict::UnknownKey) => Err(NoSession::Later),
+            None => Err(Reason::InvalidToken.failure(UNKNOWN).into()),
+        }
     }
 
     /// Whether a token is needed for calls.
     pub(crate) fn needs_token(&self) -> bool {
-        self.owner.is_some() || self.file.is_some()
+        self.owner.is_some() || self.file.is_some() || self.jwt.is_some()
     }
 
-    /// Who makes a request with these headers, and the session of his token if he needs one.
+    /// Who makes a request with these headers, and the session of the token if one is needed.
     ///
     /// # Errors
-    /// As [`session`](Self::session). The refusal is in the audit log.
-    pub(crate) fn requester(
+    /// Why it is nobody's. The refusal is in the audit log.
+    pub(crate) async fn requester(
         &self,
         headers: &HeaderMap,
         from: Option<SocketAddr>,
         id: Option<HeaderValue>,
         path: &str,
     ) -> Result<(Option<Arc<Session>>, Requester), Failure> {
+        let session = match self.session(headers) {
+            Ok(session) => Ok(session),
+            Err(NoSession::Refused(failure)) => Err(failure),
+            Err(NoSession::Later) => self.session_later(headers).await,
+        };
+        self.introduce(session, from, id, path)
+    }
+
+    /// Who makes a request, when it is known whose token it has. A refusal is written to the audit log.
+    pub(super) fn introduce(
+        &self,
+        session: Result<Option<Arc<Session>>, Failure>,
+        from: Option<SocketAddr>,
+        id: Option<HeaderValue>,
+        path: &str,
+    ) -> Result<(Option<Arc<Session>>, Requester), Failure> {
         let origin = |caller| Origin { caller, from, id };
-        match self.session(headers) {
+        match session {
             Ok(Some(session)) => {
                 let requester = Requester::with_token(&session, origin(Arc::clone(&session.name)));
                 Ok((Some(session), requester))
             }
-            Ok(None) => Ok((None, self.everybody(origin(self.anonymous.shared_name())))),
+            Ok(None) => {
+                let origin = origin(self.anonymous.shared_name());
+                Ok((None, Requester::anonymous(self.anonymous.clone(), origin)))
+            }
             Err(failure) => {
                 origin(self.anonymous.shared_name()).turned_away(path, &failure);
                 Err(failure)
@@ -94,11 +138,19 @@ impl Authenticator {
         }
     }
 
-    /// Somebody who needs no token.
-    pub(super) fn everybody(&self, origin: Origin) -> Requester {
-        Requester::anonymous(self.anonymous.clone(), origin)
+    /// The session of a token whose key has to be fetched first.
+    ///
+    /// # Errors
+    /// Why it is nobody's.
+    pub(super) async fn session_later(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, Failure> {
+        let token = bearer::token(headers)?;
+        match &self.jwt {
+            Some(jwt) => jwt.check_again(token, TokenDigest::of(token)).await.map(Some),
+            None => Err(Reason::InvalidToken.failure(UNKNOWN)),
+        }
     }
 
+    /// The session of a token that this server has a digest of.
     fn known(&self, token: TokenDigest) -> Option<Arc<Session>> {
         let owner = self.owner.as_ref().filter(|(owner, _)| owner.ct_eq(&token).into());
         match (owner, &self.file) {
@@ -106,5 +158,20 @@ impl Authenticator {
             (None, Some(file)) => file.current().find(token).cloned(),
             (None, None) => None,
         }
+    }
+}
+
+/// Why a request has no session.
+#[derive(Debug)]
+pub(super) enum NoSession {
+    /// It is refused.
+    Refused(Failure),
+    /// The key of its token is not known, and may be fetched.
+    Later,
+}
+
+impl From<Failure> for NoSession {
+    fn from(failure: Failure) -> Self {
+        Self::Refused(failure)
     }
 }

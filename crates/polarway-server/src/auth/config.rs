@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Secret;
+use super::{JwtConfig, Secret};
 
 /// How a server finds out who its callers are. By default all callers are the same and may do everything.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +12,8 @@ pub struct AuthConfig {
     pub token: Option<Secret>,
     /// A file of tokens with roles. It is read again when it changes.
     pub file: Option<PathBuf>,
+    /// Which tokens of others count.
+    pub jwt: JwtConfig,
     /// Who may ask for a description of the services.
     pub reflection: Reflection,
 }
@@ -31,6 +33,6 @@ pub enum Reflection {
 impl AuthConfig {
     /// Whether calls need a token.
     pub fn needs_token(&self) -> bool {
-        self.token.is_some() || self.file.is_some()
+        self.token.is_some() || self.file.is_some() || self.jwt.is_set()
     }
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::future::{BoxFuture, Either, Ready, ready};
+use futures::future::{BoxFuture, Either, ready};
 use http::{Request, Response};
 use polarway_proto::v1::Failure;
 use tonic::Status;
@@ -12,7 +12,7 @@ use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
 
-use super::audit::Origin;
+use super::authenticator::NoSession;
 use super::guard::answer_within;
 use super::session::Session;
 use super::{Authenticator, Reflection};
@@ -41,18 +41,23 @@ impl AuthLayer {
         path.starts_with(HEALTH) || (self.reflection == Reflection::Public && path.starts_with(REFLECTION))
     }
 
-    /// Finds out who makes a request, and adds it to the request. Returns the session of the token, if it needs one.
-    fn admit(&self, request: &mut Request<Body>) -> Result<Option<Arc<Session>>, Failure> {
+    /// Whose token a request has, if it needs one.
+    fn session(&self, request: &Request<Body>) -> Result<Option<Arc<Session>>, NoSession> {
+        match self.is_open(request.uri().path()) {
+            true => Ok(None),
+            false => self.authenticator.session(request.headers()),
+        }
+    }
+
+    /// Adds to a request who makes it.
+    fn admit(
+        &self,
+        request: &mut Request<Body>,
+        session: Result<Option<Arc<Session>>, Failure>,
+    ) -> Result<Option<Arc<Session>>, Failure> {
         let from = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
         let id = request.extensions().get().map(|CallId(id)| id.clone());
-        let path = request.uri().path();
-        let (session, requester) = match self.is_open(path) {
-            true => {
-                let caller = self.authenticator.anonymous.shared_name();
-                (None, self.authenticator.everybody(Origin { caller, from, id }))
-            }
-            false => self.authenticator.requester(request.headers(), from, id, path)?,
-        };
+        let (session, requester) = self.authenticator.introduce(session, from, id, request.uri().path())?;
         request.extensions_mut().insert(requester);
         Ok(session)
     }
@@ -77,27 +82,49 @@ type Answered = Result<Response<Body>, Infallible>;
 
 impl<S> Service<Request<Body>> for Auth<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Either<Ready<Answered>, Either<S::Future, BoxFuture<'static, Answered>>>;
+    type Future = Either<S::Future, BoxFuture<'static, Answered>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.services.poll_ready(context)
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        match self.layer.admit(&mut request) {
+        let session = match self.layer.session(&request) {
+            Ok(session) => Ok(session),
+            Err(NoSession::Refused(failure)) => Err(failure),
+            Err(NoSession::Later) => {
+                let again = self.services.clone();
+                let services = std::mem::replace(&mut self.services, again); // the one that said it was ready
+                return Either::Right(Box::pin(call_later(services, self.layer.clone(), request)));
+            }
+        };
+        match self.layer.admit(&mut request, session) {
             Ok(session) => {
                 let answer = self.services.call(request);
-                Either::Right(match session.filter(|session| session.may_end()) {
+                match session.filter(|session| session.may_end()) {
                     Some(session) => Either::Right(Box::pin(answer_within(session, answer))),
                     None => Either::Left(answer),
-                })
+                }
             }
-            Err(failure) => Either::Left(ready(Ok(Status::from(failure).into_http()))),
+            Err(failure) => Either::Right(Box::pin(ready(Ok(Status::from(failure).into_http())))),
         }
+    }
+}
+
+/// Makes a call when the key of its token was fetched.
+async fn call_later<S>(mut services: S, layer: AuthLayer, mut request: Request<Body>) -> Answered
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
+    let session = layer.authenticator.session_later(request.headers()).await;
+    match layer.admit(&mut request, session) {
+        Ok(Some(session)) => answer_within(session, services.call(request)).await,
+        Ok(None) => services.call(request).await,
+        Err(failure) => Ok(Status::from(failure).into_http()),
     }
 }

@@ -106,7 +106,7 @@ async fn status_page(
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
 ) -> Response {
-    let Requester { caller, .. } = match site.visitor(&headers, peer, "/") {
+    let Requester { caller, .. } = match site.visitor(&headers, peer, "/").await {
         Ok(requester) => requester,
         Err(refusal) => return refused(&refusal),
     };
@@ -124,7 +124,7 @@ async fn cancel(
     headers: HeaderMap,
     Form(form): Form<HashMap<String, String>>,
 ) -> Response {
-    let Requester { caller, origin } = match site.visitor(&headers, peer, "/cancel") {
+    let Requester { caller, origin } = match site.visitor(&headers, peer, "/cancel").await {
         Ok(requester) => requester,
         Err(refusal) => return refused(&refusal),
     };
@@ -145,9 +145,9 @@ async fn cancel(
 }
 
 impl Site {
-    fn visitor(&self, headers: &HeaderMap, peer: Peer, path: &str) -> Result<Requester, Refusal> {
+    async fn visitor(&self, headers: &HeaderMap, peer: Peer, path: &str) -> Result<Requester, Refusal> {
         let Pages { authenticator, calls_are_encrypted, .. } = &self.pages;
-        visitor(authenticator, *calls_are_encrypted, headers, peer, path)
+        visitor(authenticator, *calls_are_encrypted, headers, peer, path).await
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) enum Refusal {
 ///
 /// # Errors
 /// He has no good token, or sends it in the clear although calls are encrypted, or asks by a name that may be anybody's.
-pub(super) fn visitor(
+pub(super) async fn visitor(
     authenticator: &Authenticator,
     calls_are_encrypted: bool,
     headers: &HeaderMap,
@@ -57,6 +57,7 @@ pub(super) fn visitor(
     let headers = with_bearer(headers).map_err(Refusal::Token)?;
     authenticator
         .requester(&headers, Some(from), None, path)
+        .await
         .map_err(Refusal::Token)
         .map(|(_, requester)| requester)
 }

@@ -3,7 +3,7 @@
 use polarway_core::Location;
 
 use super::values::{self, Invalid};
-use crate::ServerConfig;
+use crate::{KeySource, ServerConfig};
 
 /// A setting. Its flag and its key in the file follow from its name.
 pub(crate) struct Setting {
@@ -91,6 +91,95 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: Some("none"),
         apply: |config, text| values::optional_file(text).map(|file| config.auth.file = file),
         current: |config| values::optional_file_text(config.auth.file.as_deref()),
+    },
+    Setting {
+        key: "jwt_issuer",
+        variable: "POLARWAY_JWT_ISSUER",
+        value_name: "TEXT",
+        form: Form::Text,
+        about: "Take JWTs of this issuer (`iss`) as tokens; `--jwt-audience` and `--jwt-keys` go with it.",
+        default: Some("none"),
+        apply: |config, text| values::optional_text(text).map(|issuer| config.auth.jwt.issuer = issuer),
+        current: |config| config.auth.jwt.issuer.clone().unwrap_or_default(),
+    },
+    Setting {
+        key: "jwt_audience",
+        variable: "POLARWAY_JWT_AUDIENCE",
+        value_name: "TEXT",
+        form: Form::Text,
+        about: "The audience (`aud`) that JWTs must be for.",
+        default: Some("none"),
+        apply: |config, text| values::optional_text(text).map(|audience| config.auth.jwt.audience = audience),
+        current: |config| config.auth.jwt.audience.clone().unwrap_or_default(),
+    },
+    Setting {
+        key: "jwt_keys",
+        variable: "POLARWAY_JWT_KEYS",
+        value_name: "FILE|URL",
+        form: Form::Text,
+        about: "The keys that JWTs are signed with (JWKS): a file, which is read again when it changes, or an `https://` URL, which \
+                is asked every five minutes, and when a token has an unknown key.",
+        default: Some("none"),
+        apply: |config, text| values::key_source(text).map(|keys| config.auth.jwt.keys = keys),
+        current: |config| config.auth.jwt.keys.as_ref().map_or_else(String::new, KeySource::text),
+    },
+    Setting {
+        key: "jwt_algorithms",
+        variable: "POLARWAY_JWT_ALGORITHMS",
+        value_name: "NAMES",
+        form: Form::Text,
+        about: "The algorithms that JWTs may be signed with, with commas between them.",
+        default: None,
+        apply: |config, text| match config.auth.jwt.set_algorithms(text) {
+            true => Ok(()),
+            false => Err(
+                "some of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA, with commas between them",
+            ),
+        },
+        current: |config| config.auth.jwt.algorithm_names(),
+    },
+    Setting {
+        key: "jwt_role_claim",
+        variable: "POLARWAY_JWT_ROLE_CLAIM",
+        value_name: "CLAIM",
+        form: Form::Text,
+        about: "The claim of a JWT that has its role, or a list of which one is a role; `a.b` is claim `b` of the object `a`.",
+        default: None,
+        apply: |config, text| values::text(text).map(|claim| config.auth.jwt.role_claim = claim),
+        current: |config| config.auth.jwt.role_claim.clone(),
+    },
+    Setting {
+        key: "jwt_roles",
+        variable: "POLARWAY_JWT_ROLES",
+        value_name: "ROLE=VALUE,…",
+        form: Form::Text,
+        about: "Which values of that claim are which role, such as `admin=platform-team,reader=staff`. A JWT without any is refused.",
+        default: None,
+        apply: |config, text| match config.auth.jwt.set_roles(text) {
+            true => Ok(()),
+            false => Err("a list such as admin=platform-team,writer=etl,reader=staff"),
+        },
+        current: |config| config.auth.jwt.roles_text(),
+    },
+    Setting {
+        key: "jwt_read_claim",
+        variable: "POLARWAY_JWT_READ_CLAIM",
+        value_name: "CLAIM",
+        form: Form::Text,
+        about: "The claim of a JWT with patterns of the datasets that it may read. A JWT without it reads none.",
+        default: Some("none: it may read all"),
+        apply: |config, text| values::optional_text(text).map(|claim| config.auth.jwt.read_claim = claim),
+        current: |config| config.auth.jwt.read_claim.clone().unwrap_or_default(),
+    },
+    Setting {
+        key: "jwt_write_claim",
+        variable: "POLARWAY_JWT_WRITE_CLAIM",
+        value_name: "CLAIM",
+        form: Form::Text,
+        about: "The claim of a JWT with patterns of the datasets that it may write, if its role writes. A JWT without it writes none.",
+        default: Some("none: it may write what it may read"),
+        apply: |config, text| values::optional_text(text).map(|claim| config.auth.jwt.write_claim = claim),
+        current: |config| config.auth.jwt.write_claim.clone().unwrap_or_default(),
     },
     Setting {
         key: "reflection",

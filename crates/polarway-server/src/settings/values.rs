@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::Uri;
 use polarway_core::{HandleStoreKind, Location};
 
-use crate::{LogFormat, Reflection};
+use crate::{KeySource, LogFormat, Reflection};
 
 /// What a valid value would be: `a number of GB, such as 2.0`.
 pub(crate) type Invalid = &'static str;
@@ -51,6 +51,25 @@ pub(crate) fn optional_file(text: &str) -> Result<Option<PathBuf>, Invalid> {
 
 pub(crate) fn optional_file_text(file: Option<&Path>) -> String {
     file.map_or_else(String::new, |file| file.display().to_string())
+}
+
+pub(crate) fn text(text: &str) -> Result<String, Invalid> {
+    if text.is_empty() { Err("a text") } else { Ok(text.to_owned()) }
+}
+
+/// An empty text is none.
+pub(crate) fn optional_text(text: &str) -> Result<Option<String>, Invalid> {
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// An empty text is none.
+pub(crate) fn key_source(text: &str) -> Result<Option<KeySource>, Invalid> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let keys = KeySource::parse(text)
+        .ok_or("a file, or a URL that begins with https://; http:// is for this machine alone")?;
+    Ok(Some(keys))
 }
 
 pub(crate) fn location_text(location: &Location) -> String {
