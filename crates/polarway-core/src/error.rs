@@ -156,6 +156,7 @@ fn storage_kind(error: &polarway_storage::Error) -> ErrorKind {
         | Storage::RowsBackwards { .. }
         | Storage::Chunks(_)
         | Storage::Arrow(_) => ErrorKind::InvalidInput,
+        Storage::TooLarge { .. } => ErrorKind::QuotaExceeded,
         Storage::Thread(_) => ErrorKind::ResourceExhausted,
         Storage::SharedLoad(error) => storage_kind(error),
         _ => ErrorKind::Internal,

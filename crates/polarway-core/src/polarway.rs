@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use metrics::Recorder;
 use object_store::memory::InMemory;
+use parking_lot::Mutex;
 use polarway_handles::RandomSource;
 use polarway_query::{Engine, EngineConfig};
 use polarway_storage::{
@@ -50,6 +51,8 @@ pub(crate) struct EngineParts {
     pub(crate) memory: MemoryBudget,
     pub(crate) whole_micros: WholeMicros,
     pub(crate) threads: Threads,
+    /// Held by a caller with a quota while it publishes: what it has is added up and must not grow meanwhile.
+    pub(crate) quotas: Mutex<()>,
     pub(crate) environment: Environment,
     pub(crate) random: Arc<dyn RandomSource>,
     /// `None` without a recorder.
@@ -260,6 +263,7 @@ impl EngineParts {
             memory,
             whole_micros,
             threads,
+            quotas: Mutex::new(()),
             environment,
             random: components.random,
             metrics: measured.map(|measured| EngineMetrics::new(measured.recorder)),

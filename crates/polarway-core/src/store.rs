@@ -169,6 +169,8 @@ impl Waiter {
 pub(crate) struct RowWriter {
     access: Access,
     writer: DatasetWriter,
+    name: DatasetName,
+    mode: WriteMode,
     waiter: Waiter,
     /// The columns as they come.
     schema: SchemaRef,
@@ -187,7 +189,8 @@ impl RowWriter {
     ) -> Result<Self> {
         let stored = without_duckdb_types(&schema);
         let writer = access.writer(name, Arc::clone(stored.as_ref().unwrap_or(&schema)), options)?;
-        Ok(Self { access: access.clone(), writer, waiter, schema, stored })
+        let (access, name, mode) = (access.clone(), name.clone(), options.mode);
+        Ok(Self { access, writer, name, mode, waiter, schema, stored })
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -214,7 +217,7 @@ impl RowWriter {
 
     pub(crate) fn publish(self) -> Result<Published> {
         self.waiter.check()?;
-        self.access.publish(self.writer)
+        self.access.publish(self.writer, &self.name, self.mode)
     }
 }
 

@@ -52,6 +52,8 @@ pub enum ErrorKind {
     HandleLost,
     /// The kept results use all of their memory: drop some.
     HandlesFull,
+    /// The caller has as much as it may: drop or delete some.
+    QuotaExceeded,
     /// The deadline passed.
     DeadlineExceeded,
     /// Somebody cancelled the operation.

@@ -123,6 +123,8 @@ reasons! {
          outside of it.";
     HandlesFull, "HANDLES_FULL", ResourceExhausted, No,
         "The results that are kept take all the room there is for them. Drop some, or keep a smaller one.";
+    QuotaExceeded, "QUOTA_EXCEEDED", ResourceExhausted, No,
+        "The caller has as much as its quota allows, of handles or of stored data. Drop or delete some.";
     DeadlineExceeded, "DEADLINE_EXCEEDED", DeadlineExceeded, No,
         "The call's deadline passed.";
     Cancelled, "CANCELLED", Cancelled, No,

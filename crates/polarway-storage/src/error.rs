@@ -258,6 +258,15 @@ pub enum Error {
     #[error("the load was given up: load again")]
     LoadAbandoned,
 
+    /// The table takes more space than its writer may use.
+    #[error(
+        "the table takes more than the {most_bytes} bytes that may still be stored; nothing of it was published"
+    )]
+    TooLarge {
+        /// The bytes that it may take.
+        most_bytes: u64,
+    },
+
     /// No thread could be started.
     #[error("can't start a thread")]
     Thread(#[source] std::io::Error),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -26,6 +27,8 @@ pub(crate) struct UploadWriter {
     encoder: Option<TableEncoder<Sink>>,
     /// The storage's error, which is more precise than the encoder's.
     refusal: Refusal,
+    /// How many bytes the file has so far.
+    file_bytes: Arc<AtomicU64>,
 }
 
 /// Where a [`Sink`] puts the storage's error.
@@ -59,8 +62,8 @@ impl UploadWriter {
         options: EncodeOptions,
     ) -> Result<Self> {
         polarway_parquet::check_schema(&schema).map_err(polarway_parquet::Error::from)?;
-        let refusal = Refusal::default();
-        Ok(Self { name, backend, file_name, schema, options, encoder: None, refusal })
+        let (refusal, file_bytes) = (Refusal::default(), Arc::default());
+        Ok(Self { name, backend, file_name, schema, options, encoder: None, refusal, file_bytes })
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
@@ -80,6 +83,7 @@ impl UploadWriter {
                     path: self.path(),
                     writer: None,
                     refusal: Arc::clone(&self.refusal),
+                    file_bytes: Arc::clone(&self.file_bytes),
                 };
                 let encoder = TableEncoder::new(sink, Arc::clone(&self.schema), self.options.clone())?;
                 self.encoder.insert(encoder)
@@ -91,6 +95,11 @@ impl UploadWriter {
     /// About the memory of the rows that are not in the file yet, in bytes.
     pub(crate) fn held_bytes(&self) -> u64 {
         self.encoder.as_ref().map_or(0, TableEncoder::held_bytes)
+    }
+
+    /// How many bytes the file has so far.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.file_bytes.load(Ordering::Relaxed)
     }
 
     /// Writes all rows into the file. A failure ends the upload.
@@ -144,6 +153,7 @@ struct Sink {
     path: String,
     writer: Option<Box<dyn DataWriter>>,
     refusal: Refusal,
+    file_bytes: Arc<AtomicU64>,
 }
 
 impl Sink {
@@ -171,6 +181,9 @@ impl Write for Sink {
                 return Err(io::ErrorKind::Other.into());
             }
         };
+        if let Ok(count) = written {
+            self.file_bytes.fetch_add(count as u64, Ordering::Relaxed);
+        }
         written.map_err(|error| self.refused(error))
     }
 

@@ -44,6 +44,8 @@ pub struct TableWriter<T> {
     write: Write,
     state: State,
     origin: Origin,
+    /// The most bytes that the rows may take in the storage.
+    most_bytes: u64,
 }
 
 enum State {
@@ -118,7 +120,7 @@ impl<T: Deref<Target = Tables>> TableWriter<T> {
                 State::Uploading { upload: Box::new(tables.begin_upload(name, schema)?), conform }
             }
         };
-        Ok(Self { tables, dataset, write, state, origin })
+        Ok(Self { tables, dataset, write, state, origin, most_bytes: u64::MAX })
     }
 
     /// Writes down who makes the table.
@@ -126,6 +128,13 @@ impl<T: Deref<Target = Tables>> TableWriter<T> {
     pub fn owned_by(mut self, owner: Arc<str>) -> Self {
         self.origin.owner = Some(owner);
         self
+    }
+
+    /// The most bytes that the rows may take in the storage: beyond it the table is refused with [`Error::TooLarge`], while it is
+    /// written or when it is published.
+    #[must_use]
+    pub fn at_most(self, bytes: u64) -> Self {
+        Self { most_bytes: bytes, ..self }
     }
 
     /// The schema in which the rows are stored: for an append, the dataset's.
@@ -150,6 +159,10 @@ impl<T: Deref<Target = Tables>> TableWriter<T> {
             }
             State::Failed => Err(failed_before()),
         };
+        let written = written.and_then(|()| match &self.state {
+            State::Uploading { upload, .. } => check_size(upload.file_bytes(), self.most_bytes),
+            State::Done(_) | State::Failed => Ok(()),
+        });
         if written.is_err() {
             self.state = State::Failed;
         }
@@ -186,13 +199,21 @@ impl<T: Deref<Target = Tables>> TableWriter<T> {
     /// # Errors
     /// Those of [`Tables::writer`], as another writer may have come first.
     pub fn publish(self) -> Result<Published> {
-        let Self { tables, dataset, write, state, origin } = self;
+        let Self { tables, dataset, write, state, origin, most_bytes } = self;
         match state {
             State::Done(published) => Ok(published),
             State::Failed => Err(failed_before()),
-            State::Uploading { upload, .. } => tables.publish(&dataset, write, upload.finish()?, &origin),
+            State::Uploading { upload, .. } => {
+                let upload = upload.finish()?;
+                check_size(upload.file.as_ref().map_or(0, |file| file.bytes), most_bytes)?;
+                tables.publish(&dataset, write, upload, &origin)
+            }
         }
     }
+}
+
+fn check_size(bytes: u64, most_bytes: u64) -> Result<()> {
+    if bytes > most_bytes { Err(Error::TooLarge { most_bytes }) } else { Ok(()) }
 }
 
 fn failed_before() -> Error {

@@ -11,7 +11,7 @@ const ANONYMOUS: &str = "anonymous";
 /// How much of an engine a caller may have at a time. `None` is no bound besides those of the engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
-    /// What the datasets that it wrote may take in storage, in bytes.
+    /// What the newest versions of all datasets that it may write take in storage at the most, in bytes.
     pub stored_bytes: Option<u64>,
     /// What its handles may take together, in bytes.
     pub handle_bytes: Option<u64>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use polarway_model::{
-    At, CacheStats, Dataset, DatasetName, Published, RequestId, Selection, Version, WriteOptions,
+    At, CacheStats, Dataset, DatasetName, Published, RequestId, Selection, Version, WriteMode, WriteOptions,
 };
 use polarway_storage::{BatchReader, ChunkReader, ReadAt, Snapshot, SnapshotFile, TableWriter, Tables};
 
@@ -108,13 +108,29 @@ impl Access {
         options: WriteOptions,
     ) -> Result<DatasetWriter> {
         let data = self.authorize(Action::Write, Target::Dataset(name))?;
+        let room = self.room_to_store(&data.tables, name, options.mode)?;
         let writer = data.tables.shared_writer(name, schema, options);
-        writer.map_err(|error| self.without_hidden_names(error).into())
+        let writer = writer.map_err(|error| self.without_hidden_names(error))?;
+        Ok(writer.at_most(room.unwrap_or(u64::MAX)))
     }
 
-    /// Publishes what was written.
-    pub(crate) fn publish(&self, writer: DatasetWriter) -> Result<Published> {
-        writer.publish().map_err(|error| self.without_hidden_names(error).into())
+    /// Publishes what was written to a dataset in this way.
+    pub(crate) fn publish(
+        &self,
+        writer: DatasetWriter,
+        name: &DatasetName,
+        mode: WriteMode,
+    ) -> Result<Published> {
+        let publish =
+            |writer: DatasetWriter| Ok(writer.publish().map_err(|error| self.without_hidden_names(error))?);
+        if self.caller().quota().stored_bytes.is_none() {
+            return publish(writer);
+        }
+        // Others may have stored something since.
+        let _turn = self.engine().quotas.lock();
+        let data = self.authorize(Action::Write, Target::Dataset(name))?;
+        let room = self.room_to_store(&data.tables, name, mode)?;
+        publish(writer.at_most(room.unwrap_or(u64::MAX)))
     }
 
     /// Deletes a dataset.

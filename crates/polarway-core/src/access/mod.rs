@@ -14,6 +14,7 @@ mod handles;
 mod local_files;
 mod policy;
 mod queries;
+mod quota;
 mod upkeep;
 
 pub use caller::{Caller, Quota};
@@ -22,6 +23,7 @@ pub(crate) use door::{Access, Data, Guarded};
 pub(crate) use local_files::StoredFiles;
 pub(crate) use policy::AllowAll;
 pub use policy::{AccessPolicy, Action, Target};
+pub(crate) use quota::HandleQuota;
 
 use crate::error::Result;
 use crate::polarway::Polarway;

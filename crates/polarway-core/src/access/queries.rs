@@ -17,7 +17,8 @@ impl Access {
         sink: Box<dyn ResultSink>,
     ) -> Result<InterruptHandle> {
         let data = self.authorize(Action::Query, Target::Engine)?;
-        let options = QueryOptions { owner: self.caller().shared_name(), ..options };
+        let (owner, most_of_owner) = (self.caller().shared_name(), self.caller().quota().queries);
+        let options = QueryOptions { owner, most_of_owner, ..options };
         Ok(data.queries.start(sql, catalog, options, sink)?)
     }
 

@@ -61,7 +61,11 @@ impl Polarway {
         }
         let (results, usual_ttl) = self.access().results_to_keep()?;
         let owner = self.caller().shared_name();
-        let wanted = Wanted { id, ttl: ttl.unwrap_or(usual_ttl), owner, query };
+        let quota = self.access().handle_quota()?;
+        if let Some(quota) = quota.clone() {
+            self.blocking_briefly(move |_| quota.left()).await?;
+        }
+        let wanted = Wanted { id, ttl: ttl.unwrap_or(usual_ttl), owner, query, quota };
         let kept = match results.keep(self, sql, wanted).await {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 // Another engine has carried out the same call in the meantime.

@@ -13,12 +13,13 @@ use polarway_query::{FileGroup, FileStorage, Relation, StoredTable, TableSource}
 use polarway_storage::{
     Backend, Environment, Error as StorageError, Loader, MemoryBudget, Settings, Snapshot, Tables,
 };
-use polarway_table::distinct_names;
+use polarway_table::{arrow_bytes, distinct_names};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
 
 use super::KeptResult;
 use super::results::{HandleRows, ResultStore, Wanted};
+use crate::access::HandleQuota;
 use crate::catalog::file_reference;
 use crate::chunks::Chunks;
 use crate::config::{Config, Location};
@@ -80,7 +81,7 @@ impl ResultStore for ExternalResults {
         wanted: Wanted,
     ) -> BoxFuture<'a, Result<KeptResult>> {
         let keep = async move {
-            let Wanted { id, ttl, owner, query } = wanted;
+            let Wanted { id, ttl, owner, query, quota } = wanted;
             let rows = polarway.stream_to_keep(sql, query).await?;
             // It is dropped with this future when nobody waits for the handle.
             let (_wanted, unwanted) = oneshot::channel();
@@ -89,7 +90,7 @@ impl ResultStore for ExternalResults {
             polarway
                 .blocking_as(&polarway.engine().threads.callers, move |_| {
                     let writer = handles.writer(id, Arc::clone(&schema), ttl, owner)?;
-                    let summary = write(rows, unwanted, &schema, writer)?;
+                    let summary = write(rows, unwanted, &schema, writer, quota)?;
                     Ok(KeptResult { handle: handles.get(id)?, summary })
                 })
                 .await
@@ -109,6 +110,7 @@ fn write(
     mut unwanted: oneshot::Receiver<()>,
     schema: &SchemaRef,
     mut writer: polarway_storage::TableWriter<&Tables>,
+    quota: Option<HandleQuota>,
 ) -> Result<Option<polarway_model::QuerySummary>> {
     let runtime = Runtime::current();
     let mut next = || {
@@ -120,14 +122,25 @@ fn write(
             }
         })
     };
+    let mut bytes = 0;
+    let left = quota.as_ref().map(HandleQuota::left).transpose()?;
     while let Some(batch) = next() {
         let batch = batch?;
+        bytes += arrow_bytes(&batch);
+        if let (Some(quota), Some(left)) = (&quota, left) {
+            quota.check(bytes, left)?;
+        }
         let named = RecordBatch::try_new_with_options(
             Arc::clone(schema),
             batch.columns().to_vec(),
             &RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
         )?;
         writer.write(&named)?;
+    }
+    let _turn = quota.as_ref().map(HandleQuota::turn);
+    if let Some(quota) = &quota {
+        // Other handles may have been made since.
+        quota.check(bytes, quota.left()?)?;
     }
     match writer.publish() {
         // The handle may be there: a retry of the call finds it.

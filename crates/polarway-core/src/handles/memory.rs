@@ -14,6 +14,7 @@ use polarway_storage::{Clock, IdSource, Part, Reservation};
 
 use super::KeptResult;
 use super::results::{HandleRows, ResultStore, Wanted};
+use crate::access::HandleQuota;
 use crate::chunks::{ChunkForm, Chunks};
 use crate::error::{Error, Result};
 use crate::polarway::{EngineParts, Polarway};
@@ -68,7 +69,7 @@ impl ResultStore for MemoryResults {
         wanted: Wanted,
     ) -> BoxFuture<'a, Result<KeptResult>> {
         let keep = async move {
-            let Wanted { id, ttl, owner, query } = wanted;
+            let Wanted { id, ttl, owner, query, quota } = wanted;
             self.handles.check_room()?;
             // The id alone is not enough: the table of an earlier try may still be there.
             let name = format!("{id}.{}", self.ids.fresh().simple());
@@ -81,6 +82,10 @@ impl ResultStore for MemoryResults {
             let handle = polarway
                 .blocking_briefly(move |_| {
                     let bytes = queries.kept_bytes(table.name())?;
+                    let _turn = quota.as_ref().map(HandleQuota::turn);
+                    if let Some(quota) = &quota {
+                        quota.check(bytes, quota.left()?)?;
+                    }
                     let (rows, lease) = (summary.rows, handles.lease(ttl));
                     let handle = Handle { id, schema, rows, bytes, lease, owner: Some(owner) };
                     Ok(handles.add(handle, table)?)

@@ -11,6 +11,7 @@ use polarway_model::{QueryOptions, Selection};
 use polarway_query::Relation;
 
 use super::KeptResult;
+use crate::access::HandleQuota;
 use crate::chunks::Chunks;
 use crate::error::Result;
 use crate::polarway::{EngineParts, Polarway};
@@ -26,6 +27,8 @@ pub(crate) struct Wanted {
     pub(crate) owner: Arc<str>,
     /// How its query is run.
     pub(crate) query: QueryOptions,
+    /// What the handles of its maker may take.
+    pub(crate) quota: Option<HandleQuota>,
 }
 
 /// Keeps the results of queries.

@@ -21,6 +21,7 @@ mod loading;
 mod nan;
 mod nanoseconds;
 mod pieces;
+mod quotas;
 mod result_types;
 mod sharing;
 mod sql;
