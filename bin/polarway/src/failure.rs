@@ -78,7 +78,11 @@ impl fmt::Display for Failure {
 impl From<polarway::Error> for Failure {
     fn from(error: polarway::Error) -> Self {
         // Its messages are complete; the errors that it wraps say the same in the words of libraries.
-        Self::new(error.to_string())
+        match (error.reason(), error.request_id()) {
+            // The server's log tells more about a bug.
+            (Some(polarway::Reason::Internal), Some(id)) => Self::new(format!("{error} (request {id})")),
+            _ => Self::new(error.to_string()),
+        }
     }
 }
 

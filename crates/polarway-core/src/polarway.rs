@@ -114,8 +114,20 @@ impl Polarway {
         let is_shared = engine.handles_are_shared();
         // An error of these calls says that the runtime is shutting down.
         let sample = Arc::clone(&engine);
-        let _ = calls.run(move || Ok(sample.sample_metrics())).await;
-        let count = async move { calls.run(move || Ok(engine.count_handles())).await };
+        let _ = calls
+            .run(move || {
+                sample.sample_metrics();
+                Ok(())
+            })
+            .await;
+        let count = async move {
+            calls
+                .run(move || {
+                    engine.count_handles();
+                    Ok(())
+                })
+                .await
+        };
         if is_shared {
             tokio::spawn(count);
         } else {

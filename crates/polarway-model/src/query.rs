@@ -79,6 +79,20 @@ pub enum QueryPhase {
     Unknown,
 }
 
+impl QueryPhase {
+    /// Its name, such as `running`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Checking => "checking",
+            Self::Resolving => "resolving",
+            Self::Planning => "planning",
+            Self::Running => "running",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// How long a query spent in each phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueryTimes {

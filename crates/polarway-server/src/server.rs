@@ -350,13 +350,16 @@ fn most_connections(config: &ServerConfig) -> usize {
     }
 }
 
+/// Our layers, the outermost first.
+type Layers = Stack<AuthLayer, Stack<EdgeLayer, Identity>>;
+
 fn router(
     service: Service,
     health: HealthServer<impl Health>,
     edge: EdgeLayer,
     authenticator: Arc<Authenticator>,
     config: &ServerConfig,
-) -> Result<Router<Stack<AuthLayer, Stack<EdgeLayer, Identity>>>, StartError> {
+) -> Result<Router<Layers>, StartError> {
     let (limits, shown) = (&config.limits, config.auth.reflection);
     let router = tonic::transport::Server::builder()
         .initial_stream_window_size(SERVER_STREAM_WINDOW_BYTES)

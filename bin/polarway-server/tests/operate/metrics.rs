@@ -118,7 +118,7 @@ async fn the_engine_is_measured_from_the_cache_to_the_storage() {
     let options =
         WriteOptions { request: Some(RequestId::fresh()), ..WriteOptions::new(WriteMode::Overwrite) };
     for _ in 0..2 {
-        client.store_with("numbers", numbers(0..1_000), options.clone()).await.unwrap();
+        client.store_with("numbers", numbers(0..1_000), options).await.unwrap();
     }
     for _ in 0..4 {
         client.load("numbers").await.unwrap();

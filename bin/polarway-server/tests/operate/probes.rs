@@ -2,7 +2,10 @@
 
 use std::fs;
 
+use polarway_client::{Parameters, QueryPhase};
+
 use crate::observed::Observed;
+use crate::support::{ENDLESS_SUM, in_background, query_in};
 
 #[tokio::test]
 async fn a_server_is_alive_and_ready() {
@@ -36,4 +39,21 @@ async fn a_worker_without_its_state_store_is_not_ready() {
     assert!(text.starts_with("not ready\nthe state store: "), "{text}");
     fs::rename(&away, &state).unwrap();
     observed.page_when("/readyz", 200).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_to_end_is_not_ready_while_it_lets_calls_finish_and_still_shows_its_metrics() {
+    let mut observed = Observed::start(&["--shutdown-grace", "1h"]).await;
+    observed.page_when("/readyz", 200).await;
+    let client = observed.server.client().await;
+    let running = in_background(&client, ENDLESS_SUM, Parameters::new());
+    query_in(QueryPhase::Running, &client, ENDLESS_SUM).await;
+    observed.server.signal("-15");
+    let text = observed.page_when("/readyz", 503).await;
+    assert!(text.contains("the server: "), "{text}");
+    assert_eq!(observed.page("/healthz").await.0, 200);
+    let samples = observed.metrics().await;
+    assert_eq!((samples.value("polarway_ready"), samples.value("polarway_queries_running")), (0.0, 1.0));
+    running.abort();
+    assert!(observed.server.ended().await.success());
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use polarway::QueryPhase;
 use serde_json::json;
 
 use super::listing::{Values, print};
@@ -17,7 +16,7 @@ pub(crate) async fn queries(queries: Queries) -> Result<()> {
             println!(
                 "{}",
                 json!({
-                    "id": query.query_id, "phase": phase(query.phase), "started": time::show(query.started_us),
+                    "id": query.query_id, "phase": query.phase.name(), "started": time::show(query.started_us),
                     "elapsed_us": query.elapsed.as_micros() as u64, "rows": query.rows, "bytes": query.bytes, "sql": query.sql,
                 })
             );
@@ -28,7 +27,7 @@ pub(crate) async fn queries(queries: Queries) -> Result<()> {
         |text: fn(&polarway::RunningQuery) -> String| Values::Texts(running.iter().map(text).collect());
     let columns = vec![
         ("id", texts(|query| query.query_id.clone())),
-        ("phase", texts(|query| phase(query.phase).to_owned())),
+        ("phase", texts(|query| query.phase.name().to_owned())),
         ("time", texts(|query| elapsed(query.elapsed))),
         ("rows", Values::numbers(running.iter().map(|query| query.rows))),
         ("query", texts(|query| on_one_line(&query.sql))),
@@ -39,17 +38,6 @@ pub(crate) async fn queries(queries: Queries) -> Result<()> {
 pub(crate) async fn cancel(cancel: Cancel) -> Result<()> {
     cancel.connection.connect().await?.cancel_query(&cancel.id).await?;
     Ok(())
-}
-
-fn phase(phase: QueryPhase) -> &'static str {
-    match phase {
-        QueryPhase::Waiting => "waiting",
-        QueryPhase::Checking => "checking",
-        QueryPhase::Resolving => "resolving",
-        QueryPhase::Planning => "planning",
-        QueryPhase::Running => "running",
-        _ => "unknown",
-    }
 }
 
 fn elapsed(time: Duration) -> String {

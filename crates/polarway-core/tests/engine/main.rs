@@ -18,6 +18,7 @@ mod folders;
 mod handle_loads;
 mod handles;
 mod loading;
+mod metrics;
 mod nan;
 mod nanoseconds;
 mod pieces;

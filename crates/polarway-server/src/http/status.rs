@@ -4,8 +4,7 @@ use std::fmt::Display;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use polarway_core::{
-    Action, CacheStats, Dataset, Handle, Polarway, QueryOutcome, QueryPhase, QueryStatus, Target,
-    duckdb_version,
+    Action, CacheStats, Dataset, Handle, Polarway, QueryOutcome, QueryStatus, Target, duckdb_version,
 };
 
 use super::html::Html;
@@ -151,7 +150,7 @@ fn running(html: &mut Html, queries: &[(QueryStatus, bool)], mark: &str) {
     for (query, may_cancel) in queries {
         let cut = query.sql.floor_char_boundary(MOST_TEXT_BYTES);
         html.markup("<tr><td><code>").data(&query.sql[..cut]).markup("</code></td>");
-        html.cell(&query.owner).cell(phase(query.phase));
+        html.cell(&query.owner).cell(query.phase.name());
         html.number(seconds(query.started.elapsed().unwrap_or_default())).number(query.summary.rows);
         html.markup("<td>");
         if *may_cancel {
@@ -164,17 +163,6 @@ fn running(html: &mut Html, queries: &[(QueryStatus, bool)], mark: &str) {
         html.markup("</td></tr>");
     }
     html.markup("</table>");
-}
-
-fn phase(phase: QueryPhase) -> &'static str {
-    match phase {
-        QueryPhase::Waiting => "waiting",
-        QueryPhase::Checking => "checking",
-        QueryPhase::Resolving => "resolving",
-        QueryPhase::Planning => "planning",
-        QueryPhase::Running => "running",
-        _ => "unknown",
-    }
 }
 
 fn slow_queries(html: &mut Html, slow: &[SlowQuery]) {
