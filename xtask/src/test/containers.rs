@@ -35,21 +35,30 @@ const PROGRAMS: [(&str, &str, &[&str]); 9] = [
     ("prometheus", "prometheus", &["--version"]),
 ];
 
-/// An image that others are made from: what it is called, and which packages it has beside those that every Debian has.
+/// An image of somebody else's, made here.
 struct Base {
     image: &'static str,
-    packages: &'static [&'static str],
-    /// What a container of it runs.
-    command: &'static str,
+    /// The package that it is for, beside those that every Debian has.
+    package: Option<&'static str>,
+    /// What a container of it runs, as lines of a Dockerfile.
+    runs: &'static [&'static str],
 }
 
-/// As the files of `deploy/` name them. nginx is Debian's, whatever its tag says.
-const BASES: [Base; 2] = [
-    Base { image: "docker.io/library/debian:bookworm-slim", packages: &[], command: r#"["bash"]"# },
+/// As the files of `deploy/` name them. The programs are Debian's, whatever the tags say.
+const BASES: [Base; 3] = [
+    Base { image: "docker.io/library/debian:bookworm-slim", package: None, runs: &[r#"CMD ["bash"]"#] },
     Base {
         image: "docker.io/library/nginx:alpine",
-        packages: &["nginx-light"],
-        command: r#"["nginx", "-g", "daemon off;"]"#,
+        package: Some("nginx-light"),
+        runs: &[r#"CMD ["nginx", "-g", "daemon off;"]"#],
+    },
+    Base {
+        image: "docker.io/prom/prometheus:latest",
+        package: Some("prometheus"),
+        runs: &[
+            r#"ENTRYPOINT ["/usr/bin/prometheus"]"#,
+            r#"CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]"#,
+        ],
     },
 ];
 
@@ -119,20 +128,18 @@ impl Podman {
         if exists.context("starting podman")?.success() {
             return Ok(());
         }
-        let name = base.packages.first().copied().unwrap_or("base");
+        let name = base.package.unwrap_or("base");
         let folder = made_once(cache, &Path::new("containers").join(format!("debian-{name}")), |folder| {
             eprintln!("test: making {} of Debian's packages", base.image);
             let mut make = Command::new("mmdebstrap");
             make.args(["--quiet", "--variant=minbase"]).stdin(Stdio::null());
-            if !base.packages.is_empty() {
-                make.arg(format!("--include={}", base.packages.join(",")));
-            }
+            make.args(base.package.map(|package| format!("--include={package}")));
             run(make.arg("bookworm").arg(folder.join("root.tar")))
         })?;
         let Some(archive) = folder.join("root.tar").to_str().map(str::to_owned) else {
             bail!("the cache folder's name is not UTF-8");
         };
-        let change = format!("CMD {}", base.command);
-        run(&mut self.command(&["import", "--quiet", "--change", &change, &archive, base.image]))
+        let changes = base.runs.iter().flat_map(|line| ["--change", *line]);
+        run(self.command(&["import", "--quiet"]).args(changes).args([&archive, base.image]))
     }
 }

@@ -7,6 +7,9 @@ use crate::support::{deploy, file, files_below};
 /// Every metric of the server; a test of the server holds this page to the definitions.
 const METRICS: &str = include_str!("../../../../docs/metrics.md");
 
+/// Every setting of the server; held to the definitions in the same way.
+const SETTINGS: &str = include_str!("../../../../docs/configuration.md");
+
 /// The names that the rows of the tables of a page begin with.
 fn listed(page: &str) -> BTreeSet<&str> {
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
@@ -35,6 +38,18 @@ fn every_metric_that_a_dashboard_a_rule_or_a_manifest_names_is_one_of_the_server
         }
     }
     assert!(found > 80, "only {found} names were found");
+}
+
+#[test]
+fn every_variable_that_a_file_sets_is_a_setting() {
+    let of_client = ["POLARWAY_URL", "POLARWAY_TIMEOUT"];
+    for path in files_below(&deploy()) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for name in named(&text, &["POLARWAY_"]).filter(|name| *name != "POLARWAY_PORT") {
+            let is_setting = SETTINGS.contains(&format!("`{name}`")) || of_client.contains(&name);
+            assert!(is_setting, "{} sets {name}, which nobody reads", path.display());
+        }
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Runs a program that must succeed within ten minutes, and gives what it printed.
+/// Runs a program that must succeed within five minutes, and gives what it printed.
 #[track_caller]
 pub(crate) fn run(command: &mut Command) -> String {
     let output = outcome(command);
@@ -35,14 +35,14 @@ pub(crate) fn run(command: &mut Command) -> String {
     printed
 }
 
-/// Whether a program succeeds within ten minutes.
+/// Whether a program succeeds within five minutes.
 pub(crate) fn succeeds(command: &Command) -> bool {
     outcome(command).status.success()
 }
 
 fn outcome(command: &Command) -> Output {
     let mut bounded = Command::new("timeout");
-    bounded.args(["--kill-after=10", "600"]).arg(command.get_program()).args(command.get_args());
+    bounded.args(["--kill-after=10", "300"]).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => bounded.env(name, value),

@@ -1,6 +1,7 @@
 //! Real containers: the image is built, and both Compose files come up.
 
 mod image;
+mod operated;
 mod project;
 
 use std::env;

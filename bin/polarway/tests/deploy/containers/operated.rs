@@ -13,14 +13,31 @@ use crate::support::{deploy, files_below, run, succeeds};
 
 const PAGE: &str = include_str!("../../../../../docs/operate.md");
 
-/// The commands of the page, without the one that builds the image.
+/// A client that asks in the background as long as a file is there.
+const ASK: &str = "touch asking
+while [ -e asking ]; do polarway query 'SELECT count(*) FROM flights' || echo 'a client noticed'; done & asks=$!
+";
+const ASKED: &str = "rm asking && wait $asks && echo 'asked until the end'\n";
+
+/// The commands of the page, without the one that builds the image, and with a client that asks while workers restart.
 fn commands() -> String {
-    let blocks: Vec<&str> =
-        PAGE.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    let all = blocks.concat();
-    let built: Vec<&str> = all.lines().filter(|line| line.starts_with("docker build ")).collect();
-    assert_eq!(built.len(), 1);
-    all.replace(built[0], "")
+    let (mut built, mut restarted) = (0, 0);
+    let mut commands = String::new();
+    for block in PAGE.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
+        let restarts = block.contains("docker-compose restart ");
+        restarted += usize::from(restarts);
+        commands += if restarts { ASK } else { "" };
+        for line in block.split_inclusive('\n') {
+            if line.starts_with("docker build ") {
+                built += 1;
+            } else {
+                commands += line;
+            }
+        }
+        commands += if restarts { ASKED } else { "" };
+    }
+    assert_eq!((built, restarted), (1, 1));
+    commands
 }
 
 /// Puts text into a copy of a file in the place of other text, which stands there once.
@@ -95,10 +112,11 @@ fn the_page_for_operators_does_what_it_says() {
         .replace("http://localhost:9090", &format!("http://localhost:{prometheus}"));
     let said = run(&mut operator.shell(&script));
 
-    for expected in ["336776", "\"status\":\"success\"", "listening on"] {
+    for expected in ["336776", "\"status\":\"success\"", "asked until the end"] {
         assert!(said.contains(expected), "{expected:?} is missing in:\n{said}");
     }
-    // What the reports tried to delete is listed at the end.
-    let end = said.lines().rev().take(5).collect::<Vec<_>>().join("\n");
-    assert!(end.contains("flights"), "{said}");
+    assert!(!said.contains("a client noticed"), "{said}");
+    // What the reports tried to delete is listed at the end, after the token for them was refused.
+    let last = said.rfind("flights").unwrap();
+    assert!(said[last..].contains("336,776"), "{said}");
 }
