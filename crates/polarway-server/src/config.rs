@@ -38,8 +38,8 @@ pub struct ServerConfig {
     /// How long an upload may send nothing, not even a heartbeat, before it fails; and how long the request of any other
     /// call may take to arrive.
     pub upload_silence: Duration,
-    /// How long running calls may take to finish when the server shuts down.
-    pub shutdown_grace: Duration,
+    /// How long running calls may take to finish when the server shuts down. Then they are ended.
+    pub drain_timeout: Duration,
 }
 
 impl ServerConfig {
@@ -58,7 +58,7 @@ impl ServerConfig {
             connections: 4096,
             limits: Limits::default(),
             upload_silence: Duration::from_secs(60),
-            shutdown_grace: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(30),
         }
     }
 }

@@ -15,8 +15,10 @@ use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 use crate::call_id::{CallId, ID_HEADER, call_id};
+use crate::drain::Drain;
+use crate::ending::{answer_within, read_within};
 use crate::metrics::{Metrics, OpenCall};
-use crate::patience::whole_within;
+use crate::patience::{is_foreign_stream, whole_within};
 use crate::reasons::with_reason;
 use crate::traces::Traces;
 
@@ -25,6 +27,8 @@ use crate::traces::Traces;
 pub(crate) struct EdgeLayer {
     /// How long a request may take to arrive.
     pub(crate) patience: Duration,
+    /// What ends calls at the end of the server.
+    pub(crate) drain: Drain,
     /// Where calls are counted.
     pub(crate) metrics: Arc<Metrics>,
     /// Where calls are recorded, if they are.
@@ -40,7 +44,7 @@ impl<S> Layer<S> for EdgeLayer {
 }
 
 /// Gives each call its id, counts and records it, refuses those with an unsupported encoding, limits how long requests take to
-/// arrive, and gives each failure a reason.
+/// arrive, ends those that outlast the server, and gives each failure a reason.
 #[derive(Clone)]
 pub(crate) struct Edge<S> {
     services: S,
@@ -73,8 +77,13 @@ where
         let answer = match refuse_encoding(request.headers()) {
             Some(refused) => Either::Left(ready(Ok(refused))),
             None => {
-                let request = whole_within(request, self.layer.patience);
-                Either::Right(call.span.in_scope(|| self.services.call(request)))
+                let cut_off = self.layer.drain.of_call(request.uri().path());
+                let request = match is_foreign_stream(request.uri().path()) {
+                    true => read_within(self.layer.drain.of_call(request.uri().path()), request),
+                    false => whole_within(request, self.layer.patience),
+                };
+                let answer = call.span.in_scope(|| self.services.call(request));
+                Either::Right(answer_within(cut_off, answer))
             }
         };
         let span = call.span.clone();

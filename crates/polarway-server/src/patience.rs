@@ -15,10 +15,15 @@ use tonic::body::Body;
 /// The service whose requests are streams and may take long, as our uploads may.
 const REFLECTION: &str = "/grpc.reflection.";
 
+/// Whether the request is a stream of a service that is not ours.
+pub(crate) fn is_foreign_stream(path: &str) -> bool {
+    path.starts_with(REFLECTION)
+}
+
 /// Makes a request fail if it is not complete after this time: until then, its bytes take up memory.
 pub(crate) fn whole_within(request: Request<Body>, patience: Duration) -> Request<Body> {
     let path = request.uri().path();
-    if Method::of_path(path).is_some_and(Method::is_upload) || path.starts_with(REFLECTION) {
+    if Method::of_path(path).is_some_and(Method::is_upload) || is_foreign_stream(path) {
         return request;
     }
     let deadline = Instant::now() + patience;

@@ -20,6 +20,7 @@ use tower::layer::util::{Identity, Stack};
 use crate::accept::connections;
 use crate::auth::{AuthError, AuthLayer, Authenticator, Reflection};
 use crate::config::ServerConfig;
+use crate::drain::Drain;
 use crate::edge::EdgeLayer;
 use crate::http::{self, Pages};
 use crate::metrics::{Exporter, Metrics};
@@ -35,6 +36,9 @@ const HEADER_BYTES: u32 = 32 << 10;
 
 /// How long a client may take to answer the ping.
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
+
+/// How long calls that were ended may take to tell their callers so.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// The health service's name for whether results can be kept under handles.
 pub(crate) const HANDLES: &str = "polarway.v1.handles";
@@ -158,8 +162,8 @@ impl Server {
         self.local_addr
     }
 
-    /// Serves until `shutdown` is ready. Then health reports it, new calls are refused, and running calls may finish within
-    /// the configured time.
+    /// Serves until `shutdown` is ready. Then health reports it, no connection is accepted any more, and running calls may
+    /// finish within the configured time. Those that don't are ended: their callers are told that the server is shutting down.
     ///
     /// # Errors
     /// If the network fails.
@@ -197,34 +201,42 @@ impl Server {
         watches.spawn(watch_handles(engine.clone(), health.clone(), readiness.clone()));
         watches.spawn(watch_queries(engine.clone(), health.clone(), readiness.clone()));
         let silence = config.upload_silence;
+        let drain = Drain::new();
         let traces = config.otlp_endpoint.as_deref().map(Traces::to).transpose()?;
-        let edge = EdgeLayer { patience: silence, metrics: Arc::clone(&metrics), traces: traces.clone() };
+        let edge = EdgeLayer {
+            patience: silence,
+            drain: drain.clone(),
+            metrics: Arc::clone(&metrics),
+            traces: traces.clone(),
+        };
         let service = Service::new(engine, &config, Arc::clone(&metrics));
         let router = router(service, health_service, edge, authenticator, &config)?;
 
         let (began, ending) = tokio::sync::oneshot::channel();
         let shutdown = async {
             shutdown.await;
-            watches.abort_all();
             readiness.set(Part::Service, Some("it is ending".to_owned()));
-            tracing::info!("ending: what runs has {:?} to finish", config.shutdown_grace);
+            tracing::info!("ending: what runs has {:?} to finish", config.drain_timeout);
+            // One of them could say that it serves after this.
+            watches.shutdown().await;
             say_not_serving(&health).await;
+            drain.begin();
             let _ = began.send(());
         };
         let incoming = connections(listener, most_connections(&config), tls, metrics);
         let serving = router.serve_with_incoming_shutdown(incoming, shutdown);
         let too_long = async {
-            match ending.await {
-                Ok(()) => tokio::time::sleep(config.shutdown_grace).await,
-                Err(_) => std::future::pending().await,
+            if ending.await.is_err() {
+                std::future::pending().await
             }
+            tokio::time::sleep(config.drain_timeout).await;
+            tracing::warn!("calls are still running and are ended");
+            drain.cut_off();
+            tokio::time::sleep(LAST_WORDS).await;
         };
         let served = tokio::select! {
             served = serving => served,
-            () = too_long => {
-                tracing::warn!("calls were still running and are cut off");
-                Ok(())
-            }
+            () = too_long => Ok(()),
         };
         if let Some(traces) = traces {
             traces.finish().await;

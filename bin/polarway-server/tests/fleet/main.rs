@@ -7,4 +7,5 @@ mod calls;
 mod chaos;
 mod deaths;
 mod results;
+mod rolling;
 mod shared;

@@ -9,6 +9,7 @@ mod browser;
 mod collector;
 mod observed;
 
+mod drain;
 mod http_port;
 mod logs;
 mod metrics;

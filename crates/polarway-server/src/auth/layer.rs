@@ -13,10 +13,10 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
 
 use super::authenticator::NoSession;
-use super::guard::answer_within;
 use super::session::Session;
 use super::{Authenticator, Reflection};
 use crate::call_id::CallId;
+use crate::ending::answer_within;
 
 /// The service that everybody may ask: whoever watches a worker has no token.
 const HEALTH: &str = "/grpc.health.v1.Health/";

@@ -10,7 +10,6 @@ mod bearer;
 mod config;
 mod digest;
 mod file;
-mod guard;
 mod jwt;
 mod layer;
 mod new_token;

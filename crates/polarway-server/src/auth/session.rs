@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures::future::BoxFuture;
 use polarway_core::Quota;
 use polarway_proto::Reason;
 use polarway_proto::v1::Failure;
 use tokio::sync::watch;
 
 use super::rights::Rights;
+use crate::ending::Ending;
 
 /// The longest time to wait without a look at the clock, which may be set meanwhile.
 const LOOK: Duration = Duration::from_secs(60);
@@ -72,9 +74,6 @@ impl Session {
     }
 
     /// Makes sure that the token is good.
-    ///
-    /// # Errors
-    /// It has expired or was withdrawn.
     pub(super) fn check(&self) -> Result<(), Failure> {
         match &self.standing {
             None => Ok(()),
@@ -86,7 +85,7 @@ impl Session {
     }
 
     /// Waits until the token is good no longer, and tells why.
-    pub(super) async fn ended(&self) -> Failure {
+    async fn ended(&self) -> Failure {
         let Some(standing) = &self.standing else { return std::future::pending().await };
         let mut changes = standing.subscribe();
         loop {
@@ -103,6 +102,17 @@ impl Session {
             // The sender is part of this session.
             let _ = tokio::time::timeout(pause, changes.changed()).await;
         }
+    }
+}
+
+impl Ending for Arc<Session> {
+    fn check(&self) -> Result<(), Failure> {
+        Session::check(self)
+    }
+
+    fn ended(&self) -> BoxFuture<'static, Failure> {
+        let session = Self::clone(self);
+        Box::pin(async move { Session::ended(&session).await })
     }
 }
 

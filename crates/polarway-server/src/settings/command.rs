@@ -2,7 +2,9 @@
 
 use clap::{Arg, ArgMatches};
 
-use super::definition::{CONFIG_FLAG, CONFIG_VARIABLE, Form, LOG_VARIABLE, PORT_FLAG, SETTINGS, Setting};
+use super::definition::{
+    CONFIG_FLAG, CONFIG_VARIABLE, Form, LOG_VARIABLE, PORT_FLAG, SETTINGS, Setting, flag_of,
+};
 use super::resolve::Sources;
 
 /// The server's flags; the help of each has its variable and default.
@@ -31,6 +33,7 @@ fn argument(setting: &'static Setting) -> Arg {
     };
     argument
         .long(setting.flag())
+        .aliases(setting.former().map(|former| flag_of(former.key)))
         .value_name(setting.value_name)
         .allow_negative_numbers(true) // to be refused by name; a flag must not pass for a value
         .help(format!("{about} [env: {}] [default: {}]", setting.variable, setting.default_text()))
@@ -89,6 +92,12 @@ mod tests {
         assert_eq!(value(&["--metrics=false"]).unwrap(), "false");
         assert_eq!(value(&["--metrics", "--metrics-port", "1"]).unwrap(), "true");
         assert!(given(&["--metrics", "false"]).is_err_and(|error| error.contains("false")));
+    }
+
+    #[test]
+    fn the_flag_that_a_setting_had_is_still_read() {
+        let matches = given(&["--shutdown-grace", "7s"]).unwrap();
+        assert_eq!(Sources::from_matches(&matches).flags["drain-timeout"], "7s");
     }
 
     #[test]

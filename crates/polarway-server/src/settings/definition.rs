@@ -37,7 +37,19 @@ pub(crate) enum Form {
 impl Setting {
     /// Its flag, without the leading dashes.
     pub(crate) fn flag(&self) -> String {
-        self.key.replace('_', "-")
+        flag_of(self.key)
+    }
+
+    /// The names that it had before, which are still read.
+    pub(crate) fn former(&self) -> Option<&'static Former> {
+        FORMER_NAMES.iter().find(|former| former.of == self.key)
+    }
+
+    /// The setting that has this key, or had it before.
+    pub(crate) fn of_key(key: &str) -> Option<&'static Self> {
+        let has_it =
+            |setting: &&Self| setting.key == key || setting.former().is_some_and(|former| former.key == key);
+        SETTINGS.iter().find(has_it)
     }
 
     /// Its default, for people.
@@ -47,6 +59,24 @@ impl Setting {
             None => (self.current)(&ServerConfig::new(DEFAULT_DATA_DIR)),
         }
     }
+}
+
+/// The names that a setting had before.
+pub(crate) struct Former {
+    /// The key that it has now.
+    of: &'static str,
+    /// The key that it had; the flag follows from it.
+    pub(crate) key: &'static str,
+    /// The variable that it had.
+    pub(crate) variable: &'static str,
+}
+
+const FORMER_NAMES: [Former; 1] =
+    [Former { of: "drain_timeout", key: "shutdown_grace", variable: "POLARWAY_SHUTDOWN_GRACE" }];
+
+/// The flag that follows from a key, without the leading dashes.
+pub(crate) fn flag_of(key: &str) -> String {
+    key.replace('_', "-")
 }
 
 /// The default data directory.
@@ -655,14 +685,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
         current: |config| config.metrics_port.to_string(),
     },
     Setting {
-        key: "shutdown_grace",
-        variable: "POLARWAY_SHUTDOWN_GRACE",
+        key: "drain_timeout",
+        variable: "POLARWAY_DRAIN_TIMEOUT",
         value_name: "DUR",
         form: Form::Text,
-        about: "How long what is running may take to finish once the server is told to end (SIGTERM).",
+        about: "How long calls may take to finish once the server is told to end (SIGTERM). Then they are ended with \
+                `SHUTTING_DOWN`, and another worker can be asked.",
         default: None,
-        apply: |config, text| values::duration(text).map(|grace| config.shutdown_grace = grace),
-        current: |config| values::duration_text(config.shutdown_grace),
+        apply: |config, text| values::duration(text).map(|time| config.drain_timeout = time),
+        current: |config| values::duration_text(config.drain_timeout),
     },
 ];
 

@@ -153,13 +153,14 @@ fn read_file(path: &Path) -> Result<File, SettingsError> {
         message: error.to_string().trim_end().to_owned(),
     })?;
     let mut values = BTreeMap::new();
-    for (key, value) in table {
-        let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
+    for (key, value) in &table {
+        let Some(setting) = Setting::of_key(key) else {
+            let key = key.clone();
             let nearest = nearest(&key, SETTINGS.iter().map(|setting| setting.key)).map(str::to_owned);
             return Err(SettingsError::UnknownKey { path: owned(), key, nearest });
         };
         let value = match (setting.form, value) {
-            (_, Value::String(text)) => text,
+            (_, Value::String(text)) => text.clone(),
             (Form::Number, Value::Integer(number)) => number.to_string(),
             (Form::Number, Value::Float(number)) => number.to_string(),
             (Form::Switch, Value::Boolean(is_on)) => is_on.to_string(),
@@ -169,10 +170,14 @@ fn read_file(path: &Path) -> Result<File, SettingsError> {
                     Form::Text => "a text in quotes",
                     Form::Switch => "true or false",
                 };
+                let key = key.clone();
                 return Err(SettingsError::Type { path: owned(), key, found: other.type_str(), expected });
             }
         };
-        values.insert(key, value);
+        // The key that a setting has now beats the one that it had.
+        if key == setting.key || !table.contains_key(setting.key) {
+            values.insert(setting.key.to_owned(), value);
+        }
     }
     Ok(File { path: owned(), values })
 }
@@ -186,8 +191,11 @@ fn find(
     if let Some(value) = sources.flags.get(&flag) {
         return Ok((Origin::Flag(flag), Some(value.clone())));
     }
-    if let Some(value) = sources.variable(setting.variable)? {
-        return Ok((Origin::Variable(setting.variable), Some(value.to_owned())));
+    let former = setting.former().map(|former| former.variable);
+    for variable in [setting.variable].into_iter().chain(former) {
+        if let Some(value) = sources.variable(variable)? {
+            return Ok((Origin::Variable(variable), Some(value.to_owned())));
+        }
     }
     Ok(match file.and_then(|file| Some((file, file.values.get(setting.key)?))) {
         Some((file, value)) => (Origin::File(file.path.clone()), Some(value.clone())),
@@ -206,7 +214,8 @@ fn named(setting: &Setting, origin: &Origin) -> String {
 fn unread(sources: &Sources) -> Vec<(String, Option<&'static str>)> {
     let known = || {
         let settings = SETTINGS.iter().map(|setting| setting.variable);
-        settings.chain(CLIENT_VARIABLES).chain([CONFIG_VARIABLE])
+        let former = SETTINGS.iter().filter_map(|setting| Some(setting.former()?.variable));
+        settings.chain(former).chain(CLIENT_VARIABLES).chain([CONFIG_VARIABLE])
     };
     let names =
         sources.variables.keys().filter(|name| name.starts_with(PREFIX) && sources.raw(name).is_some());
@@ -432,6 +441,18 @@ mod tests {
         assert!(error.contains("is a float: give a text in quotes"), "{error}");
         let as_text = with_file("cache_size = \"3\"", &[], &[]).unwrap();
         assert_eq!(as_text.config.engine.cache_bytes, 3_000_000_000);
+    }
+
+    #[test]
+    fn the_names_that_a_setting_had_are_still_read_and_those_that_it_has_beat_them() {
+        let time = |settings: Settings| settings.config.drain_timeout.as_secs();
+        let read = |variables: &[_]| Settings::read(&sources(&[], variables)).unwrap();
+        let (now, before) = (("POLARWAY_DRAIN_TIMEOUT", "5s"), ("POLARWAY_SHUTDOWN_GRACE", "7s"));
+        assert!(read(&[before]).unread_variables.is_empty());
+        assert_eq!((time(read(&[before])), time(read(&[before, now]))), (7, 5));
+        let in_file = |text: &str| time(with_file(text, &[], &[]).unwrap());
+        assert_eq!(in_file("shutdown_grace = \"7s\""), 7);
+        assert_eq!(in_file("shutdown_grace = \"7s\"\ndrain_timeout = \"5s\""), 5);
     }
 
     #[test]

@@ -1,29 +1,38 @@
-//! Ends calls when their token ends.
+//! Ends calls before their answers do: when their token ends, or when the server does.
 
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::{Frame, SizeHint};
 use polarway_proto::v1::Failure;
 use tonic::Status;
 use tonic::body::Body;
 
-use super::session::Session;
-
 /// The bytes before each message: whether it is compressed, and its length (gRPC over HTTP/2, "Length-Prefixed-Message").
 const HEADER_BYTES: usize = 5;
 
-/// Answers a call as long as its session lasts, and then with the reason for its end.
-pub(super) async fn answer_within(
-    session: Arc<Session>,
+/// What may end calls.
+pub(crate) trait Ending: Send + Sync + Unpin + 'static {
+    /// Makes sure that the call may go on.
+    ///
+    /// # Errors
+    /// It must end, for this reason.
+    fn check(&self) -> Result<(), Failure>;
+
+    /// Waits until the call must end, and tells why.
+    fn ended(&self) -> BoxFuture<'static, Failure>;
+}
+
+/// Answers a call until it must end, and then with the reason for that.
+pub(crate) async fn answer_within<E: Ending>(
+    ending: E,
     answer: impl Future<Output = Result<Response<Body>, Infallible>>,
 ) -> Result<Response<Body>, Infallible> {
-    let mut watch = Watch { session, ended: None };
+    let mut watch = Watch { ending, ended: None };
     let mut answer = pin!(answer);
     let answered = std::future::poll_fn(|context| match answer.as_mut().poll(context) {
         Poll::Ready(answered) => Poll::Ready(Ok(answered)),
@@ -35,34 +44,56 @@ pub(super) async fn answer_within(
     }
 }
 
-/// Waits for the end of a session.
-struct Watch {
-    session: Arc<Session>,
+/// Ends a request when its call must end. Whoever reads it may outlive the call: the service of reflection has a task for that,
+/// and its connection would stay open.
+pub(crate) fn read_within<E: Ending>(ending: E, request: Request<Body>) -> Request<Body> {
+    request.map(|body| Body::new(Read { body, watch: Watch { ending, ended: None } }))
+}
+
+/// The body of a request, which fails if its call must end.
+struct Read<E> {
+    body: Body,
+    watch: Watch<E>,
+}
+
+impl<E: Ending> http_body::Body for Read<E> {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(frame) => Poll::Ready(frame),
+            Poll::Pending => self.watch.poll(context).map(|failure| Some(Err(failure.into()))),
+        }
+    }
+}
+
+/// Waits for the end.
+struct Watch<E> {
+    ending: E,
     /// Set once something is waited for: most answers are there at once.
     ended: Option<BoxFuture<'static, Failure>>,
 }
 
-impl Watch {
+impl<E: Ending> Watch<E> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
-        let session = &self.session;
-        let ended = self.ended.get_or_insert_with(|| {
-            let session = Arc::clone(session);
-            Box::pin(async move { session.ended().await })
-        });
-        ended.as_mut().poll(context)
+        self.ended.get_or_insert_with(|| self.ending.ended()).as_mut().poll(context)
     }
 }
 
-/// The body of an answer. When the session ends, it ends behind the message that it is at, with a status.
-struct Watched {
+/// The body of an answer. If it must end, it does so behind the message that it is at, with a status.
+struct Watched<E> {
     /// `None` once it has ended.
     body: Option<Body>,
-    watch: Watch,
+    watch: Watch<E>,
     message: Message,
 }
 
-impl Watched {
-    fn new(body: Body, watch: Watch) -> Self {
+impl<E> Watched<E> {
+    fn new(body: Body, watch: Watch<E>) -> Self {
         Self { body: Some(body), watch, message: Message::default() }
     }
 
@@ -73,7 +104,7 @@ impl Watched {
     }
 }
 
-impl http_body::Body for Watched {
+impl<E: Ending> http_body::Body for Watched<E> {
     type Data = Bytes;
     type Error = Status;
 
@@ -84,7 +115,7 @@ impl http_body::Body for Watched {
         let this = &mut *self;
         if this.body.is_some()
             && this.message.is_whole()
-            && let Err(failure) = this.watch.session.check()
+            && let Err(failure) = this.watch.ending.check()
         {
             return Poll::Ready(this.end(failure));
         }
