@@ -1,8 +1,8 @@
-"""An Arrow Flight server over the table: flight.py DATA PORT.
+"""An Arrow Flight server over the table: flight.py DATA PORT [CERTIFICATE KEY].
 
 It keeps the table in memory in batches of 65,536 rows, prints its port, and serves until its input ends. `do_get` answers the
 ticket `memory` with those batches, `small` with their first 1,000 rows, and `parquet` with what it reads from the Parquet file for that call; `do_put` takes rows
-and drops them.
+and drops them. With a certificate it speaks TLS.
 """
 
 import sys
@@ -20,7 +20,11 @@ BATCH_ROWS = 65_536
 
 class Server(pyarrow.flight.FlightServerBase):
     def __init__(self):
-        super().__init__(f"grpc://127.0.0.1:{sys.argv[2]}")
+        if len(sys.argv) > 3:
+            pair = tuple(Path(path).read_bytes() for path in sys.argv[3:5])
+            super().__init__(f"grpc+tls://127.0.0.1:{sys.argv[2]}", tls_certificates=[pair])
+        else:
+            super().__init__(f"grpc://127.0.0.1:{sys.argv[2]}")
         with pyarrow.ipc.open_file(DATA / "table.arrow") as reader:
             table = reader.read_all()
         self.schema = table.schema

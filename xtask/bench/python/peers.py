@@ -58,6 +58,24 @@ def flight_client():
     return pyarrow.flight.connect(f"grpc://127.0.0.1:{int(server.stdout.readline())}"), server
 
 
+@cache
+def flight_tls_client():
+    """The same with TLS, and a certificate of its own."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    certificate, key = WORK / "flight.crt", WORK / "flight.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-noenc", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2",
+         "-subj", "/CN=flight", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )
+    script = Path(__file__).with_name("flight.py")
+    server = subprocess.Popen(
+        [sys.executable, script, DATA, "0", certificate, key], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    url = f"grpc+tls://127.0.0.1:{int(server.stdout.readline())}"
+    return pyarrow.flight.connect(url, tls_root_certs=certificate.read_bytes()), server
+
+
 def fsync(path):
     descriptor = os.open(path, os.O_RDONLY)
     os.fsync(descriptor)
@@ -114,8 +132,7 @@ def flight_get_small(client):
     return statistics.median(seconds)
 
 
-def flight_put():
-    client, _ = flight_client()
+def flight_put(client):
     table = arrow_table()
     descriptor = pyarrow.flight.FlightDescriptor.for_path("table")
     writer, _ = client.do_put(descriptor, table.schema)
@@ -125,6 +142,10 @@ def flight_put():
 
 def flight_ready():
     flight_client(), arrow_table()
+
+
+def flight_tls_ready():
+    flight_tls_client(), arrow_table()
 
 
 # What runs once before the clock does, and what runs under it.
@@ -138,7 +159,9 @@ MEASURES = {
     "flight.do_get_parquet": (flight_ready, lambda: flight_get(b"parquet")),
     "flight.do_get_nginx": (lambda: (nginx_client(), arrow_table()), lambda: flight_get(b"memory", nginx_client())),
     "flight.do_get_small_nginx": (nginx_client, lambda: flight_get_small(nginx_client())),
-    "flight.do_put": (flight_ready, flight_put),
+    "flight.do_put": (flight_ready, lambda: flight_put(flight_client()[0])),
+    "flight.do_get_tls": (flight_tls_ready, lambda: flight_get(b"memory", flight_tls_client()[0])),
+    "flight.do_put_tls": (flight_tls_ready, lambda: flight_put(flight_tls_client()[0])),
 }
 
 

@@ -11,6 +11,7 @@ mod network;
 mod plain;
 mod protocol;
 mod queries;
+mod secure;
 mod server;
 mod sql;
 mod tpch;
@@ -28,6 +29,7 @@ use crowd::Crowd;
 use handles::{Handles, Store};
 use network::Network;
 use queries::Queries;
+use secure::Secure;
 use sql::Sql;
 use tpch::Tpch;
 use versions::Versions;
@@ -57,6 +59,7 @@ struct Bench {
     queries: Option<Queries>,
     versions: Option<Versions>,
     network: Option<Network>,
+    secure: Option<Secure>,
     sql: Option<Sql>,
     tpch: Option<Tpch>,
     crowd: Option<Crowd>,
@@ -84,6 +87,8 @@ impl Bench {
             "network-cached-load-small" => self.network().await?.load_small().await,
             "network-load-parquet" => self.network().await?.load_parquet().await,
             "network-store" => self.network().await?.store().await,
+            "network-tls-load" => self.secure().await?.load_cached().await,
+            "network-tls-store" => self.secure().await?.store().await,
             "network-select-42" => self.network().await?.select_42().await,
             "network-ping" => self.network().await?.ping().await,
             "network-point-query" => self.sql().await?.point_query_overhead().await,
@@ -163,6 +168,13 @@ impl Bench {
         Ok(match self.network.take() {
             Some(ready) => self.network.insert(ready),
             None => self.network.insert(Network::set_up(&self.data, &self.work.join("network")).await?),
+        })
+    }
+
+    async fn secure(&mut self) -> Result<&mut Secure> {
+        Ok(match self.secure.take() {
+            Some(ready) => self.secure.insert(ready),
+            None => self.secure.insert(Secure::set_up(&self.data, &self.work.join("secure")).await?),
         })
     }
 

@@ -17,9 +17,26 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(folder: &Path, cache_gigabytes: &str) -> Result<Self> {
+        Self::spawn(folder, cache_gigabytes, None).await
+    }
+
+    /// The same with TLS, with these files of a certificate, which is its own CA, and its key.
+    pub(crate) async fn start_with_tls(
+        folder: &Path,
+        cache_gigabytes: &str,
+        (certificate, key): (&Path, &Path),
+    ) -> Result<Self> {
+        Self::spawn(folder, cache_gigabytes, Some((certificate, key))).await
+    }
+
+    async fn spawn(folder: &Path, cache_gigabytes: &str, tls: Option<(&Path, &Path)>) -> Result<Self> {
         // Built beside this program.
         let program = std::env::current_exe()?.with_file_name("polarway-server");
-        let mut process = Command::new(&program)
+        let mut command = Command::new(&program);
+        if let Some((certificate, key)) = tls {
+            command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
+        }
+        let mut process = command
             .args(["--bind", "127.0.0.1:0", "--janitor-interval", "never", "--cache-size", cache_gigabytes])
             .arg("--data-dir")
             .arg(folder)
@@ -33,9 +50,14 @@ impl Server {
         let Some((_, address)) = line.trim().rsplit_once("listening on ") else {
             bail!("the server did not start: {line}");
         };
-        let url = format!("http://{address}");
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{address}");
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        let client = DistributedClient::connect(&url).await?;
+        let mut client = DistributedClient::builder().url(&url);
+        if let Some((certificate, _)) = tls {
+            client = client.tls_ca(certificate);
+        }
+        let client = client.connect().await?;
         Ok(Self { process, url, client, folder: folder.to_owned() })
     }
 }

@@ -30,7 +30,7 @@ pub(super) enum Party {
     Peers,
 }
 
-pub(super) const MEASURES: [Measure; 49] = [
+pub(super) const MEASURES: [Measure; 51] = [
     loading(
         "load-parquet",
         "load to record batches what Polarway stored (the peers: what pyarrow wrote), without a cache",
@@ -87,6 +87,20 @@ pub(super) const MEASURES: [Measure; 49] = [
         moves_the_table: true,
         limit_seconds: None,
         rivals: &[ours("store", Some(1.0 / 1.15)), peer("flight.do_put", None)],
+    },
+    Measure {
+        name: "network-tls-load",
+        about: "load a cached table over loopback inside of TLS (the peer: Arrow Flight with TLS; beside the same without)",
+        moves_the_table: true,
+        limit_seconds: None,
+        rivals: &[peer("flight.do_get_tls", Some(1.0)), ours("network-cached-load", None)],
+    },
+    Measure {
+        name: "network-tls-store",
+        about: "store a table over loopback inside of TLS, on disk before the answer (beside the same without; Flight keeps nothing)",
+        moves_the_table: true,
+        limit_seconds: None,
+        rivals: &[ours("network-store", None), peer("flight.do_put_tls", None)],
     },
     limited("network-cached-load-small", "load a cached table of 1,000 rows over loopback", 1e-3),
     Measure {
