@@ -215,7 +215,7 @@ fn unread(sources: &Sources) -> Vec<(String, Option<&'static str>)> {
     let known = || {
         let settings = SETTINGS.iter().map(|setting| setting.variable);
         let former = SETTINGS.iter().filter_map(|setting| Some(setting.former()?.variable));
-        settings.chain(former).chain(CLIENT_VARIABLES).chain([CONFIG_VARIABLE])
+        settings.chain(former).chain(CLIENT_VARIABLES).chain([CONFIG_VARIABLE, TOKEN_VARIABLE])
     };
     let names =
         sources.variables.keys().filter(|name| name.starts_with(PREFIX) && sources.raw(name).is_some());
@@ -389,6 +389,7 @@ mod tests {
         assert!(
             !settings.to_string().contains("canary") && !format!("{:?}", settings.config).contains("canary")
         );
+        assert_eq!(settings.unread_variables, []);
         assert!(refused(with_file("auth_token = \"canary\"", &[], &[])).contains("unknown key"));
     }
 
