@@ -5,9 +5,11 @@
 #[allow(dead_code, unused_imports, reason = "the tests of the network use the rest")]
 mod support;
 
+mod auth_audit;
 mod auth_file;
 mod auth_issuer;
 mod auth_jwt;
+mod auth_leaks;
 mod auth_methods;
 mod auth_one_token;
 mod auth_raw;

@@ -45,6 +45,16 @@ fn a_printed_entry_lets_its_token_in_and_no_other() {
 }
 
 #[test]
+fn the_settings_in_force_are_printed_without_the_token() {
+    let mut show = command(&["config", "show", "--auth-file", "tokens.toml"]);
+    let shown = show.env("POLARWAY_AUTH_TOKEN", "canary-secret").output().unwrap();
+    assert!(shown.status.success());
+    let all = [shown.stdout, shown.stderr].concat();
+    let all = String::from_utf8(all).unwrap();
+    assert!(all.contains("tokens.toml") && !all.contains("canary"), "{all}");
+}
+
+#[test]
 fn what_no_server_would_take_is_not_printed() {
     assert!(refused(&["--role", "reader"]).contains("--name"));
     assert!(refused(&["--name", "x", "--role", "root"]).contains("reader, writer, admin"));
