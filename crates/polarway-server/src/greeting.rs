@@ -15,6 +15,18 @@ use crate::tls::{SIDES, Tls};
 /// How long to wait for the client to close a connection that we have closed.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
+/// How long a client that speaks HTTP/2 in the clear may take to its first request before it is told to use TLS.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
+/// The bytes with which a client begins HTTP/2 (RFC 9113, section 3.4).
+const PREFACE_BYTES: usize = 24;
+
+/// The bytes before the payload of a frame: its length in three, its type, flags and stream (RFC 9113, section 4.1).
+const FRAME_HEADER_BYTES: usize = 9;
+
+/// The type of the frame that a request begins with (RFC 9113, section 6.2).
+const HEADERS: u8 = 1;
+
 /// The first byte of TLS: a record of a handshake (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 22;
 
@@ -58,7 +70,7 @@ pub(crate) enum Refusal {
 /// # Errors
 /// If the client does not get through until the deadline. The connection is closed then.
 pub(crate) async fn greet(
-    stream: TcpStream,
+    mut stream: TcpStream,
     tls: Option<&Tls>,
     deadline: Instant,
 ) -> Result<Greeted, Refusal> {
@@ -76,7 +88,11 @@ pub(crate) async fn greet(
         (Some(_), Some(_)) => {
             // HTTP/2 begins with `PRI`, as if it were a method of HTTP/1.
             let answer = match &first[..count] {
-                b"PRI" => farewell(INADEQUATE_SECURITY, USE_HTTPS),
+                b"PRI" => {
+                    // Many clients report the reason for a request alone: without one, the connection just broke for them.
+                    let _ = timeout(FIRST_REQUEST, first_request(&mut stream)).await;
+                    farewell(INADEQUATE_SECURITY, USE_HTTPS)
+                }
                 _ => USE_HTTPS_IN_HTTP_1.to_vec(),
             };
             close_with(stream, &answer).await;
@@ -99,6 +115,21 @@ async fn handshake(stream: TcpStream, tls: &Tls, deadline: Instant) -> Result<Gr
             Err(refusal)
         }
         Err(_) => Err(Refusal::TooSlow),
+    }
+}
+
+/// Reads until the first request of HTTP/2 begins.
+async fn first_request(stream: &mut TcpStream) -> std::io::Result<()> {
+    stream.read_exact(&mut [0; PREFACE_BYTES]).await?;
+    loop {
+        let mut header = [0; FRAME_HEADER_BYTES];
+        stream.read_exact(&mut header).await?;
+        let [high, middle, low, kind, ..] = header;
+        if kind == HEADERS {
+            return Ok(());
+        }
+        let payload = u64::from(u32::from_be_bytes([0, high, middle, low]));
+        tokio::io::copy(&mut (&mut *stream).take(payload), &mut tokio::io::sink()).await?;
     }
 }
 
