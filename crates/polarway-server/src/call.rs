@@ -45,9 +45,10 @@ impl Call {
         metrics: &Arc<Metrics>,
         in_flight: &InFlight,
     ) -> Result<Self, Failure> {
-        let Some(Requester { caller, origin }) = head.extensions.get() else {
+        let Some(requester) = head.extensions.get::<Requester>() else {
             return Err(Reason::Internal.failure("nobody asked who makes this call"));
         };
+        let Requester { caller, origin } = requester;
         let address = head.extensions.get().and_then(TcpConnectInfo::remote_addr);
         let place = in_flight.enter(caller, address.map(|address| address.ip()))?;
         let timeout = head.headers.get(TIMEOUT_HEADER).and_then(decode_timeout);
@@ -55,7 +56,7 @@ impl Call {
             Span::current().record("caller", caller.name());
         }
         Ok(Self {
-            engine: engine.on_behalf_of(caller.clone()),
+            engine: requester.engine(engine),
             deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             metrics: Arc::clone(metrics),
             origin: Arc::clone(origin),

@@ -83,7 +83,7 @@ async fn a_load_takes_no_memory_that_others_have_and_goes_on_when_they_give_it_b
     let all = polarway.memory().reserve(capacity).await;
     let mut stream = polarway.load_chunks(&id, At::Newest, 0, Compression::None).await.unwrap();
     for _ in 0..100 {
-        assert!((&mut stream).next().now_or_never().is_none());
+        assert!(stream.next().now_or_never().is_none());
         tokio::task::yield_now().await;
     }
     assert_eq!(polarway.memory().used(), capacity);

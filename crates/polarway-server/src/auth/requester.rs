@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use polarway_core::{AccessPolicy, Action, Caller, Target};
+use polarway_core::{AccessPolicy, Action, Caller, Polarway, Target};
 
 use super::audit::Origin;
 use super::session::Session;
@@ -17,6 +17,11 @@ pub(crate) struct Requester {
 }
 
 impl Requester {
+    /// The engine on this caller's behalf.
+    pub(crate) fn engine(&self, engine: &Polarway) -> Polarway {
+        engine.on_behalf_of(self.caller.clone())
+    }
+
     /// Somebody who needs no token.
     pub(super) fn anonymous(caller: Caller, origin: Origin) -> Self {
         Self { caller, origin: Arc::new(origin) }

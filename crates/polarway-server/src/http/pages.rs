@@ -106,15 +106,16 @@ async fn status_page(
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
 ) -> Response {
-    let Requester { caller, .. } = match site.visitor(&headers, peer, "/").await {
+    let requester = match site.visitor(&headers, peer, "/").await {
         Ok(requester) => requester,
         Err(refusal) => return refused(&refusal),
     };
     let Pages { engine, readiness, slow_queries, .. } = &site.pages;
-    let engine = engine.on_behalf_of(caller.clone());
     let slow_queries = slow_queries.as_ref().map(|slow| slow.recent());
-    let status = Status::look(&engine, site.started, readiness.problems(), slow_queries).await;
-    page(StatusCode::OK, status.page(caller.name(), &site.forms.mark(&caller)))
+    let status =
+        Status::look(&requester.engine(engine), site.started, readiness.problems(), slow_queries).await;
+    let caller = &requester.caller;
+    page(StatusCode::OK, status.page(caller.name(), &site.forms.mark(caller)))
 }
 
 /// Cancels a query, and shows the status page again.
@@ -124,20 +125,20 @@ async fn cancel(
     headers: HeaderMap,
     Form(form): Form<HashMap<String, String>>,
 ) -> Response {
-    let Requester { caller, origin } = match site.visitor(&headers, peer, "/cancel").await {
+    let requester = match site.visitor(&headers, peer, "/cancel").await {
         Ok(requester) => requester,
         Err(refusal) => return refused(&refusal),
     };
     let field = |name| form.get(name).map(String::as_str).unwrap_or_default();
-    if !site.forms.made(&caller, field("mark")) {
+    if !site.forms.made(&requester.caller, field("mark")) {
         return refused(&Refusal::Way(
             "This form is not from the status page, or from before the server was started.",
         ));
     }
     let query = field("query");
-    let cancelled =
-        site.pages.engine.on_behalf_of(caller).cancel_query(query).map_err(|error| failure(&error));
-    origin.changed("cancel", query, &cancelled);
+    let engine = requester.engine(&site.pages.engine);
+    let cancelled = engine.cancel_query(query).map_err(|error| failure(&error));
+    requester.origin.changed("cancel", query, &cancelled);
     match cancelled {
         Ok(()) => (PAGE_HEADERS, Redirect::to("/")).into_response(),
         Err(failure) => page(StatusCode::CONFLICT, status::message("Not cancelled", failure.message)),
