@@ -7,19 +7,17 @@ use std::time::Duration;
 
 use futures::{Stream, stream};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::connection::{Connection, Place};
 use crate::farewell::{ENHANCE_YOUR_CALM, farewell};
 use crate::greeting::{Refusal, greet};
+use crate::limits::{Addresses, Limits};
 use crate::metrics::Metrics;
 use crate::seldom::Seldom;
 use crate::tls::Tls;
-
-/// How long a client may take to send the first bytes of HTTP/2, the handshake of TLS included; after that, keepalive applies.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How long to wait if a connection can't be accepted: usually there are too many.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -28,10 +26,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) fn connections(
     listener: TcpListener,
     most: usize,
+    limits: &Limits,
     tls: Option<Tls>,
     metrics: Arc<Metrics>,
 ) -> impl Stream<Item = io::Result<Connection>> {
-    stream::unfold(Door::new(listener, most, tls, metrics), |mut door| async move {
+    stream::unfold(Door::new(listener, most, limits, tls, metrics), |mut door| async move {
         let connection = door.next().await;
         Some((Ok(connection), door))
     })
@@ -42,6 +41,9 @@ struct Door {
     listener: TcpListener,
     most: usize,
     places: Arc<Semaphore>,
+    addresses: Addresses,
+    handshake: Duration,
+    idle: Option<Duration>,
     tls: Option<Arc<Tls>>,
     /// Connections on which HTTP/2 can't begin yet. Each has its own task, so that none waits for another, and one of the
     /// places, so that there are only so many. They end with the door.
@@ -53,11 +55,20 @@ struct Door {
 }
 
 impl Door {
-    fn new(listener: TcpListener, most: usize, tls: Option<Tls>, metrics: Arc<Metrics>) -> Self {
+    fn new(
+        listener: TcpListener,
+        most: usize,
+        limits: &Limits,
+        tls: Option<Tls>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             listener,
             most,
             places: Arc::new(Semaphore::new(most)),
+            addresses: Addresses::with_at_most(limits.connections_per_address),
+            handshake: limits.handshake,
+            idle: limits.idle,
             tls: tls.map(Arc::new),
             greetings: JoinSet::new(),
             turned_away: Seldom::default(),
@@ -71,9 +82,9 @@ impl Door {
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, peer)) => match Arc::clone(&self.places).try_acquire_owned() {
+                    Ok((stream, peer)) => match self.place(peer) {
                         Ok(place) => self.greet(stream, peer, place),
-                        Err(_) => self.turn_away(stream),
+                        Err(why) => self.turn_away(stream, peer, why),
                     },
                     Err(error) => {
                         if let Some(count) = self.failures.count() {
@@ -91,19 +102,25 @@ impl Door {
         }
     }
 
+    /// A place for a connection; without one, why there is none.
+    fn place(&self, peer: SocketAddr) -> Result<Place, &'static str> {
+        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| "too many connections")?;
+        let of_address = self.addresses.enter(peer.ip()).ok_or("too many connections from your address")?;
+        Ok(Place::taken(permit, of_address, &self.metrics))
+    }
+
     /// Does what comes before HTTP/2, beside all else.
-    fn greet(&mut self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
-        let deadline = Instant::now() + HANDSHAKE;
+    fn greet(&mut self, stream: TcpStream, peer: SocketAddr, place: Place) {
+        let (deadline, idle) = (Instant::now() + self.handshake, self.idle);
         let tls = self.tls.clone();
         self.metrics.connections.accepted.increment(1);
-        let place = Place::taken(place, &self.metrics);
         self.greetings.spawn(async move {
             let greeting = async {
                 stream.set_nodelay(true).map_err(|_| Refusal::Gone)?;
                 greet(stream, tls.as_deref(), deadline).await
             };
             match greeting.await {
-                Ok(greeted) => Ok(Connection::new(greeted, deadline, place)),
+                Ok(greeted) => Ok(Connection::new(greeted, deadline, idle, place)),
                 Err(refusal) => Err((peer, refusal)),
             }
         });
@@ -122,19 +139,21 @@ impl Door {
     }
 
     /// Sends the reason, if that is possible without waiting, and closes the connection.
-    fn turn_away(&mut self, stream: TcpStream) {
+    fn turn_away(&mut self, stream: TcpStream, peer: SocketAddr, why: &str) {
         self.metrics.connections.refused.increment(1);
         // Inside of TLS it could not be sent without a handshake.
         if self.tls.is_none()
             && let Ok(stream) = stream.into_std()
         {
-            let _ = (&stream).write(&farewell(ENHANCE_YOUR_CALM, "too many connections"));
+            let _ = (&stream).write(&farewell(ENHANCE_YOUR_CALM, why));
         }
         if let Some(count) = self.turned_away.count() {
             tracing::warn!(
                 count,
-                "connections were turned away: there are {}, as many as there may be",
-                self.most
+                %peer,
+                "connections were turned away; the last one: {why}. There may be {} in all, and {} from one address",
+                self.most,
+                self.addresses.most()
             );
         }
     }

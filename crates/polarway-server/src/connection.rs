@@ -3,15 +3,17 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use metrics::Gauge;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
 use crate::greeting::{Greeted, LINGER};
+use crate::limits::{AddressPlace, ConnectionCalls, Peer};
 use crate::metrics::Metrics;
 
 /// The bytes with which each HTTP/2 connection begins (RFC 9113, section 3.4).
@@ -24,20 +26,44 @@ pub(crate) struct Connection {
     preface: Option<Preface>,
     /// Set once everything was sent.
     linger: Option<Pin<Box<Sleep>>>,
+    calls: ConnectionCalls,
+    idle: Option<Idle>,
     _place: Place,
+}
+
+/// Ends a connection on which there was no call for too long.
+struct Idle {
+    most: Duration,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Idle {
+    /// Ready when it was idle for too long. The timer is set anew only when it fires, so that a call costs nothing here.
+    fn poll(&mut self, calls: &ConnectionCalls, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.timer.as_mut().poll(context));
+            let now = Instant::now();
+            let end = calls.idle_since().unwrap_or(now) + self.most;
+            if end <= now {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(end);
+        }
+    }
 }
 
 /// A connection's permit: it counts as one of the connections.
 pub(crate) struct Place {
     open: Gauge,
     _permit: OwnedSemaphorePermit,
+    _of_address: AddressPlace,
 }
 
 impl Place {
-    pub(crate) fn taken(permit: OwnedSemaphorePermit, metrics: &Metrics) -> Self {
+    pub(crate) fn taken(permit: OwnedSemaphorePermit, of_address: AddressPlace, metrics: &Metrics) -> Self {
         let open = metrics.connections.open.clone();
         open.increment(1.0);
-        Self { open, _permit: permit }
+        Self { open, _permit: permit, _of_address: of_address }
     }
 }
 
@@ -53,10 +79,12 @@ struct Preface {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: Greeted, deadline: Instant, place: Place) -> Self {
+    /// A connection that is closed if its first bytes have not come by `deadline`, or if it has no call for as long as `idle`.
+    pub(crate) fn new(stream: Greeted, deadline: Instant, idle: Option<Duration>, place: Place) -> Self {
         let deadline = Box::pin(sleep_until(deadline));
         let preface = Some(Preface { deadline, missing_bytes: PREFACE_BYTES });
-        Self { stream, preface, linger: None, _place: place }
+        let idle = idle.map(|most| Idle { most, timer: Box::pin(sleep(most)) });
+        Self { stream, preface, linger: None, calls: ConnectionCalls::none(), idle, _place: place }
     }
 }
 
@@ -92,6 +120,9 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.calls.are_abused() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         let before = buffer.filled().len();
         let read = stream!(self, poll_read, context, buffer);
         if let Some(preface) = &mut self.preface {
@@ -102,6 +133,13 @@ impl AsyncRead for Connection {
             if preface.missing_bytes == 0 {
                 self.preface = None;
             }
+        }
+        let this = &mut *self;
+        if read.is_pending()
+            && let Some(idle) = &mut this.idle
+        {
+            // HTTP/2 takes this for the client's end of a connection without calls, and closes it.
+            return idle.poll(&this.calls, context).map(Ok);
         }
         read
     }
@@ -160,9 +198,9 @@ impl AsyncWrite for Connection {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.socket().connect_info()
+    fn connect_info(&self) -> Peer {
+        Peer { tcp: self.stream.socket().connect_info(), calls: self.calls.clone() }
     }
 }

@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 use crate::call_id::{CallId, ID_HEADER, call_id};
 use crate::drain::Drain;
 use crate::ending::{answer_within, read_within};
+use crate::limits::Peer;
 use crate::metrics::{Metrics, OpenCall};
 use crate::patience::{is_foreign_stream, whole_within};
 use crate::reasons::with_reason;
@@ -68,6 +69,10 @@ where
         let id = call_id(request.headers());
         request.extensions_mut().insert(CallId(id.clone()));
         let mut call = OpenCall::begin(&self.layer.metrics, request.uri().path(), &id);
+        if let Some(Peer { tcp, calls }) = request.extensions_mut().remove() {
+            request.extensions_mut().insert(tcp);
+            call.count_for(calls.begin());
+        }
         if let Some(traces) = &self.layer.traces
             && let Some(trace) = traces.begin(call.method(), request.headers())
         {

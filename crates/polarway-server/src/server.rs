@@ -223,7 +223,7 @@ impl Server {
             drain.begin();
             let _ = began.send(());
         };
-        let incoming = connections(listener, most_connections(&config), tls, metrics);
+        let incoming = connections(listener, most_connections(&config), &config.limits, tls, metrics);
         let serving = router.serve_with_incoming_shutdown(incoming, shutdown);
         let too_long = async {
             if ending.await.is_err() {

@@ -5,6 +5,8 @@
 #[allow(dead_code, unused_imports, reason = "the tests of the network use the rest")]
 mod support;
 
+mod connections;
 mod in_flight;
 mod messages;
 mod others;
+mod slow_readers;

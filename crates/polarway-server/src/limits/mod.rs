@@ -1,9 +1,14 @@
 //! What one caller, one address and all of them together may take of a server.
 
+mod addresses;
+mod connection_calls;
 mod in_flight;
 
 use std::time::Duration;
 
+pub(crate) use addresses::{AddressPlace, Addresses};
+pub(crate) use connection_calls::{CallOfConnection, ConnectionCalls, Peer};
+use in_flight::subscriber;
 pub(crate) use in_flight::{InFlight, Place};
 
 /// The limits of a server: plain data. [`Limits::default`] suits a public network.
@@ -21,6 +26,12 @@ pub struct Limits {
     pub upload_bytes_per_caller: Option<u64>,
     /// The largest chunk of a table in a message of an upload, in bytes; at most 64 MiB, which is what the protocol allows.
     pub chunk_bytes: usize,
+    /// The most connections of one address; with IPv6, of one /64 network.
+    pub connections_per_address: usize,
+    /// How long a client may take to connect: the handshake of TLS, and the first bytes of HTTP/2.
+    pub handshake: Duration,
+    /// How long a connection may be open without a call; `None` is for ever.
+    pub idle: Option<Duration>,
     /// The silence of a connection after which its client is asked whether it lives.
     pub keepalive: Duration,
 }
@@ -33,6 +44,9 @@ impl Default for Limits {
             calls_per_connection: 1024,
             upload_bytes_per_caller: None,
             chunk_bytes: 64 << 20,
+            connections_per_address: 1024,
+            handshake: Duration::from_secs(10),
+            idle: Some(Duration::from_secs(30 * 60)),
             keepalive: Duration::from_secs(10),
         }
     }

@@ -18,6 +18,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use super::{Metrics, list};
+use crate::limits::CallOfConnection;
 use crate::traces::CallTrace;
 
 /// The calls that are no method of our service, as the label `method` has them.
@@ -120,6 +121,7 @@ pub(crate) struct OpenCall {
     began: Instant,
     has_ended: bool,
     trace: Option<CallTrace>,
+    connection: Option<CallOfConnection>,
 }
 
 impl OpenCall {
@@ -137,6 +139,7 @@ impl OpenCall {
             began: Instant::now(),
             has_ended: false,
             trace: None,
+            connection: None,
         }
     }
 
@@ -152,15 +155,27 @@ impl OpenCall {
         self.trace = Some(trace);
     }
 
+    /// Counts it as one of its connection's calls, too.
+    pub(crate) fn count_for(&mut self, call: CallOfConnection) {
+        self.connection = Some(call);
+    }
+
     /// The same response. The call ends now if its status is known, otherwise with its last message.
     pub(crate) fn until_end_of(mut self, response: Response<Body>) -> Response<Body> {
         match outcome(response.headers()) {
             Some(outcome) => {
-                self.end(outcome);
+                self.end_by_itself(outcome);
                 response
             }
             None => response.map(|body| Body::new(Measured { body, call: self })),
         }
+    }
+
+    fn end_by_itself(&mut self, outcome: Result<(), Status>) {
+        if let Some(call) = &mut self.connection {
+            call.end();
+        }
+        self.end(outcome);
     }
 
     fn end(&mut self, outcome: Result<(), Status>) {
@@ -219,10 +234,10 @@ impl http_body::Body for Measured {
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(outcome) = frame.trailers_ref().and_then(outcome) {
-                    this.call.end(outcome);
+                    this.call.end_by_itself(outcome);
                 }
             }
-            Some(Err(status)) => this.call.end(Err(status.clone())),
+            Some(Err(status)) => this.call.end_by_itself(Err(status.clone())),
             None => {}
         }
         Poll::Ready(frame)
