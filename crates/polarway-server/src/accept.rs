@@ -27,7 +27,7 @@ pub(crate) fn connections(
     listener: TcpListener,
     most: usize,
     limits: &Limits,
-    tls: Option<Tls>,
+    tls: Option<Arc<Tls>>,
     metrics: Arc<Metrics>,
 ) -> impl Stream<Item = io::Result<Connection>> {
     stream::unfold(Door::new(listener, most, limits, tls, metrics), |mut door| async move {
@@ -59,7 +59,7 @@ impl Door {
         listener: TcpListener,
         most: usize,
         limits: &Limits,
-        tls: Option<Tls>,
+        tls: Option<Arc<Tls>>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Door {
             addresses: Addresses::with_at_most(limits.connections_per_address),
             handshake: limits.handshake,
             idle: limits.idle,
-            tls: tls.map(Arc::new),
+            tls,
             greetings: JoinSet::new(),
             turned_away: Seldom::default(),
             refused: Seldom::default(),
@@ -131,6 +131,7 @@ impl Door {
             // Load balancers connect and leave, to see whether somebody listens.
             Refusal::Gone | Refusal::TooSlow => tracing::debug!(%peer, "{refusal}"),
             _ => {
+                self.metrics.connections.handshakes_failed.increment(1);
                 if let Some(count) = self.refused.count() {
                     tracing::warn!(%peer, count, "connections were refused; of the last one: {refusal}");
                 }

@@ -170,6 +170,7 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
         let Self { listener, http, tls, config, engine, authenticator, exporter, slow_queries, .. } = self;
         let _watched = engine.watch_for_standstill();
+        let tls = tls.map(Arc::new);
         if let Some(tls) = &tls {
             tls.tell_of_expiry();
         }
@@ -188,7 +189,7 @@ impl Server {
                 exporter,
                 readiness: readiness.clone(),
                 authenticator: Arc::clone(&authenticator),
-                calls_are_encrypted: tls.is_some(),
+                tls: tls.clone(),
                 slow_queries,
             };
             let routes = http::routes(pages).map_err(|error| StartError::Random(error.into()))?;

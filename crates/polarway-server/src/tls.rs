@@ -118,6 +118,11 @@ impl Tls {
         Arc::clone(&self.0.current().config)
     }
 
+    /// When the certificate expires.
+    pub(crate) fn valid_until(&self) -> SystemTime {
+        self.0.current().valid_until
+    }
+
     /// Writes to the log when the certificate expires, as each reload does.
     pub(crate) fn tell_of_expiry(&self) {
         self.0.current().tell_of_expiry();

@@ -1,8 +1,15 @@
 //! What `/metrics` counts and measures.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use http::uri::PathAndQuery;
 use polarway_client::{Parameters, QueryPhase, Reason, RequestId, WriteMode, WriteOptions};
 use polarway_server::metrics;
+use polarway_testing::not_run;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tonic::client::Grpc;
 use tonic::{Code, Request};
 use tonic_prost::ProstCodec;
@@ -165,4 +172,50 @@ async fn the_traffic_of_the_state_store_is_counted() {
     assert!(samples.value("polarway_state_store_bytes_written") > 1_000.0);
     assert!(samples.value("polarway_state_store_bytes_read") > 1_000.0);
     assert_eq!(samples.value("polarway_commits_total{storage=\"state\",kind=\"overwrite\"}"), 1.0);
+}
+
+#[tokio::test]
+async fn promtool_finds_nothing_wrong_but_two_names_that_were_promised() {
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let Ok(mut checking) = promtool.spawn() else {
+        return not_run("there is no promtool (on Debian: apt-get install prometheus)");
+    };
+    let observed = Observed::start(&["--handle-store", "external"]).await;
+    observed.server.client().await.query("SELECT 42").await.unwrap();
+    let (_, text) = observed.page("/metrics").await;
+    checking.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let checked = checking.wait_with_output().unwrap();
+    let complaints = String::from_utf8([checked.stdout, checked.stderr].concat()).unwrap();
+    for complaint in complaints.lines() {
+        let promised = ["polarway_state_store_bytes_read ", "polarway_state_store_bytes_written "];
+        assert!(promised.iter().any(|name| complaint.starts_with(name)), "{complaint}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_another_protocol_is_counted_as_a_handshake_that_failed() {
+    let observed = Observed::start(&[]).await;
+    let mut stranger = TcpStream::connect(observed.server.address()).await.unwrap();
+    // A TLS client, where there is no TLS.
+    stranger.write_all(b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00aaaaaaaaaaaaaaaaaaaaaaaaaa").await.unwrap();
+    let samples = observed
+        .metrics_when("a failed handshake", |samples| {
+            samples.value("polarway_handshakes_failed_total") == 1.0
+        })
+        .await;
+    assert_eq!(samples.value("polarway_tls_certificate_expiry_seconds"), 0.0);
+}
+
+#[tokio::test]
+async fn the_time_at_which_the_certificate_expires_is_a_metric() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let observed = Observed::start(&["--tls-cert", &path("cert.pem"), "--tls-key", &path("key.pem")]).await;
+    let expiry = observed.metrics().await.value("polarway_tls_certificate_expiry_seconds");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!(expiry > now, "{expiry}");
 }

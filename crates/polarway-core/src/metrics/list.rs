@@ -70,7 +70,7 @@ pub(super) const QUERIES: Metric = Metric::counter(
 pub(super) const QUERY_DURATION: Metric = Metric::histogram(
     "polarway_query_duration_seconds",
     &[],
-    "The time of queries from their arrival to their end: waiting and a slow reader count.",
+    "The duration of queries, from their arrival to their end. It includes waiting in the queue and the time that a slow reader takes.",
 );
 pub(super) const QUERY_PHASE_DURATION: Metric = Metric::histogram(
     "polarway_query_phase_duration_seconds",
@@ -133,19 +133,18 @@ pub(super) const COMMITS: Metric = Metric::counter(
 pub(super) const COMMIT_CONFLICTS: Metric = Metric::counter(
     "polarway_commit_conflicts_total",
     &[STORAGE],
-    "Commits of this worker whose number another commit took first: the write was decided again.",
+    "Attempts to commit that failed because another commit took the number first. The write is then tried again with the next number.",
 );
 pub(super) const REPEATED_REQUESTS: Metric = Metric::counter(
     "polarway_repeated_requests_total",
     &[STORAGE],
-    "Writes that were answered with what an earlier call with the same request id had done.",
+    "Writes that an earlier call with the same request id had already carried out.",
 );
 
 pub(super) const HANDLES: Metric = Metric::gauge(
     "polarway_handles",
     &[],
-    "Handles that are kept. In a shared storage, all workers report the same handles: those of the last time that they looked, \
-     at most a minute ago.",
+    "Handles that are kept. With a shared storage, each worker reports all handles in it, counted at most a minute ago.",
 );
 pub(super) const HANDLES_BYTES: Metric =
     Metric::gauge("polarway_handles_bytes", &[], "The size of these handles, in bytes.");

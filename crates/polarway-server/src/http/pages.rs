@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -19,6 +19,7 @@ use crate::failure::failure;
 use crate::metrics::{Exporter, Metrics};
 use crate::readiness::Readiness;
 use crate::slow_queries::SlowQueries;
+use crate::tls::Tls;
 
 /// The text format of Prometheus.
 const METRICS_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -48,8 +49,8 @@ pub(crate) struct Pages {
     pub(crate) exporter: Exporter,
     pub(crate) readiness: Readiness,
     pub(crate) authenticator: Arc<Authenticator>,
-    /// Whether the port of calls speaks TLS.
-    pub(crate) calls_are_encrypted: bool,
+    /// The TLS of the port for calls.
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) slow_queries: Option<Arc<SlowQueries>>,
 }
 
@@ -78,9 +79,12 @@ pub(crate) fn routes(pages: Pages) -> Result<Router, getrandom::Error> {
 }
 
 async fn metrics(State(site): State<Arc<Site>>) -> Response {
-    let Pages { engine, metrics, exporter, readiness, .. } = &site.pages;
+    let Pages { engine, metrics, exporter, readiness, tls, .. } = &site.pages;
     engine.sample_metrics().await;
     metrics.ready.set(if readiness.problems().is_empty() { 1.0 } else { 0.0 });
+    if let Some(expiry) = tls.as_ref().and_then(|tls| tls.valid_until().duration_since(UNIX_EPOCH).ok()) {
+        metrics.certificate_expiry.set(expiry.as_secs_f64());
+    }
     ([(header::CONTENT_TYPE, METRICS_TYPE)], exporter.render()).into_response()
 }
 
@@ -147,8 +151,8 @@ async fn cancel(
 
 impl Site {
     async fn visitor(&self, headers: &HeaderMap, peer: Peer, path: &str) -> Result<Requester, Refusal> {
-        let Pages { authenticator, calls_are_encrypted, .. } = &self.pages;
-        visitor(authenticator, *calls_are_encrypted, headers, peer, path).await
+        let Pages { authenticator, tls, .. } = &self.pages;
+        visitor(authenticator, tls.is_some(), headers, peer, path).await
     }
 }
 

@@ -12,12 +12,12 @@ const CALL: MetricLabel = MetricLabel { name: "call", values: "`Store`, `Load` o
 pub(super) const REQUESTS: Metric = Metric::counter(
     "polarway_grpc_requests_total",
     &[METHOD, CODE],
-    "Calls that have ended. The code of one whose caller went away before its end is `CANCELLED`.",
+    "Calls that have ended. If the caller disconnects before the end, the code is `CANCELLED`.",
 );
 pub(super) const REQUEST_DURATION: Metric = Metric::histogram(
     "polarway_grpc_request_duration_seconds",
     &[METHOD],
-    "The time of calls, from their headers to the end of their answer: a slow reader counts.",
+    "The duration of calls, from their headers to the end of their answer. It includes the time that a slow reader takes.",
 );
 pub(super) const ERRORS: Metric = Metric::counter(
     "polarway_grpc_errors_total",
@@ -50,7 +50,17 @@ pub(super) const CONNECTIONS_ACCEPTED: Metric =
 pub(super) const CONNECTIONS_REFUSED: Metric = Metric::counter(
     "polarway_connections_refused_total",
     &[],
-    "Connections that were turned away, since there were as many as there may be.",
+    "Connections that were refused because the maximum number was open.",
+);
+pub(super) const HANDSHAKES_FAILED: Metric = Metric::counter(
+    "polarway_handshakes_failed_total",
+    &[],
+    "Connections whose handshake failed: the client spoke another protocol, or its certificate or the server's was not accepted.",
+);
+pub(super) const CERTIFICATE_EXPIRY: Metric = Metric::gauge(
+    "polarway_tls_certificate_expiry_seconds",
+    &[],
+    "When the TLS certificate expires, in seconds since 1970-01-01 UTC; 0 without TLS.",
 );
 
 pub(super) const READY: Metric =
@@ -99,6 +109,8 @@ pub(super) const SERVER_METRICS: &[Metric] = &[
     CONNECTIONS,
     CONNECTIONS_ACCEPTED,
     CONNECTIONS_REFUSED,
+    HANDSHAKES_FAILED,
+    CERTIFICATE_EXPIRY,
     READY,
     BUILD_INFO,
     START_TIME,

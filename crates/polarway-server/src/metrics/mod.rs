@@ -30,6 +30,8 @@ pub(crate) struct Metrics {
     pub(crate) connections: Connections,
     /// Whether the worker is ready.
     pub(crate) ready: Gauge,
+    /// When the TLS certificate expires.
+    pub(crate) certificate_expiry: Gauge,
 }
 
 impl Metrics {
@@ -42,6 +44,7 @@ impl Metrics {
             moved: Moved::new(recorder),
             connections: Connections::new(recorder),
             ready: list::READY.register_gauge(recorder, &[]),
+            certificate_expiry: list::CERTIFICATE_EXPIRY.register_gauge(recorder, &[]),
         }
     }
 }
@@ -82,6 +85,7 @@ pub(crate) struct Connections {
     pub(crate) open: Gauge,
     pub(crate) accepted: Counter,
     pub(crate) refused: Counter,
+    pub(crate) handshakes_failed: Counter,
 }
 
 impl Connections {
@@ -90,6 +94,7 @@ impl Connections {
             open: list::CONNECTIONS.register_gauge(recorder, &[]),
             accepted: list::CONNECTIONS_ACCEPTED.register_counter(recorder, &[]),
             refused: list::CONNECTIONS_REFUSED.register_counter(recorder, &[]),
+            handshakes_failed: list::HANDSHAKES_FAILED.register_counter(recorder, &[]),
         }
     }
 }
