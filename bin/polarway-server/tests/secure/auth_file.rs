@@ -53,7 +53,7 @@ async fn a_role_says_what_may_be_done_and_patterns_to_what() {
         client.load("sales_2026").await.unwrap();
         let kept = client.query_handle("FROM sales_2026").await.unwrap();
         client.query(&format!("FROM {}", kept.id())).await.unwrap();
-        client.drop_handle(&kept.id().to_string()).await.unwrap();
+        client.drop_handle(kept.id()).await.unwrap();
         for denied in [
             client.store("sales_2026", numbers(0..1)).await.map(drop),
             client.append("sales_2026", numbers(0..1)).await.map(drop),
@@ -181,7 +181,7 @@ async fn two_tokens_of_one_name_are_one_caller() {
     let (old, new) = (old.client(&server).await, new.client(&server).await);
     let kept = old.query_handle("SELECT 42").await.unwrap();
     assert_eq!(new.handles().await.unwrap().len(), 1);
-    new.load(&kept.id().to_string()).await.unwrap();
+    new.load(kept.id()).await.unwrap();
     let lazy = polarway_client::DistributedClient::builder().url(server.url()).connect_lazily().unwrap();
     assert_eq!(lazy.handles().await.unwrap_err().kind(), ErrorKind::Refused(Reason::MissingToken));
 }
