@@ -60,7 +60,9 @@ fn count(bench: &Bench, owner: &str) -> (usize, usize) {
 }
 
 fn cancel_all(bench: &Bench, queries: Vec<JoinHandle<Result<usize, Error>>>) {
-    let _ = bench.engine.queries().iter().map(|query| bench.engine.cancel(query.id)).count();
+    for query in bench.engine.queries() {
+        let _ = bench.engine.cancel(query.id); // it may have ended
+    }
     for query in queries {
         query.join().unwrap().unwrap_err();
     }

@@ -7,7 +7,7 @@ use polarway_proto::v1::GetServerInfoRequest;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::others::{client_at, query};
+use crate::others::{client_at, head_of_call, query};
 use crate::support::{PATIENCE, Server, until};
 
 /// The bytes with which HTTP/2 begins, and an empty SETTINGS frame.
@@ -116,12 +116,7 @@ async fn calls_that_are_begun_and_reset_without_end_cost_their_connection_and_no
         let mut begun = 0;
         // Many more than a client may give up.
         while begun < 20_000 && !connection.is_finished() {
-            let request = http::Request::builder()
-                .method("POST")
-                .uri(format!("http://{}/polarway.v1.PolarwayService/GetServerInfo", server.address()))
-                .header("content-type", "application/grpc")
-                .body(())
-                .unwrap();
+            let request = head_of_call(&server, "GetServerInfo");
             let Ok(ready) = requests.clone().ready().await else { break };
             requests = ready;
             let Ok((answer, mut body)) = requests.send_request(request, false) else { break };
@@ -153,12 +148,7 @@ async fn a_flood_of_streams_is_refused_by_http_2_and_the_others_are_served() {
     let connection = tokio::spawn(connection);
     let mut begun = Vec::new();
     for number in 0..5_000 {
-        let request = http::Request::builder()
-            .method("POST")
-            .uri(format!("http://{}/polarway.v1.PolarwayService/Query", server.address()))
-            .header("content-type", "application/grpc")
-            .body(())
-            .unwrap();
+        let request = head_of_call(&server, "Query");
         // Beyond the streams that the server allows, HTTP/2 holds the request back here.
         let Some(Ok(ready)) = futures::FutureExt::now_or_never(requests.clone().ready()) else { break };
         requests = ready;

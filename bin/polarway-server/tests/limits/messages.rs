@@ -10,7 +10,7 @@ use polarway_proto::v1::{GetServerInfoRequest, StoreRequest};
 use tokio::net::TcpStream;
 use tonic::{Request, Status};
 
-use crate::others::client_at;
+use crate::others::{client_at, head_of_call};
 use crate::support::{PATIENCE, Server, Upload, reason_of, until};
 
 const MIB: usize = 1 << 20;
@@ -40,13 +40,7 @@ async fn send_message_of(server: &Server, length: usize) -> (usize, Option<Strin
     let (requests, connection) = h2::client::handshake(stream).await.unwrap();
     let connection = tokio::spawn(connection);
     let mut requests = requests.ready().await.unwrap();
-    let request = http::Request::builder()
-        .method("POST")
-        .uri(format!("http://{}/polarway.v1.PolarwayService/Store", server.address()))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(())
-        .unwrap();
+    let request = head_of_call(server, "Store");
     let (mut response, mut body) = requests.send_request(request, false).unwrap();
     let mut header = vec![0];
     header.extend(u32::try_from(length).unwrap().to_be_bytes());

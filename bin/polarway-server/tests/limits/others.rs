@@ -31,3 +31,14 @@ pub(crate) async fn query(client: &mut PolarwayServiceClient<Channel>, sql: &str
     while answer.message().await?.is_some() {}
     Ok(())
 }
+
+/// The head of a request to a method, for a client that speaks HTTP/2 by itself.
+pub(crate) fn head_of_call(server: &Server, method: &str) -> http::Request<()> {
+    http::Request::builder()
+        .method("POST")
+        .uri(format!("http://{}/polarway.v1.PolarwayService/{method}", server.address()))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(())
+        .unwrap()
+}

@@ -4,7 +4,7 @@ use polarway_proto::v1::{LoadRequest, QueryRequest};
 use prost::Message as _;
 use tokio::net::TcpStream;
 
-use crate::others::{client_at, query};
+use crate::others::{client_at, head_of_call, query};
 use crate::support::{Server, wide};
 
 /// Rows of about 40 MB: many times more than what may wait for a reader.
@@ -26,13 +26,7 @@ impl SlowCall {
         let (requests, connection) = builder.handshake(stream).await.unwrap();
         let connection = tokio::spawn(connection);
         let mut requests = requests.ready().await.unwrap();
-        let request = http::Request::builder()
-            .method("POST")
-            .uri(format!("http://{}/polarway.v1.PolarwayService/{method}", server.address()))
-            .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .body(())
-            .unwrap();
+        let request = head_of_call(server, method);
         let (answer, mut body) = requests.send_request(request, false).unwrap();
         let mut framed = vec![0];
         framed.extend(u32::try_from(message.len()).unwrap().to_be_bytes());

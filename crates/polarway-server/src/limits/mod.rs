@@ -44,7 +44,7 @@ impl Default for Limits {
             calls_per_connection: 1024,
             upload_bytes_per_caller: None,
             chunk_bytes: 64 << 20,
-            connections_per_address: 1024,
+            connections_per_address: 2048,
             handshake: Duration::from_secs(10),
             idle: Some(Duration::from_secs(30 * 60)),
             keepalive: Duration::from_secs(10),
