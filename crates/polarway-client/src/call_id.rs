@@ -14,7 +14,7 @@ pub(crate) struct CallId(Uuid);
 
 impl CallId {
     pub(crate) fn fresh() -> Self {
-        // It only has to differ from others in a log: nobody gains anything by guessing it.
+        // It only has to differ from others in a log. It is no secret.
         Self(Builder::from_random_bytes(fastrand::u128(..).to_be_bytes()).into_uuid())
     }
 
@@ -22,7 +22,7 @@ impl CallId {
     pub(crate) fn header(&self) -> Option<MetadataValue<Ascii>> {
         let mut buffer = Uuid::encode_buffer();
         let mut header = MetadataValue::try_from(&*self.0.hyphenated().encode_lower(&mut buffer)).ok()?;
-        // It does not come again often, so it has no use in the table of headers that both ends of a connection keep.
+        // It is rarely sent twice, so it should not fill the table of headers that both ends of a connection keep.
         header.set_sensitive(true);
         Some(header)
     }

@@ -4,8 +4,8 @@ use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt as _;
 use tonic::metadata::MetadataMap;
 
-/// Adds the program's current trace to a request, if it is in one. Its crates for tracing set that (`tracing-opentelemetry` for
-/// the spans of `tracing`).
+/// Adds the program's current trace to a request, if there is one. OpenTelemetry sets it; for spans of `tracing`, the crate
+/// `tracing-opentelemetry` does.
 pub(crate) fn add(metadata: &mut MetadataMap) {
     Context::map_current(|current| {
         if !current.has_active_span() {

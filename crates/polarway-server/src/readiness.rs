@@ -1,4 +1,4 @@
-//! Whether this worker should be given calls, and why not.
+//! Whether this worker should get calls, and the reasons if not.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,8 +13,8 @@ use crate::failure::chain;
 /// How long a storage may take to answer a check.
 const TOO_LONG: Duration = Duration::from_secs(10);
 
-/// Whether a worker is ready. Clones share the state: who watches a part writes it, and `/readyz` reads it without asking
-/// anybody, so that it also answers at once where a storage hangs.
+/// Whether a worker is ready. Clones share the state. Tasks that watch the parts write it, and `/readyz` only reads it, so that
+/// `/readyz` answers at once even if a storage hangs.
 #[derive(Clone)]
 pub(crate) struct Readiness(Arc<Mutex<BTreeMap<Part, String>>>);
 
@@ -43,7 +43,7 @@ impl fmt::Display for Part {
 }
 
 impl Readiness {
-    /// The state of a worker that has not looked at its parts yet.
+    /// The state of a worker that has not checked its parts yet.
     pub(crate) fn starting() -> Self {
         let parts = [Part::ColdTier, Part::Handles, Part::Queries];
         let unchecked = parts.map(|part| (part, "it was not checked yet".to_owned()));
@@ -59,7 +59,7 @@ impl Readiness {
         };
     }
 
-    /// Sets what a check of a part finds. One that takes too long is a problem until it ends.
+    /// Sets the result of a check of a part. A check that takes too long is a problem until it ends.
     pub(crate) async fn check(
         &self,
         part: Part,

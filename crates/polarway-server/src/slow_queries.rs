@@ -13,7 +13,8 @@ const MOST_REMEMBERED: usize = 20;
 /// How much of a text is remembered, in bytes.
 const MOST_TEXT_BYTES: usize = 2_000;
 
-/// Notes slow queries. The log has no texts here: they may have secrets in them, and have a target of their own.
+/// Logs and remembers slow queries. The log line does not contain the text, which may contain secrets: texts are logged under a
+/// target of their own.
 pub(crate) struct SlowQueries {
     threshold: Duration,
     recent: Mutex<VecDeque<SlowQuery>>,
@@ -32,7 +33,7 @@ pub(crate) struct SlowQuery {
 }
 
 impl SlowQueries {
-    /// Notes queries that take this long.
+    /// For queries that take this long or longer.
     pub(crate) fn from(threshold: Duration) -> Self {
         Self { threshold, recent: Mutex::default() }
     }

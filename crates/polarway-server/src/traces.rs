@@ -1,7 +1,7 @@
 //! Traces: a span for each call, sent to a collector over OTLP.
 //!
 //! A caller's `traceparent` (W3C Trace Context) makes the span a part of the caller's trace, and says whether it is recorded. Spans
-//! wait in a bounded queue for a thread that sends them: a collector that is slow or gone costs spans and nothing else.
+//! wait in a bounded queue for a thread that sends them. If a collector is slow or down, spans are lost, and calls are not affected.
 
 use std::fmt;
 use std::sync::Arc;
@@ -106,7 +106,7 @@ pub(crate) struct CallTrace {
 }
 
 impl CallTrace {
-    /// What parts of the call are recorded under.
+    /// The parent for spans of parts of the call.
     pub(crate) fn parent(&self) -> TraceParent {
         TraceParent { tracer: self.tracer.clone(), context: self.span.span_context().clone() }
     }
@@ -126,13 +126,13 @@ impl CallTrace {
         self.span.set_attribute(KeyValue::new("rpc.grpc.status_code", i64::from(code as i32)));
         if let Some(reason) = reason {
             self.span.set_attribute(KeyValue::new("polarway.reason", reason.to_owned()));
-            // The message stays out: it may name what only the caller may know.
+            // Not the message: it may contain names that only the caller may see.
             self.span.set_status(SpanStatus::error(reason.to_owned()));
         }
     }
 }
 
-/// What parts of a call are recorded under.
+/// The parent for spans of parts of a call.
 #[derive(Clone)]
 pub(crate) struct TraceParent {
     tracer: SdkTracer,
@@ -174,7 +174,7 @@ impl Extractor for Headers<'_> {
     }
 }
 
-/// Logs now and then that spans could not be sent.
+/// Logs at intervals that spans could not be sent.
 #[derive(Debug)]
 struct Reporting {
     exporter: opentelemetry_otlp::SpanExporter,

@@ -12,7 +12,7 @@ use polarway_storage::{ChangeCounts, CommitKind, MemoryBudget};
 
 use super::list;
 
-/// How long a count of the handles in a shared storage is good for: counting them reads the storage.
+/// How long a count of the handles in a shared storage is used: counting reads the storage.
 const HANDLES_COUNT_LASTS: Duration = Duration::from_secs(60);
 
 /// A recorder that a program gives.
@@ -55,7 +55,7 @@ struct ChangeMetrics {
     repeats: Counter,
 }
 
-/// What is looked at when metrics are asked for.
+/// The values that are read when metrics are collected.
 pub(crate) struct Sample {
     pub(crate) cache: CacheStats,
     pub(crate) queue: QueueState,
@@ -94,7 +94,7 @@ impl EngineMetrics {
         }
     }
 
-    /// Sets what is not counted as it happens.
+    /// Sets the metrics that are read and not counted.
     pub(crate) fn sample(&self, memory: &MemoryBudget, sample: &Sample) {
         let Sample { cache, queue, condition, cold, state } = sample;
         self.cache.hit_rate.set(cache.hit_rate());
@@ -116,8 +116,7 @@ impl EngineMetrics {
         }
     }
 
-    /// Whether the handles should be counted again, because the last count is too old. The next caller is told so only after
-    /// that time.
+    /// Whether the handles should be counted again, because the last count is too old. If so, this counts as a new count.
     pub(crate) fn should_count_handles(&self, is_shared: bool) -> bool {
         let mut counted = self.handles_counted.lock();
         let is_due = !is_shared || counted.is_none_or(|counted| counted.elapsed() >= HANDLES_COUNT_LASTS);
@@ -197,7 +196,7 @@ impl QueryObserver for QueryMetrics {
         let times = query.summary.times;
         self.whole.record(times.total());
         self.waiting.record(times.waiting);
-        // A phase that a query did not reach is none of no time.
+        // A phase that the query did not reach has no duration, not the duration 0.
         for (phase, time) in [
             (&self.checking, times.checking),
             (&self.resolving, times.resolving),

@@ -2,7 +2,7 @@
 //!
 //! A program gives a recorder of the `metrics` crate to [`Builder::recorder`](crate::Builder::recorder). The engine registers
 //! every metric of [`ENGINE_METRICS`] with it while it opens, and keeps what the recorder returns: nothing is looked up later.
-//! What changes all the time is read when [`Polarway::sample_metrics`](crate::Polarway::sample_metrics) is called. Without a
+//! Values that describe a state, such as the size of the cache, are read when [`Polarway::sample_metrics`](crate::Polarway::sample_metrics) is called. Without a
 //! recorder nothing is measured.
 
 mod definition;

@@ -11,7 +11,7 @@ use polarway_storage::{Backend, BackendResult, Created, DataWriter, Entry, Failu
 
 use super::list;
 
-/// The part that a storage plays for an engine.
+/// What an engine uses a storage for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StorageRole {
     /// It holds the datasets.
@@ -20,7 +20,7 @@ pub(crate) enum StorageRole {
     State,
 }
 
-/// The traffic of the storage of handles, under the names that it was promised under.
+/// The bytes read from and written to the storage of handles, under names of their own.
 pub(crate) struct StateTraffic {
     read: Counter,
     written: Counter,
@@ -99,7 +99,7 @@ impl StorageMetrics {
     ) -> BackendResult<T> {
         let began = Instant::now();
         let result = carry_out();
-        // That a file is not there is an answer.
+        // A missing file is an answer and no error.
         let has_failed = result.as_ref().is_err_and(|error| error.kind != FailureKind::NotFound);
         self.record(operation, began, has_failed);
         result

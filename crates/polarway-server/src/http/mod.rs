@@ -1,7 +1,7 @@
 //! The HTTP port for operators and their tools: metrics, probes and a status page.
 //!
-//! It is a listener of its own. Whoever reaches it may send it anything, so connections are few, short and small: each has one
-//! request, and where there are too many, the oldest one has to go. A reader that takes nothing thus keeps nobody out.
+//! It has a listener of its own. Everybody who reaches it may send it anything, so connections are few, short and small. Each has
+//! one request. If there are too many connections, the oldest one is closed: clients that send or read nothing do not block others.
 
 mod html;
 mod pages;

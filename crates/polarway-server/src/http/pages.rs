@@ -27,8 +27,8 @@ const METRICS_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=
 /// The most bytes of a form.
 const FORM_BYTES: usize = 4 << 10;
 
-/// The headers of each page for browsers: nothing is loaded but the style, nothing runs, nobody shows the page in a page of
-/// theirs, and no copy is kept.
+/// The headers of each page for browsers: only the style is loaded, no script runs, no other site can show the page in a frame,
+/// and no copy is kept.
 const PAGE_HEADERS: [(header::HeaderName, HeaderValue); 5] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -54,7 +54,7 @@ pub(crate) struct Pages {
     pub(crate) slow_queries: Option<Arc<SlowQueries>>,
 }
 
-/// The pages, and what belongs to this start of the server.
+/// The pages, with the state that lasts until the server ends.
 struct Site {
     pages: Pages,
     started: SystemTime,

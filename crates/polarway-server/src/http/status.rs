@@ -12,7 +12,7 @@ use crate::failure::chain;
 use crate::readiness::Part;
 use crate::slow_queries::SlowQuery;
 
-/// The most rows of a table. A page with all of very many datasets would take long to make and to read.
+/// The most rows of a table. A page with thousands of datasets would be slow to make and to read.
 const MOST_ROWS: usize = 200;
 
 /// How much of a query's text is shown, in bytes.
@@ -25,17 +25,17 @@ const YEAR_10000_US: u64 = 253_402_300_800_000_000;
 pub(super) struct Status {
     uptime: Duration,
     problems: Vec<(Part, String)>,
-    /// Each with whether the caller may cancel it.
+    /// Each query, and whether the caller may cancel it.
     queries: Result<Vec<(QueryStatus, bool)>, String>,
     slow_queries: Option<Vec<SlowQuery>>,
-    /// The first ones by name, and whether these are all.
+    /// The first datasets by name, and whether these are all.
     datasets: Result<(Vec<Dataset>, bool), String>,
     handles: Result<Vec<Handle>, String>,
     cache: Result<CacheStats, String>,
 }
 
 impl Status {
-    /// Looks at all that the engine's caller may see.
+    /// Reads everything that the engine's caller may see.
     pub(super) async fn look(
         engine: &Polarway,
         started: SystemTime,
@@ -66,7 +66,7 @@ impl Status {
         }
     }
 
-    /// The page. Its forms have this mark.
+    /// The page. Its forms contain this mark.
     pub(super) fn page(&self, caller: &str, mark: &str) -> String {
         let mut html = Html::default();
         html.markup(HEAD);
@@ -250,7 +250,7 @@ fn cache(html: &mut Html, cache: &CacheStats) {
     html.markup("</dl>");
 }
 
-/// A duration for people, with as much detail as they read at a glance.
+/// A duration for people, rounded.
 fn seconds(duration: Duration) -> String {
     let whole = duration.as_secs();
     match whole {

@@ -1,9 +1,9 @@
-//! Who looks at the status page.
+//! Who asks for the status page.
 //!
-//! A browser sends a token as the password of HTTP's basic scheme, and sends it again by itself: also with a form that a page of
-//! somebody else submits. So a form has a mark that only a page of this server's own can have. Without tokens, a page of somebody
-//! else must not pass for one of this server's either, by a name of its own that leads here: then only requests by address
-//! or by a plain name are answered.
+//! A browser sends a token as the password of HTTP's basic scheme. It sends the token again with every request, even with a form that
+//! another site submits. So each form contains a mark that only this server's own pages contain. Without tokens, another site could
+//! point its own name at this server and read the page in a visitor's browser. So without tokens, only requests by an IP address or a
+//! name without dots are answered.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -25,16 +25,17 @@ pub(super) struct Peer(pub(super) SocketAddr);
 /// Why a page is not shown.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// Who asks needs another token.
+    /// The visitor needs a token, or another one.
     Token(Failure),
-    /// This way of asking is not answered.
+    /// The page is not shown for requests of this kind.
     Way(&'static str),
 }
 
 /// Finds out who makes a request.
 ///
 /// # Errors
-/// He has no good token, or sends it in the clear although calls are encrypted, or asks by a name that may be anybody's.
+/// There is no valid token; or a token arrives without encryption although calls are encrypted; or, without tokens, the request is
+/// for a name that another site may own.
 pub(super) async fn visitor(
     authenticator: &Authenticator,
     calls_are_encrypted: bool,
@@ -78,8 +79,7 @@ fn with_bearer(headers: &HeaderMap) -> Result<HeaderMap, Failure> {
     Ok(headers)
 }
 
-/// Whether a request is made by an IP address, `localhost`, or another name without dots: nobody else can have such a name lead
-/// here.
+/// Whether a request is for an IP address, `localhost`, or another name without dots: no other site can own such a name.
 fn is_address_or_plain_name(host: &HeaderValue) -> bool {
     let Some(host) = host.to_str().ok() else { return false };
     if let Some(address) = host.strip_prefix('[') {
@@ -106,7 +106,7 @@ impl FormKey {
         BASE64.encode(&Sha256::new().chain_update(self.0).chain_update(caller.name()).finalize())
     }
 
-    /// Whether a form comes from a page for this caller.
+    /// Whether the mark is that of this caller's forms.
     pub(super) fn made(&self, caller: &Caller, mark: &str) -> bool {
         self.mark(caller).as_bytes().ct_eq(mark.as_bytes()).into()
     }

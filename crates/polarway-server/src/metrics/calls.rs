@@ -112,7 +112,7 @@ impl Calls {
     }
 }
 
-/// A call. If it is dropped before its end, its caller went away.
+/// A call. If it is dropped before its end, its caller has disconnected.
 pub(crate) struct OpenCall {
     /// Log lines that are written while the call is worked on have its fields.
     pub(crate) span: Span,

@@ -50,7 +50,7 @@ pub(super) const CONNECTIONS_ACCEPTED: Metric =
 pub(super) const CONNECTIONS_REFUSED: Metric = Metric::counter(
     "polarway_connections_refused_total",
     &[],
-    "Connections that were refused because the maximum number was open.",
+    "Connections that were refused because the maximum number was open, in all or from one address.",
 );
 pub(super) const HANDSHAKES_FAILED: Metric = Metric::counter(
     "polarway_handshakes_failed_total",

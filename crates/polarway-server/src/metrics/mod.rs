@@ -1,7 +1,7 @@
 //! Metrics of the server: calls, connections, the process.
 //!
-//! Everything is registered once, at the start, so that a call only adds to counters that are there, and `/metrics` shows each
-//! from the start.
+//! All metrics are registered once, at the start. So a call only changes numbers that exist already, and `/metrics` shows every
+//! metric from the start.
 
 mod calls;
 mod exporter;

@@ -7,11 +7,11 @@ use polarway_core::metrics::Metric;
 use super::list;
 use crate::open_files;
 
-/// The unit of times in `/proc`, as a part of a second. It is the same on all machines that Linux and Rust run on.
+/// The unit of times in `/proc`: a hundredth of a second on all machines that Linux and Rust run on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Writes the process's metrics. They are not recorded, since a recorder has no counter for parts of seconds. Where the
-/// operating system does not tell one, it is left out.
+/// Writes the process's metrics. They are not recorded, because counters of a recorder are whole numbers, and these have parts of
+/// seconds. A metric that the operating system does not provide is left out.
 pub(super) fn write(text: &mut String) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kilobytes = |name| field(&status, name).map(|kilobytes| kilobytes * 1024.0);
@@ -35,9 +35,9 @@ pub(super) fn write(text: &mut String) {
 /// Times of this process in ticks.
 #[derive(Clone, Copy)]
 struct Ticks {
-    /// What processors spent on it.
+    /// The processor time of the process.
     processors: f64,
-    /// From the start of the machine to its own.
+    /// From the start of the machine to the start of the process.
     start: f64,
 }
 
