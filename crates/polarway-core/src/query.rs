@@ -146,7 +146,7 @@ impl Polarway {
     }
 
     /// Stops a query by its id, which [`queries`](Self::queries) lists. Its caller gets
-    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled) at once.
+    /// [`ErrorKind::Cancelled`] at once.
     ///
     /// # Errors
     /// No such query runs here, or it has ended.
