@@ -230,6 +230,8 @@ async fn every_method_answers_for_what_is_anothers_as_for_what_is_not_there() {
         );
         assert_eq!(outcomes[0].is_ok(), of_its_own, "{method:?}: {:?}", outcomes[0]);
     }
+    scene.server.logged("delete this query").await;
+    scene.server.logged("delete the handle").await;
     assert_eq!(scene.admin.versions(HIDDEN).await.unwrap().len(), 2, "nothing was changed");
     scene.admin.handle(&scene.handle).await.unwrap();
     assert!(scene.admin.queries().await.unwrap().iter().any(|running| running.query_id == query));

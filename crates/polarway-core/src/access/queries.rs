@@ -32,8 +32,12 @@ impl Access {
     /// Stops a query.
     pub(crate) fn cancel_query(&self, id: &str) -> Result<()> {
         let unknown = || Error::new(ErrorKind::UnknownQuery, format!("no query {id:?} runs here"));
-        let queries = self.queries()?;
+        let queries = self.authorize(Action::Read, Target::Engine)?.queries.queries();
         let query = queries.iter().find(|query| query.id.to_string() == id).ok_or_else(unknown)?;
+        if !self.may(Action::Read, target(query)) {
+            self.tell_refused(Action::Delete, target(query));
+            return Err(unknown());
+        }
         match self.authorize(Action::Delete, target(query))?.queries.cancel(query.id) {
             true => Ok(()),
             false => Err(unknown()),
