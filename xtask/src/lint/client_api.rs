@@ -13,18 +13,17 @@ const CLIENT: &str = "polarway_client";
 const PROTOCOL: &str = "polarway_proto";
 const GENERATED: &str = "polarway_proto/v1/";
 
-/// Makes rustdoc write the client's pages, with links to the protocol's: it links to what has a folder.
-pub(super) fn before_doc(docs: &Path) -> Result<()> {
+/// Removes the client's pages, so that rustdoc writes them again.
+pub(super) fn remove_pages(docs: &Path) -> Result<()> {
     let pages = docs.join(CLIENT);
-    if pages.exists() {
-        fs::remove_dir_all(&pages).with_context(|| format!("removing {}", pages.display()))?;
+    match pages.exists() {
+        true => fs::remove_dir_all(&pages).with_context(|| format!("removing {}", pages.display())),
+        false => Ok(()),
     }
-    let protocol = docs.join(PROTOCOL);
-    fs::create_dir_all(&protocol).with_context(|| format!("making {}", protocol.display()))
 }
 
 /// The pages that link to a generated type: rustdoc links each type that a public item names.
-pub(super) fn after_doc(docs: &Path) -> Result<Vec<String>> {
+pub(super) fn leaking_pages(docs: &Path) -> Result<Vec<String>> {
     let mut pages = Vec::new();
     collect(&docs.join(CLIENT), &mut pages)?;
     leaks(&pages)
