@@ -2,14 +2,13 @@
 
 use clap::{Arg, ArgMatches};
 
-use super::definition::{
-    CONFIG_FLAG, CONFIG_VARIABLE, Form, LOG_VARIABLE, PORT_FLAG, SETTINGS, Setting, flag_of,
-};
+use super::definition::{CONFIG_FLAG, CONFIG_VARIABLE, Form, LOG_VARIABLE, PORT_FLAG, Setting, flag_of};
+use super::groups::settings;
 use super::resolve::Sources;
 
 /// The server's flags; the help of each has its variable and default.
 pub fn arguments() -> Vec<Arg> {
-    let mut arguments: Vec<Arg> = SETTINGS.iter().map(argument).collect();
+    let mut arguments: Vec<Arg> = settings().map(argument).collect();
     let port = Arg::new(PORT_FLAG)
         .long(PORT_FLAG)
         .value_name("N")
@@ -50,7 +49,7 @@ pub(crate) fn after_help() -> String {
 impl Sources {
     /// The flags among these arguments, and this process's environment.
     pub fn from_matches(matches: &ArgMatches) -> Self {
-        let flags = SETTINGS.iter().map(|setting| (setting.key, setting.flag()));
+        let flags = settings().map(|setting| (setting.key, setting.flag()));
         let others = [PORT_FLAG, CONFIG_FLAG].map(|flag| (flag, flag.to_owned()));
         let given =
             flags.chain(others).filter_map(|(id, flag)| Some((flag, matches.get_one::<String>(id)?.clone())));
@@ -73,7 +72,7 @@ mod tests {
     #[test]
     fn help_tells_the_variable_and_the_default_of_each_setting() {
         let help = Command::new("server").args(arguments()).term_width(500).render_help().to_string();
-        for setting in SETTINGS {
+        for setting in settings() {
             let expect = format!("[env: {}] [default: {}]", setting.variable, setting.default_text());
             assert!(help.contains(&expect), "{expect}\n{help}");
         }

@@ -6,6 +6,7 @@
 mod command;
 mod definition;
 mod error;
+mod groups;
 mod reference;
 mod resolve;
 mod show;

@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
-use super::definition::{CLIENT_VARIABLES, CONFIG_VARIABLE, Form, LOG_VARIABLE, SETTINGS, TOKEN_VARIABLE};
+use super::definition::{CLIENT_VARIABLES, CONFIG_VARIABLE, Form, LOG_VARIABLE, TOKEN_VARIABLE};
+use super::groups::settings;
 use super::show::toml_value;
 
 /// The page, in Markdown. `docs/configuration.md` is this text.
 pub fn reference() -> String {
     let mut page = String::from(INTRODUCTION);
     page.push_str("| flag | variable | key in the file | default | meaning |\n|---|---|---|---|---|\n");
-    for setting in SETTINGS {
+    for setting in settings() {
         let (flag, key, default) = (setting.flag(), setting.key, setting.default_text());
         let _ = writeln!(
             page,
@@ -46,7 +47,7 @@ fn example() -> String {
     ];
     let mut file = String::new();
     for (key, value) in values {
-        for setting in SETTINGS.iter().filter(|setting| setting.key == key) {
+        for setting in settings().filter(|setting| setting.key == key) {
             let _ = writeln!(file, "{key} = {}", toml_value(setting.form, value));
         }
     }

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::definition::{
-    CLIENT_VARIABLES, CONFIG_FLAG, CONFIG_VARIABLE, DEFAULT_DATA_DIR, Form, LOG_VARIABLE, PORT_FLAG,
-    SETTINGS, Setting, TOKEN_VARIABLE,
+    CLIENT_VARIABLES, CONFIG_FLAG, CONFIG_VARIABLE, DEFAULT_DATA_DIR, Form, LOG_VARIABLE, PORT_FLAG, Setting,
+    TOKEN_VARIABLE,
 };
 use super::error::SettingsError;
+use super::groups::settings;
 use super::values;
 use crate::{Secret, ServerConfig};
 
@@ -95,8 +96,8 @@ impl Settings {
         };
         let file = path.map(|path| read_file(Path::new(path))).transpose()?;
         let mut config = ServerConfig::new(DEFAULT_DATA_DIR);
-        let mut origins = Vec::with_capacity(SETTINGS.len());
-        for setting in SETTINGS {
+        let mut origins = Vec::with_capacity(settings().count());
+        for setting in settings() {
             let (origin, value) = find(setting, sources, file.as_ref())?;
             if let Some(value) = value {
                 (setting.apply)(&mut config, &value).map_err(|expected| SettingsError::Value {
@@ -113,7 +114,7 @@ impl Settings {
                 value: port.clone(),
                 expected,
             })?);
-            for (setting, origin) in SETTINGS.iter().zip(&mut origins) {
+            for (setting, origin) in settings().zip(&mut origins) {
                 if setting.key == "bind" {
                     *origin = Origin::Flag(PORT_FLAG.to_owned());
                 }
@@ -156,7 +157,7 @@ fn read_file(path: &Path) -> Result<File, SettingsError> {
     for (key, value) in &table {
         let Some(setting) = Setting::of_key(key) else {
             let key = key.clone();
-            let nearest = nearest(&key, SETTINGS.iter().map(|setting| setting.key)).map(str::to_owned);
+            let nearest = nearest(&key, settings().map(|setting| setting.key)).map(str::to_owned);
             return Err(SettingsError::UnknownKey { path: owned(), key, nearest });
         };
         let value = match (setting.form, value) {
@@ -213,9 +214,9 @@ fn named(setting: &Setting, origin: &Origin) -> String {
 
 fn unread(sources: &Sources) -> Vec<(String, Option<&'static str>)> {
     let known = || {
-        let settings = SETTINGS.iter().map(|setting| setting.variable);
-        let former = SETTINGS.iter().filter_map(|setting| Some(setting.former()?.variable));
-        settings.chain(former).chain(CLIENT_VARIABLES).chain([CONFIG_VARIABLE, TOKEN_VARIABLE])
+        let current = settings().map(|setting| setting.variable);
+        let former = settings().filter_map(|setting| Some(setting.former()?.variable));
+        current.chain(former).chain(CLIENT_VARIABLES).chain([CONFIG_VARIABLE, TOKEN_VARIABLE])
     };
     let names =
         sources.variables.keys().filter(|name| name.starts_with(PREFIX) && sources.raw(name).is_some());
@@ -486,7 +487,7 @@ mod tests {
         let flags = [("config", path.to_str().unwrap())];
         let shown = Settings::read(&sources(&flags, &[])).unwrap().to_string();
         assert_eq!(with_file(&shown, &[], &[]).unwrap().config.engine.retention.versions, 9);
-        assert_eq!(shown.lines().count(), SETTINGS.len());
+        assert_eq!(shown.lines().count(), settings().count());
     }
 
     #[test]

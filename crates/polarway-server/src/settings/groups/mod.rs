@@ -1,0 +1,25 @@
+//! All settings, by what they are about.
+
+mod access;
+mod data;
+mod limits;
+mod operation;
+mod queries;
+mod upkeep;
+
+use super::definition::Setting;
+
+/// In the order of the help. The data directory comes before the settings of what is in it.
+const GROUPS: [&[Setting]; 6] = [
+    access::SETTINGS,
+    data::SETTINGS,
+    queries::SETTINGS,
+    upkeep::SETTINGS,
+    limits::SETTINGS,
+    operation::SETTINGS,
+];
+
+/// All settings, in the order of the help.
+pub(crate) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
+    GROUPS.into_iter().flatten()
+}
