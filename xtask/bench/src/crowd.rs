@@ -13,7 +13,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::server::Server;
+use crate::server::{Server, TOKEN};
 
 const CLIENTS: usize = 64;
 const CALLS_OF_EACH: usize = 200;
@@ -36,7 +36,7 @@ impl Crowd {
         let bare = BareServer::start()?;
         let (mut clients, mut bare_clients) = (Vec::new(), Vec::new());
         for _ in 0..CLIENTS {
-            clients.push(DistributedClient::connect(&server.url).await?);
+            clients.push(DistributedClient::builder().url(&server.url).token(TOKEN).connect().await?);
             let channel = Endpoint::new(bare.url.clone())?.tcp_nodelay(true).connect().await?;
             bare_clients.push(HealthClient::new(channel));
         }

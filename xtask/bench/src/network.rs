@@ -9,10 +9,11 @@ use futures::StreamExt as _;
 use polarway_client::Table;
 use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::v1::LoadRequest;
+use tonic::Request;
 use tonic::transport::Endpoint;
 
 use crate::clock::{median, timed};
-use crate::server::Server;
+use crate::server::{Server, TOKEN};
 use crate::whole_table::read_arrow;
 
 /// Calls of what is too short to be measured once, whose median is the answer.
@@ -72,7 +73,8 @@ impl Network {
             .max_frame_size(1 << 20);
         let mut service =
             PolarwayServiceClient::new(endpoint.connect().await?).max_decoding_message_size(MESSAGE_BYTES);
-        let request = LoadRequest { name: "stored".to_owned(), ..LoadRequest::default() };
+        let mut request = Request::new(LoadRequest { name: "stored".to_owned(), ..LoadRequest::default() });
+        request.metadata_mut().insert("authorization", format!("Bearer {TOKEN}").parse()?);
         let started = Instant::now();
         let mut responses = service.load(request).await?.into_inner();
         let mut rows = 0;

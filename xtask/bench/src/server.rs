@@ -7,7 +7,10 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use polarway_client::DistributedClient;
 
-/// `polarway-server` on a free port, which ends with this value.
+/// What each call has to bring: a server on a network asks for it.
+pub(crate) const TOKEN: &str = "bench-R5t0yq2cVn8";
+
+/// `polarway-server` on a free port, as it stands on a network: with a token, metrics and a log. It ends with this value.
 pub(crate) struct Server {
     process: Child,
     pub(crate) url: String,
@@ -38,6 +41,8 @@ impl Server {
         }
         let mut process = command
             .args(["--bind", "127.0.0.1:0", "--janitor-interval", "never", "--cache-size", cache_gigabytes])
+            .args(["--metrics", "--metrics-port", "0"])
+            .env("POLARWAY_AUTH_TOKEN", TOKEN)
             .arg("--data-dir")
             .arg(folder)
             .env("RUST_LOG", "info")
@@ -53,7 +58,7 @@ impl Server {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{address}");
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        let mut client = DistributedClient::builder().url(&url);
+        let mut client = DistributedClient::builder().url(&url).token(TOKEN);
         if let Some((certificate, _)) = tls {
             client = client.tls_ca(certificate);
         }
