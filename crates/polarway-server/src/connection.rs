@@ -12,12 +12,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tonic::transport::server::Connected;
 
-use crate::greeting::{Greeted, LINGER};
+use crate::greeting::{Greeted, LINGER, PREFACE_BYTES};
 use crate::limits::{AddressPlace, ConnectionCalls, Peer};
 use crate::metrics::Metrics;
-
-/// The bytes with which each HTTP/2 connection begins (RFC 9113, section 3.4).
-const PREFACE_BYTES: usize = 24;
 
 /// A connection that fails if its first bytes take too long.
 pub(crate) struct Connection {

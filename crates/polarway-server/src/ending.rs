@@ -1,16 +1,17 @@
 //! Ends calls before their answers do: when their token ends, or when the server does.
 
 use std::convert::Infallible;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame};
 use polarway_proto::v1::Failure;
 use tonic::Status;
 use tonic::body::Body;
+
+use crate::body::{Filter, NextFrame, filtered, poll_frame};
 
 /// The bytes before each message: whether it is compressed, and its length (gRPC over HTTP/2, "Length-Prefixed-Message").
 const HEADER_BYTES: usize = 5;
@@ -39,7 +40,9 @@ pub(crate) async fn answer_within<E: Ending>(
         Poll::Pending => watch.poll(context).map(Err),
     });
     match answered.await {
-        Ok(answered) => Ok(answered?.map(|body| Body::new(Watched::new(body, watch)))),
+        Ok(answered) => {
+            Ok(answered?.map(|body| filtered(body, AnswerEnd { watch, message: Message::default() })))
+        }
         Err(failure) => Ok(Status::from(failure).into_http()),
     }
 }
@@ -47,26 +50,17 @@ pub(crate) async fn answer_within<E: Ending>(
 /// Ends a request when its call must end. Whoever reads it may outlive the call: the service of reflection has a task for that,
 /// and its connection would stay open.
 pub(crate) fn read_within<E: Ending>(ending: E, request: Request<Body>) -> Request<Body> {
-    request.map(|body| Body::new(Read { body, watch: Watch { ending, ended: None } }))
+    request.map(|body| filtered(body, RequestEnd(Watch { ending, ended: None })))
 }
 
-/// The body of a request, which fails if its call must end.
-struct Read<E> {
-    body: Body,
-    watch: Watch<E>,
-}
+/// Makes the body of a request fail if its call must end.
+struct RequestEnd<E>(Watch<E>);
 
-impl<E: Ending> http_body::Body for Read<E> {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        match Pin::new(&mut self.body).poll_frame(context) {
+impl<E: Ending> Filter for RequestEnd<E> {
+    fn poll_frame(&mut self, body: &mut Body, context: &mut Context<'_>) -> Poll<NextFrame> {
+        match poll_frame(body, context) {
             Poll::Ready(frame) => Poll::Ready(frame),
-            Poll::Pending => self.watch.poll(context).map(|failure| Some(Err(failure.into()))),
+            Poll::Pending => self.0.poll(context).map(|failure| Some(Err(failure.into()))),
         }
     }
 }
@@ -84,66 +78,43 @@ impl<E: Ending> Watch<E> {
     }
 }
 
-/// The body of an answer. If it must end, it does so behind the message that it is at, with a status.
-struct Watched<E> {
-    /// `None` once it has ended.
-    body: Option<Body>,
+/// Ends the body of an answer if its call must end: after the current message, with a status.
+struct AnswerEnd<E> {
     watch: Watch<E>,
     message: Message,
 }
 
-impl<E> Watched<E> {
-    fn new(body: Body, watch: Watch<E>) -> Self {
-        Self { body: Some(body), watch, message: Message::default() }
-    }
-
-    fn end(&mut self, failure: Failure) -> Option<Result<Frame<Bytes>, Status>> {
-        self.body = None;
-        let mut trailers = HeaderMap::new();
-        Some(Status::from(failure).add_header(&mut trailers).map(|()| Frame::trailers(trailers)))
-    }
-}
-
-impl<E: Ending> http_body::Body for Watched<E> {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = &mut *self;
-        if this.body.is_some()
-            && this.message.is_whole()
-            && let Err(failure) = this.watch.ending.check()
+impl<E: Ending> Filter for AnswerEnd<E> {
+    fn poll_frame(&mut self, body: &mut Body, context: &mut Context<'_>) -> Poll<NextFrame> {
+        if self.message.is_whole()
+            && !body.is_end_stream()
+            && let Err(failure) = self.watch.ending.check()
         {
-            return Poll::Ready(this.end(failure));
+            return Poll::Ready(end(body, failure));
         }
-        let Some(body) = &mut this.body else { return Poll::Ready(None) };
-        match Pin::new(body).poll_frame(context) {
+        match poll_frame(body, context) {
             Poll::Ready(frame) => {
                 if let Some(Ok(frame)) = &frame
                     && let Some(data) = frame.data_ref()
                 {
-                    this.message.read(data);
+                    self.message.read(data);
                 }
                 Poll::Ready(frame)
             }
-            // A message that has begun comes to its end, since all of it is there.
-            Poll::Pending if this.message.is_whole() => {
-                this.watch.poll(context).map(|failure| this.end(failure))
+            // A message that has begun is sent completely, since all of it is there.
+            Poll::Pending if self.message.is_whole() => {
+                self.watch.poll(context).map(|failure| end(body, failure))
             }
             Poll::Pending => Poll::Pending,
         }
     }
+}
 
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(http_body::Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
-    }
+/// The last frame of a body that ends with this failure.
+fn end(body: &mut Body, failure: Failure) -> NextFrame {
+    *body = Body::empty();
+    let mut trailers = HeaderMap::new();
+    Some(Status::from(failure).add_header(&mut trailers).map(|()| Frame::trailers(trailers)))
 }
 
 /// How far the messages of a body have come: a status that came in the middle of one would not be understood.

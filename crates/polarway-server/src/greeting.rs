@@ -19,7 +19,7 @@ pub(crate) const LINGER: Duration = Duration::from_secs(5);
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 /// The bytes with which a client begins HTTP/2 (RFC 9113, section 3.4).
-const PREFACE_BYTES: usize = 24;
+pub(crate) const PREFACE_BYTES: usize = 24;
 
 /// The bytes before the payload of a frame: its length in three, its type, flags and stream (RFC 9113, section 4.1).
 const FRAME_HEADER_BYTES: usize = 9;

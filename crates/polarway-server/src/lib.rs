@@ -20,6 +20,7 @@
 
 mod accept;
 mod auth;
+mod body;
 mod call;
 mod call_id;
 mod config;

@@ -4,13 +4,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Request;
-use http_body::{Frame, SizeHint};
 use polarway_proto::{Method, Reason};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tonic::Status;
 use tonic::body::Body;
+
+use crate::body::{Filter, NextFrame, filtered, poll_frame};
 
 /// The service whose requests are streams and may take long, as our uploads may.
 const REFLECTION: &str = "/grpc.reflection.";
@@ -27,41 +26,26 @@ pub(crate) fn whole_within(request: Request<Body>, patience: Duration) -> Reques
         return request;
     }
     let deadline = Instant::now() + patience;
-    request.map(|body| Body::new(Timed { body, patience, deadline, timer: None }))
+    request.map(|body| filtered(body, TimeLimit { patience, deadline, timer: None }))
 }
 
-struct Timed {
-    body: Body,
+/// Makes a body fail if it is not complete in time.
+struct TimeLimit {
     patience: Duration,
     deadline: Instant,
     /// Set once bytes were missing: most requests arrive complete.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl http_body::Body for Timed {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = &mut *self;
-        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
+impl Filter for TimeLimit {
+    fn poll_frame(&mut self, body: &mut Body, context: &mut Context<'_>) -> Poll<NextFrame> {
+        if let Poll::Ready(frame) = poll_frame(body, context) {
             return Poll::Ready(frame);
         }
-        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(this.deadline)));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(self.deadline)));
         timer.as_mut().poll(context).map(|()| {
-            let message = format!("the request was not whole after {:?}: send it again", this.patience);
+            let message = format!("the request was not whole after {:?}: send it again", self.patience);
             Some(Err(Reason::UploadStalled.failure(message).into()))
         })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -1,14 +1,11 @@
 //! Calls: how many, how long, how they ended.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response};
-use http_body::{Frame, SizeHint};
 use metrics::{Counter, Gauge, Histogram, Recorder};
 use polarway_proto::v1::Failure;
 use polarway_proto::{Method, Reason};
@@ -18,6 +15,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use super::{Metrics, list};
+use crate::body::{Filter, NextFrame, filtered, poll_frame};
 use crate::limits::CallOfConnection;
 use crate::traces::CallTrace;
 
@@ -167,7 +165,7 @@ impl OpenCall {
                 self.end_by_itself(outcome);
                 response
             }
-            None => response.map(|body| Body::new(Measured { body, call: self })),
+            None => response.map(|body| filtered(body, self)),
         }
     }
 
@@ -211,44 +209,20 @@ fn outcome(headers: &HeaderMap) -> Option<Result<(), Status>> {
     }
 }
 
-/// A response's body, with the call that ends with it.
-struct Measured {
-    body: Body,
-    call: OpenCall,
-}
-
-impl http_body::Body for Measured {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = &mut *self;
-        let polled = {
-            let _entered = this.call.span.enter();
-            Pin::new(&mut this.body).poll_frame(context)
-        };
-        let frame = ready!(polled);
+/// A call ends with the body of its response.
+impl Filter for OpenCall {
+    fn poll_frame(&mut self, body: &mut Body, context: &mut Context<'_>) -> Poll<NextFrame> {
+        let frame = ready!(self.span.in_scope(|| poll_frame(body, context)));
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(outcome) = frame.trailers_ref().and_then(outcome) {
-                    this.call.end_by_itself(outcome);
+                    self.end_by_itself(outcome);
                 }
             }
-            Some(Err(status)) => this.call.end_by_itself(Err(status.clone())),
+            Some(Err(status)) => self.end_by_itself(Err(status.clone())),
             None => {}
         }
         Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

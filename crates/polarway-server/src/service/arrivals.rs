@@ -1,21 +1,21 @@
 //! The bytes of an upload that have arrived, counted in the memory budget that all parts of the engine share, and in that of the
 //! caller.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http_body::{Frame, SizeHint};
+use http_body::Frame;
 use parking_lot::Mutex;
 use polarway_core::{MemoryBudget, Reservation};
 use polarway_proto::Reason;
 use polarway_proto::v1::Failure;
 use tokio::time::Instant;
-use tonic::Status;
 use tonic::body::Body;
+
+use crate::body::{Filter, NextFrame, filtered, poll_frame};
 
 /// How long an upload waits, without reading on, for memory that other calls hold.
 const WAIT: Duration = Duration::from_secs(5);
@@ -77,7 +77,7 @@ impl Arrivals {
     /// The same body, but it is only read as far as there is memory for it.
     pub(super) fn count(&self, body: Body, budgets: Budgets) -> Body {
         let arrivals = self.clone();
-        Body::new(Counted { body, budgets, arrivals, waiting: None, moved: Instant::now(), stalled: None })
+        filtered(body, Counter { budgets, arrivals, waiting: None, moved: Instant::now(), stalled: None })
     }
 
     fn add(&self, more: Counts) {
@@ -91,8 +91,8 @@ impl Arrivals {
     }
 }
 
-struct Counted {
-    body: Body,
+/// Counts the frames of a body, and holds one back until there is memory for it.
+struct Counter {
     budgets: Budgets,
     arrivals: Arrivals,
     /// A frame that has arrived and waits for memory.
@@ -107,56 +107,45 @@ struct Waiting {
     turn: BoxFuture<'static, Option<Counts>>,
 }
 
-impl http_body::Body for Counted {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = &mut *self;
+impl Filter for Counter {
+    fn poll_frame(&mut self, body: &mut Body, context: &mut Context<'_>) -> Poll<NextFrame> {
         loop {
-            if let Some(mut waiting) = this.waiting.take() {
+            if let Some(mut waiting) = self.waiting.take() {
                 let Poll::Ready(turn) = waiting.turn.as_mut().poll(context) else {
-                    this.waiting = Some(waiting);
+                    self.waiting = Some(waiting);
                     return Poll::Pending;
                 };
                 return Poll::Ready(Some(match turn {
                     Some(taken) => {
-                        this.arrivals.add(taken);
+                        self.arrivals.add(taken);
                         Ok(waiting.frame)
                     }
                     None => Err(short_of_memory().into()),
                 }));
             }
-            let frame = match Pin::new(&mut this.body).poll_frame(context) {
+            let frame = match poll_frame(body, context) {
                 Poll::Ready(Some(Ok(frame))) => frame,
                 Poll::Ready(other) => return Poll::Ready(other),
-                Poll::Pending => return this.poll_stalled(context).map(|failure| Some(Err(failure.into()))),
+                Poll::Pending => return self.poll_stalled(context).map(|failure| Some(Err(failure.into()))),
             };
-            this.moved = Instant::now();
+            self.moved = Instant::now();
             let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
-            if let Some(taken) = this.budgets.try_reserve(bytes) {
-                this.arrivals.add(taken);
+            if let Some(taken) = self.budgets.try_reserve(bytes) {
+                self.arrivals.add(taken);
                 return Poll::Ready(Some(Ok(frame)));
             }
-            let budgets = this.budgets.clone();
+            let budgets = self.budgets.clone();
             let turn = async move { tokio::time::timeout(WAIT, budgets.reserve(bytes)).await.ok() };
-            this.waiting = Some(Waiting { frame, turn: Box::pin(turn) });
+            self.waiting = Some(Waiting { frame, turn: Box::pin(turn) });
         }
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.waiting.is_none() && self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    fn holds_frame(&self) -> bool {
+        self.waiting.is_some()
     }
 }
 
-impl Counted {
+impl Counter {
     /// Ready when an incomplete message made no progress for too long while others needed its memory.
     fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
         loop {
