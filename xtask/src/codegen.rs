@@ -1,10 +1,10 @@
-//! `cargo xtask codegen`: the Rust of `polarway-proto`, out of `proto/`.
+//! `cargo xtask codegen`: the Rust of `polarway-proto` and the messages of the Python client, out of `proto/`.
 //!
 //! What is generated is committed, so that nobody needs the generator to build the rest.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use lexopt::Arg::Long;
@@ -14,11 +14,12 @@ use crate::{Subcommand, cargo};
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "codegen",
-    summary: "generate the protocol's Rust from proto/",
+    summary: "generate the protocol's Rust and Python from proto/",
     usage: "
 Usage: cargo xtask codegen [--check]
 
-Writes crates/polarway-proto/src/generated. No protoc is needed.
+Writes crates/polarway-proto/src/generated, clients/python/src/polarway/_generated and
+clients/python/tests/generated. No protoc is needed.
 
   --check  write nothing, and fail if anything would change
 ",
@@ -34,7 +35,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         }
     }
     let generated = generate()?;
-    let differences = differences(&read_files(&committed_folder())?, &generated);
+    let differences = differences(&committed()?, &generated);
     if only_check {
         return match stale_findings(&differences) {
             Some(findings) => bail!(findings),
@@ -42,7 +43,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         };
     }
     for (name, difference) in differences {
-        let path = committed_folder().join(&name);
+        let path = workspace_root().join(&name);
         match difference {
             Difference::Missing | Difference::Changed => write(&path, &generated[&name])?,
             Difference::Abandoned => {
@@ -59,30 +60,52 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
 /// # Errors
 /// When the protocol's definition is wrong; the message has what the generator printed.
 pub(crate) fn check() -> Result<Option<String>> {
-    Ok(stale_findings(&differences(&read_files(&committed_folder())?, &generate()?)))
+    Ok(stale_findings(&differences(&committed()?, &generate()?)))
 }
 
-fn committed_folder() -> PathBuf {
-    workspace_root().join("crates").join("polarway-proto").join("src").join("generated")
-}
+/// The folders that hold nothing but generated files, in the order in which the generator takes them.
+const FOLDERS: [&str; 3] = [
+    "crates/polarway-proto/src/generated",
+    "clients/python/src/polarway/_generated",
+    "clients/python/tests/generated",
+];
 
-/// Files of one folder by their names.
+/// Files by their paths from the root.
 type Files = BTreeMap<String, Vec<u8>>;
+
+/// What is committed.
+fn committed() -> Result<Files> {
+    let mut files = Files::new();
+    for folder in FOLDERS {
+        files.extend(read_files(&workspace_root().join(folder), folder)?);
+    }
+    Ok(files)
+}
 
 /// What would be committed now.
 fn generate() -> Result<Files> {
     let scratch = ScratchFolder::create_in(&cargo::target_folder()?, "codegen")?;
     let mut generator = cargo::command("run");
     generator.args(["--quiet", "--package", "polarway-codegen", "--"]);
-    generator.arg(workspace_root().join("proto")).arg(scratch.path());
+    generator.arg(workspace_root().join("proto"));
+    for folder in FOLDERS {
+        let made = scratch.path().join(folder);
+        fs::create_dir_all(&made).with_context(|| format!("making {}", made.display()))?;
+        generator.arg(made);
+    }
     let output = generator.output().context("starting cargo")?;
     if !output.status.success() {
         bail!("the generator failed:\n{}", String::from_utf8_lossy(&output.stderr).trim_end());
     }
-    read_files(scratch.path())
+    let mut files = Files::new();
+    for folder in FOLDERS {
+        files.extend(read_files(&scratch.path().join(folder), folder)?);
+    }
+    Ok(files)
 }
 
-fn read_files(folder: &Path) -> Result<Files> {
+/// The files in a folder, by their paths when the folder is called `name`.
+fn read_files(folder: &Path, name: &str) -> Result<Files> {
     let mut files = Files::new();
     if !folder.exists() {
         return Ok(files);
@@ -90,8 +113,12 @@ fn read_files(folder: &Path) -> Result<Files> {
     let reading = || format!("reading {}", folder.display());
     for entry in fs::read_dir(folder).with_context(reading)? {
         let entry = entry.with_context(reading)?;
+        // Python leaves a folder of compiled modules beside them.
+        if entry.file_type().with_context(reading)?.is_dir() {
+            continue;
+        }
         let bytes = fs::read(entry.path()).with_context(|| format!("reading {}", entry.path().display()))?;
-        files.insert(entry.file_name().to_string_lossy().into_owned(), bytes);
+        files.insert(format!("{name}/{}", entry.file_name().display()), bytes);
     }
     Ok(files)
 }
@@ -147,10 +174,8 @@ fn differences(committed: &Files, generated: &Files) -> BTreeMap<String, Differe
 }
 
 fn stale_findings(differences: &BTreeMap<String, Difference>) -> Option<String> {
-    let mut lines: Vec<String> = differences
-        .iter()
-        .map(|(name, difference)| format!("generated/{name} {}", difference.complaint()))
-        .collect();
+    let mut lines: Vec<String> =
+        differences.iter().map(|(name, difference)| format!("{name} {}", difference.complaint())).collect();
     if lines.is_empty() {
         return None;
     }
@@ -176,14 +201,14 @@ mod tests {
     fn files_that_are_missing_changed_or_left_over_are_found() {
         let committed = files(&[("changed.rs", "1"), ("left.rs", "2"), ("same.rs", "3")]);
         let generated = files(&[("changed.rs", "one"), ("new.rs", "4"), ("same.rs", "3")]);
-        let expect = "generated/changed.rs is not what is generated\ngenerated/left.rs is not generated any more\n\
-                      generated/new.rs is missing\n`cargo xtask codegen` sets it right";
+        let expect = "changed.rs is not what is generated\nleft.rs is not generated any more\n\
+                      new.rs is missing\n`cargo xtask codegen` sets it right";
         assert_eq!(stale_findings(&differences(&committed, &generated)).unwrap(), expect);
     }
 
     #[test]
     fn a_folder_that_was_never_made_is_empty() {
-        assert!(read_files(Path::new("/nowhere/at/all")).unwrap().is_empty());
+        assert!(read_files(Path::new("/nowhere/at/all"), "all").unwrap().is_empty());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod files;
 mod layers;
 mod pages;
 mod protocol;
+mod python;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::Command;
@@ -37,6 +38,7 @@ Runs the named steps, or all of them:
   files    no file too large for a clone to carry, no static state in a library
   pages    the paths that README, CONTRIBUTING, ARCHITECTURE and docs/ name are there
   door     no way to data beside the check of what a caller may
+  python   the Python client: ruff finds nothing and has nothing to change, mypy finds every type right
   codegen  generated code is current, and buf, where installed, finds nothing in proto/
 
 The first step that fails shows what it found.
@@ -59,7 +61,7 @@ struct Verdict {
     warnings: Vec<String>,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step { name: "fmt", check: |_| fmt() },
     Step { name: "clippy", check: clippy },
     Step { name: "doc", check: doc },
@@ -69,6 +71,7 @@ const STEPS: [Step; 10] = [
     Step { name: "files", check: |_| files::check() },
     Step { name: "pages", check: |_| pages::check() },
     Step { name: "door", check: |_| door::check() },
+    Step { name: "python", check: |_| python::check() },
     Step { name: "codegen", check: |_| protocol::check() },
 ];
 

@@ -17,6 +17,7 @@ mod libduckdb;
 mod lint;
 mod peers;
 mod python;
+mod python_client;
 mod quickstart;
 mod run;
 mod sbom;

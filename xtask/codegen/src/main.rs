@@ -1,7 +1,9 @@
-//! What `cargo xtask codegen` runs: messages and client in Rust, and the descriptors for reflection, out of the protocol's
-//! definition.
+//! What `cargo xtask codegen` runs: messages and client in Rust, the descriptors for reflection, and the messages of the
+//! Python client, out of the protocol's definition.
 //!
 //! It is a program of its own because a compiler of protobuf is more than everyone should have to build for `cargo xtask`.
+
+mod python;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -11,6 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use prost_build::Config;
+use prost_types::FileDescriptorSet;
 use protox::Compiler;
 use protox::prost::Message as _;
 
@@ -19,11 +22,11 @@ const DESCRIPTORS: &str = "descriptors.bin";
 
 fn main() -> ExitCode {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [proto, output] = arguments.as_slice() else {
-        eprintln!("usage: polarway-codegen PROTO_FOLDER OUTPUT_FOLDER");
+    let [proto, rust, python, python_tests] = arguments.as_slice() else {
+        eprintln!("usage: polarway-codegen PROTO_FOLDER RUST_FOLDER PYTHON_FOLDER PYTHON_TESTS_FOLDER");
         return ExitCode::from(2);
     };
-    match generate(proto, output) {
+    match generate_rust(proto, rust).and_then(|()| generate_python(proto, python, python_tests)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
@@ -32,14 +35,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn generate(proto: &Path, output: &Path) -> Result<()> {
-    let files = proto_files(proto)?;
-    ensure!(!files.is_empty(), "there is no .proto file under {}", proto.display());
-    let mut compiler = Compiler::new([proto]).map_err(located)?;
-    // The comments become the documentation.
-    compiler.include_source_info(true).include_imports(true);
-    compiler.open_files(&files).map_err(located)?;
-    let mut descriptors = compiler.file_descriptor_set();
+fn generate_rust(proto: &Path, output: &Path) -> Result<()> {
+    let mut descriptors = compile(&[proto])?;
 
     let mut config = Config::new();
     // Bytes share the buffer they were received in; maps are ordered, so that equal messages have equal bytes.
@@ -55,6 +52,25 @@ fn generate(proto: &Path, output: &Path) -> Result<()> {
     }
     let path = output.join(DESCRIPTORS);
     fs::write(&path, descriptors.encode_to_vec()).with_context(|| format!("writing {}", path.display()))
+}
+
+fn generate_python(proto: &Path, modules: &Path, tests: &Path) -> Result<()> {
+    // Rust has the details of a status from a library.
+    let status = Path::new(env!("CARGO_MANIFEST_DIR")).join("status");
+    let descriptors = compile(&[proto, &status])?;
+    python::generate(&descriptors, &proto.join("cases").join("reasons.json"), modules, tests)
+}
+
+/// The descriptors of all `.proto` files in these folders, with their comments, which become the documentation.
+fn compile(folders: &[&Path]) -> Result<FileDescriptorSet> {
+    let mut compiler = Compiler::new(folders).map_err(located)?;
+    compiler.include_source_info(true).include_imports(true);
+    for folder in folders {
+        let files = proto_files(folder)?;
+        ensure!(!files.is_empty(), "there is no .proto file under {}", folder.display());
+        compiler.open_files(&files).map_err(located)?;
+    }
+    Ok(compiler.file_descriptor_set())
 }
 
 /// With file and line, which protox says in `Debug` alone.

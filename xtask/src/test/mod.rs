@@ -15,11 +15,11 @@ use lexopt::ValueExt as _;
 
 use self::provide::Provided;
 use crate::folders::ScratchFolder;
-use crate::{Subcommand, corpus, fuzz, libduckdb};
+use crate::{Subcommand, corpus, fuzz, libduckdb, python_client};
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "test",
-    summary: "run all tests: of the crates, the documentation and the examples",
+    summary: "run all tests: of the crates, the Python client, the documentation and the examples",
     usage: "
 Usage: cargo xtask test [--long] [--fleet] [-- CARGO TEST ARGUMENTS]
        cargo xtask test --containers [-- CARGO TEST ARGUMENTS]
@@ -80,7 +80,10 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     if let Some(folder) = corpus_folder {
         return corpus::run(&libduckdb, &folder);
     }
-    let provided = if containers { Provided::whole(containers::provide()?) } else { provide::provide(fleet) };
+    let is_whole = !fleet && !containers && for_cargo.is_empty();
+    let mut provided =
+        if containers { Provided::whole(containers::provide()?) } else { provide::provide(fleet) };
+    let python_client = if is_whole { provided.python_client() } else { None };
     let scratch = ScratchFolder::create_in(&std::env::temp_dir(), "polarway-test")?;
     let not_run_file = scratch.path().join("not-run");
 
@@ -108,7 +111,14 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         command.env(LONG_VARIABLE, "1");
     }
     let start = Instant::now();
-    let (passed, counts) = outcome::run_and_count(&mut command)?;
+    let (mut passed, mut counts) = outcome::run_and_count(&mut command)?;
+    if let Some(python) = python_client {
+        let mut command = python_client::tests(&python);
+        command.env(outcome::NOT_RUN_VARIABLE, &not_run_file);
+        let (client_passed, of_client) = outcome::run_and_count(&mut command)?;
+        passed &= client_passed;
+        counts += of_client;
+    }
     let seconds = start.elapsed().as_secs_f64();
     let not_run = outcome::read_not_run(&not_run_file)?;
 
@@ -131,7 +141,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     if !passed {
         bail!("tests failed; what each said stands above");
     }
-    if long && !fleet && !containers && for_cargo.is_empty() {
+    if long && is_whole {
         fuzz::run(&libduckdb, fuzz::DEFAULT_SECONDS, None)?;
     }
     Ok(())

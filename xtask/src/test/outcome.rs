@@ -60,10 +60,10 @@ impl AddAssign for Counts {
     }
 }
 
-/// Runs `cargo test`, passing on what it prints, and adds its result lines up.
+/// Runs `cargo test`, or what writes such result lines, passing on what it prints, and adds the result lines up.
 pub(super) fn run_and_count(command: &mut Command) -> Result<(bool, Counts)> {
-    let mut child = command.stdout(Stdio::piped()).spawn().context("starting cargo test")?;
-    let output = child.stdout.take().context("cargo test has no output")?;
+    let mut child = command.stdout(Stdio::piped()).spawn().context("starting the tests")?;
+    let output = child.stdout.take().context("the tests have no output")?;
     let mut counts = Counts::default();
     let mut stdout = std::io::stdout().lock();
     // Tests may print any bytes: a line is passed on as it is and only then looked at.
@@ -75,7 +75,7 @@ pub(super) fn run_and_count(command: &mut Command) -> Result<(bool, Counts)> {
         counts += counts_in(&String::from_utf8_lossy(&line)).unwrap_or_default();
         line.clear();
     }
-    let status = child.wait().context("waiting for cargo test")?;
+    let status = child.wait().context("waiting for the tests")?;
     Ok((status.success(), counts))
 }
 

@@ -10,7 +10,8 @@ use anyhow::{Result, bail};
 use polarway_fleet::Balancer;
 
 use crate::folders::cache_folder;
-use crate::{peers, tpch};
+use crate::python::Python;
+use crate::{peers, python_client, tpch};
 
 /// The smallest scale at which each query of TPC-H has something to answer.
 const TPCH_SCALE: f64 = 0.1;
@@ -59,6 +60,13 @@ impl Provided {
     /// All that was wanted, which these variables tell.
     pub(super) fn whole(variables: Vec<(&'static str, OsString)>) -> Self {
         Self { variables, missing: Vec::new() }
+    }
+
+    /// An environment for the tests of the Python client.
+    pub(super) fn python_client(&mut self) -> Option<Python> {
+        let python = cache_folder().and_then(|cache| python_client::prepare(&cache));
+        let what = "the tests of clients/python, for which Python 3.11 with venv and a network are needed";
+        self.note(what, python)
     }
 
     fn note<T>(&mut self, what: &str, outcome: Result<T>) -> Option<T> {
