@@ -16,8 +16,9 @@ const FIRST: Duration = Duration::from_millis(50);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// How often a call may break after the server began to work on it, by default. A call that breaks each time would break
-/// again.
+/// How often a call may break after the server began to work on it, by default, once its timeout has passed since it began. A
+/// call that breaks each time would break again. Before that, breaks may be quick and many: a balancer that has just lost one
+/// worker after the other answers each try with an error, for some seconds.
 const MOST_BREAKS: u32 = 10;
 
 /// The tries of one call.
@@ -31,6 +32,8 @@ pub(crate) struct Tries {
     is_going: bool,
     breaks_left: u32,
     most_breaks: u32,
+    /// Whether breaks are counted from the beginning.
+    counts_early_breaks: bool,
 }
 
 impl Tries {
@@ -44,13 +47,15 @@ impl Tries {
             is_going: false,
             breaks_left: MOST_BREAKS,
             most_breaks: MOST_BREAKS,
+            counts_early_breaks: false,
         }
     }
 
-    /// The same for a call that may break at most this often after the server began to work on it.
+    /// The same for a call that may break at most this often after the server began to work on it, at any time.
     pub(crate) fn with_most_breaks(mut self, most_breaks: u32) -> Self {
         self.breaks_left = most_breaks;
         self.most_breaks = most_breaks;
+        self.counts_early_breaks = true;
         self
     }
 
@@ -90,7 +95,7 @@ impl Tries {
         if error.reason() == Some(Reason::ResourceExhausted) {
             // A busy server has broken nothing: this is bounded by time only.
             self.deadline = self.began + self.timeout;
-        } else if was_going {
+        } else if was_going && (self.counts_early_breaks || self.began.elapsed() >= self.timeout) {
             if self.breaks_left == 0 {
                 return Err(error);
             }
@@ -187,6 +192,23 @@ mod tests {
         }
         tries.going();
         assert!(tries.after(Error::unreachable("reset")).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn breaks_are_counted_once_the_timeout_has_passed() {
+        let start = Instant::now();
+        let mut tries = Tries::new(Duration::from_secs(30));
+        let mut breaks = 0;
+        loop {
+            tries.going();
+            if tries.after(Error::unreachable("a proxy answered 502")).await.is_err() {
+                break;
+            }
+            breaks += 1;
+        }
+        assert!(breaks > MOST_BREAKS, "{breaks}");
+        let longest = Duration::from_secs(30) + LONGEST * (MOST_BREAKS + 1);
+        assert!((Duration::from_secs(30)..=longest).contains(&start.elapsed()), "{:?}", start.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
