@@ -1,5 +1,47 @@
 """The Python client of Polarway, a server for tables."""
 
-from polarway.errors import MalformedMessage, PolarwayError
+from polarway.errors import (
+    ColumnNotFound,
+    Conflict,
+    DatasetNotFound,
+    HandleNotFound,
+    InvalidInput,
+    MalformedMessage,
+    NotFound,
+    PermissionDenied,
+    PolarwayError,
+    ProtocolError,
+    QueryCancelled,
+    QueryError,
+    QueryNotFound,
+    ResourceExhausted,
+    SchemaMismatch,
+    ServerFailed,
+    TimedOut,
+    Unauthenticated,
+    Unavailable,
+    VersionNotFound,
+)
 
-__all__ = ["MalformedMessage", "PolarwayError"]
+__all__ = [
+    "ColumnNotFound",
+    "Conflict",
+    "DatasetNotFound",
+    "HandleNotFound",
+    "InvalidInput",
+    "MalformedMessage",
+    "NotFound",
+    "PermissionDenied",
+    "PolarwayError",
+    "ProtocolError",
+    "QueryCancelled",
+    "QueryError",
+    "QueryNotFound",
+    "ResourceExhausted",
+    "SchemaMismatch",
+    "ServerFailed",
+    "TimedOut",
+    "Unauthenticated",
+    "Unavailable",
+    "VersionNotFound",
+]

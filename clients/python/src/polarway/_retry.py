@@ -1,0 +1,78 @@
+"""When to try again: exponential backoff with full jitter, inside a deadline.
+
+"Full jitter" draws each wait evenly between zero and a bound that doubles; see Marc Brooker, "Exponential Backoff And
+Jitter", AWS Architecture Blog, 2015. Nothing here waits: whoever makes the calls does, in a thread or in an event loop.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from polarway._failure import Failure
+
+# The bound of the first wait, which doubles with each.
+_FIRST_S: Final = 0.05
+_LONGEST_S: Final = 2.0
+
+# How often a call may break after the server began to work on it. One that breaks each time would break again.
+_MOST_BREAKS: Final = 10
+
+
+class Tries:
+    """The tries of one call."""
+
+    def __init__(
+        self,
+        timeout_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._jitter = jitter
+        # When the call began, or last made progress.
+        self._began = clock()
+        self._deadline = self._began + timeout_s
+        self._failed = 0
+        self._breaks_left = _MOST_BREAKS
+        self._is_going = False
+
+    def left_s(self) -> float:
+        """How much time is left, in seconds."""
+        return max(0.0, self._deadline - self._clock())
+
+    def going(self) -> None:
+        """The server works on the call: the timeout starts again."""
+        self._deadline = self._clock() + self._timeout_s
+        self._is_going = True
+
+    def progress(self) -> None:
+        """The call made progress that a retry keeps."""
+        self.going()
+        self._began = self._clock()
+        self._failed = 0
+        self._breaks_left = _MOST_BREAKS
+
+    def wait_s(self, failure: Failure) -> float | None:
+        """The seconds to wait before the next try; `None` if a retry can't help or there is no time for one."""
+        if not failure.is_transient:
+            return None
+        was_going, self._is_going = self._is_going, False
+        if failure.reason == "RESOURCE_EXHAUSTED":
+            # A busy server has broken nothing: this is bounded by time only.
+            self._deadline = self._began + self._timeout_s
+        elif was_going:
+            if self._breaks_left == 0:
+                return None
+            self._breaks_left -= 1
+        # The exponent is bounded, as a float can't hold any power.
+        bound: float = min(_FIRST_S * 2 ** min(self._failed, 10), _LONGEST_S)
+        wait: float = max(bound * self._jitter(), failure.retry_delay_s)
+        if wait >= self.left_s():
+            return None
+        self._failed += 1
+        return wait
