@@ -31,7 +31,7 @@ async fn a_server_that_stood_still_does_not_publish_what_was_given_up_meanwhile(
             (server.data_files("numbers") != before).then_some(())
         })
         .await;
-        server.signal("-STOP");
+        server.stop();
         go_on.send(()).unwrap();
         tokio::time::sleep(STANDSTILL).await;
         server.signal("-CONT");
@@ -55,7 +55,7 @@ async fn a_request_that_lay_unread_while_the_server_stood_still_is_not_carried_o
     let request_id = format!("{}/0", Uuid::now_v7());
     let request =
         DeleteDatasetRequest { name: "numbers".to_owned(), request_id, ..DeleteDatasetRequest::default() };
-    server.signal("-STOP");
+    server.stop();
     let deletion = async { caller.delete_dataset(request).await };
     let waking = async {
         tokio::time::sleep(STANDSTILL).await;

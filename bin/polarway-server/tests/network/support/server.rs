@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io::{BufRead as _, BufReader};
+use std::fs;
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -156,6 +157,20 @@ impl Server {
     pub(crate) fn signal(&self, signal: &str) {
         let killed = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(killed.success());
+    }
+
+    /// Makes it stand still, and waits until none of its threads runs any more: on a busy machine some go on for a while.
+    pub(crate) fn stop(&self) {
+        self.signal("-STOP");
+        let threads = format!("/proc/{}/task", self.child.id());
+        let stands = |thread: io::Result<fs::DirEntry>| {
+            let state = fs::read_to_string(thread.unwrap().path().join("stat"));
+            // The state is behind the name, which is in parentheses.
+            state.is_ok_and(|state| state.rsplit(") ").next().is_some_and(|state| state.starts_with('T')))
+        };
+        while !fs::read_dir(&threads).unwrap().all(stands) {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Kills it as a power cut would.
