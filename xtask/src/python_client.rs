@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
+use crate::cargo;
 use crate::folders::workspace_root;
 use crate::python::Python;
 
@@ -23,9 +24,16 @@ pub(crate) fn command(program: &Path) -> Command {
     command
 }
 
-/// A call of all tests.
-pub(crate) fn tests(python: &Python) -> Command {
+/// The variable by which the tests know the server's program.
+const SERVER_VARIABLE: &str = "POLARWAY_TEST_SERVER";
+
+/// A call of all tests, against the server that `cargo test` has built for Rust's.
+///
+/// # Errors
+/// When cargo does not say where it builds.
+pub(crate) fn tests(python: &Python) -> Result<Command> {
+    let server = cargo::target_folder()?.join("debug").join("polarway-server");
     let mut command = command(&python.interpreter);
-    command.args(["-m", "pytest", "--quiet"]);
-    command
+    command.args(["-m", "pytest", "--quiet"]).env(SERVER_VARIABLE, server);
+    Ok(command)
 }

@@ -180,8 +180,10 @@ def test_the_bytes_of_a_chunk_are_a_view_into_the_message() -> None:
     assert chunk.rows == 7
 
 
-def test_bytes_are_written_from_any_buffer() -> None:
+def test_bytes_are_written_from_any_buffer_and_messages_are_read_from_any() -> None:
     numbers = memoryview(b"12345678").cast("I")
+    message = memoryview(encode(messages.Chunk(ipc=b"12345", rows=1)) + b"\x18\x07").cast("b")
+    assert decode(messages.Chunk, message) == messages.Chunk(ipc=b"12345", rows=7)
     assert decode(messages.Chunk, encode(messages.Chunk(ipc=numbers))) == messages.Chunk(ipc=b"12345678")
 
 

@@ -113,7 +113,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     let start = Instant::now();
     let (mut passed, mut counts) = outcome::run_and_count(&mut command)?;
     if let Some(python) = python_client {
-        let mut command = python_client::tests(&python);
+        let mut command = python_client::tests(&python)?;
         command.env(outcome::NOT_RUN_VARIABLE, &not_run_file);
         let (client_passed, of_client) = outcome::run_and_count(&mut command)?;
         passed &= client_passed;

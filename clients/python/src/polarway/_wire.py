@@ -153,7 +153,7 @@ def decode(message_type: type[M], data: Bytes) -> M:
     Raises:
         MalformedMessage: They are none.
     """
-    view = memoryview(data)
+    view = memoryview(data).cast("B")
     message = message_type()
     _read_message(message, _Reader(message_type.FULL_NAME, view, 0, len(view)))
     return message
