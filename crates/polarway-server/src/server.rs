@@ -34,6 +34,10 @@ use crate::traces::Traces;
 /// The largest headers of a request.
 const HEADER_BYTES: u32 = 32 << 10;
 
+/// How many calls of one connection HTTP/2 refuses or resets for errors of the client before it closes the connection. Such a call
+/// costs the client a few bytes, and is not one that it gave up. Without this number there would be no limit.
+const MOST_RESETS: usize = 1_024;
+
 /// How long a client may take to answer the ping.
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
 
@@ -380,6 +384,7 @@ fn router(
         .max_frame_size(FRAME_BYTES)
         .max_concurrent_streams(limits.calls_per_connection)
         .http2_max_header_list_size(HEADER_BYTES)
+        .http2_max_local_error_reset_streams(Some(MOST_RESETS))
         .http2_keepalive_interval(Some(limits.keepalive))
         .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
         .layer(edge)

@@ -11,10 +11,10 @@ use crate::others::{client_at, head_of_call, query};
 use crate::support::{PATIENCE, Server, until};
 
 /// The bytes with which HTTP/2 begins, and an empty SETTINGS frame.
-const BEGINNING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+pub(crate) const BEGINNING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 /// A connection from 127.0.0.`number`.
-async fn connect_from(server: &Server, number: u8) -> std::io::Result<TcpStream> {
+pub(crate) async fn connect_from(server: &Server, number: u8) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, number)), 0))?;
     socket.connect(server.address().parse().unwrap()).await
@@ -165,36 +165,4 @@ async fn a_flood_of_streams_is_refused_by_http_2_and_the_others_are_served() {
     assert!(grown < 128 << 20, "it grew by {} MiB", grown >> 20);
     drop(begun);
     connection.abort();
-}
-
-/// Opens so many connections that say nothing after their beginning; returns those that stay open.
-async fn open_idle(server: &Server, number: u8, count: usize) -> Vec<TcpStream> {
-    let mut open = Vec::new();
-    for _ in 0..count {
-        let Ok(mut stream) = connect_from(server, number).await else { break };
-        if stream.write_all(BEGINNING).await.is_ok() {
-            open.push(stream);
-        }
-    }
-    open
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_connections_that_do_nothing_leave_room_for_others_and_take_little_memory() {
-    let server = Server::start_with_one_heap(&[]);
-    let mut other = client_at(&server, 3).await;
-    query(&mut other, "SELECT 1").await.unwrap();
-    let before = server.resident_bytes();
-    // They come from one address after another, in rounds that this process has the files for.
-    let staying = open_idle(&server, 2, 400).await;
-    for round in 0..24 {
-        let more = open_idle(&server, 10 + round, 400).await;
-        query(&mut other, "SELECT 1").await.unwrap();
-        drop(more);
-    }
-    let mut late = client_at(&server, 4).await;
-    query(&mut late, "SELECT 1").await.unwrap();
-    let grown = server.resident_bytes().saturating_sub(before);
-    assert!(grown < 256 << 20, "it grew by {} MiB", grown >> 20);
-    assert!(!staying.is_empty());
 }

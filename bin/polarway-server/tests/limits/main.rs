@@ -6,6 +6,8 @@
 mod support;
 
 mod connections;
+mod floods;
+mod idle_connections;
 mod in_flight;
 mod messages;
 mod others;

@@ -1,16 +1,19 @@
 //! Messages that are too long, and uploads that bring more than their caller may have under way.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use bytes::Bytes;
+use flate2::write::GzEncoder;
 use polarway_client::Table;
+use polarway_ipc::{Compression, EncodeOptions};
 use polarway_proto::Reason;
 use polarway_proto::v1::{GetServerInfoRequest, StoreRequest};
 use tokio::net::TcpStream;
 use tonic::{Request, Status};
 
-use crate::others::{client_at, head_of_call};
+use crate::others::{client_at, head_of_call, query};
 use crate::support::{PATIENCE, Server, Upload, reason_of, until};
 
 const MIB: usize = 1 << 20;
@@ -88,6 +91,86 @@ async fn a_message_of_a_gibibyte_is_refused_before_it_has_come() {
     let grown = server.peak_bytes().saturating_sub(before);
     assert!(grown < 128 << 20, "it grew by {} MiB", grown >> 20);
     client.health_check().await.unwrap();
+}
+
+/// An upload of 4 MiB of zeros in one chunk, compressed as Arrow does it. Its only buffer says that it holds so many bytes.
+fn bomb(compression: Compression, declared: u64) -> Upload {
+    let bytes = 4 * MIB;
+    let zeros: ArrayRef = Arc::new(Int64Array::from(vec![0; bytes / 8]));
+    let table = Table::from(RecordBatch::try_from_iter([("zeros", zeros)]).unwrap());
+    let options = EncodeOptions { compression, target_bytes: bytes, ..EncodeOptions::default() };
+    let mut upload = Upload::cut("t", &table, options);
+    let ipc = &mut upload.chunk(0).ipc;
+    let mut changed = ipc.to_vec();
+    // A compressed buffer begins with it.
+    let place = changed.windows(8).rposition(|number| number == (bytes as u64).to_le_bytes()).unwrap();
+    changed[place..place + 8].copy_from_slice(&declared.to_le_bytes());
+    *ipc = changed.into();
+    upload
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arrow_buffers_that_declare_gigabytes_are_refused_before_memory_is_taken() {
+    let server = Server::start_with_one_heap(&[]);
+    let mut other = client_at(&server, 3).await;
+    query(&mut other, "SELECT 1").await.unwrap();
+    let before = server.resident_bytes();
+    for compression in [Compression::Lz4, Compression::Zstd] {
+        // The first one holds more than it declares.
+        for declared in [8, 257 << 20, 3 << 30, u64::from(u32::MAX), 1 << 40, i64::MAX as u64, u64::MAX - 1] {
+            assert_eq!(
+                bomb(compression, declared).refused(&server).await,
+                Reason::MalformedArrow,
+                "{declared}"
+            );
+            query(&mut other, "SELECT 1").await.unwrap();
+        }
+    }
+    let grown = server.peak_bytes().saturating_sub(before);
+    assert!(grown < 128 << 20, "it grew by {} MiB", grown >> 20);
+    assert!(server.client().await.datasets().await.unwrap().is_empty());
+}
+
+/// A message of so many zeros, as gzip makes it.
+fn gzip_bomb(bytes: usize) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let zeros = vec![0; MIB];
+    for _ in 0..bytes / MIB {
+        encoder.write_all(&zeros).unwrap();
+    }
+    encoder.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gzip_bomb_is_refused_and_never_inflated() {
+    let server = Server::start_with_one_heap(&[]);
+    let mut other = client_at(&server, 3).await;
+    query(&mut other, "SELECT 1").await.unwrap();
+    let bomb = gzip_bomb(1024 * MIB);
+    let length = u32::try_from(bomb.len()).unwrap().to_be_bytes();
+    let framed = Bytes::from([&[1], &length[..], &bomb].concat());
+    let before = server.resident_bytes();
+    let stream = TcpStream::connect(server.address()).await.unwrap();
+    let (requests, connection) = h2::client::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    // UNIMPLEMENTED, as its headers say how it is compressed; INVALID_ARGUMENT, where only its flag does.
+    for (encoding, expected) in [("gzip", "12"), ("identity", "3")] {
+        for method in ["Store", "Query", "Load", "GetServerInfo"] {
+            let mut request = head_of_call(&server, method);
+            request.headers_mut().insert("grpc-encoding", encoding.parse().unwrap());
+            let mut requests = requests.clone().ready().await.unwrap();
+            let (answer, mut body) = requests.send_request(request, false).unwrap();
+            // The server may have refused it for its headers.
+            let _ = body.send_data(framed.clone(), true);
+            let answer = answer.await.unwrap();
+            let status = answer.headers().get("grpc-status").map(|status| status.to_str().unwrap());
+            assert_eq!(status, Some(expected), "{method} with {encoding}");
+            query(&mut other, "SELECT 1").await.unwrap();
+        }
+    }
+    connection.abort();
+    let grown = server.peak_bytes().saturating_sub(before);
+    assert!(grown < 64 << 20, "it grew by {} MiB", grown >> 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]

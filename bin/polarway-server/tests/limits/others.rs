@@ -1,6 +1,7 @@
 //! Clients at addresses of their own, on one machine.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
 
 use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::v1::QueryRequest;
@@ -30,6 +31,29 @@ pub(crate) async fn query(client: &mut PolarwayServiceClient<Channel>, sql: &str
     let mut answer = begin_query(client, sql).await?;
     while answer.message().await?.is_some() {}
     Ok(())
+}
+
+/// How many calls are measured.
+const CALLS: usize = 301;
+
+/// How long a small call takes: the median of many.
+pub(crate) async fn time_of_a_call(client: &mut PolarwayServiceClient<Channel>) -> Duration {
+    let mut times = Vec::with_capacity(CALLS);
+    for _ in 0..CALLS {
+        let begin = Instant::now();
+        query(client, "SELECT 1").await.unwrap();
+        times.push(begin.elapsed());
+    }
+    times.sort();
+    times[CALLS / 2]
+}
+
+/// Fails if small calls take more than twice as long as without what goes on beside them.
+#[track_caller]
+pub(crate) fn assert_as_fast(without: Duration, with: Duration) {
+    // The machine may have become busier meanwhile.
+    let most = 2 * without + Duration::from_millis(20);
+    assert!(with < most, "a call took {without:?} without the others, {with:?} with them");
 }
 
 /// The head of a request to a method, for a client that speaks HTTP/2 by itself.
