@@ -159,8 +159,7 @@ async fn readers_of_a_kilobyte_at_a_time_hold_little_and_keep_nobody_from_being_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_that_tcp_holds_to_a_kilobyte_a_second_hold_little_and_keep_nobody_from_being_served() {
-    // An answer to a ping would come too late: the ping waits in TCP behind all that was sent before.
-    let server = Server::start_with_one_heap(&["--query-memory", "0.2", "--keepalive", "10m"]);
+    let server = Server::start_with_one_heap(&["--query-memory", "0.2"]);
     let client = server.client().await;
     client.store("flights", wide(ROWS, 1)).await.unwrap();
     let kept = client.query_handle("FROM flights").await.unwrap();
