@@ -43,12 +43,13 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// A builder without an address, with the default timeout.
     pub(crate) fn new() -> Self {
         Self { urls: Vec::new(), timeout: TIMEOUT, token: None, tls: TlsFiles::default() }
     }
 
-    /// Adds a server, such as `http://localhost:50052`, or `https://tables.example:50052` with TLS. Several are workers over the same tables: when one does not
-    /// answer, the next is asked.
+    /// Adds a server, such as `http://localhost:50052`, or `https://tables.example:50052` with TLS. Several are workers over the
+    /// same tables: when one does not answer, the next is asked.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.urls.push(url.into());
         self
@@ -66,29 +67,29 @@ impl Builder {
         self
     }
 
-    /// The token that the servers require. Without TLS, whoever is between this client and a server can read it: see
+    /// The token that the servers require. Without TLS, anybody on the network between this client and a server can read it: see
     /// [`unencrypted_hosts`](Self::unencrypted_hosts).
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
     }
 
-    /// A PEM file of the CAs that may have signed the certificates of `https://` servers, in the place of those that this
+    /// A PEM file of the CAs that may have signed the certificates of `https://` servers, instead of those that this
     /// system trusts.
     pub fn tls_ca(mut self, file: impl Into<PathBuf>) -> Self {
         self.tls.ca = Some(file.into());
         self
     }
 
-    /// PEM files of this client's certificate, with those of its CAs behind it, and of its key, for `https://` servers that
+    /// PEM files of this client's certificate, followed by those of its CAs, and of its key, for `https://` servers that
     /// require one (mTLS).
     pub fn tls_identity(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.tls.identity = Some((certificate.into(), key.into()));
         self
     }
 
-    /// The hosts that would be sent the token, and tables, in the clear over a network: those with `http://` that are not this
-    /// machine. To connect to them with a token writes a warning to the log.
+    /// The hosts to which the token and tables would be sent unencrypted over a network: those with `http://` that are not this
+    /// machine. If there is a token, connecting to them logs a warning.
     pub fn unencrypted_hosts(&self) -> Vec<String> {
         let uris = self.urls.iter().filter_map(|url| parse_url(url).ok());
         let exposed = uris.filter(|uri| uri.scheme() == Some(&Scheme::HTTP) && !is_this_machine(uri));
@@ -98,8 +99,8 @@ impl Builder {
     /// Connects, and checks that a server of this protocol answers.
     ///
     /// # Errors
-    /// Malformed addresses, a token that can't be sent, certificates that can't be used, no server that answers, and a server or a client that is too old for the
-    /// other. This is not retried, so that a wrong address is found at once.
+    /// Malformed addresses, a token that can't be sent, certificates that can't be used, no server that answers, and a server or
+    /// a client that is too old for the other. This is not retried, so that a wrong address is found at once.
     pub async fn connect(self) -> Result<DistributedClient> {
         let client = self.connect_lazily()?;
         revision::check(&client.server_info_at_start().await?)?;
@@ -118,7 +119,8 @@ impl Builder {
     /// A client that connects with its first call, and retries that like any other.
     ///
     /// # Errors
-    /// Malformed addresses, a token that can't be sent, and certificates that can't be used. It must be called inside a tokio runtime.
+    /// Malformed addresses, a token that can't be sent, and certificates that can't be used. It must be called inside
+    /// a tokio runtime.
     pub fn connect_lazily(self) -> Result<DistributedClient> {
         if self.timeout.is_zero() {
             return Err(Error::new(

@@ -195,7 +195,7 @@ impl Attempt<'_> {
         self.id
     }
 
-    /// The metadata of a request: that of every request, and the call's own.
+    /// The metadata of a request: that of all requests, and that of this call.
     pub(crate) fn metadata(&self) -> MetadataMap {
         let mut metadata = self.workers.metadata();
         if let Some(id) = self.id.header() {

@@ -1,4 +1,4 @@
-//! The id of a call, by which it is found in the server's log.
+//! The id of a call, to find it in the server's log.
 
 use std::sync::Arc;
 
@@ -13,12 +13,13 @@ pub(crate) const ID_HEADER: &str = "x-request-id";
 pub(crate) struct CallId(Uuid);
 
 impl CallId {
+    /// A new one.
     pub(crate) fn fresh() -> Self {
-        // It only has to differ from others in a log. It is no secret.
+        // It only has to differ from others in a log. It is not a secret.
         Self(Builder::from_random_bytes(fastrand::u128(..).to_be_bytes()).into_uuid())
     }
 
-    /// As the header has it.
+    /// The value of the header.
     pub(crate) fn header(&self) -> Option<MetadataValue<Ascii>> {
         let mut buffer = Uuid::encode_buffer();
         let mut header = MetadataValue::try_from(&*self.0.hyphenated().encode_lower(&mut buffer)).ok()?;
@@ -27,7 +28,7 @@ impl CallId {
         Some(header)
     }
 
-    /// As errors have it.
+    /// The text in errors.
     pub(crate) fn text(&self) -> Arc<str> {
         self.0.hyphenated().to_string().into()
     }

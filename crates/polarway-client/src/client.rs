@@ -43,6 +43,7 @@ impl DistributedClient {
         Builder::new()
     }
 
+    /// A client of these workers. `timeout` applies to each call.
     pub(crate) fn new(workers: Arc<Workers>, timeout: Duration) -> Self {
         Self { workers, timeout }
     }

@@ -46,10 +46,10 @@ pub(crate) struct Worker {
 }
 
 impl Workers {
-    /// Workers at these addresses. Those with `https://` need a configuration of TLS.
+    /// Workers at these addresses. Those with `https://` need a TLS configuration.
     ///
     /// # Errors
-    /// A host that no certificate can be for.
+    /// A host whose name can't be in a certificate.
     pub(crate) fn new(
         uris: &[Uri],
         tls: Option<&Arc<ClientConfig>>,
@@ -62,6 +62,7 @@ impl Workers {
         Ok(Self { workers, current, token })
     }
 
+    /// How many workers there are.
     pub(crate) fn count(&self) -> usize {
         self.workers.len()
     }
@@ -115,6 +116,7 @@ impl Worker {
         Error::from_status(status, self.last_failure.get())
     }
 
+    /// Polarway's service on this worker.
     pub(crate) fn service(&self) -> PolarwayServiceClient<Channel> {
         PolarwayServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES)
     }
@@ -145,6 +147,7 @@ impl Worker {
         }
     }
 
+    /// The health service on this worker.
     pub(crate) fn health(&self) -> HealthClient<Channel> {
         HealthClient::new(self.channel.clone())
     }

@@ -62,6 +62,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
+    /// An error of this kind, without a cause.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -73,6 +74,7 @@ impl Error {
         }
     }
 
+    /// The same error with its cause.
     pub(crate) fn caused_by(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.cause = Some(Cause::Other(Box::new(source)));
         self
@@ -96,7 +98,7 @@ impl Error {
         self.request_id.as_deref()
     }
 
-    /// The same error, of this call.
+    /// The same error, with the id of this call.
     pub(crate) fn of_call(self, id: &CallId) -> Self {
         Self { request_id: Some(id.text()), ..self }
     }
@@ -137,6 +139,7 @@ impl Error {
         matches!(self.cause, Some(Cause::Connection(_)))
     }
 
+    /// An answer that does not follow the protocol.
     pub(crate) fn protocol(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Protocol, message)
     }
@@ -187,7 +190,7 @@ impl Error {
                     let cause = Some(Cause::Connection(Box::new(status)));
                     return Self { cause, ..Self::unreachable(message) };
                 };
-                let message = format!("what stands before the server answered {answer} in its place");
+                let message = format!("a proxy before the server answered {answer}");
                 (ErrorKind::Unreachable, message)
             }
             Code::DeadlineExceeded => {
@@ -203,8 +206,8 @@ impl Error {
     }
 }
 
-/// What is wrong if the server speaks TLS and this client does not: Polarway's server says so, and others send what is no frame
-/// of HTTP/2.
+/// The problem if the server speaks TLS and this client does not: Polarway's server reports that, and other servers send bytes
+/// that are not a frame of HTTP/2.
 fn plain_where_tls(status: &Status) -> Option<String> {
     let mut next: Option<&(dyn StdError + 'static)> = status.source();
     while let Some(error) = next {
@@ -212,7 +215,7 @@ fn plain_where_tls(status: &Status) -> Option<String> {
             return match error.reason()? {
                 h2::Reason::INADEQUATE_SECURITY => Some("the server speaks TLS: use https://".to_owned()),
                 h2::Reason::FRAME_SIZE_ERROR if error.is_library() => Some(
-                    "what answers there does not speak HTTP/2 in the clear: if it speaks TLS, use https://"
+                    "the server does not speak HTTP/2 in the clear: if it speaks TLS, use https://"
                         .to_owned(),
                 ),
                 _ => None,

@@ -252,6 +252,7 @@ impl Loading {
         &self.load.schema
     }
 
+    /// The rest of the table as a stream.
     pub(crate) fn into_stream(self) -> TableStream {
         TableStream {
             schema: SchemaRef::clone(&self.load.schema),

@@ -249,6 +249,7 @@ pub struct QueryStream {
 }
 
 impl QueryStream {
+    /// The result of a query, with these columns and batches. `summary` is set when it is known.
     pub(crate) fn new(schema: SchemaRef, summary: Arc<OnceLock<QuerySummary>>, batches: BatchStream) -> Self {
         Self { schema, summary, batches }
     }

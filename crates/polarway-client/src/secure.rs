@@ -1,6 +1,6 @@
 //! Connects with TLS, and remembers why that failed.
 //!
-//! tonic's own connector does not serve: HTTP/2 turns the errors of a connection into text, and a server that refuses this
+//! tonic's own connector is not enough: HTTP/2 turns the errors of a connection into text, and a server that refuses this
 //! client's certificate says so only after the handshake (TLS 1.3), when HTTP/2 has begun.
 
 use std::io;
@@ -24,14 +24,15 @@ use tonic::codegen::Service;
 
 use crate::connection::CONNECT;
 
-/// What the two ends are called in messages.
+/// The names of the two ends in messages.
 const SIDES: Sides = Sides { ours: "this client", theirs: "the server" };
 
-/// Why the last connection to a worker was not secure, in words. A new connection forgets it.
+/// The reason why the last connection to a worker was not secure, as text. A new connection clears it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastFailure(Arc<Mutex<Option<String>>>);
 
 impl LastFailure {
+    /// The reason, if there is one.
     pub(crate) fn get(&self) -> Option<String> {
         self.0.lock().clone()
     }
@@ -75,7 +76,7 @@ pub(crate) struct SecureConnector {
 impl SecureConnector {
     /// For a worker of this name. `None` if the name can't be in a certificate.
     pub(crate) fn new(config: Arc<ClientConfig>, host: &str, last_failure: LastFailure) -> Option<Self> {
-        // An IPv6 address stands in brackets in a URL.
+        // In a URL, an IPv6 address is in brackets.
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned()).ok()?;
         let mut tcp = HttpConnector::new();

@@ -18,6 +18,7 @@ pub(crate) trait Batches: Send + 'static {
 pub(crate) struct BatchStream(Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>);
 
 impl BatchStream {
+    /// The batches of this source.
     pub(crate) fn new(batches: impl Batches) -> Self {
         Self(Box::pin(stream::try_unfold(batches, async |mut batches| {
             Ok(batches.next().await?.map(|batch| (batch, batches)))

@@ -1,4 +1,4 @@
-//! TLS on the client's side: from files to what a handshake uses.
+//! TLS on the client's side: the configuration of handshakes, made from files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The files of TLS. Without a CA, the system's are trusted.
+/// The files of TLS. Without a CA, those of the system are trusted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsFiles {
     /// The CAs of the servers.
@@ -20,7 +20,7 @@ pub(crate) struct TlsFiles {
 }
 
 impl TlsFiles {
-    /// Whether anything is set that has a meaning with TLS alone.
+    /// Whether anything is set that is used only with TLS.
     pub(crate) fn is_set(&self) -> bool {
         self.ca.is_some() || self.identity.is_some()
     }
@@ -58,7 +58,7 @@ impl TlsFiles {
 fn system_roots() -> Result<RootCertStore> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
-    // Systems have some that no longer follow the standard.
+    // Some systems have CAs that do not follow the standard.
     let (used, _) = roots.add_parsable_certificates(found.certs);
     if used > 0 {
         return Ok(roots);

@@ -1,4 +1,4 @@
-//! The trace that the program is in, for the server: W3C Trace Context.
+//! Passes the program's trace to the server: W3C Trace Context.
 
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt as _;

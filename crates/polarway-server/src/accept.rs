@@ -1,4 +1,4 @@
-//! Connections: accepts up to a maximum number, and brings each to where HTTP/2 can begin.
+//! Accepts connections up to a maximum number, and prepares each for HTTP/2.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -45,8 +45,8 @@ struct Door {
     handshake: Duration,
     idle: Option<Duration>,
     tls: Option<Arc<Tls>>,
-    /// Connections on which HTTP/2 can't begin yet. Each has its own task, so that none waits for another, and one of the
-    /// places, so that there are only so many. They end with the door.
+    /// Connections on which HTTP/2 has not begun. Each has its own task, so that none waits for another. Each takes one of the
+    /// places, so their number is limited. They end when this is dropped.
     greetings: JoinSet<Result<Connection, (SocketAddr, Refusal)>>,
     turned_away: Seldom,
     refused: Seldom,
@@ -102,14 +102,14 @@ impl Door {
         }
     }
 
-    /// A place for a connection; without one, why there is none.
+    /// A place for a connection, or the reason why there is none.
     fn place(&self, peer: SocketAddr) -> Result<Place, &'static str> {
         let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| "too many connections")?;
         let of_address = self.addresses.enter(peer.ip()).ok_or("too many connections from your address")?;
         Ok(Place::taken(permit, of_address, &self.metrics))
     }
 
-    /// Does what comes before HTTP/2, beside all else.
+    /// Does the steps before HTTP/2 in the background.
     fn greet(&mut self, stream: TcpStream, peer: SocketAddr, place: Place) {
         let (deadline, idle) = (Instant::now() + self.handshake, self.idle);
         let tls = self.tls.clone();
@@ -128,7 +128,7 @@ impl Door {
 
     fn refused(&mut self, peer: SocketAddr, refusal: &Refusal) {
         match refusal {
-            // Load balancers connect and leave, to see whether somebody listens.
+            // Load balancers connect and disconnect to check whether the server listens.
             Refusal::Gone | Refusal::TooSlow => tracing::debug!(%peer, "{refusal}"),
             _ => {
                 self.metrics.connections.handshakes_failed.increment(1);
@@ -142,7 +142,7 @@ impl Door {
     /// Sends the reason, if that is possible without waiting, and closes the connection.
     fn turn_away(&mut self, stream: TcpStream, peer: SocketAddr, why: &str) {
         self.metrics.connections.refused.increment(1);
-        // Inside of TLS it could not be sent without a handshake.
+        // With TLS, it could not be sent without a handshake.
         if self.tls.is_none()
             && let Ok(stream) = stream.into_std()
         {

@@ -28,9 +28,9 @@ pub(crate) struct Call {
     pub(crate) metrics: Arc<Metrics>,
     /// Who makes it and from where, for the audit log.
     pub(crate) origin: Arc<Origin>,
-    /// What parts of it are recorded under, if it is recorded.
+    /// The parent of the spans of its parts, if it is recorded.
     pub(crate) trace: Option<TraceParent>,
-    /// It counts as in flight as long as anything has it.
+    /// The call counts as in flight until this is dropped.
     pub(crate) place: Arc<Place>,
 }
 
@@ -46,7 +46,7 @@ impl Call {
         in_flight: &InFlight,
     ) -> Result<Self, Failure> {
         let Some(requester) = head.extensions.get::<Requester>() else {
-            return Err(Reason::Internal.failure("nobody asked who makes this call"));
+            return Err(Reason::Internal.failure("the caller of this call was not determined"));
         };
         let Requester { caller, origin } = requester;
         let address = head.extensions.get().and_then(TcpConnectInfo::remote_addr);

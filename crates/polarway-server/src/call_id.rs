@@ -16,7 +16,7 @@ const MOST_ID_CHARACTERS: usize = 128;
 /// The id for a call with these headers: its caller's own, or a fresh one.
 pub(crate) fn call_id(headers: &HeaderMap) -> HeaderValue {
     let mut id = given(headers).unwrap_or_else(fresh);
-    // It does not come again, so it has no use in the table of headers that both ends of a connection keep (RFC 7541, section
+    // Each id is sent once, so it should not fill the table of headers that both ends of a connection keep (RFC 7541, section
     // 6.2.3).
     id.set_sensitive(true);
     id

@@ -17,9 +17,9 @@ pub struct ServerConfig {
     pub bind: SocketAddr,
     /// The engine's configuration.
     pub engine: polarway_core::Config,
-    /// How callers are told apart, and what they need.
+    /// How callers are identified.
     pub auth: AuthConfig,
-    /// The form of the log's lines, where the server is a process of its own.
+    /// The form of the log's lines. It applies only if the server is its own process.
     pub log_format: LogFormat,
     /// A query that takes longer, waiting included, is logged and listed as slow; `None` is none.
     pub slow_query: Option<Duration>,
@@ -33,7 +33,7 @@ pub struct ServerConfig {
     pub tls: TlsFiles,
     /// The most connections at a time; at most half the number of files that this process may have open.
     pub connections: usize,
-    /// What callers may take.
+    /// The limits for callers.
     pub limits: Limits,
     /// How long an upload may send nothing, not even a heartbeat, before it fails; and how long the request of any other
     /// call may take to arrive.

@@ -1,4 +1,4 @@
-//! A connection as HTTP/2 sees it: bytes, in the clear or inside of TLS.
+//! A connection as HTTP/2 sees it: bytes, with or without TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use crate::greeting::{Greeted, LINGER, PREFACE_BYTES};
 use crate::limits::{AddressPlace, ConnectionCalls, Peer};
 use crate::metrics::Metrics;
 
-/// A connection that fails if its first bytes take too long.
+/// A connection that fails if its first bytes take too long, or if it has no calls for too long.
 pub(crate) struct Connection {
     stream: Greeted,
     /// `None` once the preface has arrived.
@@ -35,7 +35,7 @@ struct Idle {
 }
 
 impl Idle {
-    /// Ready when it was idle for too long. The timer is set anew only when it fires, so that a call costs nothing here.
+    /// Ready when the connection was idle for too long. The timer is reset only when it fires, so that a call costs nothing here.
     fn poll(&mut self, calls: &ConnectionCalls, context: &mut Context<'_>) -> Poll<()> {
         loop {
             ready!(self.timer.as_mut().poll(context));
@@ -57,6 +57,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Counts the connection as open until this is dropped.
     pub(crate) fn taken(permit: OwnedSemaphorePermit, of_address: AddressPlace, metrics: &Metrics) -> Self {
         let open = metrics.connections.open.clone();
         open.increment(1.0);
@@ -76,7 +77,7 @@ struct Preface {
 }
 
 impl Connection {
-    /// A connection that is closed if its first bytes have not come by `deadline`, or if it has no call for as long as `idle`.
+    /// A connection that is closed if its first bytes have not arrived by `deadline`, or if it has no call for `idle`.
     pub(crate) fn new(stream: Greeted, deadline: Instant, idle: Option<Duration>, place: Place) -> Self {
         let deadline = Box::pin(sleep_until(deadline));
         let preface = Some(Preface { deadline, missing_bytes: PREFACE_BYTES });
@@ -101,7 +102,7 @@ impl Greeted {
     }
 }
 
-/// Calls a method of whichever stream there is.
+/// Calls a method of the stream, with or without TLS.
 macro_rules! stream {
     ($connection:expr, $method:ident, $($argument:expr),*) => {
         match &mut $connection.stream {
@@ -135,7 +136,7 @@ impl AsyncRead for Connection {
         if read.is_pending()
             && let Some(idle) = &mut this.idle
         {
-            // HTTP/2 takes this for the client's end of a connection without calls, and closes it.
+            // An end of the input: HTTP/2 then closes the connection, since it has no calls.
             return idle.poll(&this.calls, context).map(Ok);
         }
         read

@@ -7,6 +7,7 @@ use polarway_model::{HandleInfo, RunningQuery};
 use polarway_proto::Reason;
 use polarway_proto::v1::{self, Failure};
 
+/// The compression with this number in the protocol.
 pub(crate) fn compression(number: i32) -> Result<Compression, Failure> {
     match v1::Compression::try_from(number) {
         Ok(v1::Compression::Unspecified) => Ok(Compression::None),
@@ -24,6 +25,7 @@ pub(crate) fn time_us(time: SystemTime) -> i64 {
     i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
 }
 
+/// A running query, as the protocol has it.
 pub(crate) fn running_query(query: &QueryStatus) -> v1::RunningQuery {
     let running = RunningQuery {
         query_id: query.id.to_string(),
@@ -37,10 +39,12 @@ pub(crate) fn running_query(query: &QueryStatus) -> v1::RunningQuery {
     running.into()
 }
 
+/// A chunk, as the protocol has it.
 pub(crate) fn chunk(chunk: Chunk) -> v1::Chunk {
     v1::Chunk { ipc: chunk.ipc, first_row: chunk.first_row, rows: chunk.rows }
 }
 
+/// A handle, as the protocol has it.
 pub(crate) fn handle(handle: Handle) -> Result<v1::Handle, Failure> {
     HandleInfo::from(handle).try_into().map_err(unsupported)
 }

@@ -1,4 +1,4 @@
-//! The end of a server: calls may finish for a while, and those that remain are then ended with a reason.
+//! The shutdown of a server: calls may finish for a limited time. The remaining calls are then ended with a reason.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use tokio::sync::watch;
 
 use crate::ending::Ending;
 
-/// How far a server is on its way to its end.
+/// The stage of a server's shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Serving,
-    /// Our methods may finish.
+    /// Calls of our methods may finish; other calls end.
     Draining,
-    /// Nothing may.
+    /// All calls end.
     Over,
 }
 
-/// Ends the calls of a server. Clones are the same.
+/// Ends the calls of a server. Clones share their state.
 #[derive(Clone)]
 pub(crate) struct Drain(Arc<watch::Sender<Stage>>);
 
@@ -29,17 +29,17 @@ impl Drain {
         Self(Arc::new(watch::Sender::new(Stage::Serving)))
     }
 
-    /// The server is to end. Streams of other services than ours end now: a client may watch the health of a server for days.
+    /// The shutdown begins. Streams of services that are not ours end now: a client may watch the health of a server for days.
     pub(crate) fn begin(&self) {
         self.0.send_replace(Stage::Draining);
     }
 
-    /// The time is over: all calls end now.
+    /// The time limit is reached: all calls end now.
     pub(crate) fn cut_off(&self) {
         self.0.send_replace(Stage::Over);
     }
 
-    /// What ends a call with this path.
+    /// The ending of a call with this path.
     pub(crate) fn of_call(&self, path: &str) -> CutOff {
         let last = if Method::of_path(path).is_some() { Stage::Draining } else { Stage::Serving };
         CutOff { stage: self.0.subscribe(), last }
@@ -61,7 +61,7 @@ impl Ending for CutOff {
     fn ended(&self) -> BoxFuture<'static, Failure> {
         let (mut stage, last) = (self.stage.clone(), self.last);
         Box::pin(async move {
-            // Without a sender, the server is no more.
+            // Without a sender, the server no longer exists.
             let _ = stage.wait_for(|stage| *stage > last).await;
             shutting_down()
         })

@@ -28,7 +28,7 @@ use crate::traces::Traces;
 pub(crate) struct EdgeLayer {
     /// How long a request may take to arrive.
     pub(crate) patience: Duration,
-    /// What ends calls at the end of the server.
+    /// Ends calls when the server shuts down.
     pub(crate) drain: Drain,
     /// Where calls are counted.
     pub(crate) metrics: Arc<Metrics>,

@@ -1,4 +1,4 @@
-//! Ends calls before their answers do: when their token ends, or when the server does.
+//! Ends calls early: when their token expires or is withdrawn, or when the server shuts down.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -16,19 +16,19 @@ use crate::body::{Filter, NextFrame, filtered, poll_frame};
 /// The bytes before each message: whether it is compressed, and its length (gRPC over HTTP/2, "Length-Prefixed-Message").
 const HEADER_BYTES: usize = 5;
 
-/// What may end calls.
+/// Something that may end a call early.
 pub(crate) trait Ending: Send + Sync + Unpin + 'static {
-    /// Makes sure that the call may go on.
+    /// Checks that the call may go on.
     ///
     /// # Errors
-    /// It must end, for this reason.
+    /// The reason why it must end.
     fn check(&self) -> Result<(), Failure>;
 
-    /// Waits until the call must end, and tells why.
+    /// Waits until the call must end. Returns the reason.
     fn ended(&self) -> BoxFuture<'static, Failure>;
 }
 
-/// Answers a call until it must end, and then with the reason for that.
+/// Answers a call. If the call must end early, the answer ends with the reason.
 pub(crate) async fn answer_within<E: Ending>(
     ending: E,
     answer: impl Future<Output = Result<Response<Body>, Infallible>>,
@@ -47,8 +47,8 @@ pub(crate) async fn answer_within<E: Ending>(
     }
 }
 
-/// Ends a request when its call must end. Whoever reads it may outlive the call: the service of reflection has a task for that,
-/// and its connection would stay open.
+/// Ends a request when its call must end. Its reader may outlive the call: the reflection service reads in its own task, which
+/// would keep the connection open.
 pub(crate) fn read_within<E: Ending>(ending: E, request: Request<Body>) -> Request<Body> {
     request.map(|body| filtered(body, RequestEnd(Watch { ending, ended: None })))
 }
@@ -117,13 +117,13 @@ fn end(body: &mut Body, failure: Failure) -> NextFrame {
     Some(Status::from(failure).add_header(&mut trailers).map(|()| Frame::trailers(trailers)))
 }
 
-/// How far the messages of a body have come: a status that came in the middle of one would not be understood.
+/// How much of the current message has been sent: a client would not understand a status in the middle of a message.
 #[derive(Default)]
 struct Message {
     header: [u8; HEADER_BYTES],
-    /// How much of the header has come.
+    /// How much of the header has been sent.
     header_bytes: usize,
-    /// What is missing of the message behind its header.
+    /// How much of the message after its header is missing.
     missing_bytes: usize,
 }
 

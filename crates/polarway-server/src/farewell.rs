@@ -1,6 +1,6 @@
-//! The end of an HTTP/2 connection that never began.
+//! Ends a connection before HTTP/2 begins on it.
 
-/// The peer does what it may not do in this number (RFC 9113, section 7).
+/// The peer does too much (RFC 9113, section 7).
 pub(crate) const ENHANCE_YOUR_CALM: u8 = 0x0b;
 
 /// The peer must use TLS (RFC 9113, section 7).

@@ -15,13 +15,13 @@ use crate::tls::{SIDES, Tls};
 /// How long to wait for the client to close a connection that we have closed.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
-/// How long a client that speaks HTTP/2 in the clear may take to its first request before it is told to use TLS.
+/// How long to wait for the first request of a client without TLS before the server answers that it needs TLS.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 /// The bytes with which a client begins HTTP/2 (RFC 9113, section 3.4).
 pub(crate) const PREFACE_BYTES: usize = 24;
 
-/// The bytes before the payload of a frame: its length in three, its type, flags and stream (RFC 9113, section 4.1).
+/// The bytes before the payload of a frame: its length in three bytes, its type, flags and stream (RFC 9113, section 4.1).
 const FRAME_HEADER_BYTES: usize = 9;
 
 /// The type of the frame that a request begins with (RFC 9113, section 6.2).
@@ -30,23 +30,23 @@ const HEADERS: u8 = 1;
 /// The first byte of TLS: a record of a handshake (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 22;
 
-/// What a client that speaks HTTP/2 in the clear is sent where TLS is spoken.
+/// The answer to a client that speaks HTTP/2 without TLS to a server with TLS.
 const USE_HTTPS: &str = "this server speaks TLS: use https://";
 
-/// What a client that speaks HTTP/1 in the clear is sent where TLS is spoken.
+/// The answer to a client that speaks HTTP/1 without TLS to a server with TLS.
 const USE_HTTPS_IN_HTTP_1: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n\
     This server speaks TLS: use https://\n";
 
-/// What a client is sent that speaks TLS where nobody else does. It can't read it, but some show what they got.
+/// The answer to a client that speaks TLS to a server without TLS. The client can't parse it, but some clients show the bytes.
 const USE_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n\
     This server does not speak TLS: use http://\n";
 
 /// A connection on which HTTP/2 can begin.
 pub(crate) enum Greeted {
-    /// In the clear.
+    /// Without TLS.
     Plain(TcpStream),
-    /// Inside of TLS.
+    /// With TLS.
     Tls(Box<TlsStream<ReadAhead<TcpStream>>>),
 }
 
@@ -59,7 +59,7 @@ pub(crate) enum Refusal {
     PlainWhereTls,
     #[error("{0}")]
     Handshake(String),
-    #[error("the client did not finish to connect in time")]
+    #[error("the client did not finish connecting in time")]
     TooSlow,
     #[error("the connection broke before HTTP/2 began")]
     Gone,
@@ -68,7 +68,7 @@ pub(crate) enum Refusal {
 /// Does the handshake, if there is TLS. A client that speaks something else gets an answer that says so.
 ///
 /// # Errors
-/// If the client does not get through until the deadline. The connection is closed then.
+/// If the client is refused, or not ready at the deadline. The connection is then closed.
 pub(crate) async fn greet(
     mut stream: TcpStream,
     tls: Option<&Tls>,
@@ -89,7 +89,7 @@ pub(crate) async fn greet(
             // HTTP/2 begins with `PRI`, as if it were a method of HTTP/1.
             let answer = match &first[..count] {
                 b"PRI" => {
-                    // Many clients report the reason for a request alone: without one, the connection just broke for them.
+                    // Many clients show the reason only if a request was sent; otherwise they just report a broken connection.
                     let _ = timeout(FIRST_REQUEST, first_request(&mut stream)).await;
                     farewell(INADEQUATE_SECURITY, USE_HTTPS)
                 }
@@ -143,6 +143,6 @@ async fn close_with(mut stream: TcpStream, answer: &[u8]) {
         while stream.read(&mut ignored).await? > 0 {}
         Ok::<_, std::io::Error>(())
     };
-    // What fails here is over anyway.
+    // An error changes nothing: the connection ends anyway.
     let _ = timeout(LINGER, closing).await;
 }

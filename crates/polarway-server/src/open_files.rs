@@ -28,7 +28,7 @@ pub(crate) fn raise_limit() -> Option<u64> {
     None
 }
 
-/// Here the system tells no limit.
+/// This system reports no limit.
 #[cfg(not(unix))]
 pub(crate) fn limit() -> Option<u64> {
     None

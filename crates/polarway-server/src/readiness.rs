@@ -46,7 +46,7 @@ impl Readiness {
     /// The state of a worker that has not checked its parts yet.
     pub(crate) fn starting() -> Self {
         let parts = [Part::ColdTier, Part::Handles, Part::Queries];
-        let unchecked = parts.map(|part| (part, "it was not checked yet".to_owned()));
+        let unchecked = parts.map(|part| (part, "it has not been checked yet".to_owned()));
         Self(Arc::new(Mutex::new(BTreeMap::from(unchecked))))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The content is compared, not the time of the last change: Kubernetes swaps symbolic links, and a copy keeps times. A
 //! change counts only if the next look finds the same content, so that a half-written file, or a certificate whose key comes
-//! a moment later, is not taken for a state. What can't be used is reported once, and the value before it stays in force.
+//! a moment later, is not used. Content that can't be used is reported once, and the previous value stays in force.
 
 use std::error::Error;
 use std::fs::File;
@@ -31,7 +31,7 @@ const MOST_BYTES: u64 = 4 << 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// The system refuses.
+    /// The system reports an error.
     #[error("can't read {}", path.display())]
     Read {
         /// The file.
@@ -53,7 +53,7 @@ pub enum FileError {
     },
 }
 
-/// A value that is made of the contents of files, and made again when they change. The files are watched until this is
+/// A value that is made from the contents of files, and made again when they change. The files are watched until this is
 /// dropped.
 pub(crate) struct Reloaded<T> {
     value: watch::Receiver<Arc<T>>,
@@ -61,7 +61,7 @@ pub(crate) struct Reloaded<T> {
 }
 
 impl<T: Send + Sync + 'static> Reloaded<T> {
-    /// Reads the files, makes the value of their contents, which come in the order of the paths, and watches the files.
+    /// Reads the files, makes the value from their contents in the order of the paths, and watches the files.
     /// `what` names them in the log, such as "the certificate". It must be called inside a tokio runtime.
     ///
     /// # Errors
@@ -126,7 +126,7 @@ impl<T> Drop for Reloaded<T> {
 struct Files<M> {
     paths: Vec<PathBuf>,
     make: M,
-    /// The state that the value was made of, or that was reported.
+    /// The state that the value was made from, or that was reported.
     handled: State,
     /// Another state, if the last look found one.
     unconfirmed: Option<State>,

@@ -41,7 +41,7 @@ const MOST_RESETS: usize = 1_024;
 /// How long a client may take to answer the ping.
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
 
-/// How long calls that were ended may take to tell their callers so.
+/// How long calls that were ended may take to send the reason to their callers.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// The health service's name for whether results can be kept under handles.
@@ -98,7 +98,7 @@ pub enum StartError {
     /// The protocol's description for reflection can't be read.
     #[error("the protocol's description is damaged")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// The machine gives no random bytes, by which the status page knows its own forms.
+    /// The machine gives no random bytes, which the status page needs to recognize its own forms.
     #[error("the machine gives no random bytes")]
     Random(#[source] io::Error),
     /// The URL of the collector of traces can't be used.
@@ -115,7 +115,7 @@ fn advice(error: &io::Error, flag: &str) -> String {
             format!(": another program does. Choose another port with {flag}, or 0 for any that is free")
         }
         io::ErrorKind::PermissionDenied => {
-            format!(": ports below 1024 are root's. Choose another with {flag}")
+            format!(": ports below 1024 need root's rights. Choose another with {flag}")
         }
         io::ErrorKind::AddrNotAvailable => {
             ": this machine has no such address. Choose another with --bind".to_owned()
@@ -167,7 +167,7 @@ impl Server {
     }
 
     /// Serves until `shutdown` is ready. Then health reports it, no connection is accepted any more, and running calls may
-    /// finish within the configured time. Those that don't are ended: their callers are told that the server is shutting down.
+    /// finish within the configured time. Those that don't are ended with the reason that the server is shutting down.
     ///
     /// # Errors
     /// If the network fails.
@@ -220,9 +220,9 @@ impl Server {
         let (began, ending) = tokio::sync::oneshot::channel();
         let shutdown = async {
             shutdown.await;
-            readiness.set(Part::Service, Some("it is ending".to_owned()));
-            tracing::info!("ending: what runs has {:?} to finish", config.drain_timeout);
-            // One of them could say that it serves after this.
+            readiness.set(Part::Service, Some("it is shutting down".to_owned()));
+            tracing::info!("shutting down: running calls have {:?} to finish", config.drain_timeout);
+            // Otherwise it could report after this that the server serves.
             watches.shutdown().await;
             say_not_serving(&health).await;
             drain.begin();
@@ -282,7 +282,7 @@ fn tell_of_memory() {
     }
 }
 
-/// Notes whether the cold tier can be reached.
+/// Records whether the cold tier can be reached.
 async fn watch_cold_tier(engine: Polarway, readiness: Readiness) {
     loop {
         let _ = readiness.check(Part::ColdTier, engine.check_cold_tier()).await;

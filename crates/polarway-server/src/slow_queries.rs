@@ -1,4 +1,4 @@
-//! Queries that took long: in the log, and the last of them for the status page.
+//! Slow queries: in the log, and the most recent ones on the status page.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(crate) struct SlowQueries {
     recent: Mutex<VecDeque<SlowQuery>>,
 }
 
-/// A query that took long.
+/// A slow query.
 #[derive(Clone)]
 pub(crate) struct SlowQuery {
     pub(crate) ended: SystemTime,

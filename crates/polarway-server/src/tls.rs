@@ -1,4 +1,4 @@
-//! TLS on the server's side: from files to what a handshake uses, made again when the files change.
+//! TLS on the server's side: the configuration of handshakes, made from files, and made again when the files change.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientV
 
 use crate::reload::{FileError, Reloaded};
 
-/// What the two ends are called in the log.
+/// The names of the two ends in the log.
 pub(crate) const SIDES: Sides = Sides { ours: "this server", theirs: "the client" };
 
-/// A certificate that expires within this time is warned of.
+/// A warning is logged for a certificate that expires within this time.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// The files of TLS. Without a certificate, the server speaks in the clear.
+/// The files of TLS. Without a certificate, connections are not encrypted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsFiles {
-    /// The server's certificate, and behind it those of its CAs, as PEM.
+    /// The server's certificate, followed by those of its CAs, as PEM.
     pub certificate: Option<PathBuf>,
     /// The certificate's private key, as PEM.
     pub key: Option<PathBuf>,
@@ -64,7 +64,7 @@ impl TlsFiles {
     /// The certificate and its key, if TLS is to be spoken.
     ///
     /// # Errors
-    /// One of both is missing.
+    /// One of the two is missing.
     pub(crate) fn pair(&self) -> Result<Option<(&Path, &Path)>, TlsError> {
         const CERTIFICATE: &str = "--tls-cert";
         const KEY: &str = "--tls-key";
@@ -80,10 +80,10 @@ impl TlsFiles {
     }
 }
 
-/// What handshakes use: the newest state of the files that can be used. Connections that are open don't change.
+/// The configuration of handshakes: from the newest state of the files that can be used. Open connections don't change.
 pub(crate) struct Tls(Reloaded<Handshakes>);
 
-/// What handshakes use, made of one state of the files.
+/// The configuration of handshakes, made from one state of the files.
 struct Handshakes {
     config: Arc<ServerConfig>,
     valid_until: SystemTime,
@@ -113,7 +113,7 @@ impl Tls {
         Ok(Some(Self(reloaded)))
     }
 
-    /// What a handshake that begins now uses.
+    /// The configuration for a handshake that begins now.
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.0.current().config)
     }

@@ -82,7 +82,7 @@ impl Traces {
         span.is_recording().then(|| CallTrace { span, tracer: self.tracer.clone() })
     }
 
-    /// Sends the spans that still wait.
+    /// Sends the spans that are still queued.
     pub(crate) async fn finish(self) {
         // It blocks until they are sent.
         let finished =
@@ -116,12 +116,12 @@ impl CallTrace {
         self.span.span_context().trace_id().to_string()
     }
 
-    /// Notes the call's id.
+    /// Records the call's id.
     pub(crate) fn set_request_id(&mut self, id: &str) {
         self.span.set_attribute(KeyValue::new("polarway.request_id", id.to_owned()));
     }
 
-    /// Notes how the call ended.
+    /// Records how the call ended.
     pub(crate) fn set_outcome(&mut self, code: Code, reason: Option<&str>) {
         self.span.set_attribute(KeyValue::new("rpc.grpc.status_code", i64::from(code as i32)));
         if let Some(reason) = reason {

@@ -1,4 +1,4 @@
-//! A certificate with its key: what one end proves itself with.
+//! A certificate with its key, with which one end proves its identity.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -49,13 +49,13 @@ impl Identity {
         self.valid_until
     }
 
-    /// The same for a configuration of rustls.
+    /// The same, for a configuration of rustls.
     pub fn resolver(&self) -> Arc<SingleCertAndKey> {
         Arc::new(SingleCertAndKey::from(Arc::clone(&self.key)))
     }
 }
 
-/// The end of a certificate's time.
+/// The end of a certificate's validity.
 fn validity(
     pem: Pem<'_>,
     certificate: &CertificateDer<'_>,
@@ -63,8 +63,8 @@ fn validity(
     now: SystemTime,
 ) -> Result<SystemTime, CredentialError> {
     let parsed = ParsedCertificate::try_from(certificate).map_err(|error| pem.damaged(error))?;
-    // rustls tells a certificate's times only when it finds it invalid, and looks at the time before the issuer. Without any
-    // issuer that is trusted, the certificate is invalid at all times, and the error says whether for its time.
+    // rustls reports a certificate's times only in the error about an invalid certificate, and it checks the time before the
+    // issuer. With no trusted issuer, the certificate is always invalid, and the error shows whether the time is the reason.
     let problem_at = |time: SystemTime| {
         let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let algorithms = provider.signature_verification_algorithms.all;
@@ -79,7 +79,7 @@ fn validity(
         Some(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
             return Err(CredentialError::NotValidYet { path: path(), from: system_time(not_before) });
         }
-        // A certificate whose end is before its beginning.
+        // Its validity ends before it begins.
         Some(Error::InvalidCertificate(CertificateError::Expired)) => {
             return Err(pem.damaged("the certificate is valid at no time"));
         }
@@ -96,6 +96,7 @@ fn validity(
 /// 9999-12-31T23:59:59Z, the end of certificates that never expire (RFC 5280, section 4.1.2.5).
 const END_OF_TIME: Duration = Duration::from_secs(253_402_300_799);
 
+/// The same time in the type of the standard library.
 pub(crate) fn system_time(time: UnixTime) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(time.as_secs())
 }
@@ -172,7 +173,7 @@ mod tests {
             (&*certificate, no_key, "the key in server.key can't be used"),
             (&*certificate, encrypted, "the key in server.key is encrypted"),
             (&*certificate, old_encrypted, "the key in server.key is encrypted"),
-            (&*certificate, &*broken_key, "server.key is damaged: a part is no valid base64"),
+            (&*certificate, &*broken_key, "server.key is damaged: a part is not valid base64"),
             (&*certificate, cut_key, "server.key is damaged: a part has no END line"),
         ] {
             let error = read(certificate, key, NOW).unwrap_err();

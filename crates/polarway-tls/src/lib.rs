@@ -1,7 +1,7 @@
 //! TLS as the server and the client both use it.
 //!
 //! This crate owns the choice of algorithms ([`provider`]), how certificates and keys are read from PEM files and checked
-//! before they are used ([`Identity`], [`roots`]), what a failed connection is called in words ([`explain`]), and a reader that
+//! before they are used ([`Identity`], [`roots`]), messages for failed connections ([`explain`]), and a reader that
 //! makes TLS fast for large transfers ([`ReadAhead`]). It does not know who connects to whom, or what is sent.
 
 mod identity;

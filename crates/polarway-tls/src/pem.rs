@@ -18,7 +18,7 @@ pub struct Pem<'a> {
     pub content: &'a [u8],
 }
 
-/// Certificates or keys that can't be used. The message names the file, and holds nothing of a key.
+/// Certificates or keys that can't be used. The message names the file, and contains nothing of a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialError {
@@ -66,7 +66,7 @@ pub enum CredentialError {
         /// The key's file.
         key: PathBuf,
     },
-    /// The certificate's time is over.
+    /// The certificate has expired.
     #[error("the certificate in {} expired at {}", path.display(), date(*at))]
     Expired {
         /// The file.
@@ -74,17 +74,17 @@ pub enum CredentialError {
         /// When it expired.
         at: SystemTime,
     },
-    /// The certificate's time has not come.
+    /// The certificate is not valid yet.
     #[error("the certificate in {} is valid only from {} on: check this machine's clock", path.display(), date(*from))]
     NotValidYet {
         /// The file.
         path: PathBuf,
-        /// When its time begins.
+        /// When it becomes valid.
         from: SystemTime,
     },
 }
 
-/// The CAs in a PEM file, which others' certificates are checked against.
+/// The CAs in a PEM file, to check the certificates of the other end.
 ///
 /// # Errors
 /// A file without certificates, or with one that is damaged.
@@ -122,18 +122,19 @@ fn is_encrypted(content: &[u8]) -> bool {
     marks.iter().any(|mark| content.windows(mark.len()).any(|part| part == *mark))
 }
 
-/// An error of the parser. Its own words may hold a line of the file, which may be a key's.
+/// An error of the parser. Its own text may contain a line of the file, which may be part of a key.
 fn words(error: &PemError) -> &'static str {
     match error {
         PemError::MissingSectionEnd { .. } => "a part has no END line",
         PemError::IllegalSectionStart { .. } => "a BEGIN line is malformed",
-        PemError::Base64Decode(_) => "a part is no valid base64",
+        PemError::Base64Decode(_) => "a part is not valid base64",
         PemError::SectionTooLarge => "a part is too large",
         _ => "it can't be parsed as PEM",
     }
 }
 
 impl Pem<'_> {
+    /// The error that this file is damaged.
     pub(crate) fn damaged(&self, problem: impl ToString) -> CredentialError {
         CredentialError::Damaged { path: self.path.to_owned(), problem: problem.to_string() }
     }

@@ -1,4 +1,4 @@
-//! Which versions and algorithms are spoken.
+//! The versions and algorithms of TLS that both ends use.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::version::{TLS12, TLS13};
 use rustls::{CipherSuite, SupportedProtocolVersion};
 
-/// The protocol that both ends speak inside of TLS.
+/// The protocol inside of TLS.
 pub const ALPN: &[u8] = b"h2";
 
 /// The versions of TLS.

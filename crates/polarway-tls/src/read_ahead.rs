@@ -9,14 +9,14 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 /// How much is read at once, in bytes: four records of TLS.
 const READ_BYTES: usize = 64 << 10;
 
-/// Reads large pieces of a connection, and hands out small ones. rustls asks for 4 KiB at a time, which for a large table
-/// costs a system call each. The piece is given back while the connection is idle. Writes pass through.
+/// Reads large pieces of a connection, and returns them in small parts. rustls reads 4 KiB at a time, each of which would be a
+/// system call. The memory of the piece is freed while the connection is idle. Writes pass through.
 #[derive(Debug)]
 pub struct ReadAhead<S> {
     stream: S,
     /// What was read.
     piece: Vec<u8>,
-    /// How much of it was handed out.
+    /// How much of it was returned.
     taken: usize,
 }
 
@@ -26,17 +26,17 @@ impl<S> ReadAhead<S> {
         Self { stream, piece: Vec::new(), taken: 0 }
     }
 
-    /// The connection itself, for what does not read.
+    /// The connection itself, for everything except reading.
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
 
-    /// The connection itself. What was read ahead is not seen there.
+    /// The connection itself. Bytes that were read ahead are not in it.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.stream
     }
 
-    /// The connection itself. What was read ahead is lost.
+    /// The connection itself. Bytes that were read ahead are lost.
     pub fn into_inner(self) -> S {
         self.stream
     }

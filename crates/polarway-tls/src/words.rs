@@ -1,4 +1,4 @@
-//! Why a TLS connection failed, in words.
+//! Messages about why a TLS connection failed.
 
 use std::error::Error as StdError;
 use std::io;
@@ -8,10 +8,10 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, OtherErr
 
 use crate::identity::system_time;
 
-/// What the two ends are called in a message.
+/// The names of the two ends in a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Sides {
-    /// Us, such as `this client`.
+    /// This end, such as `this client`.
     pub ours: &'static str,
     /// The other end, such as `the server`.
     pub theirs: &'static str,
@@ -77,13 +77,14 @@ fn of_theirs(problem: &CertificateError) -> String {
         CertificateError::Revoked => "was revoked".to_owned(),
         // webpki's error, whose type is not in the API of rustls.
         CertificateError::Other(OtherError(inner)) if inner.to_string().contains("CaUsedAsEndEntity") => {
-            "is that of a CA (CA:TRUE) and can't be an end's own: make one with CA:FALSE".to_owned()
+            "is that of a CA (CA:TRUE) and can't identify a server or a client: make one with CA:FALSE"
+                .to_owned()
         }
         other => format!("can't be used: {other}"),
     }
 }
 
-/// What the other end says, mostly about our certificate.
+/// The alert of the other end, mostly about our certificate.
 fn of_ours(alert: AlertDescription, sides: Sides) -> String {
     let Sides { ours, theirs } = sides;
     match alert {

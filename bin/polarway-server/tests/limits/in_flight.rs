@@ -10,7 +10,7 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::others::{begin_query, client_at, query};
 use crate::support::{ENDLESS_SUM, Server, channel, reason_of, until};
 
-/// Checks that a call was refused for now, with a time to come back; returns the message.
+/// Checks that a call was refused with a retry delay; returns the message.
 #[track_caller]
 fn refused_for_now(status: &Status) -> String {
     assert_eq!(reason_of(status), Reason::ResourceExhausted);
@@ -27,7 +27,7 @@ async fn a_caller_with_too_many_calls_in_flight_is_refused_for_now_and_the_other
     for _ in 0..3 {
         answers.push(begin_query(&mut greedy, ENDLESS_SUM).await.unwrap());
     }
-    // Another connection is no other caller.
+    // Another connection is not another caller.
     let mut again = client_at(&server, 2).await;
     for client in [&mut greedy, &mut again] {
         let refused = client.get_server_info(GetServerInfoRequest {}).await.unwrap_err();
@@ -37,7 +37,7 @@ async fn a_caller_with_too_many_calls_in_flight_is_refused_for_now_and_the_other
     let mut modest = client_at(&server, 3).await;
     query(&mut modest, "SELECT 1").await.unwrap();
     modest.get_server_info(GetServerInfoRequest {}).await.unwrap();
-    // Who watches the worker is always answered.
+    // Health checks are always answered.
     let mut health = HealthClient::new(channel(&server).await);
     health.check(HealthCheckRequest::default()).await.unwrap();
     answers.pop();
@@ -70,7 +70,7 @@ async fn calls_that_are_given_up_at_any_moment_leave_their_places() {
     let mut client = client_at(&server, 2).await;
     for round in 0..40 {
         let mut call = Box::pin(begin_query(&mut client, ENDLESS_SUM));
-        // Some are given up before they are sent, some before they are answered, some in the middle.
+        // Some are cancelled before they are sent, some before they are answered, some in the middle.
         for _ in 0..round {
             if (&mut call).now_or_never().is_some() {
                 break;

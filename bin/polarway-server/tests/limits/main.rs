@@ -1,4 +1,4 @@
-//! What one client may take of a real server process: over the limit it is told so, and the others are served.
+//! The limits of a real server process for one client: above a limit it gets an error, and the others are served.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../network/support/mod.rs"]

@@ -1,4 +1,4 @@
-//! Messages that are too long, and uploads that bring more than their caller may have under way.
+//! Messages that are too long, and uploads beyond the memory limit of their caller.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::support::{PATIENCE, Server, Upload, reason_of, until};
 
 const MIB: usize = 1 << 20;
 
-/// A table of so many rows, each a text of so many bytes.
+/// A table with this many rows, each a text of this many bytes.
 fn texts(rows: usize, bytes: usize) -> Table {
     let texts = (0..rows).map(|row| row.to_string().repeat(bytes / row.to_string().len()));
     let column: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
@@ -84,7 +84,7 @@ async fn a_message_of_a_gibibyte_is_refused_before_it_has_come() {
     for _ in 0..8 {
         let answer = tokio::time::timeout(PATIENCE, send_message_of(&server, 1 << 30)).await;
         let (sent, status) = answer.expect("it is refused");
-        // What is on its way when it is refused: HTTP/2's windows let through no more.
+        // Only the bytes in flight when it is refused: the windows of HTTP/2 allow no more.
         assert!(sent < 64 * MIB, "{sent} bytes were taken");
         assert_eq!(status.as_deref(), Some("3"), "INVALID_ARGUMENT");
     }
@@ -180,7 +180,7 @@ async fn uploads_that_bring_more_than_their_caller_may_have_under_way_wait_or_ar
         let upload = Upload::of(name, &texts(3, 3 * MIB));
         upload.parts.into_iter().map(|part| StoreRequest { part: Some(part) }).collect()
     };
-    // One of them brings less at a time than all of them together.
+    // Alone, each of them needs less memory than all of them together.
     let mut greedy = Vec::new();
     for number in 0..6 {
         let mut client = client_at(&server, 2).await;
@@ -197,7 +197,7 @@ async fn uploads_that_bring_more_than_their_caller_may_have_under_way_wait_or_ar
             Err(status) => is_for_now(&status),
         }
     }
-    // All of it is given back.
+    // All memory is free again.
     let parts = parts_of("of_greedy_in_the_end");
     let mut client = client_at(&server, 2).await;
     until("room again", async || client.store(Request::new(futures::stream::iter(parts.clone()))).await.ok())

@@ -1,4 +1,4 @@
-//! Readers that take a kilobyte now and then: what they don't read is not made, and the others are served.
+//! Readers that read a kilobyte now and then: what they don't read is not produced, and the others are served.
 
 use std::io;
 use std::pin::Pin;

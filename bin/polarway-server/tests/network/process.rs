@@ -43,7 +43,7 @@ async fn a_signal_lets_what_runs_finish_and_takes_nothing_new() {
     let mut stream = client.load_stream("flights").await.unwrap();
     let mut rows = stream.next().await.unwrap().unwrap().num_rows();
     server.signal("-TERM");
-    server.logged("ending").await;
+    server.logged("shutting down").await;
     until("a closed port", async || TcpStream::connect(server.address()).await.err()).await;
     while let Some(batch) = stream.next().await {
         rows += batch.unwrap().num_rows();

@@ -20,7 +20,7 @@ pub(crate) struct Browser {
     answers: BufReader<File>,
     session: Option<String>,
     last_id: u64,
-    /// What the page complained about: refused contents, errors of scripts.
+    /// The problems that the page reported: refused contents, errors of scripts.
     pub(crate) complaints: Vec<String>,
     _folder: TempDir,
 }
@@ -86,14 +86,14 @@ impl Browser {
         self.ask("Emulation.setEmulatedMedia", features);
     }
 
-    /// Opens a page, and waits until all of it is there.
+    /// Opens a page, and waits until it is loaded.
     pub(crate) fn open(&mut self, url: &str) {
         let opened = self.ask("Page.navigate", json!({"url": url}));
         assert!(opened["errorText"].is_null(), "{opened}");
         self.loaded();
     }
 
-    /// Waits until a page is there.
+    /// Waits until a page is loaded.
     pub(crate) fn loaded(&mut self) {
         while self.next()["method"] != "Page.loadEventFired" {}
     }
@@ -112,7 +112,7 @@ impl Browser {
         std::fs::write(path, BASE64_STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()).unwrap();
     }
 
-    /// Carries out a command, and returns what it gives.
+    /// Executes a command, and returns its result.
     fn ask(&mut self, method: &str, parameters: Value) -> Value {
         self.last_id += 1;
         let mut command = json!({"id": self.last_id, "method": method, "params": parameters});

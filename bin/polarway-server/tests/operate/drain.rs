@@ -1,4 +1,4 @@
-//! The end of a server: it is no longer ready, what runs may finish, and what does not is told so.
+//! The shutdown of a server: it is no longer ready, running calls may finish, and the remaining ones get a reason.
 
 use futures::StreamExt as _;
 use polarway_client::QueryPhase;
@@ -33,7 +33,7 @@ async fn a_server_that_ends_is_not_ready_at_once_and_lets_calls_finish() {
     let mut rows = stream.next().await.unwrap().unwrap().num_rows();
     observed.server.signal("-TERM");
     let text = observed.page_when("/readyz", 503).await;
-    assert!(text.contains("the server: it is ending"), "{text}");
+    assert!(text.contains("the server: it is shutting down"), "{text}");
     assert_eq!(observed.page("/healthz").await.0, 200, "it is alive all the same");
     while let Some(batch) = stream.next().await {
         rows += batch.unwrap().num_rows();
@@ -81,7 +81,7 @@ async fn streams_that_wait_for_news_do_not_keep_a_server_from_ending() {
     server.signal("-TERM");
     let said = async {
         loop {
-            // It may be told first that the server no longer serves.
+            // The first message may be that the server no longer serves.
             if let Err(status) = watched.next().await.expect("it ends with a reason") {
                 break status;
             }
@@ -100,7 +100,7 @@ async fn a_second_signal_ends_it_at_once() {
     let running = tokio::spawn(async move { client.query(ENDLESS_SUM).await });
     query_in(QueryPhase::Running, &server.client().await, ENDLESS_SUM).await;
     server.signal("-TERM");
-    server.logged("ending").await;
+    server.logged("shutting down").await;
     server.signal("-INT");
     assert_eq!(server.ended().await.code(), Some(130));
     running.abort();

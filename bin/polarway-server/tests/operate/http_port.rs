@@ -1,4 +1,4 @@
-//! The HTTP port against whoever reaches it.
+//! The HTTP port and hostile clients.
 
 use std::process::Stdio;
 
@@ -8,10 +8,10 @@ use tokio::net::TcpStream;
 use crate::observed::Observed;
 use crate::support::Server;
 
-/// Sends bytes, and gives all that comes back.
+/// Sends bytes, and returns all that the server sends.
 async fn answer_to(observed: &Observed, sent: &[u8]) -> String {
     let mut stream = TcpStream::connect(observed.http_address()).await.unwrap();
-    // A server that has refused what came may close before all is sent.
+    // A server that refuses the first bytes may close the connection before all bytes are sent.
     let _ = stream.write_all(sent).await;
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;

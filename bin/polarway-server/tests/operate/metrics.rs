@@ -197,7 +197,7 @@ async fn promtool_finds_nothing_wrong_but_two_names_that_were_promised() {
 async fn a_client_of_another_protocol_is_counted_as_a_handshake_that_failed() {
     let observed = Observed::start(&[]).await;
     let mut stranger = TcpStream::connect(observed.server.address()).await.unwrap();
-    // A TLS client, where there is no TLS.
+    // A TLS client at a server without TLS.
     stranger.write_all(b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00aaaaaaaaaaaaaaaaaaaaaaaaaa").await.unwrap();
     let samples = observed
         .metrics_when("a failed handshake", |samples| {

@@ -1,4 +1,4 @@
-//! A server with its HTTP port, and what that answers.
+//! A server with its HTTP port, and the answers of that port.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    /// A server over an empty folder of its own.
+    /// A server with its own empty folder.
     pub(crate) async fn start(flags: &[&str]) -> Self {
         Self::start_with_variables(&[], flags).await
     }
@@ -48,8 +48,8 @@ impl Observed {
         Samples::parse(&text)
     }
 
-    /// Waits until the metrics are as wanted: a call is counted when its answer was sent, which its caller may know a moment
-    /// before.
+    /// Waits until the metrics are as expected: a call is counted after its answer was sent, so its caller may have the answer a
+    /// moment earlier.
     pub(crate) async fn metrics_when(&self, what: &str, wanted: impl Fn(&Samples) -> bool) -> Samples {
         until(what, async || Some(self.metrics().await).filter(&wanted)).await
     }

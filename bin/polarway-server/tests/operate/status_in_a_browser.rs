@@ -42,7 +42,7 @@ async fn an_operator_sees_the_page_in_light_and_dark_and_cancels_a_query_with_it
     }
     assert_ne!(backgrounds[0], backgrounds[1]);
 
-    // A click is what an operator does; it leads back to the page, on which the query is no more.
+    // A click, as by an operator. It leads back to the page, which no longer shows the query.
     assert_eq!(browser.value("document.querySelectorAll('button').length"), 1);
     browser.value("document.querySelector('button').click()");
     browser.loaded();

@@ -1,4 +1,4 @@
-//! The status page, as HTTP has it.
+//! The status page, over plain HTTP.
 
 use std::collections::HashMap;
 
@@ -12,12 +12,12 @@ use tempfile::TempDir;
 use crate::observed::Observed;
 use crate::support::{ENDLESS_SUM, PATIENCE, all_ended, client_of, in_background, numbers, query_in, until};
 
-/// A client that goes to no other page by itself.
+/// A client that does not follow redirects.
 fn http() -> Client {
     Client::builder().timeout(PATIENCE).redirect(Policy::none()).build().unwrap()
 }
 
-/// What a request is answered.
+/// The answer to a request.
 async fn answer(request: RequestBuilder) -> (u16, HeaderMap, String) {
     let response = request.send().await.unwrap();
     (response.status().as_u16(), response.headers().clone(), response.text().await.unwrap())
@@ -168,7 +168,7 @@ async fn a_caller_sees_his_own_and_cancels_what_he_may() {
     }
     let of_root = page(root.token.reveal()).await;
     assert!(of_root.contains("canary_numbers") && of_root.contains("<button>"), "{of_root}");
-    // The form of one caller is of no use to another, and the door refuses him as well.
+    // One caller can't use the form of another, and the access check refuses it as well.
     let form = [("query", hidden(&of_root, "query").unwrap()), ("mark", hidden(&of_root, "mark").unwrap())];
     let stolen = http().post(observed.url("/cancel")).bearer_auth(ada.token.reveal()).form(&form);
     assert_eq!(answer(stolen).await.0, 403);

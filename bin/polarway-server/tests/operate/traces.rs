@@ -1,4 +1,4 @@
-//! Traces over OTLP, and the traces that callers are in.
+//! Traces over OTLP, and the traces of callers.
 
 use opentelemetry::Context;
 use opentelemetry::trace::{
@@ -37,7 +37,7 @@ async fn a_call_is_a_span_of_its_callers_trace_and_a_query_has_its_phases_below_
     let query = client.query("SELECT sum(n), 'canary' FROM numbers");
     query.with_context(trace_of_program(TraceFlags::SAMPLED)).await.unwrap();
     let error = client.load("missing_canary").await.unwrap_err();
-    // What waits is sent before the server ends.
+    // Queued spans are sent before the server ends.
     server.signal("-15");
     assert!(server.ended().await.success());
 
@@ -78,7 +78,7 @@ async fn a_caller_decides_whether_its_call_is_recorded_and_a_strange_header_deci
     assert!(server.ended().await.success());
     let spans = collector.spans();
     assert!(spans.iter().all(|span| span.name != "Query"), "{spans:#?}");
-    // One more is that of the client, which asks when it connects.
+    // One more is from the client, which makes a call when it connects.
     let asked = spans.iter().filter(|span| span.name == "GetServerInfo");
     assert!(asked.clone().all(|span| span.parent_span_id.is_empty()), "{spans:#?}");
     assert!(asked.count() >= 6, "{spans:#?}");
@@ -86,7 +86,7 @@ async fn a_caller_decides_whether_its_call_is_recorded_and_a_strange_header_deci
 
 #[tokio::test]
 async fn a_collector_that_is_gone_or_hangs_costs_no_call_and_the_server_ends_all_the_same() {
-    // It takes connections and never answers.
+    // It accepts connections and never answers.
     let hanging = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = |listener: &TcpListener| format!("http://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! What the log says of callers: what they changed and were refused, and never what they know each other by.
+//! What the log contains about callers: their changes and refusals, and never their secrets.
 
 use polarway_client::Reason;
 use polarway_server::Role;

@@ -1,4 +1,4 @@
-//! A server with a file of tokens: what is in it counts, and what changes in it counts at once.
+//! A server with a file of tokens: its entries are in force, and changes take effect at once.
 
 use polarway_client::{ErrorKind, Reason};
 use polarway_proto::v1::{StoreRequest, store_request::Part};
@@ -9,7 +9,7 @@ use crate::auth_raw::our_paths;
 use crate::auth_support::{AuthFile, INFO, Known, begun, end_of, load, soon};
 use crate::support::{ENDLESS_SUM, Server, Upload, numbers, reason_of, refused};
 
-/// Rows without end, faster than they are read.
+/// An endless number of rows, faster than they are read.
 const ENDLESS_ROWS: &str = "SELECT range, range AS again FROM range(10000000000000)";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +27,7 @@ async fn no_method_answers_with_an_expired_a_withdrawn_or_an_unknown_token() {
         assert_eq!(gone.refused(&server, &path).await, Some(Reason::InvalidToken), "{path}");
         assert_eq!(never.refused(&server, &path).await, Some(Reason::InvalidToken), "{path}");
         assert_eq!(good.refused(&server, &path).await, None, "{path}");
-        // The other token of the server is as good as before.
+        // The other token of the server is still valid.
         let owner = Known { token: owner.to_owned(), ..never.clone() };
         assert_eq!(owner.refused(&server, &path).await, None, "{path}");
     }
@@ -105,12 +105,12 @@ async fn running_calls_end_when_their_token_is_withdrawn_and_those_of_others_go_
     assert!(end_of(kept).await.is_ok());
     assert_eq!(gone.refused(&server, INFO).await, Some(Reason::InvalidToken));
     assert_eq!(changed.refused(&server, INFO).await, None);
-    // Nothing runs any more for who may not call, and nothing of the upload was stored.
+    // No call of the refused caller still runs, and nothing of the upload was stored.
     let client = other.client(&server).await;
     assert_eq!(refused(client.load("t").await).0, Reason::UnknownDataset);
 }
 
-/// What a client sends that still has something to send.
+/// The messages of a client that has not finished sending.
 fn heartbeats() -> impl futures::Stream<Item = StoreRequest> {
     futures::stream::unfold((), |()| async {
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
@@ -165,7 +165,7 @@ async fn a_server_does_not_start_with_a_file_that_it_can_not_use() {
     let path = path.to_str().unwrap();
     file.write("[[token]]\nname = \"x\"\nsha256 = \"canary\"\nrole = \"admin\"");
     let told = started(path);
-    assert!(told.contains("token 1 (x) has no SHA-256") && !told.contains("canary"), "{told}");
+    assert!(told.contains("token 1 (x) has an invalid `sha256`") && !told.contains("canary"), "{told}");
     file.write("role = \"admin");
     assert!(started(path).contains("line 1"), "{}", started(path));
     std::fs::remove_file(path).unwrap();

@@ -50,7 +50,7 @@ impl SigningKey {
         public
     }
 
-    /// A token with these claims in the place of those of a good one.
+    /// A token with these claims instead of those of a valid one.
     pub(crate) fn token(&self, claims: Value) -> Known {
         let header = Header { kid: Some(self.id.clone()), ..Header::new(self.algorithm) };
         self.token_with(&header, claims)
@@ -61,12 +61,12 @@ impl SigningKey {
     }
 }
 
-/// A token as a server knows it.
+/// A JWT as a [`Known`] token, without an entry in a file.
 pub(crate) fn known(token: String) -> Known {
     Known { token, entry: String::new() }
 }
 
-/// The claims of a good token, with these in their place; null takes one away.
+/// The claims of a valid token, with these changed; null removes one.
 pub(crate) fn with_defaults(claims: Value) -> Value {
     let mut all = json!({
         "iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "exp": seconds_from_now(600), "role": "reader",
@@ -87,7 +87,7 @@ fn set(keys: &[&SigningKey]) -> String {
     serde_json::to_string(&JwkSet { keys: keys.iter().map(|key| key.public()).collect() }).unwrap()
 }
 
-/// A server that takes the issuer's tokens, by keys from this file or URL.
+/// A server that accepts the issuer's tokens, with keys from this file or URL.
 pub(crate) fn server(keys: &str, variables: &[(&str, &str)], flags: &[&str]) -> Server {
     let of_jwt = ["--jwt-issuer", ISSUER, "--jwt-audience", AUDIENCE, "--jwt-keys", keys];
     Server::start_with_variables(variables, &[&of_jwt, flags].concat())
@@ -164,7 +164,7 @@ impl KeyServer {
         format!("http://{}/keys", self.address)
     }
 
-    /// How often it was asked.
+    /// The number of requests to it.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }

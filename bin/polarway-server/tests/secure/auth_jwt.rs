@@ -1,4 +1,4 @@
-//! A server that takes the tokens of an issuer.
+//! A server that accepts the tokens of an issuer.
 
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -76,7 +76,7 @@ async fn no_method_answers_with_a_token_that_the_issuer_did_not_make_for_this_se
         assert_eq!(expired.refused(&server, &path).await, Some(Reason::TokenExpired), "{path}");
     }
     for (what, token) in &invalid {
-        // All methods are asked for their token at one place; a few stand for all.
+        // The token is checked in one place for all methods, so a few methods are enough.
         for path in our_paths().iter().take(4) {
             assert_eq!(token.refused(&server, path).await, Some(Reason::InvalidToken), "{path}: {what}");
         }
@@ -138,7 +138,7 @@ async fn running_calls_end_with_their_token_or_its_key() {
     let (key, old) = (SigningKey::new("a"), SigningKey::new("old"));
     let file = KeyFile::of(&[&key, &old]);
     let server = server(&file.path(), &[], &[]);
-    // A token counts half a minute longer than it says, for clocks that differ.
+    // A token is valid half a minute longer than it says, because clocks differ.
     let short = key.token(json!({"exp": seconds_from_now(-26)}));
     let stays = key.token(json!({"sub": "other"}));
     let withdrawn = old.token(json!({}));
@@ -214,5 +214,5 @@ fn a_server_does_not_start_with_settings_that_make_no_sense() {
     assert!(started(&["--jwt-algorithms", "HS256"]).contains("RS256"));
     let file = KeyFile::of(&[]);
     let flags = ["--jwt-issuer", "x", "--jwt-audience", "y", "--jwt-keys", &file.path()];
-    assert!(started(&flags).contains("no key of an algorithm"), "{}", started(&flags));
+    assert!(started(&flags).contains("no key of an accepted algorithm"), "{}", started(&flags));
 }

@@ -1,4 +1,5 @@
-//! Every way to something that is there, tried by a caller who may not know of it: answered as for something that is not there.
+//! A caller tries every way to reach something that exists and is hidden: each answer is the same as for something that does not
+//! exist.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -17,13 +18,13 @@ use crate::support::{
     Client, ENDLESS_SUM, Server, Subject, Upload, call, in_background, numbers, query_in, reason_of,
 };
 
-/// A dataset that is there and hidden, and names that are not there, all as far from what may be seen.
+/// A hidden dataset, and names that do not exist, all equally different from the visible names.
 const HIDDEN: &str = "private_trades";
 const MISSING: &str = "psivate_trades";
 /// One that was deleted.
 const GONE: &str = "privage_trades";
 
-/// A server with something of everything, and a caller who may see little of it.
+/// A server with objects of every kind, and a caller who may see few of them.
 struct Scene {
     server: Server,
     admin: DistributedClient,
@@ -68,12 +69,12 @@ impl Scene {
     }
 }
 
-/// What a caller is told of a refusal, all of it.
+/// Everything that a caller gets with a refusal.
 fn told(status: &Status) -> String {
     format!("{:?} {} {:?}", status.code(), status.message(), String::from_utf8_lossy(status.details()))
 }
 
-/// All that a query was answered: its schema and rows, or why it was refused.
+/// The complete answer to a query: its schema and rows, or the reason for the refusal.
 async fn asked(client: &mut Client, sql: &str) -> String {
     let request = QueryRequest { sql: sql.to_owned(), ..QueryRequest::default() };
     let mut answers = match client.query(request).await {
@@ -110,7 +111,7 @@ async fn stored(client: &mut Client, name: &str, mode: WriteMode, expected: Opti
     }
 }
 
-/// All that a caller can be told of a dataset of this name, with another name in its place.
+/// All answers about a dataset with this name. In their texts, the name is replaced.
 async fn of_dataset(scene: &Scene, name: &str) -> Vec<(String, String)> {
     let mut client = scene.stranger.clone();
     let mut all = Vec::new();

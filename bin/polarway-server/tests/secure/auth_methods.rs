@@ -1,4 +1,4 @@
-//! Every method of every service, called by somebody who is not let in.
+//! Every method of every service, called without a valid token.
 
 use polarway_proto::Reason;
 

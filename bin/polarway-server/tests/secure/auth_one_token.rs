@@ -37,7 +37,7 @@ async fn a_client_with_the_token_may_do_everything_and_one_without_nothing() {
     assert!(without.to_string().contains("POLARWAY_AUTH_TOKEN"), "{without}");
     let wrong = connect(&server, "canary-wrong").await.err().unwrap();
     assert_eq!(wrong.kind(), ErrorKind::Refused(Reason::InvalidToken));
-    // What a server does not have, it does not tell to everybody.
+    // Without a token, a caller does not learn which datasets exist.
     let lazy = client_of(server.url()).connect_lazily().unwrap();
     assert_eq!(lazy.load("none").await.err().unwrap().reason(), Some(Reason::MissingToken));
     assert_eq!(lazy.store("u", numbers(0..4)).await.err().unwrap().reason(), Some(Reason::MissingToken));

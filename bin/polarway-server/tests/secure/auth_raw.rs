@@ -30,7 +30,7 @@ pub(crate) fn our_paths() -> Vec<String> {
     paths
 }
 
-/// Calls a method with these values of `authorization`, and no message: what a call is answered that may not be made.
+/// Calls a method with these values of `authorization` and no message, and returns the status.
 pub(crate) async fn knock(server: &Server, path: &str, authorization: &[&str]) -> Status {
     let mut request = Request::post(path).header("content-type", "application/grpc").header("te", "trailers");
     for value in authorization {

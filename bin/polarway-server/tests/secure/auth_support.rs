@@ -13,7 +13,7 @@ use tonic::{Status, Streaming};
 use crate::auth_raw::refused_at;
 use crate::support::{Client, Server, channel, client_of, client_over, until};
 
-/// A path that any token may ask.
+/// A path that any token may call.
 pub(crate) const INFO: &str = "/polarway.v1.PolarwayService/GetServerInfo";
 
 /// A token, and the entry of it.
@@ -62,7 +62,7 @@ impl Known {
         refused_at(server, path, &[&format!("Bearer {}", self.token)]).await
     }
 
-    /// Waits until the token is taken, or refused for this reason.
+    /// Waits until the token is accepted, or refused with this reason.
     pub(crate) async fn becomes(&self, server: &Server, expect: Option<Reason>) {
         until(&format!("{expect:?}"), async || (self.refused(server, INFO).await == expect).then_some(()))
             .await;
@@ -128,7 +128,7 @@ pub(crate) async fn end_of<M>(mut answers: Streaming<M>) -> Result<(), Status> {
     tokio::time::timeout(crate::support::PATIENCE, ended).await.expect("it does not end")
 }
 
-/// A time that is soon, and not yet.
+/// A time in the near future.
 pub(crate) fn soon() -> SystemTime {
     SystemTime::now() + Duration::from_secs(4)
 }

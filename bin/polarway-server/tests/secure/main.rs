@@ -1,4 +1,4 @@
-//! Who may talk to a real server process, and what a caller may do there.
+//! Who may connect to a real server process, and what a caller may do there.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../network/support/mod.rs"]

@@ -1,4 +1,4 @@
-//! Certificates of a test's own CAs, in files.
+//! Certificates in files, signed by CAs of the tests.
 
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ impl Authority {
     }
 }
 
-/// A certificate that is to be signed: valid for this machine and for both ends, from 2020 to 2100, unless changed.
+/// A certificate before it is signed: valid for this machine and for both ends, from 2020 to 2100, unless changed.
 pub(crate) struct Leaf {
     params: CertificateParams,
     key: KeyPair,
@@ -124,7 +124,7 @@ impl Files {
         path.display().to_string()
     }
 
-    /// Puts a file in the place of another at once.
+    /// Replaces a file by another in one step.
     pub(crate) fn replace(&self, name: &str, content: &str) {
         let new = self.write("new", content);
         std::fs::rename(new, self.path(name)).unwrap();

@@ -1,4 +1,4 @@
-//! The page about TLS does what it says.
+//! The commands of the page about TLS work.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! Other ends of TLS: clients that are not ours, and servers that are not.
+//! TLS clients and servers that are not ours.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use crate::support::{PATIENCE, Server};
 use crate::tls_certificates::{Authority, Files, Leaf, Pair, SecureServer, trusting};
 use crate::tls_peers::{ALL, client_config, handshake, shows};
 
-/// What a client says that is not let in. It must say so at once, whether it looks at its start or in its first call.
+/// The error of a client that is refused. It must come at once, both when the client connects and in its first call.
 async fn refusal(builder: Builder) -> String {
     let at_start = builder.clone().connect().await.expect_err("it was let in");
     assert_eq!(at_start.kind(), ErrorKind::Insecure, "{at_start}");
@@ -82,7 +82,7 @@ async fn a_client_without_the_right_certificate_is_told_why_it_is_refused() {
     let said = refusal(secure.builder_with(&secure.authority.sign(for_servers))).await;
     assert!(said.contains("refuses the certificate of this client"), "{said}");
     secure.server.logged("the client sent no certificate, and this server requires one").await;
-    // Those that are let in are served all the same.
+    // Accepted clients are still served.
     let known = secure.authority.sign(Leaf::new());
     secure.builder_with(&known).connect().await.unwrap().health_check().await.unwrap();
 }
@@ -116,7 +116,7 @@ async fn a_server_refuses_an_expired_certificate_in_both_versions_of_tls() {
 async fn a_client_in_the_clear_is_told_to_use_tls() {
     let secure = SecureServer::start();
     let url = secure.url().replace("https://", "http://");
-    // With threads, the answer may be there before the client's request is on its way.
+    // With several threads, the answer may arrive before the client's request is sent.
     for _ in 0..20 {
         let client = polarway_client::DistributedClient::builder().url(&url).timeout(PATIENCE);
         let said = refusal(client).await;

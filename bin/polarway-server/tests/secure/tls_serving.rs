@@ -87,7 +87,7 @@ async fn a_chain_is_sent_whole_and_clients_need_its_root_alone() {
     let files = Files::new();
     let pair = middle.sign(Leaf::new());
     let chain = format!("{}{}", pair.certificate, middle.pem());
-    // Tools put words around certificates, and some put the key into the same file.
+    // Some tools add text around certificates, and some put the key into the same file.
     let both = format!("subject=CN = localhost\n{}\n{chain}", pair.key);
     let roots = files.write("ca.crt", root.pem());
     let both = files.write("both.pem", &both);
@@ -101,7 +101,7 @@ async fn a_chain_is_sent_whole_and_clients_need_its_root_alone() {
 async fn a_worker_whose_certificate_is_refused_is_passed_over() {
     let (good, bad) = (SecureServer::start(), SecureServer::start());
     let client = good.builder().url(bad.url()).timeout(PATIENCE).connect().await.unwrap();
-    // Whichever is asked first: one call may fail, and then the other worker is asked.
+    // Whichever worker gets the first call: one call may fail, and then the other worker gets the next.
     let first = client.server_info().await;
     client.server_info().await.unwrap();
     drop(first);

@@ -1,11 +1,11 @@
-//! A server that can't speak TLS as it should does not start, and says why in one line.
+//! A server that can't set up TLS does not start, and reports the reason in one line.
 
 use rcgen::ExtendedKeyUsagePurpose;
 
 use crate::support::Server;
 use crate::tls_certificates::{Authority, Files, Leaf, SecureServer};
 
-/// What a server says with these flags; it must end.
+/// The output of a server with these flags, which must exit.
 fn refused(flags: &[&str]) -> String {
     let mut all = vec!["--bind", "127.0.0.1:0"];
     all.extend(flags);
@@ -69,7 +69,7 @@ fn a_key_that_is_refused_is_not_in_the_message() {
     let (certificate, _) = files.write_pair("server", &pair);
     let key = files.write("broken.key", &broken);
     let said = refused(&["--tls-cert", &certificate, "--tls-key", &key]);
-    assert!(said.contains("broken.key is damaged: a part is no valid base64"), "{said}");
+    assert!(said.contains("broken.key is damaged: a part is not valid base64"), "{said}");
     let secret = pair.key.lines().nth(1).unwrap();
     assert!(!said.contains(&secret[..16]), "{said}");
 }

@@ -1,4 +1,4 @@
-//! What strangers send to a port that speaks TLS: others are served meanwhile.
+//! Unexpected bytes sent to a port with TLS: other clients are still served.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -6,12 +6,12 @@ use tokio::net::TcpStream;
 use crate::support::{PATIENCE, Server};
 use crate::tls_certificates::SecureServer;
 
-/// Sends bytes, and gives what comes until the server closes the connection.
+/// Sends bytes, and returns what the server sends until it closes the connection.
 async fn answer(address: &str, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
-    // A reset is an end, too.
+    // A reset also ends the connection.
     let reading = stream.read_to_end(&mut answer);
     let _ = tokio::time::timeout(PATIENCE, reading).await.expect("the server does not close it");
     answer
@@ -44,7 +44,7 @@ async fn handshakes_that_are_slow_or_given_up_hold_up_nobody_and_are_ended() {
         stream.write_all(&BEGUN[..number % (BEGUN.len() + 1)]).await.unwrap();
         slow.push(stream);
     }
-    // Half of them go away.
+    // Half of them are closed.
     slow.truncate(100);
     for _ in 0..5 {
         secure.client().await.health_check().await.unwrap();

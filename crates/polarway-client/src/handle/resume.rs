@@ -12,10 +12,12 @@ use crate::query::QueryStream;
 use crate::stream::BatchStream;
 
 impl DistributedClient {
+    /// The whole result of a query, read through a handle.
     pub(crate) async fn query_by_handle(&self, sql: &str, options: QueryOptions) -> Result<Table> {
         self.query_handle_with(sql, options).await?.load().await
     }
 
+    /// The result of a query as a stream, read through a handle.
     pub(crate) async fn stream_by_handle(&self, sql: &str, options: QueryOptions) -> Result<QueryStream> {
         let (handle, summary) = self.create_handle(sql, options.into()).await?;
         let loading = self.begin_loading(handle.id(), At::Newest.into()).await?;

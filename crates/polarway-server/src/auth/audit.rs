@@ -1,4 +1,4 @@
-//! The audit log: who wrote, deleted, was refused, or got other rights. Its lines have a target of their own.
+//! The audit log: who wrote, deleted, was refused, or got other rights. Its lines have their own target.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::session::Session;
 /// The target of the lines, for filters of the log.
 const TARGET: &str = "polarway::audit";
 
-/// Where a call came from: what each line says of it.
+/// Where a call came from, for each line about it.
 #[derive(Debug)]
 pub(crate) struct Origin {
     /// The caller's name.
@@ -40,7 +40,7 @@ macro_rules! line {
 }
 
 impl Origin {
-    /// The caller changed something. What failed is told only if it may have been done all the same.
+    /// The caller changed something. A failure is logged only if the change may have happened nevertheless.
     pub(crate) fn changed<T>(&self, what: &str, name: &str, outcome: &Result<T, Failure>) {
         match outcome {
             Ok(_) => line!(self, "done", "{what} {name:?}"),
@@ -51,18 +51,18 @@ impl Origin {
         }
     }
 
-    /// The door refused something.
+    /// The access check refused something.
     pub(super) fn refused(&self, action: Action, target: Target<'_>) {
         line!(self, "refused", "{action} {target}");
     }
 
-    /// The call was refused before anybody knew who makes it.
+    /// The call was refused before its caller was known.
     pub(super) fn turned_away(&self, path: &str, failure: &Failure) {
         line!(self, "refused", reason = failure.reason, "call {path:?}");
     }
 }
 
-/// What became of a token in a new state of its file.
+/// How a change of the file of tokens changed one token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RightsChange {
     name: Arc<str>,
@@ -71,10 +71,12 @@ pub(super) struct RightsChange {
 }
 
 impl RightsChange {
+    /// `what` follows the token's name in the line.
     pub(super) fn new(session: &Session, what: &'static str) -> Self {
         Self { name: Arc::clone(&session.name), role: session.rights.role, what }
     }
 
+    /// Writes the line.
     pub(super) fn log(&self) {
         let Self { name, role, what } = self;
         tracing::info!(target: TARGET, caller = &**name, role = role.name(), "the token of {name:?} {what}");

@@ -1,4 +1,4 @@
-//! Decides whose a token is.
+//! Finds the owner of a token.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,10 +24,10 @@ use crate::reload::Reloaded;
 /// The caller that has the token of `POLARWAY_AUTH_TOKEN`.
 pub(super) const OWNER: &str = "owner";
 
-/// What is said of a token that nobody knows.
+/// The message for an unknown token.
 pub(super) const UNKNOWN: &str = "the token is not one of this server";
 
-/// Why a server can't check tokens as its settings ask for.
+/// Why a server can't check tokens with its settings.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthError {
@@ -39,7 +39,7 @@ pub enum AuthError {
     Jwt(#[from] JwtError),
 }
 
-/// What a server knows about tokens.
+/// All tokens that a server accepts.
 pub(crate) struct Authenticator {
     /// The token with all rights.
     owner: Option<(TokenDigest, Arc<Session>)>,
@@ -47,12 +47,12 @@ pub(crate) struct Authenticator {
     file: Option<Reloaded<Arc<TokenTable>>>,
     /// The tokens of an issuer.
     jwt: Option<JwtVerifier>,
-    /// Who calls where no token is needed.
+    /// The caller if no token is needed.
     pub(super) anonymous: Caller,
 }
 
 impl Authenticator {
-    /// What this configuration says. It must be called inside a tokio runtime.
+    /// Accepts the tokens of this configuration. It must be called inside a tokio runtime.
     ///
     /// # Errors
     /// Files of tokens or keys that can't be used, and settings that are missing.
@@ -67,10 +67,10 @@ impl Authenticator {
         Ok(Self { owner, file: file.transpose()?, jwt, anonymous: Caller::anonymous() })
     }
 
-    /// Whose token a request with these headers has; `None` where none is needed.
+    /// The session of the token in these headers; `None` if no token is needed.
     ///
     /// # Errors
-    /// Why nobody's, or that it takes longer to tell.
+    /// The reason for the refusal, or that the key of the token must be fetched first.
     pub(super) fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, NoSession> {
         if !self.needs_token() {
             return Ok(None);
@@ -113,7 +113,7 @@ impl Authenticator {
         self.introduce(session, from, id, path)
     }
 
-    /// Who makes a request, when it is known whose token it has. A refusal is written to the audit log.
+    /// Who makes a request, from the result of the check of its token. A refusal is written to the audit log.
     pub(super) fn introduce(
         &self,
         session: Result<Option<Arc<Session>>, Failure>,
@@ -161,7 +161,7 @@ impl Authenticator {
     }
 }
 
-/// Why a request has no session.
+/// Why a request has no session yet.
 #[derive(Debug)]
 pub(super) enum NoSession {
     /// It is refused.

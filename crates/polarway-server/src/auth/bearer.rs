@@ -7,7 +7,7 @@ use polarway_proto::v1::Failure;
 
 const SCHEME: &[u8] = b"Bearer";
 
-/// The token that a request was sent with.
+/// The token of a request.
 ///
 /// # Errors
 /// There is none, or more than one, or it is sent in another way. The message does not repeat what was sent.

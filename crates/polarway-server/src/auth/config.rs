@@ -12,7 +12,7 @@ pub struct AuthConfig {
     pub token: Option<Secret>,
     /// A file of tokens with roles. It is read again when it changes.
     pub file: Option<PathBuf>,
-    /// Which tokens of others count.
+    /// Which tokens of an issuer are accepted.
     pub jwt: JwtConfig,
     /// Who may ask for a description of the services.
     pub reflection: Reflection,
@@ -23,7 +23,7 @@ pub struct AuthConfig {
 pub enum Reflection {
     /// Everybody.
     Public,
-    /// Whoever may call a method: everybody where no token is needed.
+    /// Callers with a token; everybody if no token is needed.
     #[default]
     Authenticated,
     /// Nobody: the server does not have the service.

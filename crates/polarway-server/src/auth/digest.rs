@@ -1,12 +1,11 @@
-//! Tokens as their digests: what is stored of them, and what is compared.
+//! Digests of tokens. They are stored and compared instead of the tokens.
 
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-/// The SHA-256 of a token. Comparing digests takes the same time whatever their bytes are, and what it could tell would be
-/// about the digest and not about the token.
+/// The SHA-256 of a token. Digests are compared in constant time. Even if that leaked, it would be the digest and not the token.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TokenDigest([u64; 4]);
 

@@ -19,10 +19,10 @@ const MOST_TOKENS: usize = 10_000;
 /// The longest name of a caller, in characters.
 const MOST_NAME_CHARACTERS: usize = 64;
 
-/// The names that callers have who are in no file.
+/// The names of callers that are in no file.
 const TAKEN_NAMES: [&str; 2] = ["anonymous", super::authenticator::OWNER];
 
-/// A file of tokens that can't be used. No message has what a field holds that may be a token.
+/// A file of tokens that can't be used. No message contains the value of a field, since it may be a token.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthFileError {
@@ -30,14 +30,14 @@ pub enum AuthFileError {
     #[error(transparent)]
     File(#[from] FileError),
     /// It is not TOML.
-    #[error("the file of tokens is no TOML: line {line}: {message}")]
+    #[error("the file of tokens is not TOML: line {line}: {message}")]
     Syntax {
         /// The line, counted from 1.
         line: usize,
         /// What is wrong.
         message: String,
     },
-    /// An entry is not one of a token.
+    /// An entry is wrong.
     #[error("the file of tokens is wrong: {0}")]
     Content(String),
 }
@@ -67,7 +67,7 @@ pub(super) fn parse(content: &[u8]) -> Result<Vec<Entry>, AuthFileError> {
     };
     if let Some(key) = file.keys().next() {
         return Err(AuthFileError::Content(format!(
-            "it has a key {key:?}: entries `[[token]]` are all that it takes"
+            "it has a key {key:?}: only entries `[[token]]` are allowed"
         )));
     }
     if entries.len() > MOST_TOKENS {
@@ -79,7 +79,7 @@ pub(super) fn parse(content: &[u8]) -> Result<Vec<Entry>, AuthFileError> {
         let place = format!("token {}", index + 1);
         let entry = match entry {
             Value::Table(entry) => Fields { place, entry }.token(),
-            _ => Err(format!("{place} is no table")),
+            _ => Err(format!("{place} is not a table")),
         }?;
         match digests.insert(entry.digest) {
             true => Ok(entry),
@@ -102,7 +102,7 @@ impl Fields {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-@".contains(&byte);
         if !(1..=MOST_NAME_CHARACTERS).contains(&name.len()) || !name.bytes().all(is_plain) {
             let message =
-                "has a `name` that is none: it takes letters, digits, `_`, `.`, `-` and `@`, 64 at most";
+                "has an invalid `name`: letters, digits, `_`, `.`, `-` and `@` are allowed, 64 at most";
             return Err(self.wrong(message));
         }
         self.place = format!("{} ({name})", self.place);
@@ -112,20 +112,20 @@ impl Fields {
         let digest =
             self.text("sha256")?.ok_or_else(|| self.wrong("needs `sha256`, the SHA-256 of its token"))?;
         let digest = TokenDigest::from_hex(&digest)
-            .ok_or_else(|| self.wrong("has no SHA-256 in `sha256`: it takes 64 hexadecimal digits"))?;
+            .ok_or_else(|| self.wrong("has an invalid `sha256`: it must be 64 hexadecimal digits"))?;
         let role = self.text("role")?.ok_or_else(|| self.wrong("needs a `role`: reader, writer or admin"))?;
         let role = Role::parse(&role)
-            .ok_or_else(|| self.wrong("has a `role` that is none: it takes reader, writer or admin"))?;
+            .ok_or_else(|| self.wrong("has an invalid `role`: it must be reader, writer or admin"))?;
         let rights = self.rights(role)?;
         let expires = self.expiry()?;
         let quota = self.quota()?;
         match self.entry.keys().next() {
-            Some(key) => Err(self.wrong(&format!("has a key {key:?}, which no token has"))),
+            Some(key) => Err(self.wrong(&format!("has an unknown key {key:?}"))),
             None => Ok(Entry { name: name.into(), digest, rights, quota, expires }),
         }
     }
 
-    /// Patterns that are not given are those of everything that the role may do; `write` is as wide as `read` then.
+    /// Without `read`, everything may be read. Without `write`, a writer may write what it may read.
     fn rights(&mut self, role: Role) -> Result<Rights, String> {
         let read = self.patterns("read")?;
         let write = self.patterns("write")?;
@@ -208,7 +208,7 @@ impl Fields {
     }
 }
 
-/// A time with its zone, or the begin of a day in UTC.
+/// A time with its zone, or the beginning of a day in UTC.
 fn parse_time(text: &str) -> Option<SystemTime> {
     match DateTime::parse_from_rfc3339(text) {
         Ok(time) => Some(time.into()),
@@ -289,13 +289,13 @@ mod tests {
         for (text, expect) in [
             ("token = \"x\"", "`[[token]]`"),
             ("tokens = 1", "\"tokens\""),
-            ("token = [1]", "token 1 is no table"),
+            ("token = [1]", "token 1 is not a table"),
             ("[[token]]\nname = \"x\"", "token 1 (x) needs `sha256`"),
             (&format!("[[token]]\n{reader}"), "token 1 needs a `name`"),
-            (&format!("[[token]]\nname = \"a b\"\n{reader}"), "token 1 has a `name` that is none"),
+            (&format!("[[token]]\nname = \"a b\"\n{reader}"), "token 1 has an invalid `name`"),
             (&format!("[[token]]\nname = \"owner\"\n{reader}"), "needs another `name`"),
             (&entry(""), "needs a `role`"),
-            (&entry("role = \"root\""), "has a `role` that is none"),
+            (&entry("role = \"root\""), "has an invalid `role`"),
             (&entry("role = 1"), "needs a text in `role`"),
             (&entry(&format!("{reader}\nread = \"x\"")), "needs a list of texts in `read`"),
             (&entry(&format!("{reader}\nread = [\"a b\"]")), "wrong `read`: \"a b\""),
@@ -303,7 +303,7 @@ mod tests {
             (&entry("role = \"admin\"\nread = [\"x\"]"), "is an admin's"),
             (&entry(&format!("{reader}\nexpires = 2027-01-01T00:00:00")), "a time with its zone"),
             (&entry(&format!("{reader}\nexpires = \"soon\"")), "a time with its zone"),
-            (&entry(&format!("{reader}\nexpire = 1")), "has a key \"expire\""),
+            (&entry(&format!("{reader}\nexpire = 1")), "has an unknown key \"expire\""),
             (&entry(&format!("{reader}\nquota = 1")), "needs a table in `quota`"),
             (&entry(&format!("{reader}\nquota = {{ rows = 1 }}")), "\"rows\" in its quota"),
             (&entry(&format!("{reader}\nquota = {{ queries = 0 }}")), "from 1 on"),

@@ -1,4 +1,4 @@
-//! The layer that asks each request for its token.
+//! The layer that checks the token of each request.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::{Authenticator, Reflection};
 use crate::call_id::CallId;
 use crate::ending::answer_within;
 
-/// The service that everybody may ask: whoever watches a worker has no token.
+/// The service that needs no token: load balancers and probes have none.
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// The services that describe the others.
@@ -32,16 +32,17 @@ pub(crate) struct AuthLayer {
 }
 
 impl AuthLayer {
+    /// Checks tokens with this authenticator.
     pub(crate) fn new(authenticator: Arc<Authenticator>, reflection: Reflection) -> Self {
         Self { authenticator, reflection }
     }
 
-    /// Whether requests of this path need no token. All others do, those of unknown services too.
+    /// Whether requests to this path need no token. All others need one, also those to unknown services.
     fn is_open(&self, path: &str) -> bool {
         path.starts_with(HEALTH) || (self.reflection == Reflection::Public && path.starts_with(REFLECTION))
     }
 
-    /// Whose token a request has, if it needs one.
+    /// The session of a request's token, if it needs one.
     fn session(&self, request: &Request<Body>) -> Result<Option<Arc<Session>>, NoSession> {
         match self.is_open(request.uri().path()) {
             true => Ok(None),
@@ -71,7 +72,7 @@ impl<S> Layer<S> for AuthLayer {
     }
 }
 
-/// Lets a request pass to its service if its caller is known, with a [`Requester`] that tells who it is.
+/// Passes a request to its service if its caller is known, with a [`Requester`] for the caller.
 #[derive(Clone)]
 pub(crate) struct Auth<S> {
     services: S,
@@ -116,7 +117,7 @@ where
     }
 }
 
-/// Makes a call when the key of its token was fetched.
+/// Makes a call after the key of its token was fetched.
 async fn call_later<S>(mut services: S, layer: AuthLayer, mut request: Request<Body>) -> Answered
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,

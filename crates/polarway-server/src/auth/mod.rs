@@ -1,8 +1,8 @@
-//! Who makes a request: found out once, before any service sees it.
+//! Who makes a request. This is determined once, before any service sees the request.
 //!
-//! [`AuthLayer`] stands around all services. It reads the token of each request, asks the [`Authenticator`] whose it is, and gives
-//! the request to its service with a [`Requester`], from which [`Call`](crate::call::Call) takes the caller. What the caller may
-//! do is not decided here but at the engine's door.
+//! [`AuthLayer`] stands around all services. It reads the token of each request, asks the [`Authenticator`] for its owner, and
+//! passes the request to its service with a [`Requester`], from which [`Call`](crate::call::Call) takes the caller. What
+//! the caller may do is decided by the engine's access check.
 
 mod audit;
 mod authenticator;

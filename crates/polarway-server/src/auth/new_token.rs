@@ -12,7 +12,7 @@ use super::digest::TokenDigest;
 use super::file::{self, AuthFileError};
 use super::{Role, Secret};
 
-/// What tokens begin with, so that a search for leaked secrets finds them.
+/// The prefix of tokens, so that scanners for leaked secrets find them.
 const PREFIX: &str = "pw_";
 
 /// The random bytes of a token.
@@ -21,9 +21,9 @@ const RANDOM_BYTES: usize = 32;
 /// A token that is to be made.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// Who will have it.
+    /// The name of its owner.
     pub name: String,
-    /// How much it allows.
+    /// Its role.
     pub role: Role,
     /// Patterns of the datasets that may be read; empty is all that the role may read.
     pub read: Vec<String>,
@@ -36,7 +36,7 @@ pub struct NewToken {
 /// A token, and its entry for the file of tokens.
 #[derive(Debug)]
 pub struct MadeToken {
-    /// The token. Nothing else has it: the entry has its digest.
+    /// The token. It is nowhere else: the entry has only its digest.
     pub token: Secret,
     /// The entry, in TOML.
     pub entry: String,
@@ -46,7 +46,7 @@ pub struct MadeToken {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NewTokenError {
-    /// The entry would not be one that a server takes.
+    /// A server would not accept the entry.
     #[error(transparent)]
     Entry(#[from] AuthFileError),
     /// There are no random bytes.
@@ -55,10 +55,10 @@ pub enum NewTokenError {
 }
 
 impl NewToken {
-    /// Makes it of the system's random bytes.
+    /// Makes it from random bytes of the system.
     ///
     /// # Errors
-    /// A name or a pattern that the file of tokens would not take; no random bytes.
+    /// A name or a pattern that is not allowed in the file of tokens; no random bytes.
     pub fn make(&self) -> Result<MadeToken, NewTokenError> {
         let mut random = [0; RANDOM_BYTES];
         getrandom::fill(&mut random).map_err(|error| NewTokenError::Random(error.into()))?;

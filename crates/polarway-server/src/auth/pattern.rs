@@ -3,10 +3,10 @@
 /// The longest pattern, in characters. Names have 128 at most.
 const MOST_CHARACTERS: usize = 256;
 
-/// The most patterns of one list. Each name of a list of datasets is held against them.
+/// The most patterns of one list. Each name in a list of datasets is compared with all of them.
 const MOST_PATTERNS: usize = 100;
 
-/// Patterns of which one has to match. `*` stands for any characters, none included, and `?` for one.
+/// Patterns, of which one must match. `*` stands for any number of characters, also none, and `?` for one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Patterns(Vec<String>);
 
@@ -19,7 +19,7 @@ impl Patterns {
     /// These patterns.
     ///
     /// # Errors
-    /// Why they are none, with the one that is wrong.
+    /// The reason why they are invalid, with the invalid one.
     pub(super) fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         let texts: Vec<&str> = texts.into_iter().collect();
         if texts.len() > MOST_PATTERNS {
@@ -27,7 +27,7 @@ impl Patterns {
         }
         if let Some(wrong) = texts.iter().find(|text| !is_pattern(text)) {
             return Err(format!(
-                "{wrong:?} is no pattern of names: it takes letters, digits, `_`, `.`, `-`, `*` for any characters and `?` for one"
+                "{wrong:?} is not a pattern of names: use letters, digits, `_`, `.`, `-`, `*` for any characters and `?` for one"
             ));
         }
         Ok(Self(texts.into_iter().map(str::to_owned).collect()))
@@ -49,10 +49,10 @@ fn is_pattern(text: &str) -> bool {
     (1..=MOST_CHARACTERS).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
-/// Whether a pattern matches a whole name. It remembers only the last `*`: what one before it took need not be changed.
+/// Whether a pattern matches a whole name. It goes back only to the last `*`: what an earlier one matched need not change.
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut seen) = (0, 0);
-    // Behind the last `*`, and where in the name its characters end so far.
+    // The position after the last `*`, and where in the name its characters end so far.
     let mut star = None;
     while seen < name.len() {
         match pattern.get(at) {

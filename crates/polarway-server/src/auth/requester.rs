@@ -12,7 +12,7 @@ use super::session::Session;
 pub(crate) struct Requester {
     /// On whose behalf the call is made.
     pub(crate) caller: Caller,
-    /// The same for the audit log, with where the call comes from.
+    /// The same for the audit log, with the address of the caller.
     pub(crate) origin: Arc<Origin>,
 }
 
@@ -22,12 +22,12 @@ impl Requester {
         engine.on_behalf_of(self.caller.clone())
     }
 
-    /// Somebody who needs no token.
+    /// For a caller who needs no token.
     pub(super) fn anonymous(caller: Caller, origin: Origin) -> Self {
         Self { caller, origin: Arc::new(origin) }
     }
 
-    /// The owner of a token.
+    /// For the owner of a token.
     pub(super) fn with_token(session: &Arc<Session>, origin: Origin) -> Self {
         let origin = Arc::new(origin);
         let rights = CallRights { session: Arc::clone(session), origin: Arc::clone(&origin) };

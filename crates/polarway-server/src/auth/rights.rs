@@ -42,13 +42,13 @@ impl fmt::Display for Role {
     }
 }
 
-/// A role, with the datasets for which it holds.
+/// A role, and the datasets that it applies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rights {
     pub(super) role: Role,
     /// What may be read. An admin reads everything.
     pub(super) read: Patterns,
-    /// What may be written, if the role writes. It may be read as well: a writer sees schemas and versions in messages.
+    /// What may be written, if the role may write. It may be read too: a writer sees schemas and versions in messages.
     pub(super) write: Patterns,
 }
 
@@ -73,7 +73,7 @@ impl Rights {
             }
             Target::Handle { owner, .. } => owner == Some(caller),
             Target::RunningQuery { owner } => owner == caller,
-            // They would tell about datasets that the caller may not see.
+            // They would reveal datasets that the caller may not see.
             Target::Statistics => self.read.are_all(),
             Target::Engine => true,
         }
@@ -87,8 +87,7 @@ impl Rights {
         self.read.match_name(name) || self.writes(name)
     }
 
-    /// Tables of the analytics database are matched by the name that SQL has for them; that of the schema may be left out of a
-    /// pattern where it is `main`.
+    /// Tables of the analytics database are matched by their names in SQL. A pattern may leave out the schema `main`.
     fn reads_analytics(&self, schema: &str, table: &str) -> bool {
         self.read.are_all()
             || self.read.match_name(&format!("analytics.{schema}.{table}"))

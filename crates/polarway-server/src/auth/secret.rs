@@ -12,12 +12,12 @@ impl Secret {
         Self(text.into())
     }
 
-    /// Whether it can be found by trying.
+    /// Whether it is short enough to be guessed.
     pub(crate) fn is_short(&self) -> bool {
         self.0.len() < 16
     }
 
-    /// The text itself, for whoever has to compare or send it, or to show it once.
+    /// The text itself, to compare or send it, or to show it once.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! The owner of a token, for as long as the token is good.
+//! The owner of a token, as long as the token is valid.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::rights::Rights;
 use crate::ending::Ending;
 
-/// The longest time to wait without a look at the clock, which may be set meanwhile.
+/// The longest time to wait before the clock is read again: it may be set meanwhile.
 const LOOK: Duration = Duration::from_secs(60);
 
 /// The owner of a token. All calls with the token share it, and those that run when the token ends are ended.
@@ -22,16 +22,16 @@ pub(crate) struct Session {
     pub(super) name: Arc<str>,
     pub(super) rights: Rights,
     pub(super) quota: Quota,
-    /// `None` lasts as long as the server.
+    /// `None` if the session never ends.
     standing: Option<watch::Sender<Standing>>,
 }
 
-/// Whether a token is good.
+/// Whether a token is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    /// It is, up to this time if there is one.
+    /// It is, until this time if there is one.
     Good { until: Option<SystemTime> },
-    /// It was taken back, or its rights are others now.
+    /// It was withdrawn, or its rights were changed.
     Withdrawn,
 }
 
@@ -57,7 +57,7 @@ impl Session {
         self.standing.is_some()
     }
 
-    /// Sets when the token expires, and tells whether that is another time than before.
+    /// Sets when the token expires. Returns whether that changed.
     pub(super) fn set_expiry(&self, until: Option<SystemTime>) -> bool {
         self.set(Standing::Good { until })
     }
@@ -73,7 +73,7 @@ impl Session {
             .is_some_and(|standing| standing.send_if_modified(|old| std::mem::replace(old, new) != new))
     }
 
-    /// Makes sure that the token is good.
+    /// Checks that the token is valid.
     pub(super) fn check(&self) -> Result<(), Failure> {
         match &self.standing {
             None => Ok(()),
@@ -84,7 +84,7 @@ impl Session {
         }
     }
 
-    /// Waits until the token is good no longer, and tells why.
+    /// Waits until the token is no longer valid. Returns the reason.
     async fn ended(&self) -> Failure {
         let Some(standing) = &self.standing else { return std::future::pending().await };
         let mut changes = standing.subscribe();

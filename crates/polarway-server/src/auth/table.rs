@@ -15,7 +15,7 @@ use super::session::Session;
 pub(super) struct TokenTable(Vec<(TokenDigest, Arc<Session>)>);
 
 impl TokenTable {
-    /// The session of a token, if it is one of these. All are compared, so that the time does not tell which one it was.
+    /// The session of a token, if it is one of these. All are compared, so that the time does not depend on which one matches.
     pub(super) fn find(&self, token: TokenDigest) -> Option<&Arc<Session>> {
         let none = self.0.len() as u64;
         let found = self.0.iter().zip(0..none).fold(none, |mut found, ((digest, _), index)| {
@@ -26,8 +26,8 @@ impl TokenTable {
         Some(session)
     }
 
-    /// The tokens of a new state of the file, and what has changed. A token with the rights that it had before keeps its session,
-    /// so that its calls go on; the sessions of all others end.
+    /// The tokens of a new state of the file, and the changes. A token whose rights did not change keeps its session, so that its
+    /// calls go on. The other sessions end.
     fn following(before: &Self, entries: Vec<Entry>) -> (Self, Vec<RightsChange>) {
         let mut sessions: HashMap<TokenDigest, &Arc<Session>> =
             before.0.iter().map(|(digest, session)| (*digest, session)).collect();
@@ -65,7 +65,7 @@ impl TokenTable {
     }
 }
 
-/// Makes tables of the states of the file, one after the other.
+/// A function that makes a table from each new state of the file.
 pub(super) fn tables() -> impl Fn(&[Vec<u8>]) -> Result<Arc<TokenTable>, AuthFileError> + Send + 'static {
     let before: Mutex<Option<Arc<TokenTable>>> = Mutex::default();
     move |contents| {

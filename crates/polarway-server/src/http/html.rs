@@ -1,4 +1,4 @@
-//! HTML in which no data is ever markup.
+//! HTML in which data is always escaped.
 
 use std::fmt::{self, Display, Write as _};
 

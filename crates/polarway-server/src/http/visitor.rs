@@ -1,4 +1,4 @@
-//! Who asks for the status page.
+//! Who may see the status page.
 //!
 //! A browser sends a token as the password of HTTP's basic scheme. It sends the token again with every request, even with a form that
 //! another site submits. So each form contains a mark that only this server's own pages contain. Without tokens, another site could

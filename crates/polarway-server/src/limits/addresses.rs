@@ -22,17 +22,17 @@ pub(crate) struct AddressPlace {
 }
 
 impl Addresses {
-    /// Each may have so many.
+    /// Each address may have at most this many.
     pub(crate) fn with_at_most(most: usize) -> Self {
         Self { most, counts: Arc::default() }
     }
 
-    /// How many each may have.
+    /// The most for each address.
     pub(crate) fn most(&self) -> usize {
         self.most
     }
 
-    /// Counts one more; `None` if the address has as many as it may.
+    /// Counts one more; `None` if the address has the maximum.
     pub(crate) fn enter(&self, address: IpAddr) -> Option<AddressPlace> {
         let address = subscriber(address);
         let mut counts = self.counts.lock();

@@ -1,4 +1,4 @@
-//! What one connection is used for: the calls that are open on it, and those that its client gave up.
+//! The calls of one connection: those that are open, and those that its client cancelled.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +7,14 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tonic::transport::server::TcpConnectInfo;
 
-/// A client may give up so many calls …
+/// The most calls that a client may cancel within [`WINDOW`].
 const MOST_GIVEN_UP: u32 = 2_000;
 
-/// … within this time. To begin a call and give it up at once costs a client nothing, and a server work.
+/// The time in which cancelled calls are counted. To begin a call and cancel it at once costs the client nothing, but the server
+/// has work.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// What a request can know of its connection.
+/// What a request knows about its connection.
 #[derive(Clone)]
 pub(crate) struct Peer {
     pub(crate) tcp: TcpConnectInfo,
@@ -29,7 +30,7 @@ struct State {
     /// When the last one ended.
     idle_since: Instant,
     given_up: u32,
-    /// Since when those are counted.
+    /// When that count began.
     counted_since: Instant,
 }
 
@@ -40,6 +41,7 @@ pub(crate) struct CallOfConnection {
 }
 
 impl ConnectionCalls {
+    /// For a new connection.
     pub(crate) fn none() -> Self {
         let now = Instant::now();
         Self(Arc::new(Mutex::new(State { open: 0, idle_since: now, given_up: 0, counted_since: now })))
@@ -57,14 +59,14 @@ impl ConnectionCalls {
         (state.open == 0).then_some(state.idle_since)
     }
 
-    /// Whether its client gave up so many calls that it must be meant to.
+    /// Whether its client cancelled so many calls that it must be on purpose.
     pub(crate) fn are_abused(&self) -> bool {
         self.0.lock().given_up > MOST_GIVEN_UP
     }
 }
 
 impl CallOfConnection {
-    /// The call has ended by itself, and not because its client gave it up.
+    /// The call has ended by itself. Its client did not cancel it.
     pub(crate) fn end(&mut self) {
         self.has_ended = true;
     }

@@ -1,4 +1,4 @@
-//! Calls in flight, and the bytes that they bring, counted for each caller and in all.
+//! Calls in flight, and the bytes of their uploads, counted for each caller and in all.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -29,7 +29,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     all: usize,
-    /// The callers of whom calls are in flight.
+    /// The callers that have calls in flight.
     by_caller: HashMap<Who, Usage>,
 }
 
@@ -48,7 +48,7 @@ enum Who {
     Unknown,
 }
 
-/// The place of one call. It is free again when this is dropped.
+/// The place of one call. Dropping it frees the place.
 pub(crate) struct Place {
     shared: Arc<Shared>,
     who: Who,
@@ -69,7 +69,7 @@ impl InFlight {
     /// Takes a place for a call.
     ///
     /// # Errors
-    /// This caller, or all of them, have as many calls in flight as they may.
+    /// This caller, or all callers together, have the maximum of calls in flight.
     pub(crate) fn enter(&self, caller: &Caller, address: Option<IpAddr>) -> Result<Place, Failure> {
         let who = match caller.is_anonymous() {
             true => Who::at(address),
@@ -78,7 +78,7 @@ impl InFlight {
         let mut state = self.0.state.lock();
         if state.all >= self.0.calls {
             let message =
-                format!("{} calls are in flight, as many as there may be: try again later", self.0.calls);
+                format!("{} calls are in flight, which is the maximum: try again later", self.0.calls);
             return Err(busy(message));
         }
         let usage = state
@@ -87,7 +87,7 @@ impl InFlight {
             .or_insert_with(|| Usage { calls: 0, memory: MemoryBudget::new(self.0.bytes_per_caller) });
         if usage.calls >= self.0.calls_per_caller {
             let message = format!(
-                "{} calls of yours are in flight, as many as there may be: try again later",
+                "{} calls of yours are in flight, which is the maximum: try again later",
                 usage.calls
             );
             return Err(busy(message));
@@ -109,7 +109,7 @@ impl Who {
     }
 }
 
-/// The address that stands for all of one subscriber's: with IPv6, everybody has a whole network of them.
+/// The address that stands for all addresses of one subscriber: with IPv6, each subscriber has a whole network.
 pub(crate) fn subscriber(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
@@ -121,7 +121,7 @@ pub(crate) fn subscriber(address: IpAddr) -> IpAddr {
 }
 
 impl Place {
-    /// The memory for what this caller's uploads bring.
+    /// The memory for this caller's uploads.
     pub(crate) fn memory(&self) -> &MemoryBudget {
         &self.memory
     }

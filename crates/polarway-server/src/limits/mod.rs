@@ -1,4 +1,4 @@
-//! What one caller, one address and all of them together may take of a server.
+//! The limits of a server for one caller, one address, and all of them together.
 
 mod addresses;
 mod connection_calls;
@@ -15,14 +15,14 @@ pub(crate) use in_flight::{InFlight, Place};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The most calls that are in flight at a time.
+    /// The most calls in flight.
     pub calls: usize,
-    /// The most of one caller. Without tokens, all clients at one address are one caller.
+    /// The most calls in flight of one caller. Without tokens, all clients at one address are one caller.
     pub calls_per_caller: usize,
     /// The most calls at a time on one connection. HTTP/2 lets the client wait.
     pub calls_per_connection: u32,
-    /// The most bytes that the uploads of one caller may have brought and that the engine has not taken yet. `None` is half
-    /// of the memory that all uploads and loads share.
+    /// The most bytes of one caller's uploads that have arrived and that the engine has not taken yet. `None` is half of the
+    /// memory that all uploads and loads share.
     pub upload_bytes_per_caller: Option<u64>,
     /// The largest chunk of a table in a message of an upload, in bytes; at most 64 MiB, which is what the protocol allows.
     pub chunk_bytes: usize,
@@ -30,9 +30,9 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// How long a client may take to connect: the handshake of TLS, and the first bytes of HTTP/2.
     pub handshake: Duration,
-    /// How long a connection may be open without a call; `None` is for ever.
+    /// How long a connection may be open without a call; `None` is without limit.
     pub idle: Option<Duration>,
-    /// The silence of a connection after which its client is asked whether it lives.
+    /// How long a connection may be silent before the server sends a ping to its client.
     pub keepalive: Duration,
 }
 

@@ -19,10 +19,10 @@ use crate::body::{Filter, NextFrame, filtered, poll_frame};
 use crate::limits::CallOfConnection;
 use crate::traces::CallTrace;
 
-/// The calls that are no method of our service, as the label `method` has them.
+/// Calls of other services, as in the label `method`.
 const OTHERS: [(&str, &str); 2] = [("/grpc.health.", "Health"), ("/grpc.reflection.", "Reflection")];
 
-/// The label of calls that no service has.
+/// The label of calls to unknown methods.
 const UNKNOWN: &str = "Unknown";
 
 /// The label of errors that have no reason of ours.
@@ -51,7 +51,7 @@ const CODES: [&str; 17] = [
 
 /// The calls of a server.
 pub(crate) struct Calls {
-    /// Our methods in their order, the others, and calls that no service has.
+    /// Our methods in their order, the other services, and unknown methods.
     kinds: Vec<Kind>,
     reasons: HashMap<&'static str, Counter>,
     without_reason: [Counter; CODES.len()],
@@ -99,7 +99,7 @@ impl Calls {
         }
     }
 
-    /// Counts an error, and gives its reason.
+    /// Counts an error. Returns its reason.
     fn count_error(&self, status: &Status) -> &'static str {
         let (reason, counter) = match self.reasons.get_key_value(Failure::from(status).reason.as_str()) {
             Some((reason, counter)) => (*reason, counter),
@@ -141,7 +141,7 @@ impl OpenCall {
         }
     }
 
-    /// Its method, as metrics have it.
+    /// Its method, as in the label `method`.
     pub(crate) fn method(&self) -> &'static str {
         self.metrics.calls.kinds[self.kind].name
     }
@@ -201,7 +201,7 @@ impl Drop for OpenCall {
     }
 }
 
-/// How a call ended, if these headers or trailers tell it.
+/// How a call ended, if these headers or trailers contain its status.
 fn outcome(headers: &HeaderMap) -> Option<Result<(), Status>> {
     match headers.get(Status::GRPC_STATUS)?.as_bytes() {
         b"0" => Some(Ok(())),

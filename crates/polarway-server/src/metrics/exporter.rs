@@ -20,6 +20,7 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
+    /// Without metrics.
     pub(crate) fn new() -> Self {
         #[expect(clippy::expect_used, reason = "it fails for an empty list alone")]
         let builder = PrometheusBuilder::new().set_buckets(&DURATION_BUCKETS).expect("there are buckets");
@@ -27,6 +28,7 @@ impl Exporter {
         Self { handle: recorder.handle(), recorder: Arc::new(recorder) }
     }
 
+    /// The recorder in which metrics are registered.
     pub(crate) fn recorder(&self) -> Arc<dyn Recorder + Send + Sync> {
         Arc::clone(&self.recorder) as _
     }

@@ -72,7 +72,7 @@ pub(super) const BUILD_INFO: Metric = Metric::gauge(
         MetricLabel { name: "duckdb", values: "the version of DuckDB" },
         MetricLabel { name: "protocol", values: "the revision of the protocol" },
     ],
-    "Always 1; its labels tell the versions.",
+    "Always 1; its labels are the versions.",
 );
 
 pub(super) const START_TIME: Metric = Metric::gauge(

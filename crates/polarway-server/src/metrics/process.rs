@@ -1,4 +1,4 @@
-//! What the operating system tells of this process, under the names that all exporters for Prometheus use.
+//! What the operating system reports about this process, under the names that all exporters for Prometheus use.
 
 use std::fmt::Write as _;
 
@@ -54,7 +54,7 @@ fn boot_time() -> Option<f64> {
     field(&std::fs::read_to_string("/proc/stat").ok()?, "btime")
 }
 
-/// The number behind a name at the beginning of a line.
+/// The number after a name at the beginning of a line.
 fn field(text: &str, name: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_ascii_whitespace().next()?.parse().ok()

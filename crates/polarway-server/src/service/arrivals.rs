@@ -32,9 +32,9 @@ const BUSY: Duration = Duration::from_secs(1);
 /// Where the bytes of an upload are counted.
 #[derive(Clone)]
 pub(super) struct Budgets {
-    /// What all parts of the engine share.
+    /// The budget that all parts of the engine share.
     pub(super) engine: MemoryBudget,
-    /// What the uploads of one caller share.
+    /// The budget that the uploads of one caller share.
     pub(super) caller: MemoryBudget,
 }
 

@@ -48,6 +48,7 @@ struct Shared {
 }
 
 impl Service {
+    /// The methods over this engine.
     pub(crate) fn new(engine: Polarway, config: &ServerConfig, metrics: Arc<Metrics>) -> Self {
         let in_flight = InFlight::new(&config.limits, engine.memory().capacity());
         let (upload_silence, message_bytes) =

@@ -17,14 +17,17 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
+    /// A worker that starts now.
     pub(crate) fn starting_now() -> Self {
         Self { id: Uuid::now_v7(), started: SystemTime::now() }
     }
 
+    /// Its id, which differs from those of other workers and of earlier starts.
     pub(crate) fn id(&self) -> String {
         self.id.to_string()
     }
 
+    /// What clients may know about it.
     pub(crate) fn info(&self, call: &Call) -> Result<GetServerInfoResponse, Failure> {
         let allowed = call.engine.authorize(Action::Read, Target::Engine);
         allowed.map_err(|error| call.failure(&error))?;
@@ -39,6 +42,7 @@ impl Worker {
     }
 }
 
+/// The counts of the engine's cache.
 pub(crate) fn cache_stats(call: &Call) -> Result<GetCacheStatsResponse, Failure> {
     Ok(call.engine.cache_stats().map_err(|error| call.failure(&error))?.into())
 }

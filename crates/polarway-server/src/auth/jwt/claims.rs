@@ -1,4 +1,4 @@
-//! What a token claims, as a caller with rights.
+//! Makes a caller with rights from the claims of a token.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,22 +17,23 @@ const PREFIX: &str = "jwt:";
 /// The longest subject, in bytes.
 const MOST_SUBJECT_BYTES: usize = 256;
 
+/// The claims of a token by their names.
 pub(super) type Claims = Map<String, Value>;
 
 /// The session of a token with these claims, whose signature and times were checked.
 ///
 /// # Errors
-/// Why they make none.
+/// The reason why the claims are not accepted.
 pub(super) fn session(claims: &Claims, config: &JwtConfig, leeway: Duration) -> Result<Session, String> {
-    let subject = claims.get("sub").and_then(Value::as_str).ok_or("`sub` is no text")?;
+    let subject = claims.get("sub").and_then(Value::as_str).ok_or("`sub` is not a text")?;
     let is_plain = !subject.chars().any(char::is_control);
     if !(1..=MOST_SUBJECT_BYTES).contains(&subject.len()) || !is_plain {
-        return Err("`sub` is empty, too long, or no plain text".to_owned());
+        return Err("`sub` is empty, too long, or not plain text".to_owned());
     }
     let expires = claims.get("exp").and_then(Value::as_f64).filter(|seconds| *seconds >= 0.0);
     let expires = expires.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let until: Option<SystemTime> = expires.and_then(|since| UNIX_EPOCH.checked_add(since + leeway));
-    let until = until.ok_or("`exp` is no time")?;
+    let until = until.ok_or("`exp` is not a time")?;
     let role =
         role(claims, config).ok_or_else(|| format!("`{}` has no role of this server", config.role_claim))?;
     let read = patterns(claims, config.read_claim.as_deref())?;
@@ -51,7 +52,7 @@ fn role(claims: &Claims, config: &JwtConfig) -> Option<Role> {
     config.roles.iter().filter_map(means).max()
 }
 
-/// The patterns that a claim has. A token without a claim that is asked for matches nothing.
+/// The patterns that a claim has. If a token does not have the configured claim, it matches nothing.
 fn patterns(claims: &Claims, claim: Option<&str>) -> Result<Patterns, String> {
     let Some(name) = claim else { return Ok(Patterns::all()) };
     let Some(value) = find(claims, name) else { return Ok(Patterns::default()) };

@@ -1,4 +1,4 @@
-//! Which JWTs count, and what their claims mean: plain data.
+//! Which JWTs are accepted, and what their claims mean: plain data.
 
 use std::path::PathBuf;
 
@@ -7,17 +7,17 @@ use reqwest::Url;
 
 use crate::auth::Role;
 
-/// Which JWTs count, and what their claims mean. Issuer, audience and keys are set together, or none of them.
+/// Which JWTs are accepted, and what their claims mean. Issuer, audience and keys are set together, or none of them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct JwtConfig {
-    /// What `iss` has to be.
+    /// The required value of `iss`.
     pub issuer: Option<String>,
-    /// What has to be among `aud`.
+    /// The value that `aud` must contain.
     pub audience: Option<String>,
     /// Where the issuer's keys are.
     pub keys: Option<KeySource>,
-    /// The algorithms that count.
+    /// The accepted algorithms.
     algorithms: Vec<Algorithm>,
     /// The claim with the role.
     pub role_claim: String,
@@ -34,11 +34,11 @@ pub struct JwtConfig {
 pub enum KeySource {
     /// In a file, which is read again when it changes.
     File(PathBuf),
-    /// At a URL, which is asked now and then, and when a token has an unknown key.
+    /// At a URL. They are fetched at intervals, and when a token has an unknown key.
     Url(Url),
 }
 
-/// Those that are taken unless others are set. All are asymmetric: who can check a token can't make one.
+/// The algorithms that are accepted by default. All are asymmetric: whoever can check a token can't make one.
 const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::RS256,
     Algorithm::RS384,
@@ -67,11 +67,12 @@ impl Default for JwtConfig {
 }
 
 impl JwtConfig {
-    /// Whether JWTs count at all.
+    /// Whether JWTs are accepted.
     pub fn is_set(&self) -> bool {
         self.issuer.is_some() || self.audience.is_some() || self.keys.is_some()
     }
 
+    /// The accepted algorithms.
     pub(super) fn algorithms(&self) -> &[Algorithm] {
         &self.algorithms
     }
@@ -111,7 +112,7 @@ impl JwtConfig {
 }
 
 impl KeySource {
-    /// Where a text says that they are: a file, or a URL. Keys over `http://` are taken from this machine alone, since who can
+    /// Reads a source from a text: a file, or a URL. Keys over `http://` are accepted only from this machine, since whoever can
     /// change them can make tokens.
     pub fn parse(text: &str) -> Option<Self> {
         if !text.contains("://") {

@@ -13,14 +13,14 @@ const WHOLE: Duration = Duration::from_secs(8);
 /// The longest answer.
 const MOST_BYTES: usize = 1 << 20;
 
-/// What keys are fetched with.
+/// Fetches keys.
 pub(super) struct Fetcher {
     client: Client,
     url: Url,
 }
 
 impl Fetcher {
-    /// Asks this URL, and follows it nowhere else: whoever can send us to another place can give us keys.
+    /// For this URL. Redirects are not followed: whoever could redirect us could give us keys.
     pub(super) fn new(url: Url) -> Result<Self, JwtError> {
         let client = Client::builder()
             .connect_timeout(CONNECT)
@@ -31,10 +31,10 @@ impl Fetcher {
         Ok(Self { client, url })
     }
 
-    /// The bytes that are there now.
+    /// Fetches the current content.
     ///
     /// # Errors
-    /// Why there are none, in words for the log.
+    /// The reason why that failed, as text for the log.
     pub(super) async fn fetch(&self) -> Result<Vec<u8>, String> {
         let failed = |error: reqwest::Error| crate::failure::chain(&error);
         let mut answer = self.client.get(self.url.clone()).send().await.map_err(failed)?;

@@ -21,8 +21,8 @@ pub enum KeySetError {
     /// Its file can't be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// It is not one, or has no key that can be used.
-    #[error("the keys of JWTs are no set of keys (JWKS): {0}")]
+    /// It is not a set of keys, or has no key that can be used.
+    #[error("the keys of JWTs are not a set of keys (JWKS): {0}")]
     Content(String),
 }
 
@@ -45,11 +45,11 @@ pub(super) struct Key {
 }
 
 impl KeySet {
-    /// Reads a set. Keys that tokens of these algorithms are not signed with are passed over.
+    /// Reads a set. Keys for other algorithms than these are ignored.
     pub(super) fn parse(text: &[u8], algorithms: &[Algorithm]) -> Result<Self, KeySetError> {
         let wrong = |what: String| KeySetError::Content(what);
         let mut set: Value =
-            serde_json::from_slice(text).map_err(|error| wrong(format!("no JSON ({error})")))?;
+            serde_json::from_slice(text).map_err(|error| wrong(format!("it is not JSON ({error})")))?;
         let Some(Value::Array(keys)) = set.get_mut("keys").map(Value::take) else {
             return Err(wrong("it has no list `keys`".to_owned()));
         };
@@ -58,14 +58,14 @@ impl KeySet {
         }
         let keys: Vec<Key> = keys.into_iter().filter_map(|key| Key::parse(key, algorithms)).collect();
         match keys.is_empty() {
-            true => Err(wrong("it has no key of an algorithm that counts".to_owned())),
+            true => Err(wrong("it has no key of an accepted algorithm".to_owned())),
             false => Ok(Self { keys }),
         }
     }
 }
 
 impl Key {
-    /// A key of the set; `None` if it is none for signatures, or of another kind.
+    /// A key of the set; `None` if it is not for signatures, or of another kind.
     fn parse(key: Value, algorithms: &[Algorithm]) -> Option<Self> {
         let fingerprint = TokenDigest::of(key.to_string().as_bytes());
         let jwk: Jwk = serde_json::from_value(key).ok()?;
@@ -84,7 +84,7 @@ impl Key {
             AlgorithmParameters::OctetKeyPair(parameters) if parameters.curve == EllipticCurve::Ed25519 => {
                 &[Algorithm::EdDSA]
             }
-            // Symmetric keys among them: they are none to check strangers' tokens with.
+            // Symmetric keys too: whoever can check a token with one can also make tokens.
             _ => &[],
         };
         // A key that names its algorithm is for that alone.

@@ -1,4 +1,4 @@
-//! The issuer's keys that are in force, wherever they come from.
+//! The issuer's current keys, from a file or a URL.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use super::fetch::Fetcher;
 use super::key_set::{KeySet, KeySetError};
 use crate::reload::Reloaded;
 
-/// How often keys are fetched anew.
+/// The time between two fetches of the keys.
 const REFRESH: Duration = Duration::from_secs(300);
 
-/// The same after it failed.
+/// The same after a fetch that failed.
 const RETRY: Duration = Duration::from_secs(10);
 
 /// How long after one fetch the next may begin because a token has an unknown key: anybody can send such tokens.
@@ -34,8 +34,8 @@ pub(super) enum Keys {
 }
 
 impl Keys {
-    /// Keys of these algorithms. It must be called inside a tokio runtime. Keys of a URL may come later: a server that starts
-    /// while the issuer does not answer serves its other callers.
+    /// Keys for these algorithms. It must be called inside a tokio runtime. Keys from a URL may arrive later: if the issuer does
+    /// not answer when the server starts, the server still serves callers with other tokens.
     ///
     /// # Errors
     /// A file that can't be used.
@@ -50,7 +50,7 @@ impl Keys {
         }
     }
 
-    /// The keys in force.
+    /// The current keys.
     pub(super) fn current(&self) -> Arc<KeySet> {
         match self {
             Self::File(file) => file.current(),
@@ -58,7 +58,7 @@ impl Keys {
         }
     }
 
-    /// Those from now on.
+    /// The keys, and each change to them.
     pub(super) fn changes(&self) -> watch::Receiver<Arc<KeySet>> {
         match self {
             Self::File(file) => file.changes(),
@@ -66,7 +66,7 @@ impl Keys {
         }
     }
 
-    /// Fetches the keys for a token whose key is not among them, and tells whether it makes sense to look again.
+    /// Fetches the keys because a token has an unknown key. Returns whether the key should be looked up again.
     pub(super) async fn look_again(&self) -> bool {
         match self {
             Self::File(_) => false,
@@ -74,16 +74,16 @@ impl Keys {
         }
     }
 
-    /// Whether there have been no keys so far.
+    /// Whether no keys have been fetched yet.
     pub(super) fn are_missing(&self) -> bool {
         self.current().keys.is_empty()
     }
 }
 
-/// Keys that are fetched, by a task that ends with this.
+/// Keys that a task fetches. The task ends when this is dropped.
 pub(super) struct Fetched {
     keys: watch::Receiver<Arc<KeySet>>,
-    /// How often they were fetched, or tried to be.
+    /// The number of fetches, including those that failed.
     rounds: watch::Receiver<u64>,
     asked: Arc<Notify>,
     last_asked: Mutex<Option<Instant>>,

@@ -1,4 +1,4 @@
-//! JSON Web Tokens (RFC 7519) that somebody else issues: who has one, and what it allows.
+//! JSON Web Tokens (RFC 7519) of another issuer: who has one, and what it allows.
 //!
 //! A token is checked by a key of the issuer's set ([`Keys`]), and what it claims becomes a [`Session`](super::session::Session),
 //! which is remembered until the token expires or its key leaves the set.
@@ -15,11 +15,11 @@ pub use config::{JwtConfig, KeySource};
 pub use key_set::KeySetError;
 pub(super) use verifier::{JwtVerifier, Verdict};
 
-/// Why JWTs can't be checked as the settings ask for.
+/// Why JWTs can't be checked with these settings.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwtError {
-    /// Of the settings that belong together, one is missing.
+    /// One of the settings that belong together is missing.
     #[error("--jwt-issuer, --jwt-audience and --jwt-keys go together, and {missing} is not set")]
     Incomplete {
         /// The flag.

@@ -25,7 +25,7 @@ struct Checked {
 }
 
 impl Sessions {
-    /// The session of a token that was checked before and is good.
+    /// The session of a token that was checked before and is still valid.
     pub(super) fn find(&self, token: TokenDigest) -> Option<Arc<Session>> {
         let mut sessions = self.0.lock();
         let session = Arc::clone(&sessions.get(&token)?.session);
@@ -39,14 +39,14 @@ impl Sessions {
     pub(super) fn add(&self, token: TokenDigest, session: Session, key: TokenDigest) -> Arc<Session> {
         let mut sessions = self.0.lock();
         if sessions.len() >= MOST_IDLE {
-            // Those that calls use must be found when their key goes, and there are as few of them as there are calls.
+            // Sessions in use are kept, so that they can be ended when their key is removed. There are at most as many as calls.
             sessions.retain(|_, checked| Arc::strong_count(&checked.session) > 1);
         }
         let checked = Checked { session: Arc::new(session), key };
         Arc::clone(&sessions.entry(token).or_insert(checked).session)
     }
 
-    /// Ends the sessions whose keys are gone.
+    /// Ends the sessions whose keys were removed.
     pub(super) fn keep_those_of(&self, keys: &KeySet) {
         self.0.lock().retain(|_, checked| {
             let is_there = keys.keys.iter().any(|key| key.fingerprint == checked.key);

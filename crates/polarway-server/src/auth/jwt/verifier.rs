@@ -24,7 +24,7 @@ const LEEWAY: Duration = Duration::from_secs(30);
 /// The longest token, in bytes.
 const MOST_BYTES: usize = 16 << 10;
 
-/// With how many keys a token is tried that does not say which one it is signed with: each try takes time.
+/// The most keys that are tried for a token that does not say which one it is signed with: each try takes time.
 const MOST_TRIES: usize = 4;
 
 /// Checks the tokens of one issuer.
@@ -37,13 +37,13 @@ pub(in crate::auth) struct JwtVerifier {
     watching: JoinHandle<()>,
 }
 
-/// What a token turned out to be.
+/// The result of a check of a token.
 pub(in crate::auth) enum Verdict {
-    /// It is good.
+    /// It is valid.
     Good(Arc<Session>),
     /// It is refused.
     Refused(Failure),
-    /// It is signed with a key that is not among those of the issuer, as far as they are known.
+    /// It is signed with a key that is not among the known keys of the issuer.
     UnknownKey,
 }
 
@@ -75,7 +75,7 @@ impl JwtVerifier {
         Ok(Self { config: config.clone(), validation, keys, sessions, watching })
     }
 
-    /// What a token is.
+    /// Checks a token.
     pub(in crate::auth) fn check(&self, token: &[u8], digest: TokenDigest) -> Verdict {
         if let Some(session) = self.sessions.find(digest) {
             return match session.check() {
@@ -103,9 +103,11 @@ impl JwtVerifier {
             Verdict::Good(session) => Ok(session),
             Verdict::Refused(failure) => Err(failure),
             Verdict::UnknownKey if self.keys.are_missing() => Err(Reason::TokenUnchecked
-                .failure("the keys that tokens are checked with can't be had now: call again later")
+                .failure("the keys that check tokens can't be fetched now: call again later")
                 .with_retry_delay(LEEWAY)),
-            Verdict::UnknownKey => Err(Why::Refused("its key is none of the issuer's".to_owned()).failure()),
+            Verdict::UnknownKey => {
+                Err(Why::Refused("its key is not one of the issuer's".to_owned()).failure())
+            }
         }
     }
 
@@ -115,7 +117,7 @@ impl JwtVerifier {
         }
         let header = decode_header(token).map_err(|_| Why::Unknown)?;
         if !self.config.algorithms().contains(&header.alg) {
-            return Err(Why::Refused(format!("its algorithm {:?} does not count here", header.alg)));
+            return Err(Why::Refused(format!("its algorithm {:?} is not accepted here", header.alg)));
         }
         if header.crit.is_some() {
             return Err(Why::Refused(
@@ -166,7 +168,7 @@ fn candidates<'a>(keys: &'a KeySet, header: &Header) -> Vec<&'a Key> {
 /// Why a token is refused.
 #[derive(Debug)]
 enum Why {
-    /// It is no token that anybody here knows.
+    /// It is not a token of this server or its issuer.
     Unknown,
     Expired,
     /// What is wrong with a token of the issuer.
@@ -190,7 +192,7 @@ fn why(error: &ErrorKind) -> Why {
             Why::Refused("its issuer (`iss`) is not the one of this server".to_owned())
         }
         ErrorKind::InvalidAudience => Why::Refused("it is for another audience (`aud`)".to_owned()),
-        ErrorKind::ImmatureSignature => Why::Refused("it is not good yet (`nbf`)".to_owned()),
+        ErrorKind::ImmatureSignature => Why::Refused("it is not valid yet (`nbf`)".to_owned()),
         ErrorKind::MissingRequiredClaim(claim) => Why::Refused(format!("it has no `{claim}`")),
         ErrorKind::InvalidClaimFormat(claim) => Why::Refused(format!("its `{claim}` can't be read")),
         _ => Why::Refused("its signature is not the issuer's".to_owned()),
