@@ -31,8 +31,8 @@ Cargo.lock gives the same file.
 /// The packages that have the programs.
 const PROGRAMS: [&str; 4] = ["--package", "polarway-cli", "--package", "polarway-server-bin"];
 
-/// Where the sources of crates.io are, as Cargo.lock and `cargo metadata` name it.
-const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+/// How the source of a crate of the registry begins, in `cargo metadata`. There is one registry: `deny.toml` allows no other.
+const REGISTRY: &str = "registry+";
 
 fn run(mut arguments: lexopt::Parser) -> Result<()> {
     let mut output = workspace_root().join("dist").join("polarway.cdx.json");
@@ -140,7 +140,7 @@ impl Parts {
             "version": version,
         });
         // Ours come from no registry.
-        if description["source"] == CRATES_IO {
+        if description["source"].as_str().is_some_and(|source| source.starts_with(REGISTRY)) {
             component["purl"] = reference(id).into();
             let checksum = self.checksums.get(id).with_context(|| format!("Cargo.lock has no {id}"))?;
             component["hashes"] = json!([{ "alg": "SHA-256", "content": checksum }]);
@@ -216,9 +216,9 @@ mod tests {
     fn parts() -> Parts {
         let metadata = json!({ "packages": [
             { "name": "polarway-cli", "version": "0.1.0", "license": "Apache-2.0", "source": null },
-            { "name": "zstd-sys", "version": "2.1.3+zstd.1", "license": "MIT/Apache-2.0", "source": CRATES_IO,
+            { "name": "zstd-sys", "version": "2.1.3+zstd.1", "license": "MIT/Apache-2.0", "source": REGISTRY,
               "description": "Bindings\n of zstd", "repository": "https://example.org/zstd" },
-            { "name": "cc", "version": "1.2.0", "license": "MIT", "source": CRATES_IO },
+            { "name": "cc", "version": "1.2.0", "license": "MIT", "source": REGISTRY },
         ]});
         let lock = "version = 4\n\n[[package]]\nname = \"zstd-sys\"\nversion = \"2.1.3+zstd.1\"\nchecksum = \"12\"\n\n\
                     [[package]]\nname = \"cc\"\nversion = \"1.2.0\"\nchecksum = \"34\"\ndependencies = [\n]\n";
