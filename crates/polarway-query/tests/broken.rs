@@ -11,7 +11,6 @@ mod support;
 use std::sync::Arc;
 
 use arrow::array::*;
-use arrow::datatypes::{DataType, Field};
 use polarway_query::{Error, Keep, QueryOptions};
 use polarway_testing::wait_until;
 use support::{Bench, batch};
@@ -19,11 +18,7 @@ use support::{Bench, batch};
 /// An engine with a table over the file that breaks DuckDB, and one over another file.
 fn bench_with_a_breaking_table() -> Bench {
     let bench = Bench::new();
-    let fields = ["metadata", "typed_value"].map(|name| Arc::new(Field::new(name, DataType::Binary, false)));
-    let bytes = || Arc::new(BinaryArray::from(vec![b"".as_slice()])) as ArrayRef;
-    let variant = StructArray::new(fields.to_vec().into(), vec![bytes(), bytes()], None);
-    bench.store("breaking", &[batch(vec![("v", Arc::new(variant) as ArrayRef)])]);
-    std::fs::write(&bench.files("breaking")[0], polarway_testing::BREAKING_FILE).unwrap();
+    bench.store_breaking();
     bench.store("t", &[batch(vec![("a", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef)])]);
     bench
 }

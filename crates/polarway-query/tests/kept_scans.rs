@@ -11,11 +11,11 @@ mod support;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray as _, BinaryArray, RecordBatch, StructArray};
-use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
+use arrow::array::{AsArray as _, RecordBatch};
+use arrow::datatypes::{Int64Type, SchemaRef};
 use polarway_query::{Engine, Error, Keep, KeptPart, KeptScan, QueryOptions};
 use polarway_testing::wait_until;
-use support::{Bench, batch};
+use support::Bench;
 
 /// Keeps a result as a table; returns the table's columns.
 fn keep(bench: &Bench, name: &str, sql: &str) -> SchemaRef {
@@ -140,11 +140,7 @@ fn break_duckdb(bench: &Bench, sql: &str) {
 #[test]
 fn a_scan_goes_on_in_a_duckdb_that_was_replaced_until_it_rests_and_that_duckdb_is_closed() {
     let bench = Bench::new();
-    let fields = ["metadata", "typed_value"].map(|name| Arc::new(Field::new(name, DataType::Binary, false)));
-    let bytes = || Arc::new(BinaryArray::from(vec![b"".as_slice()])) as ArrayRef;
-    let variant = StructArray::new(fields.to_vec().into(), vec![bytes(), bytes()], None);
-    bench.store("breaking", &[batch(vec![("v", Arc::new(variant) as ArrayRef)])]);
-    std::fs::write(&bench.files("breaking")[0], polarway_testing::BREAKING_FILE).unwrap();
+    bench.store_breaking();
     // The second DuckDB spills to a folder of its own, which is there as long as it is open.
     break_duckdb(&bench, "FROM breaking");
     let second = bench.dir.path().join("temp/1");

@@ -47,6 +47,7 @@ impl Drain {
 }
 
 /// Ends a call with its server.
+#[derive(Clone)]
 pub(crate) struct CutOff {
     stage: watch::Receiver<Stage>,
     /// The last stage in which the call may run.

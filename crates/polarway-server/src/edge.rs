@@ -84,7 +84,7 @@ where
             None => {
                 let cut_off = self.layer.drain.of_call(request.uri().path());
                 let request = match is_foreign_stream(request.uri().path()) {
-                    true => read_within(self.layer.drain.of_call(request.uri().path()), request),
+                    true => read_within(cut_off.clone(), request),
                     false => whole_within(request, self.layer.patience),
                 };
                 let answer = call.span.in_scope(|| self.services.call(request));

@@ -22,7 +22,7 @@ pub(crate) fn is_foreign_stream(path: &str) -> bool {
 /// Makes a request fail if it is not complete after this time: until then, its bytes take up memory.
 pub(crate) fn whole_within(request: Request<Body>, patience: Duration) -> Request<Body> {
     let path = request.uri().path();
-    if Method::of_path(path).is_some_and(Method::is_upload) || is_foreign_stream(path) {
+    if Method::of_path(path).is_some_and(Method::is_upload) {
         return request;
     }
     let deadline = Instant::now() + patience;

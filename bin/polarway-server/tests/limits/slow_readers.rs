@@ -8,7 +8,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use polarway_proto::v1::{LoadRequest, QueryRequest};
 use prost::Message as _;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Join, ReadBuf};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Interval;
@@ -63,21 +64,23 @@ impl SlowCall {
     }
 }
 
-/// A connection of which a kilobyte is read in a second. HTTP/2 lets the server send all it has; only TCP holds it back.
+/// The input of a connection of which a kilobyte is read in a second. HTTP/2 lets the server send all it has; only TCP holds it back.
 struct KilobyteASecond {
-    stream: TcpStream,
+    input: OwnedReadHalf,
     seconds: Interval,
     /// How many times something was read.
     reads: watch::Sender<u32>,
 }
 
 impl KilobyteASecond {
-    async fn connect(server: &Server, reads: watch::Sender<u32>) -> Self {
+    async fn connect(server: &Server, reads: watch::Sender<u32>) -> Join<Self, OwnedWriteHalf> {
         let socket = TcpSocket::new_v4().unwrap();
         // What the system keeps for a reader would be many kilobytes.
         socket.set_recv_buffer_size(1 << 12).unwrap();
         let stream = socket.connect(server.address().parse().unwrap()).await.unwrap();
-        Self { stream, seconds: tokio::time::interval(Duration::from_secs(1)), reads }
+        let (input, output) = stream.into_split();
+        let seconds = tokio::time::interval(Duration::from_secs(1));
+        tokio::io::join(Self { input, seconds, reads }, output)
     }
 }
 
@@ -91,28 +94,10 @@ impl AsyncRead for KilobyteASecond {
         let mut kilobyte = [0; 1 << 10];
         let room = kilobyte.len().min(buffer.remaining());
         let mut piece = ReadBuf::new(&mut kilobyte[..room]);
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut piece))?;
+        ready!(Pin::new(&mut self.input).poll_read(context, &mut piece))?;
         buffer.put_slice(piece.filled());
         self.reads.send_modify(|reads| *reads += 1);
         Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for KilobyteASecond {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

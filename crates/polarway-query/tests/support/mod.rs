@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, BinaryArray, RecordBatch, StructArray};
 use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use files::{OnThisMachine, relation};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -165,6 +165,16 @@ impl Bench {
     pub(crate) fn store_empty(&self, name: &str, schema: SchemaRef) {
         let mut versions = self.folder.versions.lock().unwrap();
         versions.entry(name.to_owned()).or_default().push(Version { files: Vec::new(), schema });
+    }
+
+    /// Stores a table `breaking`, with a column `v`, over the file that breaks DuckDB.
+    pub(crate) fn store_breaking(&self) {
+        let fields =
+            ["metadata", "typed_value"].map(|name| Arc::new(Field::new(name, DataType::Binary, false)));
+        let bytes = || Arc::new(BinaryArray::from(vec![b"".as_slice()])) as ArrayRef;
+        let variant = StructArray::new(fields.to_vec().into(), vec![bytes(), bytes()], None);
+        self.store("breaking", &[batch(vec![("v", Arc::new(variant) as ArrayRef)])]);
+        std::fs::write(&self.files("breaking")[0], polarway_testing::BREAKING_FILE).unwrap();
     }
 
     /// Starts a query and waits for its columns.

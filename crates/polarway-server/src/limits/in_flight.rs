@@ -73,7 +73,7 @@ impl InFlight {
     pub(crate) fn enter(&self, caller: &Caller, address: Option<IpAddr>) -> Result<Place, Failure> {
         let who = match caller.is_anonymous() {
             true => Who::at(address),
-            false => Who::Named(Arc::from(caller.name())),
+            false => Who::Named(caller.shared_name()),
         };
         let mut state = self.0.state.lock();
         if state.all >= self.0.calls {
