@@ -87,7 +87,7 @@ fn generate() -> Result<Files> {
     let scratch = ScratchFolder::create_in(&cargo::target_folder()?, "codegen")?;
     let mut generator = cargo::command("run");
     generator.args(["--quiet", "--package", "polarway-codegen", "--"]);
-    generator.arg(workspace_root().join("proto"));
+    generator.args(["proto", "xtask/codegen/status"].map(|folder| workspace_root().join(folder)));
     for folder in FOLDERS {
         let made = scratch.path().join(folder);
         fs::create_dir_all(&made).with_context(|| format!("making {}", made.display()))?;

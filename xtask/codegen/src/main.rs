@@ -22,11 +22,13 @@ const DESCRIPTORS: &str = "descriptors.bin";
 
 fn main() -> ExitCode {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [proto, rust, python, python_tests] = arguments.as_slice() else {
-        eprintln!("usage: polarway-codegen PROTO_FOLDER RUST_FOLDER PYTHON_FOLDER PYTHON_TESTS_FOLDER");
+    let [proto, status, rust, python, python_tests] = arguments.as_slice() else {
+        eprintln!(
+            "usage: polarway-codegen PROTO_FOLDER STATUS_FOLDER RUST_FOLDER PYTHON_FOLDER PYTHON_TESTS_FOLDER"
+        );
         return ExitCode::from(2);
     };
-    match generate_rust(proto, rust).and_then(|()| generate_python(proto, python, python_tests)) {
+    match generate_rust(proto, rust).and_then(|()| generate_python(proto, status, python, python_tests)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
@@ -54,10 +56,9 @@ fn generate_rust(proto: &Path, output: &Path) -> Result<()> {
     fs::write(&path, descriptors.encode_to_vec()).with_context(|| format!("writing {}", path.display()))
 }
 
-fn generate_python(proto: &Path, modules: &Path, tests: &Path) -> Result<()> {
-    // Rust has the details of a status from a library.
-    let status = Path::new(env!("CARGO_MANIFEST_DIR")).join("status");
-    let descriptors = compile(&[proto, &status])?;
+/// From the protocol's definition, and from that of a status's details, which Rust has from a library.
+fn generate_python(proto: &Path, status: &Path, modules: &Path, tests: &Path) -> Result<()> {
+    let descriptors = compile(&[proto, status])?;
     python::generate(&descriptors, &proto.join("cases").join("reasons.json"), modules, tests)
 }
 
