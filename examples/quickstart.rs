@@ -88,6 +88,8 @@ impl Server {
         let mut process = Command::new(program)
             .args(["server", "--bind", "127.0.0.1:0", "--data-dir"])
             .arg(data)
+            // Its audit log has a line for each write, which would stand between the lines of this tour.
+            .env("RUST_LOG", "info,polarway::audit=warn")
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
