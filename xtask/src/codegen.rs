@@ -87,7 +87,8 @@ fn generate() -> Result<Files> {
     let scratch = ScratchFolder::create_in(&cargo::target_folder()?, "codegen")?;
     let mut generator = cargo::command("run");
     generator.args(["--quiet", "--package", "polarway-codegen", "--"]);
-    generator.args(["proto", "xtask/codegen/status"].map(|folder| workspace_root().join(folder)));
+    let sources = ["proto", "xtask/codegen/grpc", "crates/polarway-proto/src/lib.rs"];
+    generator.args(sources.map(|source| workspace_root().join(source)));
     for folder in FOLDERS {
         let made = scratch.path().join(folder);
         fs::create_dir_all(&made).with_context(|| format!("making {}", made.display()))?;

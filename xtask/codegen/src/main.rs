@@ -22,13 +22,14 @@ const DESCRIPTORS: &str = "descriptors.bin";
 
 fn main() -> ExitCode {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [proto, status, rust, python, python_tests] = arguments.as_slice() else {
+    let [proto, grpc, crate_root, rust, python, python_tests] = arguments.as_slice() else {
         eprintln!(
-            "usage: polarway-codegen PROTO_FOLDER STATUS_FOLDER RUST_FOLDER PYTHON_FOLDER PYTHON_TESTS_FOLDER"
+            "usage: polarway-codegen PROTO_FOLDER GRPC_FOLDER CRATE_ROOT RUST_FOLDER PYTHON_FOLDER PYTHON_TESTS_FOLDER"
         );
         return ExitCode::from(2);
     };
-    match generate_rust(proto, rust).and_then(|()| generate_python(proto, status, python, python_tests)) {
+    let python = || generate_python([proto, grpc], crate_root, python, python_tests);
+    match generate_rust(proto, rust).and_then(|()| python()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
@@ -56,10 +57,16 @@ fn generate_rust(proto: &Path, output: &Path) -> Result<()> {
     fs::write(&path, descriptors.encode_to_vec()).with_context(|| format!("writing {}", path.display()))
 }
 
-/// From the protocol's definition, and from that of a status's details, which Rust has from a library.
-fn generate_python(proto: &Path, status: &Path, modules: &Path, tests: &Path) -> Result<()> {
-    let descriptors = compile(&[proto, status])?;
-    python::generate(&descriptors, &proto.join("cases").join("reasons.json"), modules, tests)
+/// From the protocol's definition, and from what gRPC defines (a status's details, health), which Rust has from a library. The
+/// protocol's revision is in the root of the crate `polarway-proto`.
+fn generate_python([proto, grpc]: [&Path; 2], crate_root: &Path, modules: &Path, tests: &Path) -> Result<()> {
+    let descriptors = compile(&[proto, grpc])?;
+    let sources = python::Sources {
+        descriptors: &descriptors,
+        reasons: &proto.join("cases").join("reasons.json"),
+        crate_root,
+    };
+    python::generate(&sources, modules, tests)
 }
 
 /// The descriptors of all `.proto` files in these folders, with their comments, which become the documentation.

@@ -14,12 +14,15 @@ use super::docs::Comments;
 /// The files of protobuf itself that define one message each.
 const WELL_KNOWN: &str = "google.protobuf";
 
+/// The package whose service is meant if none is named.
+const OUR_PACKAGE: &str = "polarway.v1";
+
 /// The numbers by which `descriptor.proto` names the parts of a file, of a message and of an enum.
 const MESSAGES: i32 = 4;
 const ENUMS: i32 = 5;
 const MEMBERS: i32 = 2;
 
-const IMPORTS: &str = r#""""The messages of the protocol, and of the status of a failed call."""
+const IMPORTS: &str = r#""""The messages of the protocol, of the status of a failed call, and of health."""
 
 from __future__ import annotations
 
@@ -57,13 +60,16 @@ pub(super) fn messages(descriptors: &FileDescriptorSet) -> Result<String> {
 /// When a method lacks a type.
 pub(super) fn methods(descriptors: &FileDescriptorSet) -> Result<String> {
     let mut text = format!(
-        "{HEADER}\"\"\"The methods of the service.\"\"\"\n\nfrom typing import Final\n\n\
+        "{HEADER}\"\"\"The methods of the services.\"\"\"\n\nfrom typing import Final\n\n\
          from polarway._generated import messages\nfrom polarway._wire import Method\n"
     );
     for file in &descriptors.file {
         for service in &file.service {
             for method in &service.method {
-                let name = screaming_snake_case(method.name());
+                let mut name = screaming_snake_case(method.name());
+                if file.package() != OUR_PACKAGE {
+                    name = format!("{}_{name}", screaming_snake_case(service.name()));
+                }
                 let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
                 let request = class_name(method.input_type())?;
                 let response = class_name(method.output_type())?;
