@@ -1,6 +1,7 @@
 //! The engine: queries in, results out, and what runs in the meantime.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     duckdb: Arc<DuckDb>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) limits: Limits,
+    /// How many executions have begun. By this a query knows whether another one began during its own.
+    pub(crate) executions: AtomicU64,
     /// Held by the one query that runs again because others held the memory.
     pub(crate) second_try: Mutex<()>,
     pub(crate) admission: Arc<Admission>,
@@ -89,8 +92,15 @@ impl Engine {
             executor: Arc::clone(&duckdb) as Arc<dyn Executor>,
             process_bytes: limits.process_bytes,
         };
-        let engine =
-            Self(Arc::new(Shared { gate, duckdb, registry, limits, second_try: Mutex::new(()), admission }));
+        let engine = Self(Arc::new(Shared {
+            gate,
+            duckdb,
+            registry,
+            limits,
+            executions: AtomicU64::new(0),
+            second_try: Mutex::new(()),
+            admission,
+        }));
         watch::start(watched)
             .map_err(|error| Error::Configuration(format!("no thread to watch queries: {error}")))?;
         Ok(engine)

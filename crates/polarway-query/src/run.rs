@@ -1,6 +1,7 @@
 //! One query on its own thread: gate, resolve, execute, and what is repeated when other queries caused a failure.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -101,25 +102,22 @@ impl Run {
     /// Executes a plan. If memory ran out while other queries held some of it, waits until those have ended and runs it again.
     fn execute(&mut self, plan: &Plan) -> Result<(), Error> {
         let shared = Arc::clone(&self.shared);
-        let executor = shared.executor(plan);
-        // The queries that held memory may end before this one fails.
-        let mut others = self.others();
-        let mut outcome = executor.execute(plan, &mut self.output);
-        others.extend(self.others());
-        if matches!(outcome, Err(Error::OutOfMemory(_))) && !others.is_empty() && !self.output.has_rows() {
+        let mut attempt = self.attempt(plan);
+        if matches!(attempt.outcome, Err(Error::OutOfMemory(_)))
+            && !attempt.was_alone
+            && !self.output.has_rows()
+        {
             // One at a time, otherwise all that failed together would fail again.
             if let Some(_turn) = self.wait_for(|| shared.second_try.try_lock())? {
                 self.wait_for(|| {
-                    let have_ended = others.iter().all(|other| shared.registry.is_idle(*other));
+                    let have_ended = attempt.others.iter().all(|other| shared.registry.is_idle(*other));
                     have_ended.then_some(())
                 })?;
-                others = self.others();
-                outcome = executor.execute(plan, &mut self.output);
-                others.extend(self.others());
+                attempt = self.attempt(plan);
             }
         }
-        match outcome {
-            Err(Error::OutOfMemory(fact)) if others.is_empty() => {
+        match attempt.outcome {
+            Err(Error::OutOfMemory(fact)) if attempt.was_alone => {
                 Err(Error::QueryTooLarge(format!("{fact}; select fewer rows or columns")))
             }
             Err(Error::OutOfMemory(fact)) => Err(Error::OutOfMemory(format!(
@@ -127,6 +125,19 @@ impl Run {
             ))),
             outcome => outcome,
         }
+    }
+
+    /// Executes a plan once, and looks who else did meanwhile.
+    fn attempt(&mut self, plan: &Plan) -> Attempt {
+        let shared = Arc::clone(&self.shared);
+        let number = shared.executions.fetch_add(1, Ordering::Relaxed) + 1;
+        // Those that hold memory now may end before this one fails.
+        let mut others = self.others();
+        let outcome = shared.executor(plan).execute(plan, &mut self.output);
+        others.extend(self.others());
+        // One that began and ended meanwhile is among neither.
+        let was_alone = others.is_empty() && shared.executions.load(Ordering::Relaxed) == number;
+        Attempt { outcome, others, was_alone }
     }
 
     /// The other queries that run now.
@@ -151,4 +162,13 @@ impl Run {
             std::thread::sleep(PAUSE);
         }
     }
+}
+
+/// One execution of a plan.
+struct Attempt {
+    outcome: Result<(), Error>,
+    /// The queries that ran when it began or when it ended.
+    others: Vec<Uuid>,
+    /// Whether no other query can have held memory that this one needed.
+    was_alone: bool,
 }
