@@ -1,0 +1,137 @@
+"""Arrow's types that polars lacks, and what is made of them.
+
+| Arrow | polars |
+|---|---|
+| decimals of 256 bits | `Decimal` if the type has at most 38 digits, otherwise text |
+| list views | `List` |
+| intervals | text as in SQL: `1 year 2 months 3 days 04:05:06` |
+| runs | plain values |
+| timestamps in a zone that polars does not know, such as `+05:30` | the same instants in UTC |
+| structs with fields of one name | the later ones get a number, as columns do |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from polarway._fields import children, with_children
+from polarway._names import distinct
+
+_DIGITS_OF_POLARS: Final = 38
+
+
+def plain_type(data_type: Any) -> Any:
+    """The type that polars gets instead of this one; the same if polars has it."""
+    types = pa.types
+    if types.is_decimal256(data_type):
+        is_small = data_type.precision <= _DIGITS_OF_POLARS
+        return pa.decimal128(data_type.precision, data_type.scale) if is_small else pa.large_string()
+    if types.is_interval(data_type):
+        return pa.large_string()
+    if types.is_timestamp(data_type) and data_type.tz and not _is_zone(data_type.tz):
+        return pa.timestamp(data_type.unit, "UTC")
+    if types.is_dictionary(data_type) or types.is_run_end_encoded(data_type):
+        plain = plain_type(data_type.value_type)
+        is_same = types.is_dictionary(data_type) and plain == data_type.value_type
+        return data_type if is_same else plain
+    return _plain_nested(data_type)
+
+
+def _plain_nested(data_type: Any) -> Any:
+    fields = children(data_type)
+    new = [field.with_type(plain_type(field.type)) for field in fields]
+    if pa.types.is_list_view(data_type) or pa.types.is_large_list_view(data_type):
+        return pa.large_list(new[0])
+    if pa.types.is_struct(data_type):
+        names = [field.name for field in fields]
+        if len(set(names)) < len(names):
+            new = [field.with_name(name) for field, name in zip(new, distinct(names), strict=True)]
+    return data_type if new == fields else with_children(data_type, new)
+
+
+def _is_zone(zone: str) -> bool:
+    try:
+        pl.Series([], dtype=pl.Datetime("us", zone))
+    except pl.exceptions.ComputeError:
+        return False
+    return True
+
+
+def as_plain(array: Any, wanted: Any) -> Any:
+    """The values of a `pyarrow.Array` in the type that `plain_type` gave for its own."""
+    found = array.type
+    if found == wanted:
+        return array
+    types = pa.types
+    if types.is_dictionary(found):
+        return as_plain(array.dictionary_decode(), wanted)
+    if types.is_run_end_encoded(found):
+        return as_plain(pc.run_end_decode(array), wanted)
+    if types.is_interval(found):
+        return pa.array([None if value is None else _interval_text(value) for value in array.to_pylist()], wanted)
+    nested = _NESTED.get(found.id)
+    return array.cast(wanted) if nested is None else nested(array, wanted)
+
+
+def _list(array: Any, wanted: Any) -> Any:
+    # A copy of the offsets, since those of a slice don't begin at the first value.
+    offsets = pc.add(array.offsets, 0)
+    values = as_plain(array.values, wanted.value_type)
+    return type(array).from_arrays(offsets, values, type=wanted, mask=array.is_null())
+
+
+def _list_view(array: Any, wanted: Any) -> Any:
+    # A cast by pyarrow 26 ends with a wrong offset if the last list is null.
+    lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64())
+    offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
+    values = as_plain(array.flatten(), wanted.value_type)
+    return pa.LargeListArray.from_arrays(offsets, values, type=wanted, mask=array.is_null())
+
+
+def _fixed_size_list(array: Any, wanted: Any) -> Any:
+    size = wanted.list_size
+    values = as_plain(array.values.slice(array.offset * size, len(array) * size), wanted.value_type)
+    return pa.FixedSizeListArray.from_arrays(values, type=wanted, mask=array.is_null())
+
+
+def _struct(array: Any, wanted: Any) -> Any:
+    fields = children(wanted)
+    columns = [as_plain(array.field(index), field.type) for index, field in enumerate(fields)]
+    return pa.StructArray.from_arrays(columns, fields=fields, mask=array.is_null())
+
+
+def _map(array: Any, wanted: Any) -> Any:
+    keys, items = as_plain(array.keys, wanted.key_type), as_plain(array.items, wanted.item_type)
+    return pa.MapArray.from_arrays(pc.add(array.offsets, 0), keys, items, type=wanted, mask=array.is_null())
+
+
+_NESTED: Final[dict[int, Callable[[Any, Any], Any]]] = {
+    pa.lib.Type_LIST: _list,
+    pa.lib.Type_LARGE_LIST: _list,
+    pa.lib.Type_LIST_VIEW: _list_view,
+    pa.lib.Type_LARGE_LIST_VIEW: _list_view,
+    pa.lib.Type_FIXED_SIZE_LIST: _fixed_size_list,
+    pa.lib.Type_STRUCT: _struct,
+    pa.lib.Type_MAP: _map,
+}
+
+
+def _interval_text(interval: Any) -> str:
+    """An interval as DuckDB writes it."""
+    years, months = divmod(abs(interval.months), 12)
+    sign = -1 if interval.months < 0 else 1
+    counts = (("year", sign * years), ("month", sign * months), ("day", interval.days))
+    texts = [f"{count} {unit}{'' if abs(count) == 1 else 's'}" for unit, count in counts if count]
+    if interval.nanoseconds or not texts:
+        seconds, nanoseconds = divmod(abs(interval.nanoseconds), 1_000_000_000)
+        fraction = f".{nanoseconds:09}".rstrip("0").rstrip(".")
+        minutes, seconds = divmod(seconds, 60)
+        hours, minutes = divmod(minutes, 60)
+        sign_text = "-" if interval.nanoseconds < 0 else ""
+        texts.append(f"{sign_text}{hours:02}:{minutes:02}:{seconds:02}{fraction}")
+    return " ".join(texts)
