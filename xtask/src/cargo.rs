@@ -29,8 +29,8 @@ pub(crate) fn as_from_the_shell(command: &mut Command) {
             command.env_remove(name);
         }
     }
-    // Comes from .cargo/libduckdb.toml, as in a plain `cargo build`.
-    command.env_remove(libduckdb::FOLDER_VARIABLE);
+    // They come from .cargo/libduckdb.toml, as in a plain `cargo build`.
+    command.env_remove(libduckdb::FOLDER_VARIABLE).env_remove(libduckdb::HEADERS_VARIABLE);
 }
 
 fn is_left_by_cargo_run(variable: &str) -> bool {

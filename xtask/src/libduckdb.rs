@@ -4,6 +4,7 @@
 //! includes; from then on a plain `cargo build` links the library, and what it builds finds it without `LD_LIBRARY_PATH`.
 
 mod download;
+mod headers;
 mod npm;
 mod settings;
 
@@ -24,6 +25,9 @@ pub(crate) const VERSION: &str = "1.5.6";
 /// The variable that names the library's folder to `libduckdb-sys`.
 pub(crate) const FOLDER_VARIABLE: &str = "DUCKDB_LIB_DIR";
 
+/// The variable that names the folder of its C++ headers to `polarway-duckdb-files`.
+pub(crate) const HEADERS_VARIABLE: &str = "POLARWAY_DUCKDB_HEADERS";
+
 /// The feature that compiles DuckDB from source.
 const BUNDLED_FEATURE: &str = "polarway-core/bundled";
 
@@ -35,7 +39,7 @@ Usage: cargo xtask libduckdb [--print-config]
 
 Takes the first of: the folder that DUCKDB_LIB_DIR names; the npm package of the DuckDB project; the release archive that
 libduckdb-sys downloads; DuckDB compiled from source (feature `bundled`, tens of minutes). A folder named by DUCKDB_LIB_DIR
-is remembered; removing .cargo/libduckdb.toml forgets it.
+is remembered; removing .cargo/libduckdb.toml forgets it. The C++ headers of the same release come from libduckdb-sys's source.
 
   --print-config  print the lines that a crate outside of this checkout puts into its own .cargo/config.toml
 ",
@@ -52,7 +56,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     }
     let libduckdb = ensure()?;
     if print_config {
-        print!("{}", settings::render(libduckdb.folder.as_deref()));
+        print!("{}", settings::render(libduckdb.linked.as_ref()));
     }
     Ok(())
 }
@@ -60,8 +64,16 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
 /// The DuckDB library of this machine.
 pub(crate) struct Libduckdb {
     source: Source,
-    /// Where the library is; none when cargo compiles it.
-    folder: Option<PathBuf>,
+    /// None when cargo compiles it.
+    linked: Option<Linked>,
+}
+
+/// A library that is there.
+struct Linked {
+    /// Where it is.
+    folder: PathBuf,
+    /// The C++ headers of the same release.
+    headers: PathBuf,
 }
 
 /// Where the library came from.
@@ -89,12 +101,12 @@ impl fmt::Display for Source {
 impl Libduckdb {
     /// The library itself; none when cargo compiles it into the programs.
     pub(crate) fn file(&self) -> Option<PathBuf> {
-        self.folder.as_ref().map(|folder| folder.join(library_name()))
+        self.folder().map(|folder| folder.join(library_name()))
     }
 
     /// Where the library is; none when cargo compiles it.
     pub(crate) fn folder(&self) -> Option<&Path> {
-        self.folder.as_deref()
+        self.linked.as_ref().map(|linked| linked.folder.as_path())
     }
 
     /// A call of `cargo <subcommand>` whose programs link this library and find it when they run.
@@ -104,7 +116,7 @@ impl Libduckdb {
             command.args(["--features", BUNDLED_FEATURE]);
         }
         // A set RUSTFLAGS hides the flags of the settings file.
-        if let Some(folder) = &self.folder {
+        if let Some(folder) = self.folder() {
             for variable in ["RUSTFLAGS", "RUSTDOCFLAGS"] {
                 if let Ok(flags) = env::var(variable) {
                     command.env(variable, format!("{flags} {}", settings::link_flags(folder).join(" ")));
@@ -121,20 +133,29 @@ impl Libduckdb {
 /// When `DUCKDB_LIB_DIR` names a folder without the library, or when the settings can't be written.
 pub(crate) fn ensure() -> Result<Libduckdb> {
     let mut passed_over = Vec::new();
-    let libduckdb = find(&mut passed_over)?;
+    let (source, folder) = find(&mut passed_over)?;
+    let linked = match folder {
+        Some(folder) => {
+            let headers = headers::ensure(&cache_folder()?).context("taking DuckDB's C++ headers")?;
+            Some(Linked { folder, headers })
+        }
+        None => None,
+    };
+    let libduckdb = Libduckdb { source, linked };
     let mut line = format!("libduckdb {VERSION}: from {}", libduckdb.source);
-    if let Some(folder) = &libduckdb.folder {
+    if let Some(folder) = libduckdb.folder() {
         line += &format!(", in {}", folder.display());
     }
     for (source, error) in passed_over {
         line += &format!("; not from {source}: {error:#}");
     }
     eprintln!("{}", line.replace('\n', " "));
-    settings::write(&workspace_root(), libduckdb.folder.as_deref())?;
+    settings::write(&workspace_root(), libduckdb.linked.as_ref())?;
     Ok(libduckdb)
 }
 
-fn find(passed_over: &mut Vec<(Source, anyhow::Error)>) -> Result<Libduckdb> {
+/// Where the library comes from, and its folder if it is there.
+fn find(passed_over: &mut Vec<(Source, anyhow::Error)>) -> Result<(Source, Option<PathBuf>)> {
     if let Some(folder) = chosen_folder(env::var_os(FOLDER_VARIABLE).map(PathBuf::from)) {
         if !holds_library(&folder) {
             let (name, folder) = (library_name(), folder.display());
@@ -144,7 +165,7 @@ fn find(passed_over: &mut Vec<(Source, anyhow::Error)>) -> Result<Libduckdb> {
             );
         }
         let folder = path::absolute(&folder).with_context(|| format!("looking at {}", folder.display()))?;
-        return Ok(Libduckdb { source: Source::Variable, folder: Some(folder) });
+        return Ok((Source::Variable, Some(folder)));
     }
     let cache = cache_folder()?;
     let fetchers: [(Source, PathBuf, Fetcher); 2] = [
@@ -154,11 +175,11 @@ fn find(passed_over: &mut Vec<(Source, anyhow::Error)>) -> Result<Libduckdb> {
     for (source, folder, fetch) in fetchers {
         let found = if holds_library(&folder) { Ok(()) } else { fetch(&folder) };
         match found {
-            Ok(()) => return Ok(Libduckdb { source, folder: Some(folder) }),
+            Ok(()) => return Ok((source, Some(folder))),
             Err(error) => passed_over.push((source, error)),
         }
     }
-    Ok(Libduckdb { source: Source::Bundled, folder: None })
+    Ok((Source::Bundled, None))
 }
 
 /// Puts the library into a folder of the cache; it appears there whole or not at all.

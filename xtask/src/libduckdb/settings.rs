@@ -6,31 +6,34 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use super::{BUNDLED_FEATURE, FOLDER_VARIABLE};
+use super::{BUNDLED_FEATURE, FOLDER_VARIABLE, HEADERS_VARIABLE, Linked};
 
 /// The flags with which rustc makes a program that finds the library in `folder` when it runs.
 pub(super) fn link_flags(folder: &Path) -> [String; 2] {
     ["-C".to_owned(), format!("link-arg=-Wl,-rpath,{}", folder.display())]
 }
 
-/// The settings for a library in `folder`, or for one that cargo compiles.
-pub(super) fn render(folder: Option<&Path>) -> String {
-    let Some(folder) = folder else {
+/// The settings for a library that is there, or for one that cargo compiles.
+pub(super) fn render(linked: Option<&Linked>) -> String {
+    let Some(Linked { folder, headers }) = linked else {
         return format!("# libduckdb is compiled from source: cargo build --features {BUNDLED_FEATURE}\n");
     };
     // A JSON string or array of strings is TOML as well. Doc tests are linked by rustdoc, with flags of its own.
     let flags = json!(link_flags(folder));
-    let folder = json!(folder.to_string_lossy());
-    format!("[env]\n{FOLDER_VARIABLE} = {folder}\n[build]\nrustflags = {flags}\nrustdocflags = {flags}\n")
+    let [folder, headers] = [folder, headers].map(|folder| json!(folder.to_string_lossy()));
+    format!(
+        "[env]\n{FOLDER_VARIABLE} = {folder}\n{HEADERS_VARIABLE} = {headers}\n\
+         [build]\nrustflags = {flags}\nrustdocflags = {flags}\n"
+    )
 }
 
 /// Writes the settings into `.cargo/libduckdb.toml` of `workspace`, unless they stand there already.
 ///
 /// # Errors
 /// When the file can't be written.
-pub(super) fn write(workspace: &Path, folder: Option<&Path>) -> Result<()> {
+pub(super) fn write(workspace: &Path, linked: Option<&Linked>) -> Result<()> {
     let path = workspace.join(".cargo").join("libduckdb.toml");
-    let text = format!("# Written by `cargo xtask libduckdb`.\n{}", render(folder));
+    let text = format!("# Written by `cargo xtask libduckdb`.\n{}", render(linked));
     if fs::read_to_string(&path).is_ok_and(|present| present == text) {
         return Ok(());
     }
@@ -44,17 +47,22 @@ pub(super) fn write(workspace: &Path, folder: Option<&Path>) -> Result<()> {
 mod tests {
     use super::*;
 
+    fn linked(folder: &str) -> Linked {
+        Linked { folder: folder.into(), headers: "/cache/headers".into() }
+    }
+
     #[test]
     fn the_settings_link_the_library_in_programs_and_in_doc_tests() {
-        let expect = "[env]\nDUCKDB_LIB_DIR = \"/cache/lib\"\n[build]\n\
+        let expect = "[env]\nDUCKDB_LIB_DIR = \"/cache/lib\"\n\
+                      POLARWAY_DUCKDB_HEADERS = \"/cache/headers\"\n[build]\n\
                       rustflags = [\"-C\",\"link-arg=-Wl,-rpath,/cache/lib\"]\n\
                       rustdocflags = [\"-C\",\"link-arg=-Wl,-rpath,/cache/lib\"]\n";
-        assert_eq!(render(Some(Path::new("/cache/lib"))), expect);
+        assert_eq!(render(Some(&linked("/cache/lib"))), expect);
     }
 
     #[test]
     fn a_quote_in_the_folder_stays_within_its_string() {
-        assert!(render(Some(Path::new("/a\"b"))).contains("DUCKDB_LIB_DIR = \"/a\\\"b\"\n"));
+        assert!(render(Some(&linked("/a\"b"))).contains("DUCKDB_LIB_DIR = \"/a\\\"b\"\n"));
     }
 
     #[test]

@@ -14,11 +14,12 @@ struct Layer {
 }
 
 /// ARCHITECTURE.md draws this table.
-const LAYERS: [Layer; 22] = [
+const LAYERS: [Layer; 23] = [
     Layer { package: "polarway-testing", may_reach: &[], networked: false },
     Layer { package: "polarway-sql", may_reach: &[], networked: false },
     Layer { package: "polarway-table", may_reach: &[], networked: false },
     Layer { package: "polarway-tls", may_reach: &[], networked: false },
+    Layer { package: "polarway-duckdb-files", may_reach: &[], networked: false },
     Layer { package: "polarway-model", may_reach: &["polarway-table"], networked: false },
     Layer { package: "polarway-ipc", may_reach: &["polarway-table"], networked: false },
     Layer { package: "polarway-parquet", may_reach: &["polarway-table"], networked: false },
@@ -41,11 +42,12 @@ const LAYERS: [Layer; 22] = [
 ];
 
 const PROTO: &[&str] = &["polarway-ipc", "polarway-model", "polarway-table"];
-const QUERY: &[&str] = &["polarway-model", "polarway-sql", "polarway-table"];
+const QUERY: &[&str] = &["polarway-duckdb-files", "polarway-model", "polarway-sql", "polarway-table"];
 const STORAGE: &[&str] = &["polarway-ipc", "polarway-model", "polarway-parquet", "polarway-table"];
 const HANDLES: &[&str] =
     &["polarway-ipc", "polarway-model", "polarway-parquet", "polarway-storage", "polarway-table"];
 const BELOW_CORE: &[&str] = &[
+    "polarway-duckdb-files",
     "polarway-handles",
     "polarway-ipc",
     "polarway-model",
@@ -57,6 +59,7 @@ const BELOW_CORE: &[&str] = &[
 ];
 const BELOW_SERVER: &[&str] = &[
     "polarway-core",
+    "polarway-duckdb-files",
     "polarway-handles",
     "polarway-ipc",
     "polarway-model",
@@ -74,6 +77,7 @@ const BELOW_COMMANDS: &[&str] = &[
     "polarway",
     "polarway-client",
     "polarway-core",
+    "polarway-duckdb-files",
     "polarway-handles",
     "polarway-ipc",
     "polarway-model",
@@ -90,6 +94,7 @@ const BELOW_BENCH: &[&str] = &[
     "polarway-client",
     "polarway-core",
     "polarway-fleet",
+    "polarway-duckdb-files",
     "polarway-handles",
     "polarway-ipc",
     "polarway-model",
@@ -112,9 +117,10 @@ struct Guarded {
 }
 
 /// DuckDB is reached through the executor of `polarway-query`; the benchmark is what it is measured beside.
-const GUARDED: [Guarded; 2] = [
+const GUARDED: [Guarded; 3] = [
     Guarded { package: "duckdb", users: &["polarway-query", "polarway-bench"] },
-    Guarded { package: "libduckdb-sys", users: &[] },
+    Guarded { package: "libduckdb-sys", users: &["polarway-duckdb-files"] },
+    Guarded { package: "polarway-duckdb-files", users: &["polarway-query"] },
 ];
 
 pub(super) fn check() -> Result<Verdict> {
