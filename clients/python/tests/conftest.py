@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+
+import clients
+import server
 
 hypothesis.settings.register_profile(
     "deterministic",
@@ -18,6 +23,35 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("deterministic")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps what the user has set for clients away from the tests'."""
+    for name in tuple(os.environ):
+        if name.startswith("POLARWAY_") and not name.startswith("POLARWAY_TEST_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that all tests share, which therefore give their datasets names of their own."""
+    with server.running(tmp_path_factory.mktemp("shared")) as address:
+        yield address
+
+
+@pytest.fixture(params=clients.KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of client, one after the other."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def client(kind: str, address: str) -> Iterator[Any]:
+    """A client of each kind, of the shared server. That for asyncio is used without `await`."""
+    with clients.client(kind, address) as client:
+        yield client
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -24,7 +24,7 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield channel
 
 
-def call(channel: Any, method: Method, request: Message) -> list[bytes]:
+def call(channel: Any, method: Method[Any, Any], request: Message) -> list[bytes]:
     """Calls a method, and gives all messages of the answer as they came."""
     if method.server_streaming:
         return list(channel.unary_stream(method.path)(encode(request), timeout=_TIMEOUT_S))
@@ -74,7 +74,7 @@ def test_the_rows_of_a_query_are_joined_to_a_stream_that_arrow_reads(channel: An
     ],
 )
 def test_what_is_refused_is_an_exception_with_the_servers_words(
-    channel: Any, method: Method, request_: Message, kind: type[polarway.PolarwayError], says: str
+    channel: Any, method: Method[Any, Any], request_: Message, kind: type[polarway.PolarwayError], says: str
 ) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         call(channel, method, request_)

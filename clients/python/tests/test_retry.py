@@ -7,7 +7,7 @@ import random
 import pytest
 
 from polarway._failure import Failure
-from polarway._retry import Tries
+from polarway._retry import Breaks, Tries
 
 BROKEN = Failure(14, "reset")
 BUSY = Failure(8, "others run", "RESOURCE_EXHAUSTED")
@@ -38,33 +38,41 @@ def waits(tries: Tries, clock: Clock, failure: Failure, *, is_going: bool = Fals
 
 def test_each_wait_is_drawn_below_a_bound_that_doubles_up_to_two_seconds() -> None:
     clock = Clock()
-    taken = waits(Tries(20, clock, lambda: 1.0), clock, BROKEN)
+    taken = waits(Tries(20, clock=clock, jitter=lambda: 1.0), clock, BROKEN)
     assert taken == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6] + [2.0] * 8
 
 
 @pytest.mark.parametrize("failure", [BROKEN, BUSY])
 def test_tries_end_with_the_deadline_and_not_before(failure: Failure) -> None:
     clock = Clock()
-    taken = waits(Tries(10, clock, random.Random(5).random), clock, failure)
+    taken = waits(Tries(10, clock=clock, jitter=random.Random(5).random), clock, failure)
     assert len(taken) > 5
     assert 8 <= sum(taken) < 10
 
 
 def test_to_be_turned_away_after_waiting_is_bounded_by_time_alone() -> None:
     clock = Clock()
-    taken = waits(Tries(60, clock, lambda: 0.5), clock, BUSY, is_going=True)
+    taken = waits(Tries(60, clock=clock, jitter=lambda: 0.5), clock, BUSY, is_going=True)
     assert len(taken) > 20
     assert sum(taken) < 60
 
 
 def test_a_call_that_breaks_each_time_it_got_going_is_not_made_for_ever() -> None:
     clock = Clock()
-    assert len(waits(Tries(10, clock, lambda: 0.5), clock, BROKEN, is_going=True)) == 10
+    tries = Tries(10, Breaks(2, count_from_start=True), clock=clock, jitter=lambda: 0.5)
+    assert len(waits(tries, clock, BROKEN, is_going=True)) == 2
+
+
+def test_breaks_are_counted_once_the_timeout_has_passed() -> None:
+    clock = Clock()
+    taken = waits(Tries(30, clock=clock, jitter=lambda: 0.5), clock, BROKEN, is_going=True)
+    assert len(taken) > 20
+    assert 30 <= sum(taken) <= 30 + 2 * 11
 
 
 def test_a_call_that_makes_progress_may_break_any_number_of_times() -> None:
     clock = Clock()
-    tries = Tries(10, clock, lambda: 1.0)
+    tries = Tries(10, clock=clock, jitter=lambda: 1.0)
     for _ in range(100):
         clock.now_s += 9
         tries.progress()

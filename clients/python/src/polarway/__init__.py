@@ -1,5 +1,8 @@
 """The Python client of Polarway, a server for tables."""
 
+from polarway._async_client import AsyncDistributedClient
+from polarway._client import DistributedClient
+from polarway._model import Dataset, Description, Published, RunningQuery, ServerInfo, Version
 from polarway.errors import (
     ColumnNotFound,
     Conflict,
@@ -24,9 +27,13 @@ from polarway.errors import (
 )
 
 __all__ = [
+    "AsyncDistributedClient",
     "ColumnNotFound",
     "Conflict",
+    "Dataset",
     "DatasetNotFound",
+    "Description",
+    "DistributedClient",
     "HandleNotFound",
     "InvalidInput",
     "MalformedMessage",
@@ -34,14 +41,18 @@ __all__ = [
     "PermissionDenied",
     "PolarwayError",
     "ProtocolError",
+    "Published",
     "QueryCancelled",
     "QueryError",
     "QueryNotFound",
     "ResourceExhausted",
+    "RunningQuery",
     "SchemaMismatch",
     "ServerFailed",
+    "ServerInfo",
     "TimedOut",
     "Unauthenticated",
     "Unavailable",
+    "Version",
     "VersionNotFound",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from typing import Final
 
 from polarway import errors
@@ -13,10 +14,11 @@ from polarway._wire import Bytes, decode
 # A reason of another domain, perhaps from a proxy, is not of this protocol.
 _DOMAIN: Final = "polarway"
 
-_UNIMPLEMENTED: Final = 12
-_DEADLINE_EXCEEDED: Final = 4
-# What a connection that broke is told as: CANCELLED, UNKNOWN, ABORTED, INTERNAL, UNAVAILABLE.
-_BROKEN: Final = frozenset((1, 2, 10, 13, 14))
+UNIMPLEMENTED: Final = 12
+DEADLINE_EXCEEDED: Final = 4
+UNAVAILABLE: Final = 14
+BROKEN: Final = frozenset((1, 2, 10, 13, UNAVAILABLE))
+"""The codes of a connection that broke: CANCELLED, UNKNOWN, ABORTED, INTERNAL, UNAVAILABLE."""
 
 _CLASSES: Final[dict[type[errors.PolarwayError], tuple[str, ...]]] = {
     errors.InvalidInput: (
@@ -66,6 +68,17 @@ _CLASSES: Final[dict[type[errors.PolarwayError], tuple[str, ...]]] = {
 CLASS_OF_REASON: Final = {reason: kind for kind, reasons in _CLASSES.items() for reason in reasons}
 
 
+class Origin(enum.Enum):
+    """Who found that a call failed."""
+
+    # The server, a proxy, or this client.
+    PEER = enum.auto()
+    # The connection itself broke, or could not be made: neither a server nor a proxy answered.
+    CONNECTION = enum.auto()
+    # The connection can't be made secure. It could not the next time, either.
+    TLS = enum.auto()
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Failure:
     """Why a call, or a part of one, failed."""
@@ -77,6 +90,12 @@ class Failure:
     reason: str | None = None
     # How long the server asks to wait before a retry.
     retry_delay_s: float = 0.0
+    origin: Origin = Origin.PEER
+
+    @classmethod
+    def unreachable(cls, message: str) -> Failure:
+        """No server answers: the same call may succeed when made again."""
+        return cls(UNAVAILABLE, message)
 
     @classmethod
     def of_status(cls, code: int, message: str, details: Bytes | None) -> Failure:
@@ -108,8 +127,10 @@ class Failure:
     @property
     def is_transient(self) -> bool:
         """Whether the same call may succeed when made again. That of a reason of a later version is not known."""
+        if self.origin is Origin.TLS:
+            return False
         if self.reason is None:
-            return self.code in _BROKEN
+            return self.code in BROKEN
         rule = REASONS.get(self.reason)
         return rule is not None and rule.retry
 
@@ -118,11 +139,16 @@ class Failure:
         if self.reason is not None:
             kind = CLASS_OF_REASON.get(self.reason, errors.PolarwayError)
             return kind(self.message, reason=self.reason, request_id=request_id)
-        if self.code in _BROKEN:
-            return errors.Unavailable(f"the connection to the server broke: {self.message}", request_id=request_id)
-        if self.code == _DEADLINE_EXCEEDED:
-            return errors.TimedOut("the server did not answer within the timeout", request_id=request_id)
-        if self.code == _UNIMPLEMENTED:
-            message = "what answers there is no Polarway server, or one of another protocol"
-            return errors.ProtocolError(message, request_id=request_id)
-        return errors.PolarwayError(f"gRPC code {self.code}: {self.message}", request_id=request_id)
+        kind = _kind_of_code(self.code)
+        return kind(self.message, request_id=request_id)
+
+
+def _kind_of_code(code: int) -> type[errors.PolarwayError]:
+    """The exception of a status that no server of ours made."""
+    if code in BROKEN:
+        return errors.Unavailable
+    if code == DEADLINE_EXCEEDED:
+        return errors.TimedOut
+    if code == UNIMPLEMENTED:
+        return errors.ProtocolError
+    return errors.PolarwayError

@@ -6,6 +6,7 @@ Jitter", AWS Architecture Blog, 2015. Nothing here waits: whoever makes the call
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import time
 from collections.abc import Callable
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
 _FIRST_S: Final = 0.05
 _LONGEST_S: Final = 2.0
 
-# How often a call may break after the server began to work on it. One that breaks each time would break again.
-_MOST_BREAKS: Final = 10
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Breaks:
+    """How often a call may break after the server began to work on it. One that breaks each time would break again."""
+
+    most: int = 10
+    # Whether they are counted from the beginning. Otherwise they are once the call's timeout has passed since it began:
+    # before that they may be quick and many, as a balancer that has just lost its workers answers each try with an
+    # error.
+    count_from_start: bool = False
 
 
 class Tries:
@@ -28,17 +37,20 @@ class Tries:
     def __init__(
         self,
         timeout_s: float,
+        breaks: Breaks = Breaks(),
+        *,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._clock = clock
         self._jitter = jitter
         # When the call began, or last made progress.
         self._began = clock()
         self._deadline = self._began + timeout_s
         self._failed = 0
-        self._breaks_left = _MOST_BREAKS
+        self._breaks = breaks
+        self._breaks_left = breaks.most
         self._is_going = False
 
     def left_s(self) -> float:
@@ -47,7 +59,7 @@ class Tries:
 
     def going(self) -> None:
         """The server works on the call: the timeout starts again."""
-        self._deadline = self._clock() + self._timeout_s
+        self._deadline = self._clock() + self.timeout_s
         self._is_going = True
 
     def progress(self) -> None:
@@ -55,7 +67,7 @@ class Tries:
         self.going()
         self._began = self._clock()
         self._failed = 0
-        self._breaks_left = _MOST_BREAKS
+        self._breaks_left = self._breaks.most
 
     def wait_s(self, failure: Failure) -> float | None:
         """The seconds to wait before the next try; `None` if a retry can't help or there is no time for one."""
@@ -64,8 +76,8 @@ class Tries:
         was_going, self._is_going = self._is_going, False
         if failure.reason == "RESOURCE_EXHAUSTED":
             # A busy server has broken nothing: this is bounded by time only.
-            self._deadline = self._began + self._timeout_s
-        elif was_going:
+            self._deadline = self._began + self.timeout_s
+        elif was_going and (self._breaks.count_from_start or self._clock() - self._began >= self.timeout_s):
             if self._breaks_left == 0:
                 return None
             self._breaks_left -= 1
@@ -76,3 +88,8 @@ class Tries:
             return None
         self._failed += 1
         return wait
+
+    @property
+    def count(self) -> int:
+        """How many tries there have been since the call last made progress."""
+        return self._failed + 1

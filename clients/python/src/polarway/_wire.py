@@ -14,7 +14,7 @@ import dataclasses
 import enum
 import math
 import struct
-from typing import Any, ClassVar, Final, NoReturn, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Generic, NoReturn, TypeAlias, TypeVar
 
 from polarway.errors import MalformedMessage
 
@@ -110,15 +110,17 @@ class Message:
 
 
 M = TypeVar("M", bound=Message)
+Request = TypeVar("Request", bound=Message)
+Response = TypeVar("Response", bound=Message)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Method:
-    """A method of the service."""
+class Method(Generic[Request, Response]):
+    """A method of a service."""
 
     path: str
-    request: type[Message]
-    response: type[Message]
+    request: type[Request]
+    response: type[Response]
     client_streaming: bool
     server_streaming: bool
 

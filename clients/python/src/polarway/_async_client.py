@@ -1,0 +1,91 @@
+"""The client for asyncio. Its methods are those of `_client.py`, where they are documented."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+
+from polarway import _datasets, _workers
+from polarway._async import AsyncTransport
+from polarway._core import Core, Settings
+from polarway._model import Dataset, Description, RunningQuery, ServerInfo, Version
+
+
+class AsyncDistributedClient:
+    """A client for asyncio. See `DistributedClient`, which has the same methods and arguments.
+
+    Any number of tasks may use it at the same time. Tables are decoded and encoded on threads, never on the event loop.
+    A task that is cancelled ends its call, and the server's work. It is closed by `await client.close()`, or at the end
+    of an `async with` block.
+    """
+
+    def __init__(
+        self,
+        host: str | Iterable[str] | None = None,
+        port: int | None = None,
+        timeout: float = 30,
+        credentials: grpc.ChannelCredentials | None = None,
+        auth_token: str | None = None,
+    ) -> None:
+        self._open(Settings.of(host, port, timeout, credentials, auth_token))
+
+    def _open(self, settings: Settings) -> None:
+        self._transport = AsyncTransport(settings.credentials)
+        self._core = Core(settings, self._transport)
+
+    async def health_check(self) -> str:
+        """See `DistributedClient.health_check`."""
+        return await _workers.health_check(self._core)
+
+    async def server_info(self) -> ServerInfo:
+        """See `DistributedClient.server_info`."""
+        return await _workers.server_info(self._core)
+
+    async def cache_stats(self) -> dict[str, int | float]:
+        """See `DistributedClient.cache_stats`."""
+        return await _workers.cache_stats(self._core)
+
+    async def datasets(self) -> list[Dataset]:
+        """See `DistributedClient.datasets`."""
+        return await _datasets.datasets(self._core)
+
+    async def describe(self, name: str, *, version: int | None = None, as_of: datetime | None = None) -> Description:
+        """See `DistributedClient.describe`."""
+        return await _datasets.describe(self._core, name, version, as_of)
+
+    async def versions(self, name: str) -> list[Version]:
+        """See `DistributedClient.versions`."""
+        return await _datasets.versions(self._core, name)
+
+    async def queries(self) -> list[RunningQuery]:
+        """See `DistributedClient.queries`."""
+        return await _workers.queries(self._core)
+
+    async def cancel(self, query_id: str) -> None:
+        """See `DistributedClient.cancel`."""
+        await _workers.cancel(self._core, query_id)
+
+    async def close(self) -> None:
+        """See `DistributedClient.close`."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._core.settings.shown})"
+
+    def __getstate__(self) -> Settings:
+        return self._core.settings.picklable()
+
+    def __setstate__(self, state: Any) -> None:
+        self._open(state)

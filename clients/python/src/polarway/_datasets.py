@@ -1,0 +1,58 @@
+"""Lists and describes datasets and their versions."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from polarway._core import Core
+from polarway._generated import messages, methods
+from polarway._model import EPOCH, Dataset, Description, Version
+from polarway.errors import InvalidInput, ProtocolError
+
+
+async def datasets(core: Core) -> list[Dataset]:
+    """All datasets with their newest versions, by name."""
+    found: list[Dataset] = []
+    request = messages.ListDatasetsRequest()
+    while True:
+        page = await core.unary(methods.LIST_DATASETS, request)
+        found.extend(map(Dataset.of, page.datasets))
+        if not page.next_page_token:
+            return found
+        request.page_token = page.next_page_token
+
+
+async def describe(core: Core, name: str, version: int | None, as_of: datetime | None) -> Description:
+    """Describes a version of a dataset."""
+    request = messages.GetDatasetRequest(name=name, at=at(version, as_of))
+    answer = await core.unary(methods.GET_DATASET, request)
+    if answer.dataset is None:
+        raise ProtocolError("the server sent a description without a dataset")
+    return Description.of(answer.dataset)
+
+
+async def versions(core: Core, name: str) -> list[Version]:
+    """All versions that a dataset ever had, oldest first."""
+    found: list[Version] = []
+    request = messages.ListVersionsRequest(name=name)
+    while True:
+        page = await core.unary(methods.LIST_VERSIONS, request)
+        found.extend(map(Version.of, page.versions))
+        if not page.next_page_token:
+            return found
+        request.page_token = page.next_page_token
+
+
+def at(version: int | None, as_of: datetime | None) -> messages.At | None:
+    """Which version is meant; `None` is the newest.
+
+    Raises:
+        InvalidInput: Both a version and a time are given, or a time without a time zone.
+    """
+    if version is not None and as_of is not None:
+        raise InvalidInput("a version and a time are given: leave one out")
+    if as_of is not None:
+        if as_of.tzinfo is None:
+            raise InvalidInput(f"{as_of.isoformat()} has no time zone: give one, such as datetime.UTC")
+        return messages.At(as_of_us=(as_of - EPOCH) // timedelta(microseconds=1))
+    return None if version is None else messages.At(version=version)
