@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from polarway._dtypes import first_in, parts, replaced, with_parts
-from polarway._fields import children, with_children
+from polarway._nested import children, with_children
 
 _KEY: Final = b"polarway.polars.type"
 

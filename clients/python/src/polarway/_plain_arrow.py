@@ -12,15 +12,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from polarway._fields import children, with_children
 from polarway._names import distinct
+from polarway._nested import children, rebuilt, with_children
 
 _DIGITS_OF_POLARS: Final = 38
 
@@ -64,61 +63,18 @@ def _is_zone(zone: str) -> bool:
 
 def as_plain(array: Any, wanted: Any) -> Any:
     """The values of a `pyarrow.Array` in the type that `plain_type` gave for its own."""
-    found = array.type
-    if found == wanted:
-        return array
+    return rebuilt(array, wanted, _plain_leaf)
+
+
+def _plain_leaf(array: Any, wanted: Any) -> Any:
     types = pa.types
-    if types.is_dictionary(found):
+    if types.is_dictionary(array.type):
         return as_plain(array.dictionary_decode(), wanted)
-    if types.is_run_end_encoded(found):
+    if types.is_run_end_encoded(array.type):
         return as_plain(pc.run_end_decode(array), wanted)
-    if types.is_interval(found):
+    if types.is_interval(array.type):
         return pa.array([None if value is None else _interval_text(value) for value in array.to_pylist()], wanted)
-    nested = _NESTED.get(found.id)
-    return array.cast(wanted) if nested is None else nested(array, wanted)
-
-
-def _list(array: Any, wanted: Any) -> Any:
-    # A copy of the offsets, since those of a slice don't begin at the first value.
-    offsets = pc.add(array.offsets, 0)
-    values = as_plain(array.values, wanted.value_type)
-    return type(array).from_arrays(offsets, values, type=wanted, mask=array.is_null())
-
-
-def _list_view(array: Any, wanted: Any) -> Any:
-    # A cast by pyarrow 26 ends with a wrong offset if the last list is null.
-    lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64())
-    offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
-    values = as_plain(array.flatten(), wanted.value_type)
-    return pa.LargeListArray.from_arrays(offsets, values, type=wanted, mask=array.is_null())
-
-
-def _fixed_size_list(array: Any, wanted: Any) -> Any:
-    size = wanted.list_size
-    values = as_plain(array.values.slice(array.offset * size, len(array) * size), wanted.value_type)
-    return pa.FixedSizeListArray.from_arrays(values, type=wanted, mask=array.is_null())
-
-
-def _struct(array: Any, wanted: Any) -> Any:
-    fields = children(wanted)
-    columns = [as_plain(array.field(index), field.type) for index, field in enumerate(fields)]
-    return pa.StructArray.from_arrays(columns, fields=fields, mask=array.is_null())
-
-
-def _map(array: Any, wanted: Any) -> Any:
-    keys, items = as_plain(array.keys, wanted.key_type), as_plain(array.items, wanted.item_type)
-    return pa.MapArray.from_arrays(pc.add(array.offsets, 0), keys, items, type=wanted, mask=array.is_null())
-
-
-_NESTED: Final[dict[int, Callable[[Any, Any], Any]]] = {
-    pa.lib.Type_LIST: _list,
-    pa.lib.Type_LARGE_LIST: _list,
-    pa.lib.Type_LIST_VIEW: _list_view,
-    pa.lib.Type_LARGE_LIST_VIEW: _list_view,
-    pa.lib.Type_FIXED_SIZE_LIST: _fixed_size_list,
-    pa.lib.Type_STRUCT: _struct,
-    pa.lib.Type_MAP: _map,
-}
+    return array.cast(wanted)
 
 
 def _interval_text(interval: Any) -> str:
