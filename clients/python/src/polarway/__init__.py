@@ -2,7 +2,18 @@
 
 from polarway._async_client import AsyncDistributedClient
 from polarway._client import DistributedClient
-from polarway._model import Dataset, Description, Published, RunningQuery, ServerInfo, Version
+from polarway._model import (
+    Dataset,
+    DatasetVersion,
+    Description,
+    Published,
+    QuerySummary,
+    QueryTimes,
+    RunningQuery,
+    ServerInfo,
+    Version,
+)
+from polarway._streams import AsyncQueryStream, AsyncTableStream, QueryStream, TableStream
 from polarway.errors import (
     ColumnNotFound,
     Conflict,
@@ -28,10 +39,13 @@ from polarway.errors import (
 
 __all__ = [
     "AsyncDistributedClient",
+    "AsyncQueryStream",
+    "AsyncTableStream",
     "ColumnNotFound",
     "Conflict",
     "Dataset",
     "DatasetNotFound",
+    "DatasetVersion",
     "Description",
     "DistributedClient",
     "HandleNotFound",
@@ -45,11 +59,15 @@ __all__ = [
     "QueryCancelled",
     "QueryError",
     "QueryNotFound",
+    "QueryStream",
+    "QuerySummary",
+    "QueryTimes",
     "ResourceExhausted",
     "RunningQuery",
     "SchemaMismatch",
     "ServerFailed",
     "ServerInfo",
+    "TableStream",
     "TimedOut",
     "Unauthenticated",
     "Unavailable",

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import grpc
+import polars as pl
 
-from polarway import _datasets, _workers
+from polarway import _datasets, _load, _query, _workers
 from polarway._async import AsyncTransport
 from polarway._core import Core, Settings
+from polarway._incoming import As
+from polarway._load import Selection
 from polarway._model import Dataset, Description, RunningQuery, ServerInfo, Version
+from polarway._query import Parameters, Query
+from polarway._streams import AsyncQueryStream, AsyncTableStream
 
 
 class AsyncDistributedClient:
@@ -48,6 +53,88 @@ class AsyncDistributedClient:
     async def cache_stats(self) -> dict[str, int | float]:
         """See `DistributedClient.cache_stats`."""
         return await _workers.cache_stats(self._core)
+
+    @overload
+    async def load(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        as_of: datetime | None = None,
+        columns: str | Iterable[str] | None = None,
+        rows: range | slice | None = None,
+        as_: Literal["polars"] = "polars",
+    ) -> pl.DataFrame: ...
+
+    @overload
+    async def load(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        as_of: datetime | None = None,
+        columns: str | Iterable[str] | None = None,
+        rows: range | slice | None = None,
+        as_: Literal["pandas", "arrow"],
+    ) -> Any: ...
+
+    async def load(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        as_of: datetime | None = None,
+        columns: str | Iterable[str] | None = None,
+        rows: range | slice | None = None,
+        as_: As = "polars",
+    ) -> Any:
+        """See `DistributedClient.load`."""
+        return await _load.load(self._core, Selection.of(name, version, as_of, columns, rows), as_)
+
+    @overload
+    async def query(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        time_limit: float | None = None,
+        as_: Literal["polars"] = "polars",
+    ) -> pl.DataFrame: ...
+
+    @overload
+    async def query(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        time_limit: float | None = None,
+        as_: Literal["pandas", "arrow"],
+    ) -> Any: ...
+
+    async def query(
+        self, sql: str, parameters: Parameters | None = None, *, time_limit: float | None = None, as_: As = "polars"
+    ) -> Any:
+        """See `DistributedClient.query`."""
+        return await _query.query(self._core, sql, parameters, time_limit, as_)
+
+    def load_stream(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        as_of: datetime | None = None,
+        columns: str | Iterable[str] | None = None,
+        rows: range | slice | None = None,
+        as_: As = "polars",
+    ) -> AsyncTableStream:
+        """See `DistributedClient.load_stream`. It is not awaited: `async for` reads it."""
+        return AsyncTableStream(self._core, Selection.of(name, version, as_of, columns, rows), as_)
+
+    def query_stream(
+        self, sql: str, parameters: Parameters | None = None, *, time_limit: float | None = None, as_: As = "polars"
+    ) -> AsyncQueryStream:
+        """See `DistributedClient.query_stream`. It is not awaited: `async for` reads it."""
+        return AsyncQueryStream(self._core, Query(sql, parameters, time_limit), as_)
 
     async def datasets(self) -> list[Dataset]:
         """See `DistributedClient.datasets`."""

@@ -6,6 +6,7 @@ import concurrent.futures
 import os
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
@@ -182,7 +183,8 @@ class _Watchdog:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._watched: set[BlockingIncoming] = set()
+        # A stream that nobody reads any more is collected, and gRPC then ends its call.
+        self._watched: weakref.WeakSet[BlockingIncoming] = weakref.WeakSet()
         self._is_awake = False
 
     def watch(self, incoming: BlockingIncoming) -> None:

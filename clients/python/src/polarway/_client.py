@@ -11,14 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import grpc
+import polars as pl
 
-from polarway import _datasets, _workers
+from polarway import _datasets, _load, _query, _workers
 from polarway._blocking import BlockingTransport, drive
 from polarway._core import Core, Settings
+from polarway._incoming import As
+from polarway._load import Selection
 from polarway._model import Dataset, Description, RunningQuery, ServerInfo, Version
+from polarway._query import Parameters, Query
+from polarway._streams import QueryStream, TableStream
 
 
 class DistributedClient:
@@ -90,6 +95,163 @@ class DistributedClient:
             PolarwayError: The call failed.
         """
         return drive(_workers.cache_stats(self._core))
+
+    @overload
+    def load(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        as_of: datetime | None = None,
+        columns: str | Iterable[str] | None = None,
+        rows: range | slice | None = None,
+        as_: Literal["polars"] = "polars",
+    ) -> pl.DataFrame: ...
+
+    @overload
+    def load(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        as_of: datetime | None = None,
+        columns: str | Iterable[str] | None = None,
+        rows: range | slice | None = None,
+        as_: Literal["pandas", "arrow"],
+    ) -> Any: ...
+
+    def load(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        as_of: datetime | None = None,
+        columns: str | Iterable[str] | None = None,
+        rows: range | slice | None = None,
+        as_: As = "polars",
+    ) -> Any:
+        """Loads a dataset's newest version, or a handle by its id.
+
+        Args:
+            name: The dataset.
+            version: The number of a version.
+            as_of: In place of a number, the time at which the version was the newest. It has a time zone.
+            columns: Only these columns, in this order; the others are not sent.
+            rows: Only these rows, counted from 0, such as `range(100, 200)`; the others are not sent.
+            as_: `"polars"`, `"pandas"` or `"arrow"`, for a `pyarrow.Table`.
+
+        Returns:
+            The table, with the types that were stored.
+
+        Raises:
+            DatasetNotFound: There is no such dataset; the message has names near it.
+            VersionNotFound: It has no such version, or retention has removed its data.
+            ColumnNotFound: It has no such column; the message has names near it.
+            InvalidInput: An argument can't be used, or the table can't be had in this form.
+        """
+        return drive(_load.load(self._core, Selection.of(name, version, as_of, columns, rows), as_))
+
+    @overload
+    def query(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        time_limit: float | None = None,
+        as_: Literal["polars"] = "polars",
+    ) -> pl.DataFrame: ...
+
+    @overload
+    def query(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        time_limit: float | None = None,
+        as_: Literal["pandas", "arrow"],
+    ) -> Any: ...
+
+    def query(
+        self, sql: str, parameters: Parameters | None = None, *, time_limit: float | None = None, as_: As = "polars"
+    ) -> Any:
+        """Runs a SELECT in DuckDB's dialect, or EXPLAIN, DESCRIBE, SUMMARIZE or SHOW TABLES.
+
+        Datasets are tables under their names, handles under their ids. `query_stream` also tells what the query did.
+
+        Args:
+            sql: The text.
+            parameters: The values of its parameters: a list for `?` and `$1`, or a dict for `$name`. They are sent
+                apart from the text, so they can't change its meaning. For types that Python lacks, give a
+                `pyarrow.Array` of one value.
+            time_limit: The seconds that the query may take on the server, waiting included. The default is the longest
+                that the server allows.
+            as_: `"polars"`, `"pandas"` or `"arrow"`, for a `pyarrow.Table`.
+
+        Returns:
+            The whole result.
+
+        Raises:
+            QueryError: The text is wrong, or the query failed on its data or its size.
+            PermissionDenied: The text does something that queries must not do.
+            DatasetNotFound: A name is no dataset.
+            QueryCancelled: Somebody cancelled it.
+            TimedOut: It took longer than its limit.
+            InvalidInput: A value can't be sent, or the result can't be had in this form.
+        """
+        return drive(_query.query(self._core, sql, parameters, time_limit, as_))
+
+    def load_stream(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        as_of: datetime | None = None,
+        columns: str | Iterable[str] | None = None,
+        rows: range | slice | None = None,
+        as_: As = "polars",
+    ) -> TableStream:
+        """Loads a dataset in pieces: each is a table, and its memory is freed when it is dropped.
+
+        A connection that breaks is no matter: the load continues at the next row of the same version.
+
+            for batch in client.load_stream("flights"):
+                process(batch)
+
+        Args:
+            name: As in `load`, and so are the others.
+            version: The number of a version.
+            as_of: The time at which the version was the newest.
+            columns: Only these columns.
+            rows: Only these rows.
+            as_: The form of the pieces.
+
+        Raises:
+            PolarwayError: As in `load`. What goes wrong later is raised where the pieces are taken.
+        """
+        stream = TableStream(self._core, Selection.of(name, version, as_of, columns, rows), as_)
+        return drive(stream._begin())
+
+    def query_stream(
+        self, sql: str, parameters: Parameters | None = None, *, time_limit: float | None = None, as_: As = "polars"
+    ) -> QueryStream:
+        """Runs a query and gives its rows in pieces, while the query makes them.
+
+            stream = client.query_stream("SELECT * FROM flights WHERE dep_delay > $1", [60])
+            late = stream.read_all()
+            print(stream.summary)
+
+        Args:
+            sql: As in `query`, and so are the others.
+            parameters: The values of its parameters.
+            time_limit: The seconds that it may take.
+            as_: The form of the pieces.
+
+        Raises:
+            PolarwayError: As in `query`. What goes wrong later is raised where the pieces are taken; a connection that
+                breaks after the first rows is one such thing.
+        """
+        stream = QueryStream(self._core, Query(sql, parameters, time_limit), as_)
+        return drive(stream._begin())
 
     def datasets(self) -> list[Dataset]:
         """Lists all datasets with their newest versions, by name.

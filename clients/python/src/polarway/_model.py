@@ -44,6 +44,7 @@ class Dataset:
 
     @classmethod
     def of(cls, message: messages.DatasetSummary) -> Dataset:
+        """From the protocol's message."""
         time = from_us(message.time_us)
         return cls(message.name, message.version, message.rows, message.bytes, time, message.error or None)
 
@@ -74,6 +75,7 @@ class Description:
 
     @classmethod
     def of(cls, message: messages.Dataset) -> Description:
+        """From the protocol's message."""
         try:
             schema = pa.ipc.open_stream(pa.py_buffer(message.schema_ipc)).schema
         except (pa.ArrowException, OSError) as error:
@@ -114,6 +116,7 @@ class Version:
 
     @classmethod
     def of(cls, message: messages.Version) -> Version:
+        """From the protocol's message."""
         kind = cast(VersionKind, _name(message.kind))
         time = from_us(message.time_us)
         return cls(message.version, kind, message.rows, message.bytes, message.files, time, message.vacuumed)
@@ -141,8 +144,76 @@ class Published:
 
     @classmethod
     def of(cls, message: messages.PublishedVersion) -> Published:
+        """From the protocol's message."""
         time = from_us(message.time_us)
         return cls(message.name, message.version, message.rows, message.bytes, time, message.was_retry)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetVersion:
+    """A version of a dataset.
+
+    Attributes:
+        name: The dataset.
+        version: The number of the version; 0 for Parquet files that Polarway did not write.
+    """
+
+    name: str
+    version: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class QueryTimes:
+    """How long a query spent in each phase.
+
+    Attributes:
+        waiting: Waiting for other queries to end.
+        checking: Parsing and checking the text; next to nothing for one that was seen before.
+        resolving: Looking names up and pinning their versions.
+        planning: Planning.
+        running: From the start of execution until the last row was sent: a slow reader counts.
+    """
+
+    waiting: timedelta
+    checking: timedelta
+    resolving: timedelta
+    planning: timedelta
+    running: timedelta
+
+    @property
+    def total(self) -> timedelta:
+        """The time of all phases together."""
+        return self.waiting + self.checking + self.resolving + self.planning + self.running
+
+    @classmethod
+    def of(cls, message: messages.QueryTimes) -> QueryTimes:
+        """From the protocol's message."""
+        times = (message.waiting_us, message.checking_us, message.resolving_us, message.planning_us, message.running_us)
+        return cls(*map(duration, times))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class QuerySummary:
+    """What a query did.
+
+    Attributes:
+        rows: The rows of its result.
+        bytes: The bytes of its result in Arrow's form.
+        datasets: The datasets that it read, each once for each version, by name and version.
+        times: How long it spent in each phase.
+    """
+
+    rows: int
+    bytes: int
+    datasets: tuple[DatasetVersion, ...]
+    times: QueryTimes
+
+    @classmethod
+    def of(cls, message: messages.QuerySummary) -> QuerySummary:
+        """From the protocol's message."""
+        datasets = tuple(DatasetVersion(dataset.name, dataset.version) for dataset in message.datasets)
+        times = QueryTimes.of(message.times or messages.QueryTimes())
+        return cls(message.rows, message.bytes, datasets, times)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -169,6 +240,7 @@ class RunningQuery:
 
     @classmethod
     def of(cls, message: messages.RunningQuery) -> RunningQuery:
+        """From the protocol's message."""
         phase = cast(Phase, _name(message.phase))
         started, elapsed = from_us(message.started_us), duration(message.elapsed_us)
         return cls(message.query_id, message.sql, phase, started, elapsed, message.rows, message.bytes)
@@ -194,6 +266,7 @@ class ServerInfo:
 
     @classmethod
     def of(cls, message: messages.GetServerInfoResponse) -> ServerInfo:
+        """From the protocol's message."""
         started = from_us(message.started_us)
         revision = message.protocol_revision
         return cls(message.server_version, revision, message.duckdb_version, message.worker_id, started)

@@ -1,0 +1,159 @@
+"""Makes tables of chunks. Nothing here does I/O, and all of it may take long: it belongs on a thread of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+
+from polarway import _incoming
+from polarway._incoming import As
+from polarway.errors import ProtocolError
+
+END_MARK: Final = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+"""The end of an Arrow IPC stream. Only this shows that a table is complete: a proxy may end a call too early."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rows:
+    """A chunk that has arrived."""
+
+    # Which stream it came with: the next one after a break begins again with the schema.
+    stream: int
+    # In memory of its own: a view into gRPC's message is not aligned, and Arrow would copy each column.
+    ipc: bytes
+    rows: int
+
+
+class Table:
+    """Takes the chunks of one table, in their order, and gives its rows in the form that the user wants."""
+
+    def __init__(self, as_: As, columns: Sequence[str] | None = None) -> None:
+        self._as = as_
+        # Those that were asked for; `None` is all.
+        self._columns = columns
+        self._stream = 0
+        self._decoder = _Decoder()
+        self._form: _incoming.Incoming | None = None
+        self._schema: Any = None
+
+    def piece(self, chunks: Sequence[Rows]) -> Any:
+        """The rows of these chunks, as a table.
+
+        Raises:
+            ProtocolError: The chunks are no table, or not the one that was asked for.
+        """
+        batches: list[Any] = []
+        try:
+            for chunk in chunks:
+                if chunk.stream != self._stream:
+                    self._stream, self._decoder = chunk.stream, _Decoder()
+                batches += self._decoder.batches(chunk)
+                self._check(self._decoder.schema)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise ProtocolError(f"what the server sent is no table: {error}") from None
+        return self._converter().piece(batches)
+
+    def joined(self, pieces: Sequence[Any]) -> Any:
+        """The table that consists of these pieces."""
+        return self._converter().joined(pieces)
+
+    @property
+    def schema(self) -> Any:
+        """The columns as Arrow has them, after the first chunk."""
+        return self._schema
+
+    def _converter(self) -> _incoming.Incoming:
+        if self._form is None:
+            if self._schema is None:
+                raise ProtocolError("a table came without a schema")
+            self._form = _incoming.incoming(self._as, self._schema)
+        return self._form
+
+    def _check(self, schema: Any) -> None:
+        if schema is self._schema:
+            return
+        if self._columns is not None and list(self._columns) != schema.names:
+            raise ProtocolError(
+                "the server sent other columns than were asked for: it is older than this client; upgrade it"
+            )
+        if self._schema is not None and not schema.equals(self._schema, check_metadata=True):
+            raise ProtocolError("the server sent other columns after the connection broke than before")
+        self._schema = schema
+
+
+class _Decoder:
+    """Reads one Arrow IPC stream, chunk by chunk."""
+
+    def __init__(self) -> None:
+        self._source = _Source()
+        self._reader: Any = None
+
+    @property
+    def schema(self) -> Any:
+        return self._reader.schema
+
+    def batches(self, chunk: Rows) -> list[Any]:
+        """The batches with the rows of this chunk."""
+        self._source.add(chunk.ipc)
+        if self._reader is None:
+            self._reader = pa.ipc.open_stream(pa.PythonFile(self._source, "r"))
+        found: list[Any] = []
+        missing = chunk.rows
+        # A chunk without rows may have dictionaries for the next one: it is not read before that has come.
+        while missing > 0:
+            try:
+                batch = self._reader.read_next_batch()
+            except StopIteration:
+                raise ValueError(f"a chunk of {chunk.rows} rows ends {missing} rows early") from None
+            found.append(batch)
+            missing -= batch.num_rows
+        if missing < 0:
+            raise ValueError(f"a chunk of {chunk.rows} rows has {-missing} rows more")
+        return found
+
+
+class _Source:
+    """Chunks as a file for Arrow, which takes a batch out of it without a copy."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._waiting: deque[Any] = deque()
+        self._position = 0
+
+    def add(self, ipc: bytes) -> None:
+        """Adds a chunk at the end."""
+        self._waiting.append(pa.py_buffer(ipc))
+
+    def read_buffer(self, size: int) -> Any:
+        """The next bytes of the first chunk that has any: Arrow's messages don't cross the borders of chunks."""
+        if not self._waiting:
+            return pa.py_buffer(b"")
+        chunk = self._waiting[0]
+        taken = chunk.slice(self._position, size)
+        self._position += taken.size
+        if self._position == chunk.size:
+            self._waiting.popleft()
+            self._position = 0
+        return taken
+
+    def read(self, size: int) -> bytes:
+        """The same for a few bytes, which Arrow copies."""
+        read: bytes = self.read_buffer(size).to_pybytes()
+        return read
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed = True

@@ -1,0 +1,83 @@
+"""Makes one table of the chunks of a stream. They are decoded on a second thread while others arrive."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+from polarway._core import Core
+from polarway._decode import Rows, Table
+from polarway._transport import Job
+
+# Chunks are decoded in groups of about this size: a group costs some calls into Arrow and polars, whatever its size.
+_GROUP_BYTES: Final = 32 << 20
+
+
+class Chunks(Protocol):
+    """Chunks that arrive."""
+
+    async def next(self) -> Rows | None:
+        """The next chunk; `None` behind the last."""
+        ...
+
+
+async def gathered(core: Core, chunks: Chunks, table: Table) -> Any:
+    """The table of all chunks."""
+    pieces: list[Any] = []
+    decoding: Job[Any] | None = None
+    group: list[Rows] = []
+    group_bytes = 0
+    while (chunk := await chunks.next()) is not None:
+        group.append(chunk)
+        group_bytes += len(chunk.ipc)
+        if group_bytes >= _GROUP_BYTES:
+            if decoding is not None:
+                pieces.append(await decoding.result())
+            decoding = core.transport.start(_decode(table, group))
+            group, group_bytes = [], 0
+    if decoding is not None:
+        pieces.append(await decoding.result())
+
+    def finish() -> Any:
+        if group:
+            pieces.append(table.piece(group))
+        return table.joined(pieces)
+
+    return await core.transport.run(finish)
+
+
+def _decode(table: Table, group: list[Rows]) -> Any:
+    return lambda: table.piece(group)
+
+
+class Pieces:
+    """The rows of a stream as tables, each as soon as its chunk has arrived."""
+
+    def __init__(self, core: Core, chunks: Chunks, table: Table) -> None:
+        self._core = core
+        self._chunks = chunks
+        self._table = table
+        # Chunks without rows, which the next piece begins with.
+        self._held: list[Rows] = []
+        self._is_first = True
+        self._is_over = False
+
+    async def next(self) -> Any:
+        """The next table; `None` behind the last. There is one at least: without rows it has the columns."""
+        while not self._is_over:
+            chunk = await self._chunks.next()
+            if chunk is None:
+                self._is_over = True
+                return await self._piece() if self._is_first else None
+            self._held.append(chunk)
+            if chunk.rows > 0:
+                return await self._piece()
+        return None
+
+    async def _piece(self) -> Any:
+        chunks, self._held = self._held, []
+        self._is_first = False
+        return await self._core.transport.run(lambda: self._table.piece(chunks))
+
+    def joined(self, pieces: list[Any]) -> Any:
+        """One table of all pieces."""
+        return self._table.joined(pieces)

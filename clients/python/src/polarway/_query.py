@@ -1,0 +1,173 @@
+"""Runs SQL. A query whose stream breaks is run again if the user has nothing of its result yet."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from polarway import _failure, _incoming, _parameters
+from polarway._calls import Attempt, Call, Kind
+from polarway._core import Core
+from polarway._decode import Rows, Table
+from polarway._failure import Failure
+from polarway._gather import gathered
+from polarway._generated import messages, methods
+from polarway._incoming import As
+from polarway._model import QuerySummary
+from polarway._receive import Receiver
+from polarway._transport import CallFailed
+from polarway.errors import InvalidInput, ProtocolError
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+"""The values of a query's parameters, by position or by name."""
+
+# gRPC's header for it has eight digits.
+_LONGEST_S: Final = 99_999_999
+
+
+class Query:
+    """A query, as it is sent."""
+
+    def __init__(self, sql: str, parameters: Parameters | None, time_limit: float | None) -> None:
+        if not isinstance(sql, str):
+            raise InvalidInput(f"{sql!r} is no SQL: give a text")
+        if time_limit is not None and not 0 < time_limit <= _LONGEST_S:
+            raise InvalidInput(f"{time_limit!r} is no time limit: give the seconds that the query may take")
+        self.request = messages.QueryRequest(sql=sql, parameters=_parameters.encoded(parameters))
+        self.time_s = time_limit
+
+
+class Result:
+    """The result of one run of a query, as it arrives."""
+
+    def __init__(self, attempt: Attempt, query: Query) -> None:
+        self._time_s = query.time_s
+        self._receiver = Receiver(attempt, methods.QUERY, query.request, number=1, time_s=query.time_s)
+        self._ready: deque[Rows] = deque()
+        self.summary: QuerySummary | None = None
+        """What the query did, once its last row has arrived."""
+
+    async def step(self, attempt: Attempt) -> bool:
+        """Takes one message, and tells whether there may be more."""
+        try:
+            step = await self._receiver.next(attempt)
+        except CallFailed as failed:
+            raise CallFailed(self._explained(failed.failure)) from None
+        if step is None:
+            if self.summary is None:
+                raise CallFailed(Failure.unreachable("the result ended before its summary"))
+            return False
+        if step.chunk is not None:
+            self._ready.append(self._receiver.rows(step.chunk))
+        if step.summary is not None:
+            self.summary = QuerySummary.of(step.summary)
+        attempt.going()
+        return True
+
+    async def begin(self, attempt: Attempt) -> None:
+        """Waits for the first chunk."""
+        while not self._ready:
+            if not await self.step(attempt):
+                raise ProtocolError("a result ended before it began")
+
+    def take(self) -> Rows | None:
+        """The next chunk, if it is there."""
+        return self._ready.popleft() if self._ready else None
+
+    def cancel(self) -> None:
+        """Stops the query, if it runs."""
+        self._receiver.cancel()
+
+    def _explained(self, failure: Failure) -> Failure:
+        if failure.reason is None and failure.code == _failure.DEADLINE_EXCEEDED and self._time_s is not None:
+            # The client's own clock may tell sooner than the server.
+            message = f"the query took longer than its time limit of {self._time_s:g} s"
+            return Failure(failure.code, message, "DEADLINE_EXCEEDED")
+        return failure
+
+
+class _Whole:
+    """The chunks of a result that one attempt receives."""
+
+    def __init__(self, result: Result, attempt: Attempt) -> None:
+        self._result = result
+        self._attempt = attempt
+
+    async def next(self) -> Rows | None:
+        while True:
+            chunk = self._result.take()
+            if chunk is not None:
+                return chunk
+            if not await self._result.step(self._attempt):
+                return None
+
+
+class Running:
+    """A query that runs: its chunks one after the other. After the first, a break is an error."""
+
+    def __init__(self, core: Core, query: Query) -> None:
+        self._core = core
+        self._query = query
+        self._call: Call | None = None
+        self._result: Result | None = None
+
+    async def begin(self) -> None:
+        """Waits for the first chunk. To begin twice does nothing."""
+        if self._result is None:
+            self._call = await self._core.call(Kind.QUERY)
+            await self._call.run(self._attempt_begin)
+
+    async def next(self) -> Rows | None:
+        """The next chunk; `None` behind the last."""
+        await self.begin()
+        result, call = self._result, self._call
+        assert result is not None and call is not None  # noqa: PT018 - It has begun.
+        while True:
+            chunk = result.take()
+            if chunk is not None:
+                return chunk
+            if not await call.go_on(self._attempt_step):
+                return None
+
+    def close(self) -> None:
+        """Stops the query, if it runs."""
+        if self._result is not None:
+            self._result.cancel()
+
+    @property
+    def summary(self) -> QuerySummary | None:
+        """What the query did, once its last row has arrived."""
+        return None if self._result is None else self._result.summary
+
+    async def _attempt_begin(self, attempt: Attempt) -> None:
+        result = Result(attempt, self._query)
+        try:
+            await result.begin(attempt)
+        except BaseException:
+            result.cancel()
+            raise
+        self._result = result
+
+    async def _attempt_step(self, attempt: Attempt) -> bool:
+        assert self._result is not None  # It has begun.
+        try:
+            return await self._result.step(attempt)
+        except BaseException:
+            self._result.cancel()
+            raise
+
+
+async def query(core: Core, sql: str, parameters: Parameters | None, time_limit: float | None, as_: As) -> Any:
+    """Runs a query and gives its whole result. It is run again if it breaks before that."""
+    _incoming.check_form(as_)
+    query = Query(sql, parameters, time_limit)
+
+    async def attempt(attempt: Attempt) -> Any:
+        result = Result(attempt, query)
+        try:
+            return await gathered(core, _Whole(result, attempt), Table(as_))
+        finally:
+            result.cancel()
+
+    return await (await core.call(Kind.QUERY)).run(attempt)

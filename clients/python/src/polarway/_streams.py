@@ -1,0 +1,179 @@
+"""Tables that arrive piece by piece, for both clients."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from polarway import _incoming
+from polarway._blocking import drive
+from polarway._core import Core
+from polarway._decode import Table
+from polarway._gather import Pieces
+from polarway._generated import messages
+from polarway._incoming import As
+from polarway._load import Loading, Selection
+from polarway._model import QuerySummary, from_us
+from polarway._query import Query, Running
+from polarway.errors import InvalidInput
+
+
+class _Stream:
+    """What all streams are: pieces that come from a load or a query."""
+
+    def __init__(self, core: Core, source: Loading | Running, table: Table) -> None:
+        self._source = source
+        self._table = table
+        self._pieces = Pieces(core, source, table)
+
+    async def _rest(self) -> Any:
+        rest: list[Any] = []
+        while (piece := await self._next()) is not None:
+            rest.append(piece)
+        return self._table.joined(rest)
+
+    async def _next(self) -> Any:
+        try:
+            return await self._pieces.next()
+        except BaseException:
+            self._source.close()
+            raise
+
+
+class _Load(_Stream):
+    """A load as a stream."""
+
+    def __init__(self, core: Core, selection: Selection, as_: As) -> None:
+        _incoming.check_form(as_)
+        self._loading = Loading(core, selection)
+        super().__init__(core, self._loading, Table(as_, selection.columns))
+
+    async def _begin(self) -> Self:
+        await self._loading.begin()
+        return self
+
+    @property
+    def version(self) -> int:
+        """The version that is read. It does not change while the stream is read."""
+        return self._header.version
+
+    @property
+    def time(self) -> datetime:
+        """When that version was made, in UTC."""
+        return from_us(self._header.time_us)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of the whole version."""
+        return self._header.rows
+
+    @property
+    def selected_rows(self) -> int:
+        """The number of rows that were asked for, all of which come."""
+        return self._loading.selected_rows
+
+    @property
+    def _header(self) -> messages.LoadHeader:
+        if self._loading.header is None:
+            raise InvalidInput("the load has not begun: use `async with`, or take the first piece")
+        return self._loading.header
+
+
+class _Query(_Stream):
+    """A query as a stream."""
+
+    def __init__(self, core: Core, query: Query, as_: As) -> None:
+        _incoming.check_form(as_)
+        self._running = Running(core, query)
+        super().__init__(core, self._running, Table(as_))
+
+    async def _begin(self) -> Self:
+        await self._running.begin()
+        return self
+
+    @property
+    def summary(self) -> QuerySummary | None:
+        """What the query did: rows, bytes, times, versions. It is known once the last piece has been taken."""
+        return self._running.summary
+
+
+class _Blocking(_Stream):
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        piece = drive(self._next())
+        if piece is None:
+            raise StopIteration
+        return piece
+
+    def read_all(self) -> Any:
+        """One table of the pieces that have not been taken."""
+        return drive(self._rest())
+
+    def close(self) -> None:
+        """Ends the call, so that the server stops its work. What has arrived stays usable."""
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Async(_Stream):
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        piece = await self._next()
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
+
+    async def read_all(self) -> Any:
+        """See `TableStream.read_all`."""
+        return await self._rest()
+
+    async def close(self) -> None:
+        """See `TableStream.close`."""
+        self._source.close()
+
+    async def _begin(self) -> Self:
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        return await self._begin()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class TableStream(_Load, _Blocking):
+    """The rows of a dataset, in their order, as tables that arrive one after the other.
+
+    It is an iterator, and there is one piece at least. The memory of a piece is freed when the user drops it. `with`
+    ends the call where a loop is left early.
+    """
+
+
+class AsyncTableStream(_Load, _Async):
+    """The rows of a dataset, as `TableStream` has them. It begins with `async with`, or with its first piece."""
+
+
+class QueryStream(_Query, _Blocking):
+    """The rows of a query's result, as tables that arrive while the query makes them.
+
+    It is an iterator, and there is one piece at least. A slow reader makes the query slow, and to close the stream
+    stops it.
+    """
+
+
+class AsyncQueryStream(_Query, _Async):
+    """The rows of a query's result, as `QueryStream` has them. It begins with `async with`, or with its first piece."""
