@@ -15,6 +15,7 @@ from polarway._model import (
 )
 from polarway._streams import AsyncQueryStream, AsyncTableStream, QueryStream, TableStream
 from polarway.errors import (
+    BatchFailed,
     ColumnNotFound,
     Conflict,
     DatasetNotFound,
@@ -41,6 +42,7 @@ __all__ = [
     "AsyncDistributedClient",
     "AsyncQueryStream",
     "AsyncTableStream",
+    "BatchFailed",
     "ColumnNotFound",
     "Conflict",
     "Dataset",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, overload
@@ -10,13 +10,14 @@ from typing import Any, Literal, Self, overload
 import grpc
 import polars as pl
 
-from polarway import _datasets, _load, _query, _workers
+from polarway import _datasets, _load, _query, _store, _workers
 from polarway._async import AsyncTransport
 from polarway._core import Core, Settings
 from polarway._incoming import As
 from polarway._load import Selection
-from polarway._model import Dataset, Description, RunningQuery, ServerInfo, Version
+from polarway._model import Dataset, Description, Published, RunningQuery, ServerInfo, Version
 from polarway._query import Parameters, Query
+from polarway._store import StoreMode
 from polarway._streams import AsyncQueryStream, AsyncTableStream
 
 
@@ -147,6 +148,29 @@ class AsyncDistributedClient:
     async def versions(self, name: str) -> list[Version]:
         """See `DistributedClient.versions`."""
         return await _datasets.versions(self._core, name)
+
+    async def store(
+        self,
+        name: str,
+        data: object,
+        *,
+        mode: StoreMode = "overwrite",
+        expected_version: int | None = None,
+    ) -> Published:
+        """See `DistributedClient.store`."""
+        return await _store.store(self._core, name, data, mode, expected_version)
+
+    async def append(self, name: str, data: object, *, expected_version: int | None = None) -> Published:
+        """See `DistributedClient.append`."""
+        return await _store.append(self._core, name, data, expected_version)
+
+    async def store_batch(self, tables: Mapping[str, object]) -> dict[str, Published]:
+        """See `DistributedClient.store_batch`."""
+        return await _store.store_batch(self._core, tables)
+
+    async def delete(self, name: str, *, expected_version: int | None = None, purge: bool = False) -> Published:
+        """See `DistributedClient.delete`."""
+        return await _datasets.delete(self._core, name, expected_version, purge)
 
     async def queries(self) -> list[RunningQuery]:
         """See `DistributedClient.queries`."""

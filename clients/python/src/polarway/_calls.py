@@ -200,7 +200,7 @@ class Attempt:
         left_s = self._tries.left_s()
         bound_s = min(self.patience_s, left_s)
         try:
-            received = await self.transport.unary(self.worker, method.path, _encoded(request), self._headers, bound_s)
+            received = await self.transport.unary(self.worker, method.path, encoded(request), self._headers, bound_s)
         except CallFailed as failed:
             # The server may tell sooner than this client that the time was over.
             if failed.failure.code != _failure.DEADLINE_EXCEEDED:
@@ -210,7 +210,7 @@ class Attempt:
 
     def open(self, method: Method[Request, Response], request: Request, time_s: float | None = None) -> Incoming:
         """Makes a call whose answer is a stream. The server ends it after `time_s`, if that is given."""
-        return self.transport.open(self.worker, method.path, _encoded(request), self._headers, time_s)
+        return self.transport.open(self.worker, method.path, encoded(request), self._headers, time_s)
 
     async def first(self, incoming: Incoming) -> bytes | None:
         """Waits for the first message of a stream, or for its end.
@@ -262,9 +262,14 @@ class Attempt:
         return Failure(_failure.DEADLINE_EXCEEDED, message)
 
 
-def _encoded(request: Message) -> bytes:
+def encoded(request: Message) -> bytes:
+    """The bytes of a request.
+
+    Raises:
+        InvalidInput: A number or a text of the user's is in it that no message can hold.
+    """
     try:
         return encode(request)
     except ValueError as error:
-        # A number or a text of the user's that no message can hold. The error names the field.
+        # The error names the field.
         raise errors.InvalidInput(str(error)) from None

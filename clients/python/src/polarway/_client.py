@@ -8,7 +8,7 @@ the two.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, overload
@@ -16,13 +16,14 @@ from typing import Any, Literal, Self, overload
 import grpc
 import polars as pl
 
-from polarway import _datasets, _load, _query, _workers
+from polarway import _datasets, _load, _query, _store, _workers
 from polarway._blocking import BlockingTransport, drive
 from polarway._core import Core, Settings
 from polarway._incoming import As
 from polarway._load import Selection
-from polarway._model import Dataset, Description, RunningQuery, ServerInfo, Version
+from polarway._model import Dataset, Description, Published, RunningQuery, ServerInfo, Version
 from polarway._query import Parameters, Query
+from polarway._store import StoreMode
 from polarway._streams import QueryStream, TableStream
 
 
@@ -282,6 +283,93 @@ class DistributedClient:
             DatasetNotFound: The dataset never existed.
         """
         return drive(_datasets.versions(self._core, name))
+
+    def store(
+        self,
+        name: str,
+        data: object,
+        *,
+        mode: StoreMode = "overwrite",
+        expected_version: int | None = None,
+    ) -> Published:
+        """Stores a table under a name, in place of the dataset's rows.
+
+        It is on the server's stable storage when this returns. The rows that it replaces stay readable as an older
+        version. Columns come back as they went: their types and nulls, and the index of a pandas frame.
+
+        Args:
+            name: The dataset.
+            data: A `polars.DataFrame` or `LazyFrame`, a `pandas.DataFrame`, a `pyarrow.Table`, `RecordBatch` or
+                `RecordBatchReader`, or anything with `__arrow_c_stream__`. A `LazyFrame` and a stream are read while
+                they are sent, in bounded memory; of a stream that is longer than 64 MiB, an upload that breaks can't
+                be made again.
+            mode: `"create"` refuses a dataset that exists.
+            expected_version: Refuses the write unless the dataset is at this version; 0 is one that was never written.
+
+        Returns:
+            The version that was made.
+
+        Raises:
+            InvalidInput: A name that is not allowed, or a column that can't be stored, which is named. Nothing is
+                changed.
+            Conflict: The dataset exists, or is at another version.
+            Unavailable: No server can be reached, or the upload kept breaking until the timeout.
+        """
+        return drive(_store.store(self._core, name, data, mode, expected_version))
+
+    def append(self, name: str, data: object, *, expected_version: int | None = None) -> Published:
+        """Appends a table's rows to a dataset that exists.
+
+        Columns are matched by name. Narrower types are widened if no value can change.
+
+        Args:
+            name: The dataset.
+            data: The rows, in any form that `store` takes.
+            expected_version: Refuses the write unless the dataset is at this version.
+
+        Returns:
+            The version that was made; its `rows` are those of the whole dataset.
+
+        Raises:
+            DatasetNotFound: There is no such dataset.
+            SchemaMismatch: The rows don't fit it; the message names each difference.
+            InvalidInput: See `store`, and also for the other errors.
+        """
+        return drive(_store.append(self._core, name, data, expected_version))
+
+    def store_batch(self, tables: Mapping[str, object]) -> dict[str, Published]:
+        """Stores several tables in one call, each as `store` does. One that fails does not undo another.
+
+        Args:
+            tables: The tables by the names of their datasets.
+
+        Returns:
+            The versions that were made, by name.
+
+        Raises:
+            BatchFailed: Some tables were not stored; it has the error of each, and the versions of the others.
+            InvalidInput: A table has a column that Arrow can't carry. Nothing was sent.
+            Unavailable: See `store`.
+        """
+        return drive(_store.store_batch(self._core, tables))
+
+    def delete(self, name: str, *, expected_version: int | None = None, purge: bool = False) -> Published:
+        """Deletes a dataset. Its versions stay readable until retention removes them.
+
+        Args:
+            name: The dataset.
+            expected_version: Refuses the deletion unless the dataset is at this version.
+            purge: Removes its data at once: older versions can't be read any more. If the dataset is deleted already,
+                what is left of it is removed.
+
+        Returns:
+            The version that says that the dataset is deleted.
+
+        Raises:
+            DatasetNotFound: There is no such dataset.
+            Conflict: It is at another version.
+        """
+        return drive(_datasets.delete(self._core, name, expected_version, purge))
 
     def queries(self) -> list[RunningQuery]:
         """Lists the queries that wait or run, the oldest first, on every worker that this client knows.

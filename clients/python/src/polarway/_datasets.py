@@ -1,4 +1,4 @@
-"""Lists and describes datasets and their versions."""
+"""Lists, describes and deletes datasets, and lists their versions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from polarway._core import Core
 from polarway._generated import messages, methods
-from polarway._model import EPOCH, Dataset, Description, Version
+from polarway._model import EPOCH, Dataset, Description, Published, Version
+from polarway._request_id import fresh_of_call, of_table
 from polarway.errors import InvalidInput, ProtocolError
 
 
@@ -41,6 +42,20 @@ async def versions(core: Core, name: str) -> list[Version]:
         if not page.next_page_token:
             return found
         request.page_token = page.next_page_token
+
+
+async def delete(core: Core, name: str, expected_version: int | None, purge: bool) -> Published:
+    """Deletes a dataset."""
+    request = messages.DeleteDatasetRequest(
+        name=name,
+        request_id=of_table(fresh_of_call(), 0),
+        expected_version=expected_version,
+        purge=purge,
+    )
+    answer = await core.unary(methods.DELETE_DATASET, request)
+    if answer.published is None:
+        raise ProtocolError("the server did not say which version the deletion made")
+    return Published.of(answer.published)
 
 
 def at(version: int | None, as_of: datetime | None) -> messages.At | None:

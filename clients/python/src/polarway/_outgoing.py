@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -20,6 +22,9 @@ _COMPATIBILITY: Final = pl.CompatLevel.oldest()
 # About what a batch out of a frame takes: it is converted while the one before is sent.
 _BATCH_BYTES: Final = 8 << 20
 
+# How much of a stream that can be read only once is kept for a retry.
+_KEPT_BYTES: Final = 64 << 20
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -29,8 +34,8 @@ class Outgoing:
     schema: Any
     # Begins to read at the first row. It may take long, and belongs on a thread of its own.
     batches: Callable[[], Iterator[Any]]
-    # Whether the rows can be read again, for a retry.
-    is_repeatable: bool = True
+    # Whether the rows can be read again now, for a retry.
+    is_repeatable: Callable[[], bool] = lambda: True
     # `None` if nobody knows before the last one is read.
     rows: int | None = None
 
@@ -144,7 +149,38 @@ def _of_batch(batch: Any) -> Outgoing:
 
 
 def _of_reader(reader: Any) -> Outgoing:
-    return Outgoing(reader.schema, lambda: iter(reader), is_repeatable=False)
+    rows = _ReadOnce(reader)
+    return Outgoing(reader.schema, rows.batches, rows.is_repeatable)
+
+
+class _ReadOnce:
+    """Batches of a stream that can be read only once. Those of a short one are kept, so that a retry can begin anew."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+        # The thread of a try that failed may still read when the next one begins.
+        self._lock = threading.Lock()
+        self._kept: list[Any] = []
+        self._kept_bytes = 0
+
+    def is_repeatable(self) -> bool:
+        with self._lock:
+            return self._kept_bytes <= _KEPT_BYTES
+
+    def batches(self) -> Iterator[Any]:
+        for index in itertools.count():
+            with self._lock:
+                if index == len(self._kept):
+                    batch = next(self._reader, None)
+                    if batch is None:
+                        return
+                    self._kept.append(batch)
+                    self._kept_bytes += batch.nbytes
+                    if self._kept_bytes > _KEPT_BYTES:
+                        self._kept = [None] * len(self._kept)
+                else:
+                    batch = self._kept[index]
+            yield batch
 
 
 def _imported(take: Callable[[object], Any], data: object) -> Any:

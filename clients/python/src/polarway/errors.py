@@ -5,7 +5,10 @@ The text of an exception is the server's message: what is wrong, with the wrong 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from polarway._model import Published
 
 
 class PolarwayError(Exception):
@@ -66,6 +69,31 @@ class QueryNotFound(NotFound):
 
 class Conflict(PolarwayError):
     """The dataset is not as the write expected: look at what is there, and decide again."""
+
+
+class BatchFailed(PolarwayError):
+    """Some tables of a `store_batch` were not stored; each is stored on its own.
+
+    Attributes:
+        published: The versions of the tables that were stored, by name.
+        errors: Why the others were not, by name.
+    """
+
+    published: dict[str, Published]
+    errors: dict[str, PolarwayError]
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str | None = None,
+        request_id: str | None = None,
+        published: dict[str, Published] | None = None,
+        errors: dict[str, PolarwayError] | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason, request_id=request_id)
+        self.published = published or {}
+        self.errors = errors or {}
 
 
 class Unauthenticated(PolarwayError):

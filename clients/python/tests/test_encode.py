@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
 import polarway
-from polarway._chunks import MOST_BYTES, MOST_PLAIN_BYTES, TARGET_BYTES, EncodedChunk, encoded
+from polarway._encode import MOST_BYTES, MOST_PLAIN_BYTES, TARGET_BYTES, EncodedChunk, encoded
 from polarway._outgoing import outgoing
 
 # What a chunk may take besides the values: metadata, and padding for each buffer.
