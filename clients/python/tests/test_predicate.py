@@ -33,7 +33,8 @@ def as_sources_get_it(predicate: pl.Expr) -> pl.Expr | None:
         yield EMPTY
 
     register_io_source(source, schema=TYPES).filter(predicate).collect()
-    return given_to_source[0]
+    # Where no row can be meant, polars asks for none.
+    return given_to_source[0] if given_to_source else None
 
 
 def translated(predicate: pl.Expr) -> tuple[str, list[Any]] | None:
