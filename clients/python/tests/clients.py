@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from polarway import AsyncDistributedClient, DistributedClient
+from polarway import AsyncDistributedClient, AsyncHandle, AsyncLazyQuery, DistributedClient, GroupBy
 
 KINDS = ("threads", "asyncio")
 
@@ -15,7 +15,7 @@ KINDS = ("threads", "asyncio")
 class Awaited:
     """A client for asyncio whose methods can be called without `await`, in an event loop of its own.
 
-    What they return is awaited as well: streams become iterators.
+    What they return is awaited as well: streams become iterators, and handles are used without `await`, too.
     """
 
     def __init__(self, inner: Any, runner: asyncio.Runner) -> None:
@@ -34,6 +34,12 @@ class Awaited:
                 return
             yield self._awaited(item)
 
+    def __len__(self) -> int:
+        return len(self._inner)
+
+    def __repr__(self) -> str:
+        return repr(self._inner)
+
     def __enter__(self) -> Any:
         self._runner.run(_begin(self._inner))
         return self
@@ -45,8 +51,13 @@ class Awaited:
         if asyncio.iscoroutine(value):
             value = self._runner.run(value)
         if callable(value) and not isinstance(value, type):
-            return lambda *given, **named: self._awaited(value(*given, **named))
-        return Awaited(value, self._runner) if hasattr(value, "__aiter__") else value
+            return lambda *given, **named: self._awaited(value(*map(_inner, given), **named))
+        is_used = hasattr(value, "__aiter__") or isinstance(value, AsyncHandle | AsyncLazyQuery | GroupBy)
+        return Awaited(value, self._runner) if is_used else value
+
+
+def _inner(argument: Any) -> Any:
+    return argument._inner if isinstance(argument, Awaited) else argument
 
 
 async def _next(messages: AsyncIterator[Any]) -> Any:

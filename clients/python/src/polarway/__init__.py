@@ -1,7 +1,11 @@
 """The Python client of Polarway, a server for tables."""
 
 from polarway._async_client import AsyncDistributedClient
+from polarway._async_handle import AsyncHandle, AsyncLazyQuery
 from polarway._client import DistributedClient
+from polarway._fluent import GroupBy
+from polarway._handle import Handle, LazyQuery
+from polarway._handles import HandleInfo
 from polarway._model import (
     Dataset,
     DatasetVersion,
@@ -40,6 +44,8 @@ from polarway.errors import (
 
 __all__ = [
     "AsyncDistributedClient",
+    "AsyncHandle",
+    "AsyncLazyQuery",
     "AsyncQueryStream",
     "AsyncTableStream",
     "BatchFailed",
@@ -50,8 +56,12 @@ __all__ = [
     "DatasetVersion",
     "Description",
     "DistributedClient",
+    "GroupBy",
+    "Handle",
+    "HandleInfo",
     "HandleNotFound",
     "InvalidInput",
+    "LazyQuery",
     "MalformedMessage",
     "NotFound",
     "PermissionDenied",

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal, Self, overload
 
 import grpc
 import polars as pl
 
-from polarway import _datasets, _load, _query, _store, _workers
+from polarway import _datasets, _handles, _load, _query, _store, _workers
 from polarway._async import AsyncTransport
+from polarway._async_handle import AsyncHandle
 from polarway._core import Core, Settings
+from polarway._dropping import AsyncDropper
+from polarway._handles import HandleInfo
 from polarway._incoming import As
 from polarway._load import Selection
 from polarway._model import Dataset, Description, Published, RunningQuery, ServerInfo, Version
@@ -41,7 +44,8 @@ class AsyncDistributedClient:
 
     def _open(self, settings: Settings) -> None:
         self._transport = AsyncTransport(settings.credentials)
-        self._core = Core(settings, self._transport)
+        self._core = core = Core(settings, self._transport)
+        self._dropper = AsyncDropper(lambda handle_id: _handles.drop(core, handle_id))
 
     async def health_check(self) -> str:
         """See `DistributedClient.health_check`."""
@@ -137,6 +141,34 @@ class AsyncDistributedClient:
         """See `DistributedClient.query_stream`. It is not awaited: `async for` reads it."""
         return AsyncQueryStream(self._core, Query(sql, parameters, time_limit), as_)
 
+    async def query_handle(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        ttl: float | timedelta | None = None,
+        time_limit: float | None = None,
+    ) -> AsyncHandle:
+        """See `DistributedClient.query_handle`."""
+        info = await _handles.create(self._core, sql, parameters, ttl, time_limit)
+        return AsyncHandle(self, info, is_ours=True)
+
+    async def handle(self, handle_id: str) -> AsyncHandle:
+        """See `DistributedClient.handle`."""
+        return AsyncHandle(self, await _handles.find(self._core, handle_id), is_ours=False)
+
+    async def handles(self) -> list[HandleInfo]:
+        """See `DistributedClient.handles`."""
+        return await _handles.find_all(self._core)
+
+    async def extend_handle(self, handle_id: str, ttl: float | timedelta | None = None) -> HandleInfo:
+        """See `DistributedClient.extend_handle`."""
+        return await _handles.extend(self._core, handle_id, ttl)
+
+    async def drop_handle(self, handle_id: str) -> None:
+        """See `DistributedClient.drop_handle`."""
+        await _handles.drop(self._core, handle_id)
+
     async def datasets(self) -> list[Dataset]:
         """See `DistributedClient.datasets`."""
         return await _datasets.datasets(self._core)
@@ -182,6 +214,7 @@ class AsyncDistributedClient:
 
     async def close(self) -> None:
         """See `DistributedClient.close`."""
+        await self._dropper.close()
         await self._transport.close()
 
     async def __aenter__(self) -> Self:

@@ -9,16 +9,19 @@ the two.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal, Self, overload
 
 import grpc
 import polars as pl
 
-from polarway import _datasets, _load, _query, _store, _workers
+from polarway import _datasets, _handles, _load, _query, _store, _workers
 from polarway._blocking import BlockingTransport, drive
 from polarway._core import Core, Settings
+from polarway._dropping import Dropper
+from polarway._handle import Handle
+from polarway._handles import HandleInfo
 from polarway._incoming import As
 from polarway._load import Selection
 from polarway._model import Dataset, Description, Published, RunningQuery, ServerInfo, Version
@@ -64,7 +67,8 @@ class DistributedClient:
 
     def _open(self, settings: Settings) -> None:
         self._transport = BlockingTransport(settings.credentials)
-        self._core = Core(settings, self._transport)
+        self._core = core = Core(settings, self._transport)
+        self._dropper = Dropper(lambda handle_id: drive(_handles.drop(core, handle_id)))
 
     def health_check(self) -> str:
         """Checks that the server serves. It needs no token.
@@ -254,6 +258,72 @@ class DistributedClient:
         stream = QueryStream(self._core, Query(sql, parameters, time_limit), as_)
         return drive(stream._begin())
 
+    def query_handle(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        ttl: float | timedelta | None = None,
+        time_limit: float | None = None,
+    ) -> Handle:
+        """Runs a SELECT and keeps its result on the server.
+
+            late = client.query_handle("SELECT * FROM flights WHERE dep_delay > $1", [60])
+            print(late.group_by("carrier").agg("count(*) AS n").load())
+
+        Args:
+            sql: As in `query`. EXPLAIN can't be kept.
+            parameters: As in `query`.
+            ttl: How long the result is kept without being used: seconds, or a `timedelta`. The default is the server's.
+            time_limit: As in `query`.
+
+        Raises:
+            PolarwayError: As in `query`.
+            ResourceExhausted: The server has no room for the result.
+            InvalidInput: A value can't be sent, or the server refuses the time to live.
+        """
+        info = drive(_handles.create(self._core, sql, parameters, ttl, time_limit))
+        return Handle(self, info, is_ours=True)
+
+    def handle(self, handle_id: str) -> Handle:
+        """Finds an existing handle by its id. It is kept on the server when the returned object is gone.
+
+        Raises:
+            InvalidInput: The text is no handle's id.
+            HandleNotFound: It is unknown, has expired or was dropped; `reason` tells which.
+        """
+        return Handle(self, drive(_handles.find(self._core, handle_id)), is_ours=False)
+
+    def handles(self) -> list[HandleInfo]:
+        """Lists all handles, by id. If each worker has its own handles, they are those of the worker that answers.
+
+        Raises:
+            PolarwayError: The call failed.
+        """
+        return drive(_handles.find_all(self._core))
+
+    def extend_handle(self, handle_id: str, ttl: float | timedelta | None = None) -> HandleInfo:
+        """Extends a handle: from now on it is kept for so long without being used, or for as long as before.
+
+        Args:
+            handle_id: Its id.
+            ttl: A time in seconds, or a `timedelta`.
+
+        Raises:
+            HandleNotFound: It is unknown, has expired or was dropped.
+            InvalidInput: The text is no handle's id, or the server refuses the time.
+        """
+        return drive(_handles.extend(self._core, handle_id, ttl))
+
+    def drop_handle(self, handle_id: str) -> None:
+        """Drops a handle before it expires. Calls that read it go on. One that was dropped before is no error.
+
+        Raises:
+            HandleNotFound: It is unknown or has expired.
+            InvalidInput: The text is no handle's id.
+        """
+        drive(_handles.drop(self._core, handle_id))
+
     def datasets(self) -> list[Dataset]:
         """Lists all datasets with their newest versions, by name.
 
@@ -389,6 +459,7 @@ class DistributedClient:
 
     def close(self) -> None:
         """Closes the connections and ends all calls. A closed client can't be used again."""
+        self._dropper.close()
         self._transport.close()
 
     def __enter__(self) -> Self:

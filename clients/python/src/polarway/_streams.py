@@ -26,6 +26,8 @@ class _Stream:
         self._source = source
         self._table = table
         self._pieces = Pieces(core, source, table)
+        # A handle that must not be dropped before the last piece.
+        self._held: object = None
 
     async def _rest(self) -> Any:
         rest: list[Any] = []
