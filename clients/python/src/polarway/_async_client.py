@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -10,13 +11,15 @@ from typing import Any, Literal, Self, overload
 import grpc
 import polars as pl
 
-from polarway import _datasets, _handles, _load, _query, _store, _workers
+from polarway import _datasets, _handles, _load, _query, _scan, _store, _workers
 from polarway._async import AsyncTransport
 from polarway._async_handle import AsyncHandle
+from polarway._client import DistributedClient
 from polarway._core import Core, Settings
 from polarway._dropping import AsyncDropper
 from polarway._handles import HandleInfo
 from polarway._incoming import As
+from polarway._kept import Kept
 from polarway._load import Selection
 from polarway._model import Dataset, Description, Published, RunningQuery, ServerInfo, Version
 from polarway._query import Parameters, Query
@@ -46,6 +49,8 @@ class AsyncDistributedClient:
         self._transport = AsyncTransport(settings.credentials)
         self._core = core = Core(settings, self._transport)
         self._dropper = AsyncDropper(lambda handle_id: _handles.drop(core, handle_id))
+        # The client for threads that lazy frames use: polars reads its sources in threads.
+        self._blocking: DistributedClient | None = None
 
     async def health_check(self) -> str:
         """See `DistributedClient.health_check`."""
@@ -169,6 +174,20 @@ class AsyncDistributedClient:
         """See `DistributedClient.drop_handle`."""
         await _handles.drop(self._core, handle_id)
 
+    async def scan(
+        self,
+        source: str | Kept,
+        parameters: Parameters | None = None,
+        *,
+        version: int | None = None,
+        as_of: datetime | None = None,
+    ) -> pl.LazyFrame:
+        """See `DistributedClient.scan`. The frame is collected as any other, for example with `collect_async`."""
+        if self._blocking is None:
+            self._blocking = DistributedClient.__new__(DistributedClient)
+            self._blocking._open(self._core.settings)
+        return await asyncio.to_thread(_scan.scan, self._blocking, source, parameters, version, as_of)
+
     async def datasets(self) -> list[Dataset]:
         """See `DistributedClient.datasets`."""
         return await _datasets.datasets(self._core)
@@ -215,6 +234,8 @@ class AsyncDistributedClient:
     async def close(self) -> None:
         """See `DistributedClient.close`."""
         await self._dropper.close()
+        if self._blocking is not None:
+            await asyncio.to_thread(self._blocking.close)
         await self._transport.close()
 
     async def __aenter__(self) -> Self:

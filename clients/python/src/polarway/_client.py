@@ -16,13 +16,14 @@ from typing import Any, Literal, Self, overload
 import grpc
 import polars as pl
 
-from polarway import _datasets, _handles, _load, _query, _store, _workers
+from polarway import _datasets, _handles, _load, _query, _scan, _store, _workers
 from polarway._blocking import BlockingTransport, drive
 from polarway._core import Core, Settings
 from polarway._dropping import Dropper
 from polarway._handle import Handle
 from polarway._handles import HandleInfo
 from polarway._incoming import As
+from polarway._kept import Kept
 from polarway._load import Selection
 from polarway._model import Dataset, Description, Published, RunningQuery, ServerInfo, Version
 from polarway._query import Parameters, Query
@@ -323,6 +324,42 @@ class DistributedClient:
             InvalidInput: The text is no handle's id.
         """
         drive(_handles.drop(self._core, handle_id))
+
+    def scan(
+        self,
+        source: str | Kept,
+        parameters: Parameters | None = None,
+        *,
+        version: int | None = None,
+        as_of: datetime | None = None,
+    ) -> pl.LazyFrame:
+        """A table of the server as a `polars.LazyFrame`, which asks for the rows and columns that it needs.
+
+            late = client.scan("flights").filter(pl.col("dep_delay") > 60).select("carrier", "dep_delay")
+            print(late.group_by("carrier").len().collect(engine="streaming"))
+
+        Only the columns in use are sent, and of a filter the server applies what SQL can express with the same meaning:
+        comparisons of columns with constants, `is_in`, `is_between`, `is_null`, `str.starts_with` and the like, joined
+        by `&`, `|` and `~`. The result is always what polars gives for the whole table. With `engine="streaming"` the
+        table need not fit into memory.
+
+        The frame reads one state of the table, however often and whenever it is collected: the version that is the
+        newest now, a version that is named, a handle, or the result of a SELECT. A SELECT runs now, and the server
+        keeps its result as long as somebody has the frame or one made of it, unless it lies unused for too long.
+
+        Args:
+            source: A dataset, a handle or its id, or a SELECT, which has spaces in it.
+            parameters: The values of a SELECT's parameters, as in `query`.
+            version: The number of a version of a dataset.
+            as_of: In place of a number, the time at which the version was the newest. It has a time zone.
+
+        Raises:
+            DatasetNotFound: There is no such dataset; the message has names near it.
+            VersionNotFound: It has no such version.
+            HandleNotFound: The handle has expired or was dropped.
+            InvalidInput: An argument can't be used.
+        """
+        return _scan.scan(self, source, parameters, version, as_of)
 
     def datasets(self) -> list[Dataset]:
         """Lists all datasets with their newest versions, by name.
