@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars import selectors as cs
 from polars.testing import assert_frame_equal
 
 import server
@@ -151,6 +152,17 @@ def test_a_column_has_the_type_and_the_values_of_the_table_also_when_it_comes_fr
     found = shared.scan("all").filter(C("bool")).select(name).collect()
     assert_frame_equal(found, FRAME.filter(C("bool")).select(name))
     assert len(texts) == 1
+
+
+def test_rows_count_also_where_no_column_is_needed(shared: DistributedClient) -> None:
+    local, remote = FRAME.lazy(), shared.scan("all")
+
+    def asked(of: pl.LazyFrame) -> list[tuple[int, int]]:
+        plans = [of.with_row_index("row").select("row"), of.drop(cs.all()), of.select(pl.lit(1)), of.select(pl.len())]
+        plans += [of.filter("bool").with_row_index("row").select("row"), of.filter("bool").select(pl.len())]
+        return [plan.collect(engine=engine).shape for plan in plans for engine in ("in-memory", "streaming")]
+
+    assert asked(remote) == asked(local)
 
 
 def test_the_schema_is_known_without_reading_rows(shared: DistributedClient, monkeypatch: pytest.MonkeyPatch) -> None:

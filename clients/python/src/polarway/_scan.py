@@ -175,8 +175,9 @@ class _Source:
 
 
 def _of_columns(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
-    """These columns. `select` would take some names for patterns."""
-    return frame[names] if names else frame.select()
+    """These columns. Without any, the frame still has its rows."""
+    # `select` would take some names for patterns.
+    return frame[names] if names else frame.drop(frame.columns)
 
 
 def _restored(values: pl.Series, column: SqlColumn) -> pl.Series:
