@@ -12,6 +12,7 @@ import pytest
 
 import clients
 import server
+import tables
 
 hypothesis.settings.register_profile(
     "deterministic",
@@ -37,6 +38,15 @@ def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server that all tests share, which therefore give their datasets names of their own."""
     with server.running(tmp_path_factory.mktemp("shared")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def with_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that has the tables of `tables.py`, for tests that only read them."""
+    data = tmp_path_factory.mktemp("tables")
+    tables.put(data)
+    with server.running(data) as address:
         yield address
 
 

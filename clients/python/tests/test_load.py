@@ -11,41 +11,17 @@ from typing import Any
 import pandas as pd
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 import clients
 import polarway
-import server
-
-ROWS = 1_000_000
-
-BIG = pa.table(
-    {
-        "n": pa.array(range(ROWS), pa.int64()),
-        "word": pa.array([f"word {number % 100}" for number in range(ROWS)]).dictionary_encode(),
-        "half": pa.array([None if number % 7 == 0 else number / 2 for number in range(ROWS)]),
-    }
-)
-EMPTY = pa.schema({"n": pa.int64(), "words": pa.list_(pa.string())}).empty_table()
-WIDE = pa.table({f"c{number}": pa.array([number, number + 1], pa.int32()) for number in range(1_000)})
-
-
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server that has these tables."""
-    data = tmp_path_factory.mktemp("tables")
-    (data / "cold").mkdir()
-    for name, table in {"big": BIG, "empty": EMPTY, "wide": WIDE}.items():
-        pq.write_table(table, data / "cold" / f"{name}.parquet")
-    with server.running(data) as address:
-        yield address
+from tables import BIG, ROWS, WIDE
 
 
 @pytest.fixture
-def client(kind: str, tables: str) -> Iterator[Any]:
+def client(kind: str, with_tables: str) -> Iterator[Any]:
     """A client of each kind, of a server that has these tables."""
-    with clients.client(kind, tables) as client:
+    with clients.client(kind, with_tables) as client:
         yield client
 
 
@@ -151,7 +127,7 @@ def test_a_stream_that_is_left_early_is_over(client: Any) -> None:
     assert client.load("wide").height == 2
 
 
-def test_a_load_for_asyncio_tells_nothing_before_it_begins(tables: str) -> None:
-    stream = polarway.AsyncDistributedClient(tables).load_stream("big")
+def test_a_load_for_asyncio_tells_nothing_before_it_begins(with_tables: str) -> None:
+    stream = polarway.AsyncDistributedClient(with_tables).load_stream("big")
     with pytest.raises(polarway.InvalidInput, match="has not begun"):
         _ = stream.version

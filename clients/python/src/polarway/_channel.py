@@ -25,6 +25,8 @@ OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     # A connection in use that is silent gets a ping.
     ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS),
+    # By default a ping that measures the connection takes the place of that one, and is waited for a minute.
+    ("grpc.http2.ping_timeout_ms", _KEEPALIVE_MS),
     ("grpc.http2.max_pings_without_data", 0),
     # It is also the longest time to connect.
     ("grpc.min_reconnect_backoff_ms", int(CONNECT_S * 1000)),

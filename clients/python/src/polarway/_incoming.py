@@ -74,8 +74,10 @@ class _ToPolars(Incoming):
 
     def _restored(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The frame with the integers that Arrow lacks."""
-        restored = {name: _integers128.restored(dtype, self._plain.field(name)) for name, dtype in frame.schema.items()}
-        changed = [pl.col(name).cast(dtype) for name, dtype in restored.items() if dtype != frame.schema[name]]
+        # A frame makes its schema anew each time.
+        schema = frame.schema
+        restored = {name: _integers128.restored(dtype, self._plain.field(name)) for name, dtype in schema.items()}
+        changed = [pl.col(name).cast(dtype) for name, dtype in restored.items() if dtype != schema[name]]
         return frame.with_columns(changed) if changed else frame
 
 

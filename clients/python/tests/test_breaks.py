@@ -1,0 +1,171 @@
+"""Connections that break or fall silent, at chosen bytes."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+
+import polars as pl
+import pytest
+
+import breaking_proxy
+import clients
+import polarway
+from polarway import _calls
+from tables import ROWS
+
+PARTS = (0.0, 0.01, 0.3, 0.6, 0.97)
+QUERY = "SELECT range AS n, 'x' || range AS text FROM range(300000)"
+
+
+def bytes_of(kind: str, address: str, call: Any) -> int:
+    """The bytes that go through a connection while a client makes a call."""
+    with breaking_proxy.before(address) as counting:
+        with clients.client(kind, counting.address) as client:
+            call(client)
+        return counting.count
+
+
+def test_a_load_that_breaks_continues_with_the_next_row(kind: str, with_tables: str) -> None:
+    def load(client: Any) -> Any:
+        return client.load("big")
+
+    total = bytes_of(kind, with_tables, load)
+    with clients.client(kind, with_tables) as client:
+        expected = load(client)
+    for part in PARTS:
+        # The first answer is that to the question for the protocol's revision: before it nothing is tried again.
+        with breaking_proxy.before(with_tables, max(2_000, int(total * part))) as breaking:
+            with clients.client(kind, breaking.address) as client:
+                assert load(client).equals(expected)
+            assert (breaking.failures, breaking.connections) == (1, 2)
+            if part > 0.5:
+                # It did not begin again.
+                assert breaking.count < total * 1.3
+
+
+def test_a_stream_that_breaks_has_each_row_once(kind: str, with_tables: str) -> None:
+    with breaking_proxy.before(with_tables, 5_000_000) as breaking, clients.client(kind, breaking.address) as client:
+        numbers = pl.concat(piece["n"] for piece in client.load_stream("big", columns=["n"], rows=range(10, ROWS)))
+        assert breaking.failures == 1
+    assert numbers.equals(pl.int_range(10, ROWS, eager=True).alias("n"))
+
+
+def test_a_load_breaks_at_any_byte_of_its_end(kind: str, with_tables: str) -> None:
+    def load(client: Any) -> Any:
+        return client.load("wide")
+
+    total = bytes_of(kind, with_tables, load)
+    with clients.client(kind, with_tables) as client:
+        expected = load(client)
+    for missing in (1, 2, 10, 30, 100, 1_000):
+        with (
+            breaking_proxy.before(with_tables, total - missing) as breaking,
+            clients.client(kind, breaking.address) as client,
+        ):
+            assert load(client).equals(expected)
+
+
+def test_a_query_that_breaks_is_run_again(kind: str, address: str) -> None:
+    def query(client: Any) -> Any:
+        return client.query(QUERY)
+
+    total = bytes_of(kind, address, query)
+    with clients.client(kind, address) as client:
+        expected = query(client)
+    for part in (0.3, 0.9):
+        with (
+            breaking_proxy.before(address, int(total * part)) as breaking,
+            clients.client(kind, breaking.address) as client,
+        ):
+            assert query(client).equals(expected)
+            assert breaking.failures == 1
+
+
+def test_the_rows_of_a_query_that_were_taken_are_not_asked_for_twice(kind: str, address: str) -> None:
+    with breaking_proxy.before(address, 2_500_000) as breaking, clients.client(kind, breaking.address) as client:
+        stream = iter(client.query_stream(QUERY))
+        assert next(stream).height > 0
+        with pytest.raises(polarway.Unavailable, match="hung up") as caught:
+            list(stream)
+        assert caught.value.request_id
+        # The client goes on.
+        assert client.query("SELECT 1 AS one").height == 1
+
+
+def test_an_answer_that_is_lost_is_asked_for_again(kind: str, address: str) -> None:
+    total = bytes_of(kind, address, lambda client: client.server_info())
+    with breaking_proxy.before(address, total - 60) as breaking, clients.client(kind, breaking.address) as client:
+        assert client.server_info().worker_id
+        assert breaking.failures == 1
+
+
+def test_a_server_that_comes_back_is_found_again(kind: str, address: str) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+    with breaking_proxy.before(address, port=port) as there, clients.client(kind, there.address, timeout=60) as client:
+        assert client.datasets() is not None
+        there.close()
+        back = threading.Timer(1.0, lambda: again.append(breaking_proxy.Proxy(address, port=port)))
+        again: list[breaking_proxy.Proxy] = []
+        back.start()
+        try:
+            # Nobody listens there when it is called.
+            assert client.datasets() is not None
+        finally:
+            back.join()
+            again[0].close()
+
+
+def test_a_break_that_lasts_is_an_error_within_the_timeout(kind: str, address: str) -> None:
+    with breaking_proxy.before(address) as there, clients.client(kind, there.address, timeout=1) as client:
+        client.datasets()
+        there.close()
+        with pytest.raises(
+            polarway.Unavailable, match=r"no answer within 1 s, in \d+ tries; the last said: 127.0.0.1:"
+        ):
+            client.datasets()
+        with pytest.raises(polarway.Unavailable, match="no answer within 1 s"):
+            client.load("big")
+
+
+@pytest.fixture
+def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients wait as long as the server's heartbeats need, and no longer."""
+    monkeypatch.setattr(_calls, "SILENCE_S", 2.0)
+    monkeypatch.setattr(_calls, "OPENING_S", 2.0)
+
+
+@pytest.mark.usefixtures("_impatience")
+def test_a_stream_that_falls_silent_continues_at_another_worker(kind: str, with_tables: str) -> None:
+    with breaking_proxy.before(with_tables, 4_000_000, "silent") as silent:
+        # Which worker is asked first is drawn.
+        while silent.failures == 0:
+            with clients.client(kind, [silent.address, with_tables]) as client:
+                assert client.load("big")["n"].equals(pl.int_range(ROWS, eager=True).alias("n"))
+
+
+def test_a_connection_that_falls_silent_is_left_for_a_new_one(kind: str, with_tables: str) -> None:
+    with breaking_proxy.before(with_tables, 4_000_000, "silent") as silent:
+        with clients.client(kind, silent.address) as client:
+            assert client.load("big")["n"].equals(pl.int_range(ROWS, eager=True).alias("n"))
+        assert (silent.failures, silent.connections) == (1, 2)
+
+
+@pytest.mark.usefixtures("_impatience")
+def test_the_silence_of_a_query_is_an_error_that_says_so(kind: str, address: str) -> None:
+    with breaking_proxy.before(address, 2_500_000, "silent") as silent, clients.client(kind, silent.address) as client:
+        stream = iter(client.query_stream(QUERY))
+        next(stream)
+        with pytest.raises(polarway.Unavailable, match="has been silent for 2 s"):
+            list(stream)
+
+
+def test_a_query_that_takes_longer_than_the_timeout_is_alive_as_long_as_its_server_says_so(
+    kind: str, address: str
+) -> None:
+    slow = "SELECT sum(a.range * b.range % 7) AS s FROM range(40000) a, range(2500) b"
+    with clients.client(kind, address, timeout=1.2) as client:
+        assert client.query(slow).height == 1
