@@ -61,14 +61,15 @@ impl Graph {
         Ok(graph)
     }
 
-    /// Everything that `package` depends on, each with the shortest path to it.
-    pub(crate) fn reach(&self, package: &PackageId) -> Vec<(PackageId, String)> {
+    /// Everything that `package` depends on, each with the shortest path to it. Paths do not lead through a package of the name
+    /// `without`.
+    pub(crate) fn reach(&self, package: &PackageId, without: Option<&str>) -> Vec<(PackageId, String)> {
         let mut seen = BTreeSet::from([package]);
         let mut queue = VecDeque::from([(package, name(package).to_owned())]);
         let mut reached = Vec::new();
         while let Some((from, path)) = queue.pop_front() {
             for dependency in self.dependencies.get(from).into_iter().flatten() {
-                if seen.insert(dependency) {
+                if Some(name(dependency)) != without && seen.insert(dependency) {
                     let path = format!("{path} → {}", name(dependency));
                     reached.push((dependency.clone(), path.clone()));
                     queue.push_back((dependency, path));
@@ -92,7 +93,7 @@ mod tests {
     fn a_package_whose_dependencies_were_shown_before_is_not_without_them() {
         let tree = "0server v1\n1store v1\n2hyper v1\n0low v1\n1store v1 (*)\n";
         let graph = Graph::from_tree(tree).unwrap();
-        let reached = graph.reach(&"low v1".to_owned());
+        let reached = graph.reach(&"low v1".to_owned(), None);
         let expect = [("store v1", "low → store"), ("hyper v1", "low → store → hyper")];
         assert_eq!(reached, expect.map(|(id, path)| (id.to_owned(), path.to_owned())));
         assert_eq!(graph.roots.iter().map(|id| name(id)).collect::<Vec<_>>(), ["low", "server"]);

@@ -1,8 +1,11 @@
 //! How an engine is set up: plain data.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
+pub use polarway_bucket::{BucketOptions, BucketUrl, InvalidUrl, Provider, Variables};
 pub use polarway_query::Limits as QueryLimits;
 
 /// One GB, as users count it.
@@ -16,6 +19,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where datasets lie.
     pub cold_tier: Location,
+    /// How buckets are reached, if the cold tier or the handles are in one.
+    pub buckets: BucketOptions,
     /// The size of the RAM cache for loads, in bytes; 0 turns it off.
     pub cache_bytes: u64,
     /// The most disk space for local copies of remote data files, in bytes.
@@ -44,13 +49,55 @@ pub struct Config {
 }
 
 /// Where datasets lie.
+///
+/// ```
+/// use polarway_core::Location;
+///
+/// let bucket: Location = "s3://lake/tables".parse()?;
+/// let directory: Location = "/var/lib/polarway/cold".parse()?;
+/// assert!(matches!((bucket, directory), (Location::Bucket(_), Location::Directory(_))));
+/// # Ok::<(), polarway_core::InvalidUrl>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Location {
     /// A directory. It is made if it is missing.
     Directory(PathBuf),
+    /// A bucket, or what is under a prefix in it. It must exist.
+    Bucket(BucketUrl),
     /// This process's memory. The datasets are lost when the process ends.
     Memory,
+}
+
+impl Location {
+    /// The kind of storage, as metrics name it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Directory(_) => "directory",
+            Self::Bucket(url) => url.provider().name(),
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// A text with `://` is the URL of a bucket, and any other one a directory.
+impl FromStr for Location {
+    type Err = InvalidUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidUrl> {
+        if text.contains("://") { text.parse().map(Self::Bucket) } else { Ok(Self::Directory(text.into())) }
+    }
+}
+
+/// A directory or URL, which can be parsed again.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(folder) => write!(f, "{}", folder.display()),
+            Self::Bucket(url) => write!(f, "{url}"),
+            Self::Memory => f.write_str("memory"),
+        }
+    }
 }
 
 /// Where results are kept under handles, and for how long.
@@ -117,6 +164,7 @@ impl Config {
         let data_dir = data_dir.into();
         Self {
             cold_tier: Location::Directory(data_dir.join("cold")),
+            buckets: BucketOptions::default(),
             cache_bytes: 2 * GB,
             mirror_bytes: 10 * GB,
             check_bytes: GB / 4,

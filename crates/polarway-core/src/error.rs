@@ -167,9 +167,16 @@ fn failure_kind(failure: FailureKind) -> ErrorKind {
     match failure {
         FailureKind::Full => ErrorKind::StorageFull,
         FailureKind::ReadOnly => ErrorKind::ReadOnly,
-        FailureKind::NotFound | FailureKind::Denied | FailureKind::Linked | FailureKind::Other => {
-            ErrorKind::StorageFailed
-        }
+        FailureKind::NotFound
+        | FailureKind::Denied
+        | FailureKind::Linked
+        | FailureKind::NoBucket
+        | FailureKind::Unauthenticated
+        | FailureKind::WrongRegion
+        | FailureKind::Unreachable
+        | FailureKind::Busy
+        | FailureKind::Unsuitable
+        | FailureKind::Other => ErrorKind::StorageFailed,
     }
 }
 

@@ -9,6 +9,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use polarway_bucket::BucketUrl;
+
 use crate::config::{Config, HandleStoreKind, Location};
 use crate::error::{Error, ErrorKind, Result};
 use crate::workspace::TEMPORARY_FOLDER;
@@ -21,15 +23,20 @@ pub(crate) fn check_apart(config: &Config) -> Result<()> {
     let temporary = Folder::find("the folder for temporary files", &config.data_dir.join(TEMPORARY_FOLDER))?;
     let cold_tier = match &config.cold_tier {
         Location::Directory(folder) => Some(Folder::find("the cold tier", folder)?),
-        Location::Memory => None,
+        Location::Bucket(_) | Location::Memory => None,
     };
     if let Some(cold_tier) = cold_tier.as_ref().filter(|cold_tier| cold_tier.is_within(&temporary)) {
         return Err(mixed_up(cold_tier, "lies in", &temporary));
     }
-    let (HandleStoreKind::External, Location::Directory(state)) =
-        (config.handles.store, &config.handles.state)
-    else {
+    if config.handles.store != HandleStoreKind::External {
         return Ok(());
+    }
+    let state = match (&config.handles.state, &config.cold_tier) {
+        (Location::Directory(state), _) => state,
+        (Location::Bucket(state), Location::Bucket(cold_tier)) => {
+            return check_buckets_apart(state, cold_tier);
+        }
+        (Location::Bucket(_) | Location::Memory, _) => return Ok(()),
     };
     let state = Folder::find("the folder of handles", state)?;
     let analytics = match &config.analytics {
@@ -47,9 +54,26 @@ pub(crate) fn check_apart(config: &Config) -> Result<()> {
     Ok(())
 }
 
+fn check_buckets_apart(state: &BucketUrl, cold_tier: &BucketUrl) -> Result<()> {
+    let how = match (state.is_within(cold_tier), cold_tier.is_within(state)) {
+        (true, true) => "is",
+        (true, false) => "lies in",
+        (false, true) => "holds",
+        (false, false) => return Ok(()),
+    };
+    Err(mixed_up_places(
+        ["the folder of handles", &state.to_string()],
+        how,
+        ["the cold tier", &cold_tier.to_string()],
+    ))
+}
+
 fn mixed_up(folder: &Folder, how: &str, other: &Folder) -> Error {
-    let [(what, path), (other_what, other_path)] =
-        [folder, other].map(|folder| (folder.what, folder.given.display().to_string()));
+    let [path, other_path] = [folder, other].map(|folder| folder.given.display().to_string());
+    mixed_up_places([folder.what, &path], how, [other.what, &other_path])
+}
+
+fn mixed_up_places([what, path]: [&str; 2], how: &str, [other_what, other_path]: [&str; 2]) -> Error {
     let message = format!(
         "{what}, {path:?}, {how} {other_what}, {other_path:?}: what is removed in one of them must not be mixed up with \
          the other; give it a folder of its own"
@@ -178,6 +202,23 @@ mod tests {
                 "{state:?}: {told}"
             );
         }
+    }
+
+    #[test]
+    fn handles_in_a_bucket_must_lie_apart_from_datasets_in_it() {
+        let data = tempfile::tempdir().unwrap();
+        let told = |state: &str, cold_tier: &str| {
+            refusal(data.path(), |config| {
+                config.handles.state = state.parse().unwrap();
+                config.cold_tier = cold_tier.parse().unwrap();
+            })
+        };
+        assert!(told("s3://b/x", "s3://b/x").unwrap().contains("is the cold tier, \"s3://b/x\""));
+        assert!(told("s3://b/x/y", "s3://b").unwrap().contains("lies in the cold tier"));
+        assert!(told("s3://b", "s3://b/x").unwrap().contains("holds the cold tier"));
+        assert_eq!(told("s3://b/handles", "s3://b/cold"), None);
+        assert_eq!(told("s3://b/x", "s3://c/x"), None);
+        assert_eq!(told("s3://b/x", "/data/cold"), None);
     }
 
     #[test]

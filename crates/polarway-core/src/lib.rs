@@ -66,7 +66,10 @@ pub mod components {
 pub use access::{AccessPolicy, Action, Caller, Quota, Target};
 pub use arrow;
 pub use builder::Builder;
-pub use config::{Config, HandleConfig, HandleStoreKind, Location, QueryLimits, Retention};
+pub use config::{
+    BucketOptions, BucketUrl, Config, HandleConfig, HandleStoreKind, InvalidUrl, Location, Provider,
+    QueryLimits, Retention, Variables,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use handles::KeptResult;
 pub use load::{ChunkStream, TableStream};

@@ -8,11 +8,12 @@ use std::time::Duration;
 use metrics::Recorder;
 use object_store::memory::InMemory;
 use parking_lot::Mutex;
+use polarway_bucket::{Bucket, BucketOptions, BucketUrl};
 use polarway_handles::RandomSource;
 use polarway_query::{Engine, EngineConfig};
 use polarway_storage::{
-    Backend, DiskBackend, Environment, Loader, MemoryBudget, Mirror, ObjectBackend, REQUEST_WINDOW_US,
-    Rounds, Settings, StandstillGuard, Tables,
+    Backend, DiskBackend, Environment, FailureKind, Loader, MemoryBudget, Mirror, ObjectBackend,
+    REQUEST_WINDOW_US, Rounds, Settings, StandstillGuard, Tables,
 };
 
 use crate::access::{Access, Caller, Data, Guarded, StoredFiles};
@@ -208,10 +209,10 @@ impl EngineParts {
         check_apart(config)?;
         let workspace = Workspace::open(&config.data_dir)?;
         let measured = components.recorder.as_deref().map(Measured::new);
-        let (backend, root) =
-            open_storage(&config.cold_tier, StorageRole::Cold, measured.as_ref(), &components)?;
+        let (backend, root) = open_storage(config, StorageRole::Cold, measured.as_ref(), &components)?;
         let cold_folders = match &config.cold_tier {
-            Location::Directory(folder) => root.into_iter().chain([folder.clone()]).collect(),
+            Location::Directory(folder) => root.iter().chain([folder]).cloned().collect(),
+            Location::Bucket(url) => vec![url.to_string().into()],
             Location::Memory => Vec::new(),
         };
         let mirror = |backend: &Arc<dyn Backend>, folder: &str| -> Result<Mirror> {
@@ -236,7 +237,7 @@ impl EngineParts {
             HandleStoreKind::Memory => None,
             HandleStoreKind::External => {
                 let (backend, root) =
-                    open_storage(&config.handles.state, StorageRole::State, measured.as_ref(), &components)?;
+                    open_storage(config, StorageRole::State, measured.as_ref(), &components)?;
                 let external =
                     ExternalResults::open(Arc::clone(&backend), config, &memory, environment.clone())?;
                 handles_mirror = Some(mirror(&backend, STATE_MIRROR_FOLDER)?);
@@ -244,7 +245,7 @@ impl EngineParts {
             }
         };
         let files = StoredFiles::new(datasets_mirror, handles_mirror, config.check_bytes);
-        let mut readable: Vec<PathBuf> = cold_folders.first().cloned().into_iter().collect();
+        let mut readable: Vec<PathBuf> = root.into_iter().collect();
         readable.extend(files.folders());
         readable.extend(external.iter().filter_map(|(_, root)| root.clone()));
         let query_config = EngineConfig {
@@ -307,14 +308,14 @@ impl<'r> Measured<'r> {
 
 /// Opens a storage, and gives its path if it is a directory. A storage that takes no writes is opened, too.
 fn open_storage(
-    location: &Location,
+    config: &Config,
     role: StorageRole,
     measured: Option<&Measured<'_>>,
     components: &Components,
 ) -> Result<(Arc<dyn Backend>, Option<PathBuf>)> {
-    let what = match role {
-        StorageRole::Cold => "the cold tier",
-        StorageRole::State => "the folder of handles",
+    let (location, what) = match role {
+        StorageRole::Cold => (&config.cold_tier, "the cold tier"),
+        StorageRole::State => (&config.handles.state, "the folder of handles"),
     };
     let (storage, root): (Arc<dyn Backend>, _) = match location {
         Location::Directory(folder) => {
@@ -328,17 +329,34 @@ fn open_storage(
             let root = disk.root().to_owned();
             (Arc::new(disk), Some(root))
         }
+        Location::Bucket(url) => (Arc::new(open_bucket(url, &config.buckets, what)?), None),
         Location::Memory => (Arc::new(ObjectBackend::new(Arc::new(InMemory::new()))?), None),
     };
     let storage = match measured {
         Some(Measured { recorder, traffic }) => {
-            let backend = match location {
-                Location::Directory(_) => "directory",
-                Location::Memory => "memory",
-            };
-            Arc::new(MeasuredStorage::over(storage, role, backend, *recorder, traffic))
+            Arc::new(MeasuredStorage::over(storage, role, location.kind(), *recorder, traffic))
         }
         None => storage,
     };
     Ok((components.over(storage), root))
+}
+
+/// Opens a bucket, and checks that it can be listed and that it refuses to create a file that exists. One that takes no writes is
+/// opened, too.
+fn open_bucket(url: &BucketUrl, options: &BucketOptions, what: &str) -> Result<ObjectBackend> {
+    let bucket = Bucket::new(url, options).map_err(|error| unusable(what, url, error))?;
+    let backend = ObjectBackend::of_bucket(&bucket)?;
+    backend.check().map_err(|error| unusable(what, url, error))?;
+    match backend.probe() {
+        Ok(()) => {}
+        Err(error) if error.kind == FailureKind::Denied => {
+            tracing::warn!(bucket = %url, %error, "{what} can be read and not be written");
+        }
+        Err(error) => return Err(unusable(what, url, error)),
+    }
+    Ok(backend)
+}
+
+fn unusable(what: &str, url: &BucketUrl, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Configuration, format!("{what} can't be {url}")).caused_by(error)
 }

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use polarway_core::{BucketUrl, Provider};
+
 use crate::auth::AuthConfig;
 use crate::limits::Limits;
 use crate::logging::LogFormat;
@@ -17,6 +19,8 @@ pub struct ServerConfig {
     pub bind: SocketAddr,
     /// The engine's configuration.
     pub engine: polarway_core::Config,
+    /// The buckets that may keep handles.
+    pub handle_buckets: HandleBuckets,
     /// How callers are identified.
     pub auth: AuthConfig,
     /// The form of the log's lines. It applies only if the server is its own process.
@@ -48,6 +52,7 @@ impl ServerConfig {
         Self {
             bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 50052)),
             engine: polarway_core::Config::new(data_dir),
+            handle_buckets: HandleBuckets::default(),
             auth: AuthConfig::default(),
             log_format: LogFormat::Text,
             slow_query: Some(Duration::from_secs(10)),
@@ -60,5 +65,38 @@ impl ServerConfig {
             upload_silence: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
         }
+    }
+}
+
+/// The buckets that may keep handles. The settings of a server name one for each cloud, and which one is used.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct HandleBuckets {
+    /// The cloud whose bucket keeps the handles; `None` if a directory or the memory does.
+    pub chosen: Option<Provider>,
+    /// The one of S3.
+    pub s3: Option<BucketUrl>,
+    /// The one of Azure.
+    pub azure: Option<BucketUrl>,
+    /// The one of Google.
+    pub gcs: Option<BucketUrl>,
+}
+
+impl HandleBuckets {
+    /// Where the handles are, if a cloud was chosen: under the prefix of its bucket, or a usual one.
+    ///
+    /// # Errors
+    /// No bucket of this cloud is named.
+    pub(crate) fn place(&self) -> Result<Option<BucketUrl>, Provider> {
+        const PREFIX: &str = "polarway-handles";
+
+        let Some(provider) = self.chosen else { return Ok(None) };
+        let bucket = match provider {
+            Provider::S3 => &self.s3,
+            Provider::Azure => &self.azure,
+            Provider::Gcs => &self.gcs,
+        };
+        let placed = bucket.clone().and_then(|bucket| bucket.or_prefix(PREFIX).ok());
+        placed.map(Some).ok_or(provider)
     }
 }

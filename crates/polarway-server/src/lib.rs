@@ -55,7 +55,7 @@ pub use auth::{
     AuthConfig, AuthError, AuthFileError, JwtConfig, JwtError, KeySetError, KeySource, MadeToken, NewToken,
     NewTokenError, Reflection, Role, Secret,
 };
-pub use config::ServerConfig;
+pub use config::{HandleBuckets, ServerConfig};
 pub use limits::Limits;
 pub use logging::LogFormat;
 pub use process::{command, run};

@@ -15,9 +15,6 @@ use crate::environment::Clock;
 use crate::error::{Error, Result};
 use crate::storage_clock::{MOST_AHEAD_US, StorageClock};
 
-/// How often a commit is tried again while its outcome is unknown.
-const COMMIT_ATTEMPTS: u32 = 4;
-
 /// The hint is written after this many commits.
 const HINT_INTERVAL: u64 = 32;
 
@@ -177,34 +174,39 @@ impl CommitLog {
             Err(error) => return Err(Error::UnreadableCommit { path, reason: error.into() }),
         };
         let mut may_be_there: Option<BackendError> = None;
-        for _ in 0..COMMIT_ATTEMPTS {
+        let mut failures = 0;
+        loop {
             let created = if commit.kind.frees() {
                 self.backend.create_freeing_commit(&path, contents.clone())
             } else {
                 self.backend.create_commit(&path, contents.clone())
             };
-            match created {
+            let error = match created {
                 Ok(Created::New) => return Ok(Attempt::Won(self.made(commit))),
                 Ok(Created::Taken) => return Ok(Attempt::Lost),
-                Err(error) if error.outcome == Outcome::NotDone && may_be_there.is_none() => {
+                Err(error) => error,
+            };
+            failures += 1;
+            if error.outcome == Outcome::NotDone && may_be_there.is_none() {
+                if !error.kind.may_pass() || !self.backend.pause_before_retry(failures) {
                     return Err(error.into());
                 }
-                Err(error) => match self.whose(commit.number) {
-                    Ok(Some(uuid)) if uuid == commit.uuid => {
-                        if self.backend.settle_commit(&path).is_ok() {
-                            return Ok(Attempt::Won(self.made(commit)));
-                        }
-                        may_be_there = Some(error);
-                    }
-                    Ok(Some(_)) => return Ok(Attempt::Lost),
-                    // It is absent, or not visible: the same number is tried again, which can't make it twice.
-                    Ok(None) | Err(_) => may_be_there = Some(error),
-                },
+                continue;
             }
-        }
-        match may_be_there {
-            Some(source) => Err(Error::OutcomeUnknown { name: self.name.clone(), source }),
-            None => Ok(Attempt::Lost),
+            match self.whose(commit.number) {
+                Ok(Some(uuid)) if uuid == commit.uuid => {
+                    if self.backend.settle_commit(&path).is_ok() {
+                        return Ok(Attempt::Won(self.made(commit)));
+                    }
+                }
+                Ok(Some(_)) => return Ok(Attempt::Lost),
+                // It is absent, or not visible: the same number is tried again, which can't make it twice.
+                Ok(None) | Err(_) => {}
+            }
+            if !self.backend.pause_before_retry(failures) {
+                return Err(Error::OutcomeUnknown { name: self.name.clone(), source: error });
+            }
+            may_be_there = Some(error);
         }
     }
 

@@ -47,8 +47,10 @@ impl ExternalResults {
         environment: Environment,
     ) -> Result<Self> {
         claim_storage(&*backend).map_err(|error| match &config.handles.state {
-            Location::Directory(state) if matches!(error, polarway_handles::Error::NotForHandles { .. }) => {
-                let state = state.display().to_string();
+            state @ (Location::Directory(_) | Location::Bucket(_))
+                if matches!(error, polarway_handles::Error::NotForHandles { .. }) =>
+            {
+                let state = state.to_string();
                 let message =
                     format!("{state:?} can't be the folder of handles: {error}; give them another one");
                 Error::new(ErrorKind::Configuration, message)

@@ -256,6 +256,10 @@ impl Backend for MeasuredStorage {
         self.metrics.measure(Operation::Check, || self.storage.probe())
     }
 
+    fn pause_before_retry(&self, failures: u32) -> bool {
+        self.storage.pause_before_retry(failures)
+    }
+
     fn local_path(&self, path: &str) -> Option<PathBuf> {
         self.storage.local_path(path)
     }

@@ -17,6 +17,14 @@ pub enum SettingsError {
         /// What a valid value would be.
         expected: &'static str,
     },
+    /// The bucket of a handle store is not named.
+    #[error("the handle store is {store:?}, and no bucket is named for it: set --{flag}")]
+    HandleBucket {
+        /// The handle store.
+        store: &'static str,
+        /// The flag that names its bucket.
+        flag: &'static str,
+    },
     /// The file can't be read.
     #[error("can't read the configuration file {}", path.display())]
     File {

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use polarway_core::{Location, Provider};
 use toml::{Table, Value};
 
 use super::definition::{
@@ -120,6 +121,9 @@ impl Settings {
                 }
             }
         }
+        if let Some(bucket) = config.handle_buckets.place().map_err(without_bucket)? {
+            config.engine.handles.state = Location::Bucket(bucket);
+        }
         config.auth.token = token(sources)?;
         Ok(Self {
             config,
@@ -128,6 +132,15 @@ impl Settings {
             origins,
         })
     }
+}
+
+fn without_bucket(provider: Provider) -> SettingsError {
+    let flag = match provider {
+        Provider::S3 => "s3-bucket",
+        Provider::Azure => "azure-container",
+        Provider::Gcs => "gcs-bucket",
+    };
+    SettingsError::HandleBucket { store: provider.name(), flag }
 }
 
 /// The token that calls need, if one is set.
@@ -241,8 +254,6 @@ fn nearest<'name>(name: &str, known: impl Iterator<Item = &'name str>) -> Option
 
 #[cfg(test)]
 mod tests {
-    use polarway_core::Location;
-
     use super::*;
 
     fn sources(flags: &[(&str, &str)], variables: &[(&str, &str)]) -> Sources {
@@ -293,6 +304,24 @@ mod tests {
 
     fn refused(result: Result<Settings, SettingsError>) -> String {
         result.err().expect("it was accepted").to_string()
+    }
+
+    #[test]
+    fn handles_in_a_bucket_need_its_name_and_lie_under_a_prefix() {
+        let read =
+            |flags: &[(&str, &str)]| Settings::read(&sources(flags, &[("POLARWAY_GCS_BUCKET", "lake")]));
+        let state = |flags: &[(&str, &str)]| read(flags).unwrap().config.engine.handles.state.to_string();
+        assert_eq!(state(&[("handle-store", "gcs")]), "gs://lake/polarway-handles");
+        assert_eq!(state(&[("handle-store", "s3"), ("s3-bucket", "b/x")]), "s3://b/x");
+        assert_eq!(state(&[("state-dir", "az://c/state"), ("handle-store", "external")]), "az://c/state");
+        assert_eq!(state(&[("handle-store", "memory")]), "./polarway-data/state");
+        let refusal = refused(read(&[("handle-store", "azure")]));
+        assert!(refusal.contains("azure") && refusal.contains("--azure-container"), "{refusal}");
+        // What `config show` prints gives the same settings again.
+        let shown = read(&[("handle-store", "gcs")]).unwrap().to_string();
+        let again = with_file(&shown, &[], &[]).unwrap();
+        assert_eq!(again.config.engine.handles.state.to_string(), "gs://lake/polarway-handles");
+        assert_eq!(again.to_string().lines().count(), shown.lines().count());
     }
 
     #[test]
@@ -434,7 +463,7 @@ mod tests {
     #[test]
     fn a_bucket_for_a_data_directory_is_refused() {
         let error = refused(Settings::read(&sources(&[("data-dir", "s3://bucket/x")], &[])));
-        assert_eq!(error, "--data-dir is \"s3://bucket/x\": it takes a directory: buckets can't be used yet");
+        assert_eq!(error, "--data-dir is \"s3://bucket/x\": it takes a directory");
     }
 
     #[test]

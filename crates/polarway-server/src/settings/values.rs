@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::Uri;
-use polarway_core::{HandleStoreKind, Location};
+use polarway_core::{BucketUrl, HandleStoreKind, Location, Provider};
 
 use crate::{KeySource, LogFormat, Reflection};
 
@@ -34,10 +34,49 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, Invalid> {
 }
 
 pub(crate) fn directory(text: &str) -> Result<PathBuf, Invalid> {
-    if text.contains("://") {
-        return Err("a directory: buckets can't be used yet");
+    if text.is_empty() || text.contains("://") { Err("a directory") } else { Ok(text.into()) }
+}
+
+/// A directory, or the URL of a bucket.
+pub(crate) fn location(text: &str) -> Result<Location, Invalid> {
+    const EXPECTED: &str =
+        "a directory, or a URL such as s3://bucket/prefix, az://container/prefix or gs://bucket/prefix";
+
+    let text = text.trim();
+    if text.is_empty() { Err(EXPECTED) } else { text.parse().map_err(|_| EXPECTED) }
+}
+
+/// The name of a bucket, which a prefix may follow; an empty text is none.
+pub(crate) fn bucket(provider: Provider, text: &str) -> Result<Option<BucketUrl>, Invalid> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
     }
-    if text.is_empty() { Err("a directory") } else { Ok(text.into()) }
+    BucketUrl::new(provider, text).map(Some).map_err(|_| "the name of a bucket, such as lake, or lake/prefix")
+}
+
+pub(crate) fn bucket_text(bucket: Option<&BucketUrl>) -> String {
+    match bucket {
+        None => String::new(),
+        Some(url) if url.prefix().is_empty() => url.bucket().to_owned(),
+        Some(url) => format!("{}/{}", url.bucket(), url.prefix()),
+    }
+}
+
+/// The URL of a service. It is shown with the other settings, so it must not have a password in it.
+pub(crate) fn service(text: &str) -> Result<Option<String>, Invalid> {
+    const EXPECTED: &str = "a URL without user and password, such as https://storage.example.com:9000";
+
+    let text = text.trim();
+    if text.is_empty() { Ok(None) } else { url_without_password(text).map(Some).ok_or(EXPECTED) }
+}
+
+/// A URL of HTTP that has no user and password in it.
+fn url_without_password(text: &str) -> Option<String> {
+    let url: Uri = text.parse().ok()?;
+    let is_fit = matches!(url.scheme_str(), Some("http" | "https"))
+        && url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    is_fit.then(|| text.to_owned())
 }
 
 pub(crate) fn file(text: &str) -> Result<PathBuf, Invalid> {
@@ -72,25 +111,23 @@ pub(crate) fn key_source(text: &str) -> Result<Option<KeySource>, Invalid> {
     Ok(Some(keys))
 }
 
-pub(crate) fn location_text(location: &Location) -> String {
-    match location {
-        Location::Directory(folder) => folder.display().to_string(),
-        _ => String::new(),
+/// What keeps handles: the kind, and the cloud whose bucket it is if it is one.
+pub(crate) fn handle_store(text: &str) -> Result<(HandleStoreKind, Option<Provider>), Invalid> {
+    let text = text.trim();
+    match text {
+        "memory" => Ok((HandleStoreKind::Memory, None)),
+        "external" => Ok((HandleStoreKind::External, None)),
+        _ => match Provider::ALL.into_iter().find(|provider| provider.name() == text) {
+            Some(provider) => Ok((HandleStoreKind::External, Some(provider))),
+            None => Err("memory, external, s3, azure or gcs"),
+        },
     }
 }
 
-pub(crate) fn handle_store(text: &str) -> Result<HandleStoreKind, Invalid> {
-    match text.trim() {
-        "memory" => Ok(HandleStoreKind::Memory),
-        "external" => Ok(HandleStoreKind::External),
-        "s3" | "azure" | "gcs" => Err("memory or external: buckets can't be used yet"),
-        _ => Err("memory or external"),
-    }
-}
-
-pub(crate) fn handle_store_text(store: HandleStoreKind) -> &'static str {
-    match store {
-        HandleStoreKind::External => "external",
+pub(crate) fn handle_store_text(store: HandleStoreKind, provider: Option<Provider>) -> &'static str {
+    match (store, provider) {
+        (HandleStoreKind::External, Some(provider)) => provider.name(),
+        (HandleStoreKind::External, None) => "external",
         _ => "memory",
     }
 }
@@ -164,13 +201,7 @@ pub(crate) fn collector(text: &str) -> Result<Option<String>, Invalid> {
     const EXPECTED: &str = "a URL without user and password, such as http://localhost:4317";
 
     let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let url: Uri = text.parse().map_err(|_| EXPECTED)?;
-    let is_fit = matches!(url.scheme_str(), Some("http" | "https"))
-        && url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    if is_fit { Ok(Some(text.to_owned())) } else { Err(EXPECTED) }
+    if text.is_empty() { Ok(None) } else { url_without_password(text).map(Some).ok_or(EXPECTED) }
 }
 
 /// A value as it may be shown: a URL loses its user and password.
@@ -340,9 +371,36 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_refused() {
-        assert!(directory("s3://bucket/cold").is_err_and(|expected| expected.contains("buckets")));
-        assert_eq!(directory("/data/cold"), Ok("/data/cold".into()));
+    fn a_location_is_a_directory_or_the_url_of_a_bucket() {
+        for text in ["/data/cold", "s3://bucket/cold", "az://container", "gs://bucket/a/b"] {
+            assert_eq!(location(text).map(|location| location.to_string()).as_deref(), Ok(text));
+        }
+        for text in ["", "s3://", "https://bucket/cold", "s3://user:canary@bucket", "S4://bucket"] {
+            assert!(location(text).is_err_and(|expected| expected.contains("gs://bucket/prefix")), "{text}");
+        }
+        assert!(directory("s3://bucket/cold").is_err());
+    }
+
+    #[test]
+    fn a_bucket_has_a_name_and_perhaps_a_prefix() {
+        for text in ["", "lake", "lake/a/b"] {
+            assert_eq!(bucket_text(bucket(Provider::Gcs, text).unwrap().as_ref()), text);
+        }
+        assert!(bucket(Provider::S3, "s3://lake").is_err() && bucket(Provider::S3, "a b").is_err());
+        for (text, store) in [("memory", None), ("external", None), ("azure", Some(Provider::Azure))] {
+            let (kind, provider) = handle_store(text).unwrap();
+            assert_eq!((handle_store_text(kind, provider), provider), (text, store));
+        }
+        assert!(handle_store("disk").is_err());
+    }
+
+    #[test]
+    fn a_service_is_a_url_without_a_password() {
+        assert_eq!(service(" "), Ok(None));
+        assert_eq!(service("http://127.0.0.1:7070"), Ok(Some("http://127.0.0.1:7070".to_owned())));
+        for text in ["localhost:9000", "https://user:canary@x", "s3://x"] {
+            assert!(service(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 mod disk;
 mod object;
+mod object_reader;
+mod object_writer;
 
 use std::fmt::Debug;
 use std::io::{self, Write};
@@ -74,6 +76,12 @@ pub trait Backend: Send + Sync + Debug {
     /// Removes a folder if it is empty, and returns whether it is gone. A storage without folders has none.
     fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {
         Ok(self.list(folder)?.is_empty())
+    }
+
+    /// Waits before an operation is tried again that has failed this often, as long as the storage needs to recover. Returns
+    /// whether it should be tried again.
+    fn pause_before_retry(&self, failures: u32) -> bool {
+        failures < 4
     }
 
     /// Whether files of this folder could be removed.
@@ -202,11 +210,28 @@ pub enum FailureKind {
     Denied,
     /// The path leads through a symbolic link, and nothing is removed there.
     Linked,
+    /// There is no such bucket.
+    NoBucket,
+    /// The credentials are missing, wrong or expired.
+    Unauthenticated,
+    /// The bucket is in another region.
+    WrongRegion,
+    /// No connection could be made, or no answer came.
+    Unreachable,
+    /// The storage is busy. It may work when tried again.
+    Busy,
+    /// The storage can't do what commits need.
+    Unsuitable,
     /// Anything else: it may work when tried again.
     Other,
 }
 
 impl FailureKind {
+    /// Whether the same operation may work a moment later.
+    pub(crate) fn may_pass(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Busy)
+    }
+
     fn explanation(self) -> &'static str {
         match self {
             Self::NotFound => ": it does not exist",
@@ -214,6 +239,14 @@ impl FailureKind {
             Self::Full => ": no space is left",
             Self::Denied => ": permission denied",
             Self::Linked => ": a symbolic link leads there, and nothing is removed behind one",
+            Self::NoBucket => ": there is no such bucket",
+            Self::Unauthenticated => ": the credentials are missing, wrong or expired",
+            Self::WrongRegion => ": the bucket is in another region",
+            Self::Unreachable => ": the service does not answer",
+            Self::Busy => ": the service is busy",
+            Self::Unsuitable => {
+                ": the storage does not refuse to create a file that exists, so several writers would overwrite each other"
+            }
             Self::Other => "",
         }
     }

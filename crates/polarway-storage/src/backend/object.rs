@@ -2,33 +2,50 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io::{self, Write};
-use std::ops::{Deref, Range};
+use std::io::Write as _;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use polarway_bucket::{Bucket, Refusal, RefusalKind};
 use polarway_parquet::ReadAt;
 use tokio::runtime::Runtime;
 
+use super::object_reader::ObjectReader;
+use super::object_writer::ObjectWriter;
 use super::{
     Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome,
     is_settled, join,
 };
 
-/// Size of one part of an upload, in bytes. Buckets take 10,000 parts of at least 5 MiB.
-const PART_BYTES: usize = 16 << 20;
+/// The largest object that every service copies in one request, in bytes. S3 takes 5 GiB.
+const MOST_COPIED_AT_ONCE: u64 = 5 << 30;
 
-/// The most parts of one upload that are sent at a time.
-const PARTS_IN_FLIGHT: usize = 4;
+/// How much of a larger object is read at a time, to write it to another.
+const COPY_BYTES: u64 = 64 << 20;
+
+/// Where files are made that test the storage.
+const PROBE_FOLDER: &str = ".polarway-probe";
+
+/// How often a commit is tried while the service is busy or does not answer.
+const MOST_TRIES: u32 = 7;
+
+/// The pause before the second try. It doubles from try to try.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Any storage of the `object_store` crate that has put-if-absent.
 ///
 /// Calls block, and use a small runtime of its own: they can come from any thread that may block.
 pub struct ObjectBackend {
     store: Arc<dyn ObjectStore>,
+    /// For commits. It sends each request once, so that none is carried out after the call returned.
+    commits: Arc<dyn ObjectStore>,
+    /// Whether it is reached over a network, where a failure may pass.
+    is_remote: bool,
     runtime: Arc<OwnRuntime>,
 }
 
@@ -38,6 +55,22 @@ impl ObjectBackend {
     /// # Errors
     /// The runtime's thread could not be started.
     pub fn new(store: Arc<dyn ObjectStore>) -> BackendResult<Self> {
+        Self::over(Arc::clone(&store), store, false)
+    }
+
+    /// A bucket. No request is made before it is used.
+    ///
+    /// # Errors
+    /// The runtime's thread could not be started.
+    pub fn of_bucket(bucket: &Bucket) -> BackendResult<Self> {
+        Self::over(Arc::clone(bucket.retrying()), Arc::clone(bucket.single()), true)
+    }
+
+    fn over(
+        store: Arc<dyn ObjectStore>,
+        commits: Arc<dyn ObjectStore>,
+        is_remote: bool,
+    ) -> BackendResult<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("polarway-objects")
@@ -50,7 +83,7 @@ impl ObjectBackend {
                 outcome: Outcome::NotDone,
                 source: error.into(),
             })?;
-        Ok(Self { store, runtime: Arc::new(OwnRuntime(Some(runtime))) })
+        Ok(Self { store, commits, is_remote, runtime: Arc::new(OwnRuntime(Some(runtime))) })
     }
 
     fn wait<T>(&self, work: impl Future<Output = T>) -> T {
@@ -59,7 +92,7 @@ impl ObjectBackend {
 }
 
 /// A runtime that may be dropped anywhere, also in a task of another runtime.
-struct OwnRuntime(Option<Runtime>);
+pub(super) struct OwnRuntime(Option<Runtime>);
 
 impl Deref for OwnRuntime {
     type Target = Runtime;
@@ -115,47 +148,31 @@ impl Backend for ObjectBackend {
         let meta = self
             .wait(self.store.head(&location))
             .map_err(|error| failure("open", path, Outcome::NotDone, error))?;
-        Ok(Arc::new(ObjectSource {
-            store: Arc::clone(&self.store),
-            runtime: Arc::clone(&self.runtime),
-            location,
-            bytes: meta.size,
-        }))
+        Ok(Arc::new(ObjectReader::new(&self.store, &self.runtime, location, meta.size)))
     }
 
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
-        let upload = self
-            .wait(self.store.put_multipart(&object_path(path)))
-            .map_err(|error| failure("create", path, Outcome::NotDone, error))?;
-        Ok(Box::new(ObjectWriter {
-            upload: Some(WriteMultipart::new_with_chunk_size(upload, PART_BYTES)),
-            runtime: Arc::clone(&self.runtime),
-            path: path.to_owned(),
-        }))
+        Ok(Box::new(ObjectWriter::new(&self.store, &self.runtime, path)))
     }
 
     fn create_commit(&self, path: &str, contents: Bytes) -> BackendResult<Created> {
         let location = object_path(path);
-        let put = self.store.put_opts(&location, PutPayload::from(contents.clone()), PutMode::Create.into());
+        let put =
+            self.commits.put_opts(&location, PutPayload::from(contents.clone()), PutMode::Create.into());
         match self.wait(put) {
             Ok(_) => Ok(Created::New),
             // It may be our own put whose answer was lost, another writer's file, or nobody's (some
             // stores answer so after a conflict of two puts): what is there decides.
-            Err(
-                error
-                @ (object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }),
-            ) => match self.get(path) {
+            Err(error) if is_taken(&error) => match self.get(path) {
                 Ok(Some(there)) if there == contents => Ok(Created::New),
                 Ok(Some(_)) => Ok(Created::Taken),
                 Ok(None) => Err(failure("publish", path, Outcome::Unknown, error)),
                 Err(unread) => Err(BackendError { outcome: Outcome::Unknown, ..unread }),
             },
-            Err(
-                error @ (object_store::Error::PermissionDenied { .. }
-                | object_store::Error::Unauthenticated { .. }
-                | object_store::Error::NotSupported { .. }),
-            ) => Err(failure("publish", path, Outcome::NotDone, error)),
-            Err(error) => Err(failure("publish", path, Outcome::Unknown, error)),
+            Err(error) => {
+                let outcome = if had_no_effect(&error) { Outcome::NotDone } else { Outcome::Unknown };
+                Err(failure("publish", path, outcome, error))
+            }
         }
     }
 
@@ -169,6 +186,9 @@ impl Backend for ObjectBackend {
     }
 
     fn copy_data(&self, from: &str, to: &str) -> BackendResult<()> {
+        if self.is_remote && self.head(from)?.is_some_and(|meta| meta.bytes > MOST_COPIED_AT_ONCE) {
+            return self.copy_in_parts(from, to);
+        }
         self.wait(self.store.copy(&object_path(from), &object_path(to)))
             .map_err(|error| failure("copy", from, Outcome::Unknown, error))
     }
@@ -178,6 +198,50 @@ impl Backend for ObjectBackend {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failure("remove", path, Outcome::Unknown, error)),
         }
+    }
+
+    fn pause_before_retry(&self, failures: u32) -> bool {
+        let is_worth_it = failures < MOST_TRIES;
+        if self.is_remote && is_worth_it {
+            std::thread::sleep(FIRST_PAUSE * 2_u32.pow(failures.saturating_sub(1)));
+        }
+        is_worth_it
+    }
+
+    /// A request for a prefix where nothing is: it needs the bucket, the credentials and the right to list.
+    fn check(&self) -> BackendResult<()> {
+        let nothing = ObjectPath::from(PROBE_FOLDER);
+        let listed = self.wait(self.store.list_with_delimiter(Some(&nothing)));
+        listed.map(drop).map_err(|error| failure("list", "", Outcome::NotDone, error))
+    }
+
+    /// Creates a file twice, and fails if the second time is not refused. A service that looks for the file first and then writes
+    /// it passes all the same: only a race shows that.
+    fn probe(&self) -> BackendResult<()> {
+        let path = format!("{PROBE_FOLDER}/{}", uuid::Uuid::now_v7());
+        let location = object_path(&path);
+        let create = |contents: &'static str| {
+            let once = self.commits.put_opts(
+                &location,
+                PutPayload::from_static(contents.as_bytes()),
+                PutMode::Create.into(),
+            );
+            self.wait(once)
+        };
+        let first = create("first").map_err(|error| failure("create", &path, Outcome::Unknown, error));
+        let second = first.and_then(|_| match create("second") {
+            Ok(_) => Err(BackendError {
+                operation: "use",
+                path: path.clone(),
+                kind: FailureKind::Unsuitable,
+                outcome: Outcome::NotDone,
+                source: "a file was created a second time".into(),
+            }),
+            Err(error) if is_taken(&error) => Ok(()),
+            Err(error) => Err(failure("create", &path, Outcome::Unknown, error)),
+        });
+        let removed = self.remove(&path);
+        second.and(removed)
     }
 
     fn local_path(&self, _path: &str) -> Option<PathBuf> {
@@ -194,85 +258,60 @@ impl Backend for ObjectBackend {
     }
 }
 
-/// One object, read by ranges.
-struct ObjectSource {
-    store: Arc<dyn ObjectStore>,
-    runtime: Arc<OwnRuntime>,
-    location: ObjectPath,
-    bytes: u64,
-}
-
-impl fmt::Debug for ObjectSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ObjectSource").field("location", &self.location).finish_non_exhaustive()
-    }
-}
-
-impl ReadAt for ObjectSource {
-    fn len(&self) -> u64 {
-        self.bytes
-    }
-
-    fn read_at(&self, offset: u64, length: usize) -> io::Result<Bytes> {
-        let range: Range<u64> = offset..offset.saturating_add(length as u64);
-        if range.end > self.bytes {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+impl ObjectBackend {
+    /// Copies an object that is too large for one request.
+    fn copy_in_parts(&self, from: &str, to: &str) -> BackendResult<()> {
+        let failed = |error| BackendError::of_io("copy", from, Outcome::NotDone, error);
+        let source = self.open(from)?;
+        let mut target = self.create_data(to)?;
+        let mut offset = 0;
+        while offset < source.len() {
+            let length = (source.len() - offset).min(COPY_BYTES);
+            let bytes = source.read_at(offset, length as usize).map_err(failed)?;
+            target.write_all(&bytes).map_err(failed)?;
+            offset += length;
         }
-        Ok(self.runtime.block_on(self.store.get_range(&self.location, range))?)
+        target.finish()
     }
 }
 
-struct ObjectWriter {
-    /// `None` after the upload was finished or aborted.
-    upload: Option<WriteMultipart>,
-    runtime: Arc<OwnRuntime>,
-    path: String,
-}
-
-impl Write for ObjectWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let upload = self.upload.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-        let _inside_runtime = self.runtime.enter(); // parts are sent by tasks
-        self.runtime.block_on(upload.wait_for_capacity(PARTS_IN_FLIGHT))?;
-        upload.write(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl DataWriter for ObjectWriter {
-    fn finish(mut self: Box<Self>) -> BackendResult<()> {
-        match self.upload.take() {
-            Some(upload) => self.runtime.block_on(upload.finish()).map(|_| ()),
-            None => Ok(()),
-        }
-        .map_err(|error| failure("write", &self.path, Outcome::Unknown, error))
-    }
-}
-
-impl Drop for ObjectWriter {
-    fn drop(&mut self) {
-        if let Some(upload) = self.upload.take()
-            && let Err(error) = self.runtime.block_on(upload.abort())
-        {
-            tracing::warn!(path = self.path, %error, "an upload that was given up could not be aborted");
-        }
-    }
-}
-
-fn object_path(path: &str) -> ObjectPath {
+pub(super) fn object_path(path: &str) -> ObjectPath {
     // A listed path has its escapes already; other text needs them.
     ObjectPath::parse(path).unwrap_or_else(|_| ObjectPath::from(path))
 }
 
 fn file_meta(object: &object_store::ObjectMeta) -> FileMeta {
     let modified_us = object.last_modified.timestamp_micros();
-    let tag = object.e_tag.as_deref().unwrap_or_default();
-    let identity = format!("{tag}-{}-{modified_us}", object.size);
+    // Services write a tag with quotes in one answer and without in another, and times with different precision.
+    let tag = object.e_tag.as_deref().map(|tag| tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"'));
+    let identity = match tag.filter(|tag| !tag.is_empty()) {
+        Some(tag) => tag.to_owned(),
+        None => format!("{}-{modified_us}", object.size),
+    };
     FileMeta { bytes: object.size, modified_us, identity, is_settled: is_settled(modified_us) }
+}
+
+/// Whether a file was not created because its name is taken.
+fn is_taken(error: &object_store::Error) -> bool {
+    use object_store::Error;
+
+    matches!(error, Error::AlreadyExists { .. } | Error::Precondition { .. })
+}
+
+/// Whether a request certainly changed nothing.
+fn had_no_effect(error: &object_store::Error) -> bool {
+    use object_store::Error;
+
+    match Refusal::among_causes(error) {
+        Some(refusal) => refusal.kind.had_no_effect(),
+        None => matches!(
+            error,
+            Error::PermissionDenied { .. }
+                | Error::Unauthenticated { .. }
+                | Error::NotSupported { .. }
+                | Error::NotImplemented { .. }
+        ),
+    }
 }
 
 fn absent_as_none<T>(
@@ -287,18 +326,43 @@ fn absent_as_none<T>(
     }
 }
 
-fn failure(
+pub(super) fn failure(
     operation: &'static str,
     path: &str,
     outcome: Outcome,
     error: object_store::Error,
 ) -> BackendError {
-    let kind = match &error {
-        object_store::Error::NotFound { .. } => FailureKind::NotFound,
-        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
-            FailureKind::Denied
-        }
+    use object_store::Error;
+
+    let refusal = Refusal::among_causes(&error).cloned();
+    let kind = match (&refusal, &error) {
+        (Some(refusal), _) => meaning(&refusal.kind),
+        (_, Error::NotFound { .. }) => FailureKind::NotFound,
+        (_, Error::PermissionDenied { .. }) => FailureKind::Denied,
+        (_, Error::Unauthenticated { .. }) => FailureKind::Unauthenticated,
+        (_, Error::NotImplemented { .. } | Error::NotSupported { .. }) => FailureKind::Unsuitable,
         _ => FailureKind::Other,
     };
-    BackendError { operation, path: path.to_owned(), kind, outcome, source: error.into() }
+    // The client's own error has the request's address in it; the refusal says what matters.
+    let source = match refusal {
+        Some(refusal) => refusal.into(),
+        None => error.into(),
+    };
+    BackendError { operation, path: path.to_owned(), kind, outcome, source }
+}
+
+fn meaning(refusal: &RefusalKind) -> FailureKind {
+    match refusal {
+        RefusalKind::NoSuchBucket => FailureKind::NoBucket,
+        RefusalKind::WrongKey
+        | RefusalKind::ExpiredKey
+        | RefusalKind::NoCredentials
+        | RefusalKind::WrongClock => FailureKind::Unauthenticated,
+        RefusalKind::MissingRight => FailureKind::Denied,
+        RefusalKind::WrongRegion(_) => FailureKind::WrongRegion,
+        RefusalKind::Unreachable | RefusalKind::NoAnswer => FailureKind::Unreachable,
+        RefusalKind::Busy => FailureKind::Busy,
+        RefusalKind::Unsupported => FailureKind::Unsuitable,
+        _ => FailureKind::Other,
+    }
 }

@@ -26,38 +26,41 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "parquet_path",
         variable: "POLARWAY_PARQUET_PATH",
-        value_name: "DIR",
+        value_name: "DIR|URL",
         form: Form::Text,
-        about: "The cold tier: the directory of the datasets, which workers share. Parquet files that lie in it, and folders \
-                of them, are datasets too.",
+        about: "The cold tier: the directory or bucket of the datasets, which workers share. Parquet files that lie in it, and \
+                folders of them, are datasets too. A bucket is `s3://bucket/prefix`, `az://container/prefix` or \
+                `gs://bucket/prefix`.",
         default: Some("<data-dir>/cold"),
-        apply: |config, text| {
-            values::directory(text).map(|folder| config.engine.cold_tier = Location::Directory(folder))
-        },
-        current: |config| values::location_text(&config.engine.cold_tier),
+        apply: |config, text| values::location(text).map(|location| config.engine.cold_tier = location),
+        current: |config| config.engine.cold_tier.to_string(),
     },
     Setting {
         key: "handle_store",
         variable: "POLARWAY_HANDLE_STORE",
         value_name: "KIND",
         form: Form::Text,
-        about: "Where results are kept under handles: `memory`, on the worker that made them alone; or `external`, in \
-                `--state-dir`, where any worker that shares it serves them.",
+        about: "Where results are kept under handles: `memory`, on the worker that made them alone; `external`, in \
+                `--state-dir`; or `s3`, `azure` or `gcs`, in the bucket of the setting with that name. Any worker that shares \
+                the directory or bucket serves them.",
         default: None,
-        apply: |config, text| values::handle_store(text).map(|store| config.engine.handles.store = store),
-        current: |config| values::handle_store_text(config.engine.handles.store).to_owned(),
+        apply: |config, text| {
+            (config.engine.handles.store, config.handle_buckets.chosen) = values::handle_store(text)?;
+            Ok(())
+        },
+        current: |config| {
+            values::handle_store_text(config.engine.handles.store, config.handle_buckets.chosen).to_owned()
+        },
     },
     Setting {
         key: "state_dir",
         variable: "POLARWAY_STATE_DIR",
-        value_name: "DIR",
+        value_name: "DIR|URL",
         form: Form::Text,
-        about: "The directory of the `external` handle store, which workers share and which holds nothing else.",
+        about: "The directory or bucket of the `external` handle store, which workers share and which holds nothing else.",
         default: Some("<data-dir>/state"),
-        apply: |config, text| {
-            values::directory(text).map(|folder| config.engine.handles.state = Location::Directory(folder))
-        },
-        current: |config| values::location_text(&config.engine.handles.state),
+        apply: |config, text| values::location(text).map(|location| config.engine.handles.state = location),
+        current: |config| config.engine.handles.state.to_string(),
     },
     Setting {
         key: "handle_ttl",

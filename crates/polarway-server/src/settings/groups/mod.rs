@@ -1,6 +1,7 @@
 //! All settings, by what they are about.
 
 mod access;
+mod buckets;
 mod data;
 mod limits;
 mod operation;
@@ -10,9 +11,10 @@ mod upkeep;
 use super::definition::Setting;
 
 /// In the order of the help. The data directory comes before the settings of what is in it.
-const GROUPS: [&[Setting]; 6] = [
+const GROUPS: [&[Setting]; 7] = [
     access::SETTINGS,
     data::SETTINGS,
+    buckets::SETTINGS,
     queries::SETTINGS,
     upkeep::SETTINGS,
     limits::SETTINGS,

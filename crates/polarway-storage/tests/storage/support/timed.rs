@@ -122,6 +122,10 @@ impl Backend for TimedBackend {
         self.inner.probe()
     }
 
+    fn pause_before_retry(&self, failures: u32) -> bool {
+        self.inner.pause_before_retry(failures)
+    }
+
     fn local_path(&self, path: &str) -> Option<PathBuf> {
         self.inner.local_path(path)
     }

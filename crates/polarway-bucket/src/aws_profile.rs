@@ -1,0 +1,350 @@
+//! Profiles of AWS: the files `~/.aws/credentials` and `~/.aws/config`.
+//!
+//! A profile has keys of its own, or a program that prints keys (`credential_process`). A profile that signs in or takes on a role
+//! is used through such a program: `aws configure export-credentials --format process --profile NAME`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use object_store::CredentialProvider;
+use object_store::aws::AwsCredential;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::error::{Error, Result};
+use crate::variables::Variables;
+
+/// How long keys are used until they are read again. Other programs renew them in the file.
+const REREAD: Duration = Duration::from_secs(60);
+
+/// How long a program may take to print keys.
+const PROGRAM_TIME: Duration = Duration::from_secs(60);
+
+/// A profile that gives credentials.
+#[derive(Clone)]
+pub(crate) struct Profile {
+    files: Files,
+    name: String,
+    pub(crate) region: Option<String>,
+}
+
+/// Where the files are.
+#[derive(Clone)]
+struct Files {
+    credentials: Option<PathBuf>,
+    config: Option<PathBuf>,
+}
+
+impl Profile {
+    /// The profile that the variables name, or the one named `default` if there is one.
+    ///
+    /// # Errors
+    /// A profile that was named and is not there, or that gives no credentials; a file that can't be read.
+    pub(crate) fn find(variables: &Variables) -> Result<Option<Self>> {
+        let named = variables.first(&["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]);
+        let in_home = |file: &str| variables.get("HOME").map(|home| Path::new(home).join(".aws").join(file));
+        let file =
+            |variable: &str, file: &str| variables.get(variable).map(PathBuf::from).or_else(|| in_home(file));
+        let files = Files {
+            credentials: file("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+            config: file("AWS_CONFIG_FILE", "config"),
+        };
+        let name = named.unwrap_or("default").to_owned();
+        let Some(values) = files.values(&name)? else {
+            return match named {
+                Some(_) => Err(unusable(&name, "no file of AWS has a profile of this name")),
+                None => Ok(None),
+            };
+        };
+        if named.is_none()
+            && !values.contains_key("aws_access_key_id")
+            && !values.contains_key("credential_process")
+        {
+            return Ok(None);
+        }
+        check(&name, &values)?;
+        Ok(Some(Self { files, name, region: values.get("region").cloned() }))
+    }
+
+    /// The credentials, which are read again when they are old.
+    pub(crate) fn credentials(self) -> ProfileCredentials {
+        ProfileCredentials { profile: self, known: Mutex::default() }
+    }
+
+    async fn read(&self) -> Result<Known> {
+        let values = self.files.values(&self.name)?;
+        let values = values.ok_or_else(|| unusable(&self.name, "it was removed"))?;
+        check(&self.name, &values)?;
+        match (
+            values.get("aws_access_key_id"),
+            values.get("aws_secret_access_key"),
+            values.get("credential_process"),
+        ) {
+            (Some(key_id), Some(secret_key), _) => Ok(Known {
+                credential: Arc::new(AwsCredential {
+                    key_id: key_id.clone(),
+                    secret_key: secret_key.clone(),
+                    token: values.get("aws_session_token").cloned(),
+                }),
+                read: Instant::now(),
+            }),
+            (_, _, Some(program)) => self.run(program).await,
+            _ => Err(unusable(&self.name, "it has no keys")),
+        }
+    }
+
+    /// Runs a program that prints keys, as the tools of AWS do.
+    async fn run(&self, program: &str) -> Result<Known> {
+        let failed = |reason: &str| unusable(&self.name, &format!("its credential_process {reason}"));
+        let program = program.to_owned();
+        let output = tokio::task::spawn_blocking(move || printed_by(&program)).await;
+        let output =
+            output.unwrap_or_else(|_| Err("was given up".to_owned())).map_err(|reason| failed(&reason))?;
+        let printed: Value = serde_json::from_slice(&output).map_err(|_| failed("did not print JSON"))?;
+        let text = |key: &str| printed.get(key).and_then(Value::as_str).map(str::to_owned);
+        let (Some(key_id), Some(secret_key)) = (text("AccessKeyId"), text("SecretAccessKey")) else {
+            return Err(failed("printed no AccessKeyId and SecretAccessKey"));
+        };
+        let credential = AwsCredential { key_id, secret_key, token: text("SessionToken") };
+        Ok(Known { credential: Arc::new(credential), read: Instant::now() })
+    }
+}
+
+/// What a program prints. Its end is awaited, but not for long: requests wait meanwhile.
+fn printed_by(program: &str) -> Result<Vec<u8>, String> {
+    const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+    let unusable = |error: io::Error| format!("can't be run: {error}");
+    let mut command = Command::new("sh");
+    command.args(["-c", program]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(unusable)?;
+    let began = Instant::now();
+    loop {
+        match child.try_wait().map_err(unusable)? {
+            Some(status) if status.success() => break,
+            Some(status) => return Err(format!("failed: {status}")),
+            None if began.elapsed() > PROGRAM_TIME => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err("took too long".to_owned());
+            }
+            None => std::thread::sleep(LOOK_AGAIN),
+        }
+    }
+    child.wait_with_output().map(|output| output.stdout).map_err(unusable)
+}
+
+/// Refuses a profile whose way to credentials is not supported.
+fn check(name: &str, values: &BTreeMap<String, String>) -> Result<()> {
+    const INSTEAD: &str =
+        "set its credential_process to `aws configure export-credentials --format process --profile …`";
+
+    let has = |key: &str| values.contains_key(key);
+    if has("aws_access_key_id") != has("aws_secret_access_key") {
+        return Err(unusable(name, "it has only one of aws_access_key_id and aws_secret_access_key"));
+    }
+    if has("aws_access_key_id") && !has("role_arn") || has("credential_process") {
+        return Ok(());
+    }
+    let reason = match () {
+        () if has("role_arn") => format!("it takes on a role: {INSTEAD}"),
+        () if has("sso_session") || has("sso_start_url") => format!("it signs in: {INSTEAD}"),
+        () => "it has no keys".to_owned(),
+    };
+    Err(unusable(name, &reason))
+}
+
+fn unusable(profile: &str, reason: &str) -> Error {
+    Error::Profile { profile: profile.to_owned(), reason: reason.to_owned() }
+}
+
+impl Files {
+    /// The values of a profile from both files, or `None` if neither has it.
+    fn values(&self, name: &str) -> Result<Option<BTreeMap<String, String>>> {
+        let in_config = if name == "default" { name.to_owned() } else { format!("profile {name}") };
+        let config = section(self.config.as_deref(), &in_config)?;
+        let credentials = section(self.credentials.as_deref(), name)?;
+        Ok(match (config, credentials) {
+            (None, None) => None,
+            (config, credentials) => {
+                Some(config.into_iter().flatten().chain(credentials.into_iter().flatten()).collect())
+            }
+        })
+    }
+}
+
+/// The values of a section of an INI file; `None` if there is no such file or section.
+fn section(file: Option<&Path>, name: &str) -> Result<Option<BTreeMap<String, String>>> {
+    let Some(path) = file else { return Ok(None) };
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(source) => return Err(Error::File { path: path.to_owned(), source }),
+    };
+    let mut found: Option<BTreeMap<String, String>> = None;
+    let mut is_inside = false;
+    for line in text.lines() {
+        let is_nested = line.starts_with([' ', '\t']); // values below a key, such as those of `s3 =`
+        let line = line.trim();
+        if let Some(header) = line.strip_prefix('[').and_then(|line| line.split(']').next()) {
+            let words: Vec<&str> = header.split_whitespace().collect();
+            is_inside = words.join(" ").replace('"', "") == name;
+            if is_inside {
+                found.get_or_insert_default();
+            }
+        } else if is_inside
+            && !is_nested
+            && !line.starts_with(['#', ';'])
+            && let Some((key, value)) = line.split_once('=')
+            && let Some(values) = &mut found
+        {
+            // A remark at the end of a line begins behind a space.
+            let value = value.split(" #").next().unwrap_or(value).split(" ;").next().unwrap_or(value);
+            values.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
+        }
+    }
+    Ok(found)
+}
+
+/// The credentials of a profile.
+pub(crate) struct ProfileCredentials {
+    profile: Profile,
+    known: Mutex<Option<Known>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    credential: Arc<AwsCredential>,
+    read: Instant,
+}
+
+impl fmt::Debug for ProfileCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProfileCredentials").field("profile", &self.profile.name).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for ProfileCredentials {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let mut known = self.known.lock().await;
+        if let Some(known) = known.as_ref().filter(|known| known.read.elapsed() < REREAD) {
+            return Ok(Arc::clone(&known.credential));
+        }
+        match self.profile.read().await {
+            Ok(read) => Ok(Arc::clone(&known.insert(read).credential)),
+            Err(source) => Err(object_store::Error::Generic { store: "S3", source: source.into() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = "\
+[default]
+region = eu-west-1
+[profile  work]
+region=eu-central-1   # near
+s3 =
+    region = not-this
+    max_concurrent_requests = 20
+[profile login]
+sso_session = mine
+[profile role]
+role_arn = arn:aws:iam::1:role/x
+source_profile = default
+[profile program]
+credential_process = printf '{\"Version\":1,\"AccessKeyId\":\"P\",\"SecretAccessKey\":\"canary\",\"SessionToken\":\"T\"}'
+[profile broken]
+credential_process = exit 3
+[profile half]
+aws_access_key_id = H
+";
+    const CREDENTIALS: &str = "\
+# of a tool
+[default]
+aws_access_key_id = D
+aws_secret_access_key = canary-default
+
+[work]
+AWS_ACCESS_KEY_ID = W
+aws_secret_access_key = a=b/c+canary
+aws_session_token = token
+";
+
+    fn found(folder: &Path, profile: &str) -> Result<Option<Profile>> {
+        std::fs::create_dir_all(folder.join(".aws")).unwrap();
+        std::fs::write(folder.join(".aws/config"), CONFIG).unwrap();
+        std::fs::write(folder.join(".aws/credentials"), CREDENTIALS).unwrap();
+        Profile::find(
+            &[("HOME", &*folder.display().to_string()), ("AWS_PROFILE", profile)].into_iter().collect(),
+        )
+    }
+
+    fn keys(profile: Profile) -> object_store::Result<Arc<AwsCredential>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(profile.credentials().get_credential())
+    }
+
+    #[test]
+    fn a_profile_takes_its_keys_and_its_region_from_both_files() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, region, key, secret, token) in [
+            ("", Some("eu-west-1"), "D", "canary-default", None),
+            ("work", Some("eu-central-1"), "W", "a=b/c+canary", Some("token")),
+            ("program", None, "P", "canary", Some("T")),
+        ] {
+            let profile = found(folder.path(), name).unwrap().unwrap();
+            assert_eq!(profile.region.as_deref(), region, "{name}");
+            let keys = keys(profile).unwrap();
+            assert_eq!(
+                (keys.key_id.as_str(), keys.secret_key.as_str(), keys.token.as_deref()),
+                (key, secret, token)
+            );
+        }
+    }
+
+    #[test]
+    fn a_profile_that_gives_no_keys_is_refused_with_what_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, reason) in [
+            ("none", "no file of AWS has a profile of this name"),
+            ("login", "credential_process"),
+            ("role", "credential_process"),
+            ("half", "only one of"),
+        ] {
+            let refusal = found(folder.path(), name).err().unwrap().to_string();
+            assert!(refusal.contains(name) && refusal.contains(reason), "{refusal}");
+        }
+        let failed = keys(found(folder.path(), "broken").unwrap().unwrap()).unwrap_err().to_string();
+        assert!(failed.contains("broken") && failed.contains("exit status: 3"), "{failed}");
+    }
+
+    #[test]
+    fn without_files_there_is_no_profile_unless_one_was_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().display().to_string();
+        assert!(Profile::find(&[("HOME", &*home)].into_iter().collect()).unwrap().is_none());
+        assert!(Profile::find(&Variables::default()).unwrap().is_none());
+        assert!(Profile::find(&[("HOME", &*home), ("AWS_PROFILE", "x")].into_iter().collect()).is_err());
+    }
+
+    #[test]
+    fn no_debug_output_has_a_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let credentials = found(folder.path(), "work").unwrap().unwrap().credentials();
+        assert!(!format!("{credentials:?}").contains("canary"));
+    }
+}

@@ -1,0 +1,25 @@
+//! Buckets of S3, Azure Blob and Google Cloud Storage.
+//!
+//! This crate owns where a bucket is ([`BucketUrl`]), how it is reached ([`BucketOptions`]), which credentials are used, the
+//! clients ([`Bucket`]), and what an answer that is no success means ([`Refusal`]). It does not know what is stored there.
+//!
+//! The protocols themselves are those of the `object_store` crate.
+
+mod aws_profile;
+mod azure;
+mod client;
+mod error;
+mod options;
+mod refusal;
+mod traffic;
+mod transport;
+mod url;
+mod variables;
+
+pub use client::Bucket;
+pub use error::{Error, Result};
+pub use options::BucketOptions;
+pub use refusal::{Refusal, RefusalKind};
+pub use traffic::Traffic;
+pub use url::{BucketUrl, InvalidUrl, Provider};
+pub use variables::Variables;
