@@ -77,7 +77,3 @@ class Pieces:
         chunks, self._held = self._held, []
         self._is_first = False
         return await self._core.transport.run(lambda: self._table.piece(chunks))
-
-    def joined(self, pieces: list[Any]) -> Any:
-        """One table of all pieces."""
-        return self._table.joined(pieces)

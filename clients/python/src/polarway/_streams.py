@@ -23,6 +23,7 @@ class _Stream:
     """What all streams are: pieces that come from a load or a query."""
 
     def __init__(self, core: Core, source: Loading | Running, table: Table) -> None:
+        self._core = core
         self._source = source
         self._table = table
         self._pieces = Pieces(core, source, table)
@@ -33,7 +34,7 @@ class _Stream:
         rest: list[Any] = []
         while (piece := await self._next()) is not None:
             rest.append(piece)
-        return self._table.joined(rest)
+        return await self._core.transport.run(lambda: self._table.joined(rest))
 
     async def _next(self) -> Any:
         try:
