@@ -83,12 +83,15 @@ class ScannedTable:
     def lazy_frame(self) -> pl.LazyFrame:
         """The table as a source of polars."""
         source = _Source(self)
-        options: dict[str, Any] = {}
-        if "explain_name" in inspect.signature(register_io_source).parameters:
-            at = "" if self.version is None else f", version {self.version}"
-            options = {"explain_name": "polarway", "explain_detail": self.name + at}
+        at = "" if self.version is None else f", version {self.version}"
+        detail = self.name + at
+        options = {"is_pure": True, "explain_name": "polarway", "explain_detail": detail}
+        # Older versions of polars lack some of them.
+        known = inspect.signature(register_io_source).parameters
         schema: Any = source.dtypes
-        return register_io_source(source, schema=schema, validate_schema=True, is_pure=True, **options)
+        return register_io_source(
+            source, schema=schema, **{name: value for name, value in options.items() if name in known}
+        )
 
 
 class _Source:
