@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from polars.testing import assert_frame_equal
 
+import breaking_proxy
 import clients
 import polarway
 import server
@@ -214,6 +215,24 @@ def test_a_stream_keeps_its_handle_from_being_dropped(client: Any) -> None:
     stream = client.query_handle("SELECT * FROM range(300000)").load_stream()
     gc.collect()
     assert sum(batch.height for batch in stream) == 300_000
+
+
+def test_a_handle_is_made_once_also_when_the_answer_is_lost(
+    kind: str, address: str, blocking: DistributedClient
+) -> None:
+    with breaking_proxy.before(address) as counting, clients.client(kind, counting.address) as client:
+        client.query_handle(NUMBERS)
+        until_made = counting.count
+    before = ids(blocking)
+    for missing in (1, 30, 200, 500):
+        with (
+            breaking_proxy.before(address, until_made - missing) as breaking,
+            clients.client(kind, breaking.address) as client,
+        ):
+            handle = client.query_handle(NUMBERS)
+            assert breaking.failures == 1
+            assert ids(blocking) - before == {handle.id}
+            handle.drop()
 
 
 def test_a_pickled_handle_is_kept_and_can_be_opened_elsewhere(blocking: DistributedClient) -> None:

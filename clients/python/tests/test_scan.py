@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from polars import selectors as cs
 from polars.testing import assert_frame_equal
 
+import breaking_proxy
 import server
 from frames import COLUMNS, frame, frames, predicates
 from polarway import (
@@ -287,6 +288,23 @@ def test_where_a_query_fails_the_rows_are_filtered_here(
     assert_frame_equal(found, local.filter(C("n") % 3 == 0, C("n") > 4))
     assert "because a query failed" in caplog.text
     assert_frame_equal(shared.scan("failing").filter(C("n") > 4).head(2).collect(), local[5:7])
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
+def test_a_scan_goes_on_where_the_connection_broke(part: float, address: str, shared: DistributedClient) -> None:
+    local = pl.DataFrame({"n": range(400_000)}).with_columns(text="text " + C("n").cast(pl.String))
+    shared.store("breaking", local)
+
+    def collect(at: str) -> pl.DataFrame:
+        with DistributedClient(at) as client:
+            return client.scan("breaking").filter(C("n") % 3 == 0, C("n") > 4).collect()
+
+    with breaking_proxy.before(address) as counting:
+        expect = collect(counting.address)
+    assert_frame_equal(expect, local.filter(C("n") % 3 == 0, C("n") > 4))
+    with breaking_proxy.before(address, int(counting.count * part)) as breaking:
+        assert_frame_equal(collect(breaking.address), expect)
+        assert breaking.failures == 1
 
 
 def test_an_error_of_a_predicate_is_that_of_polars(shared: DistributedClient) -> None:

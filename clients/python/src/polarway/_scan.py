@@ -85,7 +85,7 @@ class ScannedTable:
         source = _Source(self)
         at = "" if self.version is None else f", version {self.version}"
         detail = self.name + at
-        options = {"is_pure": True, "explain_name": "polarway", "explain_detail": detail}
+        options: dict[str, Any] = {"is_pure": True, "explain_name": "polarway", "explain_detail": detail}
         # Older versions of polars lack some of them.
         known = inspect.signature(register_io_source).parameters
         schema: Any = source.dtypes
