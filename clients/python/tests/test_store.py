@@ -264,12 +264,14 @@ def test_an_answer_that_comes_early_ends_the_upload(kind: str, address: str, nam
             sent += 1
             yield pa.record_batch([pa.array(range(100_000))], ["n"])
 
-    reader = pa.RecordBatchReader.from_batches(pa.schema([("n", pa.int64())]), endless())
+    def reader() -> Any:
+        return pa.RecordBatchReader.from_batches(pa.schema([("n", pa.int64())]), endless())
+
     with clients.client(kind, address) as client:
         with pytest.raises(polarway.InvalidInput):
-            client.store("no good", reader)
+            client.store("no good", reader())
         with pytest.raises(polarway.DatasetNotFound):
-            client.append(f"{name}_missing", reader)
+            client.append(f"{name}_missing", reader())
     assert sent < 1_000
 
 
@@ -350,15 +352,16 @@ def test_appends_of_many_tasks_all_arrive(address: str, name: str) -> None:
     assert sorted(stored(address, name)["n"].to_pylist()) == list(range(30))
 
 
-def test_a_task_that_is_cancelled_ends_its_upload(address: str, name: str) -> None:
-    reading = threading.Event()
-    ended = threading.Event()
+@pytest.mark.parametrize("batches_before", range(8))
+def test_a_task_that_is_cancelled_ends_its_upload(address: str, name: str, batches_before: int) -> None:
+    reached, ended = threading.Event(), threading.Event()
 
     def endless() -> Iterator[Any]:
         try:
-            while True:
+            for count in itertools.count():
+                if count == batches_before:
+                    reached.set()
                 yield pa.record_batch([pa.array(range(100_000))], ["n"])
-                reading.set()
         finally:
             ended.set()
 
@@ -366,7 +369,7 @@ def test_a_task_that_is_cancelled_ends_its_upload(address: str, name: str) -> No
         reader = pa.RecordBatchReader.from_batches(pa.schema([("n", pa.int64())]), endless())
         async with AsyncDistributedClient(address) as client:
             task = asyncio.create_task(client.store(name, reader))
-            await asyncio.to_thread(reading.wait)
+            await asyncio.to_thread(reached.wait)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -146,7 +146,8 @@ class AsyncOutgoing:
         if self._call.done():
             return False
         try:
-            await asyncio.wait_for(self._call.write(message), within_s)
+            async with asyncio.timeout(within_s):
+                await self._call.write(message)
         except (grpc.RpcError, asyncio.InvalidStateError):
             return False
         except asyncio.CancelledError:
@@ -158,8 +159,8 @@ class AsyncOutgoing:
 
     async def answer(self, within_s: float) -> bytes:
         """See `Outgoing`."""
-        answered: Awaitable[bytes] = self._answer()
-        return await asyncio.wait_for(answered, within_s)
+        async with asyncio.timeout(within_s):
+            return await self._answer()
 
     async def _answer(self) -> bytes:
         try:
@@ -183,8 +184,10 @@ class AsyncJob(Job[T]):
 
     async def result(self, within_s: float | None = None) -> T:
         """See `Job`."""
-        # The work goes on if its result is not awaited any more.
-        return await asyncio.wait_for(asyncio.shield(self._future), within_s)
+        # The work goes on if its result is not awaited any more. Python 3.11's `asyncio.wait_for` would lose a
+        # cancellation that comes together with the result.
+        async with asyncio.timeout(within_s):
+            return await asyncio.shield(self._future)
 
 
 def _is_cancelled() -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 import polars as pl
 import pyarrow as pa
 
-from polarway import _integers128
+from polarway import _integers128, _pandas
 from polarway._names import distinct
 from polarway._plain_arrow import as_plain, plain_type
 from polarway.errors import InvalidInput
@@ -44,7 +44,7 @@ class _ToPandas(Incoming):
         names = table.column_names
         # Only a query's result has columns of one name.
         table = table.rename_columns(distinct(names)) if len(set(names)) < len(names) else table
-        return _converted_by(lambda table: table.to_pandas(), table, "pandas")
+        return _converted_by(_pandas.from_arrow, table, "pandas")
 
 
 class _ToPolars(Incoming):
@@ -58,12 +58,16 @@ class _ToPolars(Incoming):
         fields = zip(names, schema, strict=True)
         self._plain = pa.schema([field.with_name(name).with_type(plain_type(field.type)) for name, field in fields])
         self._is_converted = not self._plain.equals(schema)
+        self._marked = [field for field in self._plain if _integers128.is_marked(field)]
 
     def piece(self, batches: Sequence[Any]) -> pl.DataFrame:
         if self._is_converted:
             batches = [self._converted(batch) for batch in batches]
         table = pa.Table.from_batches(batches, schema=self._plain)
-        return self._restored(_converted_by(lambda table: pl.from_arrow(table, rechunk=False), table, "polars"))
+        frame: pl.DataFrame = _converted_by(lambda table: pl.from_arrow(table, rechunk=False), table, "polars")
+        # Polars gives a column without a name one.
+        frame.columns = self._plain.names
+        return self._restored(frame) if self._marked else frame
 
     def joined(self, pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
         return pl.concat(pieces or [self.piece([])], rechunk=False)
@@ -76,9 +80,8 @@ class _ToPolars(Incoming):
         """The frame with the integers that Arrow lacks."""
         # A frame makes its schema anew each time.
         schema = frame.schema
-        restored = {name: _integers128.restored(dtype, self._plain.field(name)) for name, dtype in schema.items()}
-        changed = [pl.col(name).cast(dtype) for name, dtype in restored.items() if dtype != schema[name]]
-        return frame.with_columns(changed) if changed else frame
+        dtypes = {field.name: _integers128.restored(schema[field.name], field) for field in self._marked}
+        return frame.with_columns(pl.col(name).cast(dtype) for name, dtype in dtypes.items())
 
 
 def _converted_by(convert: Callable[[Any], Any], table: Any, library: str) -> Any:

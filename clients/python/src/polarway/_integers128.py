@@ -51,6 +51,11 @@ def decimal_field(field: Any, dtype: Any) -> Any:
     return field.with_type(with_children(field.type, fields))
 
 
+def is_marked(field: Any) -> bool:
+    """Whether an Arrow field, or one in it, was one of these integers."""
+    return _KEY in (field.metadata or {}) or any(map(is_marked, children(field.type)))
+
+
 def restored(dtype: Any, field: Any) -> Any:
     """The polars type that the column was stored with, where `dtype` is what polars makes of the Arrow field."""
     integer = _INTEGERS.get((field.metadata or {}).get(_KEY, b""))
