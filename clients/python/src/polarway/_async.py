@@ -45,7 +45,7 @@ class AsyncTransport:
     def open(self, worker: Worker, path: str, message: bytes, headers: Headers, time_s: float | None) -> AsyncIncoming:
         """See `Transport`."""
         method = self._channel(worker).unary_stream(path)
-        return AsyncIncoming(method(message, timeout=time_s, metadata=headers), worker.address)
+        return AsyncIncoming(method(message, timeout=time_s, metadata=headers), worker.address, time_s)
 
     def upload(self, worker: Worker, path: str, headers: Headers) -> AsyncOutgoing:
         """See `Transport`."""
@@ -103,9 +103,10 @@ class AsyncTransport:
 class AsyncIncoming:
     """See `Incoming`."""
 
-    def __init__(self, call: Any, address: Address) -> None:
+    def __init__(self, call: Any, address: Address, time_s: float | None) -> None:
         self._call = call
         self._address = address
+        self._time_s = time_s
         self._is_late = False
 
     async def next(self, within_s: float) -> bytes | None:
@@ -115,7 +116,7 @@ class AsyncIncoming:
         try:
             message = await self._call.read()
         except grpc.RpcError as error:
-            raise CallFailed(failure_of(error, self._address)) from None
+            raise CallFailed(failure_of(error, self._address, self._time_s)) from None
         except asyncio.CancelledError:
             # gRPC cancels whoever waits for a call that is cancelled.
             if self._is_late:

@@ -67,7 +67,8 @@ class BlockingTransport:
     ) -> BlockingIncoming:
         """See `Transport`."""
         method = self._channel(worker).unary_stream(path)
-        return BlockingIncoming(method(message, timeout=time_s, metadata=headers), worker.address, self._watchdog)
+        call = method(message, timeout=time_s, metadata=headers)
+        return BlockingIncoming(call, worker.address, time_s, self._watchdog)
 
     def upload(self, worker: Worker, path: str, headers: Headers) -> BlockingOutgoing:
         """See `Transport`."""
@@ -137,9 +138,10 @@ def check_process(process: int) -> None:
 class BlockingIncoming:
     """See `Incoming`."""
 
-    def __init__(self, call: Any, address: Address, watchdog: _Watchdog) -> None:
+    def __init__(self, call: Any, address: Address, time_s: float | None, watchdog: _Watchdog) -> None:
         self._call = call
         self._address = address
+        self._time_s = time_s
         self._watchdog = watchdog
         self._deadline: float | None = None
         self._is_late = False
@@ -157,7 +159,7 @@ class BlockingIncoming:
             self._watchdog.leave(self)
             if self._is_late:
                 raise TimeoutError from None
-            raise CallFailed(failure_of(error, self._address)) from None
+            raise CallFailed(failure_of(error, self._address, self._time_s)) from None
         finally:
             self._deadline = None
         return message

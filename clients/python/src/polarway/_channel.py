@@ -65,13 +65,18 @@ def open_async(address: Address, credentials: grpc.ChannelCredentials | None) ->
     return grpc.aio.secure_channel(str(address), credentials or grpc.ssl_channel_credentials(), OPTIONS)
 
 
-def failure_of(error: Any, address: Address) -> Failure:
-    """What an error of a call to this address says."""
+def failure_of(error: Any, address: Address, time_s: float | None = None) -> Failure:
+    """What an error of a call to this address says, which had this time limit if it was a query."""
     code: int = error.code().value[0]
     text: str = error.details() or ""
     trailers = dict(error.trailing_metadata() or ())
     failure = Failure.of_status(code, text, trailers.get("grpc-status-details-bin"))
-    return failure if failure.reason is not None else _unexplained(code, text, address)
+    if failure.reason is not None:
+        return failure
+    if code == DEADLINE_EXCEEDED and time_s is not None:
+        # The client's own clock may tell sooner than the server.
+        return Failure(code, f"the query took longer than its time limit of {time_s:g} s", "DEADLINE_EXCEEDED")
+    return _unexplained(code, text, address)
 
 
 # What gRPC says before the innermost cause: "failed to connect to all addresses" does not help, "Connection refused"

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from polarway import _failure, _incoming, _parameters
+from polarway import _incoming, _parameters
 from polarway._calls import Attempt, Call, Kind
 from polarway._core import Core
 from polarway._decode import Rows, Table
@@ -42,7 +42,6 @@ class Result:
     """The result of one run of a query, as it arrives."""
 
     def __init__(self, attempt: Attempt, query: Query) -> None:
-        self._time_s = query.time_s
         self._receiver = Receiver(attempt, methods.QUERY, query.request, number=1, time_s=query.time_s)
         self._ready: deque[Rows] = deque()
         self.summary: QuerySummary | None = None
@@ -50,10 +49,7 @@ class Result:
 
     async def step(self, attempt: Attempt) -> bool:
         """Takes one message, and tells whether there may be more."""
-        try:
-            step = await self._receiver.next(attempt)
-        except CallFailed as failed:
-            raise CallFailed(self._explained(failed.failure)) from None
+        step = await self._receiver.next(attempt)
         if step is None:
             if self.summary is None:
                 raise CallFailed(Failure.unreachable("the result ended before its summary"))
@@ -78,13 +74,6 @@ class Result:
     def cancel(self) -> None:
         """Stops the query, if it runs."""
         self._receiver.cancel()
-
-    def _explained(self, failure: Failure) -> Failure:
-        if failure.reason is None and failure.code == _failure.DEADLINE_EXCEEDED and self._time_s is not None:
-            # The client's own clock may tell sooner than the server.
-            message = f"the query took longer than its time limit of {self._time_s:g} s"
-            return Failure(failure.code, message, "DEADLINE_EXCEEDED")
-        return failure
 
 
 class _Whole:
