@@ -75,7 +75,12 @@ impl Error {
     pub(crate) fn may_come_of_wrong_files(&self) -> bool {
         matches!(
             self,
-            Self::DataFile(_) | Self::Execution(_) | Self::Binder(_) | Self::Broken(_) | Self::Internal(_)
+            Self::DataFile(_)
+                | Self::Execution(_)
+                | Self::Binder(_)
+                | Self::Broken(_)
+                | Self::Internal(_)
+                | Self::Catalog(CatalogError::Failed { .. })
         )
     }
 }

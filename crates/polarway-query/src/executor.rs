@@ -64,19 +64,63 @@ pub trait KeptScan: Send {
     fn rest(&mut self);
 }
 
-/// Provides stored files as files on this machine, for an executor that can read no others.
+/// Provides stored files as files on this machine, or as files that can be read by ranges, for an executor that can read no
+/// others.
 pub trait LocalFiles: Send + Sync {
-    /// The files of a group. It is called on the query's own thread, and may take as long as the files take to copy.
+    /// The files of a group. It is called on the query's own thread, and may take as long as it takes to write a file anew.
     ///
     /// # Errors
     /// Why a file can't be read here.
     fn localize(&self, group: &FileGroup) -> Result<LocalGroup, CatalogError>;
+
+    /// Where files are read that are not on this machine. `None` if all are.
+    fn remote(&self) -> Option<Arc<dyn RemoteFiles>> {
+        None
+    }
 }
 
-/// The files of a group on this machine.
+/// Files that are not on this machine. They are read by ranges.
+pub trait RemoteFiles: Send + Sync {
+    /// What all URLs of such files begin with, such as `polarway://`.
+    fn prefix(&self) -> &str;
+
+    /// The file with this URL, from the paths of a [`LocalGroup`] whose pin is held; `None` if there is none.
+    fn open(&self, url: &str) -> Option<Arc<dyn RemoteFile>>;
+}
+
+/// A file that is read by ranges, by several threads at once.
+pub trait RemoteFile: Send + Sync {
+    /// Its length.
+    fn bytes(&self) -> u64;
+
+    /// A text that differs from that of other files, and of another state of the same file.
+    fn tag(&self) -> &str;
+
+    /// Fills `into` with the bytes from `offset` on. It blocks, and asks `is_cancelled` often.
+    ///
+    /// # Errors
+    /// The bytes can't be read, or the read was cancelled.
+    fn read(
+        &self,
+        offset: u64,
+        into: &mut [u8],
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<(), RemoteReadError>;
+}
+
+/// Why a range of a file can't be read.
+#[derive(Debug)]
+pub enum RemoteReadError {
+    /// Nobody waits for it any more.
+    Cancelled,
+    /// The storage failed. The query ends with this error.
+    Failed(CatalogError),
+}
+
+/// The files of a group, where the executor reads them.
 pub struct LocalGroup {
-    /// Where they are, in the group's order: absolute paths below a readable folder. The folders of a foreign file have the
-    /// values of its partition columns.
+    /// Where they are, in the group's order: absolute paths below a readable folder, or URLs of [`RemoteFiles`]. The folders of a
+    /// foreign file have the values of its partition columns.
     pub paths: Vec<PathBuf>,
     /// Dropped when they have been read: what keeps them in place.
     pub pin: Box<dyn Any + Send + Sync>,

@@ -47,7 +47,9 @@ pub use catalog::{AfterScan, Catalog, CatalogError, FileOptions, Listed, Referen
 pub use config::{EngineConfig, Keep, Limits, QueryOptions};
 pub use engine::{Engine, EngineCondition, duckdb_version};
 pub use error::Error;
-pub use executor::{Executor, KeptPart, KeptScan, LocalFiles, LocalGroup};
+pub use executor::{
+    Executor, KeptPart, KeptScan, LocalFiles, LocalGroup, RemoteFile, RemoteFiles, RemoteReadError,
+};
 pub use listing::Listing;
 pub use memory::{MemoryLimit, memory_limit};
 pub use output::Output;

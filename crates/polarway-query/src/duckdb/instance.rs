@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use super::parsers::Parsers;
+use super::remote_files::Remote;
 use super::sandbox::{self, Sandbox};
 use super::sessions::Sessions;
 use crate::analytics::Analytics;
@@ -31,9 +32,13 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    pub(crate) fn open(config: &EngineConfig, number: u64) -> Result<Self, Error> {
+    pub(super) fn open(
+        config: &EngineConfig,
+        remote: Option<&Arc<Remote>>,
+        number: u64,
+    ) -> Result<Self, Error> {
         let spill = SpillFolder::of(&config.temp_dir, number);
-        let Sandbox { database, analytics } = sandbox::open(config, &spill.0)?;
+        let Sandbox { database, analytics } = sandbox::open(config, remote, &spill.0)?;
         Ok(Self {
             parsers: Parsers::new(Arc::clone(&database)),
             sessions: Sessions::new(database, config.idle_connections),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::instance::Instance;
+use super::remote_files::Remote;
 use crate::config::EngineConfig;
 use crate::error::Error;
 
@@ -22,6 +23,7 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Instances {
     config: EngineConfig,
+    remote: Option<Arc<Remote>>,
     state: Mutex<State>,
 }
 
@@ -48,10 +50,10 @@ struct Draining {
 }
 
 impl Instances {
-    pub(crate) fn open(config: EngineConfig) -> Result<Self, Error> {
-        let first = Instance::open(&config, 0)?;
+    pub(super) fn open(config: EngineConfig, remote: Option<Arc<Remote>>) -> Result<Self, Error> {
+        let first = Instance::open(&config, remote.as_ref(), 0)?;
         let state = State { current: Ok(Arc::new(first)), draining: Vec::new(), replaced: 0 };
-        Ok(Self { config, state: Mutex::new(state) })
+        Ok(Self { config, remote, state: Mutex::new(state) })
     }
 
     /// The instance for a new query. If there is none, tries to open one, once a second.
@@ -88,10 +90,12 @@ impl Instances {
     }
 
     fn open_next(&self, state: &mut State) {
-        state.current = Instance::open(&self.config, state.replaced).map(Arc::new).map_err(|error| {
-            tracing::error!(%error, "DuckDB can't be opened anew: no query is answered");
-            Unopened { reason: error.to_string(), tried: Instant::now() }
-        });
+        state.current = Instance::open(&self.config, self.remote.as_ref(), state.replaced)
+            .map(Arc::new)
+            .map_err(|error| {
+                tracing::error!(%error, "DuckDB can't be opened anew: no query is answered");
+                Unopened { reason: error.to_string(), tried: Instant::now() }
+            });
     }
 
     /// Stops the queries in replaced instances that must close: their time is over, or another instance was replaced after

@@ -46,7 +46,6 @@ impl<'p> LocalTables<'p> {
                 local.localize(&table.described, stored, files)?;
             }
         }
-        local.may_have_changed |= !local.after_scans.is_empty();
         local.views = local.views_of(named)?;
         Ok(local)
     }

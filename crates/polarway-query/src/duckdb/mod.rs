@@ -17,6 +17,7 @@ mod listing;
 mod local_tables;
 mod native;
 mod parsers;
+mod remote_files;
 mod result_types;
 mod sandbox;
 mod scan;
@@ -36,6 +37,7 @@ use self::instance::Instance;
 use self::instances::Instances;
 use self::local_tables::LocalTables;
 use self::native::NativeError;
+use self::remote_files::Remote;
 use self::scan::TableScan;
 use self::view::is_wide;
 use crate::analytics::Analytics;
@@ -59,6 +61,7 @@ pub(crate) struct DuckDb {
     instances: Instances,
     culprits: Culprits,
     files: Arc<dyn LocalFiles>,
+    remote: Option<Arc<Remote>>,
     /// Folders that no message may name.
     folders: Vec<PathBuf>,
 }
@@ -67,11 +70,13 @@ impl DuckDb {
     /// Opens DuckDB in memory, locks it down, and verifies the lock.
     pub(crate) fn open(config: EngineConfig, files: Arc<dyn LocalFiles>) -> Result<Self, Error> {
         let folders = config.readable.iter().chain([&config.temp_dir]).chain(&config.analytics).cloned();
+        let remote = files.remote().map(Remote::new);
         Ok(Self {
             folders: folders.collect(),
-            instances: Instances::open(config)?,
+            instances: Instances::open(config, remote.clone())?,
             culprits: Culprits::default(),
             files,
+            remote,
         })
     }
 
@@ -175,6 +180,9 @@ impl Executor for DuckDb {
             // The message suggests columns that are similar to a misspelled one.
             tables.add_nearest_columns(named)?;
             outcome = self.run(plan, &tables, output);
+        }
+        if let Some(remote) = &self.remote {
+            outcome = outcome.map_err(|error| remote.restore(error));
         }
         if outcome.as_ref().err().is_none_or(Error::may_come_of_wrong_files) {
             tables.check_after_scan()?;

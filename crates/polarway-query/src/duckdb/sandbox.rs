@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::analytics;
 use super::kept;
 use super::native::{Connection, Database, NativeError};
+use super::remote_files::Remote;
 use crate::analytics::Analytics;
 use crate::config::EngineConfig;
 use crate::error::Error;
@@ -23,7 +24,11 @@ pub(crate) struct Sandbox {
 }
 
 /// Opens a locked instance that spills to this folder, and verifies the lock.
-pub(crate) fn open(config: &EngineConfig, spill: &Path) -> Result<Sandbox, Error> {
+pub(super) fn open(
+    config: &EngineConfig,
+    remote: Option<&Arc<Remote>>,
+    spill: &Path,
+) -> Result<Sandbox, Error> {
     std::fs::create_dir_all(spill)
         .map_err(|error| Error::Configuration(format!("the temporary folder can't be made: {error}")))?;
     let database = Database::open(&[
@@ -65,7 +70,12 @@ pub(crate) fn open(config: &EngineConfig, spill: &Path) -> Result<Sandbox, Error
 
     bound_pairing(&connection).map_err(configuration)?;
 
-    set("allowed_directories", &allowed_directories(&config.readable)?)?;
+    if let Some(remote) = remote {
+        let registered = connection.read_through(remote.prefix(), Arc::clone(remote) as _);
+        registered.map_err(|error| Error::Configuration(error.to_string()))?;
+    }
+    let prefix = remote.map(|remote| remote.prefix());
+    set("allowed_directories", &allowed_directories(&config.readable, prefix)?)?;
     set("enable_external_access", "false")?;
     set("lock_configuration", "true")?;
     prove_locked(&connection, config)?;
@@ -93,9 +103,9 @@ fn bound_pairing(connection: &Connection) -> Result<(), NativeError> {
     Ok(())
 }
 
-/// Folders by their configured and their resolved paths: DuckDB compares paths as text.
-fn allowed_directories(folders: &[std::path::PathBuf]) -> Result<String, Error> {
-    let mut allowed = Vec::new();
+/// Folders by their configured and their resolved paths, since DuckDB compares paths as text, and the prefix of remote files.
+fn allowed_directories(folders: &[std::path::PathBuf], prefix: Option<&str>) -> Result<String, Error> {
+    let mut allowed: Vec<String> = prefix.map(literal).into_iter().collect();
     for folder in folders {
         let real = std::fs::canonicalize(folder).map_err(|error| {
             Error::Configuration(format!("the folder {} is not there: {error}", folder.display()))

@@ -18,6 +18,7 @@ use arrow::array::{Array, RecordBatch, RecordBatchOptions, StructArray};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use duckdb::ffi;
+use polarway_duckdb_files::{Files, NotRegistered};
 
 pub(crate) use value::Value;
 
@@ -146,6 +147,16 @@ impl Connection {
     /// An object that stops the current query of this connection. A query that starts later is not stopped.
     pub(crate) fn to_interrupt(&self) -> Arc<dyn Interrupt> {
         Arc::clone(&self.0) as Arc<dyn Interrupt>
+    }
+
+    /// From now on the database reads all files whose paths begin with `prefix` through `files`.
+    pub(crate) fn read_through(
+        &self,
+        prefix: &str,
+        files: Arc<dyn Files>,
+    ) -> std::result::Result<(), NotRegistered> {
+        // SAFETY: the connection is open.
+        unsafe { polarway_duckdb_files::register(self.0.raw, prefix, files) }
     }
 
     /// Runs trusted text, statement by statement, and drops its results.
