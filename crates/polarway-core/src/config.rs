@@ -23,7 +23,7 @@ pub struct Config {
     pub buckets: BucketOptions,
     /// The size of the RAM cache for loads, in bytes; 0 turns it off.
     pub cache_bytes: u64,
-    /// The most disk space for local copies of remote data files, in bytes.
+    /// The most disk space for what SQL has read of data files that are in no directory, in bytes.
     pub mirror_bytes: u64,
     /// The most bytes that a query reads in addition, to check its data files against their checksums; 0 checks none.
     pub check_bytes: u64,

@@ -6,7 +6,7 @@ use std::fmt;
 
 pub use polarway_model::ErrorKind;
 use polarway_query::CatalogError;
-use polarway_storage::FailureKind;
+use polarway_storage::{FailureKind, ReadFailure};
 
 /// The result of an operation of the engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -121,6 +121,16 @@ impl From<polarway_storage::Error> for Error {
 impl From<polarway_storage::BackendError> for Error {
     fn from(error: polarway_storage::BackendError) -> Self {
         told(failure_kind(error.kind), error)
+    }
+}
+
+impl From<ReadFailure> for Error {
+    fn from(failure: ReadFailure) -> Self {
+        let kind = match &failure {
+            ReadFailure::Cancelled => ErrorKind::Cancelled,
+            ReadFailure::Failed(error) => failure_kind(error.kind),
+        };
+        told(kind, failure)
     }
 }
 

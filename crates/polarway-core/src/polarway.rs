@@ -13,7 +13,7 @@ use polarway_handles::RandomSource;
 use polarway_query::{Engine, EngineConfig};
 use polarway_storage::{
     Backend, DiskBackend, Environment, FailureKind, Loader, MemoryBudget, Mirror, ObjectBackend,
-    REQUEST_WINDOW_US, Rounds, Settings, StandstillGuard, Tables,
+    REQUEST_WINDOW_US, RangeCache, Rounds, Settings, StandstillGuard, Tables,
 };
 
 use crate::access::{Access, Caller, Data, Guarded, StoredFiles};
@@ -26,7 +26,7 @@ use crate::metrics::{EngineMetrics, MeasuredStorage, QueryMetrics, StateTraffic,
 use crate::mounts::staleness_of;
 use crate::threads::{Threads, Work};
 use crate::whole_micros::WholeMicros;
-use crate::workspace::{MIRROR_FOLDER, SPILL_FOLDER, STATE_MIRROR_FOLDER, Workspace};
+use crate::workspace::{MIRROR_FOLDER, RANGES_FOLDER, SPILL_FOLDER, STATE_MIRROR_FOLDER, Workspace};
 
 /// How long after a write its retry may come. Until then, data must stay.
 const RETRY_WINDOW: Duration = Duration::from_micros(REQUEST_WINDOW_US.unsigned_abs());
@@ -215,9 +215,10 @@ impl EngineParts {
             Location::Bucket(url) => vec![url.to_string().into()],
             Location::Memory => Vec::new(),
         };
+        let ranges = RangeCache::new(&workspace.path().join(RANGES_FOLDER), config.mirror_bytes)?;
         let mirror = |backend: &Arc<dyn Backend>, folder: &str| -> Result<Mirror> {
             let folder = workspace.path().join(folder);
-            let mirror = Mirror::new(Arc::clone(backend), folder, config.mirror_bytes)?;
+            let mirror = Mirror::new(Arc::clone(backend), ranges.clone(), folder, config.mirror_bytes)?;
             Ok(mirror.sharing(components.environment.workers.clone()))
         };
         let datasets_mirror = mirror(&backend, MIRROR_FOLDER)?;
@@ -244,7 +245,7 @@ impl EngineParts {
                 Some((external, root))
             }
         };
-        let files = StoredFiles::new(datasets_mirror, handles_mirror, config.check_bytes);
+        let files = StoredFiles::new(datasets_mirror, handles_mirror, ranges, config.check_bytes);
         let mut readable: Vec<PathBuf> = root.into_iter().collect();
         readable.extend(files.folders());
         readable.extend(external.iter().filter_map(|(_, root)| root.clone()));

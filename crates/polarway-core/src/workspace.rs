@@ -20,6 +20,9 @@ pub(crate) const MIRROR_FOLDER: &str = "mirror";
 /// The same for handles.
 pub(crate) const STATE_MIRROR_FOLDER: &str = "state-mirror";
 
+/// The folder for ranges of files that are in no directory. SQL can't read there.
+pub(crate) const RANGES_FOLDER: &str = "ranges";
+
 /// The folder for what DuckDB writes when it runs out of memory.
 pub(crate) const SPILL_FOLDER: &str = "spill";
 
@@ -88,7 +91,9 @@ fn holds_only_ours(folder: &Path) -> io::Result<bool> {
         let entry = entry?;
         let is_ours = match entry.file_name().to_str() {
             Some(LOCK_FILE) => entry.file_type()?.is_file(),
-            Some(MIRROR_FOLDER | STATE_MIRROR_FOLDER | SPILL_FOLDER) => entry.file_type()?.is_dir(),
+            Some(MIRROR_FOLDER | STATE_MIRROR_FOLDER | RANGES_FOLDER | SPILL_FOLDER) => {
+                entry.file_type()?.is_dir()
+            }
             _ => false,
         };
         if !is_ours {

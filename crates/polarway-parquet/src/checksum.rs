@@ -3,7 +3,7 @@
 //! Parquet has a place for checksums in its page headers, which the `parquet` crate does not fill. Without them
 //! a flipped bit in an incompressible page is read as another number. Other readers ignore the footer's entry.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::{self, Write};
 
 use crc32fast::Hasher;
@@ -149,6 +149,44 @@ impl FileReader {
             }
         }
         Ok(Checked { row_groups: groups.len(), bytes })
+    }
+
+    /// Checks those column chunks whose bytes are there, of a file of which only some are, until `most_bytes` were read. What is not
+    /// there can't be read, with [`io::ErrorKind::NotFound`]. `checked` has the chunks that were right, by row group and column;
+    /// they are not checked again.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_present(&self, checked: &mut HashSet<(usize, usize)>, most_bytes: u64) -> Result<u64> {
+        let mut bytes = 0;
+        let groups = self.metadata().row_groups().iter().enumerate();
+        let chunks = groups.flat_map(|(place, group)| {
+            group.columns().iter().enumerate().map(move |(leaf, chunk)| ((place, leaf), chunk.byte_range()))
+        });
+        for (place, (start, length)) in chunks {
+            if bytes >= most_bytes {
+                break;
+            }
+            let Some(expected) = self.checksum(place.0, place.1).filter(|_| !checked.contains(&place)) else {
+                continue;
+            };
+            match self.hash(start, length) {
+                Ok(found) if found == expected => {
+                    checked.insert(place);
+                    bytes += length;
+                }
+                Ok(_) => return Err(Error::corrupt(MISMATCH)),
+                Err(Error::Read(error)) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// How many column chunks have a checksum.
+    pub fn chunks_with_checksum(&self) -> usize {
+        let groups = self.metadata().row_groups().iter();
+        if self.has_checksums() { groups.map(|group| group.num_columns()).sum() } else { 0 }
     }
 
     fn hash(&self, start: u64, length: u64) -> Result<u32> {

@@ -40,6 +40,7 @@ mod near;
 mod part;
 mod partition;
 mod publication;
+mod ranges;
 mod read;
 mod retry;
 mod snapshot;
@@ -80,6 +81,7 @@ pub use polarway_model::{
     VersionKind, WriteMode, WriteOptions,
 };
 pub use polarway_parquet::ReadAt;
+pub use ranges::{CachedRanges, RANGE_PREFIX, RangeCache, RangeFile, RangeStats, ReadFailure};
 pub use read::TableReader;
 pub use retry::REQUEST_WINDOW_US;
 pub use snapshot::{AdoptedFile, Snapshot, SnapshotFile};

@@ -1,7 +1,7 @@
-//! Local copies of data files for DuckDB, which reads only files.
+//! Paths and URLs under which DuckDB reads data files.
 //!
-//! Data files never change, so a copy is never stale. Files on this machine's disk are read where
-//! they are, adopted files through links.
+//! Files on this machine's disk are read where they are, adopted ones through links. Files that are in no directory are read by
+//! ranges. What DuckDB does not read at all is written anew, into a local copy.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -18,17 +18,20 @@ use crate::backend::{Backend, BackendError, BackendResult, Outcome};
 use crate::error::Result;
 use crate::layout::is_data_file;
 use crate::links::{Link, Links};
+use crate::partition::linked_folder;
+use crate::ranges::{RangeCache, RangeFile};
 
 /// The folder in the mirror for links to adopted files.
 const LINKS_FOLDER: &str = "links";
 
-/// The number of bytes that are copied at a time.
-const COPY_BYTES: usize = 8 << 20;
-
-/// A folder of copies, bounded in bytes. The least recently used are removed first, but none that is in use.
+/// The files of a storage for DuckDB. Copies are in a folder, bounded in bytes: the least recently used are removed first, but none
+/// that is in use.
 #[derive(Debug)]
 pub struct Mirror {
     backend: Arc<dyn Backend>,
+    ranges: RangeCache,
+    /// Other mirrors may have files with the same names.
+    namespace: Uuid,
     folder: PathBuf,
     capacity_bytes: u64,
     workers: Workers,
@@ -58,29 +61,36 @@ pub struct AdoptedState<'f> {
     pub rewritten_as: Option<&'f SchemaRef>,
 }
 
-/// A file that other programs on this machine can read.
+/// A file as DuckDB reads it.
 #[derive(Clone, Debug)]
 pub struct LocalFile {
     path: PathBuf,
     pin: LocalPin,
 }
 
-/// Keeps a local copy of a file, and the link to it, as long as it is held.
+/// Keeps a file where it is as long as it is held: a local copy, the link to it, or a file that is read by ranges.
 #[derive(Clone, Debug, Default)]
 pub struct LocalPin {
     _copy: Option<Arc<Copy>>,
     _link: Option<Arc<Link>>,
+    ranges: Option<Arc<RangeFile>>,
 }
 
 impl LocalFile {
-    /// Its path.
+    /// Its path, or its URL in the [`RangeCache`].
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where it lies, and what keeps it there; `None` for one that needs nothing.
+    /// The file that is read by ranges, if it is one.
+    pub(crate) fn ranges(&self) -> Option<&Arc<RangeFile>> {
+        self.pin.ranges.as_ref()
+    }
+
+    /// Its path or URL, and what keeps it there; `None` for one that needs nothing.
     pub fn into_parts(self) -> (PathBuf, Option<LocalPin>) {
-        let is_pinned = self.pin._copy.is_some() || self.pin._link.is_some();
+        let LocalPin { _copy, _link, ranges } = &self.pin;
+        let is_pinned = _copy.is_some() || _link.is_some() || ranges.is_some();
         (self.path, is_pinned.then_some(self.pin))
     }
 }
@@ -108,6 +118,7 @@ impl Mirror {
     /// The folder can't be made or emptied.
     pub fn new(
         backend: Arc<dyn Backend>,
+        ranges: RangeCache,
         folder: impl Into<PathBuf>,
         capacity_bytes: u64,
     ) -> BackendResult<Self> {
@@ -133,7 +144,8 @@ impl Mirror {
         })?;
         let links = Links::new(folder.join(LINKS_FOLDER));
         let copies = Mutex::new(LruCache::unbounded());
-        Ok(Self { backend, folder, capacity_bytes, workers: Workers::default(), copies, links })
+        let (namespace, workers) = (Uuid::now_v7(), Workers::default());
+        Ok(Self { backend, ranges, namespace, folder, capacity_bytes, workers, copies, links })
     }
 
     /// The same mirror, with threads to encode and decode that it shares with others.
@@ -147,36 +159,52 @@ impl Mirror {
         &self.folder
     }
 
-    /// A file on this machine. Blocks while it is copied.
+    /// Whether files are read by ranges, since they are in no directory.
+    pub fn reads_ranges(&self) -> bool {
+        self.backend.local_path("").is_none()
+    }
+
+    /// A file as DuckDB reads it. Blocks while it is written anew.
     ///
     /// # Errors
-    /// Errors of the storage and the disk, and of a file that has to be rewritten.
+    /// Errors of the storage and the disk, and of a file that has to be written anew.
     pub fn local(&self, file: FileToRead<'_>) -> Result<LocalFile> {
-        let is_common = file.adopted.is_none_or(|adopted| adopted.rewritten_as.is_none());
-        let local = match self.backend.local_path(file.path).filter(|_| is_common) {
-            Some(path) => LocalFile { path, pin: LocalPin::default() },
-            None => self.copied(file)?,
+        let rewritten = file.adopted.and_then(|adopted| Some((adopted, adopted.rewritten_as?)));
+        let local = match (rewritten, self.backend.local_path(file.path)) {
+            (Some((adopted, schema)), _) => self.copied(file, adopted.state, schema)?,
+            (None, Some(path)) => LocalFile { path, pin: LocalPin::default() },
+            (None, None) => return Ok(self.ranged(file)),
         };
         let Some(adopted) = file.adopted else { return Ok(local) };
         let link = self.links.link(adopted, &local.path)?;
         Ok(LocalFile { path: link.path().to_owned(), pin: LocalPin { _link: Some(link), ..local.pin } })
     }
 
-    fn copied(&self, file: FileToRead<'_>) -> Result<LocalFile> {
-        // Adopted files may change: each state has a copy of its own.
+    /// A file in no directory. Its URL has the folders that its link would have.
+    fn ranged(&self, file: FileToRead<'_>) -> LocalFile {
         let state = file.adopted.map(|adopted| adopted.state.to_string()).unwrap_or_default();
-        let key = format!("{}\n{state}", file.path);
-        let copy = self.copy_for(key, file.bytes);
+        let id = Uuid::new_v5(&self.namespace, format!("{}\n{state}", file.path).as_bytes());
+        let ranges = self.ranges.file(id, &self.backend, file.path, file.bytes);
+        let values = file.adopted.map(|adopted| adopted.partition_values).unwrap_or_default();
+        let mut url = ranges.root();
+        for (place, value) in values.iter().enumerate() {
+            url.push('/');
+            url.push_str(&linked_folder(place, value.as_deref()));
+        }
+        url.push_str("/data.parquet");
+        LocalFile { path: url.into(), pin: LocalPin { ranges: Some(ranges), ..LocalPin::default() } }
+    }
+
+    fn copied(&self, file: FileToRead<'_>, state: Uuid, schema: &SchemaRef) -> Result<LocalFile> {
+        // Adopted files may change: each state has a copy of its own.
+        let copy = self.copy_for(format!("{}\n{state}", file.path), file.bytes);
         let mut is_there = copy.is_there.lock();
         if !*is_there {
-            match file.adopted.and_then(|adopted| adopted.rewritten_as) {
-                Some(schema) => self.write_anew(file.path, schema, &copy.path)?,
-                None => self.fetch(file.path, &copy.path)?,
-            }
+            self.write_anew(file.path, schema, &copy.path)?;
             *is_there = true;
         }
         drop(is_there);
-        Ok(LocalFile { path: copy.path.clone(), pin: LocalPin { _copy: Some(copy), _link: None } })
+        Ok(LocalFile { path: copy.path.clone(), pin: LocalPin { _copy: Some(copy), ..LocalPin::default() } })
     }
 
     fn copy_for(&self, key: String, bytes: u64) -> Arc<Copy> {
@@ -222,24 +250,6 @@ impl Mirror {
         };
         write().inspect_err(|_| {
             let _ = fs::remove_file(target); // half a copy is none
-        })
-    }
-
-    fn fetch(&self, path: &str, target: &Path) -> BackendResult<()> {
-        let source = self.backend.open(path)?;
-        let copy = || -> io::Result<()> {
-            let mut target = File::create_new(target)?;
-            let mut offset = 0;
-            while offset < source.len() {
-                let length = (source.len() - offset).min(COPY_BYTES as u64);
-                target.write_all(&source.read_at(offset, length as usize)?)?;
-                offset += length;
-            }
-            Ok(())
-        };
-        copy().map_err(|error| {
-            let _ = fs::remove_file(target); // half a copy is none
-            BackendError::of_io("copy", path, Outcome::NotDone, error)
         })
     }
 }

@@ -7,9 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use polarway_query::{
-    AfterScan, CatalogError, FileGroup, FileReference, FileStorage, LocalFiles, LocalGroup,
+    AfterScan, CatalogError, FileGroup, FileReference, FileStorage, LocalFiles, LocalGroup, RemoteFile,
+    RemoteFiles, RemoteReadError,
 };
-use polarway_storage::{AdoptedState, FileChecks, FileToRead, Mirror};
+use polarway_storage::{
+    AdoptedState, FileChecks, FileToRead, Mirror, RANGE_PREFIX, RangeCache, RangeFile, ReadFailure,
+};
 
 use crate::error::{Error, ErrorKind};
 
@@ -19,13 +22,19 @@ pub(crate) struct StoredFiles {
     datasets: Mirror,
     /// That of handles, if they are in one.
     handles: Option<Mirror>,
+    ranges: RangeCache,
     checks: Arc<FileChecks>,
 }
 
 impl StoredFiles {
     /// Files are checked against their checksums, some of their bytes after each query.
-    pub(crate) fn new(datasets: Mirror, handles: Option<Mirror>, check_bytes: u64) -> Self {
-        Self { datasets, handles, checks: Arc::new(FileChecks::new(check_bytes)) }
+    pub(crate) fn new(
+        datasets: Mirror,
+        handles: Option<Mirror>,
+        ranges: RangeCache,
+        check_bytes: u64,
+    ) -> Self {
+        Self { datasets, handles, ranges, checks: Arc::new(FileChecks::new(check_bytes)) }
     }
 
     /// The folders that local copies lie in.
@@ -52,7 +61,7 @@ impl LocalFiles for StoredFiles {
         for file in &group.files {
             let local = mirror.local(to_read(file)).map_err(Error::from)?;
             let is_ours = file.foreign.is_none();
-            due.extend(is_ours.then(|| self.checks.due(&group.dataset, &file.path, local.path())).flatten());
+            due.extend(is_ours.then(|| self.checks.due(&group.dataset, &file.path, &local)).flatten());
             let (path, pin) = local.into_parts();
             paths.push(path);
             pins.extend(pin);
@@ -62,6 +71,48 @@ impl LocalFiles for StoredFiles {
         let check = move || Ok(checks.check(&due).map_err(Error::from)?);
         let after_scan = is_any_due.then(|| Box::new(check) as AfterScan);
         Ok(LocalGroup { paths, pin: Box::new(pins), after_scan })
+    }
+
+    fn remote(&self) -> Option<Arc<dyn RemoteFiles>> {
+        let are_remote = [&self.datasets].into_iter().chain(&self.handles).any(Mirror::reads_ranges);
+        are_remote.then(|| Arc::new(Ranges(self.ranges.clone())) as _)
+    }
+}
+
+/// The files that are in no directory.
+struct Ranges(RangeCache);
+
+impl RemoteFiles for Ranges {
+    fn prefix(&self) -> &str {
+        RANGE_PREFIX
+    }
+
+    fn open(&self, url: &str) -> Option<Arc<dyn RemoteFile>> {
+        Some(Arc::new(RangedFile(self.0.find(url)?)))
+    }
+}
+
+struct RangedFile(Arc<RangeFile>);
+
+impl RemoteFile for RangedFile {
+    fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+
+    fn tag(&self) -> &str {
+        self.0.tag()
+    }
+
+    fn read(
+        &self,
+        offset: u64,
+        into: &mut [u8],
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<(), RemoteReadError> {
+        self.0.read(offset, into, is_cancelled).map_err(|failure| match failure {
+            ReadFailure::Cancelled => RemoteReadError::Cancelled,
+            ReadFailure::Failed(_) => RemoteReadError::Failed(Error::from(failure).into()),
+        })
     }
 }
 

@@ -11,9 +11,10 @@ use arrow_select::concat::concat_batches;
 use object_store::memory::InMemory;
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
 use polarway_storage::{
-    At, FileToRead, Loader, MemoryBudget, Mirror, ObjectBackend, Settings, Snapshot, SnapshotFile, Tables,
-    WriteOptions,
+    AdoptedState, At, FileToRead, Loader, LocalFile, MemoryBudget, Mirror, ObjectBackend, RangeCache,
+    Settings, Snapshot, SnapshotFile, Tables, WriteOptions,
 };
+use uuid::Uuid;
 
 use crate::support::{append, name, on_disk, store, write};
 
@@ -111,18 +112,23 @@ fn the_mirror_holds_what_is_in_use_and_stays_within_its_bounds() {
     let backend = Arc::new(ObjectBackend::new(Arc::new(InMemory::new())).unwrap());
     let tables = Tables::new(backend.clone(), Settings::default());
     let folder = tempfile::tempdir().unwrap();
-    let mirror = Mirror::new(backend, folder.path().join("mirror"), 1).unwrap();
+    let ranges = RangeCache::new(&folder.path().join("ranges"), 1).unwrap();
+    let mirror = Mirror::new(backend, ranges, folder.path().join("mirror"), 1).unwrap();
     let local = |dataset: &str| {
         let snapshot = tables.snapshot(&name(dataset), At::Newest).unwrap();
         let SnapshotFile { path, bytes, .. } = &snapshot.files[0];
-        mirror.local(FileToRead { path, bytes: *bytes, adopted: None }).unwrap()
+        let state = Uuid::new_v5(&Uuid::NAMESPACE_URL, dataset.as_bytes());
+        let rewritten_as = Some(&snapshot.schema);
+        let adopted = Some(AdoptedState { state, partition_values: &[], rewritten_as });
+        mirror.local(FileToRead { path, bytes: *bytes, adopted }).unwrap()
     };
+    let copy = |local: &LocalFile| local.path().canonicalize().unwrap();
     for dataset in ["a", "b", "c"] {
         store(&tables, &name(dataset), [1]).unwrap();
     }
     let held = local("a");
-    assert_eq!(held.path(), local("a").path(), "one copy serves all");
-    let others: Vec<_> = ["b", "c"].iter().map(|dataset| local(dataset).path().to_owned()).collect();
+    assert_eq!(copy(&held), copy(&local("a")), "one copy serves all");
+    let others: Vec<_> = ["b", "c"].iter().map(|dataset| copy(&local(dataset))).collect();
     assert!(held.path().exists(), "a file in use stays");
     assert!(!others[0].exists(), "one that is not made room");
     let copy = polarway_parquet::LocalFile::open(held.path()).unwrap();

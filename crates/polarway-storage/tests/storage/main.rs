@@ -17,6 +17,7 @@ mod listing;
 mod model;
 mod peers;
 mod races;
+mod ranges;
 mod retention;
 mod selection;
 mod statistics;

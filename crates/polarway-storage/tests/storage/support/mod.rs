@@ -3,6 +3,7 @@
 pub(crate) mod failing;
 pub(crate) mod slow;
 pub(crate) mod timed;
+pub(crate) mod watched;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
