@@ -6,6 +6,7 @@ from polarway._client import DistributedClient
 from polarway._fluent import GroupBy
 from polarway._handle import Handle, LazyQuery
 from polarway._handles import HandleInfo
+from polarway._local import local
 from polarway._model import (
     Dataset,
     DatasetVersion,
@@ -85,4 +86,5 @@ __all__ = [
     "Unavailable",
     "Version",
     "VersionNotFound",
+    "local",
 ]

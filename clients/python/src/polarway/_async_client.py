@@ -52,6 +52,11 @@ class AsyncDistributedClient:
         # The client for threads that lazy frames use: polars reads its sources in threads.
         self._blocking: DistributedClient | None = None
 
+    @property
+    def urls(self) -> list[str]:
+        """See `DistributedClient.urls`."""
+        return self._core.settings.urls
+
     async def health_check(self) -> str:
         """See `DistributedClient.health_check`."""
         return await _workers.health_check(self._core)

@@ -71,6 +71,11 @@ class DistributedClient:
         self._core = core = Core(settings, self._transport)
         self._dropper = Dropper(lambda handle_id: drive(_handles.drop(core, handle_id)))
 
+    @property
+    def urls(self) -> list[str]:
+        """The servers that this client knows, such as `["http://localhost:50052"]`."""
+        return self._core.settings.urls
+
     def health_check(self) -> str:
         """Checks that the server serves. It needs no token.
 

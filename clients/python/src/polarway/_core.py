@@ -59,9 +59,14 @@ class Settings:
         return cls(addresses, float(timeout), token, credentials)
 
     @property
+    def urls(self) -> list[str]:
+        """The servers."""
+        return [f"{'https' if address.is_secure else 'http'}://{address}" for address in self.addresses]
+
+    @property
     def shown(self) -> str:
         """The servers and the timeout, for people."""
-        urls = [f"{'https' if address.is_secure else 'http'}://{address}" for address in self.addresses]
+        urls = self.urls
         return f"{urls[0] if len(urls) == 1 else urls!r}, timeout={self.timeout_s:g}"
 
     def picklable(self) -> Settings:
