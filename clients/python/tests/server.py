@@ -21,7 +21,7 @@ _PATIENCE_S = 60
 
 
 @contextlib.contextmanager
-def running(data: Path, *flags: str) -> Iterator[str]:
+def running(data: Path, *flags: str, token: str | None = None) -> Iterator[str]:
     """Runs a server on a free port, with its data in a folder, and gives its address."""
     program = os.environ.get(VARIABLE)
     if not program:
@@ -29,6 +29,8 @@ def running(data: Path, *flags: str) -> Iterator[str]:
     command = [program, "--bind", "127.0.0.1:0", "--data-dir", str(data), *flags]
     # The settings of whoever runs the tests are not the tests'.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("POLARWAY_")}
+    if token is not None:
+        environment["POLARWAY_AUTH_TOKEN"] = token
     with subprocess.Popen(
         command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
     ) as process:
