@@ -6,10 +6,6 @@ use uuid::Uuid;
 /// The header with the call's id: a caller may set it, and each response has it.
 pub(crate) const ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a call, as an extension of its request.
-#[derive(Clone)]
-pub(crate) struct CallId(pub(crate) HeaderValue);
-
 /// The longest id that a caller may set, in characters.
 const MOST_ID_CHARACTERS: usize = 128;
 

@@ -199,6 +199,6 @@ impl Connected for Connection {
     type ConnectInfo = Peer;
 
     fn connect_info(&self) -> Peer {
-        Peer { tcp: self.stream.socket().connect_info(), calls: self.calls.clone() }
+        Peer { address: self.stream.socket().peer_addr().ok(), calls: self.calls.clone() }
     }
 }

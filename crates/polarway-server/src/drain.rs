@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
+use polarway_proto::Reason;
 use polarway_proto::v1::Failure;
-use polarway_proto::{Method, Reason};
 use tokio::sync::watch;
-
-use crate::ending::Ending;
 
 /// The stage of a server's shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,33 +36,39 @@ impl Drain {
         self.0.send_replace(Stage::Over);
     }
 
-    /// The ending of a call with this path.
-    pub(crate) fn of_call(&self, path: &str) -> CutOff {
-        let last = if Method::of_path(path).is_some() { Stage::Draining } else { Stage::Serving };
-        CutOff { stage: self.0.subscribe(), last }
+    /// The end of a call of one of our methods.
+    pub(crate) fn of_ours(&self) -> CutOff {
+        CutOff { drain: self.clone(), last: Stage::Draining }
+    }
+
+    /// The end of a call of another service.
+    pub(crate) fn of_others(&self) -> CutOff {
+        CutOff { drain: self.clone(), last: Stage::Serving }
     }
 }
 
 /// Ends a call with its server.
 #[derive(Clone)]
 pub(crate) struct CutOff {
-    stage: watch::Receiver<Stage>,
+    drain: Drain,
     /// The last stage in which the call may run.
     last: Stage,
 }
 
-impl Ending for CutOff {
-    fn check(&self) -> Result<(), Failure> {
-        if *self.stage.borrow() > self.last { Err(shutting_down()) } else { Ok(()) }
+impl CutOff {
+    /// Checks that the call may go on.
+    ///
+    /// # Errors
+    /// That the server is shutting down.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        if *self.drain.0.borrow() > self.last { Err(shutting_down()) } else { Ok(()) }
     }
 
-    fn ended(&self) -> BoxFuture<'static, Failure> {
-        let (mut stage, last) = (self.stage.clone(), self.last);
-        Box::pin(async move {
-            // Without a sender, the server no longer exists.
-            let _ = stage.wait_for(|stage| *stage > last).await;
-            shutting_down()
-        })
+    /// Waits until the call must end. Returns the reason.
+    pub(crate) async fn ended(&self) -> Failure {
+        // The sender is part of this value, so it is there.
+        let _ = self.drain.0.subscribe().wait_for(|stage| *stage > self.last).await;
+        shutting_down()
     }
 }
 
@@ -78,16 +81,13 @@ fn shutting_down() -> Failure {
 mod tests {
     use super::*;
 
-    const LOAD: &str = "/polarway.v1.PolarwayService/Load";
-    const WATCH: &str = "/grpc.health.v1.Health/Watch";
-
     #[tokio::test]
     async fn our_methods_may_finish_and_others_end_with_the_beginning_of_the_end() {
         let drain = Drain::new();
-        let (load, watch) = (drain.of_call(LOAD), drain.of_call(WATCH));
+        let (load, watch) = (drain.of_ours(), drain.of_others());
         assert!(load.check().is_ok() && watch.check().is_ok());
         drain.begin();
-        assert!(load.check().is_ok() && drain.of_call(LOAD).check().is_ok());
+        assert!(load.check().is_ok() && drain.of_ours().check().is_ok());
         assert_eq!(watch.ended().await.reason, "SHUTTING_DOWN");
         drain.cut_off();
         assert_eq!(load.check().unwrap_err().reason, "SHUTTING_DOWN");

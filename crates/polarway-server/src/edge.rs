@@ -1,31 +1,49 @@
 //! What applies to every call of every service, ours or not, before and after its method runs.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::future::{BoxFuture, Either, ready};
+use futures::future::BoxFuture;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response};
-use polarway_proto::Reason;
-use polarway_proto::transport::{ACCEPTED_ENCODINGS_HEADER, ENCODING, ENCODING_HEADER};
+use polarway_proto::transport::{
+    ACCEPTED_ENCODINGS_HEADER, ENCODING, ENCODING_HEADER, TIMEOUT_HEADER, decode_timeout,
+};
+use polarway_proto::v1::Failure;
+use polarway_proto::{Method, Reason};
 use tonic::Status;
 use tonic::body::Body;
-use tower::{Layer, Service};
-use tracing::Instrument as _;
+use tonic::service::Routes;
+use tower::Service as _;
 
-use crate::call_id::{CallId, ID_HEADER, call_id};
+use crate::auth::{Gate, NoSession, Requester, Session};
+use crate::body::filtered;
+use crate::call_id::{ID_HEADER, call_id};
 use crate::drain::Drain;
-use crate::ending::{answer_within, read_within};
+use crate::ending::{RequestEnd, Watch};
 use crate::limits::Peer;
-use crate::metrics::{Metrics, OpenCall};
-use crate::patience::{is_foreign_stream, whole_within};
+use crate::metrics::{Beginning, Metrics, OpenCall};
+use crate::patience::{TimeLimit, is_foreign_stream};
 use crate::reasons::with_reason;
+use crate::service::Service;
 use crate::traces::Traces;
 
-/// Wraps services in [`Edge`].
+/// Gives each call its id, counts and records it, finds out who makes it, refuses those with an unsupported encoding, limits how long
+/// requests take to arrive, ends those that outlast the server or their token, and gives each failure a reason.
 #[derive(Clone)]
-pub(crate) struct EdgeLayer {
+pub(crate) struct Edge(Arc<Behind>);
+
+/// What calls meet at the edge, and the services behind it.
+pub(crate) struct Behind {
+    /// Our methods.
+    pub(crate) service: Service,
+    /// Health and reflection.
+    pub(crate) others: Routes,
+    /// Finds out who makes a call.
+    pub(crate) gate: Gate,
     /// How long a request may take to arrive.
     pub(crate) patience: Duration,
     /// Ends calls when the server shuts down.
@@ -36,68 +54,123 @@ pub(crate) struct EdgeLayer {
     pub(crate) traces: Option<Traces>,
 }
 
-impl<S> Layer<S> for EdgeLayer {
-    type Service = Edge<S>;
-
-    fn layer(&self, services: S) -> Edge<S> {
-        Edge { services, layer: self.clone() }
+impl From<Behind> for Edge {
+    fn from(behind: Behind) -> Self {
+        Self(Arc::new(behind))
     }
 }
 
-/// Gives each call its id, counts and records it, refuses those with an unsupported encoding, limits how long requests take to
-/// arrive, ends those that outlast the server, and gives each failure a reason.
-#[derive(Clone)]
-pub(crate) struct Edge<S> {
-    services: S,
-    layer: EdgeLayer,
-}
-
-impl<S> Service<Request<Body>> for Edge<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
-{
+impl tower::Service<Request<Body>> for Edge {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.services.poll_ready(context)
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let id = call_id(request.headers());
-        request.extensions_mut().insert(CallId(id.clone()));
-        let mut call = OpenCall::begin(&self.layer.metrics, request.uri().path(), &id);
-        if let Some(Peer { tcp, calls }) = request.extensions_mut().remove() {
-            request.extensions_mut().insert(tcp);
-            call.count_for(calls.begin());
-        }
-        if let Some(traces) = &self.layer.traces
-            && let Some(trace) = traces.begin(call.method(), request.headers())
-        {
-            request.extensions_mut().insert(trace.parent());
-            call.record_in(trace, &id);
-        }
-        let answer = match refuse_encoding(request.headers()) {
-            Some(refused) => Either::Left(ready(Ok(refused))),
-            None => {
-                let cut_off = self.layer.drain.of_call(request.uri().path());
-                let request = match is_foreign_stream(request.uri().path()) {
-                    true => read_within(cut_off.clone(), request),
-                    false => whole_within(request, self.layer.patience),
-                };
-                let answer = call.span.in_scope(|| self.services.call(request));
-                Either::Right(answer_within(cut_off, answer))
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let behind = Arc::clone(&self.0);
+        // It is counted before anything else can happen to it.
+        let arrival = behind.begin(request);
+        Box::pin(async move { Ok(behind.answer(arrival).await) })
+    }
+}
+
+/// A call that has begun, and its request.
+struct Arrival {
+    call: OpenCall,
+    id: HeaderValue,
+    /// Its method, if it is one of ours.
+    method: Option<Method>,
+    /// The address of its client.
+    from: Option<SocketAddr>,
+    session: Result<Option<Arc<Session>>, NoSession>,
+    head: Parts,
+    body: Body,
+}
+
+impl Behind {
+    fn begin(&self, request: Request<Body>) -> Arrival {
+        let (mut head, body) = request.into_parts();
+        let peer: Option<Peer> = head.extensions.remove();
+        let (path, headers) = (head.uri.path(), &head.headers);
+        let (id, method) = (call_id(headers), Method::of_path(path));
+        let session = self.gate.session(path, headers);
+        let caller = session.as_ref().ok().and_then(Option::as_deref).map(Session::name);
+        let connection = peer.as_ref().map(|peer| peer.calls.begin());
+        let beginning = Beginning { method, path, headers, id: &id, caller, connection };
+        let call = OpenCall::begin(&self.metrics, self.traces.as_ref(), beginning);
+        Arrival { call, id, method, from: peer.and_then(|peer| peer.address), session, head, body }
+    }
+
+    async fn answer(&self, arrival: Arrival) -> Response<Body> {
+        let Arrival { call, id, method, from, session, head, body } = arrival;
+        let mut watch = Watch::new(match method {
+            Some(_) => self.drain.of_ours(),
+            None => self.drain.of_others(),
+        });
+        let answered = async {
+            if let Some(refused) = refuse_encoding(&head.headers) {
+                return Ok(refused);
             }
+            let session = match session {
+                Ok(session) => Ok(session),
+                Err(NoSession::Refused(failure)) => Err(failure),
+                Err(NoSession::Later) => {
+                    let later = self.gate.authenticator.session_later(&head.headers);
+                    let session = watch.during(&call.span, later).await?;
+                    if let Ok(Some(session)) = &session {
+                        call.found_caller(session.name());
+                    }
+                    session
+                }
+            };
+            if let Ok(Some(session)) = &session {
+                watch.end_with(session);
+            }
+            let work = async {
+                let authenticator = &self.gate.authenticator;
+                let requester = authenticator.introduce(session, from, Some(id.clone()), head.uri.path())?;
+                match method {
+                    Some(method) => self.call_ours(method, &call, requester, &head.headers, body).await,
+                    None => Ok(self.call_others(&call, Request::from_parts(head, body)).await),
+                }
+            };
+            watch.during(&call.span, work).await?
         };
-        let span = call.span.clone();
-        let answer = async move {
-            let mut response = with_reason(answer.await?);
-            response.headers_mut().insert(ID_HEADER, id);
-            Ok(call.until_end_of(response))
+        let answered: Result<_, Failure> = answered.await;
+        let mut response = answered.unwrap_or_else(|failure| Status::from(failure).into_http());
+        response.headers_mut().insert(ID_HEADER, id);
+        call.until_end_of(response, watch)
+    }
+
+    async fn call_ours(
+        &self,
+        method: Method,
+        call: &OpenCall,
+        requester: Requester,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Response<Body>, Failure> {
+        let timeout = headers.get(TIMEOUT_HEADER).and_then(decode_timeout);
+        let deadline = timeout.and_then(|timeout| call.began.checked_add(timeout));
+        let body = match method.is_upload() {
+            true => body,
+            false => filtered(body, TimeLimit::new(call.began, self.patience)),
         };
-        Box::pin(answer.instrument(span))
+        let call = self.service.begin(requester, deadline, call.trace())?;
+        Ok(self.service.answer(method, call, body).await)
+    }
+
+    async fn call_others(&self, call: &OpenCall, request: Request<Body>) -> Response<Body> {
+        let is_stream = is_foreign_stream(request.uri().path());
+        let request = request.map(|body| match is_stream {
+            true => filtered(body, RequestEnd(Watch::new(self.drain.of_others()))),
+            false => filtered(body, TimeLimit::new(call.began, self.patience)),
+        });
+        let Ok(response) = self.others.clone().call(request).await;
+        with_reason(response)
     }
 }
 

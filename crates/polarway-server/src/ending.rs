@@ -1,62 +1,98 @@
 //! Ends calls early: when their token expires or is withdrawn, or when the server shuts down.
 
-use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::future::BoxFuture;
-use http::{HeaderMap, Request, Response};
+use futures::future::{self, BoxFuture};
+use http::HeaderMap;
 use http_body::{Body as _, Frame};
 use polarway_proto::v1::Failure;
 use tonic::Status;
 use tonic::body::Body;
+use tracing::Span;
 
-use crate::body::{Filter, NextFrame, filtered, poll_frame};
+use crate::auth::Session;
+use crate::body::{Filter, NextFrame, poll_frame};
+use crate::drain::CutOff;
 
 /// The bytes before each message: whether it is compressed, and its length (gRPC over HTTP/2, "Length-Prefixed-Message").
 const HEADER_BYTES: usize = 5;
 
-/// Something that may end a call early.
-pub(crate) trait Ending: Send + Sync + Unpin + 'static {
-    /// Checks that the call may go on.
-    ///
-    /// # Errors
-    /// The reason why it must end.
-    fn check(&self) -> Result<(), Failure>;
-
-    /// Waits until the call must end. Returns the reason.
-    fn ended(&self) -> BoxFuture<'static, Failure>;
+/// What may end a call early.
+#[derive(Clone)]
+struct Ending {
+    cut_off: CutOff,
+    /// The session of its token, if that may end.
+    session: Option<Arc<Session>>,
 }
 
-/// Answers a call. If the call must end early, the answer ends with the reason.
-pub(crate) async fn answer_within<E: Ending>(
-    ending: E,
-    answer: impl Future<Output = Result<Response<Body>, Infallible>>,
-) -> Result<Response<Body>, Infallible> {
-    let mut watch = Watch { ending, ended: None };
-    let mut answer = pin!(answer);
-    let answered = std::future::poll_fn(|context| match answer.as_mut().poll(context) {
-        Poll::Ready(answered) => Poll::Ready(Ok(answered)),
-        Poll::Pending => watch.poll(context).map(Err),
-    });
-    match answered.await {
-        Ok(answered) => {
-            Ok(answered?.map(|body| filtered(body, AnswerEnd { watch, message: Message::default() })))
-        }
-        Err(failure) => Ok(Status::from(failure).into_http()),
+impl Ending {
+    fn check(&self) -> Result<(), Failure> {
+        self.cut_off.check()?;
+        self.session.as_ref().map_or(Ok(()), |session| session.check())
+    }
+
+    /// Waits until the call must end. Returns the reason.
+    async fn ended(self) -> Failure {
+        let session = async {
+            match &self.session {
+                Some(session) => session.ended().await,
+                None => future::pending().await,
+            }
+        };
+        future::select(pin!(self.cut_off.ended()), pin!(session)).await.factor_first().0
     }
 }
 
-/// Ends a request when its call must end. Its reader may outlive the call: the reflection service reads in its own task, which
-/// would keep the connection open.
-pub(crate) fn read_within<E: Ending>(ending: E, request: Request<Body>) -> Request<Body> {
-    request.map(|body| filtered(body, RequestEnd(Watch { ending, ended: None })))
+/// Waits for the end of a call.
+pub(crate) struct Watch {
+    ending: Ending,
+    /// Set once something is waited for: most answers are there at once.
+    ended: Option<BoxFuture<'static, Failure>>,
 }
 
-/// Makes the body of a request fail if its call must end.
-struct RequestEnd<E>(Watch<E>);
+impl Watch {
+    /// For a call that ends when its server cuts it off.
+    pub(crate) fn new(cut_off: CutOff) -> Self {
+        Self { ending: Ending { cut_off, session: None }, ended: None }
+    }
 
-impl<E: Ending> Filter for RequestEnd<E> {
+    /// The call ends with its session, too.
+    pub(crate) fn end_with(&mut self, session: &Arc<Session>) {
+        if session.may_end() {
+            self.ending.session = Some(Arc::clone(session));
+            self.ended = None;
+        }
+    }
+
+    /// Works on the call, in its span.
+    ///
+    /// # Errors
+    /// The reason why the call must end before the work is done.
+    pub(crate) async fn during<T>(
+        &mut self,
+        span: &Span,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        let mut work = pin!(work);
+        future::poll_fn(|context| match span.in_scope(|| work.as_mut().poll(context)) {
+            Poll::Ready(done) => Poll::Ready(Ok(done)),
+            Poll::Pending => self.poll(context).map(Err),
+        })
+        .await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
+        self.ended.get_or_insert_with(|| Box::pin(self.ending.clone().ended())).as_mut().poll(context)
+    }
+}
+
+/// Ends the body of a request when its call must end. Its reader may outlive the call: the reflection service reads in its own
+/// task, which would keep the connection open.
+pub(crate) struct RequestEnd(pub(crate) Watch);
+
+impl Filter for RequestEnd {
     fn poll_frame(&mut self, body: &mut Body, context: &mut Context<'_>) -> Poll<NextFrame> {
         match poll_frame(body, context) {
             Poll::Ready(frame) => Poll::Ready(frame),
@@ -65,26 +101,19 @@ impl<E: Ending> Filter for RequestEnd<E> {
     }
 }
 
-/// Waits for the end.
-struct Watch<E> {
-    ending: E,
-    /// Set once something is waited for: most answers are there at once.
-    ended: Option<BoxFuture<'static, Failure>>,
-}
-
-impl<E: Ending> Watch<E> {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
-        self.ended.get_or_insert_with(|| self.ending.ended()).as_mut().poll(context)
-    }
-}
-
 /// Ends the body of an answer if its call must end: after the current message, with a status.
-struct AnswerEnd<E> {
-    watch: Watch<E>,
+pub(crate) struct AnswerEnd {
+    watch: Watch,
     message: Message,
 }
 
-impl<E: Ending> Filter for AnswerEnd<E> {
+impl From<Watch> for AnswerEnd {
+    fn from(watch: Watch) -> Self {
+        Self { watch, message: Message::default() }
+    }
+}
+
+impl Filter for AnswerEnd {
     fn poll_frame(&mut self, body: &mut Body, context: &mut Context<'_>) -> Poll<NextFrame> {
         if self.message.is_whole()
             && !body.is_end_stream()

@@ -4,12 +4,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Request;
-use polarway_proto::{Method, Reason};
+use polarway_proto::Reason;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::body::Body;
 
-use crate::body::{Filter, NextFrame, filtered, poll_frame};
+use crate::body::{Filter, NextFrame, poll_frame};
 
 /// The service whose requests are streams and may take long, as our uploads may.
 const REFLECTION: &str = "/grpc.reflection.";
@@ -19,22 +18,19 @@ pub(crate) fn is_foreign_stream(path: &str) -> bool {
     path.starts_with(REFLECTION)
 }
 
-/// Makes a request fail if it is not complete after this time: until then, its bytes take up memory.
-pub(crate) fn whole_within(request: Request<Body>, patience: Duration) -> Request<Body> {
-    let path = request.uri().path();
-    if Method::of_path(path).is_some_and(Method::is_upload) {
-        return request;
-    }
-    let deadline = Instant::now() + patience;
-    request.map(|body| filtered(body, TimeLimit { patience, deadline, timer: None }))
-}
-
-/// Makes a body fail if it is not complete in time.
-struct TimeLimit {
+/// Makes the body of a request fail if it is not complete in time: until then, its bytes take up memory.
+pub(crate) struct TimeLimit {
     patience: Duration,
-    deadline: Instant,
+    began: Instant,
     /// Set once bytes were missing: most requests arrive complete.
     timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl TimeLimit {
+    /// For a request that must be complete when this time has passed since it began.
+    pub(crate) fn new(began: Instant, patience: Duration) -> Self {
+        Self { patience, began, timer: None }
+    }
 }
 
 impl Filter for TimeLimit {
@@ -42,7 +38,7 @@ impl Filter for TimeLimit {
         if let Poll::Ready(frame) = poll_frame(body, context) {
             return Poll::Ready(frame);
         }
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(self.deadline)));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(self.began + self.patience)));
         timer.as_mut().poll(context).map(|()| {
             let message = format!("the request was not whole after {:?}: send it again", self.patience);
             Some(Err(Reason::UploadStalled.failure(message).into()))

@@ -11,18 +11,18 @@ use polarway_proto::transport::{CONNECTION_WINDOW_BYTES, FRAME_BYTES, SERVER_STR
 use polarway_proto::{FILE_DESCRIPTOR_SET, SERVICE};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tonic::transport::server::Router;
+use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
-use tower::layer::util::{Identity, Stack};
 
 use crate::accept::connections;
-use crate::auth::{AuthError, AuthLayer, Authenticator, Reflection};
+use crate::auth::{AuthError, Authenticator, Gate, Reflection};
 use crate::config::ServerConfig;
 use crate::drain::Drain;
-use crate::edge::EdgeLayer;
+use crate::edge::{Behind, Edge};
 use crate::http::{self, Pages};
+use crate::limits::Limits;
 use crate::metrics::{Exporter, Metrics};
 use crate::open_files;
 use crate::readiness::{Part, Readiness};
@@ -205,17 +205,17 @@ impl Server {
         watches.spawn(watch_cold_tier(engine.clone(), readiness.clone()));
         watches.spawn(watch_handles(engine.clone(), health.clone(), readiness.clone()));
         watches.spawn(watch_queries(engine.clone(), health.clone(), readiness.clone()));
-        let silence = config.upload_silence;
         let drain = Drain::new();
         let traces = config.otlp_endpoint.as_deref().map(Traces::to).transpose()?;
-        let edge = EdgeLayer {
-            patience: silence,
+        let edge = Edge::from(Behind {
+            service: Service::new(engine, &config, Arc::clone(&metrics)),
+            others: others(health_service, config.auth.reflection)?,
+            gate: Gate::new(authenticator, config.auth.reflection),
+            patience: config.upload_silence,
             drain: drain.clone(),
             metrics: Arc::clone(&metrics),
             traces: traces.clone(),
-        };
-        let service = Service::new(engine, &config, Arc::clone(&metrics));
-        let router = router(service, health_service, edge, authenticator, &config)?;
+        });
 
         let (began, ending) = tokio::sync::oneshot::channel();
         let shutdown = async {
@@ -229,7 +229,7 @@ impl Server {
             let _ = began.send(());
         };
         let incoming = connections(listener, most_connections(&config), &config.limits, tls, metrics);
-        let serving = router.serve_with_incoming_shutdown(incoming, shutdown);
+        let serving = http2(&config.limits).serve_with_incoming_shutdown(edge, incoming, shutdown);
         let too_long = async {
             if ending.await.is_err() {
                 std::future::pending().await
@@ -367,18 +367,9 @@ fn most_connections(config: &ServerConfig) -> usize {
     }
 }
 
-/// Our layers, the outermost first.
-type Layers = Stack<AuthLayer, Stack<EdgeLayer, Identity>>;
-
-fn router(
-    service: Service,
-    health: HealthServer<impl Health>,
-    edge: EdgeLayer,
-    authenticator: Arc<Authenticator>,
-    config: &ServerConfig,
-) -> Result<Router<Layers>, StartError> {
-    let (limits, shown) = (&config.limits, config.auth.reflection);
-    let router = tonic::transport::Server::builder()
+/// The server of HTTP/2 with our settings.
+fn http2(limits: &Limits) -> tonic::transport::Server {
+    tonic::transport::Server::builder()
         .initial_stream_window_size(SERVER_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_frame_size(FRAME_BYTES)
@@ -387,16 +378,18 @@ fn router(
         .http2_max_local_error_reset_streams(Some(MOST_RESETS))
         .http2_keepalive_interval(Some(limits.keepalive))
         .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
-        .layer(edge)
-        .layer(AuthLayer::new(authenticator, shown))
-        .add_service(service)
-        .add_service(health);
-    Ok(match shown {
-        Reflection::Off => router,
+}
+
+/// The services that are not ours.
+fn others(health: HealthServer<impl Health>, shown: Reflection) -> Result<Routes, StartError> {
+    let routes = Routes::new(health);
+    let routes = match shown {
+        Reflection::Off => routes,
         Reflection::Public | Reflection::Authenticated => {
-            router.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?)
+            routes.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?)
         }
-    })
+    };
+    Ok(routes.prepare())
 }
 
 fn reflection() -> tonic_reflection::server::Builder<'static> {

@@ -70,9 +70,13 @@ impl Traces {
     }
 
     /// Begins the span of a call, if the call is to be recorded.
-    pub(crate) fn begin(&self, method: &'static str, headers: &HeaderMap) -> Option<CallTrace> {
+    pub(crate) fn begin(&self, method: &'static str, id: &str, headers: &HeaderMap) -> Option<CallTrace> {
         let parent = self.propagator.extract_with_context(&Context::new(), &Headers(headers));
-        let attributes = [KeyValue::new("rpc.system", "grpc"), KeyValue::new("rpc.method", method)];
+        let attributes = [
+            KeyValue::new("rpc.system", "grpc"),
+            KeyValue::new("rpc.method", method),
+            KeyValue::new("polarway.request_id", id.to_owned()),
+        ];
         let span = self
             .tracer
             .span_builder(method)
@@ -114,11 +118,6 @@ impl CallTrace {
     /// The id of the trace, for the log.
     pub(crate) fn trace_id(&self) -> String {
         self.span.span_context().trace_id().to_string()
-    }
-
-    /// Records the call's id.
-    pub(crate) fn set_request_id(&mut self, id: &str) {
-        self.span.set_attribute(KeyValue::new("polarway.request_id", id.to_owned()));
     }
 
     /// Records how the call ended.

@@ -71,7 +71,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// The reason for the refusal, or that the key of the token must be fetched first.
-    pub(super) fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, NoSession> {
+    pub(crate) fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, NoSession> {
         if !self.needs_token() {
             return Ok(None);
         }
@@ -94,7 +94,7 @@ impl Authenticator {
         self.owner.is_some() || self.file.is_some() || self.jwt.is_some()
     }
 
-    /// Who makes a request with these headers, and the session of the token if one is needed.
+    /// Who makes a request with these headers.
     ///
     /// # Errors
     /// Why it is nobody's. The refusal is in the audit log.
@@ -104,7 +104,7 @@ impl Authenticator {
         from: Option<SocketAddr>,
         id: Option<HeaderValue>,
         path: &str,
-    ) -> Result<(Option<Arc<Session>>, Requester), Failure> {
+    ) -> Result<Requester, Failure> {
         let session = match self.session(headers) {
             Ok(session) => Ok(session),
             Err(NoSession::Refused(failure)) => Err(failure),
@@ -114,22 +114,25 @@ impl Authenticator {
     }
 
     /// Who makes a request, from the result of the check of its token. A refusal is written to the audit log.
-    pub(super) fn introduce(
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) fn introduce(
         &self,
         session: Result<Option<Arc<Session>>, Failure>,
         from: Option<SocketAddr>,
         id: Option<HeaderValue>,
         path: &str,
-    ) -> Result<(Option<Arc<Session>>, Requester), Failure> {
+    ) -> Result<Requester, Failure> {
         let origin = |caller| Origin { caller, from, id };
         match session {
             Ok(Some(session)) => {
-                let requester = Requester::with_token(&session, origin(Arc::clone(&session.name)));
-                Ok((Some(session), requester))
+                let origin = origin(Arc::clone(&session.name));
+                Ok(Requester::with_token(session, origin))
             }
             Ok(None) => {
                 let origin = origin(self.anonymous.shared_name());
-                Ok((None, Requester::anonymous(self.anonymous.clone(), origin)))
+                Ok(Requester::anonymous(self.anonymous.clone(), origin))
             }
             Err(failure) => {
                 origin(self.anonymous.shared_name()).turned_away(path, &failure);
@@ -142,7 +145,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// Why it is nobody's.
-    pub(super) async fn session_later(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, Failure> {
+    pub(crate) async fn session_later(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, Failure> {
         let token = bearer::token(headers)?;
         match &self.jwt {
             Some(jwt) => jwt.check_again(token, TokenDigest::of(token)).await.map(Some),
@@ -163,7 +166,7 @@ impl Authenticator {
 
 /// Why a request has no session yet.
 #[derive(Debug)]
-pub(super) enum NoSession {
+pub(crate) enum NoSession {
     /// It is refused.
     Refused(Failure),
     /// The key of its token is not known, and may be fetched.

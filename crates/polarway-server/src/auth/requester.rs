@@ -7,7 +7,7 @@ use polarway_core::{AccessPolicy, Action, Caller, Polarway, Target};
 use super::audit::Origin;
 use super::session::Session;
 
-/// Who makes a request. [`AuthLayer`](super::AuthLayer) adds it to the extensions of each request that it lets pass.
+/// Who makes a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Requester {
     /// On whose behalf the call is made.
@@ -28,10 +28,10 @@ impl Requester {
     }
 
     /// For the owner of a token.
-    pub(super) fn with_token(session: &Arc<Session>, origin: Origin) -> Self {
+    pub(super) fn with_token(session: Arc<Session>, origin: Origin) -> Self {
         let origin = Arc::new(origin);
-        let rights = CallRights { session: Arc::clone(session), origin: Arc::clone(&origin) };
         let caller = Caller::named(Arc::clone(&session.name)).with_quota(session.quota);
+        let rights = CallRights { session, origin: Arc::clone(&origin) };
         Self { caller: caller.with_rights(Arc::new(rights)), origin }
     }
 }

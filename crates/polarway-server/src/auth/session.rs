@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use futures::future::BoxFuture;
 use polarway_core::Quota;
 use polarway_proto::Reason;
 use polarway_proto::v1::Failure;
 use tokio::sync::watch;
 
 use super::rights::Rights;
-use crate::ending::Ending;
 
 /// The longest time to wait before the clock is read again: it may be set meanwhile.
 const LOOK: Duration = Duration::from_secs(60);
@@ -52,8 +50,13 @@ impl Session {
         Self { name: name.into(), rights, quota, standing }
     }
 
+    /// The caller's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether it may end before the server does.
-    pub(super) fn may_end(&self) -> bool {
+    pub(crate) fn may_end(&self) -> bool {
         self.standing.is_some()
     }
 
@@ -74,7 +77,7 @@ impl Session {
     }
 
     /// Checks that the token is valid.
-    pub(super) fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         match &self.standing {
             None => Ok(()),
             Some(standing) => {
@@ -85,7 +88,7 @@ impl Session {
     }
 
     /// Waits until the token is no longer valid. Returns the reason.
-    async fn ended(&self) -> Failure {
+    pub(crate) async fn ended(&self) -> Failure {
         let Some(standing) = &self.standing else { return std::future::pending().await };
         let mut changes = standing.subscribe();
         loop {
@@ -102,17 +105,6 @@ impl Session {
             // The sender is part of this session.
             let _ = tokio::time::timeout(pause, changes.changed()).await;
         }
-    }
-}
-
-impl Ending for Arc<Session> {
-    fn check(&self) -> Result<(), Failure> {
-        Session::check(self)
-    }
-
-    fn ended(&self) -> BoxFuture<'static, Failure> {
-        let session = Self::clone(self);
-        Box::pin(async move { Session::ended(&session).await })
     }
 }
 

@@ -56,11 +56,7 @@ pub(super) async fn visitor(
         ));
     }
     let headers = with_bearer(headers).map_err(Refusal::Token)?;
-    authenticator
-        .requester(&headers, Some(from), None, path)
-        .await
-        .map_err(Refusal::Token)
-        .map(|(_, requester)| requester)
+    authenticator.requester(&headers, Some(from), None, path).await.map_err(Refusal::Token)
 }
 
 /// The headers with the password of the basic scheme, if there is one, as a bearer token.

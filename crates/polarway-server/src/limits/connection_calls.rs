@@ -1,11 +1,11 @@
 //! The calls of one connection: those that are open, and those that its client cancelled.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use tonic::transport::server::TcpConnectInfo;
 
 /// The most calls that a client may cancel within [`WINDOW`].
 const MOST_GIVEN_UP: u32 = 2_000;
@@ -17,7 +17,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// What a request knows about its connection.
 #[derive(Clone)]
 pub(crate) struct Peer {
-    pub(crate) tcp: TcpConnectInfo,
+    pub(crate) address: Option<SocketAddr>,
     pub(crate) calls: ConnectionCalls,
 }
 

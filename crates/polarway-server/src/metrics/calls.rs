@@ -3,21 +3,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use http::{HeaderMap, HeaderValue, Response};
 use metrics::{Counter, Gauge, Histogram, Recorder};
 use polarway_proto::v1::Failure;
 use polarway_proto::{Method, Reason};
+use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tracing::Span;
-use tracing::field::Empty;
 
 use super::{Metrics, list};
-use crate::body::{Filter, NextFrame, filtered, poll_frame};
+use crate::body::{Filter, NextFrame, filtered};
+use crate::ending::{AnswerEnd, Watch};
 use crate::limits::CallOfConnection;
-use crate::traces::CallTrace;
+use crate::traces::{CallTrace, TraceParent, Traces};
 
 /// Calls of other services, as in the label `method`.
 const OTHERS: [(&str, &str); 2] = [("/grpc.health.", "Health"), ("/grpc.reflection.", "Reflection")];
@@ -89,8 +89,8 @@ impl Calls {
         }
     }
 
-    fn kind_of(path: &str) -> usize {
-        match Method::of_path(path) {
+    fn kind_of(method: Option<Method>, path: &str) -> usize {
+        match method {
             Some(method) => method as usize,
             None => {
                 let other = OTHERS.iter().position(|(prefix, _)| path.starts_with(prefix));
@@ -110,62 +110,72 @@ impl Calls {
     }
 }
 
+/// What is known of a call when it begins.
+pub(crate) struct Beginning<'a> {
+    /// Its method, if it is one of ours.
+    pub(crate) method: Option<Method>,
+    pub(crate) path: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) id: &'a HeaderValue,
+    /// The name of its caller, if it is known already.
+    pub(crate) caller: Option<&'a str>,
+    /// Its place among the calls of its connection.
+    pub(crate) connection: Option<CallOfConnection>,
+}
+
 /// A call. If it is dropped before its end, its caller has disconnected.
 pub(crate) struct OpenCall {
     /// Log lines that are written while the call is worked on have its fields.
     pub(crate) span: Span,
+    pub(crate) began: Instant,
     metrics: Arc<Metrics>,
     kind: usize,
-    began: Instant,
     has_ended: bool,
     trace: Option<CallTrace>,
     connection: Option<CallOfConnection>,
 }
 
 impl OpenCall {
-    /// Counts a call that begins.
-    pub(crate) fn begin(metrics: &Arc<Metrics>, path: &str, id: &HeaderValue) -> Self {
-        let kind = Calls::kind_of(path);
+    /// Counts a call that begins, and records it if it is to be traced.
+    pub(crate) fn begin(metrics: &Arc<Metrics>, traces: Option<&Traces>, call: Beginning<'_>) -> Self {
+        let kind = Calls::kind_of(call.method, call.path);
         let of_kind = &metrics.calls.kinds[kind];
         of_kind.in_flight.increment(1.0);
-        let (method, request_id) = (of_kind.name, id.to_str().unwrap_or_default());
-        let span = tracing::info_span!(target: "polarway::call", "call", method, request_id, caller = Empty, trace_id = Empty);
+        let (method, request_id) = (of_kind.name, call.id.to_str().unwrap_or_default());
+        let trace = traces.and_then(|traces| traces.begin(method, request_id, call.headers));
+        let trace_id = trace.as_ref().map(CallTrace::trace_id);
+        // With all of its fields at once, the span is formatted once.
+        let span = tracing::info_span!(target: "polarway::call", "call", method, request_id, caller = call.caller, trace_id);
         Self {
             span,
+            began: Instant::now(),
             metrics: Arc::clone(metrics),
             kind,
-            began: Instant::now(),
             has_ended: false,
-            trace: None,
-            connection: None,
+            trace,
+            connection: call.connection,
         }
     }
 
-    /// Its method, as in the label `method`.
-    pub(crate) fn method(&self) -> &'static str {
-        self.metrics.calls.kinds[self.kind].name
+    /// The name of its caller was found after it began.
+    pub(crate) fn found_caller(&self, name: &str) {
+        self.span.record("caller", name);
     }
 
-    /// Records it in a trace, too.
-    pub(crate) fn record_in(&mut self, mut trace: CallTrace, id: &HeaderValue) {
-        trace.set_request_id(id.to_str().unwrap_or_default());
-        self.span.record("trace_id", trace.trace_id());
-        self.trace = Some(trace);
+    /// The parent of the spans of its parts, if it is recorded.
+    pub(crate) fn trace(&self) -> Option<TraceParent> {
+        self.trace.as_ref().map(CallTrace::parent)
     }
 
-    /// Counts it as one of its connection's calls, too.
-    pub(crate) fn count_for(&mut self, call: CallOfConnection) {
-        self.connection = Some(call);
-    }
-
-    /// The same response. The call ends now if its status is known, otherwise with its last message.
-    pub(crate) fn until_end_of(mut self, response: Response<Body>) -> Response<Body> {
+    /// The same response. The call ends now if its status is known, otherwise with its last message. The response ends early if
+    /// the call must.
+    pub(crate) fn until_end_of(mut self, response: Response<Body>, watch: Watch) -> Response<Body> {
         match outcome(response.headers()) {
             Some(outcome) => {
                 self.end_by_itself(outcome);
                 response
             }
-            None => response.map(|body| filtered(body, self)),
+            None => response.map(|body| filtered(body, Answer { call: self, end: watch.into() })),
         }
     }
 
@@ -209,17 +219,23 @@ fn outcome(headers: &HeaderMap) -> Option<Result<(), Status>> {
     }
 }
 
-/// A call ends with the body of its response.
-impl Filter for OpenCall {
+/// The body of a call's response, with which the call ends.
+struct Answer {
+    call: OpenCall,
+    end: AnswerEnd,
+}
+
+impl Filter for Answer {
     fn poll_frame(&mut self, body: &mut Body, context: &mut Context<'_>) -> Poll<NextFrame> {
-        let frame = ready!(self.span.in_scope(|| poll_frame(body, context)));
+        let Self { call, end } = self;
+        let frame = ready!(call.span.in_scope(|| end.poll_frame(body, context)));
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(outcome) = frame.trailers_ref().and_then(outcome) {
-                    self.end_by_itself(outcome);
+                    call.end_by_itself(outcome);
                 }
             }
-            Some(Err(status)) => self.end_by_itself(Err(status.clone())),
+            Some(Err(status)) => call.end_by_itself(Err(status.clone())),
             None => {}
         }
         Poll::Ready(frame)
@@ -245,11 +261,11 @@ mod tests {
     #[test]
     fn a_path_is_counted_as_its_method_and_a_strange_one_as_unknown() {
         for (number, method) in Method::ALL.iter().enumerate() {
-            assert_eq!(Calls::kind_of(method.path()), number);
+            assert_eq!(Calls::kind_of(Some(*method), method.path()), number);
         }
         let others =
             ["/grpc.health.v1.Health/Check", "/grpc.reflection.v1.ServerReflection/X", "/", "/a/b", ""];
-        let kinds = others.map(|path| Calls::kind_of(path) - Method::ALL.len());
+        let kinds = others.map(|path| Calls::kind_of(None, path) - Method::ALL.len());
         assert_eq!(kinds, [0, 1, 2, 2, 2]);
     }
 }

@@ -14,7 +14,7 @@ use polarway_core::duckdb_version;
 use polarway_core::metrics::{ENGINE_METRICS, Metric};
 use polarway_proto::PROTOCOL_REVISION;
 
-pub(crate) use calls::{Calls, OpenCall};
+pub(crate) use calls::{Beginning, Calls, OpenCall};
 pub(crate) use exporter::Exporter;
 pub use reference::reference;
 

@@ -1,6 +1,6 @@
 //! The methods of `polarway.v1.PolarwayService`. Each has the same steps: unpack, call the engine, convert.
 //!
-//! [`Service`] makes a [`Call`] for each request, finds the method by its path, and passes both on.
+//! [`Service`] makes a [`Call`] for each request, and passes it to its method.
 
 mod answer;
 mod arrivals;
@@ -12,33 +12,29 @@ mod store;
 mod upload;
 mod worker;
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::Response;
 use polarway_core::Polarway;
 use polarway_proto::transport::{End, PLAIN_BYTES, Received};
-use polarway_proto::{Method, SERVICE, rpc};
-use tonic::Status;
+use polarway_proto::v1::Failure;
+use polarway_proto::{Method, rpc};
+use tokio::time::Instant;
 use tonic::body::Body;
-use tonic::server::NamedService;
 
 use self::answer::{one, streaming, unary};
 use self::arrivals::{Arrivals, Budgets};
 use self::worker::Worker;
+use crate::auth::Requester;
 use crate::call::Call;
 use crate::config::ServerConfig;
 use crate::limits::InFlight;
 use crate::metrics::Metrics;
+use crate::traces::TraceParent;
 
-/// The service of one engine. Clones share the engine.
-#[derive(Clone)]
-pub(crate) struct Service(Arc<Shared>);
-
-struct Shared {
+/// The service of one engine.
+pub(crate) struct Service {
     engine: Polarway,
     worker: Worker,
     upload_silence: Duration,
@@ -54,40 +50,33 @@ impl Service {
         let (upload_silence, message_bytes) =
             (config.upload_silence, config.limits.chunk_bytes + PLAIN_BYTES);
         let worker = Worker::starting_now();
-        Self(Arc::new(Shared { engine, worker, upload_silence, message_bytes, metrics, in_flight }))
-    }
-}
-
-impl NamedService for Service {
-    const NAME: &'static str = SERVICE;
-}
-
-impl tower::Service<Request<Body>> for Service {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
-
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+        Self { engine, worker, upload_silence, message_bytes, metrics, in_flight }
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let shared = Arc::clone(&self.0);
-        Box::pin(async move {
-            let (head, body) = request.into_parts();
-            let Some(method) = Method::of_path(head.uri.path()) else {
-                return Ok(Status::unimplemented("").into_http());
-            };
-            Ok(match Call::begin(&head, &shared.engine, &shared.metrics, &shared.in_flight) {
-                Ok(call) => shared.answer(method, call, body).await,
-                Err(failure) => Status::from(failure).into_http(),
-            })
+    /// Begins a call of this caller.
+    ///
+    /// # Errors
+    /// Too many calls are in flight.
+    pub(crate) fn begin(
+        &self,
+        requester: Requester,
+        deadline: Option<Instant>,
+        trace: Option<TraceParent>,
+    ) -> Result<Call, Failure> {
+        let Requester { caller, origin } = requester;
+        let place = self.in_flight.enter(&caller, origin.from.map(|address| address.ip()))?;
+        Ok(Call {
+            engine: self.engine.on_behalf_of(caller),
+            deadline,
+            metrics: Arc::clone(&self.metrics),
+            origin,
+            trace,
+            place: Arc::new(place),
         })
     }
-}
 
-impl Shared {
-    async fn answer(&self, method: Method, call: Call, body: Body) -> Response<Body> {
+    /// Calls a method.
+    pub(crate) async fn answer(&self, method: Method, call: Call, body: Body) -> Response<Body> {
         match method {
             Method::Store => {
                 let (engine, caller) = (call.engine.memory().clone(), call.place.memory().clone());
