@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 use http::uri::Scheme;
-use tonic::metadata::{Ascii, MetadataValue};
 
 use crate::client::DistributedClient;
 use crate::connection::Workers;
@@ -181,9 +180,9 @@ fn is_this_machine(uri: &Uri) -> bool {
     }
 }
 
-fn bearer(token: &str) -> Result<MetadataValue<Ascii>> {
+fn bearer(token: &str) -> Result<HeaderValue> {
     // The message must not contain the token.
-    let mut value: MetadataValue<Ascii> = format!("Bearer {token}").parse().map_err(|_| {
+    let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
         Error::new(ErrorKind::Configuration, "the token has characters that no HTTP header can hold")
     })?;
     value.set_sensitive(true);

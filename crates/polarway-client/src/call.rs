@@ -7,7 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use polarway_proto::SILENCE;
+use polarway_proto::transport::{TIMEOUT_HEADER, encode_timeout};
 use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status};
 
@@ -92,7 +94,7 @@ impl Call {
         loop {
             match operation.attempt(&mut self.attempt()).await {
                 Ok(output) => return Ok(output),
-                Err(error) => self.failed(error.of_call(&self.id)).await?,
+                Err(error) => self.failed(error.of_call(self.id)).await?,
             }
         }
     }
@@ -106,14 +108,14 @@ impl Call {
         let result = operation.attempt(&mut self.attempt()).await;
         result.map_err(|error| {
             self.leave_worker(&error);
-            error.of_call(&self.id).for_good()
+            error.of_call(self.id).for_good()
         })
     }
 
     fn attempt(&mut self) -> Attempt<'_> {
         let worker = self.worker.get_or_insert_with(|| self.workers.pick());
         let (workers, tries, patience) = (&self.workers, &mut self.tries, self.patience);
-        Attempt { workers, id: &self.id, worker, tries, patience }
+        Attempt { workers, id: self.id, worker, tries, patience }
     }
 
     /// Waits before the next attempt, which may go to another worker.
@@ -141,7 +143,7 @@ impl Call {
 /// One try of a call, at one worker.
 pub(crate) struct Attempt<'a> {
     workers: &'a Workers,
-    id: &'a CallId,
+    id: CallId,
     worker: &'a Worker,
     tries: &'a mut Tries,
     patience: Duration,
@@ -191,23 +193,26 @@ impl Attempt<'_> {
     }
 
     /// The id of the call.
-    pub(crate) fn id(&self) -> &CallId {
+    pub(crate) fn id(&self) -> CallId {
         self.id
     }
 
-    /// The metadata of a request: that of all requests, and that of this call.
-    pub(crate) fn metadata(&self) -> MetadataMap {
-        let mut metadata = self.workers.metadata();
+    /// The headers of a request: those of all requests, and those of this call. The server may stop after `time`, if it is given.
+    pub(crate) fn headers(&self, time: Option<Duration>) -> HeaderMap {
+        let mut headers = self.workers.headers();
         if let Some(id) = self.id.header() {
-            metadata.insert(ID_HEADER, id);
+            headers.insert(ID_HEADER, id);
         }
-        trace_context::add(&mut metadata);
-        metadata
+        if let Some(time) = time {
+            headers.insert(TIMEOUT_HEADER, encode_timeout(time));
+        }
+        trace_context::add(&mut headers);
+        headers
     }
 
-    /// A request with that metadata.
-    pub(crate) fn request<M>(&self, message: M) -> Request<M> {
-        Request::from_parts(self.metadata(), Extensions::new(), message)
+    /// A request with these headers.
+    pub(crate) fn request<M>(&self, message: M, time: Option<Duration>) -> Request<M> {
+        Request::from_parts(MetadataMap::from_headers(self.headers(time)), Extensions::new(), message)
     }
 
     /// The worker that is asked.
@@ -254,9 +259,8 @@ where
     type Output = R;
 
     async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<R> {
-        let mut request = attempt.request(self.message.clone());
         // The server can stop when the call's time is over.
-        request.set_timeout(attempt.tries.left());
+        let request = attempt.request(self.message.clone(), Some(attempt.tries.left()));
         let answer = (self.method)(attempt.worker, request);
         attempt.answer(answer).await
     }

@@ -1,15 +1,15 @@
 //! The id of a call, to find it in the server's log.
 
-use std::sync::Arc;
+use std::fmt;
 
-use tonic::metadata::{Ascii, MetadataValue};
+use http::{HeaderName, HeaderValue};
 use uuid::{Builder, Uuid};
 
 /// The header with the id.
-pub(crate) const ID_HEADER: &str = "x-request-id";
+pub(crate) const ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of a call. All of its tries have the same.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct CallId(Uuid);
 
 impl CallId {
@@ -20,16 +20,17 @@ impl CallId {
     }
 
     /// The value of the header.
-    pub(crate) fn header(&self) -> Option<MetadataValue<Ascii>> {
+    pub(crate) fn header(self) -> Option<HeaderValue> {
         let mut buffer = Uuid::encode_buffer();
-        let mut header = MetadataValue::try_from(&*self.0.hyphenated().encode_lower(&mut buffer)).ok()?;
+        let mut header = HeaderValue::try_from(&*self.0.hyphenated().encode_lower(&mut buffer)).ok()?;
         // It is rarely sent twice, so it should not fill the table of headers that both ends of a connection keep.
         header.set_sensitive(true);
         Some(header)
     }
+}
 
-    /// The text in errors.
-    pub(crate) fn text(&self) -> Arc<str> {
-        self.0.hyphenated().to_string().into()
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
     }
 }

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::Stream;
+use http::header::AUTHORIZATION;
 use http::uri::Scheme;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 use polarway_proto::Rpc;
 use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::transport::{
@@ -16,7 +17,6 @@ use polarway_proto::transport::{
 use rustls::ClientConfig;
 use tonic::Status;
 use tonic::codegen::Service as _;
-use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::health_client::HealthClient;
 
@@ -29,11 +29,14 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// A connection in use that is silent for this long gets a ping, and has the same time to answer it.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
+/// Room for the headers that requests have.
+const HEADERS: usize = 8;
+
 /// The workers that a client knows. All of them serve the same tables; one is asked until it fails.
 pub(crate) struct Workers {
     workers: Vec<Worker>,
     current: AtomicUsize,
-    token: Option<MetadataValue<Ascii>>,
+    token: Option<HeaderValue>,
 }
 
 /// A worker that was chosen for a call.
@@ -53,7 +56,7 @@ impl Workers {
     pub(crate) fn new(
         uris: &[Uri],
         tls: Option<&Arc<ClientConfig>>,
-        token: Option<MetadataValue<Ascii>>,
+        token: Option<HeaderValue>,
     ) -> Result<Self> {
         let workers = uris.iter().enumerate().map(|(index, uri)| Worker::new(index, uri, tls));
         let workers = workers.collect::<Result<Vec<_>>>()?;
@@ -83,13 +86,13 @@ impl Workers {
         let _ = self.current.compare_exchange(worker.index, next, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// The metadata of every request.
-    pub(crate) fn metadata(&self) -> MetadataMap {
-        let mut metadata = MetadataMap::new();
+    /// The headers of every request.
+    pub(crate) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(HEADERS);
         if let Some(token) = &self.token {
-            metadata.insert("authorization", token.clone());
+            headers.insert(AUTHORIZATION, token.clone());
         }
-        metadata
+        headers
     }
 }
 
@@ -135,7 +138,7 @@ impl Worker {
         for (name, value) in
             [(http::header::TE, "trailers"), (http::header::CONTENT_TYPE, "application/grpc")]
         {
-            request.headers_mut().insert(name, http::HeaderValue::from_static(value));
+            request.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         let mut channel = self.channel.clone();
         let failed = |error: tonic::transport::Error| Status::from_error(Box::new(error));

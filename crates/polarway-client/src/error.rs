@@ -99,8 +99,8 @@ impl Error {
     }
 
     /// The same error, with the id of this call.
-    pub(crate) fn of_call(self, id: &CallId) -> Self {
-        Self { request_id: Some(id.text()), ..self }
+    pub(crate) fn of_call(self, id: CallId) -> Self {
+        Self { request_id: Some(id.to_string().into()), ..self }
     }
 
     /// How long the server asks to wait before a retry.

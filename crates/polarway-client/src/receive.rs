@@ -7,7 +7,7 @@ use arrow_schema::SchemaRef;
 use futures::{StreamExt as _, stream};
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
 use polarway_proto::Rpc;
-use polarway_proto::transport::{Framed, Received, TIMEOUT_HEADER, encode_timeout};
+use polarway_proto::transport::{Framed, Received};
 use polarway_proto::v1::{Chunk, LoadHeader, LoadResponse, QueryResponse, QuerySummary};
 
 use crate::call::Attempt;
@@ -62,11 +62,7 @@ impl<M: Step + Framed> Receiver<M> {
         first_row: u64,
         time: Option<Duration>,
     ) -> Result<Self> {
-        let mut headers = attempt.metadata().into_headers();
-        if let Some(time) = time {
-            headers.insert(TIMEOUT_HEADER, encode_timeout(time));
-        }
-        let messages = stream::iter([Ok(request)]);
+        let (headers, messages) = (attempt.headers(time), stream::iter([Ok(request)]));
         let stream = attempt.open(attempt.worker().bulk::<R>(headers, messages)).await?;
         Ok(Self { stream, decoder: ChunkDecoder::new(DecodeLimits::default()), next_row: first_row })
     }

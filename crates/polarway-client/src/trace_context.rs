@@ -1,12 +1,15 @@
 //! Passes the program's trace to the server: W3C Trace Context.
 
+use http::{HeaderMap, HeaderName};
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt as _;
-use tonic::metadata::MetadataMap;
+
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Adds the program's current trace to a request, if there is one. OpenTelemetry sets it; for spans of `tracing`, the crate
 /// `tracing-opentelemetry` does.
-pub(crate) fn add(metadata: &mut MetadataMap) {
+pub(crate) fn add(headers: &mut HeaderMap) {
     Context::map_current(|current| {
         if !current.has_active_span() {
             return;
@@ -18,13 +21,13 @@ pub(crate) fn add(metadata: &mut MetadataMap) {
         }
         let (trace, parent, flags) = (span.trace_id(), span.span_id(), span.trace_flags().to_u8());
         if let Ok(header) = format!("00-{trace}-{parent}-{flags:02x}").try_into() {
-            metadata.insert("traceparent", header);
+            headers.insert(TRACE_PARENT, header);
         }
         let state = span.trace_state().header();
         if !state.is_empty()
             && let Ok(header) = state.try_into()
         {
-            metadata.insert("tracestate", header);
+            headers.insert(TRACE_STATE, header);
         }
     });
 }
@@ -37,18 +40,18 @@ mod tests {
 
     #[test]
     fn a_program_in_a_trace_passes_it_on_and_one_in_none_adds_nothing() {
-        let mut metadata = MetadataMap::new();
-        add(&mut metadata);
-        assert!(metadata.is_empty());
+        let mut headers = HeaderMap::new();
+        add(&mut headers);
+        assert!(headers.is_empty());
         let state = TraceState::from_key_value([("vendor", "7")]).unwrap();
         let span =
             SpanContext::new(TraceId::from(0xa1), SpanId::from(0xb2), TraceFlags::SAMPLED, false, state);
         let _inside = Context::new().with_remote_span_context(span).attach();
-        add(&mut metadata);
+        add(&mut headers);
         assert_eq!(
-            metadata.get("traceparent").unwrap(),
+            headers.get("traceparent").unwrap(),
             "00-000000000000000000000000000000a1-00000000000000b2-01"
         );
-        assert_eq!(metadata.get("tracestate").unwrap(), "vendor=7");
+        assert_eq!(headers.get("tracestate").unwrap(), "vendor=7");
     }
 }

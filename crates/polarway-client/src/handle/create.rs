@@ -72,10 +72,7 @@ impl Operation for Create {
     type Output = (HandleInfo, Option<QuerySummary>);
 
     async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<Self::Output> {
-        let mut request = attempt.request(self.request.clone());
-        if let Some(time) = self.time {
-            request.set_timeout(time);
-        }
+        let request = attempt.request(self.request.clone(), self.time);
         let mut service = attempt.worker().service();
         let mut steps = attempt.open(service.create_handle(request)).await?.into_inner();
         let mut made = None;

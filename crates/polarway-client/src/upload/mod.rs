@@ -150,7 +150,7 @@ impl Operation for Upload {
 impl Upload {
     /// Takes the server's result of each table. Tables with a transient error are sent again, and one of these errors is
     /// returned.
-    fn sort_out(&mut self, outcomes: Vec<StoreResult>, id: &CallId) -> Result<()> {
+    fn sort_out(&mut self, outcomes: Vec<StoreResult>, id: CallId) -> Result<()> {
         if outcomes.len() != self.waiting.len() {
             return Err(Error::protocol(format!(
                 "the server gave {} results for {} tables",
@@ -200,7 +200,7 @@ async fn upload_once(attempt: &mut Attempt<'_>, tables: &[Encoding]) -> Result<V
         let _ = moved.send(());
         Ok(part)
     });
-    let (worker, headers) = (attempt.worker().clone(), attempt.metadata().into_headers());
+    let (worker, headers) = (attempt.worker().clone(), attempt.headers(None));
     let call = async {
         let mut responses = worker.bulk::<rpc::Store>(headers, parts).await?;
         let missing = || Status::unavailable("the server did not say what it stored");

@@ -10,9 +10,10 @@ pub const TIMEOUT_HEADER: HeaderName = HeaderName::from_static("grpc-timeout");
 /// The largest number with eight digits.
 const MOST_DIGITS: u64 = 99_999_999;
 
-/// A duration as the header's value. It is never zero; at most it is about three years.
+/// A duration as the header's value: in whole milliseconds, rounded up. It is never zero; at most it is about three years. Calls
+/// with the same time then have the same value, which HTTP/2 sends as one byte.
 pub fn encode_timeout(time: Duration) -> HeaderValue {
-    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let millis = u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
     let text = match millis {
         0..=MOST_DIGITS => format!("{}m", millis.max(1)),
         _ => format!("{}S", time.as_secs().min(MOST_DIGITS)),
@@ -71,6 +72,7 @@ mod tests {
         for (time, expect) in [
             (Duration::ZERO, "1m"),
             (Duration::from_millis(1500), "1500m"),
+            (Duration::from_nanos(29_999_000_001), "30000m"),
             (Duration::from_millis(99_999_999), "99999999m"),
             (Duration::from_secs(200_000), "200000S"),
             (Duration::MAX, "99999999S"),
