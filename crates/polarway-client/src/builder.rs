@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Uri};
 use http::uri::Scheme;
+use http::{HeaderValue, Uri};
 
 use crate::client::DistributedClient;
 use crate::connection::Workers;

@@ -1,11 +1,10 @@
 //! Accepts connections up to a maximum number, and prepares each for HTTP/2.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, stream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -22,22 +21,8 @@ use crate::tls::Tls;
 /// How long to wait if a connection can't be accepted: usually there are too many.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The incoming connections, up to `most` at a time. The stream never ends: an error of `accept` is logged.
-pub(crate) fn connections(
-    listener: TcpListener,
-    most: usize,
-    limits: &Limits,
-    tls: Option<Arc<Tls>>,
-    metrics: Arc<Metrics>,
-) -> impl Stream<Item = io::Result<Connection>> {
-    stream::unfold(Door::new(listener, most, limits, tls, metrics), |mut door| async move {
-        let connection = door.next().await;
-        Some((Ok(connection), door))
-    })
-}
-
 /// Accepts connections.
-struct Door {
+pub(crate) struct Door {
     listener: TcpListener,
     most: usize,
     places: Arc<Semaphore>,
@@ -55,7 +40,8 @@ struct Door {
 }
 
 impl Door {
-    fn new(
+    /// Accepts up to `most` connections at a time.
+    pub(crate) fn new(
         listener: TcpListener,
         most: usize,
         limits: &Limits,
@@ -78,7 +64,8 @@ impl Door {
         }
     }
 
-    async fn next(&mut self) -> Connection {
+    /// The next connection. An error of `accept` is logged. If this is dropped before it is ready, no connection is lost.
+    pub(crate) async fn next(&mut self) -> Connection {
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {

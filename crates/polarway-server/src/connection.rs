@@ -10,7 +10,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
-use tonic::transport::server::Connected;
 
 use crate::greeting::{Greeted, LINGER, PREFACE_BYTES};
 use crate::limits::{AddressPlace, ConnectionCalls, Peer};
@@ -83,6 +82,11 @@ impl Connection {
         let preface = Some(Preface { deadline, missing_bytes: PREFACE_BYTES });
         let idle = idle.map(|most| Idle { most, timer: Box::pin(sleep(most)) });
         Self { stream, preface, linger: None, calls: ConnectionCalls::none(), idle, _place: place }
+    }
+
+    /// What its calls know about it.
+    pub(crate) fn peer(&self) -> Peer {
+        Peer { address: self.stream.socket().peer_addr().ok(), calls: self.calls.clone() }
     }
 }
 
@@ -192,13 +196,5 @@ impl AsyncWrite for Connection {
             Greeted::Plain(stream) => stream.is_write_vectored(),
             Greeted::Tls(stream) => stream.is_write_vectored(),
         }
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Peer;
-
-    fn connect_info(&self) -> Peer {
-        Peer { address: self.stream.socket().peer_addr().ok(), calls: self.calls.clone() }
     }
 }

@@ -36,6 +36,16 @@ impl Drain {
         self.0.send_replace(Stage::Over);
     }
 
+    /// Waits until the shutdown begins.
+    pub(crate) async fn begun(&self) {
+        self.after(Stage::Serving).await;
+    }
+
+    async fn after(&self, last: Stage) {
+        // The sender is part of this value, so it is there.
+        let _ = self.0.subscribe().wait_for(|stage| *stage > last).await;
+    }
+
     /// The end of a call of one of our methods.
     pub(crate) fn of_ours(&self) -> CutOff {
         CutOff { drain: self.clone(), last: Stage::Draining }
@@ -66,8 +76,7 @@ impl CutOff {
 
     /// Waits until the call must end. Returns the reason.
     pub(crate) async fn ended(&self) -> Failure {
-        // The sender is part of this value, so it is there.
-        let _ = self.drain.0.subscribe().wait_for(|stage| *stage > self.last).await;
+        self.drain.after(self.last).await;
         shutting_down()
     }
 }

@@ -2,18 +2,20 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response};
+use hyper::body::Incoming;
 use polarway_proto::transport::{
     ACCEPTED_ENCODINGS_HEADER, ENCODING, ENCODING_HEADER, TIMEOUT_HEADER, decode_timeout,
 };
 use polarway_proto::v1::Failure;
 use polarway_proto::{Method, Reason};
+use tokio::time::timeout_at;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::service::Routes;
@@ -31,13 +33,11 @@ use crate::reasons::with_reason;
 use crate::service::Service;
 use crate::traces::Traces;
 
-/// Gives each call its id, counts and records it, finds out who makes it, refuses those with an unsupported encoding, limits how long
-/// requests take to arrive, ends those that outlast the server or their token, and gives each failure a reason.
-#[derive(Clone)]
-pub(crate) struct Edge(Arc<Behind>);
-
 /// What calls meet at the edge, and the services behind it.
-pub(crate) struct Behind {
+///
+/// It gives each call its id, counts and records it, finds out who makes it, refuses those with an unsupported encoding, limits how
+/// long requests take to arrive, ends those that outlast the server or their token, and gives each failure a reason.
+pub(crate) struct Edge {
     /// Our methods.
     pub(crate) service: Service,
     /// Health and reflection.
@@ -54,26 +54,22 @@ pub(crate) struct Behind {
     pub(crate) traces: Option<Traces>,
 }
 
-impl From<Behind> for Edge {
-    fn from(behind: Behind) -> Self {
-        Self(Arc::new(behind))
-    }
+/// The edge, as the calls of one connection meet it.
+pub(crate) struct EdgeOfConnection {
+    edge: Arc<Edge>,
+    peer: Peer,
 }
 
-impl tower::Service<Request<Body>> for Edge {
+impl hyper::service::Service<Request<Incoming>> for EdgeOfConnection {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
 
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let behind = Arc::clone(&self.0);
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let edge = Arc::clone(&self.edge);
         // It is counted before anything else can happen to it.
-        let arrival = behind.begin(request);
-        Box::pin(async move { Ok(behind.answer(arrival).await) })
+        let arrival = edge.begin(request, &self.peer);
+        Box::pin(async move { Ok(edge.answer(arrival).await) })
     }
 }
 
@@ -90,18 +86,21 @@ struct Arrival {
     body: Body,
 }
 
-impl Behind {
-    fn begin(&self, request: Request<Body>) -> Arrival {
-        let (mut head, body) = request.into_parts();
-        let peer: Option<Peer> = head.extensions.remove();
+impl Edge {
+    /// The edge for the calls of one connection.
+    pub(crate) fn of_connection(self: Arc<Self>, peer: Peer) -> EdgeOfConnection {
+        EdgeOfConnection { edge: self, peer }
+    }
+
+    fn begin(&self, request: Request<Incoming>, peer: &Peer) -> Arrival {
+        let (head, body) = request.into_parts();
         let (path, headers) = (head.uri.path(), &head.headers);
         let (id, method) = (call_id(headers), Method::of_path(path));
         let session = self.gate.session(path, headers);
         let caller = session.as_ref().ok().and_then(Option::as_deref).map(Session::name);
-        let connection = peer.as_ref().map(|peer| peer.calls.begin());
-        let beginning = Beginning { method, path, headers, id: &id, caller, connection };
+        let beginning = Beginning { method, path, headers, id: &id, caller, connection: peer.calls.begin() };
         let call = OpenCall::begin(&self.metrics, self.traces.as_ref(), beginning);
-        Arrival { call, id, method, from: peer.and_then(|peer| peer.address), session, head, body }
+        Arrival { call, id, method, from: peer.address, session, head, body: Body::new(body) }
     }
 
     async fn answer(&self, arrival: Arrival) -> Response<Body> {
@@ -118,7 +117,7 @@ impl Behind {
                 Ok(session) => Ok(session),
                 Err(NoSession::Refused(failure)) => Err(failure),
                 Err(NoSession::Later) => {
-                    let later = self.gate.authenticator.session_later(&head.headers);
+                    let later = pin!(self.gate.authenticator.session_later(&head.headers));
                     let session = watch.during(&call.span, later).await?;
                     if let Ok(Some(session)) = &session {
                         call.found_caller(session.name());
@@ -129,14 +128,14 @@ impl Behind {
             if let Ok(Some(session)) = &session {
                 watch.end_with(session);
             }
-            let work = async {
+            let work = pin!(async {
                 let authenticator = &self.gate.authenticator;
                 let requester = authenticator.introduce(session, from, Some(id.clone()), head.uri.path())?;
                 match method {
                     Some(method) => self.call_ours(method, &call, requester, &head.headers, body).await,
                     None => Ok(self.call_others(&call, Request::from_parts(head, body)).await),
                 }
-            };
+            });
             watch.during(&call.span, work).await?
         };
         let answered: Result<_, Failure> = answered.await;
@@ -160,7 +159,13 @@ impl Behind {
             false => filtered(body, TimeLimit::new(call.began, self.patience)),
         };
         let call = self.service.begin(requester, deadline, call.trace())?;
-        Ok(self.service.answer(method, call, body).await)
+        let answer = pin!(self.service.answer(method, call, body));
+        match deadline {
+            Some(deadline) => timeout_at(deadline, answer)
+                .await
+                .map_err(|_| Reason::DeadlineExceeded.failure("the call's deadline passed")),
+            None => Ok(answer.await),
+        }
     }
 
     async fn call_others(&self, call: &OpenCall, request: Request<Body>) -> Response<Body> {

@@ -1,6 +1,6 @@
 //! Ends calls early: when their token expires or is withdrawn, or when the server shuts down.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -73,9 +73,8 @@ impl Watch {
     pub(crate) async fn during<T>(
         &mut self,
         span: &Span,
-        work: impl Future<Output = T>,
+        mut work: Pin<&mut impl Future<Output = T>>,
     ) -> Result<T, Failure> {
-        let mut work = pin!(work);
         future::poll_fn(|context| match span.in_scope(|| work.as_mut().poll(context)) {
             Poll::Ready(done) => Poll::Ready(Ok(done)),
             Poll::Pending => self.poll(context).map(Err),

@@ -33,6 +33,7 @@ mod failure;
 mod farewell;
 mod greeting;
 mod http;
+mod http2;
 mod limits;
 mod log_fields;
 mod logging;

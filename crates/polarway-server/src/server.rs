@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use metrics::NoopRecorder;
 use polarway_core::{Polarway, memory_limit};
-use polarway_proto::transport::{CONNECTION_WINDOW_BYTES, FRAME_BYTES, SERVER_STREAM_WINDOW_BYTES};
 use polarway_proto::{FILE_DESCRIPTOR_SET, SERVICE};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -16,13 +15,13 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
 
-use crate::accept::connections;
+use crate::accept::Door;
 use crate::auth::{AuthError, Authenticator, Gate, Reflection};
 use crate::config::ServerConfig;
 use crate::drain::Drain;
-use crate::edge::{Behind, Edge};
+use crate::edge::Edge;
 use crate::http::{self, Pages};
-use crate::limits::Limits;
+use crate::http2;
 use crate::metrics::{Exporter, Metrics};
 use crate::open_files;
 use crate::readiness::{Part, Readiness};
@@ -30,16 +29,6 @@ use crate::service::Service;
 use crate::slow_queries::SlowQueries;
 use crate::tls::{Tls, TlsError};
 use crate::traces::Traces;
-
-/// The largest headers of a request.
-const HEADER_BYTES: u32 = 32 << 10;
-
-/// How many calls of one connection HTTP/2 refuses or resets for errors of the client before it closes the connection. Such a call
-/// costs the client a few bytes, and is not one that it gave up. Without this number there would be no limit.
-const MOST_RESETS: usize = 1_024;
-
-/// How long a client may take to answer the ping.
-const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
 
 /// How long calls that were ended may take to send the reason to their callers.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -104,9 +93,6 @@ pub enum StartError {
     /// The URL of the collector of traces can't be used.
     #[error("the collector of --otlp-endpoint can't be used")]
     Traces(#[from] opentelemetry_otlp::ExporterBuildError),
-    /// The network failed.
-    #[error("the server ended")]
-    Serve(#[from] tonic::transport::Error),
 }
 
 fn advice(error: &io::Error, flag: &str) -> String {
@@ -170,7 +156,7 @@ impl Server {
     /// finish within the configured time. Those that don't are ended with the reason that the server is shutting down.
     ///
     /// # Errors
-    /// If the network fails.
+    /// If the collector of traces can't be used, or the machine gives no random bytes.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
         let Self { listener, http, tls, config, engine, authenticator, exporter, slow_queries, .. } = self;
         let _watched = engine.watch_for_standstill();
@@ -207,7 +193,7 @@ impl Server {
         watches.spawn(watch_queries(engine.clone(), health.clone(), readiness.clone()));
         let drain = Drain::new();
         let traces = config.otlp_endpoint.as_deref().map(Traces::to).transpose()?;
-        let edge = Edge::from(Behind {
+        let edge = Edge {
             service: Service::new(engine, &config, Arc::clone(&metrics)),
             others: others(health_service, config.auth.reflection)?,
             gate: Gate::new(authenticator, config.auth.reflection),
@@ -215,7 +201,7 @@ impl Server {
             drain: drain.clone(),
             metrics: Arc::clone(&metrics),
             traces: traces.clone(),
-        });
+        };
 
         let (began, ending) = tokio::sync::oneshot::channel();
         let shutdown = async {
@@ -228,8 +214,8 @@ impl Server {
             drain.begin();
             let _ = began.send(());
         };
-        let incoming = connections(listener, most_connections(&config), &config.limits, tls, metrics);
-        let serving = http2(&config.limits).serve_with_incoming_shutdown(edge, incoming, shutdown);
+        let door = Door::new(listener, most_connections(&config), &config.limits, tls, metrics);
+        let serving = http2::serve(door, Arc::new(edge), &config.limits, shutdown);
         let too_long = async {
             if ending.await.is_err() {
                 std::future::pending().await
@@ -239,14 +225,14 @@ impl Server {
             drain.cut_off();
             tokio::time::sleep(LAST_WORDS).await;
         };
-        let served = tokio::select! {
-            served = serving => served,
-            () = too_long => Ok(()),
-        };
+        tokio::select! {
+            () = serving => {}
+            () = too_long => {}
+        }
         if let Some(traces) = traces {
             traces.finish().await;
         }
-        Ok(served?)
+        Ok(())
     }
 }
 
@@ -365,19 +351,6 @@ fn most_connections(config: &ServerConfig) -> usize {
         }
         _ => config.connections,
     }
-}
-
-/// The server of HTTP/2 with our settings.
-fn http2(limits: &Limits) -> tonic::transport::Server {
-    tonic::transport::Server::builder()
-        .initial_stream_window_size(SERVER_STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_frame_size(FRAME_BYTES)
-        .max_concurrent_streams(limits.calls_per_connection)
-        .http2_max_header_list_size(HEADER_BYTES)
-        .http2_max_local_error_reset_streams(Some(MOST_RESETS))
-        .http2_keepalive_interval(Some(limits.keepalive))
-        .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
 }
 
 /// The services that are not ours.

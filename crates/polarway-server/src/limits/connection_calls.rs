@@ -14,8 +14,7 @@ const MOST_GIVEN_UP: u32 = 2_000;
 /// has work.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// What a request knows about its connection.
-#[derive(Clone)]
+/// What a call knows about its connection.
 pub(crate) struct Peer {
     pub(crate) address: Option<SocketAddr>,
     pub(crate) calls: ConnectionCalls,

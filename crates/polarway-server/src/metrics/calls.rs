@@ -120,7 +120,7 @@ pub(crate) struct Beginning<'a> {
     /// The name of its caller, if it is known already.
     pub(crate) caller: Option<&'a str>,
     /// Its place among the calls of its connection.
-    pub(crate) connection: Option<CallOfConnection>,
+    pub(crate) connection: CallOfConnection,
 }
 
 /// A call. If it is dropped before its end, its caller has disconnected.
@@ -132,7 +132,7 @@ pub(crate) struct OpenCall {
     kind: usize,
     has_ended: bool,
     trace: Option<CallTrace>,
-    connection: Option<CallOfConnection>,
+    connection: CallOfConnection,
 }
 
 impl OpenCall {
@@ -180,9 +180,7 @@ impl OpenCall {
     }
 
     fn end_by_itself(&mut self, outcome: Result<(), Status>) {
-        if let Some(call) = &mut self.connection {
-            call.end();
-        }
+        self.connection.end();
         self.end(outcome);
     }
 
