@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from polarway import MalformedMessage
 from polarway._generated import messages, methods
-from polarway._wire import Message, Method, decode, encode
+from polarway._wire import Bytes, Message, Method, decode, encode, field_of, framed
 from real_protobuf import (
     DESCRIPTORS,
     NAMES,
@@ -215,3 +215,11 @@ def test_a_value_that_cannot_be_written_is_refused_by_its_field(message: Message
 def test_the_value_of_an_enum_that_is_unknown_stays_a_number() -> None:
     assert decode(messages.Version, b"\x10\x63").kind == 99
     assert decode(messages.Version, b"\x10\x02").kind is messages.VersionKind.OVERWRITE
+
+
+def test_a_message_whose_bytes_are_in_pieces_is_the_same() -> None:
+    ipc: list[Bytes] = [b"one", memoryview(b"two"), b"", b"x" * 300]
+    place = encode(messages.Chunk(first_row=7, rows=1 << 40))
+    chunk = framed(field_of(messages.StoreRequest, "chunk"), [*framed(field_of(messages.Chunk, "ipc"), ipc), place])
+    whole = messages.StoreRequest(chunk=messages.Chunk(ipc=b"".join(ipc), first_row=7, rows=1 << 40))
+    assert b"".join(chunk) == encode(whole)

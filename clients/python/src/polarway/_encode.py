@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from polarway._nested import children, made_of, rebuilt, values, with_children
 from polarway._sizes import has_dictionary, plain_bytes, sent_bytes
+from polarway._wire import Bytes
 from polarway.errors import InvalidInput
 
 _MIB: Final = 1 << 20
@@ -39,7 +40,8 @@ _MOST_TARGETS: Final = 16
 class EncodedChunk:
     """A part of a table, as it travels."""
 
-    ipc: bytes
+    # Its bytes in pieces. Large ones are parts of the table.
+    ipc: list[Bytes]
     first_row: int
     rows: int
 
@@ -78,7 +80,7 @@ class _Sink:
     closed = False
 
     def __init__(self) -> None:
-        self._pieces: list[Any] = []
+        self._pieces: list[Bytes] = []
 
     def write(self, piece: Any) -> int:
         self._pieces.append(piece)
@@ -93,25 +95,25 @@ class _Sink:
     def writable(self) -> bool:
         return True
 
-    def taken(self) -> bytes:
+    def taken(self) -> list[Bytes]:
         """What was written since the last time."""
         pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
+        return pieces
 
 
-def _within(ipc: bytes) -> list[bytes]:
+def _within(ipc: list[Bytes]) -> list[list[Bytes]]:
     """The messages in as few chunks as they fit into; dictionaries may need chunks of their own."""
-    if len(ipc) <= MOST_BYTES:
+    if sum(map(len, ipc)) <= MOST_BYTES:
         return [ipc]
     chunks = [b""]
-    for message in pa.ipc.MessageReader.open_stream(ipc):
+    for message in pa.ipc.MessageReader.open_stream(b"".join(ipc)):
         written = message.serialize().to_pybytes()
         if len(written) > MOST_BYTES:
             raise InvalidInput(f"a dictionary takes {len(written)} bytes, but one can have at most {MOST_BYTES}")
         if len(chunks[-1]) + len(written) > MOST_BYTES:
             chunks.append(b"")
         chunks[-1] += written
-    return chunks
+    return [[chunk] for chunk in chunks]
 
 
 class _Layout:

@@ -16,12 +16,15 @@ from polarway._generated import messages, methods
 from polarway._outgoing import Outgoing
 from polarway._transport import CallFailed, Job
 from polarway._transport import Outgoing as Upload
-from polarway._wire import decode, encode
+from polarway._wire import decode, encode, field_of, framed
 
 # A worker that receives nothing for a while takes the client for dead.
 _HEARTBEAT_S: Final = 1.0
 
 _HEARTBEAT: Final = encode(messages.StoreRequest())
+
+_CHUNK: Final = field_of(messages.StoreRequest, "chunk")
+_IPC: Final = field_of(messages.Chunk, "ipc")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -142,7 +145,8 @@ def _messages(tables: Sequence[Table]) -> Iterator[bytes]:
         rows, checksum = 0, 0
         for chunk in encoded(table.source.schema, table.source.batches()):
             rows += chunk.rows
-            checksum = zlib.crc32(chunk.ipc, checksum)
-            part = messages.Chunk(ipc=chunk.ipc, first_row=chunk.first_row, rows=chunk.rows)
-            yield encode(messages.StoreRequest(chunk=part))
+            for piece in chunk.ipc:
+                checksum = zlib.crc32(piece, checksum)
+            place = encode(messages.Chunk(first_row=chunk.first_row, rows=chunk.rows))
+            yield b"".join(framed(_CHUNK, [*framed(_IPC, chunk.ipc), place]))
         yield encode(messages.StoreRequest(trailer=messages.StoreTrailer(rows=rows, crc32=checksum)))

@@ -149,6 +149,17 @@ def encode(message: Message) -> bytes:
     return b"".join(pieces)
 
 
+def field_of(message_type: type[Message], name: str) -> Field:
+    """A field of a message, by its name."""
+    return next(field for field in message_type.FIELDS if field.name == name)
+
+
+def framed(field: Field, pieces: list[Bytes]) -> list[Bytes]:
+    """A field of bytes or of a message, whose encoded value is in pieces, so that all is joined only once."""
+    size = sum(memoryview(piece).nbytes for piece in pieces)
+    return [field.tag_bytes + _varint_bytes(size), *pieces]
+
+
 def decode(message_type: type[M], data: Bytes) -> M:
     """The message that these bytes are.
 
