@@ -111,7 +111,8 @@ C = pl.col
         (~C("bool"), '(NOT "bool")', []),
         (pl.lit(False), "FALSE", []),
         (C("i64").is_in([]), "FALSE", []),
-        (C("text").str.contains("%", literal=True), 'contains("text", $1)', ["%"]),
+        (C("text").str.contains("^%", literal=True), 'contains("text", $1)', ["^%"]),
+        (C("text").str.contains("% - ä"), 'contains("text", $1)', ["% - ä"]),
     ],
 )
 def test_what_is_known_is_translated(predicate: pl.Expr, sql: str, parameters: list[Any]) -> None:
@@ -132,6 +133,9 @@ def test_what_is_known_is_translated(predicate: pl.Expr, sql: str, parameters: l
         C("price") > 1.5,
         C("price").is_in([Decimal("1.001")]),
         C("text").str.contains("a.b"),
+        C("text").str.contains("^a"),
+        C("text").str.contains("(?i)a"),
+        C("text").str.contains(C("text")),
         C("text").cast(pl.Int64, strict=False) == 3,
         C("f64").cast(pl.Int64, strict=False) == 3,
         C("i64").cast(pl.Int8, strict=False) == 3,

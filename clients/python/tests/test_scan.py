@@ -80,7 +80,7 @@ def outcome(collect: Callable[[], pl.DataFrame]) -> pl.DataFrame | type[Exceptio
         return type(error)
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=settings().max_examples // 8)
 @given(frames(), st.data())
 def test_a_scan_gives_what_polars_gives_for_the_frame(
     shared: DistributedClient, local: pl.DataFrame, data: Any
@@ -214,6 +214,21 @@ def test_the_result_of_a_select_is_scanned_as_it_was(shared: DistributedClient) 
     assert remote.filter(C("ten") > 20).collect().rows() == [(3, 30)]
 
 
+def test_the_result_of_a_select_is_kept_as_long_as_there_is_a_frame_of_it(address: str) -> None:
+    with DistributedClient(address) as client, DistributedClient(address) as other:
+        before = {handle.id for handle in other.handles()}
+        remote = client.scan("SELECT 1 AS n")
+        made_of_it = remote.filter(C("n") > 0)
+        del remote
+        gc.collect()
+        assert made_of_it.collect().rows() == [(1,)]
+        assert len({handle.id for handle in other.handles()} - before) == 1
+        del made_of_it
+        gc.collect()
+        client.close()
+        assert {handle.id for handle in other.handles()} <= before
+
+
 def test_types_that_only_sql_has_are_the_same_with_and_without_a_filter(
     shared: DistributedClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,7 +270,7 @@ def test_names_that_sql_does_not_tell_apart_are_filtered_here(
     shared: DistributedClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = sent(shared, monkeypatch)
-    local = pl.DataFrame({"a": [1, 2], "A": [2, 1], "b": [1, 2]})
+    local = pl.DataFrame({"a": [1, 2], "A": [2, 1], "": [1, 2], "b": [1, 2]})
     shared.store("names", local)
     for name in local.columns:
         assert_frame_equal(shared.scan("names").filter(C(name) > 1).collect(), local.filter(C(name) > 1))
@@ -350,7 +365,7 @@ def test_a_frame_of_a_closed_client_says_so(address: str) -> None:
 
 def test_an_unreachable_server_is_an_error_when_the_frame_is_collected(tmp_path: Path) -> None:
     with server.running(tmp_path) as address:
-        client = DistributedClient(address, timeout=2)
+        client = DistributedClient(address, timeout=1)
         client.store("n", pl.DataFrame({"n": [1]}))
         remote = client.scan("n")
     with client, pytest.raises(Unavailable):

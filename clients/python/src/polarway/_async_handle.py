@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+import polars as pl
 
 from polarway._dropping import report
 from polarway._fluent import Fluent, Lazy
@@ -35,6 +37,12 @@ class AsyncHandle(Kept, Fluent[Flow["AsyncHandle"]]):
     def lazy(self) -> AsyncLazyQuery:
         """See `Handle.lazy`."""
         return AsyncLazyQuery(self._client, self._steps())
+
+    @overload
+    async def load(self, *, as_: Literal["polars"] = "polars") -> pl.DataFrame: ...
+
+    @overload
+    async def load(self, *, as_: Literal["pandas", "arrow"]) -> Any: ...
 
     async def load(self, *, as_: As = "polars") -> Any:
         """See `Handle.load`."""
@@ -84,6 +92,24 @@ class AsyncLazyQuery(Lazy["AsyncLazyQuery"]):
     """Several steps over a handle that become one query. See `LazyQuery`, which has the same methods."""
 
     _client: AsyncDistributedClient
+
+    @overload
+    async def collect(
+        self,
+        parameters: Parameters | None = None,
+        *,
+        time_limit: float | None = None,
+        as_: Literal["polars"] = "polars",
+    ) -> pl.DataFrame: ...
+
+    @overload
+    async def collect(
+        self,
+        parameters: Parameters | None = None,
+        *,
+        time_limit: float | None = None,
+        as_: Literal["pandas", "arrow"],
+    ) -> Any: ...
 
     async def collect(
         self, parameters: Parameters | None = None, *, time_limit: float | None = None, as_: As = "polars"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
 
 import polars as pl
 
@@ -51,6 +51,12 @@ class Handle(Kept, Fluent["Handle"]):
     def lazy(self) -> LazyQuery:
         """Steps that run as one query, when their rows are requested."""
         return LazyQuery(self._client, self._steps())
+
+    @overload
+    def load(self, *, as_: Literal["polars"] = "polars") -> pl.DataFrame: ...
+
+    @overload
+    def load(self, *, as_: Literal["pandas", "arrow"]) -> Any: ...
 
     def load(self, *, as_: As = "polars") -> Any:
         """Loads its rows.
@@ -140,6 +146,24 @@ class LazyQuery(Lazy["LazyQuery"]):
     """
 
     _client: DistributedClient
+
+    @overload
+    def collect(
+        self,
+        parameters: Parameters | None = None,
+        *,
+        time_limit: float | None = None,
+        as_: Literal["polars"] = "polars",
+    ) -> pl.DataFrame: ...
+
+    @overload
+    def collect(
+        self,
+        parameters: Parameters | None = None,
+        *,
+        time_limit: float | None = None,
+        as_: Literal["pandas", "arrow"],
+    ) -> Any: ...
 
     def collect(
         self, parameters: Parameters | None = None, *, time_limit: float | None = None, as_: As = "polars"

@@ -42,6 +42,8 @@ _OF_FLOATS: Final = {
     "IsInfinite": "isinf({})",
 }
 _OF_TEXTS: Final = {"StartsWith": "starts_with", "EndsWith": "ends_with"}
+# What means something else in a regular expression than itself.
+_OF_PATTERNS: Final = frozenset(r"\.+*?()|[]{}^$")
 
 _INTEGERS: Final[dict[type[pl.DataType], tuple[str, int, int]]] = {
     pl.Int8: ("TINYINT", -(2**7), 2**7),
@@ -173,7 +175,7 @@ class _Translation:
         match function:
             case str(name) if name in _OF_TEXTS:
                 sql = _OF_TEXTS[name]
-            case {"Contains": {"literal": True}}:
+            case {"Contains": {"literal": bool(is_literal)}} if is_literal or _is_plain(pattern):
                 sql = "contains"
             case _:
                 raise Untranslatable
@@ -266,6 +268,14 @@ class _Translation:
                 raise Untranslatable
             expression = parts[0]
         return expression
+
+
+def _is_plain(pattern: Any) -> bool:
+    """Whether a regular expression finds what it says."""
+    match pattern:
+        case {"Literal": {"Scalar": {"String": str(text)}}}:
+            return _OF_PATTERNS.isdisjoint(text)
+    return False
 
 
 def _cast(value: _Value, kind: type[pl.DataType]) -> _Value:
