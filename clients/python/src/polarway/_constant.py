@@ -38,11 +38,11 @@ _PLAIN: Final = {kind.__name__: kind for kind in _ARROW_TYPES if kind is not pl.
 
 
 class Untranslatable(Exception):
-    """A part of a predicate that nobody here knows how to write in SQL."""
+    """A part of a predicate has no known form in SQL."""
 
 
 class LostFloat(Exception):
-    """A float that JSON can't write: an infinity or NaN."""
+    """A float is an infinity or NaN, which JSON can't write."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,15 +107,23 @@ class Constant:
 
 
 def of_literal(expression: pl.Expr) -> Constant:
-    """The value of a literal, which polars evaluates."""
+    """The value of a literal. polars evaluates it.
+
+    Raises:
+        Untranslatable: It is null, or of a type that is not known here.
+    """
     constants, _ = _constants(pl.select(expression).to_series())
     if len(constants) != 1:
         raise Untranslatable
     return constants[0]
 
 
-def items_of_json(literal: Any) -> tuple[list[Constant], bool]:
-    """The values in a list that polars writes behind `Literal`, and whether there are nulls beside them."""
+def items_of_json(literal: Any, most: int) -> tuple[list[Constant], bool]:
+    """The values in a list that polars writes behind `Literal`, and whether there are nulls beside them.
+
+    Raises:
+        Untranslatable: It is no list of values, or has more than `most`.
+    """
     if not isinstance(literal, dict) or not ("Series" in literal or "List" in literal.get("Scalar", {})):
         raise Untranslatable
     expression = pl.Expr.deserialize(io.StringIO(json.dumps({"Literal": literal})), format="json")
@@ -124,6 +132,8 @@ def items_of_json(literal: Any) -> tuple[list[Constant], bool]:
         if len(series) != 1 or series[0] is None:
             raise Untranslatable
         series = series[0]
+    if len(series) > most:
+        raise Untranslatable
     return _constants(series)
 
 

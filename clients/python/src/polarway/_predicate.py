@@ -19,7 +19,7 @@ import pyarrow as pa
 from polarway._constant import Constant, LostFloat, Untranslatable, items_of_json, of_literal
 from polarway._sql import identifier
 
-# A condition with more of them may be slower than to filter here, and texts of queries have a limit.
+# More of them may take longer than to filter here. The server limits the texts of queries, too.
 _MOST_PARAMETERS: Final = 1_000
 _LONGEST_SQL: Final = 200_000
 
@@ -79,8 +79,9 @@ def condition(predicate: pl.Expr, columns: Mapping[str, pl.DataType]) -> Conditi
     try:
         tree = json.loads(predicate.meta.serialize(format="json"))
         return _Translation(predicate, tree, columns).condition()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, RecursionError, ValueError):
-        # An expression with a Python function, perhaps, or one that is nested too deeply.
+    except (Exception, pl.exceptions.PanicException):
+        # It has a Python function, is nested too deeply, or another version of polars writes it in another way. polars
+        # knows what to do with it.
         return None
 
 
@@ -200,10 +201,10 @@ class _Translation:
         return f"({sides[0]} {_COMPARISONS[op]} {sides[1]})"
 
     def _membership(self, value: _Value, items: Any, *, nulls_equal: bool) -> str:
-        constants, has_null = items_of_json(items)
+        constants, has_null = items_of_json(items, _MOST_PARAMETERS)
         if not constants:
             raise Untranslatable
-        # SQL finds that a value may be the unknown one, polars that it is not: nulls stay out of the list.
+        # For a value that is not in a list with a null, SQL gives null and polars false. So nulls stay out of the list.
         found = f"({value.sql} IN ({', '.join(self._parameter(constant, value) for constant in constants)}))"
         if not nulls_equal:
             return found

@@ -1,8 +1,9 @@
 """Tables of the server as lazy frames of polars.
 
-polars asks a source for columns, for rows that fulfil a predicate, and for the first rows only. Without a predicate,
-the rows are loaded. With one, as much of it as SQL can express goes to the server, as a query over the same version,
-and the predicate is applied again here. If the query fails, the rows are loaded and filtered here: it only saves time.
+polars asks a source for some columns, for the first rows, and for the rows for which a predicate is true. Without a
+predicate, the rows are loaded. With one, a query over the same version applies the parts of it that SQL can express,
+and the whole predicate is applied again here. If the query fails, the rows are loaded and filtered here: it only saves
+time.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _LOG: Final = logging.getLogger("polarway")
 # A dataset's name has no spaces, and none is named like a handle.
 _HANDLE_ID: Final = re.compile("h_[a-z2-7]{26}")
 
-# With these a load may succeed where a query has failed.
+# A load may succeed where a query has failed for one of these reasons.
 _OF_QUERIES: Final = (InvalidInput, PermissionDenied, QueryError, ResourceExhausted, Unavailable)
 
 
