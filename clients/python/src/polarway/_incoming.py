@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
@@ -111,10 +112,12 @@ def check_form(as_: str) -> None:
     """Refuses what is no form of a table, before anything is asked of the server.
 
     Raises:
-        InvalidInput: It is none.
+        InvalidInput: It is none, or pandas is not installed.
     """
     if as_ not in _KINDS:
         raise InvalidInput(f'as_={as_!r}: a table comes out as "polars", "pandas" or "arrow"')
+    if as_ == "pandas" and importlib.util.find_spec("pandas") is None:
+        raise InvalidInput('as_="pandas" needs the package pandas, which is not installed')
 
 
 def incoming(as_: As, schema: Any) -> Incoming:
