@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import threading
 import uuid
@@ -105,6 +106,15 @@ def test_a_name_outside_the_grammar_is_refused(client: Any, bad: str) -> None:
         client.store(bad, pl.DataFrame({"n": [1]}))
     assert caught.value.reason == "INVALID_NAME"
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", [5, b"name", ["name"], "\ud800"])
+def test_a_name_that_is_no_text_is_refused(client: Any, bad: Any) -> None:
+    calls = [client.load, client.describe, client.versions, client.delete]
+    writes = [client.store, client.append]
+    for call in [*calls, *(functools.partial(write, data=pl.DataFrame({"n": [1]})) for write in writes)]:
+        with pytest.raises(polarway.InvalidInput, match="name"):
+            call(bad)
 
 
 def test_a_column_that_can_not_be_stored_is_named_by_the_server(client: Any, name: str) -> None:

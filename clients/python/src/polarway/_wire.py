@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
+import operator
 import struct
 from typing import Any, ClassVar, Final, Generic, NoReturn, TypeAlias, TypeVar
 
@@ -141,8 +142,8 @@ def encode(message: Message) -> bytes:
     """The bytes of a message.
 
     Raises:
-        ValueError: A number is out of its type's range, a text has a lone surrogate, or two fields of one oneof are
-            set. The text names the field.
+        ValueError: A value is of another type or out of its type's range, a text has a lone surrogate, or two fields of
+            one oneof are set. The text names the field.
     """
     pieces: list[Bytes] = []
     _write_message(message, pieces)
@@ -251,16 +252,22 @@ def _number_bytes(message: Message, field: Field, value: Any) -> bytes:
         return _DOUBLE.pack(value)
     if field.kind is Kind.BOOL:
         return b"\x01" if value else b"\x00"
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise ValueError(f"{message.FULL_NAME}.{field.name}: {value!r} is no integer") from None
     least, behind = _RANGES[field.kind]
     if not least <= value < behind:
-        raise ValueError(f"{message.FULL_NAME}.{field.name}: {int(value)} is out of range")
+        raise ValueError(f"{message.FULL_NAME}.{field.name}: {value} is out of range")
     if field.kind is Kind.FIXED32:
         return _FIXED32.pack(value)
     # Negative numbers are written as 64 bits, also where the type has 32.
-    return _varint_bytes(int(value) & 0xFFFF_FFFF_FFFF_FFFF)
+    return _varint_bytes(value & 0xFFFF_FFFF_FFFF_FFFF)
 
 
-def _utf8(message: Message, field: Field, text: str) -> bytes:
+def _utf8(message: Message, field: Field, text: object) -> bytes:
+    if not isinstance(text, str):
+        raise ValueError(f"{message.FULL_NAME}.{field.name}: {text!r} is no text")
     try:
         return text.encode()
     except UnicodeEncodeError as error:
