@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import math
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import grpc
 
@@ -124,6 +124,20 @@ class Core:
         """
         call = await self.call(kind, only)
         return await call.run(lambda attempt: attempt.unary(method, request))
+
+    async def pages(self, method: Method[Any, Response], request: Any) -> list[Response]:
+        """All pages of a list that the server gives in several calls.
+
+        Raises:
+            PolarwayError: A call failed.
+        """
+        pages: list[Response] = []
+        while True:
+            page: Any = await self.unary(method, request)
+            pages.append(page)
+            if not page.next_page_token:
+                return pages
+            request.page_token = page.next_page_token
 
     async def health(self) -> messages.HealthCheckResponse:
         """Asks whether the server serves. It tells that without a token, and whatever the protocol's revision."""

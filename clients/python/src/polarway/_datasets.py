@@ -13,14 +13,8 @@ from polarway.errors import InvalidInput, ProtocolError
 
 async def datasets(core: Core) -> list[Dataset]:
     """All datasets with their newest versions, by name."""
-    found: list[Dataset] = []
-    request = messages.ListDatasetsRequest()
-    while True:
-        page = await core.unary(methods.LIST_DATASETS, request)
-        found.extend(map(Dataset.of, page.datasets))
-        if not page.next_page_token:
-            return found
-        request.page_token = page.next_page_token
+    pages = await core.pages(methods.LIST_DATASETS, messages.ListDatasetsRequest())
+    return [Dataset.of(dataset) for page in pages for dataset in page.datasets]
 
 
 async def describe(core: Core, name: str, version: int | None, as_of: datetime | None) -> Description:
@@ -34,14 +28,8 @@ async def describe(core: Core, name: str, version: int | None, as_of: datetime |
 
 async def versions(core: Core, name: str) -> list[Version]:
     """All versions that a dataset ever had, oldest first."""
-    found: list[Version] = []
-    request = messages.ListVersionsRequest(name=name)
-    while True:
-        page = await core.unary(methods.LIST_VERSIONS, request)
-        found.extend(map(Version.of, page.versions))
-        if not page.next_page_token:
-            return found
-        request.page_token = page.next_page_token
+    pages = await core.pages(methods.LIST_VERSIONS, messages.ListVersionsRequest(name=name))
+    return [Version.of(version) for page in pages for version in page.versions]
 
 
 async def delete(core: Core, name: str, expected_version: int | None, purge: bool) -> Published:

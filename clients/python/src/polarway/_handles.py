@@ -120,14 +120,8 @@ async def find(core: Core, handle_id: str) -> HandleInfo:
 
 async def find_all(core: Core) -> list[HandleInfo]:
     """All handles, by id."""
-    found: list[HandleInfo] = []
-    request = messages.ListHandlesRequest()
-    while True:
-        page = await core.unary(methods.LIST_HANDLES, request)
-        found.extend(map(HandleInfo.of, page.handles))
-        if not page.next_page_token:
-            return found
-        request.page_token = page.next_page_token
+    pages = await core.pages(methods.LIST_HANDLES, messages.ListHandlesRequest())
+    return [HandleInfo.of(handle) for page in pages for handle in page.handles]
 
 
 async def extend(core: Core, handle_id: str, ttl: float | timedelta | None) -> HandleInfo:
