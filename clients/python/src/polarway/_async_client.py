@@ -17,9 +17,9 @@ from polarway._async_handle import AsyncHandle
 from polarway._client import DistributedClient
 from polarway._core import Core, Settings
 from polarway._dropping import AsyncDropper
+from polarway._handle import Handle
 from polarway._handles import HandleInfo
 from polarway._incoming import As
-from polarway._kept import Kept
 from polarway._load import Selection
 from polarway._model import Dataset, Description, Published, RunningQuery, ServerInfo, Version
 from polarway._query import Parameters, Query
@@ -181,7 +181,7 @@ class AsyncDistributedClient:
 
     async def scan(
         self,
-        source: str | Kept,
+        source: str | Handle | AsyncHandle,
         parameters: Parameters | None = None,
         *,
         version: int | None = None,

@@ -17,13 +17,13 @@ import grpc
 import polars as pl
 
 from polarway import _datasets, _handles, _load, _query, _scan, _store, _workers
+from polarway._async_handle import AsyncHandle
 from polarway._blocking import BlockingTransport, drive
 from polarway._core import Core, Settings
 from polarway._dropping import Dropper
 from polarway._handle import Handle
 from polarway._handles import HandleInfo
 from polarway._incoming import As
-from polarway._kept import Kept
 from polarway._load import Selection
 from polarway._model import Dataset, Description, Published, RunningQuery, ServerInfo, Version
 from polarway._query import Parameters, Query
@@ -332,7 +332,7 @@ class DistributedClient:
 
     def scan(
         self,
-        source: str | Kept,
+        source: str | Handle | AsyncHandle,
         parameters: Parameters | None = None,
         *,
         version: int | None = None,
