@@ -44,6 +44,15 @@ async def main():
 asyncio.run(main())
 """
 
+SCAN = """
+import polars as pl
+with polarway.DistributedClient(address) as client:
+    numbers = client.scan("SELECT range AS n FROM range(3000000)").filter(pl.col("n") >= 0, pl.col("n") % 7 == 3)
+    print("ready", flush=True)
+    while True:
+        numbers.collect(engine="streaming")
+"""
+
 
 def script(text: str, address: str) -> list[str]:
     """A Python that runs this text in a process of its own."""
@@ -51,7 +60,7 @@ def script(text: str, address: str) -> list[str]:
     return [sys.executable, "-c", begin + textwrap.dedent(text)]
 
 
-@pytest.mark.parametrize("text", [BLOCKING, STREAM, AWAITED], ids=["query", "stream", "asyncio"])
+@pytest.mark.parametrize("text", [BLOCKING, STREAM, AWAITED, SCAN], ids=["query", "stream", "asyncio", "scan"])
 def test_ctrl_c_ends_the_program_and_the_query(text: str, address: str) -> None:
     with DistributedClient(address) as observer:
         assert observer.queries() == []
