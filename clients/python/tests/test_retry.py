@@ -87,3 +87,9 @@ def test_what_does_not_pass_is_not_tried_again() -> None:
 def test_the_server_says_how_long_to_wait_at_least() -> None:
     assert Tries(10).wait_s(Failure(8, "busy", "RESOURCE_EXHAUSTED", retry_delay_s=3.0)) == 3.0
     assert Tries(10).wait_s(Failure(8, "busy", "RESOURCE_EXHAUSTED", retry_delay_s=30.0)) is None
+
+
+def test_calls_leave_the_random_numbers_of_the_user_alone() -> None:
+    before = random.getstate()
+    assert Tries(30).wait_s(BROKEN) is not None
+    assert random.getstate() == before

@@ -42,8 +42,10 @@ class AsyncDistributedClient:
         timeout: float = 30,
         credentials: grpc.ChannelCredentials | None = None,
         auth_token: str | None = None,
+        *,
+        progress: bool | None = None,
     ) -> None:
-        self._open(Settings.of(host, port, timeout, credentials, auth_token))
+        self._open(Settings.of(host, port, timeout, credentials, auth_token, progress))
 
     def _open(self, settings: Settings) -> None:
         self._transport = AsyncTransport(settings.credentials)

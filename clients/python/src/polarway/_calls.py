@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import random
+import secrets
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
@@ -65,7 +65,7 @@ class Workers:
     def __init__(self, addresses: tuple[Address, ...]) -> None:
         self.all = tuple(Worker(index, address) for index, address in enumerate(addresses))
         # Many clients with one list of workers should not all begin with the first.
-        self._current = random.randrange(len(self.all))
+        self._current = secrets.randbelow(len(self.all))
 
     def pick(self) -> Worker:
         """The worker to ask now."""
@@ -91,7 +91,7 @@ class Call:
     """One call, from its first try to its last."""
 
     def __init__(self, common: Common, kind: Kind, only: Worker | None = None) -> None:
-        self.id = str(uuid.UUID(int=random.getrandbits(128), version=4))
+        self.id = str(uuid.uuid4())
         self._transport = common.transport
         self._workers = common.workers
         self._headers = (*common.headers, (_ID_HEADER, self.id))

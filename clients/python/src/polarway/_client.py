@@ -51,6 +51,8 @@ class DistributedClient:
         credentials: What `grpc.ssl_channel_credentials` returns: which CAs to trust, and a certificate of this client.
             With them a host without `http://` or `https://` uses TLS.
         auth_token: The token that the servers require. The default is the environment's `POLARWAY_AUTH_TOKEN`.
+        progress: Whether a line on standard error shows how far a store, a load or a query is that takes longer than a
+            second. The default is to show it in notebooks.
 
     Raises:
         InvalidInput: An argument can't be used. Nothing was sent.
@@ -63,8 +65,10 @@ class DistributedClient:
         timeout: float = 30,
         credentials: grpc.ChannelCredentials | None = None,
         auth_token: str | None = None,
+        *,
+        progress: bool | None = None,
     ) -> None:
-        self._open(Settings.of(host, port, timeout, credentials, auth_token))
+        self._open(Settings.of(host, port, timeout, credentials, auth_token, progress))
 
     def _open(self, settings: Settings) -> None:
         self._transport = BlockingTransport(settings.credentials)

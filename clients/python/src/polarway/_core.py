@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
+import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from polarway import _address, _revision
 from polarway._address import Address
 from polarway._calls import Call, Common, Kind, Workers
 from polarway._generated import messages, methods
+from polarway._progress import Progress, is_wanted
 from polarway._transport import Transport, Worker
 from polarway._wire import Method, Request, Response
 from polarway.errors import InvalidInput
@@ -30,6 +32,8 @@ class Settings:
     # A secret: it is in no text of this object.
     token: str | None = dataclasses.field(repr=False)
     credentials: grpc.ChannelCredentials | None = dataclasses.field(repr=False)
+    # Whether long transfers show how far they are.
+    has_progress: bool
 
     @classmethod
     def of(
@@ -39,6 +43,7 @@ class Settings:
         timeout: float,
         credentials: grpc.ChannelCredentials | None,
         auth_token: str | None,
+        progress: bool | None,
     ) -> Settings:
         """From the arguments of a client.
 
@@ -56,7 +61,7 @@ class Settings:
             for address in addresses:
                 if not (address.is_secure or address.is_this_machine):
                     _LOG.warning("the token goes to %s in the clear: use https://", address.host)
-        return cls(addresses, float(timeout), token, credentials)
+        return cls(addresses, float(timeout), token, credentials, is_wanted(progress))
 
     @property
     def urls(self) -> list[str]:
@@ -138,6 +143,10 @@ class Core:
             if not page.next_page_token:
                 return pages
             request.page_token = page.next_page_token
+
+    def progress(self, doing: str) -> Progress:
+        """A line that shows how far a transfer is, if the user wants it."""
+        return Progress(doing, sys.stderr if self.settings.has_progress else None)
 
     async def health(self) -> messages.HealthCheckResponse:
         """Asks whether the server serves. It tells that without a token, and whatever the protocol's revision."""

@@ -16,6 +16,7 @@ from polarway._decode import Rows, Table
 from polarway._gather import gathered
 from polarway._generated import messages, methods
 from polarway._incoming import As
+from polarway._progress import Watched
 from polarway._receive import Receiver
 from polarway.errors import InvalidInput, ProtocolError, Unavailable
 
@@ -189,6 +190,8 @@ async def load(core: Core, selection: Selection, as_: As) -> Any:
     _incoming.check_form(as_)
     loading = Loading(core, selection)
     try:
-        return await gathered(core, loading, Table(as_, selection.columns))
+        with core.progress(f"loading {selection.name}") as progress:
+            chunks = Watched(loading, progress, lambda: loading.selected_rows)
+            return await gathered(core, chunks, Table(as_, selection.columns))
     finally:
         loading.close()

@@ -15,6 +15,7 @@ from polarway._gather import gathered
 from polarway._generated import messages, methods
 from polarway._incoming import As
 from polarway._model import QuerySummary
+from polarway._progress import Watched
 from polarway._receive import Receiver
 from polarway._transport import CallFailed
 from polarway.errors import InvalidInput, ProtocolError
@@ -155,7 +156,8 @@ async def query(core: Core, sql: str, parameters: Parameters | None, time_limit:
     async def attempt(attempt: Attempt) -> Any:
         result = Result(attempt, query)
         try:
-            return await gathered(core, _Whole(result, attempt), Table(as_))
+            with core.progress("querying") as progress:
+                return await gathered(core, Watched(_Whole(result, attempt), progress), Table(as_))
         finally:
             result.cancel()
 

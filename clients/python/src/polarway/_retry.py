@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from polarway._failure import Failure
 
+# The state of the module `random` is the user's, who may have seeded it.
+_JITTER: Final = random.SystemRandom()
+
 # The bound of the first wait, which doubles with each.
 _FIRST_S: Final = 0.05
 _LONGEST_S: Final = 2.0
@@ -40,7 +43,7 @@ class Tries:
         breaks: Breaks = Breaks(),
         *,
         clock: Callable[[], float] = time.monotonic,
-        jitter: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = _JITTER.random,
     ) -> None:
         self.timeout_s = timeout_s
         self._clock = clock

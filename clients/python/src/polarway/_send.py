@@ -14,6 +14,7 @@ from polarway._encode import encoded
 from polarway._failure import Failure
 from polarway._generated import messages, methods
 from polarway._outgoing import Outgoing
+from polarway._progress import Progress
 from polarway._transport import CallFailed, Job
 from polarway._transport import Outgoing as Upload
 from polarway._wire import decode, encode, field_of, framed
@@ -35,7 +36,7 @@ class Table:
     source: Outgoing
 
 
-async def send(attempt: Attempt, tables: Sequence[Table]) -> list[messages.StoreResult]:
+async def send(attempt: Attempt, tables: Sequence[Table], progress: Progress) -> list[messages.StoreResult]:
     """Sends all tables, and receives what became of each.
 
     Raises:
@@ -46,7 +47,8 @@ async def send(attempt: Attempt, tables: Sequence[Table]) -> list[messages.Store
     parts = _Parts(tables)
     upload = attempt.upload(methods.STORE)
     try:
-        await _send_all(attempt, upload, parts)
+        progress.again()
+        await _send_all(attempt, upload, parts, progress)
         return await _answer(attempt, upload, parts.began)
     finally:
         # After an error, nobody waits for the call any more. One that is over stays as it is.
@@ -54,20 +56,21 @@ async def send(attempt: Attempt, tables: Sequence[Table]) -> list[messages.Store
         parts.stop()
 
 
-async def _send_all(attempt: Attempt, upload: Upload, parts: _Parts) -> None:
+async def _send_all(attempt: Attempt, upload: Upload, parts: _Parts, progress: Progress) -> None:
     """Sends parts until all are sent, or the worker has answered."""
     job = attempt.transport.start(parts.next)
     while True:
         part = await _ready(attempt, upload, job)
-        if part is None:
+        if part.message is None:
             return
         # The next part is encoded while this one is sent.
         job = attempt.transport.start(parts.next)
-        if not await _sent(attempt, upload, part):
+        if not await _sent(attempt, upload, part.message):
             return
+        progress.advance(part.rows, len(part.message))
 
 
-async def _ready(attempt: Attempt, upload: Upload, job: Job[_Part]) -> bytes | None:
+async def _ready(attempt: Attempt, upload: Upload, job: Job[_Part]) -> _Part:
     """The part that is being encoded. The worker hears each second that there will be one."""
     while True:
         try:
@@ -75,10 +78,10 @@ async def _ready(attempt: Attempt, upload: Upload, job: Job[_Part]) -> bytes | N
         except TimeoutError:
             if await _sent(attempt, upload, _HEARTBEAT):
                 continue
-            return None
+            return _Part()
         if part.error is not None:
             raise part.error
-        return part.message
+        return part
 
 
 async def _sent(attempt: Attempt, upload: Upload, message: bytes) -> bool:
@@ -110,6 +113,7 @@ class _Part:
     """A message, or the error in its place; neither behind the last one."""
 
     message: bytes | None = None
+    rows: int = 0
     # It is no exception of the thread that encodes, where its being a `TimeoutError` would mean something else.
     error: BaseException | None = None
 
@@ -129,7 +133,7 @@ class _Parts:
             if self._is_stopped:
                 return _Part()
             try:
-                return _Part(next(self._messages, None))
+                return next(self._messages, _Part())
             except Exception as error:
                 return _Part(error=error)
 
@@ -138,15 +142,15 @@ class _Parts:
         self._is_stopped = True
 
 
-def _messages(tables: Sequence[Table]) -> Iterator[bytes]:
+def _messages(tables: Sequence[Table]) -> Iterator[_Part]:
     for index, table in enumerate(tables):
         is_last = index + 1 == len(tables)
-        yield encode(messages.StoreRequest(header=dataclasses.replace(table.header, last=is_last)))
+        yield _Part(encode(messages.StoreRequest(header=dataclasses.replace(table.header, last=is_last))))
         rows, checksum = 0, 0
         for chunk in encoded(table.source.schema, table.source.batches()):
             rows += chunk.rows
             for piece in chunk.ipc:
                 checksum = zlib.crc32(piece, checksum)
             place = encode(messages.Chunk(first_row=chunk.first_row, rows=chunk.rows))
-            yield b"".join(framed(_CHUNK, [*framed(_IPC, chunk.ipc), place]))
-        yield encode(messages.StoreRequest(trailer=messages.StoreTrailer(rows=rows, crc32=checksum)))
+            yield _Part(b"".join(framed(_CHUNK, [*framed(_IPC, chunk.ipc), place])), chunk.rows)
+        yield _Part(encode(messages.StoreRequest(trailer=messages.StoreTrailer(rows=rows, crc32=checksum))))

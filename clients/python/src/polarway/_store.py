@@ -13,6 +13,7 @@ from polarway._failure import Failure
 from polarway._generated import messages
 from polarway._model import Published
 from polarway._outgoing import outgoing
+from polarway._progress import Progress
 from polarway._request_id import fresh_of_call, of_table
 from polarway._send import Table, send
 from polarway._transport import CallFailed
@@ -92,19 +93,22 @@ async def _upload(core: Core, given: list[tuple[messages.StoreHeader, object]]) 
     if not waiting:
         return []
     call = await core.call()
-    upload = _Upload(waiting, call.id)
-    try:
-        await call.run(upload.attempt)
-    except PolarwayError as error:
-        upload.settle(error)
+    names = [header.name for header, _ in given]
+    with core.progress(f"storing {names[0] if len(names) == 1 else f'{len(names)} tables'}") as progress:
+        upload = _Upload(waiting, call.id, progress)
+        try:
+            await call.run(upload.attempt)
+        except PolarwayError as error:
+            upload.settle(error)
     return [upload.results[ordinal] for ordinal in range(len(given))]
 
 
 class _Upload:
     """Tables that are being sent, and the results of those that have arrived."""
 
-    def __init__(self, waiting: dict[int, Table], call_id: str) -> None:
+    def __init__(self, waiting: dict[int, Table], call_id: str, progress: Progress) -> None:
         self._call_id = call_id
+        self._progress = progress
         # By their positions in the user's call.
         self._waiting = waiting
         self.results: dict[int, Published | PolarwayError] = {}
@@ -116,8 +120,10 @@ class _Upload:
             CallFailed: The call failed, or a table can be sent again.
         """
         tables = list(self._waiting.values())
+        counts = [table.source.rows for table in tables]
+        self._progress.total_rows = None if None in counts else sum(filter(None, counts))
         try:
-            results = await send(attempt, tables)
+            results = await send(attempt, tables, self._progress)
             self._sort_out(results)
         except CallFailed as failed:
             if failed.failure.is_transient:
