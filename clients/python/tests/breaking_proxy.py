@@ -6,7 +6,7 @@ import contextlib
 import selectors
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 _PART = 1 << 16
@@ -16,10 +16,17 @@ class Proxy:
     """Forwards connections to a server, and counts the bytes of both directions together.
 
     The connection that reaches `fails_after` first fails: both ends are closed, or nothing goes through it any more.
+    Each of the next connections is closed after as many bytes to the server as the next of `cuts` says.
     """
 
     def __init__(
-        self, server: str, fails_after: int | None = None, how: Literal["cut", "silent"] = "cut", *, port: int = 0
+        self,
+        server: str,
+        fails_after: int | None = None,
+        how: Literal["cut", "silent"] = "cut",
+        *,
+        port: int = 0,
+        cuts: Sequence[int] = (),
     ) -> None:
         host, _, its_port = server.rpartition(":")
         self._server = (host, int(its_port))
@@ -37,6 +44,10 @@ class Proxy:
         self.failures = 0
         """How many connections have failed."""
         self.connections = 0
+        self.cuts = list(cuts)
+        """Those of connections that have not been made."""
+        self.arrivals: list[list[int]] = []
+        """For each connection, how many bytes for the server came at once, one time after the other."""
         self._threads[0].start()
 
     def close(self) -> None:
@@ -63,11 +74,14 @@ class Proxy:
             with self._lock:
                 self.connections += 1
                 self._sockets += [client, server]
-                thread = threading.Thread(target=self._forward, args=(client, server))
+                arrivals: list[int] = []
+                self.arrivals.append(arrivals)
+                cut = self.cuts.pop(0) if self.cuts else None
+                thread = threading.Thread(target=self._forward, args=(client, server, arrivals, cut))
                 self._threads.append(thread)
             thread.start()
 
-    def _forward(self, client: socket.socket, server: socket.socket) -> None:
+    def _forward(self, client: socket.socket, server: socket.socket, arrivals: list[int], cut: int | None) -> None:
         with contextlib.suppress(OSError, ValueError), selectors.DefaultSelector() as ready:
             ready.register(client, selectors.EVENT_READ, server)
             ready.register(server, selectors.EVENT_READ, client)
@@ -76,6 +90,10 @@ class Proxy:
                     source, target = key.fileobj, key.data
                     assert isinstance(source, socket.socket)
                     part = source.recv(_PART)
+                    if source is client:
+                        if cut is not None:
+                            part = part[: cut - sum(arrivals)]
+                        arrivals.append(len(part))
                     if not part:
                         return self._end(client, server)
                     if not self._passes(part, target):
@@ -102,10 +120,15 @@ class Proxy:
 
 @contextlib.contextmanager
 def before(
-    server: str, fails_after: int | None = None, how: Literal["cut", "silent"] = "cut", *, port: int = 0
+    server: str,
+    fails_after: int | None = None,
+    how: Literal["cut", "silent"] = "cut",
+    *,
+    port: int = 0,
+    cuts: Sequence[int] = (),
 ) -> Iterator[Proxy]:
     """A proxy before this server."""
-    proxy = Proxy(server, fails_after, how, port=port)
+    proxy = Proxy(server, fails_after, how, port=port, cuts=cuts)
     try:
         yield proxy
     finally:

@@ -224,7 +224,8 @@ def test_a_handle_is_made_once_also_when_the_answer_is_lost(
         client.query_handle(NUMBERS)
         until_made = counting.count
     before = ids(blocking)
-    for missing in (1, 30, 200, 500):
+    # How many bytes a call takes differs a little, as its id does.
+    for missing in (60, 200, 500):
         with (
             breaking_proxy.before(address, until_made - missing) as breaking,
             clients.client(kind, breaking.address) as client,

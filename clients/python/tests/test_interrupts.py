@@ -11,6 +11,7 @@ from typing import IO
 
 import pytest
 
+import polarway
 from polarway import DistributedClient
 
 SOURCE = Path(__file__).parents[1] / "src"
@@ -80,6 +81,46 @@ def test_ctrl_c_ends_the_program_and_the_query(text: str, address: str) -> None:
 
 def _line(output: IO[str]) -> str:
     return output.readline().strip()
+
+
+# What comes first says that the server takes the upload: a batch is made when there is room for it.
+ENDLESS_ROWS = """
+import pyarrow as pa
+def rows():
+    batch = pa.record_batch([pa.array(range(200_000))], ["n"])
+    for count in range(1_000_000):
+        if count == 20:
+            print("ready", flush=True)
+        yield batch
+reader = pa.RecordBatchReader.from_batches(pa.schema([("n", pa.int64())]), rows())
+"""
+
+STORE = f"""
+{ENDLESS_ROWS}
+with polarway.DistributedClient(address) as client:
+    client.store("interrupted", reader)
+"""
+
+STORE_AWAITED = f"""
+import asyncio
+{ENDLESS_ROWS}
+async def main():
+    async with polarway.AsyncDistributedClient(address) as client:
+        await client.store("interrupted", reader)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("text", [STORE, STORE_AWAITED], ids=["threads", "asyncio"])
+def test_ctrl_c_ends_the_program_and_its_upload(text: str, address: str) -> None:
+    with subprocess.Popen(script(text, address), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert _line(running.stdout) == "ready"
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=PATIENCE_S)
+        assert errors.strip().endswith("KeyboardInterrupt")
+    with DistributedClient(address) as client, pytest.raises(polarway.DatasetNotFound):
+        client.load("interrupted")
 
 
 FORKED = """
