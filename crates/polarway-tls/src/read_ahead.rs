@@ -6,9 +6,9 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
-/// How much is read at once, in bytes: eight records of TLS. With four, the connection is empty so often that waking its reader
-/// costs a quarter of the work of receiving a table; with more, nothing is gained.
-const READ_BYTES: usize = 128 << 10;
+/// How much is read at once, in bytes: four records of TLS. Larger pieces are no faster: glibc returns memory of their size to
+/// the system when it is freed, and each new piece costs page faults.
+const READ_BYTES: usize = 64 << 10;
 
 /// Reads large pieces of a connection, and returns them in small parts. rustls reads 4 KiB at a time, each of which would be a
 /// system call. The memory of the piece is freed while the connection is idle. Writes pass through.
