@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -189,7 +190,7 @@ class _Layout:
         if not self._has_views:
             return (batch,)
         # Some rows at a time: a batch may be as large as memory.
-        rows = max(1, batch.num_rows * 8 * TARGET_BYTES // max(batch.nbytes, 1))
+        rows = max(1, batch.num_rows * 8 * TARGET_BYTES // max(batch.get_total_buffer_size(), 1))
         return (_in_types(batch.slice(row, rows), self._cuttable) for row in range(0, batch.num_rows, rows))
 
     def _joined(self, batches: list[Any]) -> list[Any]:
@@ -217,7 +218,16 @@ def _in_types(batch: Any, schema: Any) -> Any:
 
 
 def _cast(array: Any, wanted: Any) -> Any:
+    # Polars does it in all versions of pyarrow, which can't cast views before 19.
+    if _is_view(array.type):
+        return pl.Series(array).to_arrow(compat_level=pl.CompatLevel.oldest())
+    if _is_view(wanted):
+        return pl.Series(array).to_arrow(compat_level=pl.CompatLevel.newest())
     return array.cast(wanted)
+
+
+def _is_view(data_type: Any) -> bool:
+    return bool(pa.types.is_string_view(data_type) or pa.types.is_binary_view(data_type))
 
 
 def _cuttable_type(data_type: Any) -> Any:

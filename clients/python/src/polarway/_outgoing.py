@@ -175,7 +175,7 @@ class _ReadOnce:
                     if batch is None:
                         return
                     self._kept.append(batch)
-                    self._kept_bytes += batch.nbytes
+                    self._kept_bytes += batch.get_total_buffer_size()
                     if self._kept_bytes > _KEPT_BYTES:
                         self._kept = [None] * len(self._kept)
                 else:
