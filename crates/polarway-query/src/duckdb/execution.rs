@@ -45,10 +45,12 @@ impl Execution<'_> {
         self.output.check()?;
         self.output.enter(Phase::Planning);
         let (text, fresh) = (&self.plan.statement.text, self.tables.may_have_changed);
+        let output = &*self.output;
         let mut session = self
             .instance
             .sessions
-            .take(text, &self.tables.views, fresh)
+            .take(text, &self.tables.views, fresh, |interrupt| output.attach(interrupt))
+            .inspect_err(|_| output.detach())
             .map_err(|error| diagnose(&error, Origin::OtherText, &self.tables.hidden))?;
         let mut outcome = match self.plan.keep.table() {
             Some(name) => self.keep_rows(&session, name),

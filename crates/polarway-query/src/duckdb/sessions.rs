@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use super::native::{Connection, Database, NativeError, Prepared};
 use super::result_types::ResultColumns;
 use super::view::View;
+use crate::queue::control::Interrupt;
 
 /// The longest text whose statement is kept, in bytes.
 const LONGEST_KEPT: usize = 64 << 10;
@@ -80,8 +81,14 @@ impl Sessions {
 
     /// A session that has exactly these views, so that nothing of an earlier query can be named or appear in an error message.
     /// With `fresh` the views are bound again, for files that may have changed since. A session that last ran this text is
-    /// preferred.
-    pub(crate) fn take(&self, text: &str, views: &[View], fresh: bool) -> Result<Session, NativeError> {
+    /// preferred. Binding views reads files; `attach` gets what stops that.
+    pub(crate) fn take(
+        &self,
+        text: &str,
+        views: &[View],
+        fresh: bool,
+        attach: impl FnOnce(Arc<dyn Interrupt>),
+    ) -> Result<Session, NativeError> {
         if !fresh {
             let mut idle = self.idle.lock();
             let fits = |session: &Session| session.views == views;
@@ -93,6 +100,7 @@ impl Sessions {
             }
         }
         let connection = Connection::open(&self.database)?;
+        attach(connection.to_interrupt());
         for view in views {
             connection.execute(&view.create())?;
         }

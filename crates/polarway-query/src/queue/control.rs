@@ -112,6 +112,15 @@ impl Control {
         }
     }
 
+    /// Interrupts again what runs for a query that was stopped: an interrupt that comes between two of DuckDB's statements is lost.
+    pub(crate) fn interrupt_if_stopped(&self) {
+        if self.is_stopped()
+            && let Some(running) = self.running.lock().as_ref()
+        {
+            running.interrupt();
+        }
+    }
+
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.get().is_some()
     }

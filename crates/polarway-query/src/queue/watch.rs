@@ -67,7 +67,10 @@ impl Watch {
     fn look(&mut self, tick: u32) {
         let now = Instant::now();
         let queries = self.watched.registry.all();
-        queries.iter().for_each(|query| query.control.stop_if_late(now));
+        for query in &queries {
+            query.control.stop_if_late(now);
+            query.control.interrupt_if_stopped();
+        }
         self.watched.admission.sweep(&queries, now);
         self.watched.executor.tend(now);
         if tick.is_multiple_of(TICKS_PER_MEMORY) {
