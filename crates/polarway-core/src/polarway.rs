@@ -245,7 +245,7 @@ impl EngineParts {
                 Some((external, root))
             }
         };
-        let files = StoredFiles::new(datasets_mirror, handles_mirror, ranges, config.check_bytes);
+        let files = StoredFiles::new(datasets_mirror, handles_mirror, ranges.clone(), config.check_bytes);
         let mut readable: Vec<PathBuf> = root.into_iter().collect();
         readable.extend(files.folders());
         readable.extend(external.iter().filter_map(|(_, root)| root.clone()));
@@ -280,7 +280,7 @@ impl EngineParts {
             quotas: Mutex::new(()),
             environment,
             random: components.random,
-            metrics: measured.map(|measured| EngineMetrics::new(measured.recorder)),
+            metrics: measured.map(|measured| EngineMetrics::new(measured.recorder, ranges)),
             cold_folders,
             _workspace: workspace,
         })

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use polarway_handles::Handle;
 use polarway_model::CacheStats;
 use polarway_query::{EngineCondition, QueryObserver, QueryOutcome, QueryStatus, QueueState};
-use polarway_storage::{ChangeCounts, CommitKind, MemoryBudget};
+use polarway_storage::{ChangeCounts, CommitKind, MemoryBudget, RangeCache};
 
 use super::list;
 
@@ -21,6 +21,7 @@ pub(crate) type SharedRecorder = Arc<dyn Recorder + Send + Sync>;
 /// What an engine counts and measures, except in its storages.
 pub(crate) struct EngineMetrics {
     cache: CacheMetrics,
+    ranges: RangeMetrics,
     memory_used: Gauge,
     memory_capacity: Gauge,
     queue: QueueMetrics,
@@ -40,6 +41,18 @@ struct CacheMetrics {
     tables: Gauge,
     bytes: Gauge,
     capacity: Gauge,
+}
+
+/// Those of the ranges of data files that are in no directory.
+struct RangeMetrics {
+    cache: RangeCache,
+    requests: Counter,
+    errors: Counter,
+    fetched: Counter,
+    hit: Counter,
+    missed: Counter,
+    memory: Gauge,
+    disk: Gauge,
 }
 
 struct QueueMetrics {
@@ -66,8 +79,9 @@ pub(crate) struct Sample {
 }
 
 impl EngineMetrics {
-    pub(crate) fn new(recorder: &dyn Recorder) -> Self {
+    pub(crate) fn new(recorder: &dyn Recorder, ranges: RangeCache) -> Self {
         Self {
+            ranges: RangeMetrics::new(recorder, ranges),
             cache: CacheMetrics {
                 hit_rate: list::CACHE_HIT_RATE.register_gauge(recorder, &[]),
                 hits: list::CACHE_HITS.register_counter(recorder, &[]),
@@ -104,6 +118,7 @@ impl EngineMetrics {
         self.cache.tables.set(cache.tables as f64);
         self.cache.bytes.set(cache.bytes as f64);
         self.cache.capacity.set(cache.capacity_bytes as f64);
+        self.ranges.sample();
         self.memory_used.set(memory.used() as f64);
         self.memory_capacity.set(memory.capacity() as f64);
         self.queue.running.set(queue.running as f64);
@@ -129,6 +144,32 @@ impl EngineMetrics {
     pub(crate) fn count_handles(&self, handles: &[Handle]) {
         self.handles.set(handles.len() as f64);
         self.handles_bytes.set(handles.iter().map(|handle| handle.bytes).sum::<u64>() as f64);
+    }
+}
+
+impl RangeMetrics {
+    fn new(recorder: &dyn Recorder, cache: RangeCache) -> Self {
+        Self {
+            cache,
+            requests: list::RANGE_REQUESTS.register_counter(recorder, &[]),
+            errors: list::RANGE_REQUEST_ERRORS.register_counter(recorder, &[]),
+            fetched: list::RANGE_FETCHED_BYTES.register_counter(recorder, &[]),
+            hit: list::RANGE_HIT_BYTES.register_counter(recorder, &[]),
+            missed: list::RANGE_MISSED_BYTES.register_counter(recorder, &[]),
+            memory: list::RANGE_MEMORY_BYTES.register_gauge(recorder, &[]),
+            disk: list::RANGE_DISK_BYTES.register_gauge(recorder, &[]),
+        }
+    }
+
+    fn sample(&self) {
+        let stats = self.cache.stats();
+        self.requests.absolute(stats.requests);
+        self.errors.absolute(stats.failed_requests);
+        self.fetched.absolute(stats.fetched_bytes);
+        self.hit.absolute(stats.hit_bytes);
+        self.missed.absolute(stats.missed_bytes);
+        self.memory.set(stats.memory_bytes as f64);
+        self.disk.set(stats.disk_bytes as f64);
     }
 }
 

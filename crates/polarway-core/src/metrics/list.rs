@@ -39,6 +39,36 @@ pub(super) const CACHE_CAPACITY_BYTES: Metric = Metric::gauge(
     "The size that the tables in the cache may have, in bytes; 0 if the cache is off.",
 );
 
+pub(super) const RANGE_REQUESTS: Metric = Metric::counter(
+    "polarway_range_requests_total",
+    &[],
+    "Requests of queries for ranges of data files that are in no directory.",
+);
+pub(super) const RANGE_REQUEST_ERRORS: Metric =
+    Metric::counter("polarway_range_request_errors_total", &[], "Such requests that failed.");
+pub(super) const RANGE_FETCHED_BYTES: Metric =
+    Metric::counter("polarway_range_fetched_bytes_total", &[], "Bytes that such requests brought.");
+pub(super) const RANGE_HIT_BYTES: Metric = Metric::counter(
+    "polarway_range_hit_bytes_total",
+    &[],
+    "Bytes of such ranges that queries found in memory or on disk.",
+);
+pub(super) const RANGE_MISSED_BYTES: Metric = Metric::counter(
+    "polarway_range_missed_bytes_total",
+    &[],
+    "Bytes of such ranges that queries waited for.",
+);
+pub(super) const RANGE_MEMORY_BYTES: Metric = Metric::gauge(
+    "polarway_range_memory_bytes",
+    &[],
+    "The size of such ranges that are kept in memory, in bytes.",
+);
+pub(super) const RANGE_DISK_BYTES: Metric = Metric::gauge(
+    "polarway_range_disk_bytes",
+    &[],
+    "The size of such ranges that are kept on disk, in bytes.",
+);
+
 pub(super) const MEMORY_USED_BYTES: Metric = Metric::gauge(
     "polarway_memory_used_bytes",
     &[],
@@ -160,6 +190,13 @@ pub const ENGINE_METRICS: &[Metric] = &[
     CACHE_TABLES,
     CACHE_BYTES,
     CACHE_CAPACITY_BYTES,
+    RANGE_REQUESTS,
+    RANGE_REQUEST_ERRORS,
+    RANGE_FETCHED_BYTES,
+    RANGE_HIT_BYTES,
+    RANGE_MISSED_BYTES,
+    RANGE_MEMORY_BYTES,
+    RANGE_DISK_BYTES,
     MEMORY_USED_BYTES,
     MEMORY_CAPACITY_BYTES,
     QUERIES_RUNNING,

@@ -200,6 +200,11 @@ impl Backend for MeasuredStorage {
         Ok(Arc::new(MeasuredFile { file, metrics: Arc::clone(&self.metrics) }))
     }
 
+    fn open_sized(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        let file = self.metrics.measure(Operation::Open, || self.storage.open_sized(path, bytes))?;
+        Ok(Arc::new(MeasuredFile { file, metrics: Arc::clone(&self.metrics) }))
+    }
+
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
         let began = Instant::now();
         match self.storage.create_data(path) {

@@ -4,6 +4,8 @@
 mod support;
 #[path = "../../../polarway-storage/tests/storage/support/timed.rs"]
 mod timed;
+#[path = "../../../polarway-storage/tests/storage/support/watched.rs"]
+mod watched;
 
 mod access;
 mod adopted;
@@ -23,6 +25,7 @@ mod nan;
 mod nanoseconds;
 mod pieces;
 mod quotas;
+mod ranges;
 mod result_types;
 mod sharing;
 mod sql;

@@ -40,6 +40,15 @@ pub trait Backend: Send + Sync + Debug {
     /// [`FailureKind::NotFound`] if there is none.
     fn open(&self, path: &str) -> BackendResult<Arc<dyn ReadAt>>;
 
+    /// As [`open`](Self::open), for a file that is known to have this length: a bucket is asked for nothing before the file is
+    /// read, so there an absent file is an error of the first read.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    fn open_sized(&self, path: &str, _bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.open(path)
+    }
+
     /// Begins a data file. It is on stable storage when [`DataWriter::finish`] returns, and
     /// removed if the writer is dropped before.
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>>;

@@ -151,6 +151,10 @@ impl Backend for ObjectBackend {
         Ok(Arc::new(ObjectReader::new(&self.store, &self.runtime, location, meta.size)))
     }
 
+    fn open_sized(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        Ok(Arc::new(ObjectReader::new(&self.store, &self.runtime, object_path(path), bytes)))
+    }
+
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
         Ok(Box::new(ObjectWriter::new(&self.store, &self.runtime, path)))
     }

@@ -161,7 +161,7 @@ impl RangeFile {
         if let Some(source) = &*source {
             return Ok(Arc::clone(source));
         }
-        let opened = self.backend.open(&self.path)?;
+        let opened = self.backend.open_sized(&self.path, self.bytes)?;
         *source = Some(Arc::clone(&opened));
         Ok(opened)
     }

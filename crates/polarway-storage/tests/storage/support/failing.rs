@@ -109,6 +109,10 @@ impl Backend for FailingBackend {
         self.shared.run(path, || self.inner.open(path))
     }
 
+    fn open_sized(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.shared.run(path, || self.inner.open_sized(path, bytes))
+    }
+
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
         let inner = self.shared.run(path, || self.inner.create_data(path))?;
         Ok(Box::new(FailingWriter { inner, plan: Arc::clone(&self.shared), path: path.to_owned() }))
@@ -140,6 +144,10 @@ impl Backend for FailingBackend {
 
     fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {
         self.shared.run(folder, || self.inner.remove_empty_folder(folder))
+    }
+
+    fn pause_before_retry(&self, failures: u32) -> bool {
+        self.inner.pause_before_retry(failures)
     }
 
     fn check_removable(&self, folder: &str) -> BackendResult<()> {

@@ -32,6 +32,10 @@ impl Backend for SlowRemovals {
         self.0.open(path)
     }
 
+    fn open_sized(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.0.open_sized(path, bytes)
+    }
+
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
         self.0.create_data(path)
     }
@@ -64,6 +68,10 @@ impl Backend for SlowRemovals {
     fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {
         std::thread::sleep(PAUSE);
         self.0.remove_empty_folder(folder)
+    }
+
+    fn pause_before_retry(&self, failures: u32) -> bool {
+        self.0.pause_before_retry(failures)
     }
 
     fn check_removable(&self, folder: &str) -> BackendResult<()> {

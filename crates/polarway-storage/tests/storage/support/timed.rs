@@ -64,6 +64,10 @@ impl Backend for TimedBackend {
         self.inner.open(path)
     }
 
+    fn open_sized(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.inner.open_sized(path, bytes)
+    }
+
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
         let inner = self.inner.create_data(path)?;
         self.stamps.stamp(path);

@@ -72,6 +72,13 @@ impl Backend for WatchedReads {
         Ok(Arc::new(WatchedFile { inner: self.inner.open(path)?, on_read: Arc::clone(&self.on_read) }))
     }
 
+    fn open_sized(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        Ok(Arc::new(WatchedFile {
+            inner: self.inner.open_sized(path, bytes)?,
+            on_read: Arc::clone(&self.on_read),
+        }))
+    }
+
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
         self.inner.create_data(path)
     }
@@ -102,6 +109,10 @@ impl Backend for WatchedReads {
 
     fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {
         self.inner.remove_empty_folder(folder)
+    }
+
+    fn pause_before_retry(&self, failures: u32) -> bool {
+        self.inner.pause_before_retry(failures)
     }
 
     fn check_removable(&self, folder: &str) -> BackendResult<()> {
