@@ -69,7 +69,8 @@ def failure_of(error: Any, address: Address, time_s: float | None = None) -> Fai
     """What an error of a call to this address says, which had this time limit if it was a query."""
     code: int = error.code().value[0]
     text: str = error.details() or ""
-    trailers = dict(error.trailing_metadata() or ())
+    # By iteration: the metadata of older versions of grpcio for asyncio looks like a mapping, and is none.
+    trailers = dict(iter(error.trailing_metadata() or ()))
     failure = Failure.of_status(code, text, trailers.get("grpc-status-details-bin"))
     if failure.reason is not None:
         return failure
