@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use futures::future::{self, BoxFuture};
 use http::HeaderMap;
 use http_body::{Body as _, Frame};
+use polarway_proto::transport::MESSAGE_HEADER_BYTES;
 use polarway_proto::v1::Failure;
 use tonic::Status;
 use tonic::body::Body;
@@ -15,9 +16,6 @@ use tracing::Span;
 use crate::auth::Session;
 use crate::body::{Filter, NextFrame, poll_frame};
 use crate::drain::CutOff;
-
-/// The bytes before each message: whether it is compressed, and its length (gRPC over HTTP/2, "Length-Prefixed-Message").
-const HEADER_BYTES: usize = 5;
 
 /// What may end a call early.
 #[derive(Clone)]
@@ -148,7 +146,7 @@ fn end(body: &mut Body, failure: Failure) -> NextFrame {
 /// How much of the current message has been sent: a client would not understand a status in the middle of a message.
 #[derive(Default)]
 struct Message {
-    header: [u8; HEADER_BYTES],
+    header: [u8; MESSAGE_HEADER_BYTES],
     /// How much of the header has been sent.
     header_bytes: usize,
     /// How much of the message after its header is missing.
@@ -168,11 +166,11 @@ impl Message {
                 data = &data[taken..];
                 continue;
             }
-            let taken = (HEADER_BYTES - self.header_bytes).min(data.len());
+            let taken = (MESSAGE_HEADER_BYTES - self.header_bytes).min(data.len());
             self.header[self.header_bytes..][..taken].copy_from_slice(&data[..taken]);
             self.header_bytes += taken;
             data = &data[taken..];
-            if self.header_bytes == HEADER_BYTES {
+            if self.header_bytes == MESSAGE_HEADER_BYTES {
                 let [_, a, b, c, d] = self.header;
                 self.missing_bytes = u32::from_be_bytes([a, b, c, d]) as usize;
                 self.header_bytes = 0;

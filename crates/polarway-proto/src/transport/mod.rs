@@ -34,7 +34,7 @@ pub const ACCEPTED_ENCODINGS_HEADER: HeaderName = HeaderName::from_static("grpc-
 pub const ENCODING: &str = "identity";
 
 /// The bytes before each message: whether it is compressed, and its length (gRPC over HTTP/2, "Length-Prefixed-Message").
-const HEADER_BYTES: usize = 5;
+pub const MESSAGE_HEADER_BYTES: usize = 5;
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use prost::encoding::{WireType, decode_key, decode_varint};
 use tonic::{Code, Status};
 
 use super::send::IPC_FIELD;
-use super::{End, Framed, HEADER_BYTES, MESSAGE_BYTES};
+use super::{End, Framed, MESSAGE_BYTES, MESSAGE_HEADER_BYTES};
 
 /// The alignment that Arrow wants for the bytes of a chunk.
 const ALIGNMENT: usize = 64;
@@ -129,8 +129,8 @@ impl<M: Framed> Stream for Received<M> {
 
 /// Reads a message's header and allocates memory for it; `None` until enough bytes have arrived.
 fn begin<M: Framed>(frames: &mut Frames, most_bytes: usize) -> Result<Option<Unfinished>, Status> {
-    let Some(start) = frames.peek::<{ HEADER_BYTES + PEEKED_BYTES }>() else { return Ok(None) };
-    let Some((header, start)) = start.split_first_chunk::<HEADER_BYTES>() else { return Ok(None) };
+    let Some(start) = frames.peek::<{ MESSAGE_HEADER_BYTES + PEEKED_BYTES }>() else { return Ok(None) };
+    let Some((header, start)) = start.split_first_chunk::<MESSAGE_HEADER_BYTES>() else { return Ok(None) };
     let [is_compressed, length @ ..] = *header;
     if is_compressed != 0 {
         return Err(Status::internal(
@@ -148,7 +148,7 @@ fn begin<M: Framed>(frames: &mut Frames, most_bytes: usize) -> Result<Option<Unf
     if offset.is_none() && length > M::MOST_BYTES {
         return Err(too_long(length, M::MOST_BYTES));
     }
-    frames.skip(HEADER_BYTES);
+    frames.skip(MESSAGE_HEADER_BYTES);
     let offset = offset.unwrap_or(0);
     let bytes = aligned(length.min(FIRST_ROOM_BYTES), offset);
     Ok(Some(Unfinished { bytes, missing: length, ipc_offset: offset }))

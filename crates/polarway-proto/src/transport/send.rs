@@ -11,7 +11,7 @@ use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 use tonic::Status;
 
-use super::{Framed, HEADER_BYTES};
+use super::{Framed, MESSAGE_HEADER_BYTES};
 
 /// The number of a chunk's field with its bytes.
 pub(super) const IPC_FIELD: u32 = 1;
@@ -85,8 +85,8 @@ where
 /// here the chunk is last in its message, and its bytes are last in the chunk.
 pub(super) fn frame<M: Framed>(mut message: M) -> (Bytes, Bytes) {
     let chunk = message.take_chunk();
-    let mut head = BytesMut::with_capacity(HEADER_BYTES + message.encoded_len() + 64);
-    head.put_bytes(0, HEADER_BYTES);
+    let mut head = BytesMut::with_capacity(MESSAGE_HEADER_BYTES + message.encoded_len() + 64);
+    head.put_bytes(0, MESSAGE_HEADER_BYTES);
     message.encode_raw(&mut head);
     let mut ipc = Bytes::new();
     if let Some(mut chunk) = chunk {
@@ -100,9 +100,9 @@ pub(super) fn frame<M: Framed>(mut message: M) -> (Bytes, Bytes) {
             encode_varint(ipc.len() as u64, &mut head);
         }
     }
-    let length = head.len() - HEADER_BYTES + ipc.len();
+    let length = head.len() - MESSAGE_HEADER_BYTES + ipc.len();
     // Chunks are far below 4 GiB: a longer one gets a length that the receiver refuses.
     let length = u32::try_from(length).unwrap_or(u32::MAX);
-    head[1..HEADER_BYTES].copy_from_slice(&length.to_be_bytes());
+    head[1..MESSAGE_HEADER_BYTES].copy_from_slice(&length.to_be_bytes());
     (head.freeze(), ipc)
 }
