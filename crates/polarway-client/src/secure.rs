@@ -13,10 +13,10 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use polarway_tls::{ALPN, ReadAhead, Sides, explain, tls_error};
+use polarway_tls::{ALPN, Ahead, ReadAhead, ReadThrough, Reader, Sides, explain, tls_error};
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, ClientConfig, InvalidMessage};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -112,70 +112,32 @@ impl Service<Uri> for SecureConnector {
         Box::pin(async move {
             last_failure.forget();
             let stream = connecting.await?.into_inner();
-            let connected = tls.connect(name, ReadAhead::new(stream)).await;
+            let connected = tls.connect(name, ReadAhead::new(stream, Ahead::default())).await;
             let stream = connected.inspect_err(|error| last_failure.remember(error))?;
             if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
                 let error = io::Error::other(rustls::Error::NoApplicationProtocol);
                 last_failure.remember(&error);
                 return Err(error.into());
             }
-            Ok(TokioIo::new(SecureStream { stream, last_failure }))
+            Ok(TokioIo::new(SecureStream::new(stream, last_failure)))
         })
     }
 }
 
 /// A connection that remembers why it failed.
-pub(crate) struct SecureStream {
-    stream: TlsStream<ReadAhead<TcpStream>>,
-    last_failure: LastFailure,
-}
+type SecureStream = ReadThrough<TlsStream<ReadAhead<TcpStream>>, LastFailure>;
 
-impl SecureStream {
-    fn seen<T>(&self, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if let Poll::Ready(Err(error)) = &outcome {
-            self.last_failure.remember(error);
-        }
-        outcome
-    }
-}
-
-impl AsyncRead for SecureStream {
+impl<S: AsyncRead + Unpin> Reader<S> for LastFailure {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        &mut self,
+        stream: &mut S,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.seen(read)
-    }
-}
-
-impl AsyncWrite for SecureStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        let read = Pin::new(stream).poll_read(context, buffer);
+        if let Poll::Ready(Err(error)) = &read {
+            self.remember(error);
+        }
+        read
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use polarway_tls::{ReadAhead, explain, tls_error};
+use polarway_tls::{Ahead, ReadAhead, explain, tls_error};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -102,7 +102,8 @@ pub(crate) async fn greet(
 }
 
 async fn handshake(stream: TcpStream, tls: &Tls, deadline: Instant) -> Result<Greeted, Refusal> {
-    let accepting = TlsAcceptor::from(tls.current()).accept(ReadAhead::new(stream)).into_fallible();
+    let stream = ReadAhead::new(stream, Ahead::default());
+    let accepting = TlsAcceptor::from(tls.current()).accept(stream).into_fallible();
     match timeout_at(deadline, accepting).await {
         Ok(Ok(stream)) => Ok(Greeted::Tls(Box::new(stream))),
         Ok(Err((error, stream))) => {

@@ -8,10 +8,12 @@ mod identity;
 mod pem;
 mod provider;
 mod read_ahead;
+mod read_through;
 mod words;
 
 pub use identity::Identity;
 pub use pem::{CredentialError, Pem, roots};
 pub use provider::{ALPN, VERSIONS, provider};
-pub use read_ahead::ReadAhead;
+pub use read_ahead::{Ahead, ReadAhead};
+pub use read_through::{ReadThrough, Reader};
 pub use words::{Sides, explain, tls_error};

@@ -1,100 +1,52 @@
 //! A connection that is read in large pieces.
 
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
+
+use crate::read_through::{ReadThrough, Reader};
 
 /// How much is read at once, in bytes: four records of TLS. Larger pieces are no faster: glibc returns memory of their size to
 /// the system when it is freed, and each new piece costs page faults.
 const READ_BYTES: usize = 64 << 10;
 
 /// Reads large pieces of a connection, and returns them in small parts. rustls reads 4 KiB at a time, each of which would be a
-/// system call. The memory of the piece is freed while the connection is idle. Writes pass through.
-#[derive(Debug)]
-pub struct ReadAhead<S> {
-    stream: S,
+/// system call. The memory of the piece is freed while the connection is idle.
+#[derive(Debug, Default)]
+pub struct Ahead {
     /// What was read.
     piece: Vec<u8>,
     /// How much of it was returned.
     taken: usize,
 }
 
-impl<S> ReadAhead<S> {
-    /// A connection of which nothing is read yet.
-    pub fn new(stream: S) -> Self {
-        Self { stream, piece: Vec::new(), taken: 0 }
-    }
+/// A connection that is read in large pieces.
+pub type ReadAhead<S> = ReadThrough<S, Ahead>;
 
-    /// The connection itself, for everything except reading.
-    pub fn get_ref(&self) -> &S {
-        &self.stream
-    }
-
-    /// The connection itself. Bytes that were read ahead are not in it.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.stream
-    }
-
-    /// The connection itself. Bytes that were read ahead are lost.
-    pub fn into_inner(self) -> S {
-        self.stream
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for ReadAhead<S> {
+impl<S: AsyncRead + Unpin> Reader<S> for Ahead {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        &mut self,
+        stream: &mut S,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        if this.taken == this.piece.len() {
-            this.taken = 0;
-            this.piece.clear();
-            this.piece.reserve(READ_BYTES);
-            let read = pin!(this.stream.read_buf(&mut this.piece)).poll(context);
+        if self.taken == self.piece.len() {
+            self.taken = 0;
+            self.piece.clear();
+            self.piece.reserve(READ_BYTES);
+            let read = pin!(stream.read_buf(&mut self.piece)).poll(context);
             if read.is_pending() {
-                this.piece = Vec::new();
+                self.piece = Vec::new();
             }
             ready!(read)?;
         }
-        let rest = &this.piece[this.taken..];
+        let rest = &self.piece[self.taken..];
         let part = &rest[..rest.len().min(buffer.remaining())];
         buffer.put_slice(part);
-        this.taken += part.len();
+        self.taken += part.len();
         Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for ReadAhead<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }
 
@@ -108,7 +60,7 @@ mod tests {
     async fn what_is_read_in_small_pieces_is_whole_and_the_memory_is_given_back() {
         let sent: Vec<u8> = (0..300_000_u32).map(|number| (number % 251) as u8).collect();
         let (near, mut far) = duplex(READ_BYTES);
-        let mut near = ReadAhead::new(near);
+        let mut near = ReadAhead::new(near, Ahead::default());
         let whole = sent.clone();
         let sending = tokio::spawn(async move {
             far.write_all(&whole).await.unwrap();
@@ -124,7 +76,7 @@ mod tests {
         assert!(received == sent);
         let far = sending.await.unwrap();
         assert!(futures_now(near.read(&mut small)).await.is_none(), "nothing is there yet");
-        assert_eq!(near.piece.capacity(), 0);
+        assert_eq!(near.reader.piece.capacity(), 0);
         drop(far);
         assert_eq!(near.read(&mut small).await.unwrap(), 0, "the end is an end");
     }
