@@ -43,14 +43,14 @@ def test_a_stream_after_a_break_begins_with_the_schema_again() -> None:
     assert piece.num_rows == 9
 
 
-def test_batches_point_into_their_chunks() -> None:
+def test_a_chunk_is_copied_once() -> None:
     table = Table("arrow")
     before = pa.total_allocated_bytes()
     many = pa.record_batch({"n": pa.array(range(1_000_000))})
     (chunk, _) = stream_of(many, 1)
     piece = table.piece([Rows(1, chunk, 1_000_000)])
     del many
-    assert pa.total_allocated_bytes() - before < 1_000_000
+    assert pa.total_allocated_bytes() - before < 1.1 * len(chunk)
     assert piece["n"][999_999].as_py() == 999_999
 
 

@@ -11,10 +11,14 @@ import pyarrow as pa
 
 from polarway import _incoming
 from polarway._incoming import As
+from polarway._wire import Bytes
 from polarway.errors import ProtocolError
 
 END_MARK: Final = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 """The end of an Arrow IPC stream. Only this shows that a table is complete: a proxy may end a call too early."""
+
+# To copy fewer bytes takes less time than to make what copies them.
+_LARGE_BYTES: Final = 64 << 10
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -23,8 +27,8 @@ class Rows:
 
     # Which stream it came with: the next one after a break begins again with the schema.
     stream: int
-    # In memory of its own: a view into gRPC's message is not aligned, and Arrow would copy each column.
-    ipc: bytes
+    # A view into gRPC's message, perhaps.
+    ipc: Bytes
     rows: int
 
 
@@ -116,6 +120,16 @@ class _Decoder:
         return found
 
 
+def _copied(ipc: Bytes) -> Any:
+    """The bytes as an aligned buffer: out of one that is not aligned, Arrow would copy each column."""
+    if len(ipc) < _LARGE_BYTES:
+        return pa.py_buffer(bytes(ipc))
+    buffer = pa.allocate_buffer(len(ipc))
+    # This copies without Python's lock, so that others can receive meanwhile.
+    pa.FixedSizeBufferWriter(buffer).write(ipc)
+    return buffer
+
+
 class _Source:
     """Chunks as a file for Arrow, which takes a batch out of it without a copy."""
 
@@ -125,9 +139,9 @@ class _Source:
         self._waiting: deque[Any] = deque()
         self._position = 0
 
-    def add(self, ipc: bytes) -> None:
-        """Adds a chunk at the end."""
-        self._waiting.append(pa.py_buffer(ipc))
+    def add(self, ipc: Bytes) -> None:
+        """Adds a chunk at the end, in memory of its own."""
+        self._waiting.append(_copied(ipc))
 
     def read_buffer(self, size: int) -> Any:
         """The next bytes of the first chunk that has any: Arrow's messages don't cross the borders of chunks."""

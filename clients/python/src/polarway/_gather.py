@@ -9,7 +9,7 @@ from polarway._decode import Rows, Table
 from polarway._transport import Job
 
 # Chunks are decoded in groups of about this size: a group costs some calls into Arrow and polars, whatever its size.
-_GROUP_BYTES: Final = 32 << 20
+_GROUP_BYTES: Final = 16 << 20
 
 
 class Chunks(Protocol):

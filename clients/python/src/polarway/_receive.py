@@ -63,9 +63,8 @@ class Receiver(Generic[Request, Step]):
         if chunk.first_row != self.next_row:
             raise ProtocolError(f"the server sent row {chunk.first_row} where row {self.next_row} comes next")
         self.next_row += chunk.rows
-        ipc = bytes(chunk.ipc)
-        self._is_complete = ipc.endswith(END_MARK)
-        return Rows(self._number, ipc, chunk.rows)
+        self._is_complete = chunk.ipc[-len(END_MARK) :] == END_MARK
+        return Rows(self._number, chunk.ipc, chunk.rows)
 
     def cancel(self) -> None:
         """Ends the call, so that the server stops its work."""
