@@ -1,12 +1,13 @@
 //! `cargo xtask bench`: Polarway's speed beside that of its peers, in one run, over one table.
 //!
 //! Two programs hold the table in memory and wait for commands: `polarway-bench`, which calls the engine, and `peers.py`,
-//! which calls pyarrow, polars and DuckDB. Their turns alternate in every round, so that whatever slows the machine down
-//! slows all of them; what is compared are medians.
+//! which calls pyarrow, polars and DuckDB. With `--python` there is a third, `client.py`, which calls the Python client. Their
+//! turns alternate in every round, so that whatever slows the machine down slows all of them; what is compared are medians.
 
 mod measures;
 mod participant;
 mod peers;
+mod python_measures;
 mod report;
 
 use std::fs;
@@ -19,25 +20,29 @@ use lexopt::Arg::Long;
 use lexopt::ValueExt as _;
 
 use crate::folders::{ScratchFolder, cache_folder};
-use crate::{Subcommand, cargo, libduckdb, tpch};
+use crate::{Subcommand, cargo, libduckdb, python_client, tpch};
 use measures::{MEASURES, Measure, Party};
 use participant::Participant;
 use peers::Peers;
+use python_measures::PYTHON_MEASURES;
 use report::{Measurement, Report};
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "bench",
     summary: "measure speed, beside pyarrow, Arrow Flight, polars and DuckDB",
     usage: "
-Usage: cargo xtask bench [--rows N] [--rounds N] [--only NAME]... [--json PATH]
+Usage: cargo xtask bench [--python] [--rows N] [--rounds N] [--only NAME]... [--json PATH]
 
+  --python     measure the Python client, beside pyarrow's Flight and the Rust client
   --rows N     rows of the table (default 10000000, which is 640 MB)
-  --rounds N   rounds that count, after one that warms up (default 7)
+  --rounds N   rounds that count, after one that warms up (default 7; 9 with --python)
   --only NAME  measure only this: load-parquet, load-parquet-adopted, load-parquet-filling, store, cached-load,
                query-overhead-new, query-overhead-seen, latest-version-known, latest-version-cold, list-versions,
                network-cached-load, network-load-parquet, network-store, network-cached-load-small, network-select-42,
                network-ping, network-point-query, network-stream, network-64-clients, network-64-clients-table,
-               nginx-cached-load, nginx-cached-load-small, handle-memory, handle-external, handle-memory-follow-up, handle-external-follow-up, tpch-all, or one of tpch-01 to tpch-22
+               nginx-cached-load, nginx-cached-load-small, handle-memory, handle-external, handle-memory-follow-up, handle-external-follow-up, tpch-all, or one of tpch-01 to tpch-22; with --python:
+               python-load-arrow, python-load-polars, python-wide-arrow, python-wide-polars, python-load-small,
+               python-store, python-import
   --json PATH  where the numbers go (default: bench.json in the target folder)
 
 The peers live in a Python virtual environment in the cache folder. The table is generated there once per number of rows.
@@ -46,6 +51,7 @@ The peers live in a Python virtual environment in the cache folder. The table is
 };
 
 struct Options {
+    is_python: bool,
     rows: u64,
     rounds: usize,
     measures: Vec<&'static Measure>,
@@ -82,16 +88,26 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
         ours.env(tpch::FOLDER_VARIABLE, tpch::provide(&cache_folder()?, 1.0)?);
     }
     ours.envs(ports.clone());
-    let mut ours = Participant::start("polarway", &mut ours)?;
+    let engine = Participant::start("polarway", &mut ours)?;
     let mut peers = installed.call();
     peers.arg(&table.folder).arg(work.path().join("peers"));
     peers.envs(ports);
-    let mut peers = Participant::start("peers", &mut peers)?;
+    let peers = Participant::start("peers", &mut peers)?;
+    let client = match options.is_python {
+        false => None,
+        true => {
+            let mut client = python_client::prepare(&cache_folder()?)?.call("client.py");
+            client.arg(&table.folder).arg(work.path().join("client"));
+            client.arg(target.join("release").join("polarway-server")).arg(python_client::source());
+            Some(Participant::start("the Python client", &mut client)?)
+        }
+    };
+    let mut participants = Participants { engine, client, peers };
 
     let mut measurements = Vec::new();
     for measure in &options.measures {
         eprintln!("bench: {}", measure.name);
-        measurements.push(measure_in_turns(measure, options.rounds, &mut ours, &mut peers)?);
+        measurements.push(measure_in_turns(measure, options.rounds, &mut participants)?);
     }
     let report = Report { table, rounds: options.rounds, measurements };
     let json = options.json.unwrap_or_else(|| target.join("bench.json"));
@@ -102,36 +118,63 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
 }
 
 fn parse(mut arguments: lexopt::Parser) -> Result<Options> {
-    let mut options = Options { rows: 10_000_000, rounds: 7, measures: Vec::new(), json: None };
+    let mut options =
+        Options { is_python: false, rows: 10_000_000, rounds: 0, measures: Vec::new(), json: None };
+    let mut rounds = None;
+    let mut names = Vec::new();
     while let Some(argument) = arguments.next()? {
         match argument {
+            Long("python") => options.is_python = true,
             Long("rows") => options.rows = arguments.value()?.parse()?,
-            Long("rounds") => options.rounds = arguments.value()?.parse()?,
+            Long("rounds") => rounds = Some(arguments.value()?.parse()?),
             Long("json") => options.json = Some(PathBuf::from(arguments.value()?)),
-            Long("only") => {
-                let name = arguments.value()?.string()?;
-                let Some(measure) = MEASURES.iter().find(|measure| measure.name == name) else {
-                    let names: Vec<_> = MEASURES.iter().map(|measure| measure.name).collect();
-                    bail!("there is no measure {name}; there are {}", names.join(", "));
-                };
-                options.measures.push(measure);
-            }
+            Long("only") => names.push(arguments.value()?.string()?),
             other => return Err(other.unexpected().into()),
         }
     }
+    options.rounds = rounds.unwrap_or(if options.is_python { 9 } else { 7 });
     ensure!(options.rows > 0 && options.rounds > 0, "--rows and --rounds must be at least 1");
+    let all: &'static [Measure] = if options.is_python { &PYTHON_MEASURES } else { &MEASURES };
+    for name in &names {
+        let Some(measure) = all.iter().find(|measure| measure.name == name) else {
+            let names: Vec<_> = all.iter().map(|measure| measure.name).collect();
+            bail!("there is no measure {name}; there are {}", names.join(", "));
+        };
+        options.measures.push(measure);
+    }
     if options.measures.is_empty() {
-        options.measures.extend(&MEASURES);
+        options.measures.extend(all);
     }
     Ok(options)
+}
+
+/// The programs that measure.
+struct Participants {
+    engine: Participant,
+    /// With `--python`: then the measures are its own.
+    client: Option<Participant>,
+    peers: Participant,
+}
+
+impl Participants {
+    /// Whoever measures what is held to a bar.
+    fn ours(&mut self) -> &mut Participant {
+        self.client.as_mut().unwrap_or(&mut self.engine)
+    }
+
+    fn of(&mut self, party: Party) -> &mut Participant {
+        match party {
+            Party::Polarway => &mut self.engine,
+            Party::Peers => &mut self.peers,
+        }
+    }
 }
 
 /// Round robin: each participant once per round, backwards in every other round, the first round not counted.
 fn measure_in_turns(
     measure: &'static Measure,
     rounds: usize,
-    ours: &mut Participant,
-    peers: &mut Participant,
+    participants: &mut Participants,
 ) -> Result<Measurement> {
     let mut measurement = Measurement::new(measure);
     for round in 0..=rounds {
@@ -142,11 +185,11 @@ fn measure_in_turns(
         }
         for turn in turns {
             let seconds = match turn {
-                None => ours.measure(measure.name)?,
-                Some(rival) => match measure.rivals[rival].by {
-                    Party::Polarway => ours.measure(measure.rivals[rival].name)?,
-                    Party::Peers => peers.measure(measure.rivals[rival].name)?,
-                },
+                None => participants.ours().measure(measure.name)?,
+                Some(rival) => {
+                    let rival = &measure.rivals[rival];
+                    participants.of(rival.by).measure(rival.name)?
+                }
             };
             if round > 0 {
                 match turn {
@@ -178,6 +221,16 @@ mod tests {
         let options = options(&["--only", "store", "--only=load-parquet", "--rows", "1000"]).unwrap();
         let names: Vec<_> = options.measures.iter().map(|measure| measure.name).collect();
         assert_eq!((options.rows, names), (1000, vec!["store", "load-parquet"]));
+    }
+
+    #[test]
+    fn the_python_client_has_measures_of_its_own() {
+        let of_client = options(&["--python"]).unwrap();
+        assert_eq!((of_client.rounds, of_client.measures.len()), (9, PYTHON_MEASURES.len()));
+        let one = options(&["--only", "python-store", "--python", "--rounds", "3"]).unwrap();
+        assert_eq!((one.rounds, one.measures[0].name, one.measures.len()), (3, "python-store", 1));
+        assert!(options(&["--only", "python-store"]).is_err());
+        assert!(options(&["--python", "--only", "store"]).is_err());
     }
 
     #[test]

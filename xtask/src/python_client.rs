@@ -1,6 +1,6 @@
 //! The Python client, `clients/python`: an environment with what it needs, and its tests.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
@@ -20,8 +20,17 @@ pub(crate) fn prepare(cache: &Path) -> Result<Python> {
 /// A call of a program in the client's folder.
 pub(crate) fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(workspace_root().join("clients").join("python")).stdin(Stdio::null());
+    command.current_dir(folder()).stdin(Stdio::null());
     command
+}
+
+/// The folder that has the client's package.
+pub(crate) fn source() -> PathBuf {
+    folder().join("src")
+}
+
+fn folder() -> PathBuf {
+    workspace_root().join("clients").join("python")
 }
 
 /// The variable by which the tests know the server's program.

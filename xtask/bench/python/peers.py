@@ -21,6 +21,8 @@ import pyarrow.flight
 import pyarrow.ipc
 import pyarrow.parquet
 
+from wide import ROWS as WIDE_ROWS
+
 DATA, WORK = Path(sys.argv[1]), Path(sys.argv[2])
 PARQUET = DATA / "table.parquet"
 WRITTEN = WORK / "written.parquet"
@@ -121,6 +123,12 @@ def flight_get(what, client=None):
     return table
 
 
+def flight_get_wide():
+    table = flight_client()[0].do_get(pyarrow.flight.Ticket(b"wide")).read_all()
+    assert table.num_rows == WIDE_ROWS
+    return table
+
+
 def flight_get_small(client):
     """What is too short to be measured once: the median of many."""
     seconds = []
@@ -156,6 +164,10 @@ MEASURES = {
     "polars.write_parquet": (polars_frame, write_polars),
     "pyarrow.parquet.write_table": (arrow_table, write_pyarrow),
     "flight.do_get": (flight_ready, lambda: flight_get(b"memory")),
+    "flight.do_get_polars": (flight_ready, lambda: polars.from_arrow(flight_get(b"memory"))),
+    "flight.do_get_wide": (flight_client, flight_get_wide),
+    "flight.do_get_wide_polars": (flight_client, lambda: polars.from_arrow(flight_get_wide())),
+    "flight.do_get_small": (flight_client, lambda: flight_get_small(flight_client()[0])),
     "flight.do_get_parquet": (flight_ready, lambda: flight_get(b"parquet")),
     "flight.do_get_nginx": (lambda: (nginx_client(), arrow_table()), lambda: flight_get(b"memory", nginx_client())),
     "flight.do_get_small_nginx": (nginx_client, lambda: flight_get_small(nginx_client())),

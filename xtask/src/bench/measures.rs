@@ -216,11 +216,11 @@ pub(super) const MEASURES: [Measure; 51] = [
     tpch("tpch-22", &[within("duckdb.tpch-22")]),
 ];
 
-const fn peer(name: &'static str, at_least: Option<f64>) -> Rival {
+pub(super) const fn peer(name: &'static str, at_least: Option<f64>) -> Rival {
     Rival { name, by: Party::Peers, at_least, slack_seconds: 0.0 }
 }
 
-const fn ours(name: &'static str, at_least: Option<f64>) -> Rival {
+pub(super) const fn ours(name: &'static str, at_least: Option<f64>) -> Rival {
     Rival { name, by: Party::Polarway, at_least, slack_seconds: 0.0 }
 }
 
