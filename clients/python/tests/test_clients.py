@@ -22,6 +22,8 @@ import clients
 import polarway
 import server
 from polarway import AsyncDistributedClient, DistributedClient
+from polarway._generated import messages, methods
+from polarway._wire import encode
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +44,12 @@ def nobody() -> Iterator[str]:
         yield f"127.0.0.1:{bound.getsockname()[1]}"
 
 
-def methods(client: type[object]) -> dict[str, Any]:
+def members(client: type[object]) -> dict[str, Any]:
     return {name: value for name, value in vars(client).items() if not name.startswith("_")}
 
 
 def test_both_clients_have_the_same_methods_with_the_same_arguments() -> None:
-    blocking, awaited = methods(DistributedClient), methods(AsyncDistributedClient)
+    blocking, awaited = members(DistributedClient), members(AsyncDistributedClient)
     assert blocking.keys() == awaited.keys()
     for name, method in blocking.items():
         if isinstance(method, property):
@@ -60,7 +62,7 @@ def test_every_public_thing_is_documented() -> None:
     for name in polarway.__all__:
         thing = getattr(polarway, name)
         assert inspect.getdoc(thing), name
-        for method, value in methods(thing).items() if inspect.isclass(thing) else ():
+        for method, value in members(thing).items() if inspect.isclass(thing) else ():
             assert not callable(value) or inspect.getdoc(value), f"{name}.{method}"
 
 
@@ -192,6 +194,23 @@ def test_what_is_no_polarway_server_is_told(kind: str) -> None:
         with clients.client(kind, "127.0.0.1", port) as client, pytest.raises(polarway.ProtocolError) as caught:
             client.datasets()
         assert str(caught.value).startswith(f"what answers at 127.0.0.1:{port} is no Polarway server")
+    finally:
+        other.stop(0).wait()
+
+
+def test_a_server_of_another_revision_is_told_before_anything_is_asked_of_it(kind: str) -> None:
+    old = encode(messages.GetServerInfoResponse(server_version="0.0.1", protocol_revision=1))
+    handler = grpc.unary_unary_rpc_method_handler(lambda _request, _context: old)
+    name = methods.GET_SERVER_INFO.path.split("/")[1]
+    other = grpc.server(ThreadPoolExecutor(1))
+    other.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(name, {"GetServerInfo": handler})])
+    port = other.add_insecure_port("127.0.0.1:0")
+    other.start()
+    try:
+        with clients.client(kind, "127.0.0.1", port) as client, pytest.raises(polarway.ProtocolError) as caught:
+            client.load("flights")
+        assert str(caught.value).startswith("the server is older than this client: it is Polarway 0.0.1")
+        assert "\n" not in str(caught.value)
     finally:
         other.stop(0).wait()
 

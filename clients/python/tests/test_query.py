@@ -135,3 +135,12 @@ def test_a_time_limit_that_is_none_is_refused(client: Any, limit: float) -> None
 
 def test_columns_of_one_name_get_numbers(client: Any) -> None:
     assert len(set(client.query("SELECT 1 AS a, 2 AS a").columns)) == 2
+
+
+def test_an_error_with_the_longest_message_arrives_each_time(client: Any) -> None:
+    # gRPC drops the details of large statuses at random, and with them the reason.
+    for _ in range(20):
+        with pytest.raises(polarway.PolarwayError) as caught:
+            client.query("SELECT " + "long_name_" * 50_000)
+        assert caught.value.reason == "INVALID_QUERY"
+        assert 0 < len(str(caught.value)) < 8_192

@@ -18,8 +18,8 @@ from polarway.errors import InvalidInput
 
 T = TypeVar("T")
 
-# How many threads decode and encode at the same time. Much of that holds Python's lock: more of them would keep the event
-# loop waiting for longer, and not be faster.
+# How many threads decode and encode at the same time. Much of that holds Python's lock: more of them would keep the
+# event loop waiting for longer, and not be faster.
 _THREADS: Final = 2
 
 
