@@ -14,7 +14,8 @@ use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status};
 
 use crate::call_id::{CallId, ID_HEADER};
-use crate::connection::{CONNECT, Worker, Workers};
+use crate::channel::CONNECT;
+use crate::connection::{Worker, Workers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::retry::Tries;
 use crate::trace_context;

@@ -9,13 +9,13 @@ use futures::{Stream, StreamExt as _};
 use polarway_proto::SERVICE;
 use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::v1::{GetServerInfoRequest, GetServerInfoResponse};
-use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::builder::Builder;
 use crate::call::{Call, Kind, Unary};
+use crate::channel::Channel;
 use crate::connection::{Worker, Workers};
 use crate::error::{Error, Result};
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use futures::Stream;
 use http::header::AUTHORIZATION;
@@ -10,24 +9,15 @@ use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Uri};
 use polarway_proto::Rpc;
 use polarway_proto::client::PolarwayServiceClient;
-use polarway_proto::transport::{
-    CLIENT_STREAM_WINDOW_BYTES, CONNECTION_WINDOW_BYTES, End, FRAME_BYTES, MESSAGE_BYTES, Received,
-    received_status, send,
-};
+use polarway_proto::transport::{End, MESSAGE_BYTES, Received, received_status, send};
 use rustls::ClientConfig;
 use tonic::Status;
 use tonic::codegen::Service as _;
-use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::channel::{Channel, Connector};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secure::{LastFailure, SecureConnector, without_tls};
-
-/// The longest time to connect.
-pub(crate) const CONNECT: Duration = Duration::from_secs(5);
-
-/// A connection in use that is silent for this long gets a ping, and has the same time to answer it.
-const KEEPALIVE: Duration = Duration::from_secs(5);
 
 /// Room for the headers that requests have.
 const HEADERS: usize = 8;
@@ -99,8 +89,8 @@ impl Workers {
 impl Worker {
     fn new(index: usize, uri: &Uri, tls: Option<&Arc<ClientConfig>>) -> Result<Self> {
         let last_failure = LastFailure::default();
-        let channel = match tls.filter(|_| uri.scheme() == Some(&Scheme::HTTPS)) {
-            None => endpoint(uri.clone()).connect_lazy(),
+        let (address, connector) = match tls.filter(|_| uri.scheme() == Some(&Scheme::HTTPS)) {
+            None => (uri.clone(), Connector::plain()),
             Some(tls) => {
                 let host = uri.host().unwrap_or_default();
                 let connector = SecureConnector::new(Arc::clone(tls), host, last_failure.clone());
@@ -108,9 +98,12 @@ impl Worker {
                     let message = format!("no certificate can be for {host:?}: give the server's name");
                     return Err(Error::new(ErrorKind::Configuration, message));
                 };
-                endpoint(address).origin(uri.clone()).connect_with_connector_lazy(connector)
+                (address, Connector::Secure(connector))
             }
         };
+        let channel = Channel::new(uri, address, connector).ok_or_else(|| {
+            Error::new(ErrorKind::Configuration, format!("{uri} is not the complete address of a server"))
+        })?;
         Ok(Self { index, channel, last_failure })
     }
 
@@ -141,9 +134,7 @@ impl Worker {
             request.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         let mut channel = self.channel.clone();
-        let failed = |error: tonic::transport::Error| Status::from_error(Box::new(error));
-        std::future::poll_fn(|context| channel.poll_ready(context)).await.map_err(failed)?;
-        let response = channel.call(request).await.map_err(failed)?;
+        let response = channel.call(request).await.map_err(Status::from_error)?;
         match received_status(&response) {
             Some(status) => Err(status),
             None => Ok(Received::new(response.into_body(), End::Status)),
@@ -154,15 +145,4 @@ impl Worker {
     pub(crate) fn health(&self) -> HealthClient<Channel> {
         HealthClient::new(self.channel.clone())
     }
-}
-
-fn endpoint(uri: Uri) -> Endpoint {
-    Endpoint::from(uri)
-        .connect_timeout(CONNECT)
-        .tcp_nodelay(true)
-        .initial_stream_window_size(CLIENT_STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_frame_size(FRAME_BYTES)
-        .http2_keep_alive_interval(KEEPALIVE)
-        .keep_alive_timeout(KEEPALIVE)
 }

@@ -8,8 +8,8 @@ use polarway_proto::v1::{
     DeleteDatasetRequest, GetCacheStatsRequest, GetDatasetRequest, GetServerInfoRequest, ListDatasetsRequest,
     ListVersionsRequest,
 };
-use tonic::transport::Channel;
 
+use crate::channel::Channel;
 use crate::client::DistributedClient;
 use crate::error::{Error, Result};
 

@@ -46,6 +46,7 @@ mod client_page {}
 mod builder;
 mod call;
 mod call_id;
+mod channel;
 mod client;
 mod connection;
 mod datasets;

@@ -16,9 +16,9 @@ use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::rpc;
 use polarway_proto::v1::{CancelQueryRequest, ListQueriesRequest, QueryRequest, QueryResponse};
 use polarway_table::{Parameters, Table};
-use tonic::transport::Channel;
 
 use crate::call::{Attempt, Call, Kind, Operation};
+use crate::channel::Channel;
 use crate::client::DistributedClient;
 use crate::error::{Error, Result};
 use crate::receive::{Arrived, Receiver};

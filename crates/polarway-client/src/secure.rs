@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::codegen::Service;
 
-use crate::connection::CONNECT;
+use crate::channel::{BoxError, CONNECT};
 
 /// The names of the two ends in messages.
 const SIDES: Sides = Sides { ours: "this client", theirs: "the server" };
@@ -65,7 +65,6 @@ fn with_advice(error: &rustls::Error) -> String {
 }
 
 /// Makes connections to one worker.
-#[derive(Clone)]
 pub(crate) struct SecureConnector {
     tcp: HttpConnector,
     tls: TlsConnector,
@@ -84,6 +83,25 @@ impl SecureConnector {
         tcp.set_connect_timeout(Some(CONNECT));
         Some(Self { tcp, tls: TlsConnector::from(config), name, last_failure })
     }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// If there is no connection, or it is not secure.
+    pub(crate) async fn connect(&self, address: Uri) -> Result<TokioIo<SecureStream>, BoxError> {
+        let Self { tcp, tls, name, last_failure } = self;
+        let connecting = tcp.clone().call(address);
+        last_failure.forget();
+        let stream = connecting.await?.into_inner();
+        let connected = tls.connect(name.clone(), ReadAhead::new(stream, Ahead::default())).await;
+        let stream = connected.inspect_err(|error| last_failure.remember(error))?;
+        if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
+            let error = io::Error::other(rustls::Error::NoApplicationProtocol);
+            last_failure.remember(&error);
+            return Err(error.into());
+        }
+        Ok(TokioIo::new(SecureStream::new(stream, last_failure.clone())))
+    }
 }
 
 /// The address of a worker for tonic, which must not see that TLS is used.
@@ -95,33 +113,6 @@ pub(crate) fn without_tls(uri: &Uri) -> Option<Uri> {
     };
     let builder = Uri::builder().scheme(Scheme::HTTP).authority(authority);
     builder.path_and_query(PathAndQuery::from_static("/")).build().ok()
-}
-
-impl Service<Uri> for SecureConnector {
-    type Response = TokioIo<SecureStream>;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.tcp.poll_ready(context).map_err(Into::into)
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let Self { tls, name, last_failure, .. } = self.clone();
-        let connecting = self.tcp.call(uri);
-        Box::pin(async move {
-            last_failure.forget();
-            let stream = connecting.await?.into_inner();
-            let connected = tls.connect(name, ReadAhead::new(stream, Ahead::default())).await;
-            let stream = connected.inspect_err(|error| last_failure.remember(error))?;
-            if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
-                let error = io::Error::other(rustls::Error::NoApplicationProtocol);
-                last_failure.remember(&error);
-                return Err(error.into());
-            }
-            Ok(TokioIo::new(SecureStream::new(stream, last_failure)))
-        })
-    }
 }
 
 /// A connection that remembers why it failed.
