@@ -6,6 +6,7 @@ use polarway_proto::v1::{Failure, LoadHeader, LoadRequest, LoadResponse};
 use tonic::Status;
 
 use super::answer::{Responses, beating};
+use super::joined::joined;
 use crate::call::Call;
 use crate::convert;
 
@@ -23,7 +24,7 @@ async fn open(
     let chunks = chunks.map_err(|error| call.failure(&error))?;
     let mut header =
         Some(LoadHeader { version: chunks.version(), rows: chunks.rows(), time_us: chunks.time_us() });
-    Ok(chunks.map(move |chunk| response(&call, chunk, header.take())))
+    Ok(joined(chunks).map(move |chunk| response(&call, chunk, header.take())))
 }
 
 fn response(call: &Call, chunk: Result<Chunk>, header: Option<LoadHeader>) -> Result<LoadResponse, Status> {

@@ -6,6 +6,7 @@ mod answer;
 mod arrivals;
 mod datasets;
 mod handles;
+mod joined;
 mod load;
 mod query;
 mod store;
