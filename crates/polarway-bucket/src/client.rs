@@ -169,7 +169,7 @@ impl Maker<'_> {
             builder = builder.with_endpoint(endpoint.trim_end_matches('/').to_owned());
         }
         if builder.get_config_value(&AzureConfigKey::AccountName).is_none()
-            && !builder.get_config_value(&AzureConfigKey::UseEmulator).is_some_and(|value| value == "true")
+            && builder.get_config_value(&AzureConfigKey::UseEmulator).is_none_or(|value| value != "true")
         {
             let reason = "no storage account is named: set AZURE_STORAGE_ACCOUNT".to_owned();
             return Err(Error::Client { url: self.url.clone(), reason });

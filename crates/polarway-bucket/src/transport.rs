@@ -73,6 +73,9 @@ impl HttpService for Transport {
                 return Err(HttpError::new(HttpErrorKind::Timeout, refusal));
             }
         };
+        if !is_metadata(&host) {
+            self.traffic.note_time(answer.headers());
+        }
         let status = answer.status();
         if status.is_success() || is_of_protocol(status) {
             return Ok(watched(answer, host));

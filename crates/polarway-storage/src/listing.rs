@@ -19,10 +19,10 @@ use crate::tables::{self, Tables};
 const REMEMBERED_SUMMARIES: usize = 65_536;
 
 /// The most names that are checked at a time. Most of the time is spent waiting for the storage.
-const LOOKERS: usize = 16;
+const LOOKERS: usize = 32;
 
 /// Each thread checks at least this many names.
-const NAMES_PER_LOOKER: usize = 32;
+const NAMES_PER_LOOKER: usize = 8;
 
 /// The most similar names that are checked for an unknown name.
 const MOST_NEAR_NAMES: usize = 16;

@@ -61,10 +61,11 @@ impl Tables {
 
     /// Opens a data file of a snapshot. If it is gone, the error says why.
     pub(crate) fn open_file(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Result<Arc<dyn ReadAt>> {
-        let source = self.backend.open(&file.path).map_err(|error| match error.kind {
-            FailureKind::NotFound => self.why_missing(snapshot, file),
-            _ => error.into(),
-        })?;
+        let source =
+            self.backend.open_with_ends(&file.path, file.bytes).map_err(|error| match error.kind {
+                FailureKind::NotFound => self.why_missing(snapshot, file),
+                _ => error.into(),
+            })?;
         if source.len() == file.bytes {
             return Ok(source);
         }

@@ -61,7 +61,7 @@ impl StorageClock {
 
     fn compare(&self, scratch_folder: &str) -> BackendResult<i64> {
         let before_us = self.clock.now_us();
-        let storage_us = self.backend.now_us(scratch_folder)?;
+        let storage_us = self.backend.about_now_us(scratch_folder)?;
         let after_us = self.clock.now_us();
         // The storage read its clock at some time between the two.
         let ahead_us =

@@ -14,7 +14,7 @@ struct Layer {
 }
 
 /// ARCHITECTURE.md draws this table.
-const LAYERS: [Layer; 24] = [
+const LAYERS: [Layer; 25] = [
     Layer { package: "polarway-testing", may_reach: &[], networked: false },
     Layer { package: "polarway-sql", may_reach: &[], networked: false },
     Layer { package: "polarway-bucket", may_reach: &[], networked: false },
@@ -38,8 +38,9 @@ const LAYERS: [Layer; 24] = [
     Layer { package: "polarway-examples", may_reach: &[], networked: false },
     Layer { package: "polarway-bench", may_reach: BELOW_BENCH, networked: true },
     Layer { package: "polarway-codegen", may_reach: &[], networked: true },
+    Layer { package: "polarway-cloud", may_reach: &[], networked: false },
     Layer { package: "polarway-fleet", may_reach: &[], networked: false },
-    Layer { package: "xtask", may_reach: &["polarway-fleet"], networked: false },
+    Layer { package: "xtask", may_reach: &["polarway-cloud", "polarway-fleet"], networked: false },
 ];
 
 const PROTO: &[&str] = &["polarway-ipc", "polarway-model", "polarway-table"];

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: all tests, with what they need on the machine.
 
+mod cloud;
 mod containers;
 mod outcome;
 mod provide;
@@ -13,6 +14,8 @@ use anyhow::{Result, bail};
 use lexopt::Arg::{Long, Value};
 use lexopt::ValueExt as _;
 
+use polarway_cloud::Servers;
+
 use self::provide::Provided;
 use crate::folders::ScratchFolder;
 use crate::{Subcommand, corpus, fuzz, libduckdb, python_client};
@@ -21,13 +24,14 @@ pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "test",
     summary: "run all tests: of the crates, the Python client, the documentation and the examples",
     usage: "
-Usage: cargo xtask test [--long] [--fleet] [-- CARGO TEST ARGUMENTS]
+Usage: cargo xtask test [--long] [--fleet] [--cloud] [-- CARGO TEST ARGUMENTS]
        cargo xtask test --containers [-- CARGO TEST ARGUMENTS]
        cargo xtask test --fuzz[=SECONDS] [--fuzz-target NAME]
        cargo xtask test --corpus FOLDER
 
   --long            run the long suites at full length as well (sets POLARWAY_TEST_LONG=1), and the fuzzers after them
   --fleet           run only the tests of several workers behind load balancers; with --long, ten minutes of chaos among them
+  --cloud           run only the tests over buckets: against versitygw, Azurite and a front that speaks Google's protocol
   --containers      instead of the tests, run those of deploy/ that need root, Debian and some minutes: the image is built, both
                     Compose files come up in containers, Prometheus scrapes and answers, Kubernetes' schemas are asked
   --fuzz[=SECONDS]  instead of the tests, mutate SQL, Arrow streams, Parquet files and messages of the protocol, each for
@@ -48,6 +52,7 @@ const LONG_VARIABLE: &str = "POLARWAY_TEST_LONG";
 fn run(mut arguments: lexopt::Parser) -> Result<()> {
     let mut long = false;
     let mut fleet = false;
+    let mut cloud = false;
     let mut containers = false;
     let mut fuzz_seconds = None;
     let mut corpus_folder = None;
@@ -57,6 +62,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         match argument {
             Long("long") => long = true,
             Long("fleet") => fleet = true,
+            Long("cloud") => cloud = true,
             Long("containers") => containers = true,
             Long("fuzz") => {
                 let seconds = arguments.optional_value().map(|text| text.parse()).transpose()?;
@@ -80,11 +86,19 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     if let Some(folder) = corpus_folder {
         return corpus::run(&libduckdb, &folder);
     }
-    let is_whole = !fleet && !containers && for_cargo.is_empty();
-    let mut provided =
-        if containers { Provided::whole(containers::provide()?) } else { provide::provide(fleet) };
+    let is_whole = !fleet && !cloud && !containers && for_cargo.is_empty();
+    let mut provided = match () {
+        () if containers => Provided::whole(containers::provide()?),
+        () if cloud => Provided::whole(Vec::new()),
+        () => provide::provide(fleet),
+    };
     let python_client = if is_whole { provided.python_client() } else { None };
     let scratch = ScratchFolder::create_in(&std::env::temp_dir(), "polarway-test")?;
+    let buckets = match cloud {
+        true => Some(cloud::start(scratch.path())?),
+        false if fleet || containers => None,
+        false => provided.buckets(scratch.path()),
+    };
     let not_run_file = scratch.path().join("not-run");
 
     let mut command = libduckdb.cargo("test");
@@ -94,6 +108,12 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     }
     if fleet {
         command.args(["--test", "fleet"]);
+    }
+    if cloud {
+        command.args(["--test", "storage", "--test", "handles", "--test", "engine"]);
+        if for_cargo.is_empty() {
+            for_cargo = ["--", "buckets", "conformance", "faults", "tidying"].map(OsString::from).to_vec();
+        }
     }
     if containers {
         command.args(["--test", "deploy"]);
@@ -106,6 +126,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
             .arg("--include-ignored");
     }
     command.envs(provided.variables);
+    command.envs(buckets.as_ref().map(Servers::variable));
     command.env(outcome::NOT_RUN_VARIABLE, &not_run_file);
     if long {
         command.env(LONG_VARIABLE, "1");

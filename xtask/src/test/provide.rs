@@ -7,8 +7,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
+use polarway_cloud::Servers;
 use polarway_fleet::Balancer;
 
+use super::cloud;
 use crate::folders::cache_folder;
 use crate::python::Python;
 use crate::{peers, python_client, tpch};
@@ -67,6 +69,12 @@ impl Provided {
         let python = cache_folder().and_then(|cache| python_client::prepare(&cache));
         let what = "the tests of clients/python, for which Python 3.11 with venv and a network are needed";
         self.note(what, python)
+    }
+
+    /// Servers of buckets, as long as the result is kept.
+    pub(super) fn buckets(&mut self, folder: &Path) -> Option<Servers> {
+        let what = "buckets of S3, Azure and Google, for which Go, Node.js, npm and a network are needed";
+        self.note(what, cloud::start(folder))
     }
 
     fn note<T>(&mut self, what: &str, outcome: Result<T>) -> Option<T> {

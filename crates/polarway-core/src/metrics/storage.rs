@@ -205,6 +205,11 @@ impl Backend for MeasuredStorage {
         Ok(Arc::new(MeasuredFile { file, metrics: Arc::clone(&self.metrics) }))
     }
 
+    fn open_with_ends(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        let file = self.metrics.measure(Operation::Open, || self.storage.open_with_ends(path, bytes))?;
+        Ok(Arc::new(MeasuredFile { file, metrics: Arc::clone(&self.metrics) }))
+    }
+
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
         let began = Instant::now();
         match self.storage.create_data(path) {
@@ -271,6 +276,10 @@ impl Backend for MeasuredStorage {
 
     fn now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
         self.metrics.measure(Operation::Now, || self.storage.now_us(scratch_folder))
+    }
+
+    fn about_now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
+        self.metrics.measure(Operation::Now, || self.storage.about_now_us(scratch_folder))
     }
 }
 

@@ -11,6 +11,7 @@ mod access;
 mod adopted;
 mod bad_input;
 mod bounded;
+mod buckets;
 mod components;
 mod damage;
 mod dictionaries;

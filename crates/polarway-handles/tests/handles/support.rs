@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use arrow_array::{Int64Array, RecordBatch};
 use object_store::memory::InMemory;
+use polarway_bucket::{Bucket, BucketOptions};
+use polarway_cloud::Given;
 use polarway_handles::{
     ExternalHandles, Handle, HandleId, HandleStore, KeptTable, MemoryHandles, SystemRandom, TableHolder,
     fresh_id,
@@ -57,6 +59,18 @@ pub(crate) struct Bench {
     _folder: Option<TempDir>,
 }
 
+/// A bucket of a server, at a place of its own.
+fn bucket_of(given: &Given) -> ObjectBackend {
+    let mut options = BucketOptions::default();
+    options.endpoint = given.endpoint();
+    options.plain_http = true;
+    if !given.variables.is_empty() {
+        options.variables = Some(given.variables.iter().cloned().collect());
+    }
+    let url = format!("{}/test-{}", given.url, uuid::Uuid::now_v7()).parse().unwrap();
+    ObjectBackend::of_bucket(&Bucket::new(&url, &options).unwrap()).unwrap()
+}
+
 impl Bench {
     /// A fresh handle.
     pub(crate) fn make(&self) -> HandleId {
@@ -69,11 +83,16 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let disk = Arc::new(DiskBackend::open(folder.path()).unwrap());
         let bucket = Arc::new(ObjectBackend::new(Arc::new(InMemory::new())).unwrap());
-        vec![
+        let mut all = vec![
             ("memory", Self::memory(1000).0),
             ("a directory", Self::external(disk, Some(folder))),
             ("a bucket", Self::external(bucket, None)),
-        ]
+        ];
+        for given in Given::all() {
+            let bucket = Arc::new(bucket_of(&given));
+            all.push((given.scheme(), Self::external(bucket, None)));
+        }
+        all
     }
 
     /// A store in memory, and what holds its tables.

@@ -49,6 +49,15 @@ pub trait Backend: Send + Sync + Debug {
         self.open(path)
     }
 
+    /// As [`open`](Self::open), for a file that should have this length. A bucket is asked for the beginning and the end of the
+    /// file in place of its length: a reader of Parquet needs them first.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    fn open_with_ends(&self, path: &str, _bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.open(path)
+    }
+
     /// Begins a data file. It is on stable storage when [`DataWriter::finish`] returns, and
     /// removed if the writer is dropped before.
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>>;
@@ -124,6 +133,14 @@ pub trait Backend: Send + Sync + Debug {
 
     /// The storage's own time, of the same clock as [`FileMeta::modified_us`].
     fn now_us(&self, scratch_folder: &str) -> BackendResult<i64>;
+
+    /// The same within two seconds, without a request where that is possible.
+    ///
+    /// # Errors
+    /// As [`now_us`](Self::now_us).
+    fn about_now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
+        self.now_us(scratch_folder)
+    }
 }
 
 /// A data file that is being written.

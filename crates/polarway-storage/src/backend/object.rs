@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
-use polarway_bucket::{Bucket, Refusal, RefusalKind};
+use polarway_bucket::{Bucket, Refusal, RefusalKind, Traffic};
 use polarway_parquet::ReadAt;
 use tokio::runtime::Runtime;
 
@@ -44,8 +44,8 @@ pub struct ObjectBackend {
     store: Arc<dyn ObjectStore>,
     /// For commits. It sends each request once, so that none is carried out after the call returned.
     commits: Arc<dyn ObjectStore>,
-    /// Whether it is reached over a network, where a failure may pass.
-    is_remote: bool,
+    /// What goes over the network, if it is reached over one. There, a failure may pass.
+    traffic: Option<Arc<Traffic>>,
     runtime: Arc<OwnRuntime>,
 }
 
@@ -55,7 +55,7 @@ impl ObjectBackend {
     /// # Errors
     /// The runtime's thread could not be started.
     pub fn new(store: Arc<dyn ObjectStore>) -> BackendResult<Self> {
-        Self::over(Arc::clone(&store), store, false)
+        Self::over(Arc::clone(&store), store, None)
     }
 
     /// A bucket. No request is made before it is used.
@@ -63,13 +63,14 @@ impl ObjectBackend {
     /// # Errors
     /// The runtime's thread could not be started.
     pub fn of_bucket(bucket: &Bucket) -> BackendResult<Self> {
-        Self::over(Arc::clone(bucket.retrying()), Arc::clone(bucket.single()), true)
+        let traffic = Some(Arc::clone(bucket.traffic()));
+        Self::over(Arc::clone(bucket.retrying()), Arc::clone(bucket.single()), traffic)
     }
 
     fn over(
         store: Arc<dyn ObjectStore>,
         commits: Arc<dyn ObjectStore>,
-        is_remote: bool,
+        traffic: Option<Arc<Traffic>>,
     ) -> BackendResult<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -83,7 +84,7 @@ impl ObjectBackend {
                 outcome: Outcome::NotDone,
                 source: error.into(),
             })?;
-        Ok(Self { store, commits, is_remote, runtime: Arc::new(OwnRuntime(Some(runtime))) })
+        Ok(Self { store, commits, traffic, runtime: Arc::new(OwnRuntime(Some(runtime))) })
     }
 
     fn wait<T>(&self, work: impl Future<Output = T>) -> T {
@@ -155,6 +156,14 @@ impl Backend for ObjectBackend {
         Ok(Arc::new(ObjectReader::new(&self.store, &self.runtime, object_path(path), bytes)))
     }
 
+    fn open_with_ends(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        if self.traffic.is_none() {
+            return self.open(path);
+        }
+        let opened = ObjectReader::open(&self.store, &self.runtime, object_path(path), bytes);
+        Ok(Arc::new(opened.map_err(|error| failure("open", path, Outcome::NotDone, error))?))
+    }
+
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
         Ok(Box::new(ObjectWriter::new(&self.store, &self.runtime, path)))
     }
@@ -190,7 +199,7 @@ impl Backend for ObjectBackend {
     }
 
     fn copy_data(&self, from: &str, to: &str) -> BackendResult<()> {
-        if self.is_remote && self.head(from)?.is_some_and(|meta| meta.bytes > MOST_COPIED_AT_ONCE) {
+        if self.traffic.is_some() && self.head(from)?.is_some_and(|meta| meta.bytes > MOST_COPIED_AT_ONCE) {
             return self.copy_in_parts(from, to);
         }
         self.wait(self.store.copy(&object_path(from), &object_path(to)))
@@ -206,7 +215,7 @@ impl Backend for ObjectBackend {
 
     fn pause_before_retry(&self, failures: u32) -> bool {
         let is_worth_it = failures < MOST_TRIES;
-        if self.is_remote && is_worth_it {
+        if self.traffic.is_some() && is_worth_it {
             std::thread::sleep(FIRST_PAUSE * 2_u32.pow(failures.saturating_sub(1)));
         }
         is_worth_it
@@ -215,7 +224,7 @@ impl Backend for ObjectBackend {
     /// A request for a prefix where nothing is: it needs the bucket, the credentials and the right to list.
     fn check(&self) -> BackendResult<()> {
         let nothing = ObjectPath::from(PROBE_FOLDER);
-        let listed = self.wait(self.store.list_with_delimiter(Some(&nothing)));
+        let listed = self.wait(self.commits.list_with_delimiter(Some(&nothing)));
         listed.map(drop).map_err(|error| failure("list", "", Outcome::NotDone, error))
     }
 
@@ -259,6 +268,12 @@ impl Backend for ObjectBackend {
             .wait(self.store.head(&object_path(&path)))
             .map_err(|error| failure("look at", &path, Outcome::NotDone, error))?;
         Ok(meta.last_modified.timestamp_micros())
+    }
+
+    fn about_now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
+        // A service says its time in each answer, in whole seconds.
+        let said_us = self.traffic.as_ref().and_then(|traffic| traffic.service_now_us());
+        said_us.map_or_else(|| self.now_us(scratch_folder), Ok)
     }
 }
 

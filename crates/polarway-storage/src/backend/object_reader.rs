@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt as _};
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt as _};
 use polarway_parquet::ReadAt;
 use tokio::task::JoinSet;
 
@@ -18,12 +18,22 @@ const RANGE_BYTES: u64 = 8 << 20;
 /// The most requests at a time for one read.
 const RANGES_IN_FLIGHT: usize = 8;
 
+/// A file up to this size is read whole when it is opened, in bytes.
+const WHOLE_BYTES: u64 = 1 << 20;
+
+/// How much of the beginning of a larger file is read when it is opened, and of its end, in bytes. Parquet has its mark in the one
+/// and its footer in the other.
+const HEAD_BYTES: u64 = 8;
+const TAIL_BYTES: u64 = 256 << 10;
+
 /// One object, read by ranges.
 pub(super) struct ObjectReader {
     store: Arc<dyn ObjectStore>,
     runtime: Arc<OwnRuntime>,
     location: ObjectPath,
     bytes: u64,
+    /// What was read when it was opened, each with where it begins.
+    known: Vec<(u64, Bytes)>,
 }
 
 impl ObjectReader {
@@ -33,7 +43,26 @@ impl ObjectReader {
         location: ObjectPath,
         bytes: u64,
     ) -> Self {
-        Self { store: Arc::clone(store), runtime: Arc::clone(runtime), location, bytes }
+        Self { store: Arc::clone(store), runtime: Arc::clone(runtime), location, bytes, known: Vec::new() }
+    }
+
+    /// Opens an object that should have so many bytes, and reads what is needed first.
+    pub(super) fn open(
+        store: &Arc<dyn ObjectStore>,
+        runtime: &Arc<OwnRuntime>,
+        location: ObjectPath,
+        bytes: u64,
+    ) -> object_store::Result<Self> {
+        let (bytes, known) = runtime.block_on(read_ends(store, &location, bytes))?;
+        Ok(Self { known, ..Self::new(store, runtime, location, bytes) })
+    }
+
+    /// These bytes, if they were read when it was opened.
+    fn known(&self, offset: u64, length: usize) -> Option<Bytes> {
+        self.known.iter().find_map(|(start, bytes)| {
+            let from = usize::try_from(offset.checked_sub(*start)?).ok()?;
+            (from.checked_add(length)? <= bytes.len()).then(|| bytes.slice(from..from + length))
+        })
     }
 
     /// Reads in several requests at a time.
@@ -56,6 +85,33 @@ impl ObjectReader {
     }
 }
 
+/// The size of an object, and its beginning and end; all of it if it is small.
+async fn read_ends(
+    store: &Arc<dyn ObjectStore>,
+    location: &ObjectPath,
+    bytes: u64,
+) -> object_store::Result<(u64, Vec<(u64, Bytes)>)> {
+    if bytes <= WHOLE_BYTES {
+        let whole = store.get(location).await?;
+        let size = whole.meta.size;
+        // The file is another one than was expected. Its reader says so.
+        let known = if size == bytes { vec![(0, whole.bytes().await?)] } else { Vec::new() };
+        return Ok((size, known));
+    }
+    let tail_start = bytes - TAIL_BYTES;
+    let options = GetOptions::new().with_range(Some(tail_start..bytes));
+    let (head, tail) =
+        tokio::join!(store.get_range(location, 0..HEAD_BYTES), store.get_opts(location, options));
+    let tail = match tail {
+        Ok(tail) => tail,
+        Err(error @ object_store::Error::NotFound { .. }) => return Err(error),
+        // The file may be too short for the range.
+        Err(_) => return Ok((store.head(location).await?.size, Vec::new())),
+    };
+    let size = tail.meta.size;
+    Ok((size, vec![(0, head?), (tail_start, tail.bytes().await?)]))
+}
+
 impl fmt::Debug for ObjectReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ObjectReader").field("location", &self.location).finish_non_exhaustive()
@@ -71,6 +127,9 @@ impl ReadAt for ObjectReader {
         let end = offset.saturating_add(length as u64);
         if end > self.bytes {
             return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if let Some(known) = self.known(offset, length) {
+            return Ok(known);
         }
         let read = if length as u64 <= 2 * RANGE_BYTES {
             self.runtime.block_on(self.store.get_range(&self.location, offset..end))?

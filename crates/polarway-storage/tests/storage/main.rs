@@ -5,11 +5,13 @@ mod support;
 
 mod adopted;
 mod bad_input;
+mod buckets;
 mod caching;
 mod clocks;
 mod conformance;
 mod dictionaries;
 mod disk_space;
+mod faults;
 mod foreign;
 mod history;
 mod kills;

@@ -113,6 +113,10 @@ impl Backend for FailingBackend {
         self.shared.run(path, || self.inner.open_sized(path, bytes))
     }
 
+    fn open_with_ends(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.shared.run(path, || self.inner.open_with_ends(path, bytes))
+    }
+
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
         let inner = self.shared.run(path, || self.inner.create_data(path))?;
         Ok(Box::new(FailingWriter { inner, plan: Arc::clone(&self.shared), path: path.to_owned() }))
@@ -168,6 +172,10 @@ impl Backend for FailingBackend {
 
     fn now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
         self.shared.run(scratch_folder, || self.inner.now_us(scratch_folder))
+    }
+
+    fn about_now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
+        self.shared.run(scratch_folder, || self.inner.about_now_us(scratch_folder))
     }
 }
 

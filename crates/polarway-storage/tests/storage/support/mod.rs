@@ -1,5 +1,6 @@
 //! What the tests share: tables of numbers, a clock and ids that a test sets, a storage that fails.
 
+pub(crate) mod buckets;
 pub(crate) mod failing;
 pub(crate) mod slow;
 pub(crate) mod timed;
@@ -13,6 +14,7 @@ use arrow_array::types::Int64Type;
 use arrow_array::{Int64Array, RecordBatch};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
+use polarway_cloud::Given;
 use polarway_parquet::EncodeOptions;
 use polarway_storage::{
     At, Backend, Clock, DatasetName, DiskBackend, Environment, IdSource, ManualClock, ObjectBackend,
@@ -20,6 +22,8 @@ use polarway_storage::{
 };
 use tempfile::TempDir;
 use uuid::{NoContext, Timestamp, Uuid};
+
+use self::buckets::Place;
 
 /// 2026-01-01 00:00 UTC, where tests begin.
 pub(crate) const START_US: i64 = 1_767_225_600_000_000;
@@ -58,11 +62,15 @@ pub(crate) fn backends() -> Vec<(&'static str, Arc<dyn Backend>, Option<TempDir>
     let disk = tempfile::tempdir().unwrap();
     let local = tempfile::tempdir().unwrap();
     let objects = LocalFileSystem::new_with_prefix(local.path()).unwrap();
-    vec![
+    let mut backends: Vec<(&str, Arc<dyn Backend>, Option<TempDir>)> = vec![
         ("disk", Arc::new(DiskBackend::open(disk.path()).unwrap()), Some(disk)),
         ("file://", Arc::new(ObjectBackend::new(Arc::new(objects)).unwrap()), Some(local)),
         ("memory://", Arc::new(ObjectBackend::new(Arc::new(InMemory::new())).unwrap()), None),
-    ]
+    ];
+    for given in Given::all() {
+        backends.push((given.scheme(), Place::new(&given).backend(None), None));
+    }
+    backends
 }
 
 /// Tables in a new folder, which goes with the guard.

@@ -36,6 +36,10 @@ impl Backend for SlowRemovals {
         self.0.open_sized(path, bytes)
     }
 
+    fn open_with_ends(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.0.open_with_ends(path, bytes)
+    }
+
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
         self.0.create_data(path)
     }
@@ -92,5 +96,9 @@ impl Backend for SlowRemovals {
 
     fn now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
         self.0.now_us(scratch_folder)
+    }
+
+    fn about_now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
+        self.0.about_now_us(scratch_folder)
     }
 }

@@ -79,6 +79,13 @@ impl Backend for WatchedReads {
         }))
     }
 
+    fn open_with_ends(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        Ok(Arc::new(WatchedFile {
+            inner: self.inner.open_with_ends(path, bytes)?,
+            on_read: Arc::clone(&self.on_read),
+        }))
+    }
+
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
         self.inner.create_data(path)
     }
@@ -133,5 +140,9 @@ impl Backend for WatchedReads {
 
     fn now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
         self.inner.now_us(scratch_folder)
+    }
+
+    fn about_now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
+        self.inner.about_now_us(scratch_folder)
     }
 }

@@ -1,0 +1,304 @@
+//! Buckets of real servers: races, costs in requests, and why they refuse.
+
+use std::error::Error as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
+
+use polarway_bucket::Bucket;
+use polarway_cloud::{Action, Answer, Request, SECRET_KEY};
+use polarway_storage::{
+    At, Backend, BackendError, Created, Error, FailureKind, ObjectBackend, Settings, Tables, WriteMode,
+    WriteOptions,
+};
+use polarway_testing::is_long;
+
+use crate::support::buckets::{Place, given};
+use crate::support::{append, load, name, newest, numbers, store, write};
+
+/// Changes the variables with the credentials.
+type Change<'c> = &'c dyn Fn(&mut Vec<(&'static str, String)>);
+
+/// An error with all its causes.
+fn told(error: &BackendError) -> String {
+    let mut text = format!("{error} {error:?}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[test]
+fn of_128_writers_of_one_object_one_wins_in_each_round() {
+    const WRITERS: usize = 128;
+
+    let rounds = if is_long() { 50 } else { 3 };
+    for given in given() {
+        let place = Place::new(&given);
+        let workers: Vec<_> = (0..4).map(|_| place.backend(None)).collect();
+        for round in 0..rounds {
+            let path = format!("race/{round}");
+            let start = Barrier::new(WRITERS);
+            let winners: Vec<usize> = std::thread::scope(|scope| {
+                let race = |writer: usize| {
+                    let (backend, start, path) = (&workers[writer % workers.len()], &start, &path);
+                    scope.spawn(move || {
+                        start.wait();
+                        let created = create(&**backend, path, writer);
+                        (created == Created::New).then_some(writer)
+                    })
+                };
+                let racers: Vec<_> = (0..WRITERS).map(race).collect();
+                racers.into_iter().filter_map(|racer| racer.join().unwrap()).collect()
+            });
+            let there = workers[0].get(&path).unwrap().unwrap();
+            let there: usize = std::str::from_utf8(&there).unwrap().parse().unwrap();
+            assert_eq!(winners, [there], "{}, round {round}", given.url);
+        }
+    }
+}
+
+/// Creates an object as a commit is created: again, as long as nobody knows who won.
+fn create(backend: &dyn Backend, path: &str, writer: usize) -> Created {
+    let mut failures = 0;
+    loop {
+        match backend.create_commit(path, writer.to_string().into()) {
+            Ok(created) => return created,
+            Err(error) => {
+                failures += 1;
+                assert!(backend.pause_before_retry(failures), "{}", told(&error));
+            }
+        }
+    }
+}
+
+#[test]
+fn writers_of_one_table_in_a_bucket_lose_no_row_and_one_of_them_creates_it() {
+    const WRITERS: i64 = 16;
+
+    for given in given() {
+        let place = Place::new(&given);
+        let trades = name("trades");
+        let start = Barrier::new(WRITERS as usize);
+        let created: Vec<bool> = std::thread::scope(|scope| {
+            let race = |writer: i64| {
+                let (place, trades, start) = (&place, &trades, &start);
+                scope.spawn(move || {
+                    let tables = Tables::new(place.backend(None), Settings::default());
+                    start.wait();
+                    let how = WriteOptions::new(WriteMode::Create);
+                    let created = match write(&tables, trades, &numbers([-1]), how) {
+                        Ok(_) => true,
+                        Err(Error::AlreadyExists { .. }) => false,
+                        Err(error) => panic!("{error}"),
+                    };
+                    append(&tables, trades, [writer]).unwrap();
+                    created
+                })
+            };
+            let racers: Vec<_> = (0..WRITERS).map(race).collect();
+            racers.into_iter().map(|racer| racer.join().unwrap()).collect()
+        });
+        assert_eq!(created.iter().filter(|created| **created).count(), 1, "{}", given.url);
+        let mut rows = newest(&Tables::new(place.backend(None), Settings::default()), &trades).unwrap();
+        rows.sort_unstable();
+        assert_eq!(rows, (-1..WRITERS).collect::<Vec<_>>(), "{}", given.url);
+    }
+}
+
+#[test]
+fn a_store_a_load_and_a_look_cost_few_requests() {
+    for given in given() {
+        let place = Place::new(&given);
+        let bucket = place.bucket(None);
+        let tables = Tables::new(Arc::new(ObjectBackend::of_bucket(&bucket).unwrap()), Settings::default());
+        let trades = name("trades");
+        store(&tables, &trades, 0..100).unwrap();
+        let cost = |work: &dyn Fn()| {
+            let before = bucket.traffic().requests();
+            work();
+            bucket.traffic().requests() - before
+        };
+        let to_store = cost(&|| drop(store(&tables, &trades, 0..100).unwrap()));
+        let to_load = cost(&|| assert_eq!(load(&tables, &trades, At::Newest).unwrap().len(), 100));
+        let to_look = cost(&|| drop(tables.snapshot(&trades, At::Newest).unwrap()));
+        let costs = (to_store <= 5, to_load <= 3, to_look <= 1);
+        assert_eq!(costs, (true, true, true), "{}: {to_store}, {to_load}, {to_look}", given.url);
+
+        for other in 0..50 {
+            store(&tables, &name(&format!("other_{other}")), [other]).unwrap();
+        }
+        let to_miss = cost(&|| {
+            let missing = tables.snapshot(&name("trdes"), At::Newest).unwrap_err();
+            assert!(missing.to_string().contains("near it: trades"), "{missing}");
+        });
+        assert!(to_miss <= 12, "{}: {to_miss} requests for a name that is not there", given.url);
+    }
+}
+
+#[test]
+fn files_of_others_in_a_bucket_are_datasets() {
+    for given in given() {
+        let backend = Place::new(&given).backend(None);
+        let mut encoder =
+            polarway_parquet::TableEncoder::new(Vec::new(), numbers([1]).schema(), Default::default())
+                .unwrap();
+        encoder.write(&numbers([1, 2])).unwrap();
+        let file = encoder.finish().unwrap().0;
+        for path in ["trades.parquet", "days/year=2024/part 0.parquet", "days/year=2025/b+c.parquet"] {
+            backend.replace(path, file.clone().into()).unwrap();
+        }
+        let tables = Tables::new(backend, Settings::default());
+        assert_eq!(newest(&tables, &name("trades")).unwrap(), [1, 2], "{}", given.url);
+        assert_eq!(newest(&tables, &name("days")).unwrap(), [1, 2, 1, 2], "{}", given.url);
+        let names: Vec<String> =
+            tables.datasets().unwrap().into_iter().map(|listed| listed.name.to_string()).collect();
+        assert_eq!(names, ["days", "trades"]);
+    }
+}
+
+#[test]
+fn a_large_file_goes_up_in_parts_and_comes_back_in_ranges_and_half_of_one_is_none() {
+    const MIB: usize = 1 << 20;
+
+    let contents: Vec<u8> = (0..37 * MIB + 5).map(|at| (at * 31 % 251) as u8).collect();
+    for given in given() {
+        let place = Place::new(&given);
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        let Some((_proxy, backend)) = place.behind(move |request| {
+            seen.lock().unwrap().push(format!("{} {}", request.method, request.target));
+            Action::Pass
+        }) else {
+            continue;
+        };
+        let mut kept = backend.create_data("d/kept").unwrap();
+        kept.write_all(&contents).unwrap();
+        kept.finish().unwrap();
+        let file = backend.open("d/kept").unwrap();
+        assert_eq!(file.len(), contents.len() as u64);
+        assert!(file.read_at(3, 36 * MIB).unwrap() == contents[3..3 + 36 * MIB], "{}", given.url);
+        assert!(file.read_at(0, contents.len()).unwrap() == contents, "{}", given.url);
+        let known = backend.open_with_ends("d/kept", contents.len() as u64).unwrap();
+        assert!(known.read_at(contents.len() as u64 - 10, 10).unwrap() == contents[contents.len() - 10..]);
+        let shorter = backend.open_with_ends("d/kept", 64 * MIB as u64).unwrap();
+        assert_eq!(shorter.len(), contents.len() as u64, "a file that is not as long as was said");
+
+        requests.lock().unwrap().clear();
+        let mut dropped = backend.create_data("d/dropped").unwrap();
+        dropped.write_all(&contents).unwrap();
+        drop(dropped);
+        assert_eq!(backend.head("d/dropped").unwrap(), None);
+        let aborted = requests.lock().unwrap().iter().any(|request| request.starts_with("DELETE"));
+        // Azure removes the blocks of such an upload by itself.
+        assert!(aborted || given.scheme() == "az", "{}: the upload was not aborted", given.url);
+    }
+}
+
+#[test]
+fn why_a_bucket_can_not_be_used_is_told_by_name() {
+    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    for given in given().iter().filter(|given| given.server.is_some()) {
+        let place = Place::new(given);
+        let check = |url: &str, through: Option<SocketAddr>, change: Change<'_>| {
+            let mut options = place.options(through);
+            let mut variables = given.variables.clone();
+            change(&mut variables);
+            options.variables = Some(variables.into_iter().collect());
+            let bucket = Bucket::new(&url.parse().unwrap(), &options).unwrap();
+            let error = ObjectBackend::of_bucket(&bucket).unwrap().check().unwrap_err();
+            assert!(!told(&error).contains(SECRET_KEY), "{}", told(&error));
+            error.kind
+        };
+        let scheme = given.scheme();
+        let as_it_is: Change<'_> = &|_| {};
+        assert_eq!(
+            check(&format!("{scheme}://no-such-bucket"), None, as_it_is),
+            FailureKind::NoBucket,
+            "{scheme}"
+        );
+        assert_eq!(check(&given.url, Some(nobody), as_it_is), FailureKind::Unreachable, "{scheme}");
+        if scheme != "gs" {
+            let other_key: Change<'_> = &|variables| {
+                for (name, value) in variables {
+                    match *name {
+                        "AWS_SECRET_ACCESS_KEY" => value.push('x'),
+                        "AZURE_STORAGE_KEY" => value.replace_range(..4, "AAAA"),
+                        _ => {}
+                    }
+                }
+            };
+            // Azurite says in other words than Azure that the key is wrong.
+            let kinds = [FailureKind::Unauthenticated, FailureKind::Denied];
+            let kinds = if scheme == "az" { &kinds[..] } else { &kinds[..1] };
+            assert!(kinds.contains(&check(&given.url, None, other_key)), "{scheme}");
+        }
+    }
+}
+
+fn refusal(status: u16, code: &str) -> Answer {
+    Answer::new(status, format!("<Error><Code>{code}</Code><Message>No.</Message></Error>"))
+        .with_header("content-type", "application/xml")
+}
+
+#[test]
+fn a_missing_right_another_region_and_a_service_that_can_not_are_told_by_name() {
+    let denied = || Action::Refuse(refusal(403, "AccessDenied"));
+    for given in given() {
+        let place = Place::new(&given);
+        let is_list = |request: &Request| request.method == "GET" && request.target.contains("prefix");
+        let decide = move |request: &Request| if is_list(request) { denied() } else { Action::Pass };
+        let Some((_proxy, blind)) = place.behind(decide) else { continue };
+        assert_eq!(blind.check().unwrap_err().kind, FailureKind::Denied);
+
+        let decide = move |request: &Request| if request.is_read() { Action::Pass } else { denied() };
+        let (_proxy, reader) = place.behind(decide).unwrap();
+        reader.check().unwrap();
+        assert_eq!(reader.probe().unwrap_err().kind, FailureKind::Denied);
+
+        let elsewhere = || refusal(301, "PermanentRedirect").with_header("x-amz-bucket-region", "eu-west-1");
+        let (_proxy, elsewhere) = place.behind(move |_| Action::Refuse(elsewhere())).unwrap();
+        let error = elsewhere.check().unwrap_err();
+        assert_eq!(error.kind, FailureKind::WrongRegion);
+        assert!(told(&error).contains("eu-west-1"), "{}", told(&error));
+
+        let (_proxy, poor) = place.behind(move |_| Action::Refuse(refusal(501, "NotImplemented"))).unwrap();
+        assert_eq!(poor.create_commit("c/1", "x".into()).unwrap_err().kind, FailureKind::Unsuitable);
+    }
+}
+
+#[test]
+fn a_service_that_does_not_refuse_a_second_creation_is_unsuitable() {
+    for given in given() {
+        let place = Place::new(&given);
+        let done = || Answer::new(201, "").with_header("etag", "\"x\"");
+        let decide = move |request: &Request| match request.method.as_str() {
+            "PUT" => Action::Refuse(done()),
+            _ => Action::Pass,
+        };
+        let Some((_proxy, careless)) = place.behind(decide) else { continue };
+        let error = careless.probe().unwrap_err();
+        assert_eq!(error.kind, FailureKind::Unsuitable, "{}", told(&error));
+        place.backend(None).probe().unwrap();
+    }
+}
+
+#[test]
+fn a_commit_is_sent_once_and_a_busy_service_gets_time() {
+    for given in given() {
+        let place = Place::new(&given);
+        let puts = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&puts);
+        let decide = move |request: &Request| match request.method.as_str() {
+            "PUT" if counted.fetch_add(1, Ordering::SeqCst) < 2 => Action::Refuse(refusal(503, "SlowDown")),
+            _ => Action::Pass,
+        };
+        let Some((_proxy, backend)) = place.behind(decide) else { continue };
+        assert_eq!(backend.create_commit("c/1", "x".into()).unwrap_err().kind, FailureKind::Busy);
+        assert_eq!(puts.load(Ordering::SeqCst), 1, "a commit is not sent again by the client");
+        backend.replace("r", "x".into()).unwrap();
+        assert_eq!(puts.load(Ordering::SeqCst), 3, "another object is");
+    }
+}

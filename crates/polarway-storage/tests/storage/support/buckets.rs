@@ -1,0 +1,62 @@
+//! Buckets of real servers, each under a prefix that nobody else uses.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use polarway_bucket::{Bucket, BucketOptions, Variables};
+use polarway_cloud::{Action, Given, Proxy, Request};
+use polarway_storage::ObjectBackend;
+use polarway_testing::not_run;
+use uuid::Uuid;
+
+/// The buckets that there are. Without any, the test is noted as not run.
+pub(crate) fn given() -> Vec<Given> {
+    let given = Given::all();
+    if given.is_empty() {
+        not_run("there are no servers of buckets: `cargo xtask test` starts them");
+    }
+    given
+}
+
+/// A bucket at a place of its own.
+pub(crate) struct Place {
+    given: Given,
+    url: String,
+}
+
+impl Place {
+    pub(crate) fn new(given: &Given) -> Self {
+        let url = format!("{}/test-{}", given.url, Uuid::now_v7());
+        Self { given: given.clone(), url }
+    }
+
+    /// How it is reached, through a proxy if there is one.
+    pub(crate) fn options(&self, through: Option<SocketAddr>) -> BucketOptions {
+        let mut options = BucketOptions::default();
+        options.endpoint =
+            through.map(|proxy| self.given.endpoint_at(proxy)).or_else(|| self.given.endpoint());
+        options.plain_http = true;
+        if !self.given.variables.is_empty() {
+            options.variables = Some(self.given.variables.iter().cloned().collect::<Variables>());
+        }
+        options
+    }
+
+    pub(crate) fn bucket(&self, through: Option<SocketAddr>) -> Bucket {
+        Bucket::new(&self.url.parse().unwrap(), &self.options(through)).unwrap()
+    }
+
+    pub(crate) fn backend(&self, through: Option<SocketAddr>) -> Arc<ObjectBackend> {
+        Arc::new(ObjectBackend::of_bucket(&self.bucket(through)).unwrap())
+    }
+
+    /// The same bucket, where each request is treated so. `None` for a bucket of a cloud: its requests are signed for its address.
+    pub(crate) fn behind(
+        &self,
+        decide: impl Fn(&Request) -> Action + Send + Sync + 'static,
+    ) -> Option<(Proxy, Arc<ObjectBackend>)> {
+        let proxy = Proxy::start(self.given.server?, decide).unwrap();
+        let backend = self.backend(Some(proxy.address()));
+        Some((proxy, backend))
+    }
+}
