@@ -64,13 +64,13 @@ impl Service {
         deadline: Option<Instant>,
         trace: Option<TraceParent>,
     ) -> Result<Call, Failure> {
-        let Requester { caller, origin } = requester;
-        let place = self.in_flight.enter(&caller, origin.from.map(|address| address.ip()))?;
+        let address = requester.origin.from.map(|address| address.ip());
+        let place = self.in_flight.enter(&requester.caller, address)?;
         Ok(Call {
-            engine: self.engine.on_behalf_of(caller),
+            engine: requester.engine(&self.engine),
             deadline,
             metrics: Arc::clone(&self.metrics),
-            origin,
+            origin: requester.origin,
             trace,
             place: Arc::new(place),
         })
