@@ -348,7 +348,7 @@ fn open_bucket(url: &BucketUrl, options: &BucketOptions, what: &str) -> Result<O
     let bucket = Bucket::new(url, options).map_err(|error| unusable(what, url, error))?;
     let backend = ObjectBackend::of_bucket(&bucket)?;
     backend.check().map_err(|error| unusable(what, url, error))?;
-    match backend.probe() {
+    match backend.prove_exclusive() {
         Ok(()) => {}
         Err(error) if error.kind == FailureKind::Denied => {
             tracing::warn!(bucket = %url, %error, "{what} can be read and not be written");

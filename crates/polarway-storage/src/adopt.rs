@@ -239,7 +239,7 @@ impl Tables {
         }
         let unreadable =
             |source| Error::UnreadableData { name: name.clone(), path: file.path.clone(), source };
-        let reader = FileReader::open(self.backend.open_with_ends(&file.path, file.meta.bytes)?)
+        let reader = FileReader::open(self.backend.open(&file.path, file.meta.bytes)?)
             .and_then(FileReader::with_fitting_times)
             .map_err(unreadable)?;
         let footer = Footer {

@@ -37,6 +37,7 @@ mod loader;
 mod log;
 mod mirror;
 mod near;
+mod own_runtime;
 mod part;
 mod partition;
 mod publication;

@@ -200,7 +200,7 @@ impl Mirror {
         let copy = self.copy_for(format!("{}\n{state}", file.path), file.bytes);
         let mut is_there = copy.is_there.lock();
         if !*is_there {
-            self.write_anew(file.path, schema, &copy.path)?;
+            self.write_anew(file, schema, &copy.path)?;
             *is_there = true;
         }
         drop(is_there);
@@ -235,9 +235,9 @@ impl Mirror {
     }
 
     /// Rewrites a file that DuckDB does not read as one that it reads.
-    fn write_anew(&self, path: &str, schema: &SchemaRef, target: &Path) -> Result<()> {
-        let source = self.backend.open(path)?;
-        let failed = |error| BackendError::of_io("copy", path, Outcome::NotDone, error);
+    fn write_anew(&self, file: FileToRead<'_>, schema: &SchemaRef, target: &Path) -> Result<()> {
+        let source = self.backend.open(file.path, file.bytes)?;
+        let failed = |error| BackendError::of_io("copy", file.path, Outcome::NotDone, error);
         let write = || -> Result<()> {
             let sink = io::BufWriter::new(File::create_new(target).map_err(failed)?);
             let encoding = EncodeOptions::default().with_workers(self.workers.clone());

@@ -61,11 +61,10 @@ impl Tables {
 
     /// Opens a data file of a snapshot. If it is gone, the error says why.
     pub(crate) fn open_file(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Result<Arc<dyn ReadAt>> {
-        let source =
-            self.backend.open_with_ends(&file.path, file.bytes).map_err(|error| match error.kind {
-                FailureKind::NotFound => self.why_missing(snapshot, file),
-                _ => error.into(),
-            })?;
+        let source = self.backend.open(&file.path, file.bytes).map_err(|error| match error.kind {
+            FailureKind::NotFound => self.why_missing(snapshot, file),
+            _ => error.into(),
+        })?;
         if source.len() == file.bytes {
             return Ok(source);
         }
@@ -110,8 +109,8 @@ impl Tables {
         conform: &Conform,
     ) -> Result<Upload> {
         let mut writer = self.begin_upload(name, Arc::clone(schema))?;
-        if upload.file.is_some() {
-            let source = self.backend.open(upload.path())?;
+        if let Some(file) = &upload.file {
+            let source = self.backend.open(upload.path(), file.bytes)?;
             let reading = ReadOptions::default().with_workers(self.workers().clone());
             for batch in polarway_parquet::read(vec![source], &upload.schema, reading)? {
                 conform.apply_in_parts(&batch?, |part| writer.write(part))?;

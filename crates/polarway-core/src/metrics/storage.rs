@@ -195,18 +195,13 @@ impl Backend for MeasuredStorage {
         self.metrics.measure(Operation::List, || self.storage.list(folder))
     }
 
-    fn open(&self, path: &str) -> BackendResult<Arc<dyn ReadAt>> {
-        let file = self.metrics.measure(Operation::Open, || self.storage.open(path))?;
+    fn open(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        let file = self.metrics.measure(Operation::Open, || self.storage.open(path, bytes))?;
         Ok(Arc::new(MeasuredFile { file, metrics: Arc::clone(&self.metrics) }))
     }
 
-    fn open_sized(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        let file = self.metrics.measure(Operation::Open, || self.storage.open_sized(path, bytes))?;
-        Ok(Arc::new(MeasuredFile { file, metrics: Arc::clone(&self.metrics) }))
-    }
-
-    fn open_with_ends(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        let file = self.metrics.measure(Operation::Open, || self.storage.open_with_ends(path, bytes))?;
+    fn open_lazily(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        let file = self.metrics.measure(Operation::Open, || self.storage.open_lazily(path, bytes))?;
         Ok(Arc::new(MeasuredFile { file, metrics: Arc::clone(&self.metrics) }))
     }
 

@@ -273,7 +273,7 @@ impl Backend for DiskBackend {
         }
     }
 
-    fn open(&self, path: &str) -> BackendResult<Arc<dyn ReadAt>> {
+    fn open(&self, path: &str, _bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
         let open = || LocalFile::new(File::open(self.full(path))?);
         match open() {
             Ok(source) => Ok(Arc::new(source)),

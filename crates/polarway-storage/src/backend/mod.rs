@@ -33,29 +33,23 @@ pub trait Backend: Send + Sync + Debug {
     /// The entries of a folder, ordered by name. A folder that does not exist is empty.
     fn list(&self, folder: &str) -> BackendResult<Vec<Entry>>;
 
-    /// Opens a file for reading at any place. A file that was opened stays readable as it was,
-    /// as far as the storage can promise it.
+    /// Opens a file that should have this length, for reading at any place. A file that was opened stays readable as it was, as
+    /// far as the storage can promise it.
+    ///
+    /// A bucket is asked for the beginning and the end of the file: they come with its real length, and a reader of Parquet needs
+    /// them first.
     ///
     /// # Errors
     /// [`FailureKind::NotFound`] if there is none.
-    fn open(&self, path: &str) -> BackendResult<Arc<dyn ReadAt>>;
+    fn open(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>>;
 
-    /// As [`open`](Self::open), for a file that is known to have this length: a bucket is asked for nothing before the file is
-    /// read, so there an absent file is an error of the first read.
+    /// The same for a file that is known to have this length. A bucket is asked for nothing before the file is read, so there an
+    /// absent file is an error of the first read.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    fn open_sized(&self, path: &str, _bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        self.open(path)
-    }
-
-    /// As [`open`](Self::open), for a file that should have this length. A bucket is asked for the beginning and the end of the
-    /// file in place of its length: a reader of Parquet needs them first.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open).
-    fn open_with_ends(&self, path: &str, _bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        self.open(path)
+    fn open_lazily(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.open(path, bytes)
     }
 
     /// Begins a data file. It is on stable storage when [`DataWriter::finish`] returns, and
@@ -210,8 +204,13 @@ pub struct BackendError {
 }
 
 impl BackendError {
-    /// A failure that the operating system reported.
+    /// A failure that the operating system reported, or the client of a bucket by way of an open file.
     pub(crate) fn of_io(operation: &'static str, path: &str, outcome: Outcome, error: io::Error) -> Self {
+        // A file of a bucket passes on what its client said.
+        let error = match error.downcast::<object_store::Error>() {
+            Ok(error) => return object::failure(operation, path, outcome, error),
+            Err(error) => error,
+        };
         let kind = match error.kind() {
             io::ErrorKind::NotFound => FailureKind::NotFound,
             io::ErrorKind::ReadOnlyFilesystem => FailureKind::ReadOnly,
@@ -295,4 +294,18 @@ pub(crate) fn join(folder: &str, name: &str) -> String {
 /// The folder of a path, and the name in it.
 pub(crate) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_client_of_a_bucket_said_is_not_lost_on_its_way_through_an_open_file() {
+        let denied = || object_store::Error::PermissionDenied { path: "a".into(), source: "no".into() };
+        let of_io = |error: io::Error| BackendError::of_io("read", "a", Outcome::NotDone, error);
+        assert_eq!(of_io(denied().into()).kind, FailureKind::Denied);
+        assert_eq!(of_io(io::ErrorKind::UnexpectedEof.into()).kind, FailureKind::Other);
+        assert_eq!(of_io(io::ErrorKind::StorageFull.into()).kind, FailureKind::Full);
+    }
 }

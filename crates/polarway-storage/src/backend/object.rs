@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::Future;
 use std::io::Write as _;
-use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,6 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use polarway_bucket::{Bucket, Refusal, RefusalKind, Traffic};
 use polarway_parquet::ReadAt;
-use tokio::runtime::Runtime;
 
 use super::object_reader::ObjectReader;
 use super::object_writer::ObjectWriter;
@@ -21,6 +19,7 @@ use super::{
     Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome,
     is_settled, join,
 };
+use crate::own_runtime::OwnRuntime;
 
 /// The largest object that every service copies in one request, in bytes. S3 takes 5 GiB.
 const MOST_COPIED_AT_ONCE: u64 = 5 << 30;
@@ -84,31 +83,11 @@ impl ObjectBackend {
                 outcome: Outcome::NotDone,
                 source: error.into(),
             })?;
-        Ok(Self { store, commits, traffic, runtime: Arc::new(OwnRuntime(Some(runtime))) })
+        Ok(Self { store, commits, traffic, runtime: Arc::new(runtime.into()) })
     }
 
     fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
-    }
-}
-
-/// A runtime that may be dropped anywhere, also in a task of another runtime.
-pub(super) struct OwnRuntime(Option<Runtime>);
-
-impl Deref for OwnRuntime {
-    type Target = Runtime;
-
-    #[expect(clippy::expect_used, reason = "it is taken out by drop alone")]
-    fn deref(&self) -> &Runtime {
-        self.0.as_ref().expect("it was not dropped")
-    }
-}
-
-impl Drop for OwnRuntime {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background(); // waiting for its threads is not allowed everywhere
-        }
     }
 }
 
@@ -144,24 +123,13 @@ impl Backend for ObjectBackend {
         Ok(entries)
     }
 
-    fn open(&self, path: &str) -> BackendResult<Arc<dyn ReadAt>> {
-        let location = object_path(path);
-        let meta = self
-            .wait(self.store.head(&location))
-            .map_err(|error| failure("open", path, Outcome::NotDone, error))?;
-        Ok(Arc::new(ObjectReader::new(&self.store, &self.runtime, location, meta.size)))
-    }
-
-    fn open_sized(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        Ok(Arc::new(ObjectReader::new(&self.store, &self.runtime, object_path(path), bytes)))
-    }
-
-    fn open_with_ends(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        if self.traffic.is_none() {
-            return self.open(path);
-        }
+    fn open(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
         let opened = ObjectReader::open(&self.store, &self.runtime, object_path(path), bytes);
         Ok(Arc::new(opened.map_err(|error| failure("open", path, Outcome::NotDone, error))?))
+    }
+
+    fn open_lazily(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        Ok(Arc::new(ObjectReader::new(&self.store, &self.runtime, object_path(path), bytes)))
     }
 
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
@@ -169,10 +137,7 @@ impl Backend for ObjectBackend {
     }
 
     fn create_commit(&self, path: &str, contents: Bytes) -> BackendResult<Created> {
-        let location = object_path(path);
-        let put =
-            self.commits.put_opts(&location, PutPayload::from(contents.clone()), PutMode::Create.into());
-        match self.wait(put) {
+        match self.create_exclusively(path, contents.clone()) {
             Ok(_) => Ok(Created::New),
             // It may be our own put whose answer was lost, another writer's file, or nobody's (some
             // stores answer so after a conflict of two puts): what is there decides.
@@ -199,8 +164,11 @@ impl Backend for ObjectBackend {
     }
 
     fn copy_data(&self, from: &str, to: &str) -> BackendResult<()> {
-        if self.traffic.is_some() && self.head(from)?.is_some_and(|meta| meta.bytes > MOST_COPIED_AT_ONCE) {
-            return self.copy_in_parts(from, to);
+        if self.traffic.is_some()
+            && let Some(meta) = self.head(from)?
+            && meta.bytes > MOST_COPIED_AT_ONCE
+        {
+            return self.copy_in_parts(from, to, meta.bytes);
         }
         self.wait(self.store.copy(&object_path(from), &object_path(to)))
             .map_err(|error| failure("copy", from, Outcome::Unknown, error))
@@ -228,33 +196,11 @@ impl Backend for ObjectBackend {
         listed.map(drop).map_err(|error| failure("list", "", Outcome::NotDone, error))
     }
 
-    /// Creates a file twice, and fails if the second time is not refused. A service that looks for the file first and then writes
-    /// it passes all the same: only a race shows that.
     fn probe(&self) -> BackendResult<()> {
-        let path = format!("{PROBE_FOLDER}/{}", uuid::Uuid::now_v7());
-        let location = object_path(&path);
-        let create = |contents: &'static str| {
-            let once = self.commits.put_opts(
-                &location,
-                PutPayload::from_static(contents.as_bytes()),
-                PutMode::Create.into(),
-            );
-            self.wait(once)
-        };
-        let first = create("first").map_err(|error| failure("create", &path, Outcome::Unknown, error));
-        let second = first.and_then(|_| match create("second") {
-            Ok(_) => Err(BackendError {
-                operation: "use",
-                path: path.clone(),
-                kind: FailureKind::Unsuitable,
-                outcome: Outcome::NotDone,
-                source: "a file was created a second time".into(),
-            }),
-            Err(error) if is_taken(&error) => Ok(()),
-            Err(error) => Err(failure("create", &path, Outcome::Unknown, error)),
-        });
+        let path = probe_path();
+        let created = self.create_exclusively(&path, "first").map(drop);
         let removed = self.remove(&path);
-        second.and(removed)
+        created.map_err(|error| failure("create", &path, Outcome::Unknown, error)).and(removed)
     }
 
     fn local_path(&self, _path: &str) -> Option<PathBuf> {
@@ -278,20 +224,57 @@ impl Backend for ObjectBackend {
 }
 
 impl ObjectBackend {
+    /// Checks that several writers can share the storage: creates a file twice, and fails if the second time is not refused. A
+    /// service that looks for the file first and then writes it passes all the same: only a race shows that.
+    ///
+    /// # Errors
+    /// [`FailureKind::Unsuitable`] if it was not refused, or the reason why no file can be made.
+    pub fn prove_exclusive(&self) -> BackendResult<()> {
+        let path = probe_path();
+        let failed = |error| failure("create", &path, Outcome::Unknown, error);
+        let first = self.create_exclusively(&path, "first").map_err(failed);
+        let second = first.and_then(|_| match self.create_exclusively(&path, "second") {
+            Ok(_) => Err(BackendError {
+                operation: "use",
+                path: path.clone(),
+                kind: FailureKind::Unsuitable,
+                outcome: Outcome::NotDone,
+                source: "a file was created a second time".into(),
+            }),
+            Err(error) if is_taken(&error) => Ok(()),
+            Err(error) => Err(failed(error)),
+        });
+        let removed = self.remove(&path);
+        second.and(removed)
+    }
+
+    fn create_exclusively(
+        &self,
+        path: &str,
+        contents: impl Into<PutPayload>,
+    ) -> object_store::Result<object_store::PutResult> {
+        self.wait(self.commits.put_opts(&object_path(path), contents.into(), PutMode::Create.into()))
+    }
+
     /// Copies an object that is too large for one request.
-    fn copy_in_parts(&self, from: &str, to: &str) -> BackendResult<()> {
+    fn copy_in_parts(&self, from: &str, to: &str, bytes: u64) -> BackendResult<()> {
         let failed = |error| BackendError::of_io("copy", from, Outcome::NotDone, error);
-        let source = self.open(from)?;
+        let source = self.open_lazily(from, bytes)?;
         let mut target = self.create_data(to)?;
         let mut offset = 0;
-        while offset < source.len() {
-            let length = (source.len() - offset).min(COPY_BYTES);
-            let bytes = source.read_at(offset, length as usize).map_err(failed)?;
-            target.write_all(&bytes).map_err(failed)?;
+        while offset < bytes {
+            let length = (bytes - offset).min(COPY_BYTES);
+            let part = source.read_at(offset, length as usize).map_err(failed)?;
+            target.write_all(&part).map_err(failed)?;
             offset += length;
         }
         target.finish()
     }
+}
+
+/// A path that nobody else uses.
+fn probe_path() -> String {
+    format!("{PROBE_FOLDER}/{}", uuid::Uuid::now_v7())
 }
 
 pub(super) fn object_path(path: &str) -> ObjectPath {

@@ -2,15 +2,17 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use object_store::path::Path as ObjectPath;
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt as _};
+use polarway_bucket::Refusal;
 use polarway_parquet::ReadAt;
 use tokio::task::JoinSet;
 
-use super::object::OwnRuntime;
+use crate::own_runtime::OwnRuntime;
 
 /// What is asked for in one request where more is read, in bytes. One stream of a service is slower than the network.
 const RANGE_BYTES: u64 = 8 << 20;
@@ -74,7 +76,7 @@ impl ObjectReader {
             for start in starts.by_ref().take(RANGES_IN_FLIGHT - parts.len()) {
                 let (store, location) = (Arc::clone(&self.store), self.location.clone());
                 let range = start..(start + RANGE_BYTES).min(end);
-                parts.spawn(async move { Ok((start, store.get_range(&location, range).await?)) });
+                parts.spawn(async move { Ok((start, exactly(&store, &location, range).await?)) });
             }
             let Some(part) = parts.join_next().await else { return Ok(read.freeze()) };
             let part = part.map_err(|source| object_store::Error::JoinError { source })?;
@@ -83,6 +85,21 @@ impl ObjectReader {
             read[from..from + bytes.len()].copy_from_slice(&bytes);
         }
     }
+}
+
+/// A range of an object, whole. What a service leaves out, or gives besides, must not pass for what the file has there.
+async fn exactly(
+    store: &Arc<dyn ObjectStore>,
+    location: &ObjectPath,
+    range: Range<u64>,
+) -> object_store::Result<Bytes> {
+    let length = range.end - range.start;
+    let read = store.get_range(location, range).await?;
+    if read.len() as u64 == length {
+        return Ok(read);
+    }
+    let source = format!("the service sent {} bytes of {location} where {length} were asked for", read.len());
+    Err(object_store::Error::Generic { store: "bucket", source: source.into() })
 }
 
 /// The size of an object, and its beginning and end; all of it if it is small.
@@ -101,10 +118,12 @@ async fn read_ends(
     let tail_start = bytes - TAIL_BYTES;
     let options = GetOptions::new().with_range(Some(tail_start..bytes));
     let (head, tail) =
-        tokio::join!(store.get_range(location, 0..HEAD_BYTES), store.get_opts(location, options));
+        tokio::join!(exactly(store, location, 0..HEAD_BYTES), store.get_opts(location, options));
     let tail = match tail {
         Ok(tail) => tail,
         Err(error @ object_store::Error::NotFound { .. }) => return Err(error),
+        // The service refused for another reason, and would do so again.
+        Err(error) if Refusal::among_causes(&error).is_some() => return Err(error),
         // The file may be too short for the range.
         Err(_) => return Ok((store.head(location).await?.size, Vec::new())),
     };
@@ -132,11 +151,10 @@ impl ReadAt for ObjectReader {
             return Ok(known);
         }
         let read = if length as u64 <= 2 * RANGE_BYTES {
-            self.runtime.block_on(self.store.get_range(&self.location, offset..end))?
+            self.runtime.block_on(exactly(&self.store, &self.location, offset..end))
         } else {
-            self.runtime.block_on(self.read_in_parts(offset, end))?
+            self.runtime.block_on(self.read_in_parts(offset, end))
         };
-        // A service that gives less than it was asked for must not pass for the end of a file.
-        if read.len() == length { Ok(read) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+        Ok(read?)
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt as _, PutPayload};
 use tokio::task::JoinSet;
 
-use super::object::{OwnRuntime, failure, object_path};
+use super::object::{failure, object_path};
 use super::{BackendResult, DataWriter, Outcome};
+use crate::own_runtime::OwnRuntime;
 
 /// Size of one part of an upload, in bytes. Buckets take 10,000 parts of at least 5 MiB. A smaller object is one request.
 const PART_BYTES: usize = 16 << 20;

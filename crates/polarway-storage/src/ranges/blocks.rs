@@ -122,14 +122,16 @@ impl Blocks {
 
     /// Keeps the blocks that a flight brought, and makes room for them.
     pub(super) fn land(&self, file: Uuid, flight: &Arc<Flight>, answer: BackendResult<Bytes>) {
+        // Copies, since a slice would keep the whole answer in memory.
+        let copied = |bytes| {
+            let numbers = flight.blocks.clone();
+            numbers.map(|number| (number, Bytes::copy_from_slice(&flight.part(number, bytes)))).collect()
+        };
+        let blocks: Vec<(u64, Bytes)> = answer.as_ref().map_or_else(|_| Vec::new(), copied);
         let mut state = self.state.lock();
         state.forget_flight(file, flight);
-        if let Ok(bytes) = &answer {
-            for number in flight.blocks.clone() {
-                // A copy, since a slice would keep the whole answer in memory.
-                let block = Bytes::copy_from_slice(&flight.part(number, bytes));
-                state.add(BlockId { file, number }, block);
-            }
+        for (number, block) in blocks {
+            state.add(BlockId { file, number }, block);
         }
         drop(state);
         flight.land(answer);

@@ -101,8 +101,7 @@ impl RangeFile {
                     if let Err(error) = blocks.read(slot, within, target) {
                         tracing::warn!(%error, "a cached block can't be read from disk");
                         blocks.forget(BlockId { file: self.id, number });
-                        let bytes = self.fetch(number * BLOCK_BYTES + within, target.len());
-                        target.copy_from_slice(&bytes.map_err(|error| ReadFailure::Failed(Arc::new(error)))?);
+                        self.read(number * BLOCK_BYTES + within, target, is_cancelled)?;
                     }
                 }
                 Place::Coming(flight) => {
@@ -126,24 +125,15 @@ impl RangeFile {
 
     fn start(self: &Arc<Self>, flight: &Arc<Flight>) {
         let mut landing = Landing { file: Arc::clone(self), flight: Arc::clone(flight), answer: None };
-        let carry_out = move || landing.carry_out();
-        if let Some(threads) = &self.cache.0.threads {
-            flight.queue(threads.spawn_blocking(carry_out).abort_handle());
-        }
+        flight.queue(self.cache.0.threads.spawn_blocking(move || landing.carry_out()).abort_handle());
     }
 
     fn fetch(&self, offset: u64, length: usize) -> BackendResult<Bytes> {
         let counts = &self.cache.0.counts;
         counts.requests.fetch_add(1, Ordering::Relaxed);
-        let fetched = self.source().and_then(|source| {
-            let read = source.read_at(offset, length);
-            // Less than that would stay in the cache as what the file has there.
-            let read = read.and_then(|bytes| match bytes.len() == length {
-                true => Ok(bytes),
-                false => Err(io::ErrorKind::UnexpectedEof.into()),
-            });
-            read.map_err(|error| self.error(error))
-        });
+        let fetched = self
+            .source()
+            .and_then(|source| source.read_at(offset, length).map_err(|error| self.error(error)));
         match &fetched {
             Ok(bytes) => {
                 counts.fetched_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -161,7 +151,7 @@ impl RangeFile {
         if let Some(source) = &*source {
             return Ok(Arc::clone(source));
         }
-        let opened = self.backend.open_sized(&self.path, self.bytes)?;
+        let opened = self.backend.open_lazily(&self.path, self.bytes)?;
         *source = Some(Arc::clone(&opened));
         Ok(opened)
     }

@@ -17,10 +17,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use crate::backend::{Backend, BackendError, BackendResult, Outcome};
+use crate::own_runtime::OwnRuntime;
 use blocks::Blocks;
 
 pub use file::{CachedRanges, RangeFile};
@@ -52,8 +52,8 @@ struct Shared {
     /// The files that somebody holds.
     files: Mutex<HashMap<Uuid, Weak<RangeFile>>>,
     counts: Counts,
-    /// Has the threads that wait for requests. `None` after it was dropped.
-    threads: Option<Runtime>,
+    /// Has the threads that wait for requests.
+    threads: OwnRuntime,
 }
 
 #[derive(Debug, Default)]
@@ -119,7 +119,7 @@ impl RangeCache {
             .map_err(failed)?;
         let blocks = Blocks::new(&folder.join(FILE_NAME), memory_bytes, disk_bytes)?;
         let (files, counts) = (Mutex::default(), Counts::default());
-        Ok(Self(Arc::new(Shared { blocks, files, counts, threads: Some(threads) })))
+        Ok(Self(Arc::new(Shared { blocks, files, counts, threads: threads.into() })))
     }
 
     /// A file of a storage. While it is held, it can be found by its URL.
@@ -169,13 +169,5 @@ impl RangeCache {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RangeCache").field("counts", &self.counts).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        if let Some(threads) = self.threads.take() {
-            threads.shutdown_background(); // it may be dropped by one of its threads
-        }
     }
 }

@@ -177,13 +177,12 @@ fn a_large_file_goes_up_in_parts_and_comes_back_in_ranges_and_half_of_one_is_non
         let mut kept = backend.create_data("d/kept").unwrap();
         kept.write_all(&contents).unwrap();
         kept.finish().unwrap();
-        let file = backend.open("d/kept").unwrap();
+        let file = backend.open("d/kept", contents.len() as u64).unwrap();
         assert_eq!(file.len(), contents.len() as u64);
         assert!(file.read_at(3, 36 * MIB).unwrap() == contents[3..3 + 36 * MIB], "{}", given.url);
         assert!(file.read_at(0, contents.len()).unwrap() == contents, "{}", given.url);
-        let known = backend.open_with_ends("d/kept", contents.len() as u64).unwrap();
-        assert!(known.read_at(contents.len() as u64 - 10, 10).unwrap() == contents[contents.len() - 10..]);
-        let shorter = backend.open_with_ends("d/kept", 64 * MIB as u64).unwrap();
+        assert!(file.read_at(contents.len() as u64 - 10, 10).unwrap() == contents[contents.len() - 10..]);
+        let shorter = backend.open("d/kept", 64 * MIB as u64).unwrap();
         assert_eq!(shorter.len(), contents.len() as u64, "a file that is not as long as was said");
 
         requests.lock().unwrap().clear();
@@ -279,9 +278,9 @@ fn a_service_that_does_not_refuse_a_second_creation_is_unsuitable() {
             _ => Action::Pass,
         };
         let Some((_proxy, careless)) = place.behind(decide) else { continue };
-        let error = careless.probe().unwrap_err();
+        let error = careless.prove_exclusive().unwrap_err();
         assert_eq!(error.kind, FailureKind::Unsuitable, "{}", told(&error));
-        place.backend(None).probe().unwrap();
+        place.backend(None).prove_exclusive().unwrap();
     }
 }
 

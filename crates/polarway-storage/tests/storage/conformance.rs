@@ -49,7 +49,7 @@ fn what_is_not_there_is_absent_and_no_failure() {
         assert_eq!(backend.head("no/such").unwrap(), None);
         assert!(backend.list("no").unwrap().is_empty());
         backend.remove("no/such").unwrap();
-        assert_eq!(backend.open("no/such").unwrap_err().kind, polarway_storage::FailureKind::NotFound);
+        assert_eq!(backend.open("no/such", 9).unwrap_err().kind, polarway_storage::FailureKind::NotFound);
     });
 }
 
@@ -90,7 +90,7 @@ fn a_data_file_appears_when_it_is_finished_and_not_when_it_is_dropped() {
         kept.write_all(b"all of it").unwrap();
         kept.finish().unwrap();
         assert_eq!(backend.head("d/data/kept").unwrap().unwrap().bytes, 9);
-        let source = backend.open("d/data/kept").unwrap();
+        let source = backend.open("d/data/kept", 9).unwrap();
         assert_eq!(source.read_at(4, 2).unwrap(), "of");
         assert!(source.read_at(8, 2).is_err(), "a read over the end is an error");
 

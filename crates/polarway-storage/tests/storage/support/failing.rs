@@ -105,16 +105,12 @@ impl Backend for FailingBackend {
         self.shared.run(folder, || self.inner.list(folder))
     }
 
-    fn open(&self, path: &str) -> BackendResult<Arc<dyn ReadAt>> {
-        self.shared.run(path, || self.inner.open(path))
+    fn open(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.shared.run(path, || self.inner.open(path, bytes))
     }
 
-    fn open_sized(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        self.shared.run(path, || self.inner.open_sized(path, bytes))
-    }
-
-    fn open_with_ends(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        self.shared.run(path, || self.inner.open_with_ends(path, bytes))
+    fn open_lazily(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.shared.run(path, || self.inner.open_lazily(path, bytes))
     }
 
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {

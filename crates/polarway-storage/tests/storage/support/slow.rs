@@ -28,16 +28,12 @@ impl Backend for SlowRemovals {
         self.0.list(folder)
     }
 
-    fn open(&self, path: &str) -> BackendResult<Arc<dyn ReadAt>> {
-        self.0.open(path)
+    fn open(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.0.open(path, bytes)
     }
 
-    fn open_sized(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        self.0.open_sized(path, bytes)
-    }
-
-    fn open_with_ends(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        self.0.open_with_ends(path, bytes)
+    fn open_lazily(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.0.open_lazily(path, bytes)
     }
 
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {

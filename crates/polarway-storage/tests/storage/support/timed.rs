@@ -60,16 +60,12 @@ impl Backend for TimedBackend {
         Ok(self.inner.list(folder)?.into_iter().map(stamped).collect())
     }
 
-    fn open(&self, path: &str) -> BackendResult<Arc<dyn ReadAt>> {
-        self.inner.open(path)
+    fn open(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.inner.open(path, bytes)
     }
 
-    fn open_sized(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        self.inner.open_sized(path, bytes)
-    }
-
-    fn open_with_ends(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        self.inner.open_with_ends(path, bytes)
+    fn open_lazily(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.inner.open_lazily(path, bytes)
     }
 
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {

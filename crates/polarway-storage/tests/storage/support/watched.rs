@@ -68,20 +68,13 @@ impl Backend for WatchedReads {
         self.inner.list(folder)
     }
 
-    fn open(&self, path: &str) -> BackendResult<Arc<dyn ReadAt>> {
-        Ok(Arc::new(WatchedFile { inner: self.inner.open(path)?, on_read: Arc::clone(&self.on_read) }))
+    fn open(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        Ok(Arc::new(WatchedFile { inner: self.inner.open(path, bytes)?, on_read: Arc::clone(&self.on_read) }))
     }
 
-    fn open_sized(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+    fn open_lazily(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
         Ok(Arc::new(WatchedFile {
-            inner: self.inner.open_sized(path, bytes)?,
-            on_read: Arc::clone(&self.on_read),
-        }))
-    }
-
-    fn open_with_ends(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        Ok(Arc::new(WatchedFile {
-            inner: self.inner.open_with_ends(path, bytes)?,
+            inner: self.inner.open_lazily(path, bytes)?,
             on_read: Arc::clone(&self.on_read),
         }))
     }
