@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::header::USER_AGENT;
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response, Uri};
+use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -41,12 +42,9 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 pub(crate) struct Channel(Arc<Shared>);
 
 struct Shared {
-    /// Where connections go to.
-    address: Uri,
+    /// The worker's address: where connections go to, and what requests call it.
+    origin: Uri,
     connector: Connector,
-    /// What the worker is called in requests.
-    scheme: Scheme,
-    authority: Authority,
     /// The newest connection. It may be broken.
     connection: Mutex<Option<SendRequest<Body>>>,
     /// Held while a connection is made, so that calls that begin meanwhile use the same one.
@@ -59,29 +57,26 @@ pub(crate) enum Connector {
     Secure(SecureConnector),
 }
 
-impl Connector {
-    /// Without TLS.
-    pub(crate) fn plain() -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT));
-        Self::Plain(tcp)
-    }
+/// Makes connections of TCP to addresses that begin with `http://`.
+pub(crate) fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT));
+    tcp
 }
 
 impl Channel {
-    /// Calls to the worker `origin`, whose connections go to `address`. `None` if the origin is not a complete address.
-    pub(crate) fn new(origin: &Uri, address: Uri, connector: Connector) -> Option<Self> {
-        let (scheme, authority) = (origin.scheme()?.clone(), origin.authority()?.clone());
+    /// Calls to the worker at this address.
+    pub(crate) fn new(origin: Uri, connector: Connector) -> Self {
         let (connection, connecting) = (Mutex::default(), tokio::sync::Mutex::default());
-        Some(Self(Arc::new(Shared { address, connector, scheme, authority, connection, connecting })))
+        Self(Arc::new(Shared { origin, connector, connection, connecting }))
     }
 }
 
 impl Service<Request<Body>> for Channel {
-    type Response = Response<Body>;
+    type Response = Response<Incoming>;
     type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Response<Body>, BoxError>>;
+    type Future = BoxFuture<'static, Result<Response<Incoming>, BoxError>>;
 
     fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
@@ -94,18 +89,18 @@ impl Service<Request<Body>> for Channel {
 }
 
 impl Shared {
-    async fn call(&self, mut request: Request<Body>) -> Result<Response<Body>, BoxError> {
+    async fn call(&self, mut request: Request<Body>) -> Result<Response<Incoming>, BoxError> {
         let path = request.uri().path_and_query().cloned();
-        let uri = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone());
-        *request.uri_mut() =
-            uri.path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/"))).build()?;
+        let mut parts = self.origin.clone().into_parts();
+        parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        *request.uri_mut() = Uri::from_parts(parts)?;
         request.headers_mut().insert(USER_AGENT, PROGRAM);
         let mut connection = match self.open() {
             Some(connection) => connection,
             // Boxed, since it is large and rare: every call would have room for it, and be moved with it.
             None => Box::pin(self.connect()).await?,
         };
-        Ok(connection.send_request(request).await?.map(Body::new))
+        Ok(connection.send_request(request).await?)
     }
 
     /// The connection, if there is one that is not known to be broken.
@@ -120,8 +115,8 @@ impl Shared {
         }
         let made = async {
             match &self.connector {
-                Connector::Plain(tcp) => handshake(tcp.clone().call(self.address.clone()).await?).await,
-                Connector::Secure(tls) => handshake(tls.connect(self.address.clone()).await?).await,
+                Connector::Plain(tcp) => handshake(tcp.clone().call(self.origin.clone()).await?).await,
+                Connector::Secure(tls) => handshake(tls.connect(self.origin.clone()).await?).await,
             }
         };
         let made = tokio::time::timeout(CONNECT, made).await;

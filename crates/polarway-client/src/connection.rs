@@ -12,12 +12,13 @@ use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::transport::{End, MESSAGE_BYTES, Received, received_status, send};
 use rustls::ClientConfig;
 use tonic::Status;
+use tonic::body::Body;
 use tonic::codegen::Service as _;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::channel::{Channel, Connector};
+use crate::channel::{Channel, Connector, tcp};
 use crate::error::{Error, ErrorKind, Result};
-use crate::secure::{LastFailure, SecureConnector, without_tls};
+use crate::secure::{LastFailure, SecureConnector};
 
 /// Room for the headers that requests have.
 const HEADERS: usize = 8;
@@ -89,21 +90,18 @@ impl Workers {
 impl Worker {
     fn new(index: usize, uri: &Uri, tls: Option<&Arc<ClientConfig>>) -> Result<Self> {
         let last_failure = LastFailure::default();
-        let (address, connector) = match tls.filter(|_| uri.scheme() == Some(&Scheme::HTTPS)) {
-            None => (uri.clone(), Connector::plain()),
+        let connector = match tls.filter(|_| uri.scheme() == Some(&Scheme::HTTPS)) {
+            None => Connector::Plain(tcp()),
             Some(tls) => {
                 let host = uri.host().unwrap_or_default();
                 let connector = SecureConnector::new(Arc::clone(tls), host, last_failure.clone());
-                let (Some(connector), Some(address)) = (connector, without_tls(uri)) else {
+                Connector::Secure(connector.ok_or_else(|| {
                     let message = format!("no certificate can be for {host:?}: give the server's name");
-                    return Err(Error::new(ErrorKind::Configuration, message));
-                };
-                (address, Connector::Secure(connector))
+                    Error::new(ErrorKind::Configuration, message)
+                })?)
             }
         };
-        let channel = Channel::new(uri, address, connector).ok_or_else(|| {
-            Error::new(ErrorKind::Configuration, format!("{uri} is not the complete address of a server"))
-        })?;
+        let channel = Channel::new(uri.clone(), connector);
         Ok(Self { index, channel, last_failure })
     }
 
@@ -137,7 +135,7 @@ impl Worker {
         let response = channel.call(request).await.map_err(Status::from_error)?;
         match received_status(&response) {
             Some(status) => Err(status),
-            None => Ok(Received::new(response.into_body(), End::Status)),
+            None => Ok(Received::new(Body::new(response.into_body()), End::Status)),
         }
     }
 

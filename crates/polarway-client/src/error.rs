@@ -233,7 +233,7 @@ fn answer_of_proxy(status: &Status) -> Option<&str> {
     PHRASES.iter().find_map(|phrase| Some(status.message().split_once(phrase)?.1))
 }
 
-/// The innermost cause: "transport error" does not help, "connection refused" does.
+/// The innermost cause: that a connection failed does not help, "connection refused" does.
 fn innermost(status: &Status) -> String {
     let mut cause: &dyn StdError = match status.source() {
         Some(source) => source,

@@ -1,7 +1,7 @@
 //! Connects with TLS, and remembers why that failed.
 //!
-//! tonic's own connector is not enough: HTTP/2 turns the errors of a connection into text, and a server that refuses this
-//! client's certificate says so only after the handshake (TLS 1.3), when HTTP/2 has begun.
+//! HTTP/2 turns the errors of a connection into text, and a server that refuses this client's certificate says so only after the
+//! handshake (TLS 1.3), when HTTP/2 has begun.
 
 use std::io;
 use std::pin::Pin;
@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::Uri;
-use http::uri::{Authority, PathAndQuery, Scheme};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
@@ -22,7 +21,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::codegen::Service;
 
-use crate::channel::{BoxError, CONNECT};
+use crate::channel::{BoxError, tcp};
 
 /// The names of the two ends in messages.
 const SIDES: Sides = Sides { ours: "this client", theirs: "the server" };
@@ -78,9 +77,8 @@ impl SecureConnector {
         // In a URL, an IPv6 address is in brackets.
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned()).ok()?;
-        let mut tcp = HttpConnector::new();
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT));
+        let mut tcp = tcp();
+        tcp.enforce_http(false); // TLS comes on top
         Some(Self { tcp, tls: TlsConnector::from(config), name, last_failure })
     }
 
@@ -102,17 +100,6 @@ impl SecureConnector {
         }
         Ok(TokioIo::new(SecureStream::new(stream, last_failure.clone())))
     }
-}
-
-/// The address of a worker for tonic, which must not see that TLS is used.
-pub(crate) fn without_tls(uri: &Uri) -> Option<Uri> {
-    let authority = uri.authority()?;
-    let authority = match authority.port() {
-        Some(_) => authority.clone(),
-        None => format!("{authority}:443").parse::<Authority>().ok()?,
-    };
-    let builder = Uri::builder().scheme(Scheme::HTTP).authority(authority);
-    builder.path_and_query(PathAndQuery::from_static("/")).build().ok()
 }
 
 /// A connection that remembers why it failed.

@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use bytes::BytesMut;
 use futures::Stream;
 use polarway_ipc::{Chunk, ChunkDecoder, ChunkEncoder, Compression, DecodeLimits, EncodeOptions};
 use polarway_storage::{ChunkReader, Reservation};
@@ -66,10 +65,7 @@ impl Form for ChunkForm {
     fn end(&mut self) -> Option<Chunk> {
         let end = self.encoder.take()?.finish();
         let Some(held) = self.held.take() else { return Some(end) };
-        let mut ipc = BytesMut::with_capacity(held.ipc.len() + end.ipc.len());
-        ipc.extend_from_slice(&held.ipc);
-        ipc.extend_from_slice(&end.ipc);
-        Some(Chunk { ipc: ipc.freeze(), rows: held.rows + end.rows, first_row: held.first_row })
+        Some(Chunk::joined(&[held, end]))
     }
 }
 

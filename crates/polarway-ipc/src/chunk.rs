@@ -2,7 +2,7 @@
 
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::IpcWriteOptions;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::{DecodeLimits, Error, Result};
 
@@ -23,6 +23,18 @@ impl Chunk {
     /// The number of the first row after this chunk.
     pub fn end_row(&self) -> u64 {
         self.first_row.saturating_add(self.rows)
+    }
+
+    /// Chunks that follow one another, as one. Without any, it is one of no bytes and no rows.
+    #[must_use]
+    pub fn joined(chunks: &[Self]) -> Self {
+        let mut ipc = BytesMut::with_capacity(chunks.iter().map(|chunk| chunk.ipc.len()).sum());
+        chunks.iter().for_each(|chunk| ipc.extend_from_slice(&chunk.ipc));
+        Self {
+            ipc: ipc.freeze(),
+            first_row: chunks.first().map_or(0, |chunk| chunk.first_row),
+            rows: chunks.iter().map(|chunk| chunk.rows).sum(),
+        }
     }
 }
 

@@ -107,7 +107,7 @@ impl Door {
                 greet(stream, tls.as_deref(), deadline).await
             };
             match greeting.await {
-                Ok(greeted) => Ok(Connection::new(greeted, deadline, idle, place)),
+                Ok(greeted) => Ok(Connection::new(greeted, peer, deadline, idle, place)),
                 Err(refusal) => Err((peer, refusal)),
             }
         });

@@ -14,7 +14,6 @@ use crate::metrics::Metrics;
 use crate::traces::TraceParent;
 
 /// One call of one method. It is made once, at the edge, and passed on: a method does everything through it.
-#[derive(Clone)]
 pub(crate) struct Call {
     /// The engine, for this caller.
     pub(crate) engine: Polarway,
@@ -27,7 +26,7 @@ pub(crate) struct Call {
     /// The parent of the spans of its parts, if it is recorded.
     pub(crate) trace: Option<TraceParent>,
     /// The call counts as in flight until this is dropped.
-    pub(crate) place: Arc<Place>,
+    pub(crate) place: Place,
 }
 
 impl Call {

@@ -1,6 +1,7 @@
 //! A connection as HTTP/2 sees it: bytes, with or without TLS.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::metrics::Metrics;
 /// A connection that fails if its first bytes take too long, or if it has no calls for too long.
 pub(crate) struct Connection {
     stream: Greeted,
+    peer: SocketAddr,
     /// `None` once the preface has arrived.
     preface: Option<Preface>,
     /// Set once everything was sent.
@@ -77,27 +79,26 @@ struct Preface {
 
 impl Connection {
     /// A connection that is closed if its first bytes have not arrived by `deadline`, or if it has no call for `idle`.
-    pub(crate) fn new(stream: Greeted, deadline: Instant, idle: Option<Duration>, place: Place) -> Self {
+    pub(crate) fn new(
+        stream: Greeted,
+        peer: SocketAddr,
+        deadline: Instant,
+        idle: Option<Duration>,
+        place: Place,
+    ) -> Self {
         let deadline = Box::pin(sleep_until(deadline));
         let preface = Some(Preface { deadline, missing_bytes: PREFACE_BYTES });
         let idle = idle.map(|most| Idle { most, timer: Box::pin(sleep(most)) });
-        Self { stream, preface, linger: None, calls: ConnectionCalls::none(), idle, _place: place }
+        Self { stream, peer, preface, linger: None, calls: ConnectionCalls::none(), idle, _place: place }
     }
 
     /// What its calls know about it.
     pub(crate) fn peer(&self) -> Peer {
-        Peer { address: self.stream.socket().peer_addr().ok(), calls: self.calls.clone() }
+        Peer { address: self.peer, calls: self.calls.clone() }
     }
 }
 
 impl Greeted {
-    fn socket(&self) -> &TcpStream {
-        match self {
-            Self::Plain(stream) => stream,
-            Self::Tls(stream) => stream.get_ref().0.get_ref(),
-        }
-    }
-
     fn socket_mut(&mut self) -> &mut TcpStream {
         match self {
             Self::Plain(stream) => stream,

@@ -18,8 +18,8 @@ use polarway_proto::{Method, Reason};
 use tokio::time::timeout_at;
 use tonic::Status;
 use tonic::body::Body;
+use tonic::codegen::Service as _;
 use tonic::service::Routes;
-use tower::Service as _;
 
 use crate::auth::{Gate, NoSession, Requester, Session};
 use crate::body::filtered;
@@ -80,7 +80,7 @@ struct Arrival {
     /// Its method, if it is one of ours.
     method: Option<Method>,
     /// The address of its client.
-    from: Option<SocketAddr>,
+    from: SocketAddr,
     session: Result<Option<Arc<Session>>, NoSession>,
     head: Parts,
     body: Body,
@@ -130,7 +130,8 @@ impl Edge {
             }
             let work = pin!(async {
                 let authenticator = &self.gate.authenticator;
-                let requester = authenticator.introduce(session, from, Some(id.clone()), head.uri.path())?;
+                let requester =
+                    authenticator.introduce(session, Some(from), Some(id.clone()), head.uri.path())?;
                 match method {
                     Some(method) => self.call_ours(method, &call, requester, &head.headers, body).await,
                     None => Ok(self.call_others(&call, Request::from_parts(head, body)).await),

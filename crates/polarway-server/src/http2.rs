@@ -18,7 +18,7 @@ use crate::limits::Limits;
 const HEADER_BYTES: u32 = 32 << 10;
 
 /// How many calls of one connection HTTP/2 refuses or resets for errors of the client before it closes the connection. Such a call
-/// costs the client a few bytes, and is not one that it gave up. Without this number there would be no limit.
+/// costs the client a few bytes, and is not one that it gave up. It is hyper's default, and promised in docs/limits.md.
 const MOST_RESETS: usize = 1_024;
 
 /// How long a client may take to answer the ping.

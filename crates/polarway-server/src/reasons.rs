@@ -30,9 +30,6 @@ pub(crate) fn refusal(status: &Status) -> Failure {
         Code::OutOfRange => Reason::MessageTooLarge.failure(format!(
             "a message is too long: cut the table into chunks of at most 64 MiB ({message})"
         )),
-        Code::DeadlineExceeded | Code::Cancelled if message.contains("imeout") => {
-            Reason::DeadlineExceeded.failure("the call's deadline passed")
-        }
         Code::Cancelled => Reason::Cancelled.failure(message),
         // tonic's code for bytes that are not a protobuf message or not a gRPC frame.
         Code::Internal => Reason::MalformedMessage.failure(format!("the bytes are no message of polarway.v1: {message}")),

@@ -203,7 +203,6 @@ impl Server {
             traces: traces.clone(),
         };
 
-        let (began, ending) = tokio::sync::oneshot::channel();
         let shutdown = async {
             shutdown.await;
             readiness.set(Part::Service, Some("it is shutting down".to_owned()));
@@ -212,14 +211,11 @@ impl Server {
             watches.shutdown().await;
             say_not_serving(&health).await;
             drain.begin();
-            let _ = began.send(());
         };
         let door = Door::new(listener, most_connections(&config), &config.limits, tls, metrics);
         let serving = http2::serve(door, Arc::new(edge), &config.limits, shutdown);
         let too_long = async {
-            if ending.await.is_err() {
-                std::future::pending().await
-            }
+            drain.begun().await;
             tokio::time::sleep(config.drain_timeout).await;
             tracing::warn!("calls are still running and are ended");
             drain.cut_off();

@@ -132,7 +132,6 @@ impl CallTrace {
 }
 
 /// The parent for spans of parts of a call.
-#[derive(Clone)]
 pub(crate) struct TraceParent {
     tracer: SdkTracer,
     context: SpanContext,

@@ -8,7 +8,7 @@ use super::audit::Origin;
 use super::session::Session;
 
 /// Who makes a request.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Requester {
     /// On whose behalf the call is made.
     pub(crate) caller: Caller,

@@ -8,8 +8,7 @@ use parking_lot::Mutex;
 
 use super::subscriber;
 
-/// How many connections each address has. Clones share the counts.
-#[derive(Clone)]
+/// How many connections each address has.
 pub(crate) struct Addresses {
     most: usize,
     counts: Arc<Mutex<HashMap<IpAddr, usize>>>,

@@ -16,7 +16,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 
 /// What a call knows about its connection.
 pub(crate) struct Peer {
-    pub(crate) address: Option<SocketAddr>,
+    pub(crate) address: SocketAddr,
     pub(crate) calls: ConnectionCalls,
 }
 

@@ -15,8 +15,7 @@ use super::Limits;
 /// The retry delay of a call that found no place: most calls have ended by then.
 const BUSY: Duration = Duration::from_millis(500);
 
-/// The calls in flight. Clones share them.
-#[derive(Clone)]
+/// The calls in flight.
 pub(crate) struct InFlight(Arc<Shared>);
 
 struct Shared {

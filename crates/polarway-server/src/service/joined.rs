@@ -1,6 +1,5 @@
 //! Small chunks that are ready at the same time travel in one message.
 
-use bytes::BytesMut;
 use futures::{Stream, StreamExt as _, stream};
 use polarway_core::Chunk;
 
@@ -27,22 +26,15 @@ fn join<E>(ready: Vec<Result<Chunk, E>>) -> Vec<Result<Chunk, E>> {
             (chunk, _) => groups.push(chunk.map(|chunk| vec![chunk])),
         }
     }
-    groups.into_iter().map(|group| group.map(one)).collect()
+    let joined = |mut group: Vec<Chunk>| match group.len() {
+        1 => group.swap_remove(0),
+        _ => Chunk::joined(&group),
+    };
+    groups.into_iter().map(|group| group.map(joined)).collect()
 }
 
 fn bytes(chunks: &[Chunk]) -> usize {
     chunks.iter().map(|chunk| chunk.ipc.len()).sum()
-}
-
-/// Chunks that follow one another as one.
-fn one(mut chunks: Vec<Chunk>) -> Chunk {
-    if chunks.len() == 1 {
-        return chunks.swap_remove(0);
-    }
-    let mut ipc = BytesMut::with_capacity(bytes(&chunks));
-    chunks.iter().for_each(|chunk| ipc.extend_from_slice(&chunk.ipc));
-    let rows = chunks.iter().map(|chunk| chunk.rows).sum();
-    Chunk { ipc: ipc.freeze(), first_row: chunks[0].first_row, rows }
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ impl Service {
             metrics: Arc::clone(&self.metrics),
             origin: requester.origin,
             trace,
-            place: Arc::new(place),
+            place,
         })
     }
 
