@@ -41,8 +41,9 @@ def test_a_load_that_breaks_continues_with_the_next_row(kind: str, with_tables: 
                 assert load(client).equals(expected)
             assert (breaking.failures, breaking.connections) == (1, 2)
             if part > 0.5:
-                # It did not begin again. What was on its way when the connection broke came twice.
-                assert breaking.count < total * (1 + part * 0.8)
+                # It did not begin again. What was on its way when the connection broke came twice:
+                # up to a third on a busy machine.
+                assert breaking.count < total * 1.45
 
 
 def test_a_stream_that_breaks_has_each_row_once(kind: str, with_tables: str) -> None:
