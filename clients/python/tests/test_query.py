@@ -118,6 +118,18 @@ def test_the_pieces_of_a_result_are_the_result_and_its_summary_comes_with_the_la
     assert datetime.timedelta(0) < summary.times.running <= summary.times.total
 
 
+def test_a_stream_that_is_closed_early_does_not_look_like_one_that_has_ended(client: Any) -> None:
+    stream = client.query_stream(NUMBERS)
+    with stream:
+        assert next(iter(stream)).height > 0
+    for take in (lambda: next(iter(stream)), stream.read_all):
+        with pytest.raises(polarway.InvalidInput, match="this stream is closed"):
+            take()
+    with client.query_stream("SELECT 1 AS one") as whole:
+        assert whole.read_all().height == 1
+    assert list(whole) == []
+
+
 def test_a_query_may_have_a_time_limit(client: Any) -> None:
     endless = "SELECT count(*) FROM range(100000000) a, range(100000000) b"
     for ask in (client.query, lambda *given, **named: list(client.query_stream(*given, **named))):

@@ -19,6 +19,7 @@ from polarway._model import (
     Version,
 )
 from polarway._streams import AsyncQueryStream, AsyncTableStream, QueryStream, TableStream
+from polarway._trace import trace_context
 from polarway.errors import (
     BatchFailed,
     ColumnNotFound,
@@ -87,4 +88,5 @@ __all__ = [
     "Version",
     "VersionNotFound",
     "local",
+    "trace_context",
 ]

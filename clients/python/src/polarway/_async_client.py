@@ -115,6 +115,8 @@ class AsyncDistributedClient:
         parameters: Parameters | None = None,
         *,
         time_limit: float | None = None,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
         as_: Literal["polars"] = "polars",
     ) -> pl.DataFrame: ...
 
@@ -125,14 +127,24 @@ class AsyncDistributedClient:
         parameters: Parameters | None = None,
         *,
         time_limit: float | None = None,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
         as_: Literal["pandas", "arrow"],
     ) -> Any: ...
 
     async def query(
-        self, sql: str, parameters: Parameters | None = None, *, time_limit: float | None = None, as_: As = "polars"
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        time_limit: float | None = None,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
+        as_: As = "polars",
     ) -> Any:
         """See `DistributedClient.query`."""
-        return await _query.query(self._core, sql, parameters, time_limit, as_)
+        query = Query(sql, parameters, time_limit, resumable=resumable, hugeint_as_text=hugeint_as_text)
+        return await _query.query(self._core, query, as_, self._own)
 
     def load_stream(
         self,
@@ -148,10 +160,18 @@ class AsyncDistributedClient:
         return AsyncTableStream(self._core, Selection.of(name, version, as_of, columns, rows), as_)
 
     def query_stream(
-        self, sql: str, parameters: Parameters | None = None, *, time_limit: float | None = None, as_: As = "polars"
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        time_limit: float | None = None,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
+        as_: As = "polars",
     ) -> AsyncQueryStream:
         """See `DistributedClient.query_stream`. It is not awaited: `async for` reads it."""
-        return AsyncQueryStream(self._core, Query(sql, parameters, time_limit), as_)
+        query = Query(sql, parameters, time_limit, resumable=resumable, hugeint_as_text=hugeint_as_text)
+        return AsyncQueryStream(self._core, query, as_, self._own)
 
     async def query_handle(
         self,
@@ -162,8 +182,8 @@ class AsyncDistributedClient:
         time_limit: float | None = None,
     ) -> AsyncHandle:
         """See `DistributedClient.query_handle`."""
-        info = await _handles.create(self._core, sql, parameters, ttl, time_limit)
-        return AsyncHandle(self, info, is_ours=True)
+        info, _ = await _handles.create(self._core, Query(sql, parameters, time_limit), ttl)
+        return self._own(info)
 
     async def handle(self, handle_id: str) -> AsyncHandle:
         """See `DistributedClient.handle`."""
@@ -237,6 +257,10 @@ class AsyncDistributedClient:
     async def cancel(self, query_id: str) -> None:
         """See `DistributedClient.cancel`."""
         await _workers.cancel(self._core, query_id)
+
+    def _own(self, info: HandleInfo) -> AsyncHandle:
+        """A handle that is dropped with its object."""
+        return AsyncHandle(self, info, is_ours=True)
 
     async def close(self) -> None:
         """See `DistributedClient.close`."""

@@ -99,6 +99,8 @@ class AsyncLazyQuery(Lazy["AsyncLazyQuery"]):
         parameters: Parameters | None = None,
         *,
         time_limit: float | None = None,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
         as_: Literal["polars"] = "polars",
     ) -> pl.DataFrame: ...
 
@@ -108,14 +110,29 @@ class AsyncLazyQuery(Lazy["AsyncLazyQuery"]):
         parameters: Parameters | None = None,
         *,
         time_limit: float | None = None,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
         as_: Literal["pandas", "arrow"],
     ) -> Any: ...
 
     async def collect(
-        self, parameters: Parameters | None = None, *, time_limit: float | None = None, as_: As = "polars"
+        self,
+        parameters: Parameters | None = None,
+        *,
+        time_limit: float | None = None,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
+        as_: As = "polars",
     ) -> Any:
         """See `LazyQuery.collect`."""
-        return await self._client.query(self.to_sql(), parameters, time_limit=time_limit, as_=as_)
+        return await self._client.query(
+            self.to_sql(),
+            parameters,
+            time_limit=time_limit,
+            resumable=resumable,
+            hugeint_as_text=hugeint_as_text,
+            as_=as_,
+        )
 
     async def collect_handle(
         self,

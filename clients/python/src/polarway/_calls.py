@@ -25,7 +25,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from polarway import _failure, errors
+from polarway import _failure, _trace, errors
 from polarway._address import Address
 from polarway._channel import CONNECT_S
 from polarway._failure import Failure, Origin
@@ -94,7 +94,7 @@ class Call:
         self.id = str(uuid.uuid4())
         self._transport = common.transport
         self._workers = common.workers
-        self._headers = (*common.headers, (_ID_HEADER, self.id))
+        self._headers = (*common.headers, (_ID_HEADER, self.id), *_trace.headers())
         self._kind = kind
         self._tries = Tries(common.timeout_s, _BREAKS.get(kind, Breaks()))
         # The worker that alone can answer.

@@ -173,6 +173,8 @@ class DistributedClient:
         parameters: Parameters | None = None,
         *,
         time_limit: float | None = None,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
         as_: Literal["polars"] = "polars",
     ) -> pl.DataFrame: ...
 
@@ -183,11 +185,20 @@ class DistributedClient:
         parameters: Parameters | None = None,
         *,
         time_limit: float | None = None,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
         as_: Literal["pandas", "arrow"],
     ) -> Any: ...
 
     def query(
-        self, sql: str, parameters: Parameters | None = None, *, time_limit: float | None = None, as_: As = "polars"
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        time_limit: float | None = None,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
+        as_: As = "polars",
     ) -> Any:
         """Runs a SELECT in DuckDB's dialect, or EXPLAIN, DESCRIBE, SUMMARIZE or SHOW TABLES.
 
@@ -200,6 +211,13 @@ class DistributedClient:
                 `pyarrow.Array` of one value.
             time_limit: The seconds that the query may take on the server, waiting included. The default is the longest
                 that the server allows.
+            resumable: Whether the server computes the complete result before it sends the first row, and keeps it until
+                all rows have arrived: if the connection breaks meanwhile, the rest is read, and the query is not run
+                again. For results that take long to compute or to send. The server needs room for the result, and
+                `time_limit` bounds the computation alone. EXPLAIN and the like can't be read so.
+            hugeint_as_text: Whether numbers of type HUGEINT, as the sum of integers is one, come as text. They may have
+                39 digits, and a decimal of Arrow has 38: a result with such a number is refused without this. A
+                resumable result has decimals.
             as_: `"polars"`, `"pandas"` or `"arrow"`, for a `pyarrow.Table`.
 
         Returns:
@@ -213,7 +231,8 @@ class DistributedClient:
             TimedOut: It took longer than its limit.
             InvalidInput: A value can't be sent, or the result can't be had in this form.
         """
-        return drive(_query.query(self._core, sql, parameters, time_limit, as_))
+        query = Query(sql, parameters, time_limit, resumable=resumable, hugeint_as_text=hugeint_as_text)
+        return drive(_query.query(self._core, query, as_, self._own))
 
     def load_stream(
         self,
@@ -247,7 +266,14 @@ class DistributedClient:
         return drive(stream._begin())
 
     def query_stream(
-        self, sql: str, parameters: Parameters | None = None, *, time_limit: float | None = None, as_: As = "polars"
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        time_limit: float | None = None,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
+        as_: As = "polars",
     ) -> QueryStream:
         """Runs a query and gives its rows in pieces, while the query makes them.
 
@@ -259,13 +285,17 @@ class DistributedClient:
             sql: As in `query`, and so are the others.
             parameters: The values of its parameters.
             time_limit: The seconds that it may take.
+            resumable: Whether the server keeps the result until all rows have arrived, so that the stream continues
+                after a break. The next rows must be taken before the server's time to live of handles is over.
+            hugeint_as_text: Whether HUGEINT comes as text.
             as_: The form of the pieces.
 
         Raises:
-            PolarwayError: As in `query`. What goes wrong later is raised where the pieces are taken; a connection that
-                breaks after the first rows is one such thing.
+            PolarwayError: As in `query`. What goes wrong later is raised where the pieces are taken; unless the query
+                is resumable, a connection that breaks after the first rows is one such thing.
         """
-        stream = QueryStream(self._core, Query(sql, parameters, time_limit), as_)
+        query = Query(sql, parameters, time_limit, resumable=resumable, hugeint_as_text=hugeint_as_text)
+        stream = QueryStream(self._core, query, as_, self._own)
         return drive(stream._begin())
 
     def query_handle(
@@ -292,8 +322,8 @@ class DistributedClient:
             ResourceExhausted: The server has no room for the result.
             InvalidInput: A value can't be sent, or the server refuses the time to live.
         """
-        info = drive(_handles.create(self._core, sql, parameters, ttl, time_limit))
-        return Handle(self, info, is_ours=True)
+        info, _ = drive(_handles.create(self._core, Query(sql, parameters, time_limit), ttl))
+        return self._own(info)
 
     def handle(self, handle_id: str) -> Handle:
         """Finds an existing handle by its id. It is kept on the server when the returned object is gone.
@@ -502,6 +532,10 @@ class DistributedClient:
             QueryNotFound: No worker that this client knows runs such a query, or it has ended.
         """
         drive(_workers.cancel(self._core, query_id))
+
+    def _own(self, info: HandleInfo) -> Handle:
+        """A handle that is dropped with its object."""
+        return Handle(self, info, is_ours=True)
 
     def close(self) -> None:
         """Closes the connections and ends all calls. A closed client can't be used again."""

@@ -60,14 +60,15 @@ class Pieces:
         # Chunks without rows, which the next piece begins with.
         self._held: list[Rows] = []
         self._is_first = True
-        self._is_over = False
+        self.is_over = False
+        """Whether the last piece has been taken."""
 
     async def next(self) -> Any:
         """The next table; `None` behind the last. There is one at least: without rows it has the columns."""
-        while not self._is_over:
+        while not self.is_over:
             chunk = await self._chunks.next()
             if chunk is None:
-                self._is_over = True
+                self.is_over = True
                 return await self._piece() if self._is_first else None
             self._held.append(chunk)
             if chunk.rows > 0:

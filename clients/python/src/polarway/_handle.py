@@ -153,6 +153,8 @@ class LazyQuery(Lazy["LazyQuery"]):
         parameters: Parameters | None = None,
         *,
         time_limit: float | None = None,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
         as_: Literal["polars"] = "polars",
     ) -> pl.DataFrame: ...
 
@@ -162,18 +164,33 @@ class LazyQuery(Lazy["LazyQuery"]):
         parameters: Parameters | None = None,
         *,
         time_limit: float | None = None,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
         as_: Literal["pandas", "arrow"],
     ) -> Any: ...
 
     def collect(
-        self, parameters: Parameters | None = None, *, time_limit: float | None = None, as_: As = "polars"
+        self,
+        parameters: Parameters | None = None,
+        *,
+        time_limit: float | None = None,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
+        as_: As = "polars",
     ) -> Any:
         """Runs it, and returns its rows. The arguments are those of `DistributedClient.query`.
 
         Raises:
             PolarwayError: As in `query`; a column that does not exist is an error of this call.
         """
-        return self._client.query(self.to_sql(), parameters, time_limit=time_limit, as_=as_)
+        return self._client.query(
+            self.to_sql(),
+            parameters,
+            time_limit=time_limit,
+            resumable=resumable,
+            hugeint_as_text=hugeint_as_text,
+            as_=as_,
+        )
 
     def collect_handle(
         self,

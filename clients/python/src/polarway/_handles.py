@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from polarway import _parameters
 from polarway._calls import Attempt, Kind
 from polarway._core import Core
 from polarway._failure import Failure
 from polarway._generated import messages, methods
-from polarway._model import duration, from_us
+from polarway._model import QuerySummary, duration, from_us
 from polarway._transport import CallFailed
 from polarway._wire import decode
 from polarway.errors import InvalidInput, ProtocolError
+
+if TYPE_CHECKING:
+    from polarway._query import Query
 
 # A longer time is sent as the longest.
 _MOST_US: Final = 2**64 - 1
@@ -70,27 +71,19 @@ class HandleInfo:
         )
 
 
-async def create(
-    core: Core,
-    sql: str,
-    parameters: Sequence[Any] | Mapping[str, Any] | None,
-    ttl: float | timedelta | None,
-    time_limit: float | None,
-) -> HandleInfo:
-    """Runs a query and keeps its result."""
-    if not isinstance(sql, str):
-        raise InvalidInput(f"{sql!r} is no SQL: give a text")
+async def create(core: Core, query: Query, ttl: float | timedelta | None) -> tuple[HandleInfo, QuerySummary | None]:
+    """Runs a query and keeps its result. What the query did is not known if an earlier try has made the handle."""
     request = messages.CreateHandleRequest(
-        sql=sql,
-        parameters=_parameters.encoded(parameters),
+        sql=query.request.sql,
+        parameters=query.request.parameters,
         ttl_us=_ttl_us(ttl),
         # The handle's id is made of these bits, which nobody must be able to guess.
         request_id=f"{uuid.uuid4()}/0",
     )
 
-    async def attempt(attempt: Attempt) -> HandleInfo:
-        incoming = attempt.open(methods.CREATE_HANDLE, request, time_limit)
-        made: messages.Handle | None = None
+    async def attempt(attempt: Attempt) -> tuple[HandleInfo, QuerySummary | None]:
+        incoming = attempt.open(methods.CREATE_HANDLE, request, query.time_s)
+        made: messages.CreateHandleResponse | None = None
         try:
             received = await attempt.first(incoming)
             # The stream is read to its end: the server would take an earlier end for a cancelled call.
@@ -99,7 +92,7 @@ async def create(
                 if step.handle is None:
                     attempt.going()
                 else:
-                    made = step.handle
+                    made = step
                 received = await attempt.next(incoming)
         except BaseException:
             incoming.cancel()
@@ -107,7 +100,8 @@ async def create(
         if made is None:
             # A proxy may end a stream before the server does.
             raise CallFailed(Failure.unreachable("the stream ended before the handle was made"))
-        return HandleInfo.of(made)
+        summary = None if made.summary is None else QuerySummary.of(made.summary)
+        return HandleInfo.of(made.handle), summary
 
     return await (await core.call(Kind.QUERY)).run(attempt)
 

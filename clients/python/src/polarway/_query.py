@@ -17,6 +17,7 @@ from polarway._incoming import As
 from polarway._model import QuerySummary
 from polarway._progress import Watched
 from polarway._receive import Receiver
+from polarway._resumable import Hold, Resumable
 from polarway._transport import CallFailed
 from polarway.errors import InvalidInput, ProtocolError
 
@@ -30,13 +31,28 @@ _LONGEST_S: Final = 99_999_999
 class Query:
     """A query, as it is sent."""
 
-    def __init__(self, sql: str, parameters: Parameters | None, time_limit: float | None) -> None:
+    def __init__(
+        self,
+        sql: str,
+        parameters: Parameters | None,
+        time_limit: float | None,
+        *,
+        resumable: bool = False,
+        hugeint_as_text: bool = False,
+    ) -> None:
         if not isinstance(sql, str):
             raise InvalidInput(f"{sql!r} is no SQL: give a text")
         if time_limit is not None and not 0 < time_limit <= _LONGEST_S:
             raise InvalidInput(f"{time_limit!r} is no time limit: give the seconds that the query may take")
-        self.request = messages.QueryRequest(sql=sql, parameters=_parameters.encoded(parameters))
+        if resumable and hugeint_as_text:
+            raise InvalidInput(
+                "a resumable result has its HUGEINT as decimals: leave out hugeint_as_text, or resumable"
+            )
+        self.request = messages.QueryRequest(
+            sql=sql, parameters=_parameters.encoded(parameters), hugeint_as_text=bool(hugeint_as_text)
+        )
         self.time_s = time_limit
+        self.is_resumable = bool(resumable)
 
 
 class Result:
@@ -148,10 +164,16 @@ class Running:
             raise
 
 
-async def query(core: Core, sql: str, parameters: Parameters | None, time_limit: float | None, as_: As) -> Any:
-    """Runs a query and gives its whole result. It is run again if it breaks before that."""
+def running(core: Core, query: Query, hold: Hold) -> Running | Resumable:
+    """A query whose result is taken in pieces."""
+    return Resumable(core, query, hold) if query.is_resumable else Running(core, query)
+
+
+async def query(core: Core, query: Query, as_: As, hold: Hold) -> Any:
+    """Runs a query and gives its whole result. Unless it is resumable, it is run again if it breaks before that."""
     _incoming.check_form(as_)
-    query = Query(sql, parameters, time_limit)
+    if query.is_resumable:
+        return await _resumed(core, Resumable(core, query, hold), as_)
 
     async def attempt(attempt: Attempt) -> Any:
         result = Result(attempt, query)
@@ -162,3 +184,11 @@ async def query(core: Core, sql: str, parameters: Parameters | None, time_limit:
             result.cancel()
 
     return await (await core.call(Kind.QUERY)).run(attempt)
+
+
+async def _resumed(core: Core, result: Resumable, as_: As) -> Any:
+    try:
+        with core.progress("querying") as progress:
+            return await gathered(core, Watched(result, progress, lambda: result.selected_rows), Table(as_))
+    finally:
+        result.close()

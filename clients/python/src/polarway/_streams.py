@@ -15,20 +15,22 @@ from polarway._generated import messages
 from polarway._incoming import As
 from polarway._load import Loading, Selection
 from polarway._model import QuerySummary, from_us
-from polarway._query import Query, Running
+from polarway._query import Query, Running, running
+from polarway._resumable import Hold, Resumable
 from polarway.errors import InvalidInput
 
 
 class _Stream:
     """What all streams are: pieces that come from a load or a query."""
 
-    def __init__(self, core: Core, source: Loading | Running, table: Table) -> None:
+    def __init__(self, core: Core, source: Loading | Running | Resumable, table: Table) -> None:
         self._core = core
         self._source = source
         self._table = table
         self._pieces = Pieces(core, source, table)
         # A handle that must not be dropped before the last piece.
         self._held: object = None
+        self._is_closed = False
 
     async def _rest(self) -> Any:
         rest: list[Any] = []
@@ -37,11 +39,18 @@ class _Stream:
         return await self._core.transport.run(lambda: self._table.joined(rest))
 
     async def _next(self) -> Any:
+        if self._is_closed and not self._pieces.is_over:
+            # An end here would look like that of the rows.
+            raise InvalidInput("this stream is closed, or has failed: not all of its rows were taken")
         try:
             return await self._pieces.next()
         except BaseException:
-            self._source.close()
+            self._close()
             raise
+
+    def _close(self) -> None:
+        self._is_closed = True
+        self._source.close()
 
 
 class _Load(_Stream):
@@ -86,9 +95,9 @@ class _Load(_Stream):
 class _Query(_Stream):
     """A query as a stream."""
 
-    def __init__(self, core: Core, query: Query, as_: As) -> None:
+    def __init__(self, core: Core, query: Query, as_: As, hold: Hold) -> None:
         _incoming.check_form(as_)
-        self._running = Running(core, query)
+        self._running = running(core, query, hold)
         super().__init__(core, self._running, Table(as_))
 
     async def _begin(self) -> Self:
@@ -97,7 +106,10 @@ class _Query(_Stream):
 
     @property
     def summary(self) -> QuerySummary | None:
-        """What the query did: rows, bytes, times, versions. It is known once the last piece has been taken."""
+        """What the query did: rows, bytes, times, versions. It is known once the last piece has been taken.
+
+        That of a resumable query is known from the start, or never if the answer that said it was lost.
+        """
         return self._running.summary
 
 
@@ -116,8 +128,8 @@ class _Blocking(_Stream):
         return drive(self._rest())
 
     def close(self) -> None:
-        """Ends the call, so that the server stops its work. What has arrived stays usable."""
-        self._source.close()
+        """Ends the call, so that the server stops its work. Pieces that were taken stay usable."""
+        self._close()
 
     def __enter__(self) -> Self:
         return self
@@ -144,7 +156,7 @@ class _Async(_Stream):
 
     async def close(self) -> None:
         """See `TableStream.close`."""
-        self._source.close()
+        self._close()
 
     async def _begin(self) -> Self:
         raise NotImplementedError
