@@ -86,6 +86,12 @@ impl BucketUrl {
         Ok(Self { provider, bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
 
+    /// Whether a text is meant as a URL and not as a path, right or wrong: `s3://lake`, and also `s3:/lake` and `https://lake`.
+    pub fn is_meant_by(text: &str) -> bool {
+        let scheme = text.split_once(':').map(|(scheme, _)| scheme).unwrap_or_default();
+        text.contains("://") || Provider::ALL.iter().any(|known| known.scheme().eq_ignore_ascii_case(scheme))
+    }
+
     /// Whose protocol the bucket speaks.
     pub fn provider(&self) -> Provider {
         self.provider
@@ -187,6 +193,16 @@ mod tests {
                 refusal.contains("s3://bucket/prefix") && !refusal.contains("canary"),
                 "{text}: {refusal}"
             );
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_meant_as_a_url_is_never_taken_for_a_path() {
+        for text in ["s3://lake", "S3:/lake", "gs:lake", "az:", "file:///data", "https://lake/x"] {
+            assert!(BucketUrl::is_meant_by(text), "{text}");
+        }
+        for text in ["", "/data/s3:/cold", "./s3", "cold", "C:/data", "a:b"] {
+            assert!(!BucketUrl::is_meant_by(text), "{text}");
         }
     }
 

@@ -183,14 +183,22 @@ impl Operation for Load {
     type Output = bool;
 
     async fn attempt(&mut self, attempt: &mut Attempt<'_>) -> Result<bool> {
-        let mut receiver = match self.receiver.take() {
-            Some(receiver) => receiver,
+        let (receiver, arrived) = match self.receiver.take() {
+            Some(mut receiver) => {
+                let arrived = receiver.next(attempt).await?;
+                (receiver, arrived)
+            }
             None => {
                 let at = At::Version(self.header.version);
-                open(attempt, &self.name, at, &self.selection, self.next_row).await?
+                let resumed = async {
+                    let mut receiver = open(attempt, &self.name, at, &self.selection, self.next_row).await?;
+                    let arrived = receiver.next(attempt).await?;
+                    Ok((receiver, arrived))
+                };
+                resumed.await.map_err(|error| of_resumed(&self.name, self.header, error))?
             }
         };
-        match receiver.next(attempt).await? {
+        match arrived {
             Arrived::Heartbeat => attempt.going(),
             Arrived::Rows(batches) => {
                 self.ready.extend(batches);
@@ -215,6 +223,15 @@ impl Operation for Load {
         }
         self.receiver = Some(receiver);
         Ok(true)
+    }
+}
+
+/// Why a load does not go on. Rows and columns that were there when it began are missing only if the files have changed, and
+/// those of a version don't change.
+fn of_resumed(name: &str, header: LoadHeader, error: Error) -> Error {
+    match error.reason() {
+        Some(Reason::InvalidInput | Reason::UnknownColumn) if header.version == 0 => changed(name),
+        _ => error,
     }
 }
 
@@ -265,11 +282,12 @@ impl Loading {
 
 /// Files that Polarway did not write may change between two tries, without a new version.
 fn check_same(name: &str, first: LoadHeader, now: LoadHeader) -> Result<()> {
-    if first == now {
-        return Ok(());
-    }
+    if first == now { Ok(()) } else { Err(changed(name)) }
+}
+
+fn changed(name: &str) -> Error {
     let message = format!("the files of {name:?} changed while they were read: load it again");
-    Err(Error::new(ErrorKind::Refused(Reason::Changed), message).for_good())
+    Error::new(ErrorKind::Refused(Reason::Changed), message).for_good()
 }
 
 /// The rows of a dataset, as they arrive over the network.

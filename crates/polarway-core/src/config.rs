@@ -80,12 +80,15 @@ impl Location {
     }
 }
 
-/// A text with `://` is the URL of a bucket, and any other one a directory.
+/// A text that is meant as a URL must be that of a bucket; any other one is a directory.
 impl FromStr for Location {
     type Err = InvalidUrl;
 
     fn from_str(text: &str) -> Result<Self, InvalidUrl> {
-        if text.contains("://") { text.parse().map(Self::Bucket) } else { Ok(Self::Directory(text.into())) }
+        match BucketUrl::is_meant_by(text) {
+            true => text.parse().map(Self::Bucket),
+            false => Ok(Self::Directory(text.into())),
+        }
     }
 }
 
@@ -181,10 +184,20 @@ impl Config {
         }
     }
 
-    /// The same, with datasets in this directory. Parquet files and folders of Parquet files in it are datasets too.
+    /// The same, with datasets in this directory, or in the bucket of this URL. Parquet files and folders of Parquet files there
+    /// are datasets too. A text that is meant as a URL and is not that of a bucket is refused when the engine is opened.
+    ///
+    /// ```
+    /// use polarway_core::{Config, Location};
+    ///
+    /// let config = Config::new("./polarway-data").with_cold_tier("s3://lake/tables");
+    /// assert!(matches!(config.cold_tier, Location::Bucket(_)));
+    /// ```
     #[must_use]
-    pub fn with_cold_tier(mut self, folder: impl AsRef<Path>) -> Self {
-        self.cold_tier = Location::Directory(folder.as_ref().to_owned());
+    pub fn with_cold_tier(mut self, place: impl AsRef<Path>) -> Self {
+        let place = place.as_ref();
+        let location = place.to_str().and_then(|text| text.parse().ok());
+        self.cold_tier = location.unwrap_or_else(|| Location::Directory(place.to_owned()));
         self
     }
 

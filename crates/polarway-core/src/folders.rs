@@ -1,4 +1,4 @@
-//! Checks that the configured folders don't overlap where they must not.
+//! Checks that the configured folders are folders and no URLs, and that they don't overlap where they must not.
 //!
 //! In the folder of handles and in the folder for temporary files, Polarway removes files. Neither may be, contain, or lie in a
 //! folder for other things, however its path is written.
@@ -14,6 +14,40 @@ use polarway_bucket::BucketUrl;
 use crate::config::{Config, HandleStoreKind, Location};
 use crate::error::{Error, ErrorKind, Result};
 use crate::workspace::TEMPORARY_FOLDER;
+
+/// Checks that no path is a URL that somebody took for a path: a folder of that name would be made.
+///
+/// # Errors
+/// The path, and what it is for.
+pub(crate) fn check_paths(config: &Config) -> Result<()> {
+    let of_location = |location: &'_ Location| match location {
+        Location::Directory(folder) => Some(folder.clone()),
+        Location::Bucket(_) | Location::Memory => None,
+    };
+    let external = config.handles.store == HandleStoreKind::External;
+    let state = external.then(|| of_location(&config.handles.state)).flatten();
+    for (what, path, may_be_bucket) in [
+        ("the data directory", Some(config.data_dir.clone()), false),
+        ("the cold tier", of_location(&config.cold_tier), true),
+        ("the folder of handles", state, true),
+        ("the analytics database", config.analytics.clone(), false),
+        ("the file of trusted authorities for buckets", config.buckets.ca_file.clone(), false),
+    ] {
+        let text = path.as_deref().map(Path::to_string_lossy).unwrap_or_default();
+        if !BucketUrl::is_meant_by(&text) {
+            continue;
+        }
+        let instead = match text.parse::<BucketUrl>() {
+            Err(error) if may_be_bucket => error.to_string(),
+            Ok(url) if may_be_bucket => {
+                format!("it is a bucket and was given as a directory: give Location::Bucket, {url:?}")
+            }
+            _ => "it is a URL, and this must be a path on this machine".to_owned(),
+        };
+        return Err(Error::new(ErrorKind::Configuration, format!("{what} can't be {text:?}: {instead}")));
+    }
+    Ok(())
+}
 
 /// Checks that no folder in which files are removed overlaps with another one.
 ///
@@ -202,6 +236,35 @@ mod tests {
                 "{state:?}: {told}"
             );
         }
+    }
+
+    #[test]
+    fn a_url_is_never_taken_for_a_path() {
+        fn told(data_dir: &str, set_up: impl Fn(&mut Config)) -> String {
+            let mut config = Config::new(data_dir);
+            config.handles.store = HandleStoreKind::External;
+            set_up(&mut config);
+            let refused = check_paths(&config).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Configuration);
+            refused.to_string()
+        }
+
+        for url in ["s3://lake/data", "s3:/lake", "https://lake"] {
+            let of_data = told(url, |_| {});
+            assert!(of_data.contains("the data directory") && of_data.contains(url), "{of_data}");
+            let directory = || Location::Directory(url.into());
+            let of_cold_tier = told("/data", |config| config.cold_tier = directory());
+            assert!(of_cold_tier.contains("the cold tier") && of_cold_tier.contains(url), "{of_cold_tier}");
+            let of_handles = told("/data", |config| config.handles.state = directory());
+            assert!(of_handles.contains("the folder of handles"), "{of_handles}");
+            let of_analytics = told("/data", |config| config.analytics = Some(url.into()));
+            assert!(of_analytics.contains("the analytics database"), "{of_analytics}");
+            let of_file = told("/data", |config| config.buckets.ca_file = Some(url.into()));
+            assert!(of_file.contains("trusted authorities"), "{of_file}");
+        }
+        assert!(check_paths(&Config::new("./data").with_cold_tier("gs://lake/cold")).is_ok());
+        let wrong = told("/data", |config| *config = config.clone().with_cold_tier("s4://lake"));
+        assert!(wrong.contains("s4://lake") && wrong.contains("gs://bucket/prefix"), "{wrong}");
     }
 
     #[test]

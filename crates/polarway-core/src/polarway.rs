@@ -20,7 +20,7 @@ use crate::access::{Access, Caller, Data, Guarded, StoredFiles};
 use crate::builder::{Builder, Components};
 use crate::config::{Config, HandleStoreKind, Location};
 use crate::error::{Error, ErrorKind, Result};
-use crate::folders::check_apart;
+use crate::folders::{check_apart, check_paths};
 use crate::handles::{ExternalResults, Handles, MemoryResults, ResultStore};
 use crate::metrics::{EngineMetrics, MeasuredStorage, QueryMetrics, StateTraffic, StorageRole};
 use crate::mounts::staleness_of;
@@ -206,6 +206,7 @@ impl EngineParts {
             let message = "retention.grace must be as long as query_limits.time at least: a query needs its data to the end";
             return Err(Error::new(ErrorKind::Configuration, message));
         }
+        check_paths(config)?;
         check_apart(config)?;
         let workspace = Workspace::open(&config.data_dir)?;
         let measured = components.recorder.as_deref().map(Measured::new);

@@ -59,7 +59,7 @@ impl Loader {
     /// # Errors
     /// A selection of columns and rows that the version does not have, and those of [`Tables::read`]; the chunks carry them too.
     pub fn chunks_of(&self, snapshot: &Arc<Snapshot>, selection: &Selection) -> Result<ChunkReader> {
-        let part = part_of(snapshot, selection)?;
+        let part = Part::of(&snapshot.schema, snapshot.rows, selection)?;
         if !part.is_rest_of(snapshot) {
             return match self.kept(snapshot) {
                 Some(table) if part.columns.is_none() => ChunkReader::whole(table, part.rows),
@@ -94,7 +94,7 @@ impl Loader {
     /// # Errors
     /// As [`chunks_of`](Self::chunks_of).
     pub fn batches_of(&self, snapshot: &Arc<Snapshot>, selection: &Selection) -> Result<BatchReader> {
-        let part = part_of(snapshot, selection)?;
+        let part = Part::of(&snapshot.schema, snapshot.rows, selection)?;
         let (table, part) = if part.is_rest_of(snapshot) && part.rows.start == 0 {
             match self.look_up(snapshot) {
                 Lookup::Hit(Cached::Whole(table)) => (Some(table), part),
@@ -168,20 +168,6 @@ impl Loader {
         std::thread::Builder::new().name("polarway-fill".into()).spawn(work).map_err(Error::Thread)?;
         Ok(())
     }
-}
-
-/// Finds what is selected of a version.
-fn part_of(snapshot: &Snapshot, selection: &Selection) -> Result<Part> {
-    Part::of(&snapshot.schema, snapshot.rows, selection).map_err(|error| {
-        // Whoever asks for such a row of files that may change read them when they had more.
-        let changed = snapshot.files.iter().find(|file| file.adopted.is_some());
-        match (&error, changed) {
-            (Error::Chunks(polarway_ipc::Error::RowOutOfRange { .. }), Some(file)) => {
-                Error::AdoptedFileChanged { name: snapshot.name.clone(), path: file.path.clone() }
-            }
-            _ => error,
-        }
-    })
 }
 
 /// A table's chunks, in order. Iterating blocks until the next one is there.

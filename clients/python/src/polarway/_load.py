@@ -13,11 +13,13 @@ from polarway._calls import Attempt
 from polarway._core import Core
 from polarway._datasets import at
 from polarway._decode import Rows, Table
+from polarway._failure import Failure
 from polarway._gather import gathered
 from polarway._generated import messages, methods
 from polarway._incoming import As
 from polarway._progress import Watched
 from polarway._receive import Receiver
+from polarway._transport import CallFailed
 from polarway.errors import InvalidInput, ProtocolError, Unavailable
 
 
@@ -132,21 +134,23 @@ class Loading:
     async def _attempt_next(self, attempt: Attempt) -> bool:
         """Takes one message, and tells whether there may be more. It is called when no chunk is ready."""
         receiver, self._receiver = self._receiver, None
+        is_resumed = receiver is None
         if receiver is None:
             assert self.header is not None  # Otherwise the load has not begun.
             receiver = self._open(attempt, messages.At(version=self.header.version))
         try:
-            step = await receiver.next(attempt)
+            try:
+                step = await receiver.next(attempt)
+            except CallFailed as failed:
+                if is_resumed and self._is_of_changed_files(failed.failure):
+                    raise self._changed() from None
+                raise
             if step is None:
                 if receiver.next_row != self._end_row:
                     raise ProtocolError(f"the load ended after {receiver.next_row} of {self._end_row} rows")
                 return False
             if step.header is not None and step.header != self.header:
-                name = self._selection.name
-                # Files that Polarway did not write may change between two tries, without a new version.
-                raise Unavailable(
-                    f"the files of {name!r} changed while they were read: load it again", reason="CHANGED"
-                )
+                raise self._changed()
             self._take(receiver, step)
         except BaseException:
             receiver.cancel()
@@ -157,6 +161,16 @@ class Loading:
             attempt.progress()
         self._receiver = receiver
         return True
+
+    def _is_of_changed_files(self, failure: Failure) -> bool:
+        """Whether rows or columns are missing that were there when the load began: those of a version don't change."""
+        is_adopted = self.header is not None and self.header.version == 0
+        return is_adopted and failure.reason in ("INVALID_INPUT", "UNKNOWN_COLUMN")
+
+    def _changed(self) -> Unavailable:
+        # Files that Polarway did not write may change between two tries, without a new version.
+        name = self._selection.name
+        return Unavailable(f"the files of {name!r} changed while they were read: load it again", reason="CHANGED")
 
     def _take(
         self, receiver: Receiver[messages.LoadRequest, messages.LoadResponse], step: messages.LoadResponse

@@ -34,7 +34,7 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, Invalid> {
 }
 
 pub(crate) fn directory(text: &str) -> Result<PathBuf, Invalid> {
-    if text.is_empty() || text.contains("://") { Err("a directory") } else { Ok(text.into()) }
+    if text.is_empty() || BucketUrl::is_meant_by(text) { Err("a directory") } else { Ok(text.into()) }
 }
 
 /// A directory, or the URL of a bucket.
@@ -80,7 +80,7 @@ fn url_without_password(text: &str) -> Option<String> {
 }
 
 pub(crate) fn file(text: &str) -> Result<PathBuf, Invalid> {
-    if text.is_empty() || text.contains("://") { Err("a file") } else { Ok(text.into()) }
+    if text.is_empty() || BucketUrl::is_meant_by(text) { Err("a file") } else { Ok(text.into()) }
 }
 
 /// An empty text is no file.
@@ -375,10 +375,12 @@ mod tests {
         for text in ["/data/cold", "s3://bucket/cold", "az://container", "gs://bucket/a/b"] {
             assert_eq!(location(text).map(|location| location.to_string()).as_deref(), Ok(text));
         }
-        for text in ["", "s3://", "https://bucket/cold", "s3://user:canary@bucket", "S4://bucket"] {
+        for text in
+            ["", "s3://", "s3:/bucket", "https://bucket/cold", "s3://user:canary@bucket", "S4://bucket"]
+        {
             assert!(location(text).is_err_and(|expected| expected.contains("gs://bucket/prefix")), "{text}");
         }
-        assert!(directory("s3://bucket/cold").is_err());
+        assert!(directory("s3://bucket/cold").is_err() && directory("s3:/bucket").is_err());
     }
 
     #[test]
