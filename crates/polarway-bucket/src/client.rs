@@ -3,16 +3,22 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::azure::{AzureAccessKey, AzureConfigKey, AzureCredential, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::path::Path as ObjectPath;
 use object_store::prefix::PrefixStore;
-use object_store::{BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig};
+use object_store::{
+    BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider,
+};
+use tokio::sync::OnceCell;
 
 use crate::aws_profile::Profile;
 use crate::azure;
+use crate::deletion::{Deletion, NotDeleted, Service, Single};
 use crate::error::{Error, Result};
 use crate::options::BucketOptions;
 use crate::traffic::Traffic;
@@ -22,17 +28,28 @@ use crate::variables::Variables;
 
 const USER_AGENT: &str = concat!("polarway/", env!("CARGO_PKG_VERSION"));
 
+/// The account of Azure's emulator.
+const EMULATOR_ACCOUNT: &str = "devstoreaccount1";
+
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
 /// A bucket that can be read and written, with paths relative to its prefix.
 ///
 /// No request is made before it is used.
-#[derive(Clone)]
 pub struct Bucket {
     url: BucketUrl,
     retrying: Arc<dyn ObjectStore>,
     single: Arc<dyn ObjectStore>,
+    deletion: Deletion,
     traffic: Arc<Traffic>,
+}
+
+/// The clients of one bucket, without its prefix.
+struct Clients {
+    retrying: Arc<dyn ObjectStore>,
+    single: Arc<dyn ObjectStore>,
+    /// How one object is deleted, where the clients always ask for many.
+    single_deletion: Option<Single>,
 }
 
 impl Bucket {
@@ -44,7 +61,7 @@ impl Bucket {
         let variables = options.variables.clone().unwrap_or_else(Variables::of_process);
         let traffic = Arc::new(Traffic::default());
         let maker = Maker { url, options, variables: &variables, traffic: &traffic };
-        let [retrying, single] = match url.provider() {
+        let Clients { retrying, single, single_deletion } = match url.provider() {
             Provider::S3 => maker.s3()?,
             Provider::Azure => maker.azure()?,
             Provider::Gcs => maker.gcs()?,
@@ -52,12 +69,13 @@ impl Bucket {
         let below = |store: Arc<dyn ObjectStore>| -> Arc<dyn ObjectStore> {
             if url.prefix().is_empty() { store } else { Arc::new(PrefixStore::new(store, url.prefix())) }
         };
-        Ok(Self { url: url.clone(), retrying: below(retrying), single: below(single), traffic })
-    }
-
-    /// Where it is.
-    pub fn url(&self) -> &BucketUrl {
-        &self.url
+        let retrying = below(retrying);
+        let deletion = Deletion {
+            store: Arc::clone(&retrying),
+            single: single_deletion,
+            takes_no_batch: AtomicBool::new(false),
+        };
+        Ok(Self { url: url.clone(), retrying, single: below(single), deletion, traffic })
     }
 
     /// The client for all but commits: it sends a request again that was not answered, or while the service is busy.
@@ -70,7 +88,16 @@ impl Bucket {
         &self.single
     }
 
-    /// What went over the network, by both clients.
+    /// Deletes objects, in no order and with as few requests as the service allows: all that it can. One that is not there counts
+    /// as deleted.
+    ///
+    /// # Errors
+    /// The first one that could not be deleted.
+    pub async fn delete(&self, paths: &[ObjectPath]) -> Result<(), NotDeleted> {
+        self.deletion.delete(paths).await
+    }
+
+    /// What went over the network, by all clients.
     pub fn traffic(&self) -> &Arc<Traffic> {
         &self.traffic
     }
@@ -108,12 +135,12 @@ fn no_retries() -> RetryConfig {
 }
 
 impl Maker<'_> {
-    fn s3(&self) -> Result<[Arc<dyn ObjectStore>; 2]> {
+    fn s3(&self) -> Result<Clients> {
         let endpoint =
             self.endpoint(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"], "AWS_ALLOW_HTTP")?;
-        let mut builder = AmazonS3Builder::new()
-            .with_client_options(self.client_options("AWS_ALLOW_HTTP", Some("AWS_CA_BUNDLE"))?)
-            .with_http_connector(self.connector());
+        let options = self.client_options("AWS_ALLOW_HTTP", Some("AWS_CA_BUNDLE"))?;
+        let mut builder =
+            AmazonS3Builder::new().with_client_options(options.clone()).with_http_connector(self.connector());
         for (name, value) in self.variables.beginning_with("AWS_") {
             if let Ok(key) = name.to_ascii_lowercase().parse() {
                 builder = builder.with_config(key, value);
@@ -150,16 +177,18 @@ impl Maker<'_> {
         } else if let Some(endpoint) = endpoint {
             builder = builder.with_endpoint(endpoint);
         }
-        let retrying = self.built(builder.clone().with_retry(retries()).build())?;
+        let retrying = Arc::new(self.built(builder.clone().with_retry(retries()).build())?);
         let credentials = Arc::clone(retrying.credentials());
         let single = self.built(builder.with_credentials(credentials).with_retry(no_retries()).build())?;
-        Ok([Arc::new(retrying), Arc::new(single)])
+        let single_deletion = Some(self.single_deletion(Service::S3(Arc::clone(&retrying)), options));
+        Ok(Clients { retrying, single: Arc::new(single), single_deletion })
     }
 
-    fn azure(&self) -> Result<[Arc<dyn ObjectStore>; 2]> {
+    fn azure(&self) -> Result<Clients> {
         self.endpoint(&["AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"], "AZURE_ALLOW_HTTP")?;
+        let options = self.client_options("AZURE_ALLOW_HTTP", None)?;
         let mut builder = MicrosoftAzureBuilder::new()
-            .with_client_options(self.client_options("AZURE_ALLOW_HTTP", None)?)
+            .with_client_options(options.clone())
             .with_http_connector(self.connector());
         for (key, value) in azure::settings(self.variables)? {
             builder = builder.with_config(key, value);
@@ -168,19 +197,26 @@ impl Maker<'_> {
         if let Some(endpoint) = &self.options.endpoint {
             builder = builder.with_endpoint(endpoint.trim_end_matches('/').to_owned());
         }
-        if builder.get_config_value(&AzureConfigKey::AccountName).is_none()
-            && builder.get_config_value(&AzureConfigKey::UseEmulator).is_none_or(|value| value != "true")
-        {
+        let is_emulator =
+            builder.get_config_value(&AzureConfigKey::UseEmulator).is_some_and(|value| value == "true");
+        let account = builder.get_config_value(&AzureConfigKey::AccountName);
+        let Some(account) = account.or_else(|| is_emulator.then(|| EMULATOR_ACCOUNT.to_owned())) else {
             let reason = "no storage account is named: set AZURE_STORAGE_ACCOUNT".to_owned();
             return Err(Error::Client { url: self.url.clone(), reason });
-        }
+        };
         let retrying = self.built(builder.clone().with_retry(retries()).build())?;
         let credentials = Arc::clone(retrying.credentials());
+        let any_key =
+            AzureCredential::AccessKey(self.built(AzureAccessKey::try_new("").map_err(Into::into))?);
+        let any_key = Arc::new(StaticCredentialProvider::new(any_key));
+        let addresses = Arc::new(self.built(builder.clone().with_credentials(any_key).build())?);
+        let service = Service::Azure { addresses, credentials: Arc::clone(&credentials), account };
         let single = self.built(builder.with_credentials(credentials).with_retry(no_retries()).build())?;
-        Ok([Arc::new(retrying), Arc::new(single)])
+        let single_deletion = Some(self.single_deletion(service, options));
+        Ok(Clients { retrying: Arc::new(retrying), single: Arc::new(single), single_deletion })
     }
 
-    fn gcs(&self) -> Result<[Arc<dyn ObjectStore>; 2]> {
+    fn gcs(&self) -> Result<Clients> {
         self.endpoint(&["GOOGLE_BASE_URL"], "GOOGLE_ALLOW_HTTP")?;
         self.check_google_credentials()?;
         let mut builder = GoogleCloudStorageBuilder::new()
@@ -201,7 +237,7 @@ impl Maker<'_> {
         let retrying = self.built(builder.clone().with_retry(retries()).build())?;
         let credentials = Arc::clone(retrying.credentials());
         let single = self.built(builder.with_credentials(credentials).with_retry(no_retries()).build())?;
-        Ok([Arc::new(retrying), Arc::new(single)])
+        Ok(Clients { retrying: Arc::new(retrying), single: Arc::new(single), single_deletion: None })
     }
 
     /// Refuses a kind of credentials that the client would misunderstand.
@@ -222,6 +258,11 @@ impl Maker<'_> {
             }),
             _ => Err(Error::Variable { variable: VARIABLE, reason: "the file has no credentials of Google".to_owned() }),
         }
+    }
+
+    fn single_deletion(&self, service: Service, options: ClientOptions) -> Single {
+        let prefix = ObjectPath::from(self.url.prefix());
+        Single { service, connector: self.connector(), options, client: OnceCell::new(), prefix }
     }
 
     fn connector(&self) -> Connector {

@@ -8,6 +8,7 @@
 mod aws_profile;
 mod azure;
 mod client;
+mod deletion;
 mod error;
 mod options;
 mod refusal;
@@ -17,6 +18,7 @@ mod url;
 mod variables;
 
 pub use client::Bucket;
+pub use deletion::NotDeleted;
 pub use error::{Error, Result};
 pub use options::BucketOptions;
 pub use refusal::{Refusal, RefusalKind};

@@ -29,7 +29,7 @@ const LONG_WORK: Duration = Duration::from_secs(600);
 /// The slowest rate at which a request's body may be sent, in bytes a second.
 const SLOWEST_UPLOAD: u64 = 256 << 10;
 
-/// How much of an answer is read to learn why a request was refused.
+/// The longest answer that is read to learn why a request was refused.
 const MOST_EXPLANATION_BYTES: usize = 64 << 10;
 
 /// Where a machine asks for its own credentials.
@@ -143,7 +143,7 @@ fn no_answer(host: &str, error: HttpError) -> HttpError {
     HttpError::new(kind, Refusal::without_answer(meaning, host, error))
 }
 
-/// Reads the beginning of an answer, and says what it means.
+/// Reads an answer, and says what it means. Of one that is too long only the status counts.
 async fn explain(answer: HttpResponse) -> Refusal {
     let (parts, body) = answer.into_parts();
     let read = tokio::time::timeout(SILENCE, Limited::new(body, MOST_EXPLANATION_BYTES).collect()).await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use metrics::Recorder;
 use object_store::memory::InMemory;
 use parking_lot::Mutex;
-use polarway_bucket::{Bucket, BucketOptions, BucketUrl};
+use polarway_bucket::{Bucket, BucketUrl};
 use polarway_handles::RandomSource;
 use polarway_query::{Engine, EngineConfig};
 use polarway_storage::{
@@ -22,7 +22,9 @@ use crate::config::{Config, HandleStoreKind, Location};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folders::{check_apart, check_paths};
 use crate::handles::{ExternalResults, Handles, MemoryResults, ResultStore};
-use crate::metrics::{EngineMetrics, MeasuredStorage, QueryMetrics, StateTraffic, StorageRole};
+use crate::metrics::{
+    BucketMetrics, EngineMetrics, MeasuredStorage, QueryMetrics, StateTraffic, StorageRole,
+};
 use crate::mounts::staleness_of;
 use crate::threads::{Threads, Work};
 use crate::whole_micros::WholeMicros;
@@ -210,7 +212,9 @@ impl EngineParts {
         check_apart(config)?;
         let workspace = Workspace::open(&config.data_dir)?;
         let measured = components.recorder.as_deref().map(Measured::new);
-        let (backend, root) = open_storage(config, StorageRole::Cold, measured.as_ref(), &components)?;
+        let cold = OpenStorage::open(config, StorageRole::Cold, measured.as_ref(), &components)?;
+        let OpenStorage { backend, root, metrics } = cold;
+        let mut bucket_metrics = Vec::from_iter(metrics);
         let cold_folders = match &config.cold_tier {
             Location::Directory(folder) => root.iter().chain([folder]).cloned().collect(),
             Location::Bucket(url) => vec![url.to_string().into()],
@@ -238,8 +242,9 @@ impl EngineParts {
         let external = match config.handles.store {
             HandleStoreKind::Memory => None,
             HandleStoreKind::External => {
-                let (backend, root) =
-                    open_storage(config, StorageRole::State, measured.as_ref(), &components)?;
+                let state = OpenStorage::open(config, StorageRole::State, measured.as_ref(), &components)?;
+                let OpenStorage { backend, root, metrics } = state;
+                bucket_metrics.extend(metrics);
                 let external =
                     ExternalResults::open(Arc::clone(&backend), config, &memory, environment.clone())?;
                 handles_mirror = Some(mirror(&backend, STATE_MIRROR_FOLDER)?);
@@ -281,7 +286,7 @@ impl EngineParts {
             quotas: Mutex::new(()),
             environment,
             random: components.random,
-            metrics: measured.map(|measured| EngineMetrics::new(measured.recorder, ranges)),
+            metrics: measured.map(|measured| EngineMetrics::new(measured.recorder, ranges, bucket_metrics)),
             cold_folders,
             _workspace: workspace,
         })
@@ -308,46 +313,61 @@ impl<'r> Measured<'r> {
     }
 }
 
-/// Opens a storage, and gives its path if it is a directory. A storage that takes no writes is opened, too.
-fn open_storage(
-    config: &Config,
-    role: StorageRole,
-    measured: Option<&Measured<'_>>,
-    components: &Components,
-) -> Result<(Arc<dyn Backend>, Option<PathBuf>)> {
-    let (location, what) = match role {
-        StorageRole::Cold => (&config.cold_tier, "the cold tier"),
-        StorageRole::State => (&config.handles.state, "the folder of handles"),
-    };
-    let (storage, root): (Arc<dyn Backend>, _) = match location {
-        Location::Directory(folder) => {
-            let disk = DiskBackend::open(folder)?.with_reserve();
-            if let Err(error) = disk.probe() {
-                tracing::warn!(folder = %folder.display(), %error, "{what} can be read and not be written");
+/// A storage that was opened.
+struct OpenStorage {
+    backend: Arc<dyn Backend>,
+    /// Its path, if it is a directory.
+    root: Option<PathBuf>,
+    /// `None` without a recorder.
+    metrics: Option<BucketMetrics>,
+}
+
+impl OpenStorage {
+    /// A storage that takes no writes is opened, too.
+    fn open(
+        config: &Config,
+        role: StorageRole,
+        measured: Option<&Measured<'_>>,
+        components: &Components,
+    ) -> Result<Self> {
+        let (location, what) = match role {
+            StorageRole::Cold => (&config.cold_tier, "the cold tier"),
+            StorageRole::State => (&config.handles.state, "the folder of handles"),
+        };
+        let (mut root, mut traffic) = (None, None);
+        let storage: Arc<dyn Backend> = match location {
+            Location::Directory(folder) => {
+                let disk = DiskBackend::open(folder)?.with_reserve();
+                if let Err(error) = disk.probe() {
+                    tracing::warn!(folder = %folder.display(), %error, "{what} can be read and not be written");
+                }
+                if let Some(staleness) = staleness_of(disk.root()) {
+                    tracing::warn!("{what}: {staleness}");
+                }
+                root = Some(disk.root().to_owned());
+                Arc::new(disk)
             }
-            if let Some(staleness) = staleness_of(disk.root()) {
-                tracing::warn!("{what}: {staleness}");
+            Location::Bucket(url) => {
+                let bucket = Bucket::new(url, &config.buckets).map_err(|error| unusable(what, url, error))?;
+                traffic = Some(Arc::clone(bucket.traffic()));
+                Arc::new(open_bucket(url, bucket, what)?)
             }
-            let root = disk.root().to_owned();
-            (Arc::new(disk), Some(root))
-        }
-        Location::Bucket(url) => (Arc::new(open_bucket(url, &config.buckets, what)?), None),
-        Location::Memory => (Arc::new(ObjectBackend::new(Arc::new(InMemory::new()))?), None),
-    };
-    let storage = match measured {
-        Some(Measured { recorder, traffic }) => {
-            Arc::new(MeasuredStorage::over(storage, role, location.kind(), *recorder, traffic))
-        }
-        None => storage,
-    };
-    Ok((components.over(storage), root))
+            Location::Memory => Arc::new(ObjectBackend::new(Arc::new(InMemory::new()))?),
+        };
+        let Some(measured) = measured else {
+            return Ok(Self { backend: components.over(storage), root, metrics: None });
+        };
+        let (recorder, kind) = (measured.recorder, location.kind());
+        let storage = MeasuredStorage::over(storage, role, kind, recorder, &measured.traffic);
+        let metrics = Some(BucketMetrics::new(role, kind, recorder, traffic));
+        Ok(Self { backend: components.over(Arc::new(storage)), root, metrics })
+    }
 }
 
 /// Opens a bucket, and checks that it can be listed and that it refuses to create a file that exists. One that takes no writes is
 /// opened, too.
-fn open_bucket(url: &BucketUrl, options: &BucketOptions, what: &str) -> Result<ObjectBackend> {
-    let bucket = Bucket::new(url, options).map_err(|error| unusable(what, url, error))?;
-    let backend = ObjectBackend::of_bucket(&bucket)?;
+fn open_bucket(url: &BucketUrl, bucket: Bucket, what: &str) -> Result<ObjectBackend> {
+    let backend = ObjectBackend::of_bucket(bucket)?;
     backend.check().map_err(|error| unusable(what, url, error))?;
     match backend.prove_exclusive() {
         Ok(()) => {}

@@ -138,10 +138,14 @@ impl Tables {
             self.backend.replace(&path, contents)?;
             self.backend.settle_commit(&path)?;
         }
-        let left = self.left_in(name)?;
-        let (last, before): (Vec<_>, Vec<_>) =
-            left.ours.into_iter().map(|file| file.path).partition(|path| *path == commit_path(name, 1));
-        for path in before.iter().chain(&last) {
+        let (commits, others): (Vec<_>, Vec<_>) =
+            self.left_in(name)?.ours.into_iter().partition(|file| file.is_commit);
+        let others: Vec<String> = others.into_iter().map(|file| file.path).collect();
+        self.backend.remove_all(&others)?;
+        // In the order of their numbers: a commit without the later ones would be the newest.
+        let (first, later): (Vec<_>, Vec<_>) =
+            commits.into_iter().map(|file| file.path).partition(|path| *path == commit_path(name, 1));
+        for path in later.iter().chain(&first) {
             self.backend.remove(path)?;
         }
         dataset.log.forget();
@@ -186,7 +190,8 @@ impl Tables {
         });
         if let Conclusion::Committed(_) = self.carry_out(&dataset, &Origin::own(), &mut claim)? {
             tracing::debug!(table = %name, "claimed what a writer left");
-            // Commits that stood without a first one are what is left of a table that was being forgotten.
+            // Commits that stood without a first one are what is left of a table that was being forgotten. They go in the order of
+            // their numbers.
             for file in left.ours.iter().filter(|file| file.is_commit) {
                 self.backend.remove(&file.path)?;
             }

@@ -73,17 +73,10 @@ impl Tables {
 
     /// Removes what a commit has condemned: all that it can, even if one file can't be removed.
     fn remove_condemned(&self, name: &DatasetName, condemned: &[(String, FileMeta)]) -> Result<Vacuumed> {
-        let mut failed = None;
-        for (file, _) in condemned {
-            failed = failed.or(self.backend.remove(&data_path(name, file)).err());
-        }
-        match failed {
-            Some(error) => Err(error.into()),
-            None => {
-                let bytes = condemned.iter().map(|(_, meta)| meta.bytes).sum();
-                Ok(Vacuumed { files: condemned.len(), bytes })
-            }
-        }
+        let paths: Vec<String> = condemned.iter().map(|(file, _)| data_path(name, file)).collect();
+        self.backend.remove_all(&paths)?;
+        let bytes = condemned.iter().map(|(_, meta)| meta.bytes).sum();
+        Ok(Vacuumed { files: condemned.len(), bytes })
     }
 
     /// The files of the data folder that may go.
@@ -100,13 +93,16 @@ impl Tables {
     /// Removes what writers left that died before their commit had its name.
     fn remove_staged(&self, name: &DatasetName, staged: Vec<Entry>, storage_now_us: i64) -> Result<()> {
         let left_before_us = storage_now_us.saturating_sub(micros(self.settings.orphan_grace));
-        for entry in staged {
-            let is_left = entry.file.is_some_and(|meta| meta.modified_us < left_before_us);
-            if is_left && is_temporary(&entry.name) {
-                self.backend.remove(&join(&staging_folder(name), &entry.name))?;
-            }
-        }
-        Ok(())
+        let is_left = |entry: &Entry| {
+            let is_old = entry.file.as_ref().is_some_and(|meta| meta.modified_us < left_before_us);
+            is_old && is_temporary(&entry.name)
+        };
+        let left: Vec<String> = staged
+            .iter()
+            .filter(|entry| is_left(entry))
+            .map(|entry| join(&staging_folder(name), &entry.name))
+            .collect();
+        Ok(self.backend.remove_all(&left)?)
     }
 
     /// Walks back from the newest commit through all that retention still keeps, and on to the

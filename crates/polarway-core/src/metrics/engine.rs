@@ -11,6 +11,7 @@ use polarway_query::{EngineCondition, QueryObserver, QueryOutcome, QueryStatus, 
 use polarway_storage::{ChangeCounts, CommitKind, MemoryBudget, RangeCache};
 
 use super::list;
+use super::storage::BucketMetrics;
 
 /// How long a count of the handles in a shared storage is used: counting reads the storage.
 const HANDLES_COUNT_LASTS: Duration = Duration::from_secs(60);
@@ -22,6 +23,7 @@ pub(crate) type SharedRecorder = Arc<dyn Recorder + Send + Sync>;
 pub(crate) struct EngineMetrics {
     cache: CacheMetrics,
     ranges: RangeMetrics,
+    buckets: Vec<BucketMetrics>,
     memory_used: Gauge,
     memory_capacity: Gauge,
     queue: QueueMetrics,
@@ -79,9 +81,10 @@ pub(crate) struct Sample {
 }
 
 impl EngineMetrics {
-    pub(crate) fn new(recorder: &dyn Recorder, ranges: RangeCache) -> Self {
+    pub(crate) fn new(recorder: &dyn Recorder, ranges: RangeCache, buckets: Vec<BucketMetrics>) -> Self {
         Self {
             ranges: RangeMetrics::new(recorder, ranges),
+            buckets,
             cache: CacheMetrics {
                 hit_rate: list::CACHE_HIT_RATE.register_gauge(recorder, &[]),
                 hits: list::CACHE_HITS.register_counter(recorder, &[]),
@@ -119,6 +122,7 @@ impl EngineMetrics {
         self.cache.bytes.set(cache.bytes as f64);
         self.cache.capacity.set(cache.capacity_bytes as f64);
         self.ranges.sample();
+        self.buckets.iter().for_each(BucketMetrics::sample);
         self.memory_used.set(memory.used() as f64);
         self.memory_capacity.set(memory.capacity() as f64);
         self.queue.running.set(queue.running as f64);

@@ -6,7 +6,8 @@ const STORAGE: MetricLabel = MetricLabel {
     name: "storage",
     values: "`cold` is the cold tier, `state` the storage of handles, if they have one",
 };
-const BACKEND: MetricLabel = MetricLabel { name: "backend", values: "`directory` or `memory`" };
+const BACKEND: MetricLabel =
+    MetricLabel { name: "backend", values: "`directory`, `s3`, `azure`, `gcs` or `memory`" };
 const OPERATION: MetricLabel = MetricLabel {
     name: "operation",
     values: "`get`, `head`, `list`, `open`, `read`, `write`, `create_commit`, `settle_commit`, `replace`, `copy`, `remove`, `check` \
@@ -137,6 +138,17 @@ pub(super) const STORAGE_WRITTEN_BYTES: Metric = Metric::counter(
     &[STORAGE, BACKEND],
     "Bytes that were written to a storage.",
 );
+pub(super) const BUCKET_REQUESTS: Metric = Metric::counter(
+    "polarway_bucket_requests_total",
+    &[STORAGE, BACKEND],
+    "Requests that were sent to the service of a bucket, each try counted; 0 for other storages.",
+);
+pub(super) const BUCKET_BUSY: Metric = Metric::counter(
+    "polarway_bucket_busy_total",
+    &[STORAGE, BACKEND],
+    "Such requests that the service did not carry out because it was busy or failed: `SlowDown`, 429, 503 and the like. They are \
+     sent again after a pause.",
+);
 pub(super) const STATE_STORE_BYTES_READ: Metric = Metric::counter(
     "polarway_state_store_bytes_read",
     &[],
@@ -210,6 +222,8 @@ pub const ENGINE_METRICS: &[Metric] = &[
     STORAGE_ERRORS,
     STORAGE_READ_BYTES,
     STORAGE_WRITTEN_BYTES,
+    BUCKET_REQUESTS,
+    BUCKET_BUSY,
     STATE_STORE_BYTES_READ,
     STATE_STORE_BYTES_WRITTEN,
     COMMITS,

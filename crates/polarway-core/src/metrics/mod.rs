@@ -13,4 +13,4 @@ mod storage;
 pub use definition::{DURATION_BUCKETS, Metric, MetricKind, MetricLabel};
 pub(crate) use engine::{EngineMetrics, QueryMetrics, Sample, SharedRecorder};
 pub use list::ENGINE_METRICS;
-pub(crate) use storage::{MeasuredStorage, StateTraffic, StorageRole};
+pub(crate) use storage::{BucketMetrics, MeasuredStorage, StateTraffic, StorageRole};

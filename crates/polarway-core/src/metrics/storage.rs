@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use metrics::{Counter, Histogram, Recorder};
+use polarway_bucket::Traffic;
 use polarway_storage::{Backend, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, ReadAt};
 
 use super::list;
@@ -18,6 +19,46 @@ pub(crate) enum StorageRole {
     Cold,
     /// It holds the handles.
     State,
+}
+
+impl StorageRole {
+    /// Its name in metrics.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::State => "state",
+        }
+    }
+}
+
+/// What a storage sends to the service of a bucket, if it is one.
+pub(crate) struct BucketMetrics {
+    traffic: Option<Arc<Traffic>>,
+    requests: Counter,
+    busy: Counter,
+}
+
+impl BucketMetrics {
+    pub(crate) fn new(
+        role: StorageRole,
+        backend: &str,
+        recorder: &dyn Recorder,
+        traffic: Option<Arc<Traffic>>,
+    ) -> Self {
+        let labels = [role.name(), backend];
+        Self {
+            traffic,
+            requests: list::BUCKET_REQUESTS.register_counter(recorder, &labels),
+            busy: list::BUCKET_BUSY.register_counter(recorder, &labels),
+        }
+    }
+
+    pub(super) fn sample(&self) {
+        if let Some(traffic) = &self.traffic {
+            self.requests.absolute(traffic.requests());
+            self.busy.absolute(traffic.busy());
+        }
+    }
 }
 
 /// The bytes read from and written to the storage of handles, under names of their own.
@@ -141,10 +182,11 @@ impl MeasuredStorage {
         recorder: &dyn Recorder,
         traffic: &StateTraffic,
     ) -> Self {
-        let (role, read, written) = match role {
-            StorageRole::Cold => ("cold", Counter::noop(), Counter::noop()),
-            StorageRole::State => ("state", traffic.read.clone(), traffic.written.clone()),
+        let (read, written) = match role {
+            StorageRole::Cold => (Counter::noop(), Counter::noop()),
+            StorageRole::State => (traffic.read.clone(), traffic.written.clone()),
         };
+        let role = role.name();
         let metrics = StorageMetrics {
             operations: NAMES.map(|operation| {
                 let labels = [role, backend, operation];
@@ -243,6 +285,10 @@ impl Backend for MeasuredStorage {
 
     fn remove(&self, path: &str) -> BackendResult<()> {
         self.metrics.measure(Operation::Remove, || self.storage.remove(path))
+    }
+
+    fn remove_all(&self, paths: &[String]) -> BackendResult<()> {
+        self.metrics.measure(Operation::Remove, || self.storage.remove_all(paths))
     }
 
     fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {

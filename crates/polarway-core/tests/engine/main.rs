@@ -1,6 +1,8 @@
 //! The embedded engine, used as a program uses it.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../../polarway-storage/tests/storage/support/forward.rs"]
+mod forward;
 mod support;
 #[path = "../../../polarway-storage/tests/storage/support/timed.rs"]
 mod timed;

@@ -3,6 +3,8 @@
 
 mod conformance;
 mod external;
+#[path = "../../../polarway-storage/tests/storage/support/forward.rs"]
+mod forward;
 mod memory;
 mod storage;
 mod support;

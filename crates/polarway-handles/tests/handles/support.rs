@@ -68,7 +68,7 @@ fn bucket_of(given: &Given) -> ObjectBackend {
         options.variables = Some(given.variables.iter().cloned().collect());
     }
     let url = format!("{}/test-{}", given.url, uuid::Uuid::now_v7()).parse().unwrap();
-    ObjectBackend::of_bucket(&Bucket::new(&url, &options).unwrap()).unwrap()
+    ObjectBackend::of_bucket(Bucket::new(&url, &options).unwrap()).unwrap()
 }
 
 impl Bench {

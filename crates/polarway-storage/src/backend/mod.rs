@@ -85,6 +85,14 @@ pub trait Backend: Send + Sync + Debug {
     /// an error.
     fn remove(&self, path: &str) -> BackendResult<()>;
 
+    /// Removes files, in no order: all that it can. It is no error if one of them is not there.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove), of the first file that could not be removed.
+    fn remove_all(&self, paths: &[String]) -> BackendResult<()> {
+        one_by_one(paths, |path| self.remove(path))
+    }
+
     /// Removes a folder if it is empty, and returns whether it is gone. A storage without folders has none.
     fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {
         Ok(self.list(folder)?.is_empty())
@@ -284,6 +292,15 @@ pub enum Outcome {
     NotDone,
     /// It may have been carried out, or may be later.
     Unknown,
+}
+
+/// Removes each of these files, and gives the first failure.
+fn one_by_one(paths: &[String], remove: impl Fn(&str) -> BackendResult<()>) -> BackendResult<()> {
+    let mut failed = None;
+    for path in paths {
+        failed = failed.or(remove(path).err());
+    }
+    failed.map_or(Ok(()), Err)
 }
 
 /// Joins a folder and a name. The root is the empty path.

@@ -10,14 +10,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
-use polarway_bucket::{Bucket, Refusal, RefusalKind, Traffic};
+use polarway_bucket::{Bucket, Refusal, RefusalKind};
 use polarway_parquet::ReadAt;
 
 use super::object_reader::ObjectReader;
 use super::object_writer::ObjectWriter;
 use super::{
     Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome,
-    is_settled, join,
+    is_settled, join, one_by_one,
 };
 use crate::own_runtime::OwnRuntime;
 
@@ -43,8 +43,8 @@ pub struct ObjectBackend {
     store: Arc<dyn ObjectStore>,
     /// For commits. It sends each request once, so that none is carried out after the call returned.
     commits: Arc<dyn ObjectStore>,
-    /// What goes over the network, if it is reached over one. There, a failure may pass.
-    traffic: Option<Arc<Traffic>>,
+    /// The bucket, if it is one. It is reached over a network, so a failure may pass.
+    bucket: Option<Bucket>,
     runtime: Arc<OwnRuntime>,
 }
 
@@ -61,15 +61,14 @@ impl ObjectBackend {
     ///
     /// # Errors
     /// The runtime's thread could not be started.
-    pub fn of_bucket(bucket: &Bucket) -> BackendResult<Self> {
-        let traffic = Some(Arc::clone(bucket.traffic()));
-        Self::over(Arc::clone(bucket.retrying()), Arc::clone(bucket.single()), traffic)
+    pub fn of_bucket(bucket: Bucket) -> BackendResult<Self> {
+        Self::over(Arc::clone(bucket.retrying()), Arc::clone(bucket.single()), Some(bucket))
     }
 
     fn over(
         store: Arc<dyn ObjectStore>,
         commits: Arc<dyn ObjectStore>,
-        traffic: Option<Arc<Traffic>>,
+        bucket: Option<Bucket>,
     ) -> BackendResult<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -83,7 +82,7 @@ impl ObjectBackend {
                 outcome: Outcome::NotDone,
                 source: error.into(),
             })?;
-        Ok(Self { store, commits, traffic, runtime: Arc::new(runtime.into()) })
+        Ok(Self { store, commits, bucket, runtime: Arc::new(runtime.into()) })
     }
 
     fn wait<T>(&self, work: impl Future<Output = T>) -> T {
@@ -164,7 +163,7 @@ impl Backend for ObjectBackend {
     }
 
     fn copy_data(&self, from: &str, to: &str) -> BackendResult<()> {
-        if self.traffic.is_some()
+        if self.bucket.is_some()
             && let Some(meta) = self.head(from)?
             && meta.bytes > MOST_COPIED_AT_ONCE
         {
@@ -175,15 +174,25 @@ impl Backend for ObjectBackend {
     }
 
     fn remove(&self, path: &str) -> BackendResult<()> {
+        if self.bucket.is_some() {
+            return self.remove_all(&[path.to_owned()]);
+        }
         match self.wait(self.store.delete(&object_path(path))) {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failure("remove", path, Outcome::Unknown, error)),
         }
     }
 
+    fn remove_all(&self, paths: &[String]) -> BackendResult<()> {
+        let Some(bucket) = &self.bucket else { return one_by_one(paths, |path| self.remove(path)) };
+        let paths: Vec<ObjectPath> = paths.iter().map(|path| object_path(path)).collect();
+        self.wait(bucket.delete(&paths))
+            .map_err(|failed| failure("remove", failed.path.as_ref(), Outcome::Unknown, failed.error))
+    }
+
     fn pause_before_retry(&self, failures: u32) -> bool {
         let is_worth_it = failures < MOST_TRIES;
-        if self.traffic.is_some() && is_worth_it {
+        if self.bucket.is_some() && is_worth_it {
             std::thread::sleep(FIRST_PAUSE * 2_u32.pow(failures.saturating_sub(1)));
         }
         is_worth_it
@@ -218,7 +227,7 @@ impl Backend for ObjectBackend {
 
     fn about_now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
         // A service says its time in each answer, in whole seconds.
-        let said_us = self.traffic.as_ref().and_then(|traffic| traffic.service_now_us());
+        let said_us = self.bucket.as_ref().and_then(|bucket| bucket.traffic().service_now_us());
         said_us.map_or_else(|| self.now_us(scratch_folder), Ok)
     }
 }

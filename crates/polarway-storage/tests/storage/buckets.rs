@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 
 use polarway_bucket::Bucket;
-use polarway_cloud::{Action, Answer, Request, SECRET_KEY};
+use polarway_cloud::{Action, Answer, Proxy, Request, SECRET_KEY};
 use polarway_storage::{
     At, Backend, BackendError, Created, Error, FailureKind, ObjectBackend, Settings, Tables, WriteMode,
     WriteOptions,
@@ -113,13 +113,14 @@ fn a_store_a_load_and_a_look_cost_few_requests() {
     for given in given() {
         let place = Place::new(&given);
         let bucket = place.bucket(None);
-        let tables = Tables::new(Arc::new(ObjectBackend::of_bucket(&bucket).unwrap()), Settings::default());
+        let traffic = Arc::clone(bucket.traffic());
+        let tables = Tables::new(Arc::new(ObjectBackend::of_bucket(bucket).unwrap()), Settings::default());
         let trades = name("trades");
         store(&tables, &trades, 0..100).unwrap();
         let cost = |work: &dyn Fn()| {
-            let before = bucket.traffic().requests();
+            let before = traffic.requests();
             work();
-            bucket.traffic().requests() - before
+            traffic.requests() - before
         };
         let to_store = cost(&|| drop(store(&tables, &trades, 0..100).unwrap()));
         let to_load = cost(&|| assert_eq!(load(&tables, &trades, At::Newest).unwrap().len(), 100));
@@ -135,6 +136,94 @@ fn a_store_a_load_and_a_look_cost_few_requests() {
             assert!(missing.to_string().contains("near it: trades"), "{missing}");
         });
         assert!(to_miss <= 12, "{}: {to_miss} requests for a name that is not there", given.url);
+    }
+}
+
+/// Makes so many files below a folder, whose names need escapes in a URL, and gives their paths.
+fn files(backend: &dyn Backend, count: usize) -> Vec<String> {
+    let paths: Vec<String> = (0..count).map(|file| format!("d/part {file}&+é%20.x")).collect();
+    paths.iter().for_each(|path| backend.replace(path, "x".into()).unwrap());
+    paths
+}
+
+/// Whether a request asks to delete many objects.
+fn is_batch(request: &Request) -> bool {
+    request.method == "POST" && (request.target.ends_with("?delete") || request.target.contains("comp=batch"))
+}
+
+#[test]
+fn many_files_are_removed_with_few_requests_and_one_that_is_gone_is_removed() {
+    for given in given() {
+        let place = Place::new(&given);
+        let batches = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&batches);
+        let Some((_proxy, backend)) = place.behind(move |request| {
+            counted.fetch_add(is_batch(request).into(), Ordering::SeqCst);
+            Action::Pass
+        }) else {
+            continue;
+        };
+        let mut paths = files(&*backend, 20);
+        paths.insert(7, "d/was-never-there".to_owned());
+        backend.remove_all(&paths).unwrap();
+        assert_eq!(backend.list("d").unwrap(), [], "{}", given.url);
+        // Google has no request for many objects.
+        let expected = u64::from(given.scheme() != "gs");
+        assert_eq!(batches.load(Ordering::SeqCst), expected, "{}", given.url);
+        backend.remove_all(&[]).unwrap();
+        backend.remove_all(&paths).unwrap();
+    }
+}
+
+#[test]
+fn a_service_that_takes_no_request_for_many_objects_is_asked_to_delete_each() {
+    for (status, code) in
+        [(501, "NotImplemented"), (403, "AuthorizationFailure"), (405, "MethodNotAllowed"), (404, "")]
+    {
+        for given in given() {
+            let place = Place::new(&given);
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let noted = Arc::clone(&seen);
+            let Some((_proxy, backend)) = place.behind(move |request| {
+                let is_batch = is_batch(request);
+                if is_batch || request.method == "DELETE" {
+                    noted.lock().unwrap().push(is_batch);
+                }
+                if is_batch { Action::Refuse(refusal(status, code)) } else { Action::Pass }
+            }) else {
+                continue;
+            };
+            let paths = files(&*backend, 20);
+            backend.remove_all(&paths).unwrap();
+            assert_eq!(backend.list("d").unwrap(), [], "{}: {status}", given.url);
+            backend.remove("d/one-more").unwrap();
+            // The service is not asked a second time for what it does not do.
+            let batches = seen.lock().unwrap().iter().filter(|is_batch| **is_batch).count();
+            assert_eq!(batches, usize::from(given.scheme() != "gs"), "{}: {status}", given.url);
+        }
+    }
+}
+
+#[test]
+fn of_many_files_those_are_removed_that_can_be_and_the_failure_names_one_that_is_left() {
+    for given in given() {
+        let place = Place::new(&given);
+        let Some((_proxy, backend)) = place.behind(move |request| {
+            let is_kept = request.method == "DELETE" && request.target.contains("part%2013");
+            if is_batch(request) || is_kept {
+                Action::Refuse(refusal(403, "AccessDenied"))
+            } else {
+                Action::Pass
+            }
+        }) else {
+            continue;
+        };
+        let paths = files(&*backend, 20);
+        let error = backend.remove_all(&paths).unwrap_err();
+        assert_eq!(error.kind, FailureKind::Denied, "{}: {}", given.url, told(&error));
+        assert!(error.to_string().contains("part 13"), "{}", told(&error));
+        let left: Vec<String> = backend.list("d").unwrap().into_iter().map(|entry| entry.name).collect();
+        assert!(left.len() == 1 && left[0].contains("part 13"), "{}: {left:?}", given.url);
     }
 }
 
@@ -207,7 +296,7 @@ fn why_a_bucket_can_not_be_used_is_told_by_name() {
             change(&mut variables);
             options.variables = Some(variables.into_iter().collect());
             let bucket = Bucket::new(&url.parse().unwrap(), &options).unwrap();
-            let error = ObjectBackend::of_bucket(&bucket).unwrap().check().unwrap_err();
+            let error = ObjectBackend::of_bucket(bucket).unwrap().check().unwrap_err();
             assert!(!told(&error).contains(SECRET_KEY), "{}", told(&error));
             error.kind
         };
@@ -281,6 +370,32 @@ fn a_service_that_does_not_refuse_a_second_creation_is_unsuitable() {
         let error = careless.prove_exclusive().unwrap_err();
         assert_eq!(error.kind, FailureKind::Unsuitable, "{}", told(&error));
         place.backend(None).prove_exclusive().unwrap();
+    }
+}
+
+#[test]
+fn a_busy_service_is_counted_and_asked_again() {
+    for (status, code) in [(503, "SlowDown"), (503, ""), (429, "TooManyRequests"), (500, "InternalError")] {
+        for given in given() {
+            let place = Place::new(&given);
+            let is_busy = Arc::new(AtomicU64::new(0));
+            let refused = Arc::clone(&is_busy);
+            // Two of three requests.
+            let decide = move |_: &Request| match refused.fetch_add(1, Ordering::SeqCst) % 3 {
+                2 => Action::Pass,
+                _ => Action::Refuse(refusal(status, code)),
+            };
+            let Some(server) = given.server else { continue };
+            let proxy = Proxy::start(server, decide).unwrap();
+            let bucket = place.bucket(Some(proxy.address()));
+            let traffic = Arc::clone(bucket.traffic());
+            let backend = ObjectBackend::of_bucket(bucket).unwrap();
+            backend.replace("a", "x".into()).unwrap();
+            assert_eq!(backend.get("a").unwrap().unwrap(), "x");
+            assert_eq!(backend.list("").unwrap().len(), 1);
+            backend.remove("a").unwrap();
+            assert_eq!((traffic.requests(), traffic.busy()), (12, 8), "{}: {status} {code}", given.url);
+        }
     }
 }
 

@@ -76,7 +76,7 @@ fn two_eager_janitors_and_slow_removals_lose_no_table_and_fail_no_writer() {
         for orphan_grace in orphans_kept {
             let settings = Settings { orphan_grace, grace: Duration::ZERO, ..Settings::default() };
             let worker = |backend: &Arc<dyn Backend>| Tables::new(Arc::clone(backend), settings.clone());
-            let slow: Arc<dyn Backend> = Arc::new(SlowRemovals(Arc::clone(&backend)));
+            let slow: Arc<dyn Backend> = SlowRemovals::new(Arc::clone(&backend));
             let is_over = AtomicBool::new(false);
             let made: Vec<DatasetName> = std::thread::scope(|scope| {
                 for _ in 0..2 {

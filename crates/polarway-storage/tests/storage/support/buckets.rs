@@ -47,7 +47,7 @@ impl Place {
     }
 
     pub(crate) fn backend(&self, through: Option<SocketAddr>) -> Arc<ObjectBackend> {
-        Arc::new(ObjectBackend::of_bucket(&self.bucket(through)).unwrap())
+        Arc::new(ObjectBackend::of_bucket(self.bucket(through)).unwrap())
     }
 
     /// The same bucket, where each request is treated so. `None` for a bucket of a cloud: its requests are signed for its address.

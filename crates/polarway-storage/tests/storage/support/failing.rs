@@ -2,7 +2,6 @@
 //! every one from then on.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,6 +9,8 @@ use bytes::Bytes;
 use polarway_storage::{
     Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome, ReadAt,
 };
+
+use super::forward::forward;
 
 /// When the storage fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +94,8 @@ impl Plan {
 
 #[deny(clippy::missing_trait_methods)]
 impl Backend for FailingBackend {
+    forward!(pause_before_retry, local_path);
+
     fn get(&self, path: &str) -> BackendResult<Option<Bytes>> {
         self.shared.run(path, || self.inner.get(path))
     }
@@ -142,12 +145,13 @@ impl Backend for FailingBackend {
         self.shared.run(path, || self.inner.remove(path))
     }
 
-    fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {
-        self.shared.run(folder, || self.inner.remove_empty_folder(folder))
+    fn remove_all(&self, paths: &[String]) -> BackendResult<()> {
+        let removed: Vec<_> = paths.iter().map(|path| self.remove(path)).collect();
+        removed.into_iter().collect()
     }
 
-    fn pause_before_retry(&self, failures: u32) -> bool {
-        self.inner.pause_before_retry(failures)
+    fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {
+        self.shared.run(folder, || self.inner.remove_empty_folder(folder))
     }
 
     fn check_removable(&self, folder: &str) -> BackendResult<()> {
@@ -160,10 +164,6 @@ impl Backend for FailingBackend {
 
     fn probe(&self) -> BackendResult<()> {
         self.shared.run("", || self.inner.probe())
-    }
-
-    fn local_path(&self, path: &str) -> Option<PathBuf> {
-        self.inner.local_path(path)
     }
 
     fn now_us(&self, scratch_folder: &str) -> BackendResult<i64> {

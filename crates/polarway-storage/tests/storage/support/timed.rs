@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use polarway_storage::{Backend, BackendResult, Clock, Created, DataWriter, Entry, FileMeta, ReadAt};
+use polarway_storage::{Backend, BackendResult, Clock, Created, DataWriter, Entry, FileMeta};
+
+use super::forward::forward;
 
 /// A storage with this clock.
 #[derive(Debug)]
@@ -44,9 +45,20 @@ impl TimedBackend {
 
 #[deny(clippy::missing_trait_methods)]
 impl Backend for TimedBackend {
-    fn get(&self, path: &str) -> BackendResult<Option<Bytes>> {
-        self.inner.get(path)
-    }
+    forward!(
+        get,
+        open,
+        open_lazily,
+        settle_commit,
+        remove,
+        remove_all,
+        remove_empty_folder,
+        check_removable,
+        check,
+        probe,
+        pause_before_retry,
+        local_path
+    );
 
     fn head(&self, path: &str) -> BackendResult<Option<FileMeta>> {
         Ok(self.inner.head(path)?.map(|meta| self.stamps.stamped(path, meta)))
@@ -58,14 +70,6 @@ impl Backend for TimedBackend {
             Entry { file: entry.file.map(|meta| self.stamps.stamped(&path, meta)), ..entry }
         };
         Ok(self.inner.list(folder)?.into_iter().map(stamped).collect())
-    }
-
-    fn open(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        self.inner.open(path, bytes)
-    }
-
-    fn open_lazily(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        self.inner.open_lazily(path, bytes)
     }
 
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
@@ -90,10 +94,6 @@ impl Backend for TimedBackend {
         Ok(created)
     }
 
-    fn settle_commit(&self, path: &str) -> BackendResult<()> {
-        self.inner.settle_commit(path)
-    }
-
     fn replace(&self, path: &str, contents: Bytes) -> BackendResult<()> {
         self.inner.replace(path, contents)?;
         self.stamps.stamp(path);
@@ -104,34 +104,6 @@ impl Backend for TimedBackend {
         self.inner.copy_data(from, to)?;
         self.stamps.stamp(to);
         Ok(())
-    }
-
-    fn remove(&self, path: &str) -> BackendResult<()> {
-        self.inner.remove(path)
-    }
-
-    fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {
-        self.inner.remove_empty_folder(folder)
-    }
-
-    fn check_removable(&self, folder: &str) -> BackendResult<()> {
-        self.inner.check_removable(folder)
-    }
-
-    fn check(&self) -> BackendResult<()> {
-        self.inner.check()
-    }
-
-    fn probe(&self) -> BackendResult<()> {
-        self.inner.probe()
-    }
-
-    fn pause_before_retry(&self, failures: u32) -> bool {
-        self.inner.pause_before_retry(failures)
-    }
-
-    fn local_path(&self, path: &str) -> Option<PathBuf> {
-        self.inner.local_path(path)
     }
 
     fn now_us(&self, scratch_folder: &str) -> BackendResult<i64> {

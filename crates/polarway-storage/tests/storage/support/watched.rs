@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use polarway_storage::{Backend, BackendResult, Created, DataWriter, Entry, FileMeta, ReadAt};
+use polarway_storage::{Backend, BackendResult, ReadAt};
+
+use super::forward::forward;
 
 /// Called before each read, with its place and length. An error takes the place of the bytes.
 type OnRead = dyn Fn(u64, usize) -> io::Result<()> + Send + Sync;
@@ -56,17 +58,26 @@ impl ReadAt for WatchedFile {
 
 #[deny(clippy::missing_trait_methods)]
 impl Backend for WatchedReads {
-    fn get(&self, path: &str) -> BackendResult<Option<Bytes>> {
-        self.inner.get(path)
-    }
-
-    fn head(&self, path: &str) -> BackendResult<Option<FileMeta>> {
-        self.inner.head(path)
-    }
-
-    fn list(&self, folder: &str) -> BackendResult<Vec<Entry>> {
-        self.inner.list(folder)
-    }
+    forward!(
+        get,
+        head,
+        list,
+        create_data,
+        create_commit,
+        create_freeing_commit,
+        settle_commit,
+        replace,
+        copy_data,
+        remove,
+        remove_all,
+        remove_empty_folder,
+        pause_before_retry,
+        check_removable,
+        check,
+        probe,
+        now_us,
+        about_now_us
+    );
 
     fn open(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
         Ok(Arc::new(WatchedFile { inner: self.inner.open(path, bytes)?, on_read: Arc::clone(&self.on_read) }))
@@ -79,63 +90,7 @@ impl Backend for WatchedReads {
         }))
     }
 
-    fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
-        self.inner.create_data(path)
-    }
-
-    fn create_commit(&self, path: &str, contents: Bytes) -> BackendResult<Created> {
-        self.inner.create_commit(path, contents)
-    }
-
-    fn create_freeing_commit(&self, path: &str, contents: Bytes) -> BackendResult<Created> {
-        self.inner.create_freeing_commit(path, contents)
-    }
-
-    fn settle_commit(&self, path: &str) -> BackendResult<()> {
-        self.inner.settle_commit(path)
-    }
-
-    fn replace(&self, path: &str, contents: Bytes) -> BackendResult<()> {
-        self.inner.replace(path, contents)
-    }
-
-    fn copy_data(&self, from: &str, to: &str) -> BackendResult<()> {
-        self.inner.copy_data(from, to)
-    }
-
-    fn remove(&self, path: &str) -> BackendResult<()> {
-        self.inner.remove(path)
-    }
-
-    fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {
-        self.inner.remove_empty_folder(folder)
-    }
-
-    fn pause_before_retry(&self, failures: u32) -> bool {
-        self.inner.pause_before_retry(failures)
-    }
-
-    fn check_removable(&self, folder: &str) -> BackendResult<()> {
-        self.inner.check_removable(folder)
-    }
-
-    fn check(&self) -> BackendResult<()> {
-        self.inner.check()
-    }
-
-    fn probe(&self) -> BackendResult<()> {
-        self.inner.probe()
-    }
-
     fn local_path(&self, _path: &str) -> Option<PathBuf> {
         None
-    }
-
-    fn now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
-        self.inner.now_us(scratch_folder)
-    }
-
-    fn about_now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
-        self.inner.about_now_us(scratch_folder)
     }
 }
