@@ -98,7 +98,7 @@ class AsyncLazyQuery(Lazy["AsyncLazyQuery"]):
         self,
         parameters: Parameters | None = None,
         *,
-        time_limit: float | None = None,
+        time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
         as_: Literal["polars"] = "polars",
@@ -109,7 +109,7 @@ class AsyncLazyQuery(Lazy["AsyncLazyQuery"]):
         self,
         parameters: Parameters | None = None,
         *,
-        time_limit: float | None = None,
+        time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
         as_: Literal["pandas", "arrow"],
@@ -119,7 +119,7 @@ class AsyncLazyQuery(Lazy["AsyncLazyQuery"]):
         self,
         parameters: Parameters | None = None,
         *,
-        time_limit: float | None = None,
+        time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
         as_: As = "polars",
@@ -139,7 +139,7 @@ class AsyncLazyQuery(Lazy["AsyncLazyQuery"]):
         parameters: Parameters | None = None,
         *,
         ttl: float | timedelta | None = None,
-        time_limit: float | None = None,
+        time_limit: float | timedelta | None = None,
     ) -> AsyncHandle:
         """See `LazyQuery.collect_handle`."""
         return await self._client.query_handle(self.to_sql(), parameters, ttl=ttl, time_limit=time_limit)

@@ -85,6 +85,8 @@ def failure_of(error: Any, address: Address, time_s: float | None = None) -> Fai
 _BEFORE_CAUSE: Final = re.compile(
     r".*last error: (?:[A-Z_]+: )?(?:ipv[46]:\S+: )?(?:Failed to connect to remote host: )?"
 )
+# What gRPC says of a name that has no address, before the cause: "Domain name not found".
+_NO_ADDRESS: Final = ("errors resolving", "DNS resolution failed")
 _HTTP_STATUS: Final = re.compile(r"(?:http2 header with status: |HTTP status code )(\d+)")
 
 # What gRPC says when TLS failed, and what that means.
@@ -117,9 +119,11 @@ def _unexplained(code: int, text: str, address: Address) -> Failure:
             return Failure(code, message, origin=Origin.TLS)
     if match := _HTTP_STATUS.search(text):
         return Failure(code, f"a proxy before the server at {address} answered {match[1]}")
-    did = "can't be reached" if text.startswith(("failed to connect", "errors resolving", "DNS")) else "hung up"
+    did = "can't be reached" if text.startswith(("failed to connect", *_NO_ADDRESS)) else "hung up"
     return Failure(code, f"{address} {did}: {_cause(text)}", origin=Origin.CONNECTION)
 
 
 def _cause(text: str) -> str:
+    if text.startswith(_NO_ADDRESS):
+        return text.rpartition(": ")[2].rstrip("]")
     return _BEFORE_CAUSE.sub("", text)

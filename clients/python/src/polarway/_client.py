@@ -46,8 +46,8 @@ class DistributedClient:
             tables: if one does not answer, the next is asked. The default is the environment's `POLARWAY_URL`, or this
             machine.
         port: The port; 50052 for a host, and that of the web for a URL.
-        timeout: The seconds that a call may take, with all its tries; for a stream, how long it may deliver nothing
-            new.
+        timeout: How long a call may take with all its tries, in seconds or as a `timedelta`; for a stream, how long it
+            may deliver nothing new.
         credentials: What `grpc.ssl_channel_credentials` returns: which CAs to trust, and a certificate of this client.
             With them a host without `http://` or `https://` uses TLS.
         auth_token: The token that the servers require. The default is the environment's `POLARWAY_AUTH_TOKEN`.
@@ -62,7 +62,7 @@ class DistributedClient:
         self,
         host: str | Iterable[str] | None = None,
         port: int | None = None,
-        timeout: float = 30,
+        timeout: float | timedelta = 30,
         credentials: grpc.ChannelCredentials | None = None,
         auth_token: str | None = None,
         *,
@@ -172,7 +172,7 @@ class DistributedClient:
         sql: str,
         parameters: Parameters | None = None,
         *,
-        time_limit: float | None = None,
+        time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
         as_: Literal["polars"] = "polars",
@@ -184,7 +184,7 @@ class DistributedClient:
         sql: str,
         parameters: Parameters | None = None,
         *,
-        time_limit: float | None = None,
+        time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
         as_: Literal["pandas", "arrow"],
@@ -195,7 +195,7 @@ class DistributedClient:
         sql: str,
         parameters: Parameters | None = None,
         *,
-        time_limit: float | None = None,
+        time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
         as_: As = "polars",
@@ -209,8 +209,8 @@ class DistributedClient:
             parameters: The values of its parameters: a list for `?` and `$1`, or a dict for `$name`. They are sent
                 apart from the text, so they can't change its meaning. For types that Python lacks, give a
                 `pyarrow.Array` of one value.
-            time_limit: The seconds that the query may take on the server, waiting included. The default is the longest
-                that the server allows.
+            time_limit: How long the query may take on the server, waiting included: seconds, or a `timedelta`. The
+                default is the longest time that the server allows.
             resumable: Whether the server computes the complete result before it sends the first row, and keeps it until
                 all rows have arrived: if the connection breaks meanwhile, the rest is read, and the query is not run
                 again. For results that take long to compute or to send. The server needs room for the result, and
@@ -270,7 +270,7 @@ class DistributedClient:
         sql: str,
         parameters: Parameters | None = None,
         *,
-        time_limit: float | None = None,
+        time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
         as_: As = "polars",
@@ -284,7 +284,7 @@ class DistributedClient:
         Args:
             sql: As in `query`, and so are the others.
             parameters: The values of its parameters.
-            time_limit: The seconds that it may take.
+            time_limit: How long it may take.
             resumable: Whether the server keeps the result until all rows have arrived, so that the stream continues
                 after a break. The next rows must be taken before the server's time to live of handles is over.
             hugeint_as_text: Whether HUGEINT comes as text.
@@ -304,7 +304,7 @@ class DistributedClient:
         parameters: Parameters | None = None,
         *,
         ttl: float | timedelta | None = None,
-        time_limit: float | None = None,
+        time_limit: float | timedelta | None = None,
     ) -> Handle:
         """Runs a SELECT and keeps its result on the server.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import math
 import sys
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any, Final
 
 import grpc
 
-from polarway import _address, _revision
+from polarway import _address, _arguments, _revision
 from polarway._address import Address
 from polarway._calls import Call, Common, Kind, Workers
 from polarway._generated import messages, methods
@@ -40,7 +40,7 @@ class Settings:
         cls,
         host: str | Iterable[str] | None,
         port: int | None,
-        timeout: float,
+        timeout: float | timedelta,
         credentials: grpc.ChannelCredentials | None,
         auth_token: str | None,
         progress: bool | None,
@@ -50,9 +50,7 @@ class Settings:
         Raises:
             InvalidInput: One of them can't be used.
         """
-        is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
-        if not is_number or not (math.isfinite(timeout) and timeout > 0):
-            raise InvalidInput(f"{timeout!r} is no timeout: give the seconds that a call may take")
+        timeout_s = _arguments.seconds(timeout, "timeout")
         if credentials is not None and not isinstance(credentials, grpc.ChannelCredentials):
             raise InvalidInput("credentials are what grpc.ssl_channel_credentials returns")
         addresses = _address.addresses(host, port, credentials is not None)
@@ -61,7 +59,7 @@ class Settings:
             for address in addresses:
                 if not (address.is_secure or address.is_this_machine):
                     _LOG.warning("the token goes to %s in the clear: use https://", address.host)
-        return cls(addresses, float(timeout), token, credentials, is_wanted(progress))
+        return cls(addresses, timeout_s, token, credentials, is_wanted(progress))
 
     @property
     def urls(self) -> list[str]:

@@ -15,6 +15,9 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Final, NoReturn
 
+import polars as pl
+
+from polarway import _arguments
 from polarway._sql import Kind, Token, identifier, tokens
 from polarway.errors import InvalidInput
 
@@ -139,7 +142,7 @@ def statement(text: str) -> str:
 def shown(text: object) -> str:
     """A value for a message, cut if it is long."""
     if not isinstance(text, str):
-        return repr(text)[:_SHOWN_CHARACTERS]
+        return _arguments.shown(text)
     if len(text) > _SHOWN_CHARACTERS:
         return json.dumps(text[:_SHOWN_CHARACTERS], ensure_ascii=False) + "…"
     return json.dumps(text, ensure_ascii=False)
@@ -197,6 +200,8 @@ def _statement(text: str) -> str:
 
 
 def _checked_text(text: object) -> str:
+    if isinstance(text, pl.Expr):
+        raise _Refused('give SQL, such as "price > 1000"; expressions of polars are for `scan`')
     if not isinstance(text, str):
         raise _Refused("it is no text")
     return text

@@ -133,6 +133,9 @@ class GroupBy(Generic[R]):
         self._keys = keys
         self._after = after
 
+    def __repr__(self) -> str:
+        return f"<GroupBy: {', '.join(map(str, self._keys))}>"
+
     def agg(self, *aggregates: Texts) -> R:
         """One row for each group: its keys, and these aggregates, such as `count(*) AS n`.
 

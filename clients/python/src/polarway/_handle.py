@@ -152,7 +152,7 @@ class LazyQuery(Lazy["LazyQuery"]):
         self,
         parameters: Parameters | None = None,
         *,
-        time_limit: float | None = None,
+        time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
         as_: Literal["polars"] = "polars",
@@ -163,7 +163,7 @@ class LazyQuery(Lazy["LazyQuery"]):
         self,
         parameters: Parameters | None = None,
         *,
-        time_limit: float | None = None,
+        time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
         as_: Literal["pandas", "arrow"],
@@ -173,7 +173,7 @@ class LazyQuery(Lazy["LazyQuery"]):
         self,
         parameters: Parameters | None = None,
         *,
-        time_limit: float | None = None,
+        time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
         as_: As = "polars",
@@ -197,7 +197,7 @@ class LazyQuery(Lazy["LazyQuery"]):
         parameters: Parameters | None = None,
         *,
         ttl: float | timedelta | None = None,
-        time_limit: float | None = None,
+        time_limit: float | timedelta | None = None,
     ) -> Handle:
         """Runs it, and keeps its result. The arguments are those of `DistributedClient.query_handle`.
 

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from polarway import _arguments
 from polarway._calls import Attempt, Kind
 from polarway._core import Core
 from polarway._failure import Failure
 from polarway._generated import messages, methods
-from polarway._model import QuerySummary, duration, from_us
+from polarway._model import QuerySummary, WithColumns, duration, from_us
 from polarway._transport import CallFailed
 from polarway._wire import decode
-from polarway.errors import InvalidInput, ProtocolError
+from polarway.errors import ProtocolError
 
 if TYPE_CHECKING:
     from polarway._query import Query
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 _MOST_US: Final = 2**64 - 1
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class HandleInfo:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class HandleInfo(WithColumns):
     """A handle, described.
 
     Attributes:
         id: Its id, which is its name in SQL and for `load`. Whoever knows it may use the handle.
-        arrow_schema: Its columns.
+        arrow_schema: Its columns, as Arrow has them; `schema` has them as polars does.
         rows: Its rows.
         bytes: About the size of its rows in memory as Arrow, in bytes.
         created: When it was made, in UTC.
@@ -130,19 +131,10 @@ async def drop(core: Core, handle_id: str) -> None:
 
 
 def _checked(handle_id: object) -> str:
-    if not isinstance(handle_id, str):
-        raise InvalidInput(f"{handle_id!r} is no id of a handle: give a text")
-    return handle_id
+    return _arguments.text(handle_id, "id of a handle")
 
 
 def _ttl_us(ttl: float | timedelta | None) -> int | None:
     if ttl is None:
         return None
-    try:
-        seconds = ttl.total_seconds() if isinstance(ttl, timedelta) else float(ttl)
-        time_us = round(seconds * 1_000_000)
-    except (TypeError, ValueError, OverflowError):
-        time_us = -1
-    if time_us < 0:
-        raise InvalidInput(f"{ttl!r} is no time to live: give seconds, or a timedelta")
-    return min(time_us, _MOST_US)
+    return round(min(max(_arguments.seconds(ttl, "time to live") * 1e6, 1), _MOST_US))

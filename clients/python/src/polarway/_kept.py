@@ -11,7 +11,6 @@ import polars as pl
 import pyarrow as pa
 
 from polarway._handles import HandleInfo
-from polarway._incoming import incoming
 from polarway._steps import Source, Steps
 
 
@@ -36,13 +35,12 @@ class Kept:
     @property
     def schema(self) -> pl.Schema:
         """Its columns, as polars has them."""
-        frame: pl.DataFrame = incoming("polars", self._info.arrow_schema).joined([])
-        return frame.schema
+        return self._info.schema
 
     @property
     def columns(self) -> list[str]:
         """The names of its columns."""
-        return list(self._info.arrow_schema.names)
+        return self._info.columns
 
     @property
     def rows(self) -> int:

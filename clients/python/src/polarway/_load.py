@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from polarway import _incoming
+from polarway import _arguments, _incoming
 from polarway._calls import Attempt
 from polarway._core import Core
-from polarway._datasets import at
+from polarway._datasets import at, checked_name
 from polarway._decode import Rows, Table
 from polarway._failure import Failure
 from polarway._gather import gathered
@@ -49,22 +49,26 @@ class Selection:
         Raises:
             InvalidInput: One of them can't be used.
         """
-        if columns is not None:
-            columns = (columns,) if isinstance(columns, str) else tuple(columns)
-            if not columns:
-                # On the wire no columns are all.
-                raise InvalidInput("a load needs one column at least: name some, or leave the list out for all")
+        checked_name(name)
+        named = None if columns is None else _arguments.texts(columns, "name of a column")
+        if named == ():
+            # On the wire no columns are all.
+            raise InvalidInput("a load needs one column at least: name some, or leave the list out for all")
         first_row, end_row = _bounds(rows)
-        return cls(name, at(version, as_of), columns, first_row, end_row)
+        return cls(name, at(version, as_of), named, first_row, end_row)
 
 
 def _bounds(rows: range | slice | None) -> tuple[int, int | None]:
     if rows is None:
         return 0, None
-    first, end, step = (rows.start or 0), rows.stop, rows.step
-    if step not in (None, 1) or first < 0 or (end is not None and end < 0):
-        raise InvalidInput(f"{rows!r} are no rows to load: give a range such as range(100, 200), counted from 0")
-    return first, end
+    try:
+        if isinstance(rows, range | slice) and rows.step in (None, 1):
+            end = None if rows.stop is None else _arguments.number(rows.stop, "row")
+            return _arguments.number(rows.start or 0, "row"), end
+    except InvalidInput:
+        pass
+    message = f"{_arguments.shown(rows)} are no rows to load: give a range such as range(100, 200), counted from 0"
+    raise InvalidInput(message)
 
 
 class Loading:

@@ -117,7 +117,8 @@ def _address(lines: Queue[str | None]) -> str:
         except Empty:
             line = None
         if line is None:
-            raise Unavailable(f"the server did not start; it said: {''.join(said).strip()}")
+            texts = "; ".join(filter(None, map(str.strip, said)))
+            raise Unavailable(f"the server did not start; it said: {texts}")
         said.append(line)
         if match := _LISTENING.search(line):
             return match[1]

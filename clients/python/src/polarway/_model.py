@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import enum
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
+import polars as pl
 import pyarrow as pa
 
 from polarway._generated import messages
+from polarway._incoming import incoming
 from polarway.errors import ProtocolError
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,15 +51,40 @@ class Dataset:
         return cls(message.name, message.version, message.rows, message.bytes, time, message.error or None)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Description:
+class WithColumns:
+    """What has columns, which are known as Arrow has them."""
+
+    __slots__ = ()
+
+    arrow_schema: pa.Schema
+
+    @property
+    def schema(self) -> pl.Schema:
+        """Its columns, as polars has them."""
+        return schema_in_polars(self.arrow_schema)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of its columns."""
+        return list(self.arrow_schema.names)
+
+    def __repr__(self) -> str:
+        # The text of an Arrow schema has several lines.
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(cast(Any, self))}
+        del values["arrow_schema"]
+        values["columns"] = self.columns
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Description(WithColumns):
     """A version of a dataset, described.
 
     Attributes:
         name: The dataset.
         version: The number of the version; 0 for Parquet files that Polarway did not write.
         time: When it was made, in UTC.
-        arrow_schema: Its columns, as they are stored.
+        arrow_schema: Its columns, as they are stored; `schema` has them as polars does.
         rows: Its rows.
         files: How many files it has.
         bytes: The size of its files.
@@ -270,6 +297,12 @@ class ServerInfo:
         started = from_us(message.started_us)
         revision = message.protocol_revision
         return cls(message.server_version, revision, message.duckdb_version, message.worker_id, started)
+
+
+def schema_in_polars(schema: Any) -> pl.Schema:
+    """The columns of a schema of Arrow, as polars has them."""
+    frame: pl.DataFrame = incoming("polars", schema).joined([])
+    return frame.schema
 
 
 def from_us(time_us: int) -> datetime:

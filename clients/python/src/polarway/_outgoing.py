@@ -57,16 +57,22 @@ def outgoing(data: object) -> Outgoing:
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(data, pandas.DataFrame):
         return _of_pandas(data)
-    # Series have streams too, of values without a name.
-    if not isinstance(data, pl.Series) and (pandas is None or not isinstance(data, pandas.Series)):
+    # Series have streams too, of values without a name, and classes have the methods of their objects.
+    if not isinstance(data, pl.Series | type) and (pandas is None or not isinstance(data, pandas.Series)):
         if hasattr(data, "__arrow_c_stream__"):
             return _of_reader(_imported(pa.RecordBatchReader.from_stream, data))
         if hasattr(data, "__arrow_c_array__"):
             return _of_batch(_imported(pa.record_batch, data))
     raise InvalidInput(
-        f"{type(data).__module__}.{type(data).__qualname__} is no table: give a polars DataFrame or LazyFrame, "
+        f"{_type_name(data)} is no table: give a polars DataFrame or LazyFrame, "
         "a pandas DataFrame, a pyarrow Table, RecordBatch or RecordBatchReader, or what has __arrow_c_stream__"
     )
+
+
+def _type_name(data: object) -> str:
+    kind = data if isinstance(data, type) else type(data)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return f"the class {name}" if kind is data else f"a value of type {name}"
 
 
 # Polars

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from polarway import _arguments
 from polarway.errors import InvalidInput
 
 
@@ -19,7 +20,9 @@ def encoded(parameters: Sequence[Any] | Mapping[str, Any] | None) -> bytes:
     if parameters is None:
         return b""
     if isinstance(parameters, str | bytes) or not isinstance(parameters, Sequence | Mapping):
-        message = f"{parameters!r} are no parameters: give a list for `?` and `$1`, or a dict for `$name`"
+        message = (
+            f"{_arguments.shown(parameters)} are no parameters: give a list for `?` and `$1`, or a dict for `$name`"
+        )
         raise InvalidInput(message)
     if isinstance(parameters, Mapping):
         values = dict(parameters)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
-from polarway import _incoming, _parameters
+from polarway import _arguments, _incoming, _parameters
 from polarway._calls import Attempt, Call, Kind
 from polarway._core import Core
 from polarway._decode import Rows, Table
@@ -35,23 +36,21 @@ class Query:
         self,
         sql: str,
         parameters: Parameters | None,
-        time_limit: float | None,
+        time_limit: float | timedelta | None,
         *,
         resumable: bool = False,
         hugeint_as_text: bool = False,
     ) -> None:
-        if not isinstance(sql, str):
-            raise InvalidInput(f"{sql!r} is no SQL: give a text")
-        if time_limit is not None and not 0 < time_limit <= _LONGEST_S:
-            raise InvalidInput(f"{time_limit!r} is no time limit: give the seconds that the query may take")
         if resumable and hugeint_as_text:
             raise InvalidInput(
                 "a resumable result has its HUGEINT as decimals: leave out hugeint_as_text, or resumable"
             )
         self.request = messages.QueryRequest(
-            sql=sql, parameters=_parameters.encoded(parameters), hugeint_as_text=bool(hugeint_as_text)
+            sql=_arguments.text(sql, "SQL"),
+            parameters=_parameters.encoded(parameters),
+            hugeint_as_text=bool(hugeint_as_text),
         )
-        self.time_s = time_limit
+        self.time_s = None if time_limit is None else min(_arguments.seconds(time_limit, "time limit"), _LONGEST_S)
         self.is_resumable = bool(resumable)
 
 

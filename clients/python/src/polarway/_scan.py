@@ -20,8 +20,9 @@ import polars as pl
 import pyarrow as pa
 from polars.io.plugins import register_io_source
 
-from polarway._incoming import incoming
+from polarway import _arguments
 from polarway._kept import Kept
+from polarway._model import schema_in_polars
 from polarway._predicate import Condition, condition
 from polarway._sql import identifier
 from polarway._sql_columns import SqlColumn, sql_columns
@@ -49,7 +50,9 @@ def scan(
 ) -> pl.LazyFrame:
     """A dataset, a handle or the result of a query, as a lazy frame."""
     if not isinstance(source, str | Kept):
-        raise InvalidInput(f"{source!r} can't be scanned: give a dataset's name, a handle or its id, or a SELECT")
+        raise InvalidInput(
+            f"{_arguments.shown(source)} can't be scanned: give a dataset's name, a handle or its id, or a SELECT"
+        )
     is_query = isinstance(source, str) and any(map(str.isspace, source.strip()))
     if parameters is not None and not is_query:
         raise InvalidInput("only a SELECT has parameters")
@@ -100,8 +103,7 @@ class _Source:
 
     def __init__(self, table: ScannedTable) -> None:
         self._table = table
-        frame: pl.DataFrame = incoming("polars", table.arrow_schema).joined([])
-        self.dtypes = frame.schema
+        self.dtypes = schema_in_polars(table.arrow_schema)
         self._sql_columns = sql_columns(table.arrow_schema, self.dtypes)
 
     def __call__(

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from polarway._calls import Attempt, encoded
 from polarway._core import Core
+from polarway._datasets import checked_expectation, checked_name
 from polarway._failure import Failure
 from polarway._generated import messages
 from polarway._model import Published
@@ -28,7 +29,7 @@ _MODES: Final = {"overwrite": messages.WriteMode.OVERWRITE, "create": messages.W
 async def store(core: Core, name: str, data: object, mode: StoreMode, expected_version: int | None) -> Published:
     """Stores a table."""
     if mode not in _MODES:
-        raise InvalidInput(f'mode={mode!r}: a store may "overwrite" or "create"')
+        raise InvalidInput(f'mode={mode!r}: a store may "overwrite" or "create"; `append` adds rows')
     return await _one(core, name, data, _MODES[mode], expected_version)
 
 
@@ -40,7 +41,8 @@ async def append(core: Core, name: str, data: object, expected_version: int | No
 async def _one(
     core: Core, name: str, data: object, mode: messages.WriteMode, expected_version: int | None
 ) -> Published:
-    header = messages.StoreHeader(name=name, mode=mode, expected_version=expected_version)
+    expected_version = checked_expectation(expected_version)
+    header = messages.StoreHeader(name=checked_name(name), mode=mode, expected_version=expected_version)
     (result,) = await _upload(core, [(header, data)])
     if isinstance(result, PolarwayError):
         raise result
@@ -51,7 +53,7 @@ async def store_batch(core: Core, tables: Mapping[str, object]) -> dict[str, Pub
     """Stores several tables in one call."""
     if not isinstance(tables, Mapping):
         raise InvalidInput(f"{type(tables).__qualname__} is no dict of names and tables")
-    headers = [messages.StoreHeader(name=name, mode=messages.WriteMode.OVERWRITE) for name in tables]
+    headers = [messages.StoreHeader(name=checked_name(name), mode=messages.WriteMode.OVERWRITE) for name in tables]
     results = await _upload(core, list(zip(headers, tables.values(), strict=True)))
     published, errors = {}, {}
     for name, result in zip(tables, results, strict=True):

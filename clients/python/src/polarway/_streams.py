@@ -58,12 +58,17 @@ class _Load(_Stream):
 
     def __init__(self, core: Core, selection: Selection, as_: As) -> None:
         _incoming.check_form(as_)
+        self._selection = selection
         self._loading = Loading(core, selection)
         super().__init__(core, self._loading, Table(as_, selection.columns))
 
     async def _begin(self) -> Self:
         await self._loading.begin()
         return self
+
+    def __repr__(self) -> str:
+        version = "" if self._loading.header is None else f", version {self._loading.header.version}"
+        return f"<{type(self).__name__}: {self._selection.name}{version}>"
 
     @property
     def version(self) -> int:
@@ -97,12 +102,16 @@ class _Query(_Stream):
 
     def __init__(self, core: Core, query: Query, as_: As, hold: Hold) -> None:
         _incoming.check_form(as_)
+        self._query = query
         self._running = running(core, query, hold)
         super().__init__(core, self._running, Table(as_))
 
     async def _begin(self) -> Self:
         await self._running.begin()
         return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._query.request.sql}>"
 
     @property
     def summary(self) -> QuerySummary | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from polarway import _arguments
 from polarway._core import Core
 from polarway._generated import messages, methods
 from polarway._model import RunningQuery, ServerInfo
@@ -39,10 +40,11 @@ async def queries(core: Core) -> list[RunningQuery]:
 
 async def cancel(core: Core, query_id: str) -> None:
     """Cancels a query, on whichever worker it runs."""
+    request = messages.CancelQueryRequest(query_id=_arguments.text(query_id, "id of a query"))
     failed: PolarwayError | None = None
     for worker in core.workers:
         try:
-            await core.unary(methods.CANCEL_QUERY, messages.CancelQueryRequest(query_id=query_id), only=worker)
+            await core.unary(methods.CANCEL_QUERY, request, only=worker)
         except PolarwayError as error:
             # That a worker did not answer is more useful to know than that another one refused.
             if failed is None or failed.reason is not None:
