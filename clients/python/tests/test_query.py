@@ -130,6 +130,13 @@ def test_a_stream_that_is_closed_early_does_not_look_like_one_that_has_ended(cli
     assert list(whole) == []
 
 
+def test_the_query_of_a_stream_that_is_left_in_its_middle_ends(client: Any) -> None:
+    for _ in client.query_stream("SELECT a.range FROM range(100000000) a, range(100000000) b"):
+        break
+    while client.queries():
+        pass
+
+
 def test_a_query_may_have_a_time_limit(client: Any) -> None:
     endless = "SELECT count(*) FROM range(100000000) a, range(100000000) b"
     for ask in (client.query, lambda *given, **named: list(client.query_stream(*given, **named))):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -106,6 +107,7 @@ class AsyncIncoming:
 
     def __init__(self, call: Any, address: Address, time_s: float | None) -> None:
         self._call = call
+        self._loop = asyncio.get_running_loop()
         self._address = address
         self._time_s = time_s
         self._is_late = False
@@ -113,7 +115,7 @@ class AsyncIncoming:
     async def next(self, within_s: float) -> bytes | None:
         """See `Incoming`."""
         # A timer costs less than a task for each message, as `asyncio.wait_for` makes one.
-        timer = asyncio.get_running_loop().call_later(within_s, self._give_up)
+        timer = self._loop.call_later(within_s, self._give_up)
         try:
             message = await self._call.read()
         except grpc.RpcError as error:
@@ -134,6 +136,13 @@ class AsyncIncoming:
     def _give_up(self) -> None:
         self._is_late = True
         self._call.cancel()
+
+    def __del__(self) -> None:
+        # gRPC holds calls that nobody reads any more. This may be another thread than the event loop's, and the event
+        # loop may have ended, with the call.
+        if not self._call.done():
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._call.cancel)
 
 
 class AsyncOutgoing:

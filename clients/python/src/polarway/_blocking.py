@@ -204,16 +204,21 @@ class _Watchdog:
             self._watched.discard(incoming)
 
     def _look(self) -> None:
+        # Nothing here may name a stream while it sleeps: it would not be collected.
         while True:
             time.sleep(_TICK_S)
-            now = time.monotonic()
-            with self._lock:
-                watched = tuple(self._watched)
-                if not watched:
-                    self._is_awake = False
-                    return
-            for incoming in watched:
-                incoming.give_up_if_late(now)
+            if not self._give_up_late_ones():
+                return
+
+    def _give_up_late_ones(self) -> bool:
+        """Looks once, and tells whether there is anything to look at."""
+        now = time.monotonic()
+        with self._lock:
+            watched = tuple(self._watched)
+            self._is_awake = bool(watched)
+        for incoming in watched:
+            incoming.give_up_if_late(now)
+        return bool(watched)
 
 
 class BlockingOutgoing:
