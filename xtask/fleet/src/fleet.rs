@@ -35,8 +35,21 @@ pub struct FleetConfig {
     pub balancer: Option<(Balancer, Spread)>,
     /// The balancer's port; a free one, unless set otherwise.
     pub port: Option<u16>,
+    /// Where tables and handles are, if not in folders of the fleet's own.
+    pub buckets: Option<Buckets>,
     /// More arguments for each worker.
     pub server_arguments: Vec<String>,
+    /// More variables for each worker.
+    pub server_variables: Vec<(&'static str, String)>,
+}
+
+/// The URLs of the buckets that all workers share.
+#[derive(Clone, Debug)]
+pub struct Buckets {
+    /// The cold tier's.
+    pub cold: String,
+    /// Where handles are.
+    pub state: String,
 }
 
 impl FleetConfig {
@@ -49,7 +62,9 @@ impl FleetConfig {
             workers: 3,
             balancer: None,
             port: None,
+            buckets: None,
             server_arguments: Vec::new(),
+            server_variables: Vec::new(),
         }
     }
 
@@ -315,9 +330,14 @@ fn start_worker(config: &FleetConfig, index: usize, address: SocketAddr) -> Resu
         }
     }
     command.args(["--bind", &address.to_string(), "--data-dir"]).arg(folder.join("data"));
-    command.arg("--parquet-path").arg(config.cold_folder());
-    command.args(["--handle-store", "external", "--state-dir"]).arg(config.state_folder());
+    let (cold, state) = match &config.buckets {
+        Some(Buckets { cold, state }) => (cold.into(), state.into()),
+        None => (config.cold_folder(), config.state_folder()),
+    };
+    command.arg("--parquet-path").arg(cold);
+    command.args(["--handle-store", "external", "--state-dir"]).arg(state);
     command.args(&config.server_arguments);
+    command.envs(config.server_variables.iter().cloned());
     Process::start(&worker_name(index), &folder, &mut command)
 }
 

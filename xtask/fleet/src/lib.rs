@@ -26,6 +26,6 @@ mod ports;
 mod process;
 
 pub use balancer::{Balancer, Spread};
-pub use fleet::{Fleet, FleetConfig};
+pub use fleet::{Buckets, Fleet, FleetConfig};
 pub use ports::free_port;
 pub use process::ProcessId;

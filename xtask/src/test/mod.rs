@@ -89,8 +89,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     let is_whole = !fleet && !cloud && !containers && for_cargo.is_empty();
     let mut provided = match () {
         () if containers => Provided::whole(containers::provide()?),
-        () if cloud => Provided::whole(Vec::new()),
-        () => provide::provide(fleet),
+        () => provide::provide(fleet || cloud),
     };
     let python_client = if is_whole { provided.python_client() } else { None };
     let scratch = ScratchFolder::create_in(&std::env::temp_dir(), "polarway-test")?;
@@ -110,7 +109,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         command.args(["--test", "fleet"]);
     }
     if cloud {
-        command.args(["--test", "storage", "--test", "handles", "--test", "engine"]);
+        command.args(["--test", "storage", "--test", "handles", "--test", "engine", "--test", "fleet"]);
         if for_cargo.is_empty() {
             for_cargo = ["--", "buckets", "conformance", "faults", "tidying"].map(OsString::from).to_vec();
         }

@@ -29,10 +29,10 @@ pub(super) struct Provided {
     pub(super) missing: Vec<String>,
 }
 
-/// Provides the programs and tables that tests need, or those that the tests of a fleet need.
-pub(super) fn provide(fleet: bool) -> Provided {
+/// Provides the programs and tables that tests need, or only the balancers.
+pub(super) fn provide(only_balancers: bool) -> Provided {
     let mut provided = Provided { variables: Vec::new(), missing: Vec::new() };
-    if !fleet {
+    if !only_balancers {
         let strace = provide_program("strace", "strace", &["-V"]);
         provided.note("strace", strace);
         let browser = provide_program("chromium", "chromium", &["--version"]);

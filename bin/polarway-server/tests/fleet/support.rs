@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use polarway_client::{DistributedClient, Error, Reason};
-use polarway_fleet::{Balancer, Fleet, FleetConfig, Spread};
+use polarway_cloud::Given;
+use polarway_fleet::{Balancer, Buckets, Fleet, FleetConfig, Spread};
 use polarway_testing::not_run;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 pub(crate) use tables::{numbers, same, sum_of, wide};
 
@@ -38,7 +40,21 @@ pub(crate) struct OwnFleet {
 impl OwnFleet {
     /// Three workers behind this balancer.
     pub(crate) fn behind(balancer: Balancer, spread: Spread) -> Self {
-        Self::start(Some((balancer, spread)), &deploy_folder())
+        Self::start(Some((balancer, spread)), &deploy_folder(), |_| {})
+    }
+
+    /// The same with tables and handles in a bucket, at a place that nobody else uses.
+    pub(crate) fn over_bucket(balancer: Balancer, given: &Given) -> Self {
+        Self::start(Some((balancer, Spread::RoundRobin)), &deploy_folder(), |config| {
+            let place = format!("{}/fleet-{}", given.url, Uuid::now_v7());
+            config.buckets =
+                Some(Buckets { cold: format!("{place}/cold"), state: format!("{place}/handles") });
+            config.server_variables.clone_from(&given.variables);
+            if let Some(endpoint) = given.endpoint() {
+                let arguments = ["--bucket-plain-http", "--bucket-endpoint", &endpoint];
+                config.server_arguments.extend(arguments.map(str::to_owned));
+            }
+        })
     }
 
     /// Three workers behind nginx, with a file in which something else stands than in ours.
@@ -48,18 +64,23 @@ impl OwnFleet {
         let deploy = tempfile::tempdir().unwrap();
         std::fs::create_dir(deploy.path().join("nginx")).unwrap();
         std::fs::write(deploy.path().join("nginx/nginx.conf"), file.replace(from, to)).unwrap();
-        Self::start(Some((Balancer::Nginx, Spread::RoundRobin)), deploy.path())
+        Self::start(Some((Balancer::Nginx, Spread::RoundRobin)), deploy.path(), |_| {})
     }
 
     /// Three workers without one.
     pub(crate) fn of_workers() -> Self {
-        Self::start(None, &deploy_folder())
+        Self::start(None, &deploy_folder(), |_| {})
     }
 
-    fn start(balancer: Option<(Balancer, Spread)>, deploy: &Path) -> Self {
+    fn start(
+        balancer: Option<(Balancer, Spread)>,
+        deploy: &Path,
+        change: impl FnOnce(&mut FleetConfig),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = FleetConfig::new(env!("CARGO_BIN_EXE_polarway-server"), folder.path(), deploy);
         config.balancer = balancer;
+        change(&mut config);
         Self { fleet: Fleet::start(config).unwrap(), _folder: folder }
     }
 

@@ -12,8 +12,9 @@ mod trouble;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use polarway_cloud::Given;
 use polarway_fleet::{Balancer, Spread};
-use polarway_testing::is_long;
+use polarway_testing::{is_long, not_run};
 
 use self::actor::Actor;
 use self::report::Report;
@@ -25,26 +26,45 @@ const CLIENTS: usize = 16;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn workers_that_die_and_stop_behind_nginx_cost_no_client_anything() {
-    chaos(Balancer::Nginx, if is_long() { 600 } else { 60 }).await;
+    if has(Balancer::Nginx) {
+        let own = OwnFleet::behind(Balancer::Nginx, Spread::RoundRobin);
+        chaos(own, "nginx", if is_long() { 600 } else { 60 }).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn workers_that_die_and_stop_behind_haproxy_cost_no_client_anything() {
-    chaos(Balancer::Haproxy, if is_long() { 300 } else { 20 }).await;
+    if has(Balancer::Haproxy) {
+        let own = OwnFleet::behind(Balancer::Haproxy, Spread::RoundRobin);
+        chaos(own, "HAProxy", if is_long() { 300 } else { 20 }).await;
+    }
 }
 
-async fn chaos(balancer: Balancer, seconds: u64) {
-    if !has(balancer) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn workers_that_die_and_stop_over_buckets_cost_no_client_anything() {
+    if !has(Balancer::Nginx) {
         return;
     }
+    // The front of Google is before the server of S3.
+    let given = Given::all().into_iter().filter(|given| given.scheme() != "gs");
+    let given: Vec<Given> = given.take(if is_long() { usize::MAX } else { 1 }).collect();
+    if given.is_empty() {
+        not_run("there are no servers of buckets: `cargo xtask test` starts them");
+    }
+    for given in given {
+        let own = OwnFleet::over_bucket(Balancer::Nginx, &given);
+        chaos(own, &format!("nginx, over {}", given.url), if is_long() { 60 } else { 12 }).await;
+    }
+}
+
+async fn chaos(own: OwnFleet, behind: &str, seconds: u64) {
     let seed = match std::env::var("POLARWAY_CHAOS_SEED") {
         Ok(seed) => seed.parse().expect("POLARWAY_CHAOS_SEED is no number"),
         Err(_) => fastrand::u64(..),
     };
     let time = Duration::from_secs(seconds);
-    println!("chaos: behind {balancer} for {time:?}, POLARWAY_CHAOS_SEED={seed}");
+    println!("chaos: behind {behind} for {time:?}, POLARWAY_CHAOS_SEED={seed}");
     let mut noise = fastrand::Rng::with_seed(seed);
-    let own = OwnFleet::behind(balancer, Spread::RoundRobin);
     let report = Arc::new(Report::default());
     let world = Arc::new(World::prepare(&own.client().await).await);
 
