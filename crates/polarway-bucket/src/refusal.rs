@@ -123,6 +123,8 @@ fn kind_of(status: StatusCode, code: &str, region: Option<String>) -> RefusalKin
         | "IllegalLocationConstraintException" => RefusalKind::WrongRegion(region),
         "SlowDown" | "ServerBusy" | "InternalError" | "ServiceUnavailable" | "OperationTimedOut"
         | "RequestTimeout" | "TooManyRequests" | "Throttling" => RefusalKind::Busy,
+        // Another request for the same place was carried out at the same time. The last one is said by servers over a directory.
+        "OperationAborted" | "ConditionalRequestConflict" | "ExistingObjectIsDirectory" => RefusalKind::Busy,
         "NotImplemented" | "MethodNotAllowed" | "UnsupportedHeader" | "FeatureNotSupported" => {
             RefusalKind::Unsupported
         }
@@ -206,6 +208,8 @@ mod tests {
             (403, "AuthorizationPermissionMismatch", RefusalKind::MissingRight),
             (403, "RequestTimeTooSkewed", RefusalKind::WrongClock),
             (503, "SlowDown", RefusalKind::Busy),
+            (409, "OperationAborted", RefusalKind::Busy),
+            (409, "SnapshotsPresent", RefusalKind::Other),
             (501, "NotImplemented", RefusalKind::Unsupported),
             (400, "InvalidArgument", RefusalKind::Other),
         ] {

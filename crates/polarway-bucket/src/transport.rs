@@ -32,6 +32,9 @@ const SLOWEST_UPLOAD: u64 = 256 << 10;
 /// The longest answer that is read to learn why a request was refused.
 const MOST_EXPLANATION_BYTES: usize = 64 << 10;
 
+/// The headers of a request that should only be carried out if the object is as expected.
+const CONDITIONS: [&str; 3] = ["if-none-match", "if-match", "x-goog-if-generation-match"];
+
 /// Where a machine asks for its own credentials.
 const METADATA_HOSTS: [&str; 4] =
     ["169.254.169.254", "169.254.170.2", "169.254.170.23", "metadata.google.internal"];
@@ -61,6 +64,7 @@ impl HttpService for Transport {
         let host = request.uri().host().unwrap_or_default().to_owned();
         let limit = time_limit(&request);
         let is_head = request.method() == Method::HEAD;
+        let is_conditional = CONDITIONS.iter().any(|header| request.headers().contains_key(*header));
         self.traffic.count_request();
         let answer = match tokio::time::timeout(limit, self.client.execute(request)).await {
             Ok(Ok(answer)) => answer,
@@ -77,7 +81,7 @@ impl HttpService for Transport {
             self.traffic.note_time(answer.headers());
         }
         let status = answer.status();
-        if status.is_success() || is_of_protocol(status) {
+        if status.is_success() || is_of_protocol(status, is_conditional) {
             return Ok(watched(answer, host));
         }
         let refusal = explain(answer).await;
@@ -100,15 +104,15 @@ impl HttpService for Transport {
 }
 
 /// Whether a status is an answer within the protocol, which the client understands: a condition that was not met, or a range that
-/// is not there.
-fn is_of_protocol(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::NOT_MODIFIED
-            | StatusCode::PRECONDITION_FAILED
-            | StatusCode::CONFLICT
-            | StatusCode::RANGE_NOT_SATISFIABLE
-    )
+/// is not there. Without a condition, a conflict is a refusal like others.
+fn is_of_protocol(status: StatusCode, is_conditional: bool) -> bool {
+    match status {
+        StatusCode::CONFLICT => is_conditional,
+        _ => matches!(
+            status,
+            StatusCode::NOT_MODIFIED | StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE
+        ),
+    }
 }
 
 fn time_limit(request: &HttpRequest) -> Duration {

@@ -207,9 +207,9 @@ impl Backend for ObjectBackend {
 
     fn probe(&self) -> BackendResult<()> {
         let path = probe_path();
-        let created = self.create_exclusively(&path, "first").map(drop);
+        let created = self.create_surely(&path, "probe").map(drop);
         let removed = self.remove(&path);
-        created.map_err(|error| failure("create", &path, Outcome::Unknown, error)).and(removed)
+        created.and(removed)
     }
 
     fn local_path(&self, _path: &str) -> Option<PathBuf> {
@@ -240,27 +240,41 @@ impl ObjectBackend {
     /// [`FailureKind::Unsuitable`] if it was not refused, or the reason why no file can be made.
     pub fn prove_exclusive(&self) -> BackendResult<()> {
         let path = probe_path();
-        let failed = |error| failure("create", &path, Outcome::Unknown, error);
-        let first = self.create_exclusively(&path, "first").map_err(failed);
-        let second = first.and_then(|_| match self.create_exclusively(&path, "second") {
-            Ok(_) => Err(BackendError {
+        let first = self.create_surely(&path, "first");
+        let second = first.and_then(|_| match self.create_surely(&path, "second")? {
+            Created::Taken => Ok(()),
+            Created::New => Err(BackendError {
                 operation: "use",
                 path: path.clone(),
                 kind: FailureKind::Unsuitable,
                 outcome: Outcome::NotDone,
                 source: "a file was created a second time".into(),
             }),
-            Err(error) if is_taken(&error) => Ok(()),
-            Err(error) => Err(failed(error)),
         });
         let removed = self.remove(&path);
         second.and(removed)
     }
 
+    /// Creates a file, and tries again as long as it is not known how that ended.
+    fn create_surely(&self, path: &str, contents: &'static str) -> BackendResult<Created> {
+        let mut failures = 0;
+        loop {
+            match self.create_commit(path, contents.into()) {
+                Err(error) if error.outcome == Outcome::Unknown => {
+                    failures += 1;
+                    if !self.pause_before_retry(failures) {
+                        return Err(error);
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
     fn create_exclusively(
         &self,
         path: &str,
-        contents: impl Into<PutPayload>,
+        contents: Bytes,
     ) -> object_store::Result<object_store::PutResult> {
         self.wait(self.commits.put_opts(&object_path(path), contents.into(), PutMode::Create.into()))
     }

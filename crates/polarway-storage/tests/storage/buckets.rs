@@ -375,7 +375,13 @@ fn a_service_that_does_not_refuse_a_second_creation_is_unsuitable() {
 
 #[test]
 fn a_busy_service_is_counted_and_asked_again() {
-    for (status, code) in [(503, "SlowDown"), (503, ""), (429, "TooManyRequests"), (500, "InternalError")] {
+    for (status, code) in [
+        (503, "SlowDown"),
+        (503, ""),
+        (429, "TooManyRequests"),
+        (500, "InternalError"),
+        (409, "OperationAborted"),
+    ] {
         for given in given() {
             let place = Place::new(&given);
             let is_busy = Arc::new(AtomicU64::new(0));
@@ -396,6 +402,44 @@ fn a_busy_service_is_counted_and_asked_again() {
             backend.remove("a").unwrap();
             assert_eq!((traffic.requests(), traffic.busy()), (12, 8), "{}: {status} {code}", given.url);
         }
+    }
+}
+
+#[test]
+fn workers_that_start_at_the_same_time_in_an_empty_bucket_all_find_it_suitable() {
+    const WORKERS: usize = 8;
+
+    for given in given() {
+        for _ in 0..if is_long() { 50 } else { 5 } {
+            let place = Place::new(&given);
+            let start = Barrier::new(WORKERS);
+            std::thread::scope(|scope| {
+                for _ in 0..WORKERS {
+                    scope.spawn(|| {
+                        let backend = place.backend(None);
+                        start.wait();
+                        backend.prove_exclusive().unwrap();
+                        backend.probe().unwrap();
+                    });
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn a_creation_that_nobody_won_is_tried_again_at_the_start() {
+    for given in given() {
+        let place = Place::new(&given);
+        let puts = Arc::new(AtomicU64::new(0));
+        let decide = move |request: &Request| match request.method.as_str() {
+            "PUT" if puts.fetch_add(1, Ordering::SeqCst) < 2 => {
+                Action::Refuse(refusal(409, "ConditionalRequestConflict"))
+            }
+            _ => Action::Pass,
+        };
+        let Some((_proxy, backend)) = place.behind(decide) else { continue };
+        backend.prove_exclusive().unwrap();
     }
 }
 
