@@ -283,6 +283,12 @@ def test_columns_of_one_name_are_named_as_those_of_a_handle() -> None:
     assert returned(table.select([0, 1])).columns == ["id", "ID"]
 
 
+def test_a_column_without_a_name_stays_without_one() -> None:
+    # Polars itself would call it column_0.
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["", "column_0"])
+    assert returned(table).to_dict(as_series=False) == {"": [1], "column_0": [2]}
+
+
 @hypothesis.given(st.lists(st.sampled_from(["a", "A", "a_1", "A_2", "b", ""])))
 def test_names_are_made_distinct_and_those_that_stand_once_stay(names: list[str]) -> None:
     renamed = distinct(names)

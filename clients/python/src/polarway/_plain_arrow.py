@@ -23,17 +23,29 @@ from polarway._nested import children, rebuilt, with_children
 
 _DIGITS_OF_POLARS: Final = 38
 
+# Types that polars has. Most columns have one of these, and a small load must not take long over them.
+_COMMON: Final = frozenset(
+    getattr(pa.lib, f"Type_{name}")
+    for name in (
+        *("BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FLOAT", "DOUBLE"),
+        *("STRING", "LARGE_STRING", "BINARY", "LARGE_BINARY", "DATE32", "TIME64", "DURATION", "DECIMAL128"),
+    )
+)
+
 
 def plain_type(data_type: Any) -> Any:
     """The type that polars gets instead of this one; the same if polars has it."""
+    if data_type.id in _COMMON:
+        return data_type
     types = pa.types
     if types.is_decimal256(data_type):
         is_small = data_type.precision <= _DIGITS_OF_POLARS
         return pa.decimal128(data_type.precision, data_type.scale) if is_small else pa.large_string()
     if types.is_interval(data_type):
         return pa.large_string()
-    if types.is_timestamp(data_type) and data_type.tz and not _is_zone(data_type.tz):
-        return pa.timestamp(data_type.unit, "UTC")
+    if types.is_timestamp(data_type):
+        zone = data_type.tz
+        return pa.timestamp(data_type.unit, "UTC") if zone and not _is_zone(zone) else data_type
     if types.is_dictionary(data_type) or types.is_run_end_encoded(data_type):
         plain = plain_type(data_type.value_type)
         is_same = types.is_dictionary(data_type) and plain == data_type.value_type
