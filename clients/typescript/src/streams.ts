@@ -1,0 +1,180 @@
+// Tables that arrive piece by piece.
+
+import type { RecordBatch, Schema } from "apache-arrow";
+import type { Core } from "./core.js";
+import { invalidInput, protocolError } from "./failure.js";
+import type { LoadOptions } from "./load.js";
+import { Loading } from "./load.js";
+import type { QuerySummary } from "./model.js";
+import { count, timeOf } from "./model.js";
+import type { PreciseDate } from "./preciseDate.js";
+import type { QueryOptions } from "./query.js";
+import { Query, Running } from "./query.js";
+import { PolarwayTable } from "./tables/table.js";
+
+/** Batches that come from a load or a query. */
+export interface Batches {
+  /** The columns, once it has begun. */
+  readonly schema: Schema | undefined;
+  /** Waits for the first answer. To begin twice does nothing. */
+  begin(): Promise<void>;
+  /** The next batch; `undefined` behind the last. */
+  next(): Promise<RecordBatch | undefined>;
+  /** Ends the call, so that the server stops its work. */
+  close(): void;
+}
+
+/** One table of all batches that come. */
+export async function tableOf(batches: Batches): Promise<PolarwayTable> {
+  const found: RecordBatch[] = [];
+  try {
+    for (let batch = await batches.next(); batch !== undefined; batch = await batches.next()) {
+      found.push(batch);
+    }
+  } catch (error) {
+    batches.close();
+    throw error;
+  }
+  return joined(batches.schema, found);
+}
+
+/** One table of these batches. */
+export function joined(schema: Schema | undefined, batches: readonly RecordBatch[]): PolarwayTable {
+  if (schema === undefined) {
+    throw protocolError("a table came without a schema");
+  }
+  return new PolarwayTable(schema, batches);
+}
+
+/** What all streams are: they begin with their first piece, and end with the last one, with `close`, or where a loop is left. */
+abstract class PieceStream implements AsyncIterableIterator<PolarwayTable>, AsyncDisposable {
+  readonly #batches: Batches;
+  #pieces = 0;
+  #isOver = false;
+  // Something that must not be collected before the last piece: a handle drops its rows then.
+  readonly #held: unknown;
+
+  constructor(batches: Batches, held?: unknown) {
+    this.#batches = batches;
+    this.#held = held;
+  }
+
+  /** Waits for the first answer of the server. */
+  async begin(): Promise<this> {
+    await this.#batches.begin();
+    return this;
+  }
+
+  /** The next piece. There is one at least, which has no rows if the table has none. */
+  async next(): Promise<IteratorResult<PolarwayTable, undefined>> {
+    if (this.#isOver) {
+      return { done: true, value: undefined };
+    }
+    try {
+      const batch = await this.#batches.next();
+      if (batch !== undefined || this.#pieces === 0) {
+        this.#pieces += 1;
+        return { done: false, value: joined(this.#batches.schema, batch === undefined ? [] : [batch]) };
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.close();
+    return { done: true, value: undefined };
+  }
+
+  /** One table of the pieces that have not been taken. */
+  async readAll(): Promise<PolarwayTable> {
+    const batches: RecordBatch[] = [];
+    for await (const piece of this) {
+      batches.push(...piece.batches.filter(({ numRows }) => numRows > 0));
+    }
+    return joined(this.#batches.schema, batches);
+  }
+
+  /** Ends the call, so that the server stops its work. What has arrived stays usable. */
+  close(): void {
+    this.#isOver = true;
+    this.#batches.close();
+  }
+
+  /** What `for await` calls where it is left early. */
+  async return(): Promise<IteratorResult<PolarwayTable, undefined>> {
+    this.close();
+    return { done: true, value: undefined };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** @internal */
+  get held(): unknown {
+    return this.#held;
+  }
+}
+
+/** The rows of a dataset, in their order, as tables that arrive one after the other. */
+export class TableStream extends PieceStream {
+  readonly #loading: Loading;
+
+  /** @internal */
+  constructor(core: Core, name: string, options: LoadOptions, held?: unknown) {
+    const loading = new Loading(core, name, options);
+    super(loading, held);
+    this.#loading = loading;
+  }
+
+  /** The version that is read. It does not change while the stream is read. */
+  get version(): number {
+    return count(this.#header.version);
+  }
+
+  /** When that version was made. */
+  get time(): PreciseDate {
+    return timeOf(this.#header.timeUs);
+  }
+
+  /** The number of rows of the whole version. */
+  get rows(): number {
+    return count(this.#header.rows);
+  }
+
+  /** The number of rows that were asked for, all of which come. */
+  get selectedRows(): number {
+    return count(this.#header === undefined ? 0n : this.#loading.selectedRows);
+  }
+
+  get #header() {
+    const { header } = this.#loading;
+    if (header === undefined) {
+      throw invalidInput("the load has not begun: await `begin()`, or take the first piece");
+    }
+    return header;
+  }
+}
+
+/**
+ * The rows of a query's result, as tables that arrive while the query makes them. A slow reader makes the query slow, and to close
+ * the stream stops it.
+ */
+export class QueryStream extends PieceStream {
+  readonly #running: Running;
+
+  /** @internal */
+  constructor(core: Core, sql: string, options: QueryOptions) {
+    const running = new Running(core, new Query(sql, options));
+    super(running);
+    this.#running = running;
+  }
+
+  /** What the query did: rows, bytes, times, versions. It is known once the last piece has been taken. */
+  get summary(): QuerySummary | undefined {
+    return this.#running.summary;
+  }
+}
