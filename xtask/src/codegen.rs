@@ -10,16 +10,17 @@ use anyhow::{Context as _, Result, bail};
 use lexopt::Arg::Long;
 
 use crate::folders::{ScratchFolder, workspace_root};
+use crate::typescript_client::TypescriptClient;
 use crate::{Subcommand, cargo};
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "codegen",
-    summary: "generate the protocol's Rust and Python from proto/",
+    summary: "generate the protocol's Rust, Python and TypeScript from proto/",
     usage: "
 Usage: cargo xtask codegen [--check]
 
-Writes crates/polarway-proto/src/generated, clients/python/src/polarway/_generated and
-clients/python/tests/generated. No protoc is needed.
+Writes crates/polarway-proto/src/generated, clients/python/src/polarway/_generated,
+clients/python/tests/generated and, with Node.js, clients/typescript/src/generated. No protoc is needed.
 
   --check  write nothing, and fail if anything would change
 ",
@@ -52,7 +53,13 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         }
         eprintln!("codegen: {name}: {}", difference.remedy());
     }
-    Ok(())
+    match TypescriptClient::prepare() {
+        Ok(client) => cargo::run(&mut client.script("generate")),
+        Err(error) => {
+            eprintln!("codegen: clients/typescript was NOT generated: {error:#}");
+            Ok(())
+        }
+    }
 }
 
 /// What is wrong with the generated code that is committed; `None` if it is what would be generated now.

@@ -9,6 +9,7 @@ mod layers;
 mod pages;
 mod protocol;
 mod python;
+mod typescript;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::Command;
@@ -39,6 +40,7 @@ Runs the named steps, or all of them:
   pages    the paths that README, CONTRIBUTING, ARCHITECTURE and docs/ name are there
   door     no way to data beside the check of what a caller may
   python   the Python client: ruff finds nothing and has nothing to change, mypy finds every type right
+  typescript  the TypeScript client: biome, tsc, and its generated code; where Node.js is missing it says so
   codegen  generated code is current, and buf, where installed, finds nothing in proto/
 
 The first step that fails shows what it found.
@@ -61,7 +63,7 @@ struct Verdict {
     warnings: Vec<String>,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step { name: "fmt", check: |_| fmt() },
     Step { name: "clippy", check: clippy },
     Step { name: "doc", check: doc },
@@ -72,6 +74,7 @@ const STEPS: [Step; 11] = [
     Step { name: "pages", check: |_| pages::check() },
     Step { name: "door", check: |_| door::check() },
     Step { name: "python", check: |_| python::check() },
+    Step { name: "typescript", check: |_| typescript::check() },
     Step { name: "codegen", check: |_| protocol::check() },
 ];
 

@@ -23,6 +23,7 @@ mod run;
 mod sbom;
 mod test;
 mod tpch;
+mod typescript_client;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -22,7 +22,7 @@ use crate::{Subcommand, corpus, fuzz, libduckdb, python_client};
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "test",
-    summary: "run all tests: of the crates, the Python client, the documentation and the examples",
+    summary: "run all tests: of the crates, the clients, the documentation and the examples",
     usage: "
 Usage: cargo xtask test [--long] [--fleet] [--cloud] [-- CARGO TEST ARGUMENTS]
        cargo xtask test --containers [-- CARGO TEST ARGUMENTS]
@@ -92,6 +92,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         () => provide::provide(fleet || cloud),
     };
     let python_client = if is_whole { provided.python_client() } else { None };
+    let typescript_client = if is_whole { provided.typescript_client() } else { None };
     let scratch = ScratchFolder::create_in(&std::env::temp_dir(), "polarway-test")?;
     let buckets = match cloud {
         true => Some(cloud::start(scratch.path())?),
@@ -136,6 +137,11 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         let mut command = python_client::tests(&python)?;
         command.env(outcome::NOT_RUN_VARIABLE, &not_run_file);
         let (client_passed, of_client) = outcome::run_and_count(&mut command)?;
+        passed &= client_passed;
+        counts += of_client;
+    }
+    if let Some(client) = typescript_client {
+        let (client_passed, of_client) = outcome::run_and_count(&mut client.tests()?)?;
         passed &= client_passed;
         counts += of_client;
     }

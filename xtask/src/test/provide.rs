@@ -13,6 +13,7 @@ use polarway_fleet::Balancer;
 use super::cloud;
 use crate::folders::cache_folder;
 use crate::python::Python;
+use crate::typescript_client::TypescriptClient;
 use crate::{peers, python_client, tpch};
 
 /// The smallest scale at which each query of TPC-H has something to answer.
@@ -69,6 +70,12 @@ impl Provided {
         let python = cache_folder().and_then(|cache| python_client::prepare(&cache));
         let what = "the tests of clients/python, for which Python 3.11 with venv and a network are needed";
         self.note(what, python)
+    }
+
+    /// The TypeScript client with what its tests need.
+    pub(super) fn typescript_client(&mut self) -> Option<TypescriptClient> {
+        let what = "the tests of clients/typescript, for which Node.js 20.19, npm and a network are needed";
+        self.note(what, TypescriptClient::prepare())
     }
 
     /// Servers of buckets, as long as the result is kept.
