@@ -8,7 +8,6 @@ import logging
 import pickle
 import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -187,32 +186,23 @@ def test_the_queries_of_all_workers_are_asked_for(kind: str, address: str, nobod
 
 
 def test_what_is_no_polarway_server_is_told(kind: str) -> None:
-    other = grpc.server(ThreadPoolExecutor(1))
-    port = other.add_insecure_port("127.0.0.1:0")
-    other.start()
-    try:
-        with clients.client(kind, "127.0.0.1", port) as client, pytest.raises(polarway.ProtocolError) as caught:
+    with server.answering() as other, clients.client(kind, other) as client:
+        with pytest.raises(polarway.ProtocolError) as caught:
             client.datasets()
-        assert str(caught.value).startswith(f"what answers at 127.0.0.1:{port} is no Polarway server")
-    finally:
-        other.stop(0).wait()
+        assert str(caught.value).startswith(f"what answers at {other} is no Polarway server")
 
 
 def test_a_server_of_another_revision_is_told_before_anything_is_asked_of_it(kind: str) -> None:
     old = encode(messages.GetServerInfoResponse(server_version="0.0.1", protocol_revision=1))
-    handler = grpc.unary_unary_rpc_method_handler(lambda _request, _context: old)
-    name = methods.GET_SERVER_INFO.path.split("/")[1]
-    other = grpc.server(ThreadPoolExecutor(1))
-    other.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(name, {"GetServerInfo": handler})])
-    port = other.add_insecure_port("127.0.0.1:0")
-    other.start()
-    try:
-        with clients.client(kind, "127.0.0.1", port) as client, pytest.raises(polarway.ProtocolError) as caught:
+    service = methods.GET_SERVER_INFO.path.split("/")[1]
+    with (
+        server.answering(service, {"GetServerInfo": lambda _request: old}) as other,
+        clients.client(kind, other) as client,
+    ):
+        with pytest.raises(polarway.ProtocolError) as caught:
             client.load("flights")
         assert str(caught.value).startswith("the server is older than this client: it is Polarway 0.0.1")
         assert "\n" not in str(caught.value)
-    finally:
-        other.stop(0).wait()
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "30", None, True])

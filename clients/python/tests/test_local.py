@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from pathlib import Path
 
@@ -16,10 +15,7 @@ import server
 @pytest.fixture
 def program() -> str:
     """The server's program."""
-    found = os.environ.get(server.VARIABLE)
-    if not found:
-        pytest.skip(f"{server.VARIABLE} names no server")
-    return found
+    return server.program()
 
 
 FRAME = pl.DataFrame({"n": [1, 2, 3]})

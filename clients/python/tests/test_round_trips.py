@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from polars.testing.parametric import column, dataframes
 
-import newer
 from polarway import DistributedClient
 from polarway._generated import messages, methods
 from polarway._wire import decode, encode
@@ -80,9 +79,9 @@ EXTREMES: list[pl.Series] = [
     pl.Series([-(2**63), None, 2**63 - 1], dtype=pl.Int64),
     pl.Series([0, None, 2**64 - 1], dtype=pl.UInt64),
     pl.Series([-(2**127), None, 2**127 - 1], dtype=pl.Int128),
-    *newer.with_("UInt128", lambda: [pl.Series([0, None, 2**128 - 1], dtype=pl.UInt128)]),
+    pl.Series([0, None, 2**128 - 1], dtype=pl.UInt128),
     pl.Series([math.nan, math.inf, -math.inf, -0.0, 5e-324, 1.7976931348623157e308, None], dtype=pl.Float64),
-    *newer.with_("Float16", lambda: [pl.Series([math.nan, math.inf, -0.0, None], dtype=pl.Float16)]),
+    pl.Series([math.nan, math.inf, -0.0, None], dtype=pl.Float16),
     pl.Series([D("9" * 38), D("-" + "9" * 38), None], dtype=pl.Decimal(38, 0)),
     pl.Series([-(2**63), 0, 2**63 - 1, None], dtype=pl.Int64).cast(pl.Datetime("ns", "America/St_Johns")),
     pl.Series([-(2**63), 2**63 - 1, None], dtype=pl.Int64).cast(pl.Duration("us")),
@@ -91,23 +90,12 @@ EXTREMES: list[pl.Series] = [
     pl.Series(["", "\0", "ä🦆", "a" * 100_000, None], dtype=pl.String),
     pl.Series([b"", b"\0\xff", None], dtype=pl.Binary),
     pl.Series([f"category {number}" for number in range(70_000)], dtype=pl.Categorical),
-    *newer.with_(
-        "Categories",
-        lambda: [pl.Series(["x", None], dtype=pl.Categorical(pl.Categories("colours", "shop", pl.UInt8)))],
-    ),
+    pl.Series(["x", None], dtype=pl.Categorical(pl.Categories("colours", "shop", pl.UInt8))),
     pl.Series([f"value {number}" for number in range(300)], dtype=pl.Enum([f"value {n}" for n in range(70_000)])),
     pl.Series([None, None], dtype=pl.Enum([])),
-    *newer.with_(
-        "Map",
-        lambda: [
-            pl.Series([{"a": 1, "b": None}, {}, None], dtype=pl.Map(pl.String, pl.Int64)),
-            pl.Series([{"a": [2**100]}, None], dtype=pl.Map(pl.String, pl.List(pl.Int128))),
-        ],
-    ),
-    *newer.with_(
-        "Extension",
-        lambda: [pl.Series([1, None], dtype=pl.Int64).ext.to(pl.Extension("some.unit", pl.Int64(), "metres"))],
-    ),
+    pl.Series([{"a": 1, "b": None}, {}, None], dtype=pl.Map(pl.String, pl.Int64)),
+    pl.Series([{"a": [2**100]}, None], dtype=pl.Map(pl.String, pl.List(pl.Int128))),
+    pl.Series([1, None], dtype=pl.Int64).ext.to(pl.Extension("some.unit", pl.Int64(), "metres")),
     pl.Series([[[]], [None], None, [[{"x": [1, None]}]]], dtype=pl.List(pl.List(pl.Struct({"x": pl.List(pl.Int8)})))),
     pl.Series([[[1, 2], None], None], dtype=pl.Array(pl.Array(pl.Int16, 2), 2)),
 ]

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from polars.testing.parametric import column, dataframes
 
-import newer
 import polarway
 from polarway._incoming import As, check_form, incoming
 from polarway._names import distinct
@@ -28,17 +27,15 @@ DTYPES: list[Any] = [
     pl.Null(),
     pl.Boolean(),
     *(pl.Int8(), pl.Int16(), pl.Int32(), pl.Int64(), pl.Int128()),
-    *(pl.UInt8(), pl.UInt16(), pl.UInt32(), pl.UInt64()),
-    *(pl.Float32(), pl.Float64()),
+    *(pl.UInt8(), pl.UInt16(), pl.UInt32(), pl.UInt64(), pl.UInt128()),
+    *(pl.Float16(), pl.Float32(), pl.Float64()),
     *(pl.Decimal(38, 10), pl.Decimal(5, 0)),
     *(pl.String(), pl.Binary(), pl.Categorical(), pl.Enum(["a", "b", "ä", ""])),
     *(pl.Date(), pl.Time(), pl.Duration("ns"), pl.Duration("us"), pl.Duration("ms")),
     *(pl.Datetime("ns"), pl.Datetime("us"), pl.Datetime("ms"), pl.Datetime("us", "Europe/Berlin")),
     *(pl.List(pl.Int64()), pl.List(pl.List(pl.Categorical())), pl.Array(pl.Float32(), 3)),
     *(pl.Struct({"a": pl.Int8(), "b": pl.List(pl.String())}), pl.List(pl.Struct({"e": pl.Enum(["x"])}))),
-    *(pl.List(pl.Int128()), pl.Array(pl.Int128(), 2)),
-    *newer.with_("UInt128", lambda: [pl.UInt128(), pl.Struct({"u": pl.UInt128()})]),
-    *newer.with_("Float16", lambda: [pl.Float16()]),
+    *(pl.List(pl.Int128()), pl.Struct({"u": pl.UInt128()}), pl.Array(pl.Int128(), 2)),
 ]
 
 
@@ -107,9 +104,7 @@ def test_a_large_frame_is_converted_piece_by_piece() -> None:
     [
         (pl.Series([object()], dtype=pl.Object), "c", "Object"),
         (pl.Series([], dtype=pl.List(pl.Struct({"a": pl.Object}))), "c[].a", "Object"),
-        *newer.with_(
-            "Extension", lambda: [(pl.Series([], dtype=pl.Int128).ext.to(pl.Extension("e", pl.Int128())), "c", "e")]
-        ),
+        (pl.Series([], dtype=pl.Int128).ext.to(pl.Extension("e", pl.Int128())), "c", "e"),
     ],
 )
 def test_what_arrow_lacks_is_refused_by_its_column(column_: pl.Series, path: str, type_: str) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import grpc
 import pytest
 
 import polarway
@@ -24,20 +22,12 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
     """What a server sends its spans to, by OpenTelemetry's protocol: its URL, and what has come."""
     received: list[bytes] = []
 
-    def take(request: bytes, _context: object) -> bytes:
+    def take(request: bytes) -> bytes:
         received.append(request)
         return b""
 
-    handler = grpc.unary_unary_rpc_method_handler(take)
-    service = "opentelemetry.proto.collector.trace.v1.TraceService"
-    listening = grpc.server(ThreadPoolExecutor(1))
-    listening.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {"Export": handler})])
-    port = listening.add_insecure_port("127.0.0.1:0")
-    listening.start()
-    try:
-        yield f"http://127.0.0.1:{port}", received
-    finally:
-        listening.stop(None).wait()
+    with server.answering("opentelemetry.proto.collector.trace.v1.TraceService", {"Export": take}) as address:
+        yield f"http://{address}", received
 
 
 def spans_below(received: list[bytes], trace: str, span: str) -> int:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Final
@@ -62,16 +62,19 @@ def local(
         if folder is None:
             temporary = tempfile.TemporaryDirectory(prefix="polarway-", ignore_cleanup_errors=True)
             folder = stack.enter_context(temporary)
-        address = stack.enter_context(_running(found, Path(folder), flags))
+        address = stack.enter_context(running(found, Path(folder), flags))
         yield stack.enter_context(DistributedClient(address, timeout=timeout))
 
 
 @contextlib.contextmanager
-def _running(program: str, folder: Path, flags: Sequence[str]) -> Iterator[str]:
-    """Runs a server, and gives its address."""
+def running(
+    program: str, folder: Path, flags: Sequence[str], variables: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Runs a server with these flags and variables, and gives its address."""
     is_server_alone = Path(program).stem.endswith("-server")
     command = [program, *([] if is_server_alone else ["server"]), "--bind", "127.0.0.1:0", "--data-dir", str(folder)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("POLARWAY_")}
+    environment |= variables or {}
     with subprocess.Popen(
         [*command, *flags],
         env=environment,
