@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +22,7 @@ def program() -> str:
     return server.program()
 
 
+SOURCE = Path(__file__).parents[1] / "src"
 FRAME = pl.DataFrame({"n": [1, 2, 3]})
 
 
@@ -71,6 +76,27 @@ def test_a_server_that_does_not_start_says_why(program: str) -> None:
         polarway.local(program=program, flags=["--no-such-flag"]),
     ):
         pass
+
+
+def test_a_block_that_is_never_left_ends_with_the_program(program: str, tmp_path: Path) -> None:
+    text = f"""
+        import sys
+        sys.path.insert(0, {str(SOURCE)!r})
+        import polarway
+        server = polarway.local(program={program!r})
+        client = server.__enter__()
+        handle = client.query_handle("SELECT 1 AS one")
+        stream = client.load_stream(handle.id)
+        print(client.urls[0].removeprefix("http://"))
+    """
+    script = [sys.executable, "-c", textwrap.dedent(text)]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    run = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert run.stderr == ""
+    assert list(tmp_path.iterdir()) == []
+    host, port = run.stdout.strip().split(":")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)))
 
 
 def test_an_error_in_the_block_ends_the_server_and_is_passed_on(program: str) -> None:

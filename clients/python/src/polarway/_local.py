@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import collections
 import contextlib
 import os
@@ -40,7 +41,11 @@ def local(
         with polarway.local() as client:
             client.store("trades", frame)
 
-    The server listens on a free port of this machine only. It ignores settings of the environment.
+    The server listens on a free port of this machine only. It ignores settings of the environment. If the block is
+    never left, as in the cells of a notebook, both end with the program:
+
+        server = polarway.local()
+        client = server.__enter__()
 
     Args:
         folder: Where its data is; it is made if it is missing. The default is a temporary folder, which is removed.
@@ -59,6 +64,10 @@ def local(
     if found is None:
         raise InvalidInput(f"there is no program {os.fspath(program)!r}: put it on PATH, or give its path as `program`")
     with contextlib.ExitStack() as stack:
+        # Somebody may never leave the block, as in a notebook. Python's threads can't be waited for any more when it
+        # frees what is left.
+        atexit.register(stack.close)
+        stack.callback(atexit.unregister, stack.close)
         if folder is None:
             temporary = tempfile.TemporaryDirectory(prefix="polarway-", ignore_cleanup_errors=True)
             folder = stack.enter_context(temporary)
