@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -55,6 +56,12 @@ MISTAKES: dict[str, Callable[[Any], Any]] = {
     "'5' is no time limit: give seconds, or a timedelta": lambda client: client.query("SELECT 1", time_limit="5"),
     "'5m' is no time to live: give seconds, or a timedelta": lambda client: client.query_handle("SELECT 1", ttl="5m"),
     "0 is no time to live: give seconds, or a timedelta": lambda client: client.query_handle("SELECT 1", ttl=0),
+    "'abc' is no UUID of version 7: polarway.fresh_request gives one": (
+        lambda client: client.store("t", FRAME, request="abc")
+    ),
+    "UUID('00000000-0000-4000-8000-000000000000') is no UUID of version 7: polarway.fresh_request gives one": (
+        lambda client: client.delete("t", request=uuid.UUID("00000000-0000-4000-8000-000000000000"))
+    ),
     "5 is no id of a query: give a text": lambda client: client.cancel(5),
     "5 are no parameters: give a list for `?` and `$1`, or a dict for `$name`": (
         lambda client: client.query("SELECT $1", 5)

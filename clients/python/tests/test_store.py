@@ -7,7 +7,7 @@ import functools
 import itertools
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
@@ -21,7 +21,7 @@ import clients
 import polarway
 from polarway import AsyncDistributedClient, DistributedClient
 from polarway._generated import messages, methods
-from polarway._request_id import fresh_of_call, of_table
+from polarway._request_id import of_table
 from polarway._wire import decode, encode
 
 _NUMBERS = itertools.count()
@@ -397,9 +397,29 @@ def test_a_task_that_is_cancelled_ends_its_upload(address: str, name: str, batch
 
 
 def test_ids_are_uuids_of_version_7_that_differ() -> None:
-    ids = [uuid.UUID(fresh_of_call()) for _ in range(1_000)]
+    ids = [polarway.fresh_request() for _ in range(1_000)]
     assert all((id_.version, id_.variant) == (7, uuid.RFC_4122) for id_ in ids)
     assert len(set(ids)) == len(ids)
     times = [id_.int >> 80 for id_ in ids]
     assert times == sorted(times)
-    assert of_table("x", 3) == "x/3"
+    assert of_table(ids[0], 3) == f"{ids[0]}/3"
+
+
+def test_a_write_that_the_program_makes_again_is_carried_out_once(client: Any, name: str) -> None:
+    frame = pl.DataFrame({"n": [1, 2]})
+    stored, appended, deleted = (polarway.fresh_request() for _ in range(3))
+    writes: list[Callable[[], Any]] = [
+        lambda: client.store(name, frame, request=stored),
+        lambda: client.append(name, frame, request=appended),
+        lambda: client.delete(name, request=deleted),
+    ]
+    for expected_version, write in enumerate(writes, 1):
+        first, again = write(), write()
+        assert (first.version, first.was_retry) == (expected_version, False)
+        assert (again.version, again.was_retry) == (expected_version, True)
+    assert len(client.versions(name)) == 3
+    # Its time is that of 1970.
+    old = uuid.UUID(int=stored.int & ((1 << 80) - 1))
+    with pytest.raises(polarway.InvalidInput) as caught:
+        client.store(name, frame, request=old)
+    assert caught.value.reason == "REQUEST_EXPIRED"

@@ -18,6 +18,7 @@ from polarway._model import (
     ServerInfo,
     Version,
 )
+from polarway._request_id import fresh_request
 from polarway._streams import AsyncQueryStream, AsyncTableStream, QueryStream, TableStream
 from polarway._trace import trace_context
 from polarway.errors import (
@@ -87,6 +88,7 @@ __all__ = [
     "Unavailable",
     "Version",
     "VersionNotFound",
+    "fresh_request",
     "local",
     "trace_context",
 ]

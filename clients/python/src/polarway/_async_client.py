@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -234,21 +235,31 @@ class AsyncDistributedClient:
         *,
         mode: StoreMode = "overwrite",
         expected_version: int | None = None,
+        request: uuid.UUID | None = None,
     ) -> Published:
         """See `DistributedClient.store`."""
-        return await _store.store(self._core, name, data, mode, expected_version)
+        return await _store.store(self._core, name, data, mode, expected_version, request)
 
-    async def append(self, name: str, data: object, *, expected_version: int | None = None) -> Published:
+    async def append(
+        self, name: str, data: object, *, expected_version: int | None = None, request: uuid.UUID | None = None
+    ) -> Published:
         """See `DistributedClient.append`."""
-        return await _store.append(self._core, name, data, expected_version)
+        return await _store.append(self._core, name, data, expected_version, request)
 
     async def store_batch(self, tables: Mapping[str, object]) -> dict[str, Published]:
         """See `DistributedClient.store_batch`."""
         return await _store.store_batch(self._core, tables)
 
-    async def delete(self, name: str, *, expected_version: int | None = None, purge: bool = False) -> Published:
+    async def delete(
+        self,
+        name: str,
+        *,
+        expected_version: int | None = None,
+        purge: bool = False,
+        request: uuid.UUID | None = None,
+    ) -> Published:
         """See `DistributedClient.delete`."""
-        return await _datasets.delete(self._core, name, expected_version, purge)
+        return await _datasets.delete(self._core, name, expected_version, purge, request)
 
     async def queries(self) -> list[RunningQuery]:
         """See `DistributedClient.queries`."""

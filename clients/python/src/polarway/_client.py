@@ -8,6 +8,7 @@ the two.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -246,7 +247,7 @@ class DistributedClient:
     ) -> TableStream:
         """Loads a dataset in pieces: each is a table, and its memory is freed when it is dropped.
 
-        A connection that breaks is no matter: the load continues at the next row of the same version.
+        If the connection breaks, the load continues at the next row of the same version.
 
             for batch in client.load_stream("flights"):
                 process(batch)
@@ -437,6 +438,7 @@ class DistributedClient:
         *,
         mode: StoreMode = "overwrite",
         expected_version: int | None = None,
+        request: uuid.UUID | None = None,
     ) -> Published:
         """Stores a table under a name, in place of the dataset's rows.
 
@@ -451,6 +453,9 @@ class DistributedClient:
                 be made again.
             mode: `"create"` refuses a dataset that exists.
             expected_version: Refuses the write unless the dataset is at this version; 0 is one that was never written.
+            request: The id of this write, from `fresh_request`, if the program may make it again itself: within ten
+                minutes, the same id gets the first answer, and nothing is written twice. The client's own tries have
+                one anyway.
 
         Returns:
             The version that was made.
@@ -461,9 +466,11 @@ class DistributedClient:
             Conflict: The dataset exists, or is at another version.
             Unavailable: No server can be reached, or the upload kept breaking until the timeout.
         """
-        return drive(_store.store(self._core, name, data, mode, expected_version))
+        return drive(_store.store(self._core, name, data, mode, expected_version, request))
 
-    def append(self, name: str, data: object, *, expected_version: int | None = None) -> Published:
+    def append(
+        self, name: str, data: object, *, expected_version: int | None = None, request: uuid.UUID | None = None
+    ) -> Published:
         """Appends a table's rows to a dataset that exists.
 
         Columns are matched by name. Narrower types are widened if no value can change.
@@ -472,6 +479,7 @@ class DistributedClient:
             name: The dataset.
             data: The rows, in any form that `store` takes.
             expected_version: Refuses the write unless the dataset is at this version.
+            request: As in `store`.
 
         Returns:
             The version that was made; its `rows` are those of the whole dataset.
@@ -481,7 +489,7 @@ class DistributedClient:
             SchemaMismatch: The rows don't fit it; the message names each difference.
             InvalidInput: See `store`, and also for the other errors.
         """
-        return drive(_store.append(self._core, name, data, expected_version))
+        return drive(_store.append(self._core, name, data, expected_version, request))
 
     def store_batch(self, tables: Mapping[str, object]) -> dict[str, Published]:
         """Stores several tables in one call, each as `store` does. One that fails does not undo another.
@@ -499,7 +507,14 @@ class DistributedClient:
         """
         return drive(_store.store_batch(self._core, tables))
 
-    def delete(self, name: str, *, expected_version: int | None = None, purge: bool = False) -> Published:
+    def delete(
+        self,
+        name: str,
+        *,
+        expected_version: int | None = None,
+        purge: bool = False,
+        request: uuid.UUID | None = None,
+    ) -> Published:
         """Deletes a dataset. Its versions stay readable until retention removes them.
 
         Args:
@@ -507,6 +522,7 @@ class DistributedClient:
             expected_version: Refuses the deletion unless the dataset is at this version.
             purge: Removes its data at once: older versions can't be read any more. If the dataset is deleted already,
                 what is left of it is removed.
+            request: As in `store`.
 
         Returns:
             The version that says that the dataset is deleted.
@@ -515,7 +531,7 @@ class DistributedClient:
             DatasetNotFound: There is no such dataset.
             Conflict: It is at another version.
         """
-        return drive(_datasets.delete(self._core, name, expected_version, purge))
+        return drive(_datasets.delete(self._core, name, expected_version, purge, request))
 
     def queries(self) -> list[RunningQuery]:
         """Lists the queries that wait or run, the oldest first, on every worker that this client knows.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta
 
 from polarway import _arguments
 from polarway._core import Core
 from polarway._generated import messages, methods
 from polarway._model import EPOCH, Dataset, Description, Published, Version
-from polarway._request_id import fresh_of_call, of_table
+from polarway._request_id import of_call, of_table
 from polarway.errors import InvalidInput, ProtocolError
 
 
@@ -33,15 +34,17 @@ async def versions(core: Core, name: str) -> list[Version]:
     return [Version.of(version) for page in pages for version in page.versions]
 
 
-async def delete(core: Core, name: str, expected_version: int | None, purge: bool) -> Published:
+async def delete(
+    core: Core, name: str, expected_version: int | None, purge: bool, request: uuid.UUID | None
+) -> Published:
     """Deletes a dataset."""
-    request = messages.DeleteDatasetRequest(
+    message = messages.DeleteDatasetRequest(
         name=checked_name(name),
-        request_id=of_table(fresh_of_call(), 0),
+        request_id=of_table(of_call(request), 0),
         expected_version=checked_expectation(expected_version),
         purge=purge,
     )
-    answer = await core.unary(methods.DELETE_DATASET, request)
+    answer = await core.unary(methods.DELETE_DATASET, message)
     if answer.published is None:
         raise ProtocolError("the server did not say which version the deletion made")
     return Published.of(answer.published)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import uuid
 from collections.abc import Mapping
 from typing import Final, Literal
 
@@ -15,7 +16,7 @@ from polarway._generated import messages
 from polarway._model import Published
 from polarway._outgoing import outgoing
 from polarway._progress import Progress
-from polarway._request_id import fresh_of_call, of_table
+from polarway._request_id import of_call, of_table
 from polarway._send import Table, send
 from polarway._transport import CallFailed
 from polarway.errors import BatchFailed, InvalidInput, PolarwayError, ProtocolError
@@ -26,24 +27,38 @@ StoreMode = Literal["overwrite", "create"]
 _MODES: Final = {"overwrite": messages.WriteMode.OVERWRITE, "create": messages.WriteMode.CREATE}
 
 
-async def store(core: Core, name: str, data: object, mode: StoreMode, expected_version: int | None) -> Published:
+async def store(
+    core: Core,
+    name: str,
+    data: object,
+    mode: StoreMode,
+    expected_version: int | None,
+    request: uuid.UUID | None,
+) -> Published:
     """Stores a table."""
     if mode not in _MODES:
         raise InvalidInput(f'mode={mode!r}: a store may "overwrite" or "create"; `append` adds rows')
-    return await _one(core, name, data, _MODES[mode], expected_version)
+    return await _one(core, name, data, _MODES[mode], expected_version, request)
 
 
-async def append(core: Core, name: str, data: object, expected_version: int | None) -> Published:
+async def append(
+    core: Core, name: str, data: object, expected_version: int | None, request: uuid.UUID | None
+) -> Published:
     """Appends a table's rows to a dataset."""
-    return await _one(core, name, data, messages.WriteMode.APPEND, expected_version)
+    return await _one(core, name, data, messages.WriteMode.APPEND, expected_version, request)
 
 
 async def _one(
-    core: Core, name: str, data: object, mode: messages.WriteMode, expected_version: int | None
+    core: Core,
+    name: str,
+    data: object,
+    mode: messages.WriteMode,
+    expected_version: int | None,
+    request: uuid.UUID | None,
 ) -> Published:
     expected_version = checked_expectation(expected_version)
     header = messages.StoreHeader(name=checked_name(name), mode=mode, expected_version=expected_version)
-    (result,) = await _upload(core, [(header, data)])
+    (result,) = await _upload(core, [(header, data)], of_call(request))
     if isinstance(result, PolarwayError):
         raise result
     return result
@@ -54,7 +69,7 @@ async def store_batch(core: Core, tables: Mapping[str, object]) -> dict[str, Pub
     if not isinstance(tables, Mapping):
         raise InvalidInput(f"{type(tables).__qualname__} is no dict of names and tables")
     headers = [messages.StoreHeader(name=checked_name(name), mode=messages.WriteMode.OVERWRITE) for name in tables]
-    results = await _upload(core, list(zip(headers, tables.values(), strict=True)))
+    results = await _upload(core, list(zip(headers, tables.values(), strict=True)), of_call(None))
     published, errors = {}, {}
     for name, result in zip(tables, results, strict=True):
         if isinstance(result, PolarwayError):
@@ -78,12 +93,13 @@ def _batch_failed(published: dict[str, Published], errors: dict[str, PolarwayErr
     return BatchFailed(message, reason=reason, request_id=first.request_id, published=published, errors=errors)
 
 
-async def _upload(core: Core, given: list[tuple[messages.StoreHeader, object]]) -> list[Published | PolarwayError]:
+async def _upload(
+    core: Core, given: list[tuple[messages.StoreHeader, object]], request: uuid.UUID
+) -> list[Published | PolarwayError]:
     """Uploads tables until each has a result."""
-    id_of_call = fresh_of_call()
     waiting = {}
     for ordinal, (header, data) in enumerate(given):
-        header.request_id = of_table(id_of_call, ordinal)
+        header.request_id = of_table(request, ordinal)
         # What no message can hold is refused before anything is sent.
         encoded(header)
         try:
