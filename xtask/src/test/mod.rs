@@ -110,7 +110,10 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         command.args(["--test", "fleet"]);
     }
     if cloud {
-        command.args(["--test", "storage", "--test", "handles", "--test", "engine", "--test", "fleet"]);
+        command.args([
+            "--test", "storage", "--test", "handles", "--test", "engine", "--test", "answers", "--test",
+            "fleet",
+        ]);
         if for_cargo.is_empty() {
             for_cargo = ["--", "buckets", "conformance", "faults", "tidying"].map(OsString::from).to_vec();
         }

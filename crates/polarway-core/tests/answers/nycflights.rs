@@ -9,10 +9,12 @@ use std::sync::Mutex;
 use std::thread;
 
 use duckdb::Connection;
+use polarway_cloud::Given;
 use polarway_core::Polarway;
 use polarway_core::arrow::array::RecordBatch;
 use polarway_core::arrow::compute::concat_batches;
 use polarway_table::{batch_without_duckdb_types, without_duckdb_types};
+use polarway_testing::is_long;
 use tokio::runtime::Runtime;
 
 use crate::difference::difference;
@@ -31,10 +33,29 @@ type Outcome = Result<RecordBatch, String>;
 fn every_query_answers_as_duckdb_does() {
     let runtime = Runtime::new().unwrap();
     let (polarway, _folder) = runtime.block_on(stored::engine(1));
-    for table in TABLES {
-        runtime.block_on(stored::store(&polarway, table, &source(table)));
+    all_are_right(&runtime, &polarway);
+}
+
+#[test]
+fn every_query_over_ranges_of_files_in_buckets_answers_as_duckdb_does() {
+    let runtime = Runtime::new().unwrap();
+    let given = Given::all().into_iter().take(if is_long() { usize::MAX } else { 1 });
+    for given in given {
+        let (polarway, _folder) = runtime.block_on(stored::engine_in_bucket(1, &given));
+        all_are_right(&runtime, &polarway);
     }
-    let ours = |sql: &str| ours(&runtime, &polarway, sql);
+    if Given::all().is_empty() {
+        let (polarway, _folder) = runtime.block_on(stored::engine_far_away(1));
+        all_are_right(&runtime, &polarway);
+    }
+}
+
+/// Stores the tables and asks each query.
+fn all_are_right(runtime: &Runtime, polarway: &Polarway) {
+    for table in TABLES {
+        runtime.block_on(stored::store(polarway, table, &source(table)));
+    }
+    let ours = |sql: &str| ours(runtime, polarway, sql);
     let duckdb = plain_duckdb();
 
     let queries = queries();

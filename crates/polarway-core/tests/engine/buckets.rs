@@ -1,10 +1,11 @@
 //! An engine whose datasets and handles are in a bucket.
 
 use polarway_cloud::Given;
-use polarway_core::{BucketOptions, Config, ErrorKind, HandleStoreKind, Polarway};
-use polarway_testing::not_run;
+use polarway_core::{Config, ErrorKind, HandleStoreKind, Polarway, WriteMode, WriteOptions};
+use polarway_testing::{is_long, not_run};
 use tempfile::TempDir;
 
+use crate::given::options;
 use crate::support::{config, lines, trades};
 
 /// A configuration for a place of its own in this bucket.
@@ -13,22 +14,63 @@ fn in_bucket(given: &Given, place: &str, folder: &TempDir) -> Config {
     config.cold_tier = format!("{}/{place}/cold", given.url).parse().unwrap();
     config.handles.store = HandleStoreKind::External;
     config.handles.state = format!("{}/{place}/handles", given.url).parse().unwrap();
-    config.buckets = BucketOptions::default();
-    config.buckets.endpoint = given.endpoint();
-    config.buckets.plain_http = true;
-    if !given.variables.is_empty() {
-        config.buckets.variables = Some(given.variables.iter().cloned().collect());
-    }
+    config.buckets = options(given);
     config
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_workers_share_datasets_and_handles_in_a_bucket() {
+/// The buckets that there are. Without any, the test is noted as not run.
+fn all_given() -> Vec<Given> {
     let all = Given::all();
     if all.is_empty() {
         not_run("there are no servers of buckets: `cargo xtask test` starts them");
     }
-    for given in all {
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_128_writers_on_four_workers_who_create_one_dataset_one_succeeds_in_each_round() {
+    const WRITERS: usize = 128;
+    const WORKERS: usize = 4;
+
+    let rounds = if is_long() { 50 } else { 1 };
+    for given in all_given() {
+        let place = format!("engine-{}", uuid::Uuid::now_v7());
+        let folders: [_; WORKERS] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
+        let mut workers = Vec::new();
+        for folder in &folders {
+            workers.push(Polarway::open(in_bucket(&given, &place, folder)).await.unwrap());
+        }
+        for round in 0..rounds {
+            let name = format!("race-{round}");
+            let writers = (0..WRITERS).map(|writer| {
+                let (worker, name) = (workers[writer % WORKERS].clone(), name.clone());
+                tokio::spawn(async move {
+                    let table = trades(&[("winner", writer as i64)]);
+                    let create = WriteOptions::new(WriteMode::Create);
+                    (writer, worker.store_with(&name, table, create).await)
+                })
+            });
+            let mut winners = Vec::new();
+            for writer in writers.collect::<Vec<_>>() {
+                match writer.await.unwrap() {
+                    (writer, Ok(stored)) => {
+                        assert_eq!(stored.version, 1);
+                        winners.push(writer);
+                    }
+                    (_, Err(error)) => assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}"),
+                }
+            }
+            let [winner] = winners[..] else { panic!("{}, round {round}: {winners:?}", given.url) };
+            for worker in &workers {
+                assert_eq!(lines(&worker.load(&name).await.unwrap()), [format!("winner,{winner}")]);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_share_datasets_and_handles_in_a_bucket() {
+    for given in all_given() {
         let place = format!("engine-{}", uuid::Uuid::now_v7());
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let first = Polarway::open(in_bucket(&given, &place, &folders[0])).await.unwrap();

@@ -3,6 +3,8 @@
 
 #[path = "../../../polarway-storage/tests/storage/support/forward.rs"]
 mod forward;
+#[path = "../../../polarway-storage/tests/storage/support/given.rs"]
+mod given;
 mod support;
 #[path = "../../../polarway-storage/tests/storage/support/timed.rs"]
 mod timed;

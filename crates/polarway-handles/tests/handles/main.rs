@@ -5,6 +5,8 @@ mod conformance;
 mod external;
 #[path = "../../../polarway-storage/tests/storage/support/forward.rs"]
 mod forward;
+#[path = "../../../polarway-storage/tests/storage/support/given.rs"]
+mod given;
 mod memory;
 mod storage;
 mod support;

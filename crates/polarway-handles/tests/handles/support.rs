@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow_array::{Int64Array, RecordBatch};
 use object_store::memory::InMemory;
-use polarway_bucket::{Bucket, BucketOptions};
+use polarway_bucket::Bucket;
 use polarway_cloud::Given;
 use polarway_handles::{
     ExternalHandles, Handle, HandleId, HandleStore, KeptTable, MemoryHandles, SystemRandom, TableHolder,
@@ -15,6 +15,7 @@ use polarway_handles::{
 use polarway_storage::{Backend, DiskBackend, Environment, ManualClock, ObjectBackend, Settings, Tables};
 use tempfile::TempDir;
 
+use crate::given::options;
 use crate::timed::TimedBackend;
 
 /// For how long the tests' handles live.
@@ -61,14 +62,8 @@ pub(crate) struct Bench {
 
 /// A bucket of a server, at a place of its own.
 fn bucket_of(given: &Given) -> ObjectBackend {
-    let mut options = BucketOptions::default();
-    options.endpoint = given.endpoint();
-    options.plain_http = true;
-    if !given.variables.is_empty() {
-        options.variables = Some(given.variables.iter().cloned().collect());
-    }
     let url = format!("{}/test-{}", given.url, uuid::Uuid::now_v7()).parse().unwrap();
-    ObjectBackend::of_bucket(Bucket::new(&url, &options).unwrap()).unwrap()
+    ObjectBackend::of_bucket(Bucket::new(&url, &options(given)).unwrap()).unwrap()
 }
 
 impl Bench {

@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use polarway_bucket::{Bucket, BucketOptions, Variables};
+use polarway_bucket::{Bucket, BucketOptions};
 use polarway_cloud::{Action, Given, Proxy, Request};
 use polarway_storage::ObjectBackend;
 use polarway_testing::not_run;
 use uuid::Uuid;
+
+use super::given::options;
 
 /// The buckets that there are. Without any, the test is noted as not run.
 pub(crate) fn given() -> Vec<Given> {
@@ -32,12 +34,9 @@ impl Place {
 
     /// How it is reached, through a proxy if there is one.
     pub(crate) fn options(&self, through: Option<SocketAddr>) -> BucketOptions {
-        let mut options = BucketOptions::default();
-        options.endpoint =
-            through.map(|proxy| self.given.endpoint_at(proxy)).or_else(|| self.given.endpoint());
-        options.plain_http = true;
-        if !self.given.variables.is_empty() {
-            options.variables = Some(self.given.variables.iter().cloned().collect::<Variables>());
+        let mut options = options(&self.given);
+        if let Some(proxy) = through {
+            options.endpoint = Some(self.given.endpoint_at(proxy));
         }
         options
     }

@@ -3,6 +3,7 @@
 pub(crate) mod buckets;
 pub(crate) mod failing;
 pub(crate) mod forward;
+pub(crate) mod given;
 pub(crate) mod slow;
 pub(crate) mod timed;
 pub(crate) mod watched;
