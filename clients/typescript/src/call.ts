@@ -23,7 +23,7 @@ import type { Breaks } from "./retry.js";
 import { Tries } from "./retry.js";
 import type { CallOptions, Incoming, Outgoing, Transport, Worker } from "./transport.js";
 import { Late } from "./transport.js";
-import { sleep } from "./wait.js";
+import { allowManyListeners, sleep } from "./wait.js";
 
 /** The longest waits for a server. */
 export interface Patience {
@@ -113,6 +113,9 @@ export class Call {
     this.#only = only;
     this.#worker = only;
     this.signal = signal;
+    if (signal !== undefined) {
+      allowManyListeners(signal);
+    }
     this.#tries = new Tries(common.timeoutMs, BREAKS[kind]);
     this.#unasked = common.workers.all.length - 1;
     this.#patienceMs = common.patience.openingMs;

@@ -1,5 +1,7 @@
 // Waits that end: with a time, or with a signal.
 
+import { setMaxListeners } from "node:events";
+
 // A timer that is so late was held up by work of the program's own, which blocked the event loop.
 const BLOCKED_MS = 500;
 
@@ -38,4 +40,9 @@ export async function sleep(ms: number, signal: AbortSignal | undefined): Promis
     }
     signal?.addEventListener("abort", abort, { once: true });
   });
+}
+
+/** Many calls may have one signal: that is no leak, of which Node.js would warn. */
+export function allowManyListeners(signal: AbortSignal): void {
+  setMaxListeners(0, signal);
 }

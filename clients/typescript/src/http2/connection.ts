@@ -35,6 +35,7 @@ export class Connection {
   #bytesSeen = 0;
   #error: Error | undefined;
   #goawayCode = 0;
+  #isRetired = false;
 
   constructor(session: ClientHttp2Session, socket: Socket, address: Address) {
     this.#session = session;
@@ -61,7 +62,12 @@ export class Connection {
 
   /** Whether calls can begin on it. */
   get isOpen(): boolean {
-    return !(this.#session.closed || this.#session.destroyed);
+    return !(this.#isRetired || this.#session.closed || this.#session.destroyed);
+  }
+
+  /** How many bytes have come. */
+  get bytesRead(): number {
+    return this.#socket.bytesRead;
   }
 
   /** Why it broke. */
@@ -81,7 +87,7 @@ export class Connection {
     this.#calls += 1;
     if (this.#calls === 1) {
       this.#session.ref();
-      this.#bytesSeen = -1;
+      this.#bytesSeen = this.bytesRead;
       this.#keepalive = setInterval(() => this.#checkAlive(), KEEPALIVE_MS).unref();
     }
   }
@@ -93,8 +99,15 @@ export class Connection {
       clearInterval(this.#keepalive);
       if (this.isOpen) {
         this.#session.unref();
+      } else {
+        this.destroy();
       }
     }
+  }
+
+  /** Nothing came for as long as a call can wait: others begin on a new connection. Those that run have a ping. */
+  retire(): void {
+    this.#isRetired = true;
   }
 
   /** Ends all calls. */
@@ -105,18 +118,19 @@ export class Connection {
   }
 
   #checkAlive(): void {
-    const bytes = this.#socket.bytesRead;
+    const bytes = this.bytesRead;
     if (bytes !== this.#bytesSeen) {
       this.#bytesSeen = bytes;
       return;
     }
     const giveUp = after(KEEPALIVE_MS, () => {
-      if (this.#socket.bytesRead === bytes) {
+      if (this.bytesRead === bytes) {
         this.#error ??= new Error(`no answer to a ping in ${KEEPALIVE_MS / 1000} s`);
         this.destroy();
       }
     });
-    const isSent = this.isOpen && this.#session.ping(giveUp);
+    // A session that is closed takes no ping.
+    const isSent = !this.#session.destroyed && this.#session.ping(giveUp);
     if (!isSent) {
       giveUp();
     }

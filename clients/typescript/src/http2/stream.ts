@@ -218,7 +218,11 @@ export class GrpcStream {
       return;
     }
     await new Promise<void>((resolve, reject) => {
+      const { bytesRead } = this.#connection;
       const callOff = after(withinMs, () => {
+        if (this.#connection.bytesRead === bytesRead) {
+          this.#connection.retire();
+        }
         this.#waiter?.settle(new Late());
         this.cancel();
       });

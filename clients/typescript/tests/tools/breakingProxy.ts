@@ -20,6 +20,7 @@ export class BreakingProxy {
   /** How many connections have failed. The first that reaches its number of bytes is the only one. */
   failures = 0;
   connections = 0;
+  port = 0;
 
   constructor(server: string, failsAfter = Number.POSITIVE_INFINITY, how: How = "cut") {
     const [host = "", port] = server.split(":");
@@ -32,11 +33,8 @@ export class BreakingProxy {
   async listen(port = 0): Promise<this> {
     this.#server.listen(port, "127.0.0.1");
     await once(this.#server, "listening");
+    this.port = (this.#server.address() as AddressInfo).port;
     return this;
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
   }
 
   get address(): string {
