@@ -18,10 +18,14 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::error::{Error, Result};
+use crate::traffic::Traffic;
 use crate::variables::Variables;
 
 /// How long keys are used until they are read again. Other programs renew them in the file.
 const REREAD: Duration = Duration::from_secs(60);
+
+/// The same once a service has refused them.
+const REREAD_REFUSED: Duration = Duration::from_secs(1);
 
 /// How long a program may take to print keys.
 const PROGRAM_TIME: Duration = Duration::from_secs(60);
@@ -72,12 +76,12 @@ impl Profile {
         Ok(Some(Self { files, name, region: values.get("region").cloned() }))
     }
 
-    /// The credentials, which are read again when they are old.
-    pub(crate) fn credentials(self) -> ProfileCredentials {
-        ProfileCredentials { profile: self, known: Mutex::default() }
+    /// The credentials, which are read again when they are old, or when a request of this traffic was refused for them.
+    pub(crate) fn credentials(self, traffic: &Arc<Traffic>) -> ProfileCredentials {
+        ProfileCredentials { profile: self, traffic: Arc::clone(traffic), known: Mutex::default() }
     }
 
-    async fn read(&self) -> Result<Known> {
+    async fn read(&self) -> Result<AwsCredential> {
         let values = self.files.values(&self.name)?;
         let values = values.ok_or_else(|| unusable(&self.name, "it was removed"))?;
         check(&self.name, &values)?;
@@ -86,13 +90,10 @@ impl Profile {
             values.get("aws_secret_access_key"),
             values.get("credential_process"),
         ) {
-            (Some(key_id), Some(secret_key), _) => Ok(Known {
-                credential: Arc::new(AwsCredential {
-                    key_id: key_id.clone(),
-                    secret_key: secret_key.clone(),
-                    token: values.get("aws_session_token").cloned(),
-                }),
-                read: Instant::now(),
+            (Some(key_id), Some(secret_key), _) => Ok(AwsCredential {
+                key_id: key_id.clone(),
+                secret_key: secret_key.clone(),
+                token: values.get("aws_session_token").cloned(),
             }),
             (_, _, Some(program)) => self.run(program).await,
             _ => Err(unusable(&self.name, "it has no keys")),
@@ -100,7 +101,7 @@ impl Profile {
     }
 
     /// Runs a program that prints keys, as the tools of AWS do.
-    async fn run(&self, program: &str) -> Result<Known> {
+    async fn run(&self, program: &str) -> Result<AwsCredential> {
         let failed = |reason: &str| unusable(&self.name, &format!("its credential_process {reason}"));
         let program = program.to_owned();
         let output = tokio::task::spawn_blocking(move || printed_by(&program)).await;
@@ -111,8 +112,7 @@ impl Profile {
         let (Some(key_id), Some(secret_key)) = (text("AccessKeyId"), text("SecretAccessKey")) else {
             return Err(failed("printed no AccessKeyId and SecretAccessKey"));
         };
-        let credential = AwsCredential { key_id, secret_key, token: text("SessionToken") };
-        Ok(Known { credential: Arc::new(credential), read: Instant::now() })
+        Ok(AwsCredential { key_id, secret_key, token: text("SessionToken") })
     }
 }
 
@@ -217,13 +217,22 @@ fn section(file: Option<&Path>, name: &str) -> Result<Option<BTreeMap<String, St
 /// The credentials of a profile.
 pub(crate) struct ProfileCredentials {
     profile: Profile,
+    traffic: Arc<Traffic>,
     known: Mutex<Option<Known>>,
 }
 
-#[derive(Clone)]
 struct Known {
     credential: Arc<AwsCredential>,
     read: Instant,
+    /// How many requests had been refused before.
+    refused_before: u64,
+}
+
+impl Known {
+    fn is_good(&self, refused: u64) -> bool {
+        let limit = if refused == self.refused_before { REREAD } else { REREAD_REFUSED };
+        self.read.elapsed() < limit
+    }
 }
 
 impl fmt::Debug for ProfileCredentials {
@@ -238,11 +247,17 @@ impl CredentialProvider for ProfileCredentials {
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
         let mut known = self.known.lock().await;
-        if let Some(known) = known.as_ref().filter(|known| known.read.elapsed() < REREAD) {
+        let refused = self.traffic.refused_keys();
+        if let Some(known) = known.as_ref().filter(|known| known.is_good(refused)) {
             return Ok(Arc::clone(&known.credential));
         }
         match self.profile.read().await {
-            Ok(read) => Ok(Arc::clone(&known.insert(read).credential)),
+            Ok(credential) => {
+                let credential = Arc::new(credential);
+                let read = Instant::now();
+                *known = Some(Known { credential: Arc::clone(&credential), read, refused_before: refused });
+                Ok(credential)
+            }
             Err(source) => Err(object_store::Error::Generic { store: "S3", source: source.into() }),
         }
     }
@@ -295,7 +310,7 @@ aws_session_token = token
 
     fn keys(profile: Profile) -> object_store::Result<Arc<AwsCredential>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(profile.credentials().get_credential())
+        runtime.block_on(profile.credentials(&Arc::default()).get_credential())
     }
 
     #[test]
@@ -344,7 +359,7 @@ aws_session_token = token
     #[test]
     fn no_debug_output_has_a_key() {
         let folder = tempfile::tempdir().unwrap();
-        let credentials = found(folder.path(), "work").unwrap().unwrap().credentials();
+        let credentials = found(folder.path(), "work").unwrap().unwrap().credentials(&Arc::default());
         assert!(!format!("{credentials:?}").contains("canary"));
     }
 }

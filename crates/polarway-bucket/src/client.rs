@@ -23,10 +23,14 @@ use crate::error::{Error, Result};
 use crate::options::BucketOptions;
 use crate::traffic::Traffic;
 use crate::transport::Connector;
+use crate::uploads::{Service as UploadService, Uploads};
 use crate::url::{BucketUrl, Provider};
 use crate::variables::Variables;
 
 const USER_AGENT: &str = concat!("polarway/", env!("CARGO_PKG_VERSION"));
+
+/// The service of Google, where no other URL is set.
+const GOOGLE_SERVICE: &str = "https://storage.googleapis.com";
 
 /// The account of Azure's emulator.
 const EMULATOR_ACCOUNT: &str = "devstoreaccount1";
@@ -41,6 +45,7 @@ pub struct Bucket {
     retrying: Arc<dyn ObjectStore>,
     single: Arc<dyn ObjectStore>,
     deletion: Deletion,
+    uploads: Option<Uploads>,
     traffic: Arc<Traffic>,
 }
 
@@ -50,6 +55,8 @@ struct Clients {
     single: Arc<dyn ObjectStore>,
     /// How one object is deleted, where the clients always ask for many.
     single_deletion: Option<Single>,
+    /// `None` where the service does not list uploads.
+    uploads: Option<Uploads>,
 }
 
 impl Bucket {
@@ -61,7 +68,7 @@ impl Bucket {
         let variables = options.variables.clone().unwrap_or_else(Variables::of_process);
         let traffic = Arc::new(Traffic::default());
         let maker = Maker { url, options, variables: &variables, traffic: &traffic };
-        let Clients { retrying, single, single_deletion } = match url.provider() {
+        let Clients { retrying, single, single_deletion, uploads } = match url.provider() {
             Provider::S3 => maker.s3()?,
             Provider::Azure => maker.azure()?,
             Provider::Gcs => maker.gcs()?,
@@ -75,7 +82,7 @@ impl Bucket {
             single: single_deletion,
             takes_no_batch: AtomicBool::new(false),
         };
-        Ok(Self { url: url.clone(), retrying, single: below(single), deletion, traffic })
+        Ok(Self { url: url.clone(), retrying, single: below(single), deletion, uploads, traffic })
     }
 
     /// The client for all but commits: it sends a request again that was not answered, or while the service is busy.
@@ -95,6 +102,11 @@ impl Bucket {
     /// The first one that could not be deleted.
     pub async fn delete(&self, paths: &[ObjectPath]) -> Result<(), NotDeleted> {
         self.deletion.delete(paths).await
+    }
+
+    /// The uploads that were begun and not completed, where the service lists them.
+    pub fn uploads(&self) -> Option<&Uploads> {
+        self.uploads.as_ref()
     }
 
     /// What went over the network, by all clients.
@@ -158,7 +170,7 @@ impl Maker<'_> {
             if let Some(region) = &profile.region {
                 builder = builder.with_config(AmazonS3ConfigKey::DefaultRegion, region);
             }
-            builder = builder.with_credentials(Arc::new(profile.credentials()));
+            builder = builder.with_credentials(Arc::new(profile.credentials(self.traffic)));
         }
         if let Some(region) = &self.options.region {
             builder = builder.with_region(region);
@@ -180,8 +192,9 @@ impl Maker<'_> {
         let retrying = Arc::new(self.built(builder.clone().with_retry(retries()).build())?);
         let credentials = Arc::clone(retrying.credentials());
         let single = self.built(builder.with_credentials(credentials).with_retry(no_retries()).build())?;
+        let uploads = Some(self.uploads(UploadService::S3(Arc::clone(&retrying)), options.clone()));
         let single_deletion = Some(self.single_deletion(Service::S3(Arc::clone(&retrying)), options));
-        Ok(Clients { retrying, single: Arc::new(single), single_deletion })
+        Ok(Clients { retrying, single: Arc::new(single), single_deletion, uploads })
     }
 
     fn azure(&self) -> Result<Clients> {
@@ -213,14 +226,15 @@ impl Maker<'_> {
         let service = Service::Azure { addresses, credentials: Arc::clone(&credentials), account };
         let single = self.built(builder.with_credentials(credentials).with_retry(no_retries()).build())?;
         let single_deletion = Some(self.single_deletion(service, options));
-        Ok(Clients { retrying: Arc::new(retrying), single: Arc::new(single), single_deletion })
+        Ok(Clients { retrying: Arc::new(retrying), single: Arc::new(single), single_deletion, uploads: None })
     }
 
     fn gcs(&self) -> Result<Clients> {
         self.endpoint(&["GOOGLE_BASE_URL"], "GOOGLE_ALLOW_HTTP")?;
         self.check_google_credentials()?;
+        let options = self.client_options("GOOGLE_ALLOW_HTTP", None)?;
         let mut builder = GoogleCloudStorageBuilder::new()
-            .with_client_options(self.client_options("GOOGLE_ALLOW_HTTP", None)?)
+            .with_client_options(options.clone())
             .with_http_connector(self.connector());
         if let Some(file) = self.variables.get("SERVICE_ACCOUNT") {
             builder = builder.with_service_account_path(file);
@@ -234,10 +248,14 @@ impl Maker<'_> {
         if let Some(endpoint) = &self.options.endpoint {
             builder = builder.with_config(GoogleConfigKey::BaseUrl, endpoint.trim_end_matches('/'));
         }
-        let retrying = self.built(builder.clone().with_retry(retries()).build())?;
+        let base = builder.get_config_value(&GoogleConfigKey::BaseUrl);
+        let base = base.unwrap_or_else(|| GOOGLE_SERVICE.to_owned());
+        let retrying = Arc::new(self.built(builder.clone().with_retry(retries()).build())?);
+        let address = format!("{}/{}/", base.trim_end_matches('/'), self.url.bucket());
+        let uploads = Some(self.uploads(UploadService::Gcs(Arc::clone(&retrying), address), options));
         let credentials = Arc::clone(retrying.credentials());
         let single = self.built(builder.with_credentials(credentials).with_retry(no_retries()).build())?;
-        Ok(Clients { retrying: Arc::new(retrying), single: Arc::new(single), single_deletion: None })
+        Ok(Clients { retrying, single: Arc::new(single), single_deletion: None, uploads })
     }
 
     /// Refuses a kind of credentials that the client would misunderstand.
@@ -263,6 +281,10 @@ impl Maker<'_> {
     fn single_deletion(&self, service: Service, options: ClientOptions) -> Single {
         let prefix = ObjectPath::from(self.url.prefix());
         Single { service, connector: self.connector(), options, client: OnceCell::new(), prefix }
+    }
+
+    fn uploads(&self, service: UploadService, options: ClientOptions) -> Uploads {
+        Uploads::new(service, self.connector(), options, self.url.prefix())
     }
 
     fn connector(&self) -> Connector {

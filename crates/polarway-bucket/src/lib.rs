@@ -14,6 +14,7 @@ mod options;
 mod refusal;
 mod traffic;
 mod transport;
+mod uploads;
 mod url;
 mod variables;
 
@@ -23,5 +24,6 @@ pub use error::{Error, Result};
 pub use options::BucketOptions;
 pub use refusal::{Refusal, RefusalKind};
 pub use traffic::Traffic;
+pub use uploads::{Unfinished, Uploads};
 pub use url::{BucketUrl, InvalidUrl, Provider};
 pub use variables::Variables;

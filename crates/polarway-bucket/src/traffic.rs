@@ -15,6 +15,7 @@ const CARRIED_ON: Duration = Duration::from_secs(600);
 pub struct Traffic {
     requests: AtomicU64,
     busy: AtomicU64,
+    refused_keys: AtomicU64,
     /// A time of the service, in microseconds since 1970-01-01 UTC, and when it was said.
     said: Mutex<Option<(i64, Instant)>>,
 }
@@ -29,6 +30,11 @@ impl Traffic {
     /// after a pause.
     pub fn busy(&self) -> u64 {
         self.busy.load(Ordering::Relaxed)
+    }
+
+    /// The requests that were refused because their credentials are wrong or have expired.
+    pub(crate) fn refused_keys(&self) -> u64 {
+        self.refused_keys.load(Ordering::Relaxed)
     }
 
     /// The service's time, if one of its answers said it lately: microseconds since 1970-01-01 UTC. It has whole seconds only.
@@ -48,6 +54,10 @@ impl Traffic {
 
     pub(crate) fn count_request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_refused_key(&self) {
+        self.refused_keys.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_busy(&self) {

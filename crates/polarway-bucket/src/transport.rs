@@ -97,6 +97,10 @@ impl HttpService for Transport {
                 self.traffic.count_busy();
                 HttpErrorKind::Request // it is tried again
             }
+            RefusalKind::ExpiredKey | RefusalKind::WrongKey => {
+                self.traffic.count_refused_key();
+                HttpErrorKind::Unknown
+            }
             _ => HttpErrorKind::Unknown,
         };
         Err(HttpError::new(kind, refusal))

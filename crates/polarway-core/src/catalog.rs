@@ -10,7 +10,9 @@ use polarway_query::{
     AfterScan, Catalog, CatalogError, FileGroup, FileOptions, FileReference, ForeignFile, Listed,
     PartitionColumn, Reference, Relation, holds_zoned_nanos,
 };
-use polarway_storage::{At, DatasetName, Error as StorageError, Snapshot, SnapshotFile, partition_key};
+use polarway_storage::{
+    At, DatasetName, Error as StorageError, ServedCaller, Snapshot, SnapshotFile, partition_key,
+};
 
 use crate::access::Access;
 use crate::error::Error;
@@ -20,6 +22,8 @@ use crate::files::{UnknownFiles, match_files};
 pub(crate) struct StoredCatalog {
     access: Access,
     read: DatasetsRead,
+    /// Who waits for the query.
+    caller: ServedCaller,
 }
 
 /// The datasets that a query reads, recorded while its names are resolved. Clones share it.
@@ -38,8 +42,14 @@ impl DatasetsRead {
 }
 
 impl StoredCatalog {
-    pub(crate) fn new(access: Access) -> Self {
-        Self { access, read: DatasetsRead::default() }
+    /// For a query of this caller, who stops waiting when the query has ended for it.
+    pub(crate) fn new(access: Access, caller: ServedCaller) -> Self {
+        Self { access, read: DatasetsRead::default(), caller }
+    }
+
+    /// Asks the storage as long as somebody waits for the query.
+    fn asking<T>(&self, ask: impl FnOnce() -> T) -> T {
+        self.access.engine().threads.served.serve(self.caller.clone(), ask)
     }
 
     /// The datasets that names were resolved to.
@@ -182,17 +192,15 @@ impl Catalog for StoredCatalog {
     }
 
     fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError> {
-        references
-            .iter()
-            .map(|reference| match reference {
-                Reference::Dataset { name, at } => self.dataset(name, *at),
-                Reference::Files { patterns, options } => self.files(patterns, *options),
-            })
-            .collect()
+        let resolve = |reference: &Reference| match reference {
+            Reference::Dataset { name, at } => self.dataset(name, *at),
+            Reference::Files { patterns, options } => self.files(patterns, *options),
+        };
+        self.asking(|| references.iter().map(resolve).collect())
     }
 
     fn list(&self) -> Result<Vec<Listed>, CatalogError> {
-        let snapshots = self.access.newest_snapshots()?;
+        let snapshots = self.asking(|| self.access.newest_snapshots())?;
         let listed = |snapshot: &Arc<Snapshot>| Listed {
             name: snapshot.name.to_string(),
             schema: Arc::clone(&snapshot.schema),
@@ -253,6 +261,7 @@ fn group_of(snapshot: &Snapshot, files: &[SnapshotFile]) -> Option<FileGroup> {
 pub(crate) fn file_reference(file: &SnapshotFile) -> FileReference {
     let foreign = file.adopted.as_ref().map(|adopted| ForeignFile {
         state: adopted.state,
+        identity: adopted.identity.clone(),
         partition_values: adopted.partition_values.clone(),
         rewritten_as: adopted.is_uncommon.then(|| Arc::clone(&adopted.schema)),
     });

@@ -176,12 +176,15 @@ fn storage_kind(error: &polarway_storage::Error) -> ErrorKind {
 fn failure_kind(failure: FailureKind) -> ErrorKind {
     match failure {
         FailureKind::Full => ErrorKind::StorageFull,
-        FailureKind::ReadOnly => ErrorKind::ReadOnly,
+        FailureKind::Changed => ErrorKind::Changed,
+        FailureKind::ReadOnly | FailureKind::WriteDenied => ErrorKind::ReadOnly,
         FailureKind::NotFound
         | FailureKind::Denied
         | FailureKind::Linked
         | FailureKind::NoBucket
         | FailureKind::Unauthenticated
+        | FailureKind::Expired
+        | FailureKind::WrongClock
         | FailureKind::WrongRegion
         | FailureKind::Unreachable
         | FailureKind::Busy

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_handles::HandleStore;
-use polarway_storage::{Clock, Dataset, DatasetName, FailureKind, Rounds, Stopping, Tables};
+use polarway_storage::{Clock, Dataset, DatasetName, Rounds, Stopping, Tables};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -31,6 +31,12 @@ pub(crate) fn start(
 }
 
 fn tidy_all(tables: &Tables, stopping: &Stopping) {
+    match tables.remove_unfinished(|_| true) {
+        Ok(0) => {}
+        Ok(uploads) => tracing::info!(uploads, "removed uploads that were not completed"),
+        // Credentials need a right of their own for that, and a rule of the bucket can do it as well.
+        Err(error) => tracing::debug!(%error, "the janitor can't remove uploads that were not completed"),
+    }
     let datasets = match tables.datasets() {
         Ok(datasets) => datasets,
         Err(error) => return tracing::warn!(%error, "the janitor can't list the datasets"),
@@ -44,7 +50,7 @@ fn tidy_all(tables: &Tables, stopping: &Stopping) {
             continue;
         }
         if let Err(error) = tidy(tables, &name) {
-            if error.backend_failure() == Some(FailureKind::ReadOnly) {
+            if error.is_read_only() {
                 return tracing::debug!(%error, "the janitor can't write here");
             }
             tracing::warn!(dataset = %name, %error, "the janitor could not tidy a dataset");

@@ -12,7 +12,7 @@ use polarway_bucket::{Bucket, BucketUrl};
 use polarway_handles::RandomSource;
 use polarway_query::{Engine, EngineConfig};
 use polarway_storage::{
-    Backend, DiskBackend, Environment, FailureKind, Loader, MemoryBudget, Mirror, ObjectBackend,
+    Backend, Callers, DiskBackend, Environment, FailureKind, Loader, MemoryBudget, Mirror, ObjectBackend,
     REQUEST_WINDOW_US, RangeCache, Rounds, Settings, StandstillGuard, Tables,
 };
 
@@ -60,6 +60,8 @@ pub(crate) struct EngineParts {
     pub(crate) random: Arc<dyn RandomSource>,
     /// `None` without a recorder.
     pub(crate) metrics: Option<EngineMetrics>,
+    /// Whether datasets or handles are in a bucket, which may take long to answer.
+    pub(crate) is_in_bucket: bool,
     /// If the cold tier is a directory: its path as configured, and without symbolic links.
     pub(crate) cold_folders: Vec<PathBuf>,
     /// Dropped last: it holds the files of the other parts.
@@ -178,11 +180,14 @@ impl Polarway {
         kind.run(move || work(&access)).await
     }
 
-    /// Runs a call that most likely blocks only for a moment.
+    /// Runs a call that most likely blocks only for a moment, unless it may ask a bucket.
     pub(crate) async fn blocking_briefly<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Access) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        if self.engine().is_in_bucket {
+            return self.blocking(work).await;
+        }
         let access = self.access.clone();
         self.engine().threads.calls.run_briefly(move || work(&access)).await
     }
@@ -212,7 +217,8 @@ impl EngineParts {
         check_apart(config)?;
         let workspace = Workspace::open(&config.data_dir)?;
         let measured = components.recorder.as_deref().map(Measured::new);
-        let cold = OpenStorage::open(config, StorageRole::Cold, measured.as_ref(), &components)?;
+        let cold =
+            OpenStorage::open(config, StorageRole::Cold, measured.as_ref(), &components, &threads.served)?;
         let OpenStorage { backend, root, metrics } = cold;
         let mut bucket_metrics = Vec::from_iter(metrics);
         let cold_folders = match &config.cold_tier {
@@ -242,7 +248,13 @@ impl EngineParts {
         let external = match config.handles.store {
             HandleStoreKind::Memory => None,
             HandleStoreKind::External => {
-                let state = OpenStorage::open(config, StorageRole::State, measured.as_ref(), &components)?;
+                let state = OpenStorage::open(
+                    config,
+                    StorageRole::State,
+                    measured.as_ref(),
+                    &components,
+                    &threads.served,
+                )?;
                 let OpenStorage { backend, root, metrics } = state;
                 bucket_metrics.extend(metrics);
                 let external =
@@ -287,6 +299,7 @@ impl EngineParts {
             environment,
             random: components.random,
             metrics: measured.map(|measured| EngineMetrics::new(measured.recorder, ranges, bucket_metrics)),
+            is_in_bucket: is_in_bucket(config),
             cold_folders,
             _workspace: workspace,
         })
@@ -299,6 +312,11 @@ fn shared_bytes(config: &Config) -> u64 {
     let process_bytes = config.query_limits.process_bytes;
     let beside_queries = process_bytes.saturating_sub(config.query_memory_bytes).max(process_bytes / 4);
     beside_queries / 3 * 2
+}
+
+fn is_in_bucket(config: &Config) -> bool {
+    let state = (config.handles.store == HandleStoreKind::External).then_some(&config.handles.state);
+    [Some(&config.cold_tier), state].into_iter().flatten().any(|place| matches!(place, Location::Bucket(_)))
 }
 
 /// A recorder, and the traffic of the storages that are opened.
@@ -329,6 +347,7 @@ impl OpenStorage {
         role: StorageRole,
         measured: Option<&Measured<'_>>,
         components: &Components,
+        callers: &Callers,
     ) -> Result<Self> {
         let (location, what) = match role {
             StorageRole::Cold => (&config.cold_tier, "the cold tier"),
@@ -350,7 +369,7 @@ impl OpenStorage {
             Location::Bucket(url) => {
                 let bucket = Bucket::new(url, &config.buckets).map_err(|error| unusable(what, url, error))?;
                 traffic = Some(Arc::clone(bucket.traffic()));
-                Arc::new(open_bucket(url, bucket, what)?)
+                Arc::new(open_bucket(url, bucket, what, callers)?)
             }
             Location::Memory => Arc::new(ObjectBackend::new(Arc::new(InMemory::new()))?),
         };
@@ -366,12 +385,12 @@ impl OpenStorage {
 
 /// Opens a bucket, and checks that it can be listed and that it refuses to create a file that exists. One that takes no writes is
 /// opened, too.
-fn open_bucket(url: &BucketUrl, bucket: Bucket, what: &str) -> Result<ObjectBackend> {
-    let backend = ObjectBackend::of_bucket(bucket)?;
+fn open_bucket(url: &BucketUrl, bucket: Bucket, what: &str, callers: &Callers) -> Result<ObjectBackend> {
+    let backend = ObjectBackend::of_bucket_for(bucket, callers.clone())?;
     backend.check().map_err(|error| unusable(what, url, error))?;
     match backend.prove_exclusive() {
         Ok(()) => {}
-        Err(error) if error.kind == FailureKind::Denied => {
+        Err(error) if error.kind == FailureKind::WriteDenied => {
             tracing::warn!(bucket = %url, %error, "{what} can be read and not be written");
         }
         Err(error) => return Err(unusable(what, url, error)),

@@ -11,6 +11,7 @@ use futures::{Stream, TryStreamExt as _};
 use polarway_ipc::{Chunk, Compression};
 use polarway_model::{DatasetVersion, QueryOptions, QuerySummary};
 use polarway_query::{EngineCondition, Keep, QueryStatus, Summary};
+use polarway_storage::{Callers, WaitingCaller};
 use polarway_table::Table;
 
 use crate::catalog::{DatasetsRead, StoredCatalog};
@@ -111,7 +112,8 @@ impl Polarway {
         form: F,
         keep: Keep,
     ) -> Result<Items<F::Item>> {
-        let catalog = StoredCatalog::new(self.access().clone());
+        let (waiting, caller) = Callers::waiting();
+        let catalog = StoredCatalog::new(self.access().clone(), caller);
         let datasets = catalog.datasets_read();
         let parameters = match options.parameters.is_empty() {
             true => None,
@@ -126,7 +128,7 @@ impl Polarway {
         };
         let (sink, receivers) = query_events::channel(form);
         let query = self.access().start_query(sql, Arc::new(catalog), options, Box::new(sink))?;
-        Ok(Items { events: receivers.of(query), datasets, summary: None })
+        Ok(Items { events: receivers.of(query), datasets, summary: None, _waiting: waiting })
     }
 
     /// The queries that wait or run on this engine, the oldest first.
@@ -181,6 +183,8 @@ struct Items<T> {
     events: QueryEvents<T>,
     datasets: DatasetsRead,
     summary: Option<Summary>,
+    /// Requests for the query are dropped with this.
+    _waiting: WaitingCaller,
 }
 
 impl<T> Items<T> {

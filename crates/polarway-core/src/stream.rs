@@ -134,7 +134,11 @@ async fn serve<T: Send + 'static>(
                 }
             }
         }
-        match threads.run(move || Ok(make(source))).await {
+        let made = tokio::select! {
+            made = threads.run(move || Ok(make(source))) => made,
+            () = shared.dropped() => return,
+        };
+        match made {
             Ok((rest, items)) => {
                 shared.give(items, rest.is_none());
                 match rest {
@@ -239,6 +243,17 @@ impl<T> Shared<T> {
         };
         if let Some(reader) = reader {
             reader.wake();
+        }
+    }
+
+    /// Waits until nobody reads any more.
+    async fn dropped(&self) {
+        loop {
+            let moved = self.moved.notified();
+            if self.state.lock().is_dropped {
+                return;
+            }
+            moved.await;
         }
     }
 

@@ -7,6 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use polarway_storage::Callers;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -18,6 +19,8 @@ const THREADS_OF_A_RUNTIME: usize = 512;
 /// An engine's threads, by the kind of work that they do.
 #[derive(Debug)]
 pub(crate) struct Threads {
+    /// The callers that they work for.
+    pub(crate) served: Callers,
     /// Calls that read or change one thing in the storage.
     pub(crate) calls: Work,
     /// Reading the next rows of a table that is loaded.
@@ -34,12 +37,15 @@ const _: () = assert!(128 + 64 + 16 + 96 + 96 <= THREADS_OF_A_RUNTIME - 64, "blo
 
 impl Threads {
     pub(crate) fn new() -> Self {
+        let served = Callers::default();
+        let work = |count| Work { served: served.clone(), ..Work::with_threads(count) };
         Self {
-            calls: Work::with_threads(128),
-            loads: Work::with_threads(64),
-            stores: Work::with_threads(16),
-            publications: Work::with_threads(96),
-            callers: Work::with_threads(96),
+            calls: work(128),
+            loads: work(64),
+            stores: work(16),
+            publications: work(96),
+            callers: work(96),
+            served,
         }
     }
 }
@@ -48,14 +54,16 @@ impl Threads {
 #[derive(Clone, Debug)]
 pub(crate) struct Work {
     free: Arc<Semaphore>,
+    served: Callers,
 }
 
 impl Work {
     fn with_threads(count: usize) -> Self {
-        Self { free: Arc::new(Semaphore::new(count)) }
+        Self { free: Arc::new(Semaphore::new(count)), served: Callers::default() }
     }
 
-    /// Runs work on a thread that may block, as soon as one is free.
+    /// Runs work on a thread that may block, as soon as one is free. If the future is dropped, requests to a bucket that the work
+    /// waits for are dropped too.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -63,8 +71,10 @@ impl Work {
         let permit = Arc::clone(&self.free).acquire_owned().await.map_err(|_| shutting_down())?;
         // Log lines about the work belong to what its caller is doing.
         let span = tracing::Span::current();
+        let (_waiting, caller) = Callers::waiting();
+        let served = self.served.clone();
         let work = move || {
-            let done = span.in_scope(work);
+            let done = span.in_scope(|| served.serve(caller, work));
             drop(permit);
             done
         };

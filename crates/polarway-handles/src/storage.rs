@@ -43,7 +43,10 @@ pub fn claim_storage(storage: &dyn Backend) -> Result<()> {
     }
     match storage.replace(MARK, MARK_TEXT.into()) {
         Err(error)
-            if matches!(error.kind, FailureKind::ReadOnly | FailureKind::Denied | FailureKind::Full) =>
+            if matches!(
+                error.kind,
+                FailureKind::ReadOnly | FailureKind::Denied | FailureKind::WriteDenied | FailureKind::Full
+            ) =>
         {
             let cause = error.source().map(ToString::to_string);
             tracing::warn!(%error, cause, "the storage of handles can't be marked as one");

@@ -175,6 +175,8 @@ pub struct FileReference {
 pub struct ForeignFile {
     /// Changes whenever the file may hold other rows.
     pub state: Uuid,
+    /// What the storage says of this state: of another one, nothing is read.
+    pub identity: String,
     /// The value of each partition column; `None` is NULL.
     pub partition_values: Vec<Option<String>>,
     /// The file's columns, if DuckDB can't read its format: DuckDB then reads a rewritten copy with these columns.

@@ -15,7 +15,7 @@ use polarway_proto::transport::{
 };
 use polarway_proto::v1::Failure;
 use polarway_proto::{Method, Reason};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Service as _;
@@ -25,7 +25,7 @@ use crate::auth::{Gate, NoSession, Requester, Session};
 use crate::body::filtered;
 use crate::call_id::{ID_HEADER, call_id};
 use crate::drain::Drain;
-use crate::ending::{RequestEnd, Watch};
+use crate::ending::{RequestEnd, Watch, too_late};
 use crate::limits::Peer;
 use crate::metrics::{Beginning, Metrics, OpenCall};
 use crate::patience::{TimeLimit, is_foreign_stream};
@@ -128,12 +128,17 @@ impl Edge {
             if let Ok(Some(session)) = &session {
                 watch.end_with(session);
             }
+            let timeout = head.headers.get(TIMEOUT_HEADER).and_then(decode_timeout);
+            let deadline = timeout.and_then(|timeout| call.began.checked_add(timeout));
+            if let Some(deadline) = deadline.filter(|_| method.is_some()) {
+                watch.end_after(deadline);
+            }
             let work = pin!(async {
                 let authenticator = &self.gate.authenticator;
                 let requester =
                     authenticator.introduce(session, Some(from), Some(id.clone()), head.uri.path())?;
                 match method {
-                    Some(method) => self.call_ours(method, &call, requester, &head.headers, body).await,
+                    Some(method) => self.call_ours(method, &call, requester, deadline, body).await,
                     None => Ok(self.call_others(&call, Request::from_parts(head, body)).await),
                 }
             });
@@ -150,11 +155,9 @@ impl Edge {
         method: Method,
         call: &OpenCall,
         requester: Requester,
-        headers: &HeaderMap,
+        deadline: Option<Instant>,
         body: Body,
     ) -> Result<Response<Body>, Failure> {
-        let timeout = headers.get(TIMEOUT_HEADER).and_then(decode_timeout);
-        let deadline = timeout.and_then(|timeout| call.began.checked_add(timeout));
         let body = match method.is_upload() {
             true => body,
             false => filtered(body, TimeLimit::new(call.began, self.patience)),
@@ -162,9 +165,7 @@ impl Edge {
         let call = self.service.begin(requester, deadline, call.trace())?;
         let answer = pin!(self.service.answer(method, call, body));
         match deadline {
-            Some(deadline) => timeout_at(deadline, answer)
-                .await
-                .map_err(|_| Reason::DeadlineExceeded.failure("the call's deadline passed")),
+            Some(deadline) => timeout_at(deadline, answer).await.map_err(|_| too_late()),
             None => Ok(answer.await),
         }
     }

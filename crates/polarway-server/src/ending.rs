@@ -1,14 +1,17 @@
 //! Ends calls early: when their token expires or is withdrawn, or when the server shuts down.
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::future::{self, BoxFuture};
 use http::HeaderMap;
 use http_body::{Body as _, Frame};
+use polarway_proto::Reason;
 use polarway_proto::transport::MESSAGE_HEADER_BYTES;
 use polarway_proto::v1::Failure;
+use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 use tonic::body::Body;
 use tracing::Span;
@@ -17,17 +20,25 @@ use crate::auth::Session;
 use crate::body::{Filter, NextFrame, poll_frame};
 use crate::drain::CutOff;
 
+/// How long after its deadline a method may end its answer by itself.
+const FOR_THE_METHOD: Duration = Duration::from_millis(250);
+
 /// What may end a call early.
 #[derive(Clone)]
 struct Ending {
     cut_off: CutOff,
     /// The session of its token, if that may end.
     session: Option<Arc<Session>>,
+    /// When the stream of its answer ends, if it has a deadline.
+    deadline: Option<Instant>,
 }
 
 impl Ending {
     fn check(&self) -> Result<(), Failure> {
         self.cut_off.check()?;
+        if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(too_late());
+        }
         self.session.as_ref().map_or(Ok(()), |session| session.check())
     }
 
@@ -39,8 +50,23 @@ impl Ending {
                 None => future::pending().await,
             }
         };
-        future::select(pin!(self.cut_off.ended()), pin!(session)).await.factor_first().0
+        let deadline = async {
+            match self.deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => future::pending().await,
+            }
+            too_late()
+        };
+        tokio::select! {
+            failure = self.cut_off.ended() => failure,
+            failure = session => failure,
+            failure = deadline => failure,
+        }
     }
+}
+
+pub(crate) fn too_late() -> Failure {
+    Reason::DeadlineExceeded.failure("the call's deadline passed")
 }
 
 /// Waits for the end of a call.
@@ -53,7 +79,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// For a call that ends when its server cuts it off.
     pub(crate) fn new(cut_off: CutOff) -> Self {
-        Self { ending: Ending { cut_off, session: None }, ended: None }
+        Self { ending: Ending { cut_off, session: None, deadline: None }, ended: None }
     }
 
     /// The call ends with its session, too.
@@ -62,6 +88,12 @@ impl Watch {
             self.ending.session = Some(Arc::clone(session));
             self.ended = None;
         }
+    }
+
+    /// The stream of its answer ends soon after its deadline: the method itself may say better what it was doing then.
+    pub(crate) fn end_after(&mut self, deadline: Instant) {
+        self.ending.deadline = Some(deadline + FOR_THE_METHOD);
+        self.ended = None;
     }
 
     /// Works on the call, in its span.

@@ -13,7 +13,7 @@ use polarway_model::DatasetName;
 use polarway_parquet::FileReader;
 use uuid::Uuid;
 
-use crate::backend::{FileMeta, join};
+use crate::backend::{BackendError, FailureKind, FileMeta, join};
 use crate::commit::DataFile;
 use crate::common::common_schema;
 use crate::conform::Conform;
@@ -239,7 +239,8 @@ impl Tables {
         }
         let unreadable =
             |source| Error::UnreadableData { name: name.clone(), path: file.path.clone(), source };
-        let reader = FileReader::open(self.backend.open(&file.path, file.meta.bytes)?)
+        let source = self.backend.open_pinned(&file.path, file.meta.bytes, &file.meta.identity);
+        let reader = FileReader::open(source.map_err(|error| changed(name, &file.path, error))?)
             .and_then(FileReader::with_fitting_times)
             .map_err(unreadable)?;
         let footer = Footer {
@@ -306,6 +307,14 @@ impl Tables {
             Some(meta) if meta.identity == adopted.identity => Ok(()),
             _ => Err(Error::AdoptedFileChanged { name: name.clone(), path: file.path.clone() }),
         }
+    }
+}
+
+/// The error for an adopted file that could not be opened.
+pub(crate) fn changed(name: &DatasetName, path: &str, error: BackendError) -> Error {
+    match error.kind {
+        FailureKind::Changed => Error::AdoptedFileChanged { name: name.clone(), path: path.to_owned() },
+        _ => error.into(),
     }
 }
 

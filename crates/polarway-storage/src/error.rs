@@ -284,7 +284,7 @@ impl Error {
 
     /// Whether the storage takes no writes.
     pub fn is_read_only(&self) -> bool {
-        self.backend_failure() == Some(FailureKind::ReadOnly)
+        matches!(self.backend_failure(), Some(FailureKind::ReadOnly | FailureKind::WriteDenied))
     }
 
     /// How the storage failed, if it was the storage.

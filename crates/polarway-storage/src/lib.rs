@@ -15,6 +15,7 @@ mod adopt;
 mod backend;
 mod budget;
 mod cache;
+mod callers;
 mod change;
 mod change_counts;
 mod checks;
@@ -52,6 +53,7 @@ mod stored_chunks;
 mod tables;
 mod tidy;
 mod time_travel;
+mod unfinished;
 mod upload;
 mod vacuum;
 mod widening;
@@ -62,6 +64,7 @@ pub use backend::{
     ObjectBackend, Outcome,
 };
 pub use budget::{MemoryBudget, Reservation};
+pub use callers::{Callers, ServedCaller, WaitingCaller};
 pub use change_counts::ChangeCounts;
 pub use checks::{FileChecks, FileToCheck};
 pub use commit::{CommitKind, NotACommit};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 use lru::LruCache;
 use parking_lot::Mutex;
-use polarway_parquet::{EncodeOptions, ReadOptions, TableEncoder, Workers};
+use polarway_parquet::{EncodeOptions, ReadAt, ReadOptions, TableEncoder, Workers};
 use uuid::Uuid;
 
 use crate::backend::{Backend, BackendError, BackendResult, Outcome};
@@ -50,11 +50,22 @@ pub struct FileToRead<'f> {
     pub adopted: Option<AdoptedState<'f>>,
 }
 
+impl FileToRead<'_> {
+    fn open(&self, backend: &dyn Backend) -> BackendResult<Arc<dyn ReadAt>> {
+        match self.adopted {
+            Some(adopted) => backend.open_pinned(self.path, self.bytes, adopted.identity),
+            None => backend.open(self.path, self.bytes),
+        }
+    }
+}
+
 /// What one has to know to read a file that Polarway did not write.
 #[derive(Clone, Copy, Debug)]
 pub struct AdoptedState<'f> {
     /// Differs whenever the file may hold other rows.
     pub state: Uuid,
+    /// What the storage says of this state: of another one, nothing is read.
+    pub identity: &'f str,
     /// The values in its folders' names, one for each partition column; `None` is NULL.
     pub partition_values: &'f [Option<String>],
     /// The columns in it, if it uses what DuckDB does not read: it is written anew with these.
@@ -184,7 +195,7 @@ impl Mirror {
     fn ranged(&self, file: FileToRead<'_>) -> LocalFile {
         let state = file.adopted.map(|adopted| adopted.state.to_string()).unwrap_or_default();
         let id = Uuid::new_v5(&self.namespace, format!("{}\n{state}", file.path).as_bytes());
-        let ranges = self.ranges.file(id, &self.backend, file.path, file.bytes);
+        let ranges = self.ranges.file(id, &self.backend, file);
         let values = file.adopted.map(|adopted| adopted.partition_values).unwrap_or_default();
         let mut url = ranges.root();
         for (place, value) in values.iter().enumerate() {
@@ -236,7 +247,7 @@ impl Mirror {
 
     /// Rewrites a file that DuckDB does not read as one that it reads.
     fn write_anew(&self, file: FileToRead<'_>, schema: &SchemaRef, target: &Path) -> Result<()> {
-        let source = self.backend.open(file.path, file.bytes)?;
+        let source = file.open(&*self.backend)?;
         let failed = |error| BackendError::of_io("copy", file.path, Outcome::NotDone, error);
         let write = || -> Result<()> {
             let sink = io::BufWriter::new(File::create_new(target).map_err(failed)?);

@@ -8,7 +8,8 @@ use arrow_schema::SchemaRef;
 use polarway_model::{At, DatasetName};
 use polarway_parquet::{BatchReader, ReadAt, ReadOptions};
 
-use crate::backend::FailureKind;
+use crate::adopt::changed;
+use crate::backend::{self, FailureKind};
 use crate::conform::Conform;
 use crate::error::{Error, Result};
 use crate::part::Part;
@@ -61,9 +62,13 @@ impl Tables {
 
     /// Opens a data file of a snapshot. If it is gone, the error says why.
     pub(crate) fn open_file(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Result<Arc<dyn ReadAt>> {
-        let source = self.backend.open(&file.path, file.bytes).map_err(|error| match error.kind {
+        let opened = match &file.adopted {
+            Some(adopted) => self.backend.open_pinned(&file.path, file.bytes, &adopted.identity),
+            None => self.backend.open(&file.path, file.bytes),
+        };
+        let source = opened.map_err(|error| match error.kind {
             FailureKind::NotFound => self.why_missing(snapshot, file),
-            _ => error.into(),
+            _ => changed(&snapshot.name, &file.path, error),
         })?;
         if source.len() == file.bytes {
             return Ok(source);
@@ -236,6 +241,12 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
             }
         }
         let name = self.snapshot.name.clone();
+        // It may have become again what it was meanwhile.
+        if let Some(file) = files.iter().find(|file| file.adopted.is_some())
+            && is_of_change(&source)
+        {
+            return Error::AdoptedFileChanged { name, path: file.path.clone() };
+        }
         match source {
             polarway_parquet::Error::InFile { index, source } if index < files.len() => {
                 Error::UnreadableData { name, path: files[index].path.clone(), source: *source }
@@ -274,5 +285,14 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> Iterator for TableReader<T, R
         let made = self.advance().transpose();
         self.failed = matches!(made, Some(Err(_)));
         made
+    }
+}
+
+/// Whether a file could not be read because it had changed since it was pinned.
+fn is_of_change(error: &polarway_parquet::Error) -> bool {
+    match error {
+        polarway_parquet::Error::InFile { source, .. } => is_of_change(source),
+        polarway_parquet::Error::Read(error) => backend::is_of_change(error),
+        _ => false,
     }
 }

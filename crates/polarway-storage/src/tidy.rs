@@ -70,6 +70,9 @@ impl Tables {
     /// What the storage says where it takes no writes, or is gone. A table that can't be tidied holds up none of the others:
     /// it is reported in the log.
     pub fn tidy_leased(&self, is_wanted: impl Fn(&DatasetName) -> bool) -> Result<()> {
+        if let Err(error) = self.remove_unfinished(&is_wanted) {
+            tracing::debug!(error = %with_cause(&error), "uploads that were not completed can't be removed");
+        }
         let names = self.folders(is_wanted)?;
         if names.is_empty() {
             return Ok(());

@@ -54,7 +54,11 @@ impl Access {
     /// A file of a pinned version.
     pub(crate) fn open_file(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Result<Arc<dyn ReadAt>> {
         let data = self.authorize(Action::Read, Target::Dataset(&snapshot.name))?;
-        Ok(data.tables.backend().open(&file.path, file.bytes)?)
+        let backend = data.tables.backend();
+        Ok(match &file.adopted {
+            Some(adopted) => backend.open_pinned(&file.path, file.bytes, &adopted.identity)?,
+            None => backend.open(&file.path, file.bytes)?,
+        })
     }
 
     /// Makes sure that a file of a pinned version is as it was then.

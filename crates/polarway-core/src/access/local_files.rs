@@ -119,6 +119,7 @@ impl RemoteFile for RangedFile {
 fn to_read(file: &FileReference) -> FileToRead<'_> {
     let adopted = file.foreign.as_ref().map(|foreign| AdoptedState {
         state: foreign.state,
+        identity: &foreign.identity,
         partition_values: &foreign.partition_values,
         rewritten_as: foreign.rewritten_as.as_ref(),
     });

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use metrics::{Counter, Histogram, Recorder};
@@ -247,6 +247,12 @@ impl Backend for MeasuredStorage {
         Ok(Arc::new(MeasuredFile { file, metrics: Arc::clone(&self.metrics) }))
     }
 
+    fn open_pinned(&self, path: &str, bytes: u64, identity: &str) -> BackendResult<Arc<dyn ReadAt>> {
+        let file =
+            self.metrics.measure(Operation::Open, || self.storage.open_pinned(path, bytes, identity))?;
+        Ok(Arc::new(MeasuredFile { file, metrics: Arc::clone(&self.metrics) }))
+    }
+
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
         let began = Instant::now();
         match self.storage.create_data(path) {
@@ -289,6 +295,10 @@ impl Backend for MeasuredStorage {
 
     fn remove_all(&self, paths: &[String]) -> BackendResult<()> {
         self.metrics.measure(Operation::Remove, || self.storage.remove_all(paths))
+    }
+
+    fn remove_unfinished(&self, is_ours: &dyn Fn(&str) -> bool, age: Duration) -> BackendResult<usize> {
+        self.metrics.measure(Operation::Remove, || self.storage.remove_unfinished(is_ours, age))
     }
 
     fn remove_empty_folder(&self, folder: &str) -> BackendResult<bool> {

@@ -31,7 +31,12 @@ pub(crate) fn foreign_group(paths: &[PathBuf], schema: SchemaRef) -> FileGroup {
     let mut group = group(paths, schema);
     for file in &mut group.files {
         let state = Uuid::now_v7();
-        file.foreign = Some(ForeignFile { state, partition_values: Vec::new(), rewritten_as: None });
+        file.foreign = Some(ForeignFile {
+            state,
+            identity: String::new(),
+            partition_values: Vec::new(),
+            rewritten_as: None,
+        });
     }
     group
 }

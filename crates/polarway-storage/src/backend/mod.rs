@@ -12,7 +12,7 @@ use std::fmt::Debug;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use polarway_parquet::ReadAt;
@@ -49,6 +49,15 @@ pub trait Backend: Send + Sync + Debug {
     /// # Errors
     /// As [`open`](Self::open).
     fn open_lazily(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
+        self.open(path, bytes)
+    }
+
+    /// The same as [`open`](Self::open) for a file that others may change, as it was when it had this identity. A bucket gives
+    /// nothing of another state, not even if the file has become what it was again when it is looked at next.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open). [`FailureKind::Changed`] if the file has changed, also from reading it.
+    fn open_pinned(&self, path: &str, bytes: u64, _identity: &str) -> BackendResult<Arc<dyn ReadAt>> {
         self.open(path, bytes)
     }
 
@@ -91,6 +100,15 @@ pub trait Backend: Send + Sync + Debug {
     /// As [`remove`](Self::remove), of the first file that could not be removed.
     fn remove_all(&self, paths: &[String]) -> BackendResult<()> {
         one_by_one(paths, |path| self.remove(path))
+    }
+
+    /// Removes uploads that were begun longer ago than this, by the storage's clock, and not completed: those to paths that are
+    /// ours. Returns how many. They are in buckets only, and no other operation shows them.
+    ///
+    /// # Errors
+    /// They can't be listed or removed.
+    fn remove_unfinished(&self, _is_ours: &dyn Fn(&str) -> bool, _age: Duration) -> BackendResult<usize> {
+        Ok(0)
     }
 
     /// Removes a folder if it is empty, and returns whether it is gone. A storage without folders has none.
@@ -196,7 +214,7 @@ pub type BackendResult<T> = Result<T, BackendError>;
 
 /// A storage operation that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("can't {operation} {path:?}{}", kind.explanation())]
+#[error("can't {operation} {}{}", place(path), kind.explanation())]
 pub struct BackendError {
     /// The operation, as a verb.
     pub operation: &'static str,
@@ -209,6 +227,11 @@ pub struct BackendError {
     /// The storage's own error.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// A path as messages name it: that of the root is empty.
+fn place(path: &str) -> String {
+    if path.is_empty() { "the storage".to_owned() } else { format!("{path:?}") }
 }
 
 impl BackendError {
@@ -230,11 +253,19 @@ impl BackendError {
     }
 }
 
+/// Whether reading an open file failed because the file had changed since it was pinned.
+pub(crate) fn is_of_change(error: &io::Error) -> bool {
+    let client = error.get_ref().and_then(|error| error.downcast_ref::<object_store::Error>());
+    matches!(client, Some(object_store::Error::Precondition { .. }))
+}
+
 /// Why an operation failed, as far as a caller can act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
     /// There is no such file.
     NotFound,
+    /// The file has changed since it was pinned.
+    Changed,
     /// The storage takes no writes.
     ReadOnly,
     /// No space, no inodes or no quota is left.
@@ -245,8 +276,14 @@ pub enum FailureKind {
     Linked,
     /// There is no such bucket.
     NoBucket,
-    /// The credentials are missing, wrong or expired.
+    /// The bucket can be read, and these credentials may not write to it.
+    WriteDenied,
+    /// The credentials are missing or wrong.
     Unauthenticated,
+    /// The credentials were valid once.
+    Expired,
+    /// This machine's clock is too far from the service's, so that signatures are refused.
+    WrongClock,
     /// The bucket is in another region.
     WrongRegion,
     /// No connection could be made, or no answer came.
@@ -268,12 +305,16 @@ impl FailureKind {
     fn explanation(self) -> &'static str {
         match self {
             Self::NotFound => ": it does not exist",
+            Self::Changed => ": it has changed",
             Self::ReadOnly => ": the storage is read-only",
             Self::Full => ": no space is left",
             Self::Denied => ": permission denied",
             Self::Linked => ": a symbolic link leads there, and nothing is removed behind one",
             Self::NoBucket => ": there is no such bucket",
-            Self::Unauthenticated => ": the credentials are missing, wrong or expired",
+            Self::WriteDenied => ": permission denied: these credentials may not write there",
+            Self::Unauthenticated => ": the credentials are missing or wrong",
+            Self::Expired => ": the credentials have expired",
+            Self::WrongClock => ": this machine's clock is too far from the service's",
             Self::WrongRegion => ": the bucket is in another region",
             Self::Unreachable => ": the service does not answer",
             Self::Busy => ": the service is busy",

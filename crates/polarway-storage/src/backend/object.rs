@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
-use polarway_bucket::{Bucket, Refusal, RefusalKind};
+use polarway_bucket::{Bucket, Refusal, RefusalKind, Unfinished};
 use polarway_parquet::ReadAt;
 
 use super::object_reader::ObjectReader;
@@ -19,6 +19,8 @@ use super::{
     Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome,
     is_settled, join, one_by_one,
 };
+use crate::callers::Callers;
+use crate::environment::micros;
 use crate::own_runtime::OwnRuntime;
 
 /// The largest object that every service copies in one request, in bytes. S3 takes 5 GiB.
@@ -35,6 +37,12 @@ const MOST_TRIES: u32 = 7;
 
 /// The pause before the second try. It doubles from try to try.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// How the identity of a file begins whose storage gives no entity tags. No tag has spaces.
+const WITHOUT_TAG: &str = "(no tag) ";
+
+/// The operations that change something, as errors name them.
+const WRITES: [&str; 6] = ["publish", "create", "write", "replace", "copy", "remove"];
 
 /// Any storage of the `object_store` crate that has put-if-absent.
 ///
@@ -54,7 +62,7 @@ impl ObjectBackend {
     /// # Errors
     /// The runtime's thread could not be started.
     pub fn new(store: Arc<dyn ObjectStore>) -> BackendResult<Self> {
-        Self::over(Arc::clone(&store), store, None)
+        Self::over(Arc::clone(&store), store, None, Callers::default())
     }
 
     /// A bucket. No request is made before it is used.
@@ -62,13 +70,22 @@ impl ObjectBackend {
     /// # Errors
     /// The runtime's thread could not be started.
     pub fn of_bucket(bucket: Bucket) -> BackendResult<Self> {
-        Self::over(Arc::clone(bucket.retrying()), Arc::clone(bucket.single()), Some(bucket))
+        Self::of_bucket_for(bucket, Callers::default())
+    }
+
+    /// The same for threads that work for callers: a request that a caller waited for is dropped when the caller is gone.
+    ///
+    /// # Errors
+    /// As [`of_bucket`](Self::of_bucket).
+    pub fn of_bucket_for(bucket: Bucket, callers: Callers) -> BackendResult<Self> {
+        Self::over(Arc::clone(bucket.retrying()), Arc::clone(bucket.single()), Some(bucket), callers)
     }
 
     fn over(
         store: Arc<dyn ObjectStore>,
         commits: Arc<dyn ObjectStore>,
         bucket: Option<Bucket>,
+        callers: Callers,
     ) -> BackendResult<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -82,10 +99,16 @@ impl ObjectBackend {
                 outcome: Outcome::NotDone,
                 source: error.into(),
             })?;
-        Ok(Self { store, commits, bucket, runtime: Arc::new(runtime.into()) })
+        Ok(Self { store, commits, bucket, runtime: Arc::new(OwnRuntime::serving(runtime, callers)) })
     }
 
-    fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+    /// Waits for a request that only reads, or whose effect nobody needs to know if the caller is gone.
+    fn wait<T>(&self, work: impl Future<Output = object_store::Result<T>>) -> object_store::Result<T> {
+        self.runtime.wait(work)
+    }
+
+    /// Waits for a request whatever the caller does: after it has returned, nothing is carried out later.
+    fn wait_to_the_end<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
     }
 }
@@ -123,12 +146,24 @@ impl Backend for ObjectBackend {
     }
 
     fn open(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        let opened = ObjectReader::open(&self.store, &self.runtime, object_path(path), bytes);
+        let opened = ObjectReader::new(&self.store, &self.runtime, object_path(path), bytes).with_ends();
         Ok(Arc::new(opened.map_err(|error| failure("open", path, Outcome::NotDone, error))?))
     }
 
     fn open_lazily(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
         Ok(Arc::new(ObjectReader::new(&self.store, &self.runtime, object_path(path), bytes)))
+    }
+
+    fn open_pinned(&self, path: &str, bytes: u64, identity: &str) -> BackendResult<Arc<dyn ReadAt>> {
+        let tag = match identity.starts_with(WITHOUT_TAG) {
+            true => None,
+            // Services want it in quotes; other stores compare the text.
+            false if self.bucket.is_some() => Some(format!("\"{identity}\"")),
+            false => Some(identity.to_owned()),
+        };
+        let reader = ObjectReader::new(&self.store, &self.runtime, object_path(path), bytes).of_state(tag);
+        let opened = reader.with_ends();
+        Ok(Arc::new(opened.map_err(|error| failure("open", path, Outcome::NotDone, error))?))
     }
 
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
@@ -177,7 +212,7 @@ impl Backend for ObjectBackend {
         if self.bucket.is_some() {
             return self.remove_all(&[path.to_owned()]);
         }
-        match self.wait(self.store.delete(&object_path(path))) {
+        match self.wait_to_the_end(self.store.delete(&object_path(path))) {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failure("remove", path, Outcome::Unknown, error)),
         }
@@ -186,12 +221,30 @@ impl Backend for ObjectBackend {
     fn remove_all(&self, paths: &[String]) -> BackendResult<()> {
         let Some(bucket) = &self.bucket else { return one_by_one(paths, |path| self.remove(path)) };
         let paths: Vec<ObjectPath> = paths.iter().map(|path| object_path(path)).collect();
-        self.wait(bucket.delete(&paths))
+        self.wait_to_the_end(bucket.delete(&paths))
             .map_err(|failed| failure("remove", failed.path.as_ref(), Outcome::Unknown, failed.error))
     }
 
+    fn remove_unfinished(&self, is_ours: &dyn Fn(&str) -> bool, age: Duration) -> BackendResult<usize> {
+        let Some(bucket) = &self.bucket else { return Ok(0) };
+        let Some(uploads) = bucket.uploads() else { return Ok(0) };
+        let listed = self.wait(uploads.list());
+        let listed = listed.map_err(|error| failure("list uploads in", "", Outcome::NotDone, error))?;
+        // The answer with the list said the service's time.
+        let Some(now_us) = bucket.traffic().service_now_us() else { return Ok(0) };
+        let begun_before_us = now_us.saturating_sub(micros(age));
+        let is_left = |upload: &Unfinished| upload.begun_us <= begun_before_us && is_ours(&upload.path);
+        let mut removed = 0;
+        for upload in listed.into_iter().filter(is_left) {
+            self.wait(uploads.abort(&upload))
+                .map_err(|error| failure("remove", &upload.path, Outcome::Unknown, error))?;
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
     fn pause_before_retry(&self, failures: u32) -> bool {
-        let is_worth_it = failures < MOST_TRIES;
+        let is_worth_it = failures < MOST_TRIES && !self.runtime.caller_is_gone();
         if self.bucket.is_some() && is_worth_it {
             std::thread::sleep(FIRST_PAUSE * 2_u32.pow(failures.saturating_sub(1)));
         }
@@ -276,7 +329,8 @@ impl ObjectBackend {
         path: &str,
         contents: Bytes,
     ) -> object_store::Result<object_store::PutResult> {
-        self.wait(self.commits.put_opts(&object_path(path), contents.into(), PutMode::Create.into()))
+        let path = object_path(path);
+        self.wait_to_the_end(self.commits.put_opts(&path, contents.into(), PutMode::Create.into()))
     }
 
     /// Copies an object that is too large for one request.
@@ -311,7 +365,7 @@ fn file_meta(object: &object_store::ObjectMeta) -> FileMeta {
     let tag = object.e_tag.as_deref().map(|tag| tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"'));
     let identity = match tag.filter(|tag| !tag.is_empty()) {
         Some(tag) => tag.to_owned(),
-        None => format!("{}-{modified_us}", object.size),
+        None => format!("{WITHOUT_TAG}{}-{modified_us}", object.size),
     };
     FileMeta { bytes: object.size, modified_us, identity, is_settled: is_settled(modified_us) }
 }
@@ -363,10 +417,16 @@ pub(super) fn failure(
     let kind = match (&refusal, &error) {
         (Some(refusal), _) => meaning(&refusal.kind),
         (_, Error::NotFound { .. }) => FailureKind::NotFound,
+        (_, Error::Precondition { .. }) => FailureKind::Changed,
         (_, Error::PermissionDenied { .. }) => FailureKind::Denied,
         (_, Error::Unauthenticated { .. }) => FailureKind::Unauthenticated,
         (_, Error::NotImplemented { .. } | Error::NotSupported { .. }) => FailureKind::Unsuitable,
         _ => FailureKind::Other,
+    };
+    let kind = if kind == FailureKind::Denied && WRITES.contains(&operation) {
+        FailureKind::WriteDenied
+    } else {
+        kind
     };
     // The client's own error has the request's address in it; the refusal says what matters.
     let source = match refusal {
@@ -379,10 +439,9 @@ pub(super) fn failure(
 fn meaning(refusal: &RefusalKind) -> FailureKind {
     match refusal {
         RefusalKind::NoSuchBucket => FailureKind::NoBucket,
-        RefusalKind::WrongKey
-        | RefusalKind::ExpiredKey
-        | RefusalKind::NoCredentials
-        | RefusalKind::WrongClock => FailureKind::Unauthenticated,
+        RefusalKind::WrongKey | RefusalKind::NoCredentials => FailureKind::Unauthenticated,
+        RefusalKind::ExpiredKey => FailureKind::Expired,
+        RefusalKind::WrongClock => FailureKind::WrongClock,
         RefusalKind::MissingRight => FailureKind::Denied,
         RefusalKind::WrongRegion(_) => FailureKind::WrongRegion,
         RefusalKind::Unreachable | RefusalKind::NoAnswer => FailureKind::Unreachable,

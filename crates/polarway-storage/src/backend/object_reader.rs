@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use object_store::path::Path as ObjectPath;
-use object_store::{GetOptions, ObjectStore, ObjectStoreExt as _};
+use object_store::{GetOptions, GetResult, ObjectStore, ObjectStoreExt as _};
 use polarway_bucket::Refusal;
 use polarway_parquet::ReadAt;
 use tokio::task::JoinSet;
@@ -33,6 +33,8 @@ pub(super) struct ObjectReader {
     store: Arc<dyn ObjectStore>,
     runtime: Arc<OwnRuntime>,
     location: ObjectPath,
+    /// The entity tag of the state that is read, if another one must not be.
+    tag: Option<String>,
     bytes: u64,
     /// What was read when it was opened, each with where it begins.
     known: Vec<(u64, Bytes)>,
@@ -45,18 +47,24 @@ impl ObjectReader {
         location: ObjectPath,
         bytes: u64,
     ) -> Self {
-        Self { store: Arc::clone(store), runtime: Arc::clone(runtime), location, bytes, known: Vec::new() }
+        let (store, runtime) = (Arc::clone(store), Arc::clone(runtime));
+        Self { store, runtime, location, tag: None, bytes, known: Vec::new() }
     }
 
-    /// Opens an object that should have so many bytes, and reads what is needed first.
-    pub(super) fn open(
-        store: &Arc<dyn ObjectStore>,
-        runtime: &Arc<OwnRuntime>,
-        location: ObjectPath,
-        bytes: u64,
-    ) -> object_store::Result<Self> {
-        let (bytes, known) = runtime.block_on(read_ends(store, &location, bytes))?;
-        Ok(Self { known, ..Self::new(store, runtime, location, bytes) })
+    /// The same for the state of the object with this entity tag.
+    pub(super) fn of_state(self, tag: Option<String>) -> Self {
+        Self { tag, ..self }
+    }
+
+    /// Reads what is needed first, and the real length with it.
+    pub(super) fn with_ends(self) -> object_store::Result<Self> {
+        let (bytes, known) = self.runtime.wait(self.requests().read_ends(self.bytes))?;
+        Ok(Self { bytes, known, ..self })
+    }
+
+    fn requests(&self) -> Requests {
+        let (store, location) = (Arc::clone(&self.store), self.location.clone());
+        Requests { store, location, tag: self.tag.clone() }
     }
 
     /// These bytes, if they were read when it was opened.
@@ -74,9 +82,9 @@ impl ObjectReader {
         let mut read = BytesMut::zeroed((end - offset) as usize);
         loop {
             for start in starts.by_ref().take(RANGES_IN_FLIGHT - parts.len()) {
-                let (store, location) = (Arc::clone(&self.store), self.location.clone());
+                let requests = self.requests();
                 let range = start..(start + RANGE_BYTES).min(end);
-                parts.spawn(async move { Ok((start, exactly(&store, &location, range).await?)) });
+                parts.spawn(async move { Ok((start, requests.exactly(range).await?)) });
             }
             let Some(part) = parts.join_next().await else { return Ok(read.freeze()) };
             let part = part.map_err(|source| object_store::Error::JoinError { source })?;
@@ -87,48 +95,58 @@ impl ObjectReader {
     }
 }
 
-/// A range of an object, whole. What a service leaves out, or gives besides, must not pass for what the file has there.
-async fn exactly(
-    store: &Arc<dyn ObjectStore>,
-    location: &ObjectPath,
-    range: Range<u64>,
-) -> object_store::Result<Bytes> {
-    let length = range.end - range.start;
-    let read = store.get_range(location, range).await?;
-    if read.len() as u64 == length {
-        return Ok(read);
-    }
-    let source = format!("the service sent {} bytes of {location} where {length} were asked for", read.len());
-    Err(object_store::Error::Generic { store: "bucket", source: source.into() })
+/// What requests for one object ask for.
+struct Requests {
+    store: Arc<dyn ObjectStore>,
+    location: ObjectPath,
+    tag: Option<String>,
 }
 
-/// The size of an object, and its beginning and end; all of it if it is small.
-async fn read_ends(
-    store: &Arc<dyn ObjectStore>,
-    location: &ObjectPath,
-    bytes: u64,
-) -> object_store::Result<(u64, Vec<(u64, Bytes)>)> {
-    if bytes <= WHOLE_BYTES {
-        let whole = store.get(location).await?;
-        let size = whole.meta.size;
-        // The file is another one than was expected. Its reader says so.
-        let known = if size == bytes { vec![(0, whole.bytes().await?)] } else { Vec::new() };
-        return Ok((size, known));
+impl Requests {
+    async fn get(&self, range: Option<Range<u64>>) -> object_store::Result<GetResult> {
+        let options = GetOptions::new().with_range(range).with_if_match(self.tag.clone());
+        self.store.get_opts(&self.location, options).await
     }
-    let tail_start = bytes - TAIL_BYTES;
-    let options = GetOptions::new().with_range(Some(tail_start..bytes));
-    let (head, tail) =
-        tokio::join!(exactly(store, location, 0..HEAD_BYTES), store.get_opts(location, options));
-    let tail = match tail {
-        Ok(tail) => tail,
-        Err(error @ object_store::Error::NotFound { .. }) => return Err(error),
-        // The service refused for another reason, and would do so again.
-        Err(error) if Refusal::among_causes(&error).is_some() => return Err(error),
-        // The file may be too short for the range.
-        Err(_) => return Ok((store.head(location).await?.size, Vec::new())),
-    };
-    let size = tail.meta.size;
-    Ok((size, vec![(0, head?), (tail_start, tail.bytes().await?)]))
+
+    /// A range of the object, whole. What a service leaves out, or gives besides, must not pass for what the file has there.
+    async fn exactly(&self, range: Range<u64>) -> object_store::Result<Bytes> {
+        let length = range.end - range.start;
+        let read = self.get(Some(range)).await?.bytes().await?;
+        if read.len() as u64 == length {
+            return Ok(read);
+        }
+        let source = format!(
+            "the service sent {} bytes of {} where {length} were asked for",
+            read.len(),
+            self.location
+        );
+        Err(object_store::Error::Generic { store: "bucket", source: source.into() })
+    }
+
+    /// The size of the object, and its beginning and end; all of it if it is small.
+    async fn read_ends(&self, bytes: u64) -> object_store::Result<(u64, Vec<(u64, Bytes)>)> {
+        use object_store::Error;
+
+        if bytes <= WHOLE_BYTES {
+            let whole = self.get(None).await?;
+            let size = whole.meta.size;
+            // The file is another one than was expected. Its reader says so.
+            let known = if size == bytes { vec![(0, whole.bytes().await?)] } else { Vec::new() };
+            return Ok((size, known));
+        }
+        let tail_start = bytes - TAIL_BYTES;
+        let (head, tail) = tokio::join!(self.exactly(0..HEAD_BYTES), self.get(Some(tail_start..bytes)));
+        let tail = match tail {
+            Ok(tail) => tail,
+            Err(error @ (Error::NotFound { .. } | Error::Precondition { .. })) => return Err(error),
+            // The service refused for another reason, and would do so again.
+            Err(error) if Refusal::among_causes(&error).is_some() => return Err(error),
+            // The file may be too short for the range.
+            Err(_) => return Ok((self.store.head(&self.location).await?.size, Vec::new())),
+        };
+        let size = tail.meta.size;
+        Ok((size, vec![(0, head?), (tail_start, tail.bytes().await?)]))
+    }
 }
 
 impl fmt::Debug for ObjectReader {
@@ -151,9 +169,9 @@ impl ReadAt for ObjectReader {
             return Ok(known);
         }
         let read = if length as u64 <= 2 * RANGE_BYTES {
-            self.runtime.block_on(exactly(&self.store, &self.location, offset..end))
+            self.runtime.wait(self.requests().exactly(offset..end))
         } else {
-            self.runtime.block_on(self.read_in_parts(offset, end))
+            self.runtime.wait(self.read_in_parts(offset, end))
         };
         Ok(read?)
     }

@@ -94,7 +94,7 @@ impl Write for ObjectWriter {
         self.bytes += taken as u64;
         if self.buffer.len() == PART_BYTES {
             let runtime = Arc::clone(&self.runtime);
-            runtime.block_on(self.send_part())?;
+            runtime.wait(self.send_part())?;
         }
         Ok(taken)
     }
@@ -107,7 +107,7 @@ impl Write for ObjectWriter {
 impl DataWriter for ObjectWriter {
     fn finish(mut self: Box<Self>) -> BackendResult<()> {
         let runtime = Arc::clone(&self.runtime);
-        let completed = runtime.block_on(self.complete());
+        let completed = runtime.wait(self.complete());
         completed.map_err(|error| failure("write", &self.path, Outcome::Unknown, error))
     }
 }

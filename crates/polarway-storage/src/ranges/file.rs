@@ -15,6 +15,7 @@ use super::blocks::{BlockId, Place};
 use super::flight::Flight;
 use super::{BLOCK_BYTES, MOST_BLOCKS, RANGE_PREFIX, RangeCache, ReadFailure};
 use crate::backend::{Backend, BackendError, BackendResult, Outcome};
+use crate::mirror::FileToRead;
 
 /// A data file that is read by ranges.
 pub struct RangeFile {
@@ -24,6 +25,8 @@ pub struct RangeFile {
     backend: Arc<dyn Backend>,
     path: String,
     bytes: u64,
+    /// That of a file that others may change.
+    identity: Option<String>,
     /// Opened at the first request.
     source: Mutex<Option<Arc<dyn ReadAt>>>,
     /// The bytes that came from the storage since it was opened.
@@ -35,16 +38,16 @@ impl RangeFile {
         cache: &RangeCache,
         id: Uuid,
         backend: &Arc<dyn Backend>,
-        path: &str,
-        bytes: u64,
+        file: FileToRead<'_>,
     ) -> Self {
         Self {
             cache: cache.clone(),
             id,
             tag: id.simple().to_string(),
             backend: Arc::clone(backend),
-            path: path.to_owned(),
-            bytes,
+            path: file.path.to_owned(),
+            bytes: file.bytes,
+            identity: file.adopted.map(|adopted| adopted.identity.to_owned()),
             source: Mutex::default(),
             fetched_bytes: AtomicU64::new(0),
         }
@@ -151,7 +154,10 @@ impl RangeFile {
         if let Some(source) = &*source {
             return Ok(Arc::clone(source));
         }
-        let opened = self.backend.open_lazily(&self.path, self.bytes)?;
+        let opened = match &self.identity {
+            Some(identity) => self.backend.open_pinned(&self.path, self.bytes, identity)?,
+            None => self.backend.open_lazily(&self.path, self.bytes)?,
+        };
         *source = Some(Arc::clone(&opened));
         Ok(opened)
     }

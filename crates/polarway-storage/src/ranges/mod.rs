@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::backend::{Backend, BackendError, BackendResult, Outcome};
+use crate::mirror::FileToRead;
 use crate::own_runtime::OwnRuntime;
 use blocks::Blocks;
 
@@ -125,18 +126,12 @@ impl RangeCache {
     /// A file of a storage. While it is held, it can be found by its URL.
     ///
     /// `id` is another one for each file, and for each state of a file that may change.
-    pub(crate) fn file(
-        &self,
-        id: Uuid,
-        backend: &Arc<dyn Backend>,
-        path: &str,
-        bytes: u64,
-    ) -> Arc<RangeFile> {
+    pub(crate) fn file(&self, id: Uuid, backend: &Arc<dyn Backend>, file: FileToRead<'_>) -> Arc<RangeFile> {
         let mut files = self.0.files.lock();
         if let Some(file) = files.get(&id).and_then(Weak::upgrade) {
             return file;
         }
-        let file = Arc::new(RangeFile::new(self, id, backend, path, bytes));
+        let file = Arc::new(RangeFile::new(self, id, backend, file));
         files.insert(id, Arc::downgrade(&file));
         file
     }

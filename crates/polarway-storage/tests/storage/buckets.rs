@@ -4,17 +4,18 @@ use std::error::Error as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
+use std::time::Duration;
 
 use polarway_bucket::Bucket;
 use polarway_cloud::{Action, Answer, Proxy, Request, SECRET_KEY};
 use polarway_storage::{
-    At, Backend, BackendError, Created, Error, FailureKind, ObjectBackend, Settings, Tables, WriteMode,
-    WriteOptions,
+    At, Backend, BackendError, Created, Environment, Error, FailureKind, FileMeta, ObjectBackend, Settings,
+    Tables, WriteMode, WriteOptions,
 };
 use polarway_testing::is_long;
 
 use crate::support::buckets::{Place, given};
-use crate::support::{append, load, name, newest, numbers, store, write};
+use crate::support::{append, clock_ahead_by, load, name, newest, numbers, store, write};
 
 /// Changes the variables with the credentials.
 type Change<'c> = &'c dyn Fn(&mut Vec<(&'static str, String)>);
@@ -220,7 +221,7 @@ fn of_many_files_those_are_removed_that_can_be_and_the_failure_names_one_that_is
         };
         let paths = files(&*backend, 20);
         let error = backend.remove_all(&paths).unwrap_err();
-        assert_eq!(error.kind, FailureKind::Denied, "{}: {}", given.url, told(&error));
+        assert_eq!(error.kind, FailureKind::WriteDenied, "{}: {}", given.url, told(&error));
         assert!(error.to_string().contains("part 13"), "{}", told(&error));
         let left: Vec<String> = backend.list("d").unwrap().into_iter().map(|entry| entry.name).collect();
         assert!(left.len() == 1 && left[0].contains("part 13"), "{}: {left:?}", given.url);
@@ -344,7 +345,7 @@ fn a_missing_right_another_region_and_a_service_that_can_not_are_told_by_name() 
         let decide = move |request: &Request| if request.is_read() { Action::Pass } else { denied() };
         let (_proxy, reader) = place.behind(decide).unwrap();
         reader.check().unwrap();
-        assert_eq!(reader.probe().unwrap_err().kind, FailureKind::Denied);
+        assert_eq!(reader.probe().unwrap_err().kind, FailureKind::WriteDenied);
 
         let elsewhere = || refusal(301, "PermanentRedirect").with_header("x-amz-bucket-region", "eu-west-1");
         let (_proxy, elsewhere) = place.behind(move |_| Action::Refuse(elsewhere())).unwrap();
@@ -458,5 +459,92 @@ fn a_commit_is_sent_once_and_a_busy_service_gets_time() {
         assert_eq!(puts.load(Ordering::SeqCst), 1, "a commit is not sent again by the client");
         backend.replace("r", "x".into()).unwrap();
         assert_eq!(puts.load(Ordering::SeqCst), 3, "another object is");
+    }
+}
+
+#[test]
+fn what_a_killed_writer_left_goes_by_the_buckets_clock_and_not_by_the_workers() {
+    const DAY: i64 = 86_400;
+    const UPLOAD: &str = "trades/_polarway/data/0199c0de-0000-7000-8000-000000000001.parquet";
+    const ORPHAN: &str = "trades/_polarway/data/0199c0de-0000-7000-8000-000000000002.parquet";
+    const OTHERS: &str = "trades/backup.tar";
+
+    for given in given() {
+        let place = Place::new(&given);
+        let trades = name("trades");
+        store(&Tables::new(place.backend(None), Settings::default()), &trades, [1]).unwrap();
+        let backend = place.backend(None);
+        for path in [UPLOAD, OTHERS] {
+            let mut upload = backend.create_data(path).unwrap();
+            upload.write_all(&vec![7; 40 << 20]).unwrap();
+            std::mem::forget(upload); // its process was killed
+        }
+        let mut orphan = backend.create_data(ORPHAN).unwrap();
+        orphan.write_all(b"x").unwrap();
+        orphan.finish().unwrap();
+        let worker = |ahead_seconds: i64, orphan_grace: Duration| {
+            let settings = Settings { orphan_grace, ..Settings::default() };
+            let environment = Environment::with_clock(clock_ahead_by(ahead_seconds));
+            Tables::with_environment(place.backend(None), settings, environment)
+        };
+        let fast = worker(10 * DAY, Duration::from_secs(DAY as u64));
+        assert_eq!(fast.remove_unfinished(|_| true).unwrap(), 0, "{}", given.url);
+        assert_eq!(fast.vacuum(&trades).unwrap().files, 0, "{}", given.url);
+        assert!(backend.head(ORPHAN).unwrap().is_some(), "{}", given.url);
+        let slow = worker(-10 * DAY, Duration::ZERO);
+        assert_eq!(slow.remove_unfinished(|name| *name != trades).unwrap(), 0, "{}", given.url);
+        // Azure has no list of uploads: it removes their blocks by itself.
+        let uploads = usize::from(given.scheme() != "az");
+        assert_eq!(slow.remove_unfinished(|_| true).unwrap(), uploads, "{}", given.url);
+        assert_eq!(slow.remove_unfinished(|_| true).unwrap(), 0, "{}", given.url);
+        // The clock of a bucket has whole seconds only.
+        let mut removed = 0;
+        while removed == 0 {
+            removed = slow.vacuum(&trades).unwrap().files;
+        }
+        assert_eq!(backend.head(ORPHAN).unwrap(), None, "{}", given.url);
+        assert_eq!(newest(&slow, &trades).unwrap(), [1]);
+        assert_eq!(backend.head(UPLOAD).unwrap(), None);
+    }
+}
+
+#[test]
+fn a_file_of_others_that_becomes_another_and_then_itself_again_is_never_read_as_the_other() {
+    let file = |rows: std::ops::Range<i64>| {
+        let batch =
+            numbers(rows.map(|n| n.wrapping_mul(n).wrapping_mul(n).wrapping_mul(0x1E37_79B9_7F4A_7C15)));
+        let mut encoder =
+            polarway_parquet::TableEncoder::new(Vec::new(), batch.schema(), Default::default()).unwrap();
+        encoder.write(&batch).unwrap();
+        encoder.finish().unwrap().0
+    };
+    // Some megabytes each.
+    let (first, second) = (file(0..600_000), file(1_000_000..1_600_000));
+    for given in given() {
+        let place = Place::new(&given);
+        let backend = place.backend(None);
+        let put = |contents: &[u8]| backend.replace("trades.parquet", contents.to_vec().into()).unwrap();
+        put(&first);
+        let tables = Tables::new(place.backend(None), Settings::default());
+        let snapshot = tables.snapshot(&name("trades"), At::Newest).unwrap();
+        put(&second);
+        let read = tables.read(&snapshot, 0).and_then(|batches| batches.collect::<Result<Vec<_>, _>>());
+        assert!(matches!(read, Err(Error::AdoptedFileChanged { .. })), "{}: {read:?}", given.url);
+        put(&first);
+
+        // It is another one only while its rows are read.
+        let FileMeta { bytes, identity, .. } = backend.head("trades.parquet").unwrap().unwrap();
+        let opened = backend.open_pinned("trades.parquet", bytes, &identity).unwrap();
+        assert_eq!(opened.read_at(0, 4).unwrap(), &b"PAR1"[..]);
+        put(&second);
+        let between = opened.read_at(1 << 20, 1 << 20).unwrap_err();
+        assert!(between.to_string().to_lowercase().contains("precondition"), "{}: {between}", given.url);
+        put(&first);
+        let again = backend.head("trades.parquet").unwrap().unwrap().identity;
+        // Azure gives each write a tag of its own, the others one for the contents.
+        assert_eq!(again == identity, given.scheme() != "az", "{}", given.url);
+        let now = tables.snapshot(&name("trades"), At::Newest).unwrap();
+        let rows: usize = tables.read(&now, 0).unwrap().map(|batch| batch.unwrap().num_rows()).sum();
+        assert_eq!(rows, 600_000);
     }
 }

@@ -119,7 +119,8 @@ fn the_mirror_holds_what_is_in_use_and_stays_within_its_bounds() {
         let SnapshotFile { path, bytes, .. } = &snapshot.files[0];
         let state = Uuid::new_v5(&Uuid::NAMESPACE_URL, dataset.as_bytes());
         let rewritten_as = Some(&snapshot.schema);
-        let adopted = Some(AdoptedState { state, partition_values: &[], rewritten_as });
+        let identity = tables.backend().head(path).unwrap().unwrap().identity;
+        let adopted = Some(AdoptedState { state, identity: &identity, partition_values: &[], rewritten_as });
         mirror.local(FileToRead { path, bytes: *bytes, adopted }).unwrap()
     };
     let copy = |local: &LocalFile| local.path().canonicalize().unwrap();

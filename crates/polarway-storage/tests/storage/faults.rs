@@ -13,7 +13,7 @@ use crate::support::buckets::{Place, given};
 use crate::support::{append, clock_ahead_by, name, newest, numbers, request, store, write};
 
 /// What happens to the `n`th request: nothing to most of them.
-fn fault(n: u64, request: &Request) -> Action {
+pub(crate) fn fault(n: u64, request: &Request) -> Action {
     let refusal = |status: u16| {
         let body = format!("<Error><Code>Fault</Code><Message>The proxy says {status}.</Message></Error>");
         Answer::new(status, body)

@@ -244,8 +244,12 @@ fn requests_that_wait_for_their_turn_are_dropped_when_all_their_readers_are_gone
 fn only_what_is_held_is_found_by_its_url() {
     let setup = Setup::new(1_000, (MIB, 0), anything);
     let local = |state: u128, values: &[Option<String>]| {
-        let adopted =
-            AdoptedState { state: Uuid::from_u128(state), partition_values: values, rewritten_as: None };
+        let adopted = AdoptedState {
+            state: Uuid::from_u128(state),
+            identity: "",
+            partition_values: values,
+            rewritten_as: None,
+        };
         setup.mirror.local(FileToRead { path: "a/file", bytes: 1_000, adopted: Some(adopted) }).unwrap()
     };
     let url = |local: &LocalFile| local.path().to_str().unwrap().to_owned();

@@ -112,6 +112,10 @@ impl Backend for FailingBackend {
         self.shared.run(path, || self.inner.open(path, bytes))
     }
 
+    fn open_pinned(&self, path: &str, bytes: u64, identity: &str) -> BackendResult<Arc<dyn ReadAt>> {
+        self.shared.run(path, || self.inner.open_pinned(path, bytes, identity))
+    }
+
     fn open_lazily(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
         self.shared.run(path, || self.inner.open_lazily(path, bytes))
     }
@@ -143,6 +147,14 @@ impl Backend for FailingBackend {
 
     fn remove(&self, path: &str) -> BackendResult<()> {
         self.shared.run(path, || self.inner.remove(path))
+    }
+
+    fn remove_unfinished(
+        &self,
+        is_ours: &dyn Fn(&str) -> bool,
+        age: std::time::Duration,
+    ) -> BackendResult<usize> {
+        self.shared.run("", || self.inner.remove_unfinished(is_ours, age))
     }
 
     fn remove_all(&self, paths: &[String]) -> BackendResult<()> {

@@ -8,6 +8,9 @@ macro_rules! forward {
     (@ list) => { forward!(@ list(folder: &str) -> BackendResult<Vec<polarway_storage::Entry>>); };
     (@ open) => { forward!(@ open(path: &str, bytes: u64) -> BackendResult<Arc<dyn polarway_storage::ReadAt>>); };
     (@ open_lazily) => { forward!(@ open_lazily(path: &str, bytes: u64) -> BackendResult<Arc<dyn polarway_storage::ReadAt>>); };
+    (@ open_pinned) => {
+        forward!(@ open_pinned(path: &str, bytes: u64, identity: &str) -> BackendResult<Arc<dyn polarway_storage::ReadAt>>);
+    };
     (@ create_data) => { forward!(@ create_data(path: &str) -> BackendResult<Box<dyn polarway_storage::DataWriter>>); };
     (@ create_commit) => {
         forward!(@ create_commit(path: &str, contents: bytes::Bytes) -> BackendResult<polarway_storage::Created>);
@@ -20,6 +23,9 @@ macro_rules! forward {
     (@ copy_data) => { forward!(@ copy_data(from: &str, to: &str) -> BackendResult<()>); };
     (@ remove) => { forward!(@ remove(path: &str) -> BackendResult<()>); };
     (@ remove_all) => { forward!(@ remove_all(paths: &[String]) -> BackendResult<()>); };
+    (@ remove_unfinished) => {
+        forward!(@ remove_unfinished(is_ours: &dyn Fn(&str) -> bool, age: std::time::Duration) -> BackendResult<usize>);
+    };
     (@ remove_empty_folder) => { forward!(@ remove_empty_folder(folder: &str) -> BackendResult<bool>); };
     (@ pause_before_retry) => { forward!(@ pause_before_retry(failures: u32) -> bool); };
     (@ check_removable) => { forward!(@ check_removable(folder: &str) -> BackendResult<()>); };

@@ -41,6 +41,12 @@ impl TimedBackend {
         let stamps = Stamps { clock, times_us: Mutex::default() };
         Arc::new(Self { inner, stamps: Arc::new(stamps) })
     }
+
+    /// The same storage with the same times, reached in another way.
+    #[allow(dead_code, reason = "not every target that has this file uses it")]
+    pub(crate) fn reached_through(&self, inner: Arc<dyn Backend>) -> Arc<Self> {
+        Arc::new(Self { inner, stamps: Arc::clone(&self.stamps) })
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -49,9 +55,11 @@ impl Backend for TimedBackend {
         get,
         open,
         open_lazily,
+        open_pinned,
         settle_commit,
         remove,
         remove_all,
+        remove_unfinished,
         remove_empty_folder,
         check_removable,
         check,

@@ -70,6 +70,7 @@ impl Backend for WatchedReads {
         copy_data,
         remove,
         remove_all,
+        remove_unfinished,
         remove_empty_folder,
         pause_before_retry,
         check_removable,
@@ -81,6 +82,13 @@ impl Backend for WatchedReads {
 
     fn open(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
         Ok(Arc::new(WatchedFile { inner: self.inner.open(path, bytes)?, on_read: Arc::clone(&self.on_read) }))
+    }
+
+    fn open_pinned(&self, path: &str, bytes: u64, identity: &str) -> BackendResult<Arc<dyn ReadAt>> {
+        Ok(Arc::new(WatchedFile {
+            inner: self.inner.open_pinned(path, bytes, identity)?,
+            on_read: Arc::clone(&self.on_read),
+        }))
     }
 
     fn open_lazily(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
