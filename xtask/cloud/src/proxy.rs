@@ -1,9 +1,9 @@
 //! A server that passes requests on to another one, and fails as it is told.
 
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::message::{Answer, Request};
@@ -27,14 +27,17 @@ pub enum Action {
     Cut(f64),
     /// Passes it on twice, and gives the second answer.
     Repeat,
-    /// Passes it on, and says nothing for a while; then it closes the connection.
+    /// Passes it on, and says nothing for a while, or until the client gives up; then it closes the connection.
     Stall(Duration),
+    /// The same after this part of the answer's body.
+    StallBody(f64, Duration),
 }
 
 /// A proxy in front of a server, on a port of its own. It ends when it is dropped.
 pub struct Proxy {
     address: SocketAddr,
     is_over: Arc<AtomicBool>,
+    stalled: Arc<AtomicUsize>,
 }
 
 impl Proxy {
@@ -46,7 +49,14 @@ impl Proxy {
         server: SocketAddr,
         decide: impl Fn(&Request) -> Action + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        Self::serve(move |request, stream| treat(decide(request), request, server, stream))
+        let stalled = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&stalled);
+        let work = move |request: &Request, stream: &mut TcpStream| {
+            treat(decide(request), request, server, stream, &count)
+        };
+        let mut proxy = Self::serve(work)?;
+        proxy.stalled = stalled;
+        Ok(proxy)
     }
 
     /// A server that answers each request so.
@@ -59,6 +69,11 @@ impl Proxy {
     /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many clients wait for an answer that stalls.
+    pub fn stalled(&self) -> usize {
+        self.stalled.load(Ordering::SeqCst)
     }
 
     fn serve(
@@ -78,7 +93,7 @@ impl Proxy {
                 std::thread::spawn(move || drop(converse(stream, &*work)));
             }
         });
-        Ok(Self { address, is_over })
+        Ok(Self { address, is_over, stalled: Arc::default() })
     }
 }
 
@@ -102,7 +117,13 @@ fn converse(
     Ok(())
 }
 
-fn treat(action: Action, request: &Request, server: SocketAddr, stream: &mut TcpStream) -> io::Result<()> {
+fn treat(
+    action: Action,
+    request: &Request,
+    server: SocketAddr,
+    stream: &mut TcpStream,
+    stalled: &AtomicUsize,
+) -> io::Result<()> {
     let broken = || io::Error::from(io::ErrorKind::ConnectionAborted);
     match action {
         Action::Pass => reply(&request.send_to(server)?, request, stream),
@@ -121,10 +142,7 @@ fn treat(action: Action, request: &Request, server: SocketAddr, stream: &mut Tcp
             Err(broken())
         }
         Action::Cut(part) => {
-            let answer = request.send_to(server)?;
-            let (bytes, head_bytes) = answer.bytes(request.method == "HEAD");
-            let kept = head_bytes + ((bytes.len() - head_bytes) as f64 * part) as usize;
-            stream.write_all(&bytes[..kept])?;
+            send_part(&request.send_to(server)?, part, request, stream)?;
             stream.shutdown(Shutdown::Both)?;
             Err(broken())
         }
@@ -134,10 +152,30 @@ fn treat(action: Action, request: &Request, server: SocketAddr, stream: &mut Tcp
         }
         Action::Stall(time) => {
             request.send_to(server)?;
-            std::thread::sleep(time);
+            stall(time, stream, stalled);
+            Err(broken())
+        }
+        Action::StallBody(part, time) => {
+            send_part(&request.send_to(server)?, part, request, stream)?;
+            stall(time, stream, stalled);
             Err(broken())
         }
     }
+}
+
+/// Waits until the client has closed the connection, but not longer than this.
+fn stall(time: Duration, stream: &mut TcpStream, stalled: &AtomicUsize) {
+    stalled.fetch_add(1, Ordering::SeqCst);
+    let _ = stream.set_read_timeout(Some(time));
+    let _ = stream.read(&mut [0]); // a client sends nothing while it waits for an answer
+    stalled.fetch_sub(1, Ordering::SeqCst);
+}
+
+/// Sends the head of an answer, and this part of its body.
+fn send_part(answer: &Answer, part: f64, request: &Request, stream: &mut TcpStream) -> io::Result<()> {
+    let (bytes, head_bytes) = answer.bytes(request.method == "HEAD");
+    let kept = head_bytes + ((bytes.len() - head_bytes) as f64 * part) as usize;
+    stream.write_all(&bytes[..kept])
 }
 
 fn reply(answer: &Answer, request: &Request, stream: &mut TcpStream) -> io::Result<()> {

@@ -112,7 +112,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     if cloud {
         command.args([
             "--test", "storage", "--test", "handles", "--test", "engine", "--test", "answers", "--test",
-            "fleet",
+            "fleet", "--test", "buckets",
         ]);
         if for_cargo.is_empty() {
             for_cargo = ["--", "buckets", "conformance", "faults", "tidying"].map(OsString::from).to_vec();

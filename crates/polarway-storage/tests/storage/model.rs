@@ -2,16 +2,21 @@
 //! whichever worker, with failures anywhere, the tables are what the list says.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use object_store::memory::InMemory;
+use polarway_cloud::{self as network, Request};
 use polarway_storage::{
     At, Backend, Environment, Error, ManualClock, ObjectBackend, Published, RequestId, Result, Settings,
     Tables, WriteMode, WriteOptions,
 };
-use polarway_testing::tries;
+use polarway_testing::{is_long, tries};
 use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 
+use crate::faults::fault;
+use crate::support::buckets::{Place, given};
 use crate::support::failing::{FailingBackend, Failure};
 use crate::support::timed::TimedBackend;
 use crate::support::{CountedIds, clock, load, name, newest, numbers, request, write};
@@ -39,7 +44,7 @@ struct Step {
     failure: Option<(u64, Failure)>,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
     let rows = || prop::collection::vec(0..100_i64, 0..4);
     let action = prop_oneof![
         3 => rows().prop_map(Action::Overwrite),
@@ -55,7 +60,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let kind = prop_oneof![Just(Failure::Before), Just(Failure::After), Just(Failure::FromHereOn)];
     let failure = prop::option::weighted(0.4, (0..14_u64, kind));
     let step = (0..WORKERS, action, failure);
-    prop::collection::vec(step.prop_map(|(worker, action, failure)| Step { worker, action, failure }), 1..30)
+    prop::collection::vec(
+        step.prop_map(|(worker, action, failure)| Step { worker, action, failure }),
+        1..most,
+    )
 }
 
 const WORKERS: usize = 2;
@@ -98,6 +106,10 @@ struct World {
     clock: Arc<ManualClock>,
     ids: Arc<CountedIds>,
     storage: Arc<dyn Backend>,
+    /// The same, as workers reach it.
+    reached: Arc<dyn Backend>,
+    /// Whether workers reach it through a network that fails by itself.
+    is_faulty: bool,
     workers: Vec<(Tables, Arc<FailingBackend>)>,
     model: Model,
     last: Option<Sent>,
@@ -106,13 +118,20 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        let memory: Arc<dyn Backend> = Arc::new(ObjectBackend::new(Arc::new(InMemory::new())).unwrap());
+        Self::over(Arc::clone(&memory), memory, false)
+    }
+
+    fn over(storage: Arc<dyn Backend>, reached: Arc<dyn Backend>, is_faulty: bool) -> Self {
         let clock = clock();
-        let memory = Arc::new(ObjectBackend::new(Arc::new(InMemory::new())).unwrap());
-        let storage: Arc<dyn Backend> = TimedBackend::new(memory, clock.clone());
+        let storage = TimedBackend::new(storage, clock.clone());
+        let reached = storage.reached_through(reached);
         let mut world = Self {
             clock,
             ids: Arc::new(CountedIds::default()),
             storage,
+            reached,
+            is_faulty,
             workers: Vec::new(),
             model: Model::default(),
             last: None,
@@ -123,7 +142,11 @@ impl World {
     }
 
     fn worker(&self, failure: Failure) -> (Tables, Arc<FailingBackend>) {
-        let failing = FailingBackend::new(Arc::clone(&self.storage), failure);
+        let failing = FailingBackend::new(Arc::clone(&self.reached), failure);
+        (self.tables(failing.clone()), failing)
+    }
+
+    fn tables(&self, backend: Arc<dyn Backend>) -> Tables {
         // Writers that died leave files here, and none of them may be missed.
         let settings = Settings {
             kept_versions: 3,
@@ -133,7 +156,7 @@ impl World {
         };
         let environment =
             Environment { ids: self.ids.clone(), ..Environment::with_clock(self.clock.clone()) };
-        (Tables::with_environment(failing.clone(), settings, environment), failing)
+        Tables::with_environment(backend, settings, environment)
     }
 
     fn run(&mut self, step: &Step) {
@@ -209,16 +232,19 @@ impl World {
     }
 
     fn healthy(&self) -> Tables {
-        self.worker(Failure::Before).0
+        self.tables(Arc::clone(&self.storage))
     }
 
     /// Holds what each worker sees, and what a new one would see, against the model.
     fn settle(&self) {
         let fresh = self.healthy();
-        for tables in self.workers.iter().map(|(tables, _)| tables).chain([&fresh]) {
+        assert_eq!(newest(&fresh, &dataset()).ok().as_ref(), self.model.now());
+        for (tables, _) in &self.workers {
             match newest(tables, &dataset()) {
                 Ok(rows) => assert_eq!(Some(&rows), self.model.now()),
                 Err(Error::UnknownDataset { .. }) => assert_eq!(self.model.now(), None),
+                Err(Error::Backend(_) | Error::Table(_) | Error::UnreadableData { .. }) if self.is_faulty => {
+                }
                 Err(error) => panic!("{error}"),
             }
         }
@@ -244,10 +270,34 @@ proptest! {
     #![proptest_config(tries(96, 4_000))]
 
     #[test]
-    fn any_history_is_what_the_model_says(steps in steps()) {
+    fn any_history_is_what_the_model_says(steps in steps(30)) {
         let mut world = World::new();
         for step in &steps {
             world.run(step);
         }
+    }
+}
+
+#[test]
+fn any_history_in_buckets_is_what_the_model_says_also_through_a_network_that_fails() {
+    for (given, is_faulty) in given().iter().flat_map(|given| [(given, false), (given, true)]) {
+        let config = Config { max_shrink_iters: 16, ..tries(1, 60) };
+        let history = |steps: Vec<Step>| {
+            let place = Place::new(given);
+            let count = AtomicU64::new(0);
+            let decide = move |request: &Request| match is_faulty {
+                true => fault(count.fetch_add(1, Ordering::SeqCst), request),
+                false => network::Action::Pass,
+            };
+            let Some((_proxy, reached)) = place.behind(decide) else { return Ok(()) };
+            let mut world = World::over(place.backend(None), reached, is_faulty);
+            for step in &steps {
+                world.run(step);
+            }
+            Ok(())
+        };
+        TestRunner::new(config)
+            .run(&steps(if is_long() { 30 } else { 10 }), history)
+            .unwrap_or_else(|error| panic!("{}: {error}", given.url));
     }
 }
