@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from polarway import DistributedClient, PolarwayError
@@ -23,7 +24,7 @@ _DAY = datetime.datetime(2024, 2, 29, 12, tzinfo=datetime.UTC)
 # Those that no scenario has, by the names that it would give them.
 OTHERS: dict[str, tuple[Any, list[Any]]] = {
     "null": (pa.null(), [None, None]),
-    "float16": (pa.float16(), [1.5, None]),
+    "float16": (pa.float16(), [np.float16(1.5), None]),
     "decimal32(9, 2)": (pa.decimal32(9, 2), [Decimal("1234567.89"), None]),
     "decimal64(18, 2)": (pa.decimal64(18, 2), [Decimal("1234567.89"), None]),
     "decimal128(9, -2)": (pa.decimal128(9, -2), [Decimal(100), None]),

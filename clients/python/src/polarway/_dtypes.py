@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
-
-# Older versions of polars have none.
-_MAP: Final[Any] = getattr(pl, "Map", ())
-_EXTENSION: Final[Any] = getattr(pl, "BaseExtension", ())
 
 
 def parts(dtype: Any) -> Iterator[tuple[str, Any]]:
@@ -19,10 +15,10 @@ def parts(dtype: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(dtype, pl.Struct):
         for field in dtype.fields:
             yield f".{field.name}", field.dtype
-    elif isinstance(dtype, _MAP):
+    elif isinstance(dtype, pl.Map):
         yield ".key", dtype.key
         yield ".value", dtype.value
-    elif isinstance(dtype, _EXTENSION):
+    elif isinstance(dtype, pl.BaseExtension):
         yield "", dtype.ext_storage()
 
 
@@ -34,8 +30,8 @@ def with_parts(dtype: Any, new: Sequence[Any]) -> Any:
         return pl.Array(new[0], dtype.size)
     if isinstance(dtype, pl.Struct):
         return pl.Struct({field.name: part for field, part in zip(dtype.fields, new, strict=True)})
-    if isinstance(dtype, _MAP):
-        return _MAP(*new)
+    if isinstance(dtype, pl.Map):
+        return pl.Map(*new)
     return dtype
 
 
@@ -47,7 +43,7 @@ def replaced(dtype: Any, leaf: Callable[[Any], Any]) -> Any:
 
 def is_extension(dtype: Any) -> bool:
     """Whether it is a type of Arrow's that has another name."""
-    return isinstance(dtype, _EXTENSION)
+    return isinstance(dtype, pl.BaseExtension)
 
 
 def first_in(dtype: Any, is_wanted: Callable[[Any], bool], path: str) -> tuple[str, Any] | None:

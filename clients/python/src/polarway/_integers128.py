@@ -17,10 +17,8 @@ from polarway._nested import children, with_children
 
 _KEY: Final = b"polarway.polars.type"
 
-# By what they are called in the metadata. Older versions of polars lack the second.
-_INTEGERS: Final[Mapping[bytes, Any]] = {
-    name.encode(): getattr(pl, name) for name in ("Int128", "UInt128") if hasattr(pl, name)
-}
+# By what they are called in the metadata.
+_INTEGERS: Final[Mapping[bytes, Any]] = {b"Int128": pl.Int128, b"UInt128": pl.UInt128}
 
 
 def holds(dtype: Any) -> bool:

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import polars as pl
@@ -106,17 +106,10 @@ def _of_lazy_frame(frame: pl.LazyFrame) -> Outgoing:
     schema = _of_frame(pl.DataFrame(schema=dtypes)).schema
 
     def batches() -> Iterator[Any]:
-        for rows in _collected(frame):
+        for rows in frame.collect_batches(lazy=True):
             yield from _of_frame(rows).batches()
 
     return Outgoing(schema, batches)
-
-
-def _collected(frame: pl.LazyFrame) -> Iterable[pl.DataFrame]:
-    """The rows of a query, in pieces if this version of polars can."""
-    if hasattr(frame, "collect_batches"):
-        return frame.collect_batches(lazy=True)
-    return [frame.collect(engine="streaming")]
 
 
 def _check(dtypes: dict[str, Any]) -> None:

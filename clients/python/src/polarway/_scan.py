@@ -9,7 +9,6 @@ time.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -88,13 +87,9 @@ class ScannedTable:
         """The table as a source of polars."""
         source = _Source(self)
         at = "" if self.version is None else f", version {self.version}"
-        detail = self.name + at
-        options: dict[str, Any] = {"is_pure": True, "explain_name": "polarway", "explain_detail": detail}
-        # Older versions of polars lack some of them.
-        known = inspect.signature(register_io_source).parameters
         schema: Any = source.dtypes
         return register_io_source(
-            source, schema=schema, **{name: value for name, value in options.items() if name in known}
+            source, schema=schema, is_pure=True, explain_name="polarway", explain_detail=self.name + at
         )
 
 
