@@ -1,4 +1,4 @@
-"""A server of one's own."""
+"""`polarway.local`, which starts a server on this machine."""
 
 from __future__ import annotations
 

@@ -6,15 +6,17 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import polarway
 import server
-from polarway import AsyncDistributedClient, DistributedClient
+from polarway import AsyncDistributedClient, DistributedClient, _trace
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PARENT = f"00-{TRACE}-{SPAN}-01"
+OTHER = f"00-{TRACE[::-1]}-{SPAN[::-1]}-00"
 
 
 @contextlib.contextmanager
@@ -58,6 +60,19 @@ def test_a_trace_that_is_named_is_that_of_the_calls_in_its_block(tmp_path: Path)
         # Also the client's question for the protocol's revision, which comes with its first call.
         assert spans_below(received, TRACE, SPAN) >= 4
         assert b"ListDatasets" in b"".join(received)
+
+
+def test_the_current_span_of_opentelemetry_is_passed_on_unless_another_is_named() -> None:
+    trace: Any = pytest.importorskip("opentelemetry.trace", reason="opentelemetry-api is not installed")
+    state = trace.TraceState([("vendor", "7")])
+    context = trace.SpanContext(int(TRACE, 16), int(SPAN, 16), False, trace.TraceFlags(1), state)
+    assert _trace.headers() == ()
+    with trace.use_span(trace.NonRecordingSpan(context)):
+        assert _trace.headers() == (("traceparent", PARENT), ("tracestate", "vendor=7"))
+        with polarway.trace_context(OTHER):
+            assert _trace.headers() == (("traceparent", OTHER),)
+    with trace.use_span(trace.INVALID_SPAN):
+        assert _trace.headers() == ()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A server of one's own, for notebooks and tests."""
+"""A server on this machine, for notebooks and tests."""
 
 from __future__ import annotations
 

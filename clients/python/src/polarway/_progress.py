@@ -18,7 +18,7 @@ _BETWEEN_S: Final = 0.25
 
 
 def is_wanted(progress: bool | None) -> bool:
-    """Whether a user wants to see it, who has said so or not: then it is shown in notebooks."""
+    """Whether to show it: as the user says, and otherwise in notebooks."""
     if progress is not None:
         return progress
     # Somebody who is in a notebook has imported IPython, which takes long.
@@ -41,7 +41,7 @@ class Progress:
         """How many rows will travel, if that is known."""
 
     def again(self) -> None:
-        """The transfer begins anew."""
+        """The transfer begins again."""
         self._rows = self._bytes = 0
 
     def advance(self, rows: int, size_bytes: int) -> None:
