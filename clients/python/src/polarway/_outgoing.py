@@ -153,7 +153,7 @@ def _of_reader(reader: Any) -> Outgoing:
 
 
 class _ReadOnce:
-    """Batches of a stream that can be read only once. Those of a short one are kept, so that a retry can begin again."""
+    """Batches of a stream that can be read only once. Those of a short one are kept for a retry."""
 
     def __init__(self, reader: Any) -> None:
         self._reader = reader

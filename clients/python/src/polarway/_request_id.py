@@ -13,8 +13,8 @@ from polarway.errors import InvalidInput
 def fresh_request() -> uuid.UUID:
     """An id for a write: a UUID of version 7 (RFC 9562), as `uuid.uuid7` of Python 3.14 gives it.
 
-    A program that may be restarted in the middle of its work keeps the id, and gives it to `store`, `append` or `delete`
-    as `request` each time: within ten minutes, the write is carried out once.
+    A program that may be restarted in the middle of its work keeps the id, and gives it to `store`, `append` or
+    `delete` as `request` each time: within ten minutes, the write is carried out once.
     """
     # The milliseconds since 1970, and 74 random bits.
     bits = int(time.time() * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
