@@ -9,6 +9,7 @@ mod layers;
 mod pages;
 mod protocol;
 mod python;
+mod types;
 mod typescript;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -41,6 +42,7 @@ Runs the named steps, or all of them:
   door     no way to data beside the check of what a caller may
   python   the Python client: ruff finds nothing and has nothing to change, mypy finds every type right
   typescript  the TypeScript client: biome, tsc, and its generated code; where Node.js is missing it says so
+  types    the page of types has what the clients' tests found
   codegen  generated code is current, and buf, where installed, finds nothing in proto/
 
 The first step that fails shows what it found.
@@ -63,7 +65,7 @@ struct Verdict {
     warnings: Vec<String>,
 }
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step { name: "fmt", check: |_| fmt() },
     Step { name: "clippy", check: clippy },
     Step { name: "doc", check: doc },
@@ -75,6 +77,7 @@ const STEPS: [Step; 12] = [
     Step { name: "door", check: |_| door::check() },
     Step { name: "python", check: |_| python::check() },
     Step { name: "typescript", check: |_| typescript::check() },
+    Step { name: "types", check: |_| types::check() },
     Step { name: "codegen", check: |_| protocol::check() },
 ];
 

@@ -41,6 +41,7 @@ export class PolarwayClient implements AsyncDisposable {
   readonly #core: Core;
   readonly #dropper: Dropper<Handle>;
   readonly #owner: HandleOwner;
+  readonly #kept = async (sql: string, options: QueryHandleOptions): Promise<Handle> => this.queryHandle(sql, options);
 
   /** A client with these options; without any, of the servers of `POLARWAY_URL`, or of this machine. */
   constructor(options: ClientOptions = {}) {
@@ -99,12 +100,15 @@ export class PolarwayClient implements AsyncDisposable {
    *     await client.query("SELECT * FROM flights WHERE carrier = $carrier", { parameters: { carrier: "UA" } });
    */
   async query(sql: string, options: QueryOptions = {}): Promise<PolarwayTable> {
-    return query(this.#core, sql, options);
+    if (options.resumable !== true) {
+      return query(this.#core, sql, options);
+    }
+    return this.queryStream(sql, options).readAll();
   }
 
   /** Runs a SELECT and gives its rows in pieces, while the query makes them. To leave the loop stops the query. */
   queryStream(sql: string, options: QueryOptions = {}): QueryStream {
-    return new QueryStream(this.#core, sql, options);
+    return new QueryStream(this.#core, sql, options, this.#kept);
   }
 
   /**

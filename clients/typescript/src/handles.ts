@@ -14,7 +14,7 @@ import { count, millisecondsOf, timeOf } from "./model.js";
 import { encodedParameters } from "./parameters.js";
 import type { PreciseDate } from "./preciseDate.js";
 import type { QueryOptions } from "./query.js";
-import { checkedTimeLimit, QUERY_OPTIONS } from "./query.js";
+import { checkedTimeLimit, RUN_OPTIONS } from "./query.js";
 import { checkNames } from "./settings.js";
 import { schemaOf } from "./tables/decode.js";
 import { textOf } from "./texts.js";
@@ -42,14 +42,14 @@ export interface HandleInfo {
 }
 
 /** How a query is run whose result is kept. */
-export interface QueryHandleOptions extends QueryOptions {
+export interface QueryHandleOptions extends Omit<QueryOptions, "hugeintAsText" | "resumable"> {
   /** How long the result is kept without being used, in milliseconds. The default is the server's. */
   readonly ttl?: number | undefined;
 }
 
 /** Runs a query and keeps its result. */
 export async function create(core: Core, sql: string, options: QueryHandleOptions): Promise<HandleInfo> {
-  checkNames("a query", options, [...QUERY_OPTIONS, "ttl"]);
+  checkNames("a query", options, [...RUN_OPTIONS, "ttl"]);
   const timeMs = checkedTimeLimit(options.timeLimit);
   const request = {
     sql: textOf("SQL", sql),

@@ -24,11 +24,24 @@ export interface QueryOptions {
   readonly parameters?: Parameters | undefined;
   /** The milliseconds that it may take on the server. The client's timeout does not count while the server works on it. */
   readonly timeLimit?: number | undefined;
+  /**
+   * Whether numbers of type HUGEINT, as the sum of integers is one, come as text. They may have 39 digits, and as decimals, of 38
+   * digits, longer ones are refused.
+   */
+  readonly hugeintAsText?: boolean | undefined;
+  /**
+   * Whether the server computes the complete result before it sends the first row, and keeps it until all have arrived. Then a
+   * connection may break at any time, and the query runs once. Not together with `hugeintAsText`.
+   */
+  readonly resumable?: boolean | undefined;
   /** Ends the call, and stops the query, when it is aborted. */
   readonly signal?: AbortSignal | undefined;
 }
 
-export const QUERY_OPTIONS = ["parameters", "timeLimit", "signal"];
+/** The options of every call that runs a query. */
+export const RUN_OPTIONS = ["parameters", "timeLimit", "signal"];
+
+const QUERY_OPTIONS = [...RUN_OPTIONS, "hugeintAsText", "resumable"];
 
 // gRPC's header for it has eight digits.
 const LONGEST_MS = 99_999_999;
@@ -41,7 +54,11 @@ export class Query {
 
   constructor(sql: string, options: QueryOptions) {
     checkNames("a query", options, QUERY_OPTIONS);
-    this.request = { sql: textOf("SQL", sql), parameters: encodedParameters(options.parameters) };
+    const { hugeintAsText = false, resumable = false } = options;
+    if (hugeintAsText && resumable) {
+      throw invalidInput("a resumable result has its HUGEINT as decimals: leave out hugeintAsText, or resumable");
+    }
+    this.request = { sql: textOf("SQL", sql), parameters: encodedParameters(options.parameters), hugeintAsText };
     this.timeMs = checkedTimeLimit(options.timeLimit);
     this.signal = options.signal;
   }

@@ -3,6 +3,7 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 import type { Core } from "./core.js";
 import { invalidInput, protocolError } from "./failure.js";
+import type { QueryHandleOptions } from "./handles.js";
 import type { LoadOptions } from "./load.js";
 import { Loading } from "./load.js";
 import type { QuerySummary } from "./model.js";
@@ -159,22 +160,79 @@ export class TableStream extends PieceStream {
   }
 }
 
+/** Runs a query and keeps its result. */
+type Keep = (sql: string, options: QueryHandleOptions) => Promise<KeptHandle>;
+
+/** A result that is kept, as long as somebody has this object. */
+interface KeptHandle extends AsyncDisposable {
+  readonly id: string;
+}
+
+/** The rows of a result that is kept on the server until they have arrived. */
+class KeptResult implements Batches {
+  readonly #core: Core;
+  readonly #sql: string;
+  readonly #options: QueryOptions;
+  readonly #keep: Keep;
+  #handle: KeptHandle | undefined;
+  #loading: Loading | undefined;
+
+  constructor(core: Core, sql: string, options: QueryOptions, keep: Keep) {
+    this.#core = core;
+    this.#sql = sql;
+    this.#options = options;
+    this.#keep = keep;
+  }
+
+  get schema(): Schema | undefined {
+    return this.#loading?.schema;
+  }
+
+  async begin(): Promise<void> {
+    if (this.#loading === undefined) {
+      const { resumable: _, hugeintAsText: __, ...options } = this.#options;
+      this.#handle = await this.#keep(this.#sql, options);
+      this.#loading = new Loading(this.#core, this.#handle.id, { signal: options.signal });
+    }
+    await this.#loading.begin();
+  }
+
+  async next(): Promise<RecordBatch | undefined> {
+    await this.begin();
+    return this.#loading?.next();
+  }
+
+  close(): void {
+    this.#loading?.close();
+    // Nobody waits for that. A handle that is not dropped expires.
+    this.#handle?.[Symbol.asyncDispose]().then(
+      () => {},
+      () => {},
+    );
+    this.#handle = undefined;
+  }
+}
+
 /**
  * The rows of a query's result, as tables that arrive while the query makes them. A slow reader makes the query slow, and to close
  * the stream stops it.
  */
 export class QueryStream extends PieceStream {
-  readonly #running: Running;
+  readonly #source: Running | KeptResult;
 
   /** @internal */
-  constructor(core: Core, sql: string, options: QueryOptions) {
-    const running = new Running(core, new Query(sql, options));
-    super(running);
-    this.#running = running;
+  constructor(core: Core, sql: string, options: QueryOptions, keep: Keep) {
+    const query = new Query(sql, options);
+    const source = options.resumable === true ? new KeptResult(core, sql, options, keep) : new Running(core, query);
+    super(source);
+    this.#source = source;
   }
 
-  /** What the query did: rows, bytes, times, versions. It is known once the last piece has been taken. */
+  /**
+   * What the query did: rows, bytes, times, versions. It is known once the last piece has been taken; for a resumable query it is
+   * not known.
+   */
   get summary(): QuerySummary | undefined {
-    return this.#running.summary;
+    return this.#source instanceof Running ? this.#source.summary : undefined;
   }
 }

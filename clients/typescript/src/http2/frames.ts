@@ -11,8 +11,8 @@ export const MOST_BYTES = 65 << 20;
 // Arrow reads values of eight bytes in place if they are so aligned in memory.
 const ALIGNMENT = 64;
 
-// So many bytes of a message show where its Arrow data begins.
-const SHOWN_BYTES = 12;
+// So many bytes of a message show where its Arrow data begins: before it there are two lengths, and the numbers of two rows.
+const SHOWN_BYTES = 40;
 
 /** The bytes before a message of this length. */
 export function prefix(length: number): Uint8Array {
@@ -96,20 +96,38 @@ export class MessageReader {
   }
 }
 
-/** Where the Arrow data begins in a message whose first field is a chunk, of which it is the first field. Otherwise 0. */
+/** Where the Arrow data begins in a message whose field 1 is a chunk, of which it is field 1. Otherwise 0. */
 function arrowOffset(message: Uint8Array): number {
-  const chunk = lengthDelimited(message, 0);
-  return (chunk === undefined ? undefined : lengthDelimited(message, chunk)) ?? 0;
+  const chunk = contentOfFirst(message, 0);
+  return (chunk === undefined ? undefined : contentOfFirst(message, chunk)) ?? 0;
 }
 
-/** Where the content of field 1 begins, which has a length, if that is the field here. */
-function lengthDelimited(message: Uint8Array, offset: number): number | undefined {
-  if (message[offset] !== 0x0a) {
-    return undefined;
+// Field 1, with a length; and the bits of a tag that say what a field is, of which 0 is a number.
+const FIRST_FIELD = 0x0a;
+const KIND_BITS = 7;
+
+/** Where the content of field 1 begins, in front of which there may be numbers. */
+function contentOfFirst(message: Uint8Array, start: number): number | undefined {
+  let offset = start;
+  while (offset < message.length) {
+    const tag = message[offset] ?? 0;
+    const next = afterNumber(message, offset + 1);
+    if (tag === FIRST_FIELD) {
+      return next <= message.length ? next : undefined;
+    }
+    if ((tag & KIND_BITS) !== 0) {
+      return undefined;
+    }
+    offset = next;
   }
-  let end = offset + 1;
-  while ((message[end] ?? 0) >= 0x80) {
-    end += 1;
+  return undefined;
+}
+
+/** Where the number ends that begins here. */
+function afterNumber(message: Uint8Array, start: number): number {
+  let offset = start;
+  while ((message[offset] ?? 0) >= 0x80) {
+    offset += 1;
   }
-  return end < message.length ? end + 1 : undefined;
+  return offset + 1;
 }

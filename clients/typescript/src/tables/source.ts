@@ -36,6 +36,9 @@ export async function outgoing(source: unknown): Promise<OutgoingTable> {
     const schema = ownSchema(source.schema.fields, source.schema.metadata);
     return { schema, batches: () => [batchOfAny(source)], isRepeatable: () => true };
   }
+  if (Array.isArray(source) && source.length > 0 && source.every(isAnyBatch)) {
+    return opened(async () => source, true);
+  }
   if (typeof source === "function") {
     return opened(async () => (await source()) as unknown, true);
   }
@@ -49,7 +52,7 @@ export async function outgoing(source: unknown): Promise<OutgoingTable> {
 }
 
 function isIterable(source: unknown): source is Iterable<unknown> | AsyncIterable<unknown> {
-  // An array of rows, or of columns, looks like batches.
+  // An array of rows, or of columns, would look like batches.
   const candidate = source as Partial<Iterable<unknown> & AsyncIterable<unknown>> | null;
   if (
     typeof source !== "object" ||
@@ -107,7 +110,7 @@ async function opened(open: () => Promise<unknown>, isRepeatable: boolean): Prom
 }
 
 async function* iterate(source: unknown): AsyncGenerator<AnyBatch> {
-  if (!isIterable(source)) {
+  if (!(Array.isArray(source) || isIterable(source))) {
     throw invalidInput(`${described(source)} gives no batches`);
   }
   for await (const batch of source) {

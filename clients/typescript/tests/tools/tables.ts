@@ -69,6 +69,8 @@ export function typeOf(spec: TypeSpec): arrow.DataType {
   switch (kind) {
     case "list":
       return new arrow.List(itemField(of as TypeSpec));
+    case "large_list":
+      return new arrow.LargeList(itemField(of as TypeSpec));
     case "fixed_size_list":
       return new arrow.FixedSizeList(details["size"] as unknown as number, itemField(details["items"] as TypeSpec));
     case "struct":
@@ -334,10 +336,10 @@ export function textsOf(table: arrow.Table, column: number): string[] {
 /** A value as text, read from its buffers, and not with the code that is tested. */
 function textOf(data: arrow.Data, row: number): string {
   const { type, offset } = data;
-  if (data.nullCount > 0 && ((data.nullBitmap[(offset + row) >> 3] ?? 0) & (1 << ((offset + row) & 7))) === 0) {
+  if (arrow.DataType.isNull(type)) {
     return "null";
   }
-  if (arrow.DataType.isNull(type)) {
+  if (data.nullCount > 0 && ((data.nullBitmap[(offset + row) >> 3] ?? 0) & (1 << ((offset + row) & 7))) === 0) {
     return "null";
   }
   if (arrow.DataType.isDecimal(type)) {
