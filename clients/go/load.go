@@ -1,0 +1,324 @@
+package polarway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/polarway/polarway/clients/go/internal/polarwayv1"
+	"github.com/polarway/polarway/clients/go/internal/wire"
+)
+
+// LoadOption says which version, columns and rows to load.
+type LoadOption func(*selection)
+
+// selection is what to load.
+type selection struct {
+	at *pb.At
+	// By their names, in their order; nil is all.
+	columns  []string
+	firstRow uint64
+	// The row behind the last one; nil is the table's end.
+	endRow *uint64
+	err    error
+}
+
+// AtVersion loads the version with this number, in place of the newest.
+func AtVersion(version uint64) LoadOption {
+	return func(s *selection) { s.setAt(&pb.At{At: &pb.At_Version{Version: version}}) }
+}
+
+// AsOf loads the version that was the newest at this time.
+func AsOf(time time.Time) LoadOption {
+	return func(s *selection) { s.setAt(&pb.At{At: &pb.At_AsOfUs{AsOfUs: time.UnixMicro()}}) }
+}
+
+// Columns loads these columns, in this order; the others are not sent.
+func Columns(names ...string) LoadOption {
+	return func(s *selection) {
+		if len(names) == 0 {
+			// On the wire no columns are all.
+			s.refuse(invalid("a load needs one column at least: name some, or leave the option out for all"))
+		}
+		s.columns = slices.Clone(names)
+	}
+}
+
+// Rows loads the rows from first on, counted from 0, up to the one before end. An end behind that of the table is the
+// table's end.
+func Rows(first, end uint64) LoadOption {
+	return func(s *selection) {
+		if end < first {
+			s.refuse(invalid("rows from %d to %d are no rows to load: the end comes before the first", first, end))
+		}
+		s.firstRow, s.endRow = first, &end
+	}
+}
+
+func (s *selection) setAt(at *pb.At) {
+	if s.at != nil {
+		s.refuse(invalid("several versions or times are given: leave all but one out"))
+	}
+	s.at = at
+}
+
+func (s *selection) refuse(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+func selectionOf(options []LoadOption) (*selection, error) {
+	made := &selection{}
+	for _, option := range options {
+		option(made)
+	}
+	return made, made.err
+}
+
+// loading is a load that runs: its batches one after the other, whatever happens to connections meanwhile.
+type loading struct {
+	call      *call
+	name      string
+	selection *selection
+	header    *pb.LoadHeader
+	columns   *arrow.Schema
+	receiver  *receiver
+	nextRow   uint64
+	// endRow is the row behind the last, once that is known.
+	endRow uint64
+	ready  []arrow.RecordBatch
+}
+
+// beginLoading opens the stream, and waits until the server has said which version it sends.
+func (c *Client) beginLoading(ctx context.Context, name string, options []LoadOption) (*loading, error) {
+	selected, err := selectionOf(options)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.greet(ctx); err != nil {
+		return nil, err
+	}
+	made := &loading{call: c.newCall(callIdempotent, nil), name: name, selection: selected, nextRow: selected.firstRow}
+	if err := made.call.run(ctx, made.tryBegin); err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+func (l *loading) schema() *arrow.Schema { return l.columns }
+
+// next returns the next batch, which is the caller's; io.EOF behind the last.
+func (l *loading) next(ctx context.Context) (arrow.RecordBatch, error) {
+	for len(l.ready) == 0 {
+		isMore := true
+		err := l.call.run(ctx, func(ctx context.Context, attempt *attempt) (err error) {
+			isMore, err = l.tryNext(ctx, attempt)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if !isMore {
+			return nil, io.EOF
+		}
+	}
+	batch := l.ready[0]
+	l.ready[0] = nil
+	l.ready = l.ready[1:]
+	return batch, nil
+}
+
+// close ends the call, so that the server stops its work. Batches that were taken stay usable.
+func (l *loading) close() {
+	if l.receiver != nil {
+		l.receiver.close()
+		l.receiver = nil
+	}
+	for _, batch := range l.ready {
+		batch.Release()
+	}
+	l.ready = nil
+}
+
+func (l *loading) tryBegin(ctx context.Context, attempt *attempt) (err error) {
+	receiver, err := l.open(ctx, attempt, l.selection.at)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			l.receiver = nil
+			receiver.close()
+		}
+	}()
+	for {
+		if err := receiver.next(attempt); err != nil {
+			return notEOF(err, "a load ended before it began")
+		}
+		if receiver.step.HasNothing() {
+			attempt.call.tries.going()
+			continue
+		}
+		header, err := headerOf(&receiver.step)
+		if err != nil {
+			return err
+		}
+		if header == nil || receiver.step.Ipc == nil {
+			return protocolError("a load began without its header or without its schema")
+		}
+		l.header = header
+		l.endRow = header.GetRows()
+		if l.selection.endRow != nil {
+			l.endRow = min(*l.selection.endRow, l.endRow)
+		}
+		if err := l.take(receiver); err != nil {
+			return err
+		}
+		l.receiver = receiver
+		attempt.call.tries.progress()
+		return nil
+	}
+}
+
+// tryNext takes one message, and tells whether there may be more. It is called when no batch is ready, so that a stream
+// that broke goes on at the next row.
+func (l *loading) tryNext(ctx context.Context, attempt *attempt) (isMore bool, err error) {
+	receiver := l.receiver
+	l.receiver = nil
+	if receiver == nil {
+		at := &pb.At{At: &pb.At_Version{Version: l.header.GetVersion()}}
+		if receiver, err = l.open(ctx, attempt, at); err != nil {
+			return false, err
+		}
+	}
+	defer func() {
+		if err != nil || !isMore {
+			receiver.close()
+		}
+	}()
+	if err := receiver.next(attempt); errors.Is(err, io.EOF) {
+		if receiver.nextRow != l.endRow {
+			return false, protocolError("the load ended after %d of %d rows", receiver.nextRow, l.endRow)
+		}
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	header, err := headerOf(&receiver.step)
+	if err != nil {
+		return false, err
+	}
+	if header != nil && !proto.Equal(header, l.header) {
+		// Files that Polarway did not write may change between two tries, without a new version. The user has rows already.
+		failed := ofReason(0, "CHANGED", "the files of "+quoted(l.name)+" changed while they were read: load it again", 0)
+		failed.Code, failed.isFinal = pb.Reasons["CHANGED"].Code, true
+		return false, failed
+	}
+	if receiver.step.HasNothing() {
+		attempt.call.tries.going()
+	} else {
+		if err := l.take(receiver); err != nil {
+			return false, err
+		}
+		attempt.call.tries.progress()
+	}
+	l.receiver = receiver
+	return true, nil
+}
+
+// take takes the rows of a step.
+func (l *loading) take(receiver *receiver) error {
+	batches, err := receiver.batches()
+	if err != nil {
+		return err
+	}
+	l.ready = append(l.ready, batches...)
+	if err := l.check(receiver); err != nil {
+		for _, batch := range l.ready {
+			batch.Release()
+		}
+		l.ready = nil
+		return err
+	}
+	l.nextRow = receiver.nextRow
+	return nil
+}
+
+func (l *loading) check(receiver *receiver) error {
+	if receiver.nextRow > l.endRow {
+		return protocolError("the server sent other rows than were asked for: it is older than this client; upgrade it")
+	}
+	schema := receiver.decoder.Schema()
+	if l.columns == schema || schema == nil {
+		return nil
+	}
+	if l.columns != nil && !sameSchema(l.columns, schema) {
+		return protocolError("the server sent other columns after the connection broke than before")
+	}
+	if l.columns == nil && l.selection.columns != nil && !slices.Equal(l.selection.columns, namesOf(schema)) {
+		return protocolError("the server sent other columns than were asked for: it is older than this client; upgrade it")
+	}
+	if l.columns == nil {
+		l.columns = schema
+	}
+	return nil
+}
+
+func (l *loading) open(ctx context.Context, attempt *attempt, at *pb.At) (*receiver, error) {
+	request := &pb.LoadRequest{
+		Name:     l.name,
+		At:       at,
+		FirstRow: l.nextRow,
+		Columns:  l.selection.columns,
+		EndRow:   l.selection.endRow,
+	}
+	return attempt.receive(ctx, wire.Load, request, l.nextRow, 0)
+}
+
+// headerOf reads the header of a step; nil if it has none.
+func headerOf(step *wire.Received) (*pb.LoadHeader, error) {
+	if len(step.Rest) == 0 {
+		return nil, nil
+	}
+	var message pb.LoadResponse
+	if err := proto.Unmarshal(step.Rest, &message); err != nil {
+		return nil, protocolError("what the server sent is no message of this protocol")
+	}
+	return message.GetHeader(), nil
+}
+
+// notEOF is an error, or one that says that the stream ended where it can't end.
+func notEOF(err error, message string) error {
+	if errors.Is(err, io.EOF) {
+		return protocolError("%s", message)
+	}
+	return err
+}
+
+func sameSchema(a, b *arrow.Schema) bool {
+	return a.Equal(b) && a.Metadata().Equal(b.Metadata())
+}
+
+func namesOf(schema *arrow.Schema) []string {
+	names := make([]string, schema.NumFields())
+	for index, field := range schema.Fields() {
+		names[index] = field.Name
+	}
+	return names
+}
+
+// Load loads a dataset, or a handle by its id. The table is the caller's, who releases it.
+func (c *Client) Load(ctx context.Context, name string, options ...LoadOption) (*Table, error) {
+	loading, err := c.beginLoading(ctx, name, options)
+	if err != nil {
+		return nil, err
+	}
+	defer loading.close()
+	return gather(ctx, loading)
+}

@@ -1,0 +1,74 @@
+package polarway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/polarway/polarway/clients/go/internal/ipcstream"
+	"github.com/polarway/polarway/clients/go/internal/wire"
+)
+
+// receiver is the stream of rows that one try of a call receives from a worker. It checks the order of the chunks, and
+// notices silence and breaks.
+type receiver struct {
+	incoming   *incoming
+	step       wire.Received
+	decoder    *ipcstream.Decoder
+	isComplete bool
+	// nextRow is the number of the row that comes next.
+	nextRow uint64
+}
+
+func (a *attempt) receive(
+	ctx context.Context, method string, request proto.Message, firstRow uint64, limit time.Duration,
+) (*receiver, error) {
+	stream, err := a.open(ctx, method, request, limit)
+	if err != nil {
+		return nil, err
+	}
+	allocator := a.call.client.allocator
+	made := &receiver{incoming: stream, decoder: ipcstream.NewDecoder(allocator), nextRow: firstRow}
+	made.step.Allocator = allocator
+	return made, nil
+}
+
+// next waits for the next step, which is in r.step. The end of a complete table is io.EOF.
+func (r *receiver) next(a *attempt) error {
+	err := r.incoming.next(a, &r.step)
+	if errors.Is(err, io.EOF) && !r.isComplete {
+		return unreachable("the stream ended in the middle of the table")
+	}
+	return err
+}
+
+// batches takes the chunk of the step, if it has one.
+func (r *receiver) batches() ([]arrow.RecordBatch, error) {
+	chunk := r.step.Ipc
+	if chunk == nil {
+		return nil, nil
+	}
+	r.step.Ipc = nil
+	if r.step.FirstRow != r.nextRow {
+		chunk.Release()
+		return nil, protocolError("the server sent row %d where row %d comes next", r.step.FirstRow, r.nextRow)
+	}
+	batches, err := r.decoder.Batches(chunk, r.step.Rows)
+	if err != nil {
+		return nil, protocolError("what the server sent is no table: %v", err)
+	}
+	r.nextRow += r.step.Rows
+	r.isComplete = r.decoder.IsEnded()
+	return batches, nil
+}
+
+// close ends the call, so that the server stops its work, and frees what was not read.
+func (r *receiver) close() {
+	r.incoming.close()
+	r.step.Release()
+	r.decoder.Release()
+}
