@@ -52,6 +52,7 @@ var (
 var tlsFailures = []struct{ mark, meaning string }{
 	{"first record does not look like a TLS handshake", "the server does not speak TLS: use http://, and no TLS configuration"},
 	{"certificate signed by unknown authority", "this client does not trust the CA of the server's certificate: if it is your own, give it with WithTLS or WithTLSFiles"},
+	{"certificate is not valid for any names", "the server's certificate is for another name"},
 	{"certificate is valid for", "the server's certificate is for another name"},
 	{"doesn't contain any IP SANs", "the server's certificate is for another name"},
 	{"not standards compliant", "this client refuses the server's certificate"},
@@ -87,8 +88,7 @@ func unexplained(code codes.Code, text string, at address) *Error {
 				return ofCode(code, message, originTLS)
 			}
 		}
-	} else if strings.Contains(text, "speaks TLS") || strings.Contains(text, "INADEQUATE_SECURITY") ||
-		strings.Contains(text, "looked like an HTTP/1.1 header") && strings.Contains(text, "\x15") {
+	} else if strings.Contains(text, errSpeaksTLS.Error()) {
 		message := "the connection to " + at.String() + " can't be made: the server speaks TLS: use https:// or WithTLS"
 		return ofCode(code, message, originTLS)
 	}

@@ -77,7 +77,11 @@ func connect(to address, s *settings) (*grpc.ClientConn, error) {
 		grpc.WithTransportCredentials(security),
 		// The dialer finds the host's addresses anew each time, and asks no proxy that the environment names for the web.
 		grpc.WithContextDialer(func(ctx context.Context, target string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "tcp", target)
+			connection, err := dialer.DialContext(ctx, "tcp", target)
+			if err != nil || to.isSecure {
+				return connection, err
+			}
+			return &plainConnection{Conn: connection}, nil
 		}),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			// The client has its own waits between tries.

@@ -5,6 +5,7 @@ mod deny;
 mod door;
 mod executor;
 mod files;
+mod go;
 mod layers;
 mod pages;
 mod protocol;
@@ -40,6 +41,7 @@ Runs the named steps, or all of them:
   files    no file too large for a clone to carry, no static state in a library
   pages    the paths that README, CONTRIBUTING, ARCHITECTURE and docs/ name are there
   door     no way to data beside the check of what a caller may
+  go       the Go client: gofmt has nothing to change, vet and staticcheck find nothing
   python   the Python client: ruff finds nothing and has nothing to change, mypy finds every type right
   typescript  the TypeScript client: biome, tsc, and its generated code; where Node.js is missing it says so
   types    the page of types has what the clients' tests found
@@ -75,6 +77,7 @@ const STEPS: [Step; 13] = [
     Step { name: "files", check: |_| files::check() },
     Step { name: "pages", check: |_| pages::check() },
     Step { name: "door", check: |_| door::check() },
+    Step { name: "go", check: |_| go::check() },
     Step { name: "python", check: |_| python::check() },
     Step { name: "typescript", check: |_| typescript::check() },
     Step { name: "types", check: |_| types::check() },

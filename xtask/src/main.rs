@@ -12,6 +12,7 @@ mod corpus;
 mod fleet;
 mod folders;
 mod fuzz;
+mod go_client;
 mod graph;
 mod libduckdb;
 mod lint;

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod containers;
+mod go;
 mod outcome;
 mod provide;
 
@@ -93,6 +94,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     };
     let python_client = if is_whole { provided.python_client() } else { None };
     let typescript_client = if is_whole { provided.typescript_client() } else { None };
+    let go_client = if is_whole { provided.go_client() } else { None };
     let scratch = ScratchFolder::create_in(&std::env::temp_dir(), "polarway-test")?;
     let buckets = match cloud {
         true => Some(cloud::start(scratch.path())?),
@@ -145,6 +147,13 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     }
     if let Some(client) = typescript_client {
         let (client_passed, of_client) = outcome::run_and_count(&mut client.tests()?)?;
+        passed &= client_passed;
+        counts += of_client;
+    }
+    if let Some(go) = go_client {
+        let mut command = go.tests()?;
+        command.env(outcome::NOT_RUN_VARIABLE, &not_run_file);
+        let (client_passed, of_client) = go::run_and_count(&mut command)?;
         passed &= client_passed;
         counts += of_client;
     }

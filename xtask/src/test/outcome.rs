@@ -38,6 +38,11 @@ pub(super) struct Counts {
 }
 
 impl Counts {
+    /// So many tests that passed and that failed.
+    pub(super) fn new(passed: u64, failed: u64) -> Self {
+        Self { passed, failed, ..Self::default() }
+    }
+
     /// The same, where the harness counted so many tests as passed which were not run.
     pub(super) fn without(self, not_run: u64) -> Self {
         Self { passed: self.passed.saturating_sub(not_run), not_run, ..self }

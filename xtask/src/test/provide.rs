@@ -12,6 +12,7 @@ use polarway_fleet::Balancer;
 
 use super::cloud;
 use crate::folders::cache_folder;
+use crate::go_client::Go;
 use crate::python::Python;
 use crate::typescript_client::TypescriptClient;
 use crate::{peers, python_client, tpch};
@@ -76,6 +77,11 @@ impl Provided {
     pub(super) fn typescript_client(&mut self) -> Option<TypescriptClient> {
         let what = "the tests of clients/typescript, for which Node.js 20.19, npm and a network are needed";
         self.note(what, TypescriptClient::prepare())
+    }
+
+    /// Go, for the tests of its client.
+    pub(super) fn go_client(&mut self) -> Option<Go> {
+        self.note("the tests of clients/go", Go::find())
     }
 
     /// Servers of buckets, as long as the result is kept.

@@ -4,6 +4,7 @@ package polarwaytest
 import (
 	"bufio"
 	"context"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -133,4 +134,27 @@ func Context(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// FreeAddress is an address of this machine where nobody listens now.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// WaitFor waits until somebody listens at an address.
+func WaitFor(t testing.TB, address string) {
+	t.Helper()
+	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if connection, err := net.Dial("tcp", address); err == nil {
+			_ = connection.Close()
+			return
+		}
+	}
+	t.Fatalf("nobody listens at %s", address)
 }

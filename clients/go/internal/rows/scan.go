@@ -162,7 +162,7 @@ func Assign(to reflect.Value, column arrow.Array, row int) error {
 		}
 		return nil
 	}
-	if column.IsNull(row) {
+	if isNull(column, row) {
 		switch to.Kind() {
 		case reflect.Pointer, reflect.Slice, reflect.Map:
 			to.SetZero()

@@ -12,7 +12,7 @@ import (
 // time.Duration, []any for lists, map[string]any for structs, []Entry for maps, and nil for NULL. Decimals, times of day and
 // intervals are texts.
 func Interface(column arrow.Array, row int) (any, error) {
-	if column.IsNull(row) {
+	if isNull(column, row) {
 		return nil, nil
 	}
 	switch column := column.(type) {
@@ -72,6 +72,11 @@ func Interface(column arrow.Array, row int) (any, error) {
 	default:
 		return nested(column, row)
 	}
+}
+
+// isNull tells whether a value is NULL. A column of type null has no bitmap that says so.
+func isNull(column arrow.Array, row int) bool {
+	return column.DataType().ID() == arrow.NULL || column.IsNull(row)
 }
 
 // Entry is an entry of a map, whose keys need not be texts.
