@@ -4,6 +4,8 @@ package polarwaytest
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -44,23 +46,49 @@ type Server struct {
 	ended   chan struct{}
 }
 
-// Start runs a server on a free port, with its data in a new folder, and returns its address.
+// Start runs a server on a free port, with its data in a new folder, until the test ends, and returns its address.
 func Start(t testing.TB, flags ...string) string {
 	t.Helper()
 	return StartIn(t, t.TempDir(), nil, flags...).Address
 }
 
-var listening = regexp.MustCompile(`listening on (\S+)`)
-
 // StartIn runs a server with its data in a folder, and with variables besides.
 func StartIn(t testing.TB, folder string, variables []string, flags ...string) *Server {
 	t.Helper()
-	program := os.Getenv(programVariable)
-	if program == "" {
+	if os.Getenv(programVariable) == "" {
 		NotRun(t, programVariable+" names no server")
 	}
+	server, err := start(folder, variables, flags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	return server
+}
+
+// WithServer does something with the address of a server, which is empty if none can be run.
+func WithServer(do func(address string) int) int {
+	if os.Getenv(programVariable) == "" {
+		return do("")
+	}
+	folder, err := os.MkdirTemp("", "polarway-go-examples-")
+	if err != nil {
+		return do("")
+	}
+	defer os.RemoveAll(folder)
+	server, err := start(folder, nil, nil)
+	if err != nil {
+		return do("")
+	}
+	defer server.Stop()
+	return do(server.Address)
+}
+
+var listening = regexp.MustCompile(`listening on (\S+)`)
+
+func start(folder string, variables, flags []string) (*Server, error) {
 	arguments := append([]string{"--bind", "127.0.0.1:0", "--data-dir", folder}, flags...)
-	command := exec.Command(program, arguments...)
+	command := exec.Command(os.Getenv(programVariable), arguments...)
 	// The settings of whoever runs the tests are not the tests'.
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "POLARWAY_") {
@@ -70,14 +98,14 @@ func StartIn(t testing.TB, folder string, variables []string, flags ...string) *
 	command.Env = append(command.Env, variables...)
 	output, err := command.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	command.Stderr = command.Stdout
 	if err := command.Start(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	server := &Server{process: command, ended: make(chan struct{})}
-	address := make(chan string, 1)
+	address, failed := make(chan string, 1), make(chan error, 1)
 	go func() {
 		defer close(server.ended)
 		var said strings.Builder
@@ -91,23 +119,20 @@ func StartIn(t testing.TB, folder string, variables []string, flags ...string) *
 			}
 			said.WriteString(lines.Text() + "\n")
 		}
-		_ = command.Wait()
-		select {
-		case address <- "! " + said.String():
-		default:
-		}
+		failed <- fmt.Errorf("the server ended (%w); it said: %s", errors.Join(errEnded, command.Wait()), said.String())
 	}()
-	t.Cleanup(server.Stop)
 	select {
 	case server.Address = <-address:
+		return server, nil
+	case err := <-failed:
+		return nil, err
 	case <-time.After(Patience):
-		t.Fatal("the server did not start")
+		server.Kill()
+		return nil, errors.New("the server did not start")
 	}
-	if strings.HasPrefix(server.Address, "! ") {
-		t.Fatalf("the server did not start; it said:%s", server.Address[1:])
-	}
-	return server
 }
+
+var errEnded = errors.New("before it listened")
 
 // Signal sends a signal to the server.
 func (s *Server) Signal(signal syscall.Signal) { _ = s.process.Process.Signal(signal) }
