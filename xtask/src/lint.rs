@@ -67,7 +67,7 @@ struct Verdict {
     warnings: Vec<String>,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step { name: "fmt", check: |_| fmt() },
     Step { name: "clippy", check: clippy },
     Step { name: "doc", check: doc },
