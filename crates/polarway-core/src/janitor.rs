@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_handles::HandleStore;
-use polarway_storage::{Clock, Dataset, DatasetName, Rounds, Stopping, Tables};
+use polarway_storage::{Clock, DatasetName, Rounds, Stopping, Tables};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -37,17 +37,14 @@ fn tidy_all(tables: &Tables, stopping: &Stopping) {
         // Credentials need a right of their own for that, and a rule of the bucket can do it as well.
         Err(error) => tracing::debug!(%error, "the janitor can't remove uploads that were not completed"),
     }
-    let datasets = match tables.datasets() {
-        Ok(datasets) => datasets,
+    // Deleted datasets, and those that a writer began and did not make, have data too.
+    let names = match tables.possible_names() {
+        Ok(names) => names,
         Err(error) => return tracing::warn!(%error, "the janitor can't list the datasets"),
     };
-    for Dataset { name, error, .. } in datasets {
+    for name in names {
         if stopping.is_asked_for() {
             return;
-        }
-        if let Some(error) = error {
-            tracing::warn!(dataset = %name, error, "the janitor leaves a dataset alone");
-            continue;
         }
         if let Err(error) = tidy(tables, &name) {
             if error.is_read_only() {

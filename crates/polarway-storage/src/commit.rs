@@ -175,7 +175,8 @@ impl Commit {
         self.schema.is_none()
     }
 
-    /// Whether no table was made yet: the number alone was taken, see [`crate::tidy`].
+    /// Whether no table was made yet: the number alone was taken, to condemn what a writer left. For a table that is kept while it
+    /// is used, see [`crate::tidy`].
     pub(crate) fn is_claim(&self) -> bool {
         self.version == 0
     }

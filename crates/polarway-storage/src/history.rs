@@ -52,6 +52,9 @@ impl Tables {
                 *files = commit;
             }
         }
+        if versions.is_empty() {
+            return Err(self.unknown(name, false));
+        }
         let adopted_versions = versions.len() - last_files.len();
         for (version, commit) in versions[adopted_versions..].iter_mut().zip(&last_files) {
             version.vacuumed = commit.files.iter().any(|file| condemned.contains(&file.name));

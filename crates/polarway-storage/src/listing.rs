@@ -116,7 +116,7 @@ impl Tables {
     }
 
     fn newest_if_any(&self, name: &DatasetName) -> Result<Option<Arc<Snapshot>>> {
-        match self.seen_or_new(name).log.newest(0)? {
+        match self.seen_or_new(name).log.newest(0)?.filter(|commit| !commit.is_claim()) {
             Some(commit) if commit.is_deleted() => Ok(None),
             Some(commit) => self.snapshot_of(name, &commit).map(Some),
             None => self.adopted(name),
@@ -189,7 +189,7 @@ impl Tables {
                 return Ok(known.summary);
             }
         }
-        let Some(newest) = dataset.log.newest(0)? else {
+        let Some(newest) = dataset.log.newest(0)?.filter(|commit| !commit.is_claim()) else {
             let adopted = self.adopted(name)?;
             return Ok(adopted.map(|snapshot| Dataset {
                 name: name.clone(),

@@ -74,7 +74,9 @@ impl Tables {
                 }
                 _ => Ok(None),
             },
-            (WriteMode::Append, None) => Err(self.unknown(name, newest.is_some())),
+            (WriteMode::Append, None) => {
+                Err(self.unknown(name, newest.is_some_and(|commit| !commit.is_claim())))
+            }
             (_, present) => Ok(present),
         }
     }
@@ -85,7 +87,7 @@ impl Tables {
         name: &DatasetName,
         newest: Option<&Commit>,
     ) -> Result<Option<Arc<Snapshot>>> {
-        match newest {
+        match newest.filter(|commit| !commit.is_claim()) {
             Some(commit) if commit.is_deleted() => Ok(None),
             Some(commit) => self.snapshot_of(name, commit).map(Some),
             None => self.adopted(name),

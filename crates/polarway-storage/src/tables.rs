@@ -185,7 +185,10 @@ impl Tables {
     pub fn snapshot(&self, name: &DatasetName, at: At) -> Result<Arc<Snapshot>> {
         match self.snapshot_if_any(name, at)? {
             Some(snapshot) => Ok(snapshot),
-            None => Err(self.unknown(name, self.dataset(name).log.newest(0)?.is_some())),
+            None => {
+                let newest = self.dataset(name).log.newest(0)?;
+                Err(self.unknown(name, newest.is_some_and(|commit| !commit.is_claim())))
+            }
         }
     }
 
@@ -201,7 +204,7 @@ impl Tables {
             At::Newest => micros(self.settings.max_staleness),
             At::Version(_) | At::TimeUs(_) => 0,
         };
-        let newest = dataset.log.newest(max_staleness_us)?;
+        let newest = dataset.log.newest(max_staleness_us)?.filter(|commit| !commit.is_claim());
         match (newest, at) {
             (Some(commit), At::Newest) if commit.is_deleted() => Ok(None),
             (Some(commit), At::Newest) => self.snapshot_of(name, &commit).map(Some),

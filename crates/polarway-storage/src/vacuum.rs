@@ -11,7 +11,7 @@ use std::time::Duration;
 use polarway_model::DatasetName;
 
 use crate::backend::{Entry, FileMeta, join};
-use crate::change::{Change, Conclusion, Decision, Draft, Origin};
+use crate::change::{Change, Conclusion, Decision, Draft, LeaseDraft, Origin};
 use crate::commit::{Commit, CommitKind, Vacuum, data_folder, data_path, staging_folder};
 use crate::environment::micros;
 use crate::error::{Error, Result};
@@ -170,10 +170,10 @@ impl Change for Condemnation<'_> {
     fn decide(&mut self, newest: Option<&Arc<Commit>>) -> Result<Decision<Vacuumed>> {
         let (tables, name) = (self.tables, &self.dataset.name);
         let nothing = || Ok(Decision::Leave(Vacuumed::default()));
-        let Some(newest) = newest else { return nothing() };
         let mut listed = tables.backend.list(&data_folder(name))?;
         // A file whose name Polarway would not give belongs to somebody else.
-        let needed: HashSet<&str> = newest.files.iter().map(|file| file.name.as_str()).collect();
+        let files = newest.iter().flat_map(|newest| &newest.files);
+        let needed: HashSet<&str> = files.map(|file| file.name.as_str()).collect();
         listed.retain(|entry| is_data_file(&entry.name) && !needed.contains(entry.name.as_str()));
         let staged = tables.backend.list(&staging_folder(name))?;
         if listed.is_empty() && staged.is_empty() {
@@ -183,7 +183,12 @@ impl Change for Condemnation<'_> {
         // Ages are the storage's own: it stamped the files, and the clocks of machines may be wrong.
         let storage_now_us = tables.backend.now_us(&Tables::control_folder(name))?;
         tables.remove_staged(name, staged, storage_now_us)?;
-        let kept = tables.kept(self.dataset, newest, self.kept_versions, storage_now_us, self.grace)?;
+        let kept = match newest {
+            Some(newest) => {
+                tables.kept(self.dataset, newest, self.kept_versions, storage_now_us, self.grace)?
+            }
+            None => Kept { kept_from: 1, ..Kept::default() },
+        };
         self.condemned = tables.condemned(listed, &kept, storage_now_us);
         if self.condemned.is_empty() {
             return nothing();
@@ -194,6 +199,17 @@ impl Change for Condemnation<'_> {
         }
         let condemned = self.condemned.iter().map(|(file, _)| file.clone()).collect();
         let vacuum = Some(Vacuum { condemned, kept_from: kept.kept_from });
-        Ok(Decision::Commit(Draft { vacuum, ..Draft::same_table(CommitKind::Vacuum, newest) }))
+        let draft = match newest {
+            Some(newest) => Draft::same_table(CommitKind::Vacuum, newest),
+            // What a writer left that died before it made the dataset: the first commit condemns it, and makes no version.
+            None => Draft {
+                kind: CommitKind::Vacuum,
+                schema: None,
+                files: vec![],
+                lease: LeaseDraft::Same,
+                vacuum: None,
+            },
+        };
+        Ok(Decision::Commit(Draft { vacuum, ..draft }))
     }
 }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polarway_storage::{
-    At, DiskBackend, Environment, Error, ManualClock, Settings, Tables, Vacuumed, WriteMode, WriteOptions,
+    At, Backend, DiskBackend, Environment, Error, ManualClock, Settings, Tables, Vacuumed, WriteMode,
+    WriteOptions,
 };
 use tempfile::TempDir;
 
 use crate::support::timed::TimedBackend;
 use crate::support::{
-    append, clock, in_small_groups, load, many_rows, name, newest, numbers, on_disk, store,
+    append, backends, clock, clock_ahead_by, in_small_groups, load, many_rows, name, newest, numbers,
+    on_disk, store, write,
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -229,5 +231,46 @@ fn a_vacuum_removes_nothing_behind_a_link_and_says_so() {
         for version in 1..=3 {
             assert_eq!(load(&elsewhere, &trades, At::Version(version)).unwrap(), [version as i64 - 1]);
         }
+    }
+}
+
+#[test]
+fn what_a_writer_left_of_a_dataset_that_was_never_made_goes_and_the_dataset_can_be_made() {
+    const LEFT: &str = "trades/_polarway/data/0199c0de-0000-7000-8000-000000000001.parquet";
+
+    for (kind, backend, _folder) in backends() {
+        let trades = name("trades");
+        let mut left = backend.create_data(LEFT).unwrap();
+        left.write_all(b"x").unwrap();
+        left.finish().unwrap();
+        let clock = clock_ahead_by(60);
+        let timed: Arc<dyn Backend> = TimedBackend::new(backend, clock.clone());
+        let tables = |orphan_grace: u64| {
+            let settings =
+                Settings { orphan_grace: Duration::from_secs(orphan_grace), ..Settings::default() };
+            Tables::with_environment(timed.clone(), settings, Environment::with_clock(clock.clone()))
+        };
+        assert_eq!(tables(86_400).vacuum(&trades).unwrap().files, 0, "{kind}");
+        assert!(timed.head(LEFT).unwrap().is_some(), "{kind}: another writer may be at work");
+        let hasty = tables(10);
+        assert_eq!(hasty.vacuum(&trades).unwrap().files, 1, "{kind}");
+        assert_eq!(hasty.vacuum(&trades).unwrap().files, 0, "{kind}");
+        assert_eq!(timed.head(LEFT).unwrap(), None, "{kind}");
+        // There is still no such dataset, and there was none.
+        for unknown in [
+            newest(&hasty, &trades).map(drop),
+            hasty.versions(&trades).map(drop),
+            append(&hasty, &trades, [1]).map(drop),
+            hasty.delete(&trades, None, None).map(drop),
+        ] {
+            let unknown = unknown.unwrap_err();
+            assert!(matches!(unknown, Error::UnknownDataset { deleted: false, .. }), "{kind}: {unknown:?}");
+        }
+        assert!(hasty.names().unwrap().is_empty(), "{kind}");
+        assert!(hasty.newest_snapshots(|_| true).unwrap().is_empty(), "{kind}");
+        let create = WriteOptions::new(WriteMode::Create);
+        assert_eq!(write(&hasty, &trades, &numbers([7]), create).unwrap().version, 1, "{kind}");
+        assert_eq!(newest(&tables(10), &trades).unwrap(), [7], "{kind}");
+        assert_eq!(hasty.versions(&trades).unwrap().len(), 1, "{kind}");
     }
 }
