@@ -1,6 +1,8 @@
 //! A bucket that vanishes, takes no writes or no credentials while a worker serves from it.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::join_all;
 use polarway_client::Reason;
@@ -123,5 +125,43 @@ async fn credentials_that_a_program_prints_are_asked_anew_when_they_have_expired
         client.store("numbers", numbers(0..5)).await.expect("the new credentials are used");
         assert_eq!(sum_of(&client.load("numbers").await.unwrap()), 10);
         assert!(times_asked() > before);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_busy_slows_callers_and_fails_none_of_them() {
+    const WRITERS: i64 = 4;
+    const APPENDS: i64 = 5;
+
+    for place in Place::all() {
+        let worker = place.worker(&[]).await;
+        let client = worker.server.client().await;
+        client.store("numbers", numbers(0..0)).await.unwrap();
+        let count = Arc::new(AtomicU64::new(0));
+        place.now(move |_| match count.fetch_add(1, Ordering::SeqCst) % 4 {
+            0 => Action::Refuse(refusal(503, "SlowDown")),
+            _ => Action::Pass,
+        });
+        let writers = (0..WRITERS).map(|writer| {
+            let client = &client;
+            async move {
+                for n in 0..APPENDS {
+                    let row = writer * APPENDS + n;
+                    client.append("numbers", numbers(row..row + 1)).await.unwrap();
+                    client.load("numbers").await.unwrap();
+                }
+            }
+        });
+        join_all(writers).await;
+        let table = client.load("numbers").await.unwrap();
+        let rows = WRITERS * APPENDS;
+        assert_eq!(
+            (table.num_rows() as i64, sum_of(&table)),
+            (rows, rows * (rows - 1) / 2),
+            "{}",
+            place.scheme()
+        );
+        let refused = worker.metrics().await.sum("polarway_bucket_busy_total");
+        assert!(refused > 0.0, "{}", place.scheme());
     }
 }

@@ -13,7 +13,7 @@ use tonic::Status;
 
 use crate::observed::Observed;
 use crate::place::Place;
-use crate::support::{Upload, numbers, reason_of, scattered, sum_of, until};
+use crate::support::{Upload, numbers, reason_of, rows_of, scattered, sum_of, until};
 
 /// The deadline of each call.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -75,37 +75,49 @@ async fn calls_over_a_bucket_that_stalls_end_at_their_deadlines_and_leave_no_req
 }
 
 async fn calls_end(place: &Place) {
-    // Whether the bucket can be reached is asked all the time, and is not what is tested here.
-    let is_check = |request: &Request| request.target.contains("polarway-probe");
+    // A worker asks for itself whether the bucket can be reached, and counts the handles for its metrics.
+    let is_own =
+        |request: &Request| ["polarway-probe", "state"].iter().any(|part| request.target.contains(part));
     let silent = move |_: &Request| Action::Stall(FOR_EVER);
     let stuck = move |request: &Request| match request.method.as_str() {
         "GET" => Action::StallBody(0.5, FOR_EVER),
         _ => Action::Stall(FOR_EVER),
     };
+    let data_stuck = move |request: &Request| match request.target.contains("data") {
+        true if request.is_read() => Action::StallBody(0.5, FOR_EVER),
+        true => Action::Stall(FOR_EVER), // the answer to an upload has no body
+        false => Action::Pass,
+    };
+    const ALL: [&str; 5] = ["Store", "Load", "Query", "CreateHandle", "ListDatasets"];
     type Decide = fn(&Request) -> Action;
+    let troubles: [(&str, Decide, &[&str]); 3] = [
+        ("no headers", silent, &ALL),
+        ("half a body", stuck, &ALL),
+        // A query that has begun to read shares its requests with others, so they end by themselves.
+        ("half of the data", data_stuck, &ALL[..2]),
+    ];
     // Another worker stores them, so that this one knows nothing of them.
     let other = place.worker(&[]).await;
     let client = other.server.client().await;
-    for (how, decide) in [("no headers", silent as Decide), ("half a body", stuck)] {
+    for (how, decide, methods) in troubles {
         let worker = place.worker(&["--cache-size", "0"]).await;
         worker.page_when("/readyz", 200).await;
         client.store("small", scattered(10)).await.unwrap();
         client.store("large", scattered(ROWS as i64)).await.unwrap();
-        place.now(move |request| if is_check(request) { Action::Pass } else { decide(request) });
-        let calls =
-            ["Store", "Load", "Query", "CreateHandle", "ListDatasets"].into_iter().flat_map(|method| {
-                ["small", "large"].map(|name| {
-                    let (worker, scheme) = (&worker, place.scheme());
-                    async move {
-                        let began = Instant::now();
-                        let status = ended(worker, method, name).await;
-                        let took = began.elapsed();
-                        let what = format!("{scheme}, {how}: {method} of {name} after {took:?}");
-                        assert_eq!(reason_of(&status), Reason::DeadlineExceeded, "{what}: {status:?}");
-                        assert!(took >= DEADLINE && took < MUCH_LATER, "{what}");
-                    }
-                })
-            });
+        place.now(move |request| if is_own(request) { Action::Pass } else { decide(request) });
+        let calls = methods.iter().flat_map(|method| {
+            ["small", "large"].map(|name| {
+                let (worker, scheme) = (&worker, place.scheme());
+                async move {
+                    let began = Instant::now();
+                    let status = ended(worker, method, name).await;
+                    let took = began.elapsed();
+                    let what = format!("{scheme}, {how}: {method} of {name} after {took:?}");
+                    assert_eq!(reason_of(&status), Reason::DeadlineExceeded, "{what}: {status:?}");
+                    assert!(took >= DEADLINE && took < MUCH_LATER, "{what}");
+                }
+            })
+        });
         join_all(calls).await;
         let quiet = |samples: &crate::observed::Samples| {
             samples.sum("polarway_grpc_requests_in_flight") == 0.0
@@ -120,4 +132,32 @@ async fn calls_end(place: &Place) {
         assert_eq!(sum_of(&client.load("small").await.unwrap()), 45);
         worker.page_when("/readyz", 200).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_over_data_that_stalls_end_at_their_deadlines_and_later_ones_are_answered() {
+    join_all(Place::all().iter().map(queries_end)).await;
+}
+
+async fn queries_end(place: &Place) {
+    let other = place.worker(&[]).await;
+    other.server.client().await.store("large", scattered(ROWS as i64)).await.unwrap();
+    let worker = place.worker(&[]).await;
+    place.now(|request| match request.target.contains("data") {
+        true => Action::StallBody(0.5, FOR_EVER),
+        false => Action::Pass,
+    });
+    for method in ["Query", "CreateHandle"] {
+        let began = Instant::now();
+        let status = ended(&worker, method, "large").await;
+        let what = format!("{}: {method} after {:?}", place.scheme(), began.elapsed());
+        assert_eq!(reason_of(&status), Reason::DeadlineExceeded, "{what}: {status:?}");
+        assert!(began.elapsed() < MUCH_LATER, "{what}");
+    }
+    let quiet = |samples: &crate::observed::Samples| samples.sum("polarway_grpc_requests_in_flight") == 0.0;
+    worker.metrics_when("no call in flight", quiet).await;
+    place.heal();
+    let client = worker.server.client().await;
+    let counted = client.query("SELECT count(n) AS count FROM large").await.unwrap();
+    assert_eq!(rows_of(&counted), [ROWS.to_string()], "{}", place.scheme());
 }
