@@ -14,6 +14,7 @@ import grpc
 from polarway import _address, _arguments, _revision
 from polarway._address import Address
 from polarway._calls import Call, Common, Kind, Workers
+from polarway._forms import Forms
 from polarway._generated import messages, methods
 from polarway._progress import Progress, is_wanted
 from polarway._transport import Transport, Worker
@@ -91,6 +92,8 @@ class Core:
         self.transport = transport
         headers = () if settings.token is None else (("authorization", f"Bearer {settings.token}"),)
         self._common = Common(transport, Workers(settings.addresses), headers, settings.timeout_s)
+        self.forms = Forms()
+        """The schemas that were seen."""
         # Whether a server of this protocol has answered.
         self._is_greeted = False
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from polarway import _incoming
+from polarway._forms import Form, Forms
 from polarway._incoming import As
 from polarway._wire import Bytes
 from polarway.errors import ProtocolError
@@ -20,6 +20,9 @@ END_MARK: Final = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 # To copy fewer bytes takes less time than to make what copies them.
 _LARGE_BYTES: Final = 64 << 10
 
+# What Arrow calls a message with rows.
+_BATCH: Final = "record batch"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rows:
@@ -27,22 +30,37 @@ class Rows:
 
     # Which stream it came with: the next one after a break begins again with the schema.
     stream: int
-    # A view into gRPC's message, perhaps.
-    ipc: Bytes
+    # Of type `pyarrow.Buffer`.
+    ipc: Any
     rows: int
+
+    @classmethod
+    def of(cls, stream: int, ipc: Bytes, rows: int) -> Rows:
+        """The chunk in memory of its own.
+
+        The memory of gRPC's message can then be used for the next one. If messages were kept, each would get memory
+        that the system has to clear first, and that takes longer than to copy them. The memory of tables comes from
+        Arrow, which keeps what was freed. It is aligned: out of other memory, each column would be copied.
+        """
+        if len(ipc) < _LARGE_BYTES:
+            return cls(stream, pa.py_buffer(bytes(ipc)), rows)
+        own = pa.allocate_buffer(len(ipc))
+        # This copies without Python's lock, so that others can work meanwhile.
+        pa.FixedSizeBufferWriter(own).write(ipc)
+        return cls(stream, own, rows)
 
 
 class Table:
     """Takes the chunks of one table, in their order, and gives its rows in the form that the user wants."""
 
-    def __init__(self, as_: As, columns: Sequence[str] | None = None) -> None:
+    def __init__(self, as_: As, columns: Sequence[str] | None = None, forms: Forms | None = None) -> None:
         self._as = as_
         # Those that were asked for; `None` is all.
         self._columns = columns
+        self._forms = forms or Forms()
         self._stream = 0
-        self._decoder = _Decoder()
-        self._form: _incoming.Incoming | None = None
-        self._schema: Any = None
+        self._decoder = _Decoder(self._as, self._forms)
+        self._form: Form | None = None
 
     def piece(self, chunks: Sequence[Rows]) -> Any:
         """The rows of these chunks, as a table.
@@ -54,80 +72,79 @@ class Table:
         try:
             for chunk in chunks:
                 if chunk.stream != self._stream:
-                    self._stream, self._decoder = chunk.stream, _Decoder()
+                    self._stream, self._decoder = chunk.stream, _Decoder(self._as, self._forms)
                 batches += self._decoder.batches(chunk)
-                self._check(self._decoder.schema)
+                self._check(self._decoder.form)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise ProtocolError(f"what the server sent is no table: {error}") from None
-        return self._converter().piece(batches)
+        return self._known_form().incoming.piece(batches)
 
     def joined(self, pieces: Sequence[Any]) -> Any:
         """The table that consists of these pieces."""
-        return self._converter().joined(pieces)
+        return self._known_form().incoming.joined(pieces)
 
     @property
     def schema(self) -> Any:
         """The columns as Arrow has them, after the first chunk."""
-        return self._schema
+        return None if self._form is None else self._form.schema
 
-    def _converter(self) -> _incoming.Incoming:
+    def _known_form(self) -> Form:
         if self._form is None:
-            if self._schema is None:
-                raise ProtocolError("a table came without a schema")
-            self._form = _incoming.incoming(self._as, self._schema)
+            raise ProtocolError("a table came without a schema")
         return self._form
 
-    def _check(self, schema: Any) -> None:
-        if schema is self._schema:
+    def _check(self, form: Form | None) -> None:
+        if form is self._form or form is None:
             return
-        if self._columns is not None and list(self._columns) != schema.names:
+        if self._columns is not None and list(self._columns) != form.schema.names:
             raise ProtocolError(
                 "the server sent other columns than were asked for: it is older than this client; upgrade it"
             )
-        if self._schema is not None and not schema.equals(self._schema, check_metadata=True):
+        if self._form is not None and not form.schema.equals(self._form.schema, check_metadata=True):
             raise ProtocolError("the server sent other columns after the connection broke than before")
-        self._schema = schema
+        self._form = form
 
 
 class _Decoder:
     """Reads one Arrow IPC stream, chunk by chunk."""
 
-    def __init__(self) -> None:
-        self._source = _Source()
+    def __init__(self, as_: As, forms: Forms) -> None:
+        self._as = as_
+        self._forms = forms
+        self.form: Form | None = None
+        """What the first chunk said of the columns."""
+        # Reads a table whose batches need dictionaries that came before: only Arrow's own reader remembers them.
         self._reader: Any = None
-
-    @property
-    def schema(self) -> Any:
-        return self._reader.schema
+        self._source = _Source()
 
     def batches(self, chunk: Rows) -> list[Any]:
         """The batches with the rows of this chunk."""
-        self._source.add(chunk.ipc)
-        if self._reader is None:
-            self._reader = pa.ipc.open_stream(pa.PythonFile(self._source, "r"))
-        found: list[Any] = []
-        missing = chunk.rows
-        # A chunk without rows may have dictionaries for the next one: it is not read before that has come.
-        while missing > 0:
-            try:
-                batch = self._reader.read_next_batch()
-            except StopIteration:
-                raise ValueError(f"a chunk of {chunk.rows} rows ends {missing} rows early") from None
-            found.append(batch)
-            missing -= batch.num_rows
+        ipc = chunk.ipc
+        form = self.form
+        if form is None:
+            form = self.form = self._forms.of(self._as, ipc)
+        if form.has_dictionaries:
+            found = self._read_with_dictionaries(ipc, chunk.rows)
+        else:
+            messages = [message for message in pa.ipc.MessageReader.open_stream(ipc) if message.type == _BATCH]
+            found = [pa.ipc.read_record_batch(message, form.schema) for message in messages]
+        missing = chunk.rows - sum(batch.num_rows for batch in found)
+        if missing > 0:
+            raise ValueError(f"a chunk of {chunk.rows} rows ends {missing} rows early")
         if missing < 0:
             raise ValueError(f"a chunk of {chunk.rows} rows has {-missing} rows more")
         return found
 
-
-def _copied(ipc: Bytes) -> Any:
-    """The bytes as an aligned buffer: out of one that is not aligned, Arrow would copy each column."""
-    if len(ipc) < _LARGE_BYTES:
-        return pa.py_buffer(bytes(ipc))
-    buffer = pa.allocate_buffer(len(ipc))
-    # This copies without Python's lock, so that others can receive meanwhile.
-    pa.FixedSizeBufferWriter(buffer).write(ipc)
-    return buffer
+    def _read_with_dictionaries(self, ipc: Any, rows: int) -> list[Any]:
+        self._source.add(ipc)
+        if self._reader is None:
+            self._reader = pa.ipc.open_stream(pa.PythonFile(self._source, "r"))
+        found: list[Any] = []
+        # A chunk without rows may have dictionaries for the next one: it is not read before that has come.
+        while rows > 0 and (batch := next(self._reader, None)) is not None:
+            found.append(batch)
+            rows -= batch.num_rows
+        return found
 
 
 class _Source:
@@ -139,9 +156,9 @@ class _Source:
         self._waiting: deque[Any] = deque()
         self._position = 0
 
-    def add(self, ipc: Bytes) -> None:
-        """Adds a chunk at the end, in memory of its own."""
-        self._waiting.append(_copied(ipc))
+    def add(self, ipc: Any) -> None:
+        """Adds a chunk at the end."""
+        self._waiting.append(ipc)
 
     def read_buffer(self, size: int) -> Any:
         """The next bytes of the first chunk that has any: Arrow's messages don't cross the borders of chunks."""

@@ -210,6 +210,6 @@ async def load(core: Core, selection: Selection, as_: As) -> Any:
     try:
         with core.progress(f"loading {selection.name}") as progress:
             chunks = Watched(loading, progress, lambda: loading.selected_rows)
-            return await gathered(core, chunks, Table(as_, selection.columns))
+            return await gathered(core, chunks, Table(as_, selection.columns, core.forms))
     finally:
         loading.close()

@@ -178,7 +178,7 @@ async def query(core: Core, query: Query, as_: As, hold: Hold) -> Any:
         result = Result(attempt, query)
         try:
             with core.progress("querying") as progress:
-                return await gathered(core, Watched(_Whole(result, attempt), progress), Table(as_))
+                return await gathered(core, Watched(_Whole(result, attempt), progress), Table(as_, forms=core.forms))
         finally:
             result.cancel()
 
@@ -188,6 +188,8 @@ async def query(core: Core, query: Query, as_: As, hold: Hold) -> Any:
 async def _resumed(core: Core, result: Resumable, as_: As) -> Any:
     try:
         with core.progress("querying") as progress:
-            return await gathered(core, Watched(result, progress, lambda: result.selected_rows), Table(as_))
+            return await gathered(
+                core, Watched(result, progress, lambda: result.selected_rows), Table(as_, forms=core.forms)
+            )
     finally:
         result.close()

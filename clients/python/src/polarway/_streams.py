@@ -60,7 +60,7 @@ class _Load(_Stream):
         _incoming.check_form(as_)
         self._selection = selection
         self._loading = Loading(core, selection)
-        super().__init__(core, self._loading, Table(as_, selection.columns))
+        super().__init__(core, self._loading, Table(as_, selection.columns, core.forms))
 
     async def _begin(self) -> Self:
         await self._loading.begin()
@@ -104,7 +104,7 @@ class _Query(_Stream):
         _incoming.check_form(as_)
         self._query = query
         self._running = running(core, query, hold)
-        super().__init__(core, self._running, Table(as_))
+        super().__init__(core, self._running, Table(as_, forms=core.forms))
 
     async def _begin(self) -> Self:
         await self._running.begin()

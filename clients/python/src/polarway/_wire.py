@@ -88,11 +88,14 @@ class Field:
     optional: bool = False
     # The group of fields of which one at the most is set.
     oneof: str | None = None
+    # Whether it is written as a number of variable length.
+    is_number: bool = dataclasses.field(init=False)
     tag: int = dataclasses.field(init=False)
     tag_bytes: bytes = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         tag = self.number << 3 | _WIRE_TYPES.get(self.kind, _VARINT)
+        object.__setattr__(self, "is_number", tag & 7 == _VARINT)
         object.__setattr__(self, "tag", tag)
         object.__setattr__(self, "tag_bytes", _varint_bytes(tag))
 
@@ -299,8 +302,14 @@ class _Reader:
 
     def tag(self) -> int | None:
         """The next tag; `None` at the end."""
-        if self._position == self._end:
+        position = self._position
+        if position == self._end:
             return None
+        tag = self._view[position]
+        if 8 <= tag < 0x80:
+            # Nearly all have one byte.
+            self._position = position + 1
+            return tag
         tag = self.varint()
         if not 8 <= tag < 1 << 32:
             self.malformed(f"{tag >> 3} is no number of a field")
@@ -309,6 +318,10 @@ class _Reader:
     def varint(self) -> int:
         """A number of at most 64 bits."""
         view, position = self._view, self._position
+        if position < self._end and (byte := view[position]) < 0x80:
+            # Most have one byte.
+            self._position = position + 1
+            return byte
         value = 0
         for shift in range(0, 70, 7):
             if position >= self._end:
@@ -400,6 +413,8 @@ def _read_message(message: Message, reader: _Reader) -> None:
 
 def _read_value(field: Field, reader: _Reader, present: Any) -> Any:
     kind = field.kind
+    if field.is_number:
+        return _number(field, reader.varint())
     if kind is Kind.BYTES:
         return reader.bytes()
     if kind is Kind.STRING:
@@ -411,9 +426,7 @@ def _read_value(field: Field, reader: _Reader, present: Any) -> Any:
         return message
     if kind is Kind.DOUBLE:
         return reader.fixed(_DOUBLE)
-    if kind is Kind.FIXED32:
-        return reader.fixed(_FIXED32)
-    return _number(field, reader.varint())
+    return reader.fixed(_FIXED32)
 
 
 def _read_entry(field: Field, reader: _Reader) -> tuple[str, str]:
