@@ -83,6 +83,7 @@ func TestOptionsThatCantBeUsedAreRefused(t *testing.T) {
 		"TLS":         WithTLS(nil),
 		"allocator":   WithAllocator(nil),
 		"logger":      WithLogger(nil),
+		"window":      WithStreamWindow(1),
 		"/no/such/ca": WithTLSFiles("/no/such/ca", "", ""),
 		"both files":  WithTLSFiles("", "certificate", ""),
 		"can't be":    WithTLSFiles("", "/no/certificate", "/no/key"),

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
 
 	"github.com/polarway/polarway/clients/go"
@@ -271,3 +272,29 @@ func TestACallThatRunsEndsWhenItsClientIsClosed(t *testing.T) {
 
 // endless is a query that runs until it is stopped.
 const endless = "SELECT sum(a.range * b.range % 7) FROM range(100000000) a, range(100000000) b"
+
+func TestAWriteThatAProgramNamesIsMadeOnce(t *testing.T) {
+	ctx := polarwaytest.Context(t)
+	client := client(t)
+	id := value(uuid.NewV7())
+	first := value(client.Store(ctx, "t", numbers(t, 3), polarway.RequestID(id)))
+	again := value(client.Store(ctx, "t", numbers(t, 3), polarway.RequestID(id)))
+	if first.WasRetry || !again.WasRetry || again.Version != first.Version {
+		t.Errorf("%+v, %+v", first, again)
+	}
+	_, err := client.Store(ctx, "t", numbers(t, 3), polarway.RequestID(uuid.New()))
+	if !errors.Is(err, polarway.ErrInvalidInput) {
+		t.Errorf("a UUID of another version has no age: %v", err)
+	}
+}
+
+func TestNumbersOf39DigitsComeAsText(t *testing.T) {
+	ctx := polarwaytest.Context(t)
+	client := client(t)
+	table := value(client.Query(ctx, "SELECT 170141183460469231731687303715884105727::HUGEINT AS large", polarway.HugeintAsText()))
+	defer table.Release()
+	var texts []string
+	if err := table.Scan(&texts); err != nil || texts[0] != "170141183460469231731687303715884105727" {
+		t.Errorf("%v, %v", texts, err)
+	}
+}

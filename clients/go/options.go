@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
+	"math"
 	"os"
 	"time"
 
@@ -26,6 +27,7 @@ type settings struct {
 	allocator memory.Allocator
 	logger    *slog.Logger
 	isLazy    bool
+	window    int32
 	grpc      []grpc.DialOption
 }
 
@@ -36,6 +38,7 @@ func newSettings(target string, options []Option) (*settings, error) {
 		token:     os.Getenv(tokenVariable),
 		allocator: memory.DefaultAllocator,
 		logger:    slog.Default(),
+		window:    streamWindow,
 	}
 	for _, option := range options {
 		if err := option(made); err != nil {
@@ -154,6 +157,18 @@ func WithLogger(logger *slog.Logger) Option {
 func WithLazyConnection() Option {
 	return func(s *settings) error {
 		s.isLazy = true
+		return nil
+	}
+}
+
+// WithStreamWindow sets how many bytes of a load or of a query may be on their way to the client, from 64 KiB on. The default, 1 MiB,
+// suits networks whose round trips take less than a millisecond. With it, a stream delivers at most 1 MiB for each round trip.
+func WithStreamWindow(bytes int) Option {
+	return func(s *settings) error {
+		if bytes < 64<<10 || bytes > math.MaxInt32 {
+			return invalid("%d bytes are no window of a stream: give 64 KiB at least, and less than 2 GiB", bytes)
+		}
+		s.window = int32(bytes)
 		return nil
 	}
 }

@@ -47,13 +47,20 @@ func HandleTTL(ttl time.Duration) QueryOption {
 	}
 }
 
+// HugeintAsText lets numbers of type HUGEINT come as text. They may have 39 digits, and Arrow's decimals have 38: as decimals they
+// are refused then.
+func HugeintAsText() QueryOption {
+	return func(request *queryRequest) { request.isHugeintText = true }
+}
+
 // queryRequest is a query, as it is sent.
 type queryRequest struct {
-	sql        string
-	parameters []byte
-	limit      time.Duration
-	ttl        *time.Duration
-	err        error
+	isHugeintText bool
+	sql           string
+	parameters    []byte
+	limit         time.Duration
+	ttl           *time.Duration
+	err           error
 }
 
 func newQuery(text string, arguments []any) (*queryRequest, error) {
@@ -138,7 +145,7 @@ type result struct {
 }
 
 func runQuery(ctx context.Context, attempt *attempt, query *queryRequest) (*result, error) {
-	request := &pb.QueryRequest{Sql: query.sql, Parameters: query.parameters}
+	request := &pb.QueryRequest{Sql: query.sql, Parameters: query.parameters, HugeintAsText: query.isHugeintText}
 	receiver, err := attempt.receive(ctx, wire.Query, request, 0, query.limit)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/google/uuid"
+
 	pb "github.com/polarway/polarway/clients/go/internal/polarwayv1"
 )
 
@@ -28,6 +30,14 @@ func (c VersionCondition) toStore(header *pb.StoreHeader) { header.ExpectedVersi
 func (c VersionCondition) toDelete(request *pb.DeleteDatasetRequest) {
 	request.ExpectedVersion = &c.version
 }
+
+type namedWrite struct{ id uuid.UUID }
+
+// RequestID names a write by the program's own UUID of version 7: a program that was stopped can make the same write again within ten
+// minutes, and is answered with the version that the first one made. By default each call has an id of its own.
+func RequestID(id uuid.UUID) StoreOption { return namedWrite{id} }
+
+func (n namedWrite) toStore(header *pb.StoreHeader) { header.RequestId = requestID(n.id).ofTable(0) }
 
 type creation struct{}
 
@@ -138,7 +148,9 @@ func (c *Client) upload(ctx context.Context, headers []*pb.StoreHeader, records 
 			bad.Message = quoted(header.GetName()) + ": " + bad.Message
 			return nil, bad
 		}
-		header.RequestId = id.ofTable(ordinal)
+		if header.GetRequestId() == "" {
+			header.RequestId = id.ofTable(ordinal)
+		}
 		work.waiting = append(work.waiting, &table{ordinal, header, source})
 	}
 	if len(headers) == 0 {

@@ -23,8 +23,10 @@ const (
 	// The longest time to connect.
 	connectTime = 5 * time.Second
 
-	// How much a server may send of one stream before the client has taken it, and of all streams of a connection.
-	streamWindow     = 16 << 20
+	// How much a server may send of one stream before the client has taken it. What waits should stay in the processor's cache:
+	// with 16 MiB a large load takes a sixth more of its time.
+	streamWindow = 1 << 20
+	// The same for all streams of a connection: one that nobody reads must not stop the others.
 	connectionWindow = math.MaxInt32
 )
 
@@ -92,7 +94,7 @@ func connect(to address, s *settings) (*grpc.ClientConn, error) {
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: connectTime}),
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
-		grpc.WithStaticStreamWindowSize(streamWindow),
+		grpc.WithStaticStreamWindowSize(s.window),
 		grpc.WithStaticConnWindowSize(connectionWindow),
 		grpc.WithDefaultCallOptions(
 			grpc.ForceCodecV2(wire.Codec{}),
