@@ -22,7 +22,9 @@ pub enum Error {
     },
 
     /// An endpoint without encryption, which nobody allowed.
-    #[error("the endpoint {endpoint:?} is not encrypted: use https://, or allow plain HTTP for buckets")]
+    #[error(
+        "the endpoint {endpoint:?} is not encrypted: use https://, or allow plain HTTP for buckets (--bucket-plain-http)"
+    )]
     PlainHttp {
         /// The endpoint.
         endpoint: String,

@@ -112,10 +112,9 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         command.args(["--test", "fleet"]);
     }
     if cloud {
-        command.args([
-            "--test", "storage", "--test", "handles", "--test", "engine", "--test", "answers", "--test",
-            "fleet", "--test", "buckets",
-        ]);
+        for test in ["storage", "handles", "engine", "answers", "command", "fleet", "buckets"] {
+            command.args(["--test", test]);
+        }
         if for_cargo.is_empty() {
             for_cargo = ["--", "buckets", "conformance", "faults", "tidying"].map(OsString::from).to_vec();
         }

@@ -1,6 +1,7 @@
 //! The command as a person uses it, against a server that it started.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod buckets;
 mod exports;
 mod handles;
 mod input;

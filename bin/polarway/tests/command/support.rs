@@ -30,9 +30,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::start_with(flags, &[])
+    }
+
+    /// The same with more variables.
+    pub(crate) fn start_with(flags: &[&str], variables: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut process = command(&["server", "--bind", "127.0.0.1:0"])
             .args(flags)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .current_dir(folder.path())
             .stderr(Stdio::piped())
             .spawn()
