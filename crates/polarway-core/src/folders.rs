@@ -78,23 +78,25 @@ pub(crate) fn check_apart(config: &Config) -> Result<()> {
         None => None,
     };
     for other in cold_tier.iter().chain([&temporary]).chain(&analytics) {
-        match (state.is_within(other), other.is_within(&state)) {
-            (true, true) => return Err(mixed_up(&state, "is", other)),
-            (true, false) => return Err(mixed_up(&state, "lies in", other)),
-            (false, true) => return Err(mixed_up(&state, "holds", other)),
-            (false, false) => {}
+        if let Some(how) = overlap(state.is_within(other), other.is_within(&state)) {
+            return Err(mixed_up(&state, how, other));
         }
     }
     Ok(())
 }
 
+/// How the first of two places overlaps with the second one.
+fn overlap(first_is_within: bool, second_is_within: bool) -> Option<&'static str> {
+    match (first_is_within, second_is_within) {
+        (true, true) => Some("is"),
+        (true, false) => Some("lies in"),
+        (false, true) => Some("holds"),
+        (false, false) => None,
+    }
+}
+
 fn check_buckets_apart(state: &BucketUrl, cold_tier: &BucketUrl) -> Result<()> {
-    let how = match (state.is_within(cold_tier), cold_tier.is_within(state)) {
-        (true, true) => "is",
-        (true, false) => "lies in",
-        (false, true) => "holds",
-        (false, false) => return Ok(()),
-    };
+    let Some(how) = overlap(state.is_within(cold_tier), cold_tier.is_within(state)) else { return Ok(()) };
     Err(mixed_up_places(
         ["the folder of handles", &state.to_string()],
         how,

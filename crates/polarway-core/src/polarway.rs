@@ -13,7 +13,7 @@ use polarway_handles::RandomSource;
 use polarway_query::{Engine, EngineConfig};
 use polarway_storage::{
     Backend, Callers, DiskBackend, Environment, FailureKind, Loader, MemoryBudget, Mirror, ObjectBackend,
-    REQUEST_WINDOW_US, RangeCache, Rounds, Settings, StandstillGuard, Tables,
+    Places, REQUEST_WINDOW_US, RangeCache, Rounds, Settings, StandstillGuard, Tables,
 };
 
 use crate::access::{Access, Caller, Data, Guarded, StoredFiles};
@@ -28,7 +28,7 @@ use crate::metrics::{
 use crate::mounts::staleness_of;
 use crate::threads::{Threads, Work};
 use crate::whole_micros::WholeMicros;
-use crate::workspace::{MIRROR_FOLDER, RANGES_FOLDER, SPILL_FOLDER, STATE_MIRROR_FOLDER, Workspace};
+use crate::workspace::{MIRROR_FOLDER, RANGES_FOLDER, SPILL_FOLDER, Workspace};
 
 /// How long after a write its retry may come. Until then, data must stay.
 const RETRY_WINDOW: Duration = Duration::from_micros(REQUEST_WINDOW_US.unsigned_abs());
@@ -227,12 +227,10 @@ impl EngineParts {
             Location::Memory => Vec::new(),
         };
         let ranges = RangeCache::new(&workspace.path().join(RANGES_FOLDER), config.mirror_bytes)?;
-        let mirror = |backend: &Arc<dyn Backend>, folder: &str| -> Result<Mirror> {
-            let folder = workspace.path().join(folder);
-            let mirror = Mirror::new(Arc::clone(backend), ranges.clone(), folder, config.mirror_bytes)?;
-            Ok(mirror.sharing(components.environment.workers.clone()))
-        };
-        let datasets_mirror = mirror(&backend, MIRROR_FOLDER)?;
+        let places = |backend: &Arc<dyn Backend>| Places::new(Arc::clone(backend), ranges.clone());
+        let mirror_folder = workspace.path().join(MIRROR_FOLDER);
+        let mirror = Mirror::new(places(&backend), mirror_folder, config.mirror_bytes)?
+            .sharing(components.environment.workers.clone());
         let settings = Settings {
             kept_versions: config.retention.versions,
             grace: config.retention.grace,
@@ -244,7 +242,7 @@ impl EngineParts {
         let tables = Arc::new(Tables::with_environment(backend, settings, environment.clone()));
 
         let memory = MemoryBudget::new(shared_bytes(config));
-        let mut handles_mirror = None;
+        let mut handle_places = None;
         let external = match config.handles.store {
             HandleStoreKind::Memory => None,
             HandleStoreKind::External => {
@@ -259,13 +257,13 @@ impl EngineParts {
                 bucket_metrics.extend(metrics);
                 let external =
                     ExternalResults::open(Arc::clone(&backend), config, &memory, environment.clone())?;
-                handles_mirror = Some(mirror(&backend, STATE_MIRROR_FOLDER)?);
+                handle_places = Some(places(&backend));
                 Some((external, root))
             }
         };
-        let files = StoredFiles::new(datasets_mirror, handles_mirror, ranges.clone(), config.check_bytes);
+        let files = StoredFiles::new(mirror, handle_places, ranges.clone(), config.check_bytes);
         let mut readable: Vec<PathBuf> = root.into_iter().collect();
-        readable.extend(files.folders());
+        readable.push(files.folder());
         readable.extend(external.iter().filter_map(|(_, root)| root.clone()));
         let query_config = EngineConfig {
             memory_bytes: config.query_memory_bytes,

@@ -14,11 +14,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// The folder under the data directory that holds the folders of processes.
 pub(crate) const TEMPORARY_FOLDER: &str = "tmp";
 
-/// The folder for copies of data files from a storage that is not a directory.
+/// The folder for links to adopted files, and for copies of those that DuckDB can't read.
 pub(crate) const MIRROR_FOLDER: &str = "mirror";
-
-/// The same for handles.
-pub(crate) const STATE_MIRROR_FOLDER: &str = "state-mirror";
 
 /// The folder for ranges of files that are in no directory. SQL can't read there.
 pub(crate) const RANGES_FOLDER: &str = "ranges";
@@ -91,9 +88,7 @@ fn holds_only_ours(folder: &Path) -> io::Result<bool> {
         let entry = entry?;
         let is_ours = match entry.file_name().to_str() {
             Some(LOCK_FILE) => entry.file_type()?.is_file(),
-            Some(MIRROR_FOLDER | STATE_MIRROR_FOLDER | RANGES_FOLDER | SPILL_FOLDER) => {
-                entry.file_type()?.is_dir()
-            }
+            Some(MIRROR_FOLDER | RANGES_FOLDER | SPILL_FOLDER) => entry.file_type()?.is_dir(),
             _ => false,
         };
         if !is_ours {

@@ -77,7 +77,7 @@ pub use foreign::TableFormat;
 pub use lease::Lease;
 pub use leased::Leased;
 pub use loader::{BatchReader, ChunkReader, Loader};
-pub use mirror::{AdoptedState, FileToRead, LocalFile, LocalPin, Mirror};
+pub use mirror::{AdoptedState, FileToRead, LocalFile, LocalPin, Mirror, Places};
 pub use part::Part;
 pub use partition::partition_key;
 pub use polarway_model::{

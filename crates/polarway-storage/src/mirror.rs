@@ -28,15 +28,21 @@ const LINKS_FOLDER: &str = "links";
 /// that is in use.
 #[derive(Debug)]
 pub struct Mirror {
-    backend: Arc<dyn Backend>,
-    ranges: RangeCache,
-    /// Other mirrors may have files with the same names.
-    namespace: Uuid,
+    places: Places,
     folder: PathBuf,
     capacity_bytes: u64,
     workers: Workers,
     copies: Mutex<LruCache<String, Arc<Copy>>>,
     links: Links,
+}
+
+/// Where DuckDB reads the files of a storage that need no copy and no link: those that Polarway wrote.
+#[derive(Debug)]
+pub struct Places {
+    backend: Arc<dyn Backend>,
+    ranges: RangeCache,
+    /// Other storages may have files with the same names.
+    namespace: Uuid,
 }
 
 /// A file of a storage, and what one has to know to read it.
@@ -122,17 +128,47 @@ impl Drop for Copy {
     }
 }
 
+impl Places {
+    /// The places of the files of this storage.
+    pub fn new(backend: Arc<dyn Backend>, ranges: RangeCache) -> Self {
+        Self { backend, ranges, namespace: Uuid::now_v7() }
+    }
+
+    /// Whether files are read by ranges, since they are in no directory.
+    pub fn read_ranges(&self) -> bool {
+        self.backend.local_path("").is_none()
+    }
+
+    /// A file as DuckDB reads it: where it is, or by ranges.
+    pub fn local(&self, file: FileToRead<'_>) -> LocalFile {
+        match self.backend.local_path(file.path) {
+            Some(path) => LocalFile { path, pin: LocalPin::default() },
+            None => self.ranged(file),
+        }
+    }
+
+    /// A file in no directory. Its URL has the folders that its link would have.
+    fn ranged(&self, file: FileToRead<'_>) -> LocalFile {
+        let state = file.adopted.map(|adopted| adopted.state.to_string()).unwrap_or_default();
+        let id = Uuid::new_v5(&self.namespace, format!("{}\n{state}", file.path).as_bytes());
+        let ranges = self.ranges.file(id, &self.backend, file);
+        let values = file.adopted.map(|adopted| adopted.partition_values).unwrap_or_default();
+        let mut url = ranges.root();
+        for (place, value) in values.iter().enumerate() {
+            url.push('/');
+            url.push_str(&linked_folder(place, value.as_deref()));
+        }
+        url.push_str("/data.parquet");
+        LocalFile { path: url.into(), pin: LocalPin { ranges: Some(ranges), ..LocalPin::default() } }
+    }
+}
+
 impl Mirror {
     /// A mirror in this folder, which it owns: copies of an earlier process are removed.
     ///
     /// # Errors
     /// The folder can't be made or emptied.
-    pub fn new(
-        backend: Arc<dyn Backend>,
-        ranges: RangeCache,
-        folder: impl Into<PathBuf>,
-        capacity_bytes: u64,
-    ) -> BackendResult<Self> {
+    pub fn new(places: Places, folder: impl Into<PathBuf>, capacity_bytes: u64) -> BackendResult<Self> {
         let folder = folder.into();
         let prepare = || {
             // The target of a link does not belong to the mirror.
@@ -155,8 +191,7 @@ impl Mirror {
         })?;
         let links = Links::new(folder.join(LINKS_FOLDER));
         let copies = Mutex::new(LruCache::unbounded());
-        let (namespace, workers) = (Uuid::now_v7(), Workers::default());
-        Ok(Self { backend, ranges, namespace, folder, capacity_bytes, workers, copies, links })
+        Ok(Self { places, folder, capacity_bytes, workers: Workers::default(), copies, links })
     }
 
     /// The same mirror, with threads to encode and decode that it shares with others.
@@ -170,9 +205,9 @@ impl Mirror {
         &self.folder
     }
 
-    /// Whether files are read by ranges, since they are in no directory.
-    pub fn reads_ranges(&self) -> bool {
-        self.backend.local_path("").is_none()
+    /// Where files are that need no copy and no link.
+    pub fn places(&self) -> &Places {
+        &self.places
     }
 
     /// A file as DuckDB reads it. Blocks while it is written anew.
@@ -180,30 +215,16 @@ impl Mirror {
     /// # Errors
     /// Errors of the storage and the disk, and of a file that has to be written anew.
     pub fn local(&self, file: FileToRead<'_>) -> Result<LocalFile> {
-        let rewritten = file.adopted.and_then(|adopted| Some((adopted, adopted.rewritten_as?)));
-        let local = match (rewritten, self.backend.local_path(file.path)) {
-            (Some((adopted, schema)), _) => self.copied(file, adopted.state, schema)?,
-            (None, Some(path)) => LocalFile { path, pin: LocalPin::default() },
-            (None, None) => return Ok(self.ranged(file)),
+        let Some(adopted) = file.adopted else { return Ok(self.places.local(file)) };
+        let local = match adopted.rewritten_as {
+            Some(schema) => self.copied(file, adopted.state, schema)?,
+            None => self.places.local(file),
         };
-        let Some(adopted) = file.adopted else { return Ok(local) };
+        if local.ranges().is_some() {
+            return Ok(local);
+        }
         let link = self.links.link(adopted, &local.path)?;
         Ok(LocalFile { path: link.path().to_owned(), pin: LocalPin { _link: Some(link), ..local.pin } })
-    }
-
-    /// A file in no directory. Its URL has the folders that its link would have.
-    fn ranged(&self, file: FileToRead<'_>) -> LocalFile {
-        let state = file.adopted.map(|adopted| adopted.state.to_string()).unwrap_or_default();
-        let id = Uuid::new_v5(&self.namespace, format!("{}\n{state}", file.path).as_bytes());
-        let ranges = self.ranges.file(id, &self.backend, file);
-        let values = file.adopted.map(|adopted| adopted.partition_values).unwrap_or_default();
-        let mut url = ranges.root();
-        for (place, value) in values.iter().enumerate() {
-            url.push('/');
-            url.push_str(&linked_folder(place, value.as_deref()));
-        }
-        url.push_str("/data.parquet");
-        LocalFile { path: url.into(), pin: LocalPin { ranges: Some(ranges), ..LocalPin::default() } }
     }
 
     fn copied(&self, file: FileToRead<'_>, state: Uuid, schema: &SchemaRef) -> Result<LocalFile> {
@@ -247,7 +268,7 @@ impl Mirror {
 
     /// Rewrites a file that DuckDB does not read as one that it reads.
     fn write_anew(&self, file: FileToRead<'_>, schema: &SchemaRef, target: &Path) -> Result<()> {
-        let source = file.open(&*self.backend)?;
+        let source = file.open(&*self.places.backend)?;
         let failed = |error| BackendError::of_io("copy", file.path, Outcome::NotDone, error);
         let write = || -> Result<()> {
             let sink = io::BufWriter::new(File::create_new(target).map_err(failed)?);

@@ -11,7 +11,8 @@ use polarway_query::{
     RemoteFiles, RemoteReadError,
 };
 use polarway_storage::{
-    AdoptedState, FileChecks, FileToRead, Mirror, RANGE_PREFIX, RangeCache, RangeFile, ReadFailure,
+    AdoptedState, FileChecks, FileToRead, LocalFile, Mirror, Places, RANGE_PREFIX, RangeCache, RangeFile,
+    ReadFailure,
 };
 
 use crate::error::{Error, ErrorKind};
@@ -20,8 +21,8 @@ use crate::error::{Error, ErrorKind};
 #[derive(Debug)]
 pub(crate) struct StoredFiles {
     datasets: Mirror,
-    /// That of handles, if they are in one.
-    handles: Option<Mirror>,
+    /// The files of handles, if they are in a storage. Polarway wrote all of them.
+    handles: Option<Places>,
     ranges: RangeCache,
     checks: Arc<FileChecks>,
 }
@@ -30,36 +31,36 @@ impl StoredFiles {
     /// Files are checked against their checksums, some of their bytes after each query.
     pub(crate) fn new(
         datasets: Mirror,
-        handles: Option<Mirror>,
+        handles: Option<Places>,
         ranges: RangeCache,
         check_bytes: u64,
     ) -> Self {
         Self { datasets, handles, ranges, checks: Arc::new(FileChecks::new(check_bytes)) }
     }
 
-    /// The folders that local copies lie in.
-    pub(crate) fn folders(&self) -> impl Iterator<Item = PathBuf> {
-        [&self.datasets].into_iter().chain(&self.handles).map(|mirror| mirror.folder().to_owned())
+    /// The folder that local copies lie in.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.datasets.folder().to_owned()
     }
 
-    fn mirror(&self, storage: FileStorage) -> Result<&Mirror, CatalogError> {
-        match storage {
-            FileStorage::Datasets => Ok(&self.datasets),
-            FileStorage::Handles => self.handles.as_ref().ok_or_else(|| {
-                Error::new(ErrorKind::Internal, "handles are in no storage, and have no files").into()
-            }),
+    fn local(&self, storage: FileStorage, file: &FileReference) -> Result<LocalFile, Error> {
+        match (storage, &self.handles) {
+            (FileStorage::Datasets, _) => Ok(self.datasets.local(to_read(file))?),
+            (FileStorage::Handles, Some(handles)) => Ok(handles.local(to_read(file))),
+            (FileStorage::Handles, None) => {
+                Err(Error::new(ErrorKind::Internal, "handles are in no storage, and have no files"))
+            }
         }
     }
 }
 
 impl LocalFiles for StoredFiles {
     fn localize(&self, group: &FileGroup) -> Result<LocalGroup, CatalogError> {
-        let mirror = self.mirror(group.storage)?;
         let mut paths = Vec::with_capacity(group.files.len());
         let mut pins = Vec::with_capacity(group.files.len());
         let mut due = Vec::new();
         for file in &group.files {
-            let local = mirror.local(to_read(file)).map_err(Error::from)?;
+            let local = self.local(group.storage, file)?;
             let is_ours = file.foreign.is_none();
             due.extend(is_ours.then(|| self.checks.due(&group.dataset, &file.path, &local)).flatten());
             let (path, pin) = local.into_parts();
@@ -74,7 +75,7 @@ impl LocalFiles for StoredFiles {
     }
 
     fn remote(&self) -> Option<Arc<dyn RemoteFiles>> {
-        let are_remote = [&self.datasets].into_iter().chain(&self.handles).any(Mirror::reads_ranges);
+        let are_remote = [self.datasets.places()].into_iter().chain(&self.handles).any(Places::read_ranges);
         are_remote.then(|| Arc::new(Ranges(self.ranges.clone())) as _)
     }
 }

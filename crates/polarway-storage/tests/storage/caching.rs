@@ -11,7 +11,7 @@ use arrow_select::concat::concat_batches;
 use object_store::memory::InMemory;
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
 use polarway_storage::{
-    AdoptedState, At, FileToRead, Loader, LocalFile, MemoryBudget, Mirror, ObjectBackend, RangeCache,
+    AdoptedState, At, FileToRead, Loader, LocalFile, MemoryBudget, Mirror, ObjectBackend, Places, RangeCache,
     Settings, Snapshot, SnapshotFile, Tables, WriteOptions,
 };
 use uuid::Uuid;
@@ -113,7 +113,7 @@ fn the_mirror_holds_what_is_in_use_and_stays_within_its_bounds() {
     let tables = Tables::new(backend.clone(), Settings::default());
     let folder = tempfile::tempdir().unwrap();
     let ranges = RangeCache::new(&folder.path().join("ranges"), 1).unwrap();
-    let mirror = Mirror::new(backend, ranges, folder.path().join("mirror"), 1).unwrap();
+    let mirror = Mirror::new(Places::new(backend, ranges), folder.path().join("mirror"), 1).unwrap();
     let local = |dataset: &str| {
         let snapshot = tables.snapshot(&name(dataset), At::Newest).unwrap();
         let SnapshotFile { path, bytes, .. } = &snapshot.files[0];

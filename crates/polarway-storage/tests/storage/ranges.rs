@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use object_store::memory::InMemory;
 use polarway_storage::{
-    AdoptedState, Backend, FileToRead, LocalFile, Mirror, ObjectBackend, RangeCache, RangeFile, ReadAt as _,
-    ReadFailure,
+    AdoptedState, Backend, FileToRead, LocalFile, Mirror, ObjectBackend, Places, RangeCache, RangeFile,
+    ReadAt as _, ReadFailure,
 };
 use polarway_testing::Noise;
 use tempfile::TempDir;
@@ -51,7 +51,8 @@ impl Setup {
         let backend = WatchedReads::new(Arc::new(bucket), on_read);
         let folder = tempfile::tempdir().unwrap();
         let cache = RangeCache::with_memory(&folder.path().join("ranges"), memory, disk).unwrap();
-        let mirror = Mirror::new(backend, cache.clone(), folder.path().join("mirror"), 1).unwrap();
+        let mirror =
+            Mirror::new(Places::new(backend, cache.clone()), folder.path().join("mirror"), 1).unwrap();
         let pin = mirror.local(FileToRead { path: "a/file", bytes, adopted: None }).unwrap();
         let file = cache.find(pin.path().to_str().unwrap()).unwrap();
         Self { contents, cache, mirror, _pin: pin, file, _folder: folder }
