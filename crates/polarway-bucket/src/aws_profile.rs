@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -30,8 +30,10 @@ const REREAD_REFUSED: Duration = Duration::from_secs(1);
 /// How long a program may take to print keys.
 const PROGRAM_TIME: Duration = Duration::from_secs(60);
 
+/// The most of what a program prints that is read.
+const MOST_PRINTED_BYTES: u64 = 1 << 20;
+
 /// A profile that gives credentials.
-#[derive(Clone)]
 pub(crate) struct Profile {
     files: Files,
     name: String,
@@ -39,7 +41,6 @@ pub(crate) struct Profile {
 }
 
 /// Where the files are.
-#[derive(Clone)]
 struct Files {
     credentials: Option<PathBuf>,
     config: Option<PathBuf>,
@@ -104,7 +105,7 @@ impl Profile {
     async fn run(&self, program: &str) -> Result<AwsCredential> {
         let failed = |reason: &str| unusable(&self.name, &format!("its credential_process {reason}"));
         let program = program.to_owned();
-        let output = tokio::task::spawn_blocking(move || printed_by(&program)).await;
+        let output = tokio::task::spawn_blocking(move || printed_by(&program, PROGRAM_TIME)).await;
         let output =
             output.unwrap_or_else(|_| Err("was given up".to_owned())).map_err(|reason| failed(&reason))?;
         let printed: Value = serde_json::from_slice(&output).map_err(|_| failed("did not print JSON"))?;
@@ -117,27 +118,40 @@ impl Profile {
 }
 
 /// What a program prints. Its end is awaited, but not for long: requests wait meanwhile.
-fn printed_by(program: &str) -> Result<Vec<u8>, String> {
-    const LOOK_AGAIN: Duration = Duration::from_millis(20);
+fn printed_by(program: &str, time: Duration) -> Result<Vec<u8>, String> {
+    const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
     let unusable = |error: io::Error| format!("can't be run: {error}");
     let mut command = Command::new("sh");
     command.args(["-c", program]).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(unusable)?;
     let began = Instant::now();
-    loop {
+    // It is read while the program runs: a pipe that is full would stop the program.
+    let (sender, printed) = mpsc::channel();
+    let stdout = child.stdout.take();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = stdout.map(|stdout| stdout.take(MOST_PRINTED_BYTES).read_to_end(&mut bytes));
+        sender.send(read.transpose().map(|_| bytes))
+    });
+    let printed = printed.recv_timeout(time);
+    let status = loop {
         match child.try_wait().map_err(unusable)? {
-            Some(status) if status.success() => break,
-            Some(status) => return Err(format!("failed: {status}")),
-            None if began.elapsed() > PROGRAM_TIME => {
+            Some(status) => break status,
+            None if began.elapsed() < time => std::thread::sleep(LOOK_AGAIN),
+            None => {
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err("took too long".to_owned());
             }
-            None => std::thread::sleep(LOOK_AGAIN),
         }
+    };
+    match printed {
+        _ if !status.success() => Err(format!("failed: {status}")),
+        Ok(printed) => printed.map_err(unusable),
+        // Another program has its output open.
+        Err(_) => Err("took too long".to_owned()),
     }
-    child.wait_with_output().map(|output| output.stdout).map_err(unusable)
 }
 
 /// Refuses a profile whose way to credentials is not supported.
@@ -345,6 +359,19 @@ aws_session_token = token
         }
         let failed = keys(found(folder.path(), "broken").unwrap().unwrap()).unwrap_err().to_string();
         assert!(failed.contains("broken") && failed.contains("exit status: 3"), "{failed}");
+    }
+
+    #[test]
+    fn a_program_may_print_more_than_a_pipe_holds_and_one_that_does_not_end_is_ended() {
+        const SOON: Duration = Duration::from_millis(300);
+
+        let printed = printed_by("head -c 300000 /dev/zero", PROGRAM_TIME).unwrap();
+        assert_eq!(printed.len(), 300_000);
+        // Its pipe is closed for it.
+        assert!(printed_by("yes 2>/dev/null", PROGRAM_TIME).is_err());
+        assert_eq!(printed_by("exec sleep 600", SOON), Err("took too long".to_owned()));
+        assert_eq!(printed_by("sleep 5 & exit 0", SOON), Err("took too long".to_owned()));
+        assert_eq!(printed_by("exit 3", PROGRAM_TIME), Err("failed: exit status: 3".to_owned()));
     }
 
     #[test]
