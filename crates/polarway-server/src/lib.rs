@@ -31,6 +31,7 @@ mod edge;
 mod ending;
 mod failure;
 mod farewell;
+mod foreign;
 mod greeting;
 mod http;
 mod http2;

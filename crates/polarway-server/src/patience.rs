@@ -9,13 +9,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::body::Body;
 
 use crate::body::{Filter, NextFrame, poll_frame};
+use crate::foreign;
 
-/// The service whose requests are streams and may take long, as our uploads may.
-const REFLECTION: &str = "/grpc.reflection.";
-
-/// Whether the request is a stream of a service that is not ours.
+/// Whether the request is a stream of a service that is not ours. It may take long, as our uploads may.
 pub(crate) fn is_foreign_stream(path: &str) -> bool {
-    path.starts_with(REFLECTION)
+    path.starts_with(foreign::REFLECTION)
 }
 
 /// Makes the body of a request fail if it is not complete in time: until then, its bytes take up memory.

@@ -72,18 +72,18 @@ impl Traces {
     /// Begins the span of a call, if the call is to be recorded.
     pub(crate) fn begin(&self, method: &'static str, id: &str, headers: &HeaderMap) -> Option<CallTrace> {
         let parent = self.propagator.extract_with_context(&Context::new(), &Headers(headers));
-        let attributes = [
-            KeyValue::new("rpc.system", "grpc"),
-            KeyValue::new("rpc.method", method),
-            KeyValue::new("polarway.request_id", id.to_owned()),
-        ];
-        let span = self
+        let attributes = [KeyValue::new("rpc.system", "grpc"), KeyValue::new("rpc.method", method)];
+        let mut span = self
             .tracer
             .span_builder(method)
             .with_kind(SpanKind::Server)
             .with_attributes(attributes)
             .start_with_context(&self.tracer, &parent);
-        span.is_recording().then(|| CallTrace { span, tracer: self.tracer.clone() })
+        if !span.is_recording() {
+            return None;
+        }
+        span.set_attribute(KeyValue::new("polarway.request_id", id.to_owned()));
+        Some(CallTrace { span, tracer: self.tracer.clone() })
     }
 
     /// Sends the spans that are still queued.

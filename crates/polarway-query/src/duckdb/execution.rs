@@ -83,7 +83,6 @@ impl Execution<'_> {
     /// Makes the result a table. The table exists once all rows are in it.
     fn keep_rows(&mut self, session: &Session, name: &str) -> Result<(), Error> {
         let failed = |error: NativeError| diagnose(&error, Origin::OtherText, &self.tables.hidden);
-        self.output.attach(session.connection.to_interrupt());
         let making = kept::create(name, &self.plan.statement.text);
         let pending = self.start_planning(session.connection.prepare(&making).map_err(failed)?, failed)?;
         self.output.enter(Phase::Running);
@@ -105,7 +104,6 @@ impl Execution<'_> {
             move |error: NativeError| diagnose(&error, origin, hidden)
         };
         let as_text = self.plan.form.hugeint_as_text;
-        self.output.attach(session.connection.to_interrupt());
         let (prepared, kept_columns) = session.prepare(&statement.text, as_text).map_err(failed(false))?;
         // Column types can depend on parameter types.
         let mut known = kept_columns.filter(|_| statement.bound.is_empty());

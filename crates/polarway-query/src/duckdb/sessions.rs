@@ -95,7 +95,10 @@ impl Sessions {
             let ran_it = |session: &Session| session.kept.as_ref().is_some_and(|kept| kept.text == text);
             let found = idle.iter().rposition(|session| ran_it(session) && fits(session));
             let found = found.or_else(|| idle.iter().rposition(fits));
-            if let Some(session) = found.and_then(|index| idle.remove(index)) {
+            let found = found.and_then(|index| idle.remove(index));
+            drop(idle);
+            if let Some(session) = found {
+                attach(session.connection.to_interrupt());
                 return Ok(session);
             }
         }

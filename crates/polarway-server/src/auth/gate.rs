@@ -7,12 +7,10 @@ use http::HeaderMap;
 use super::authenticator::NoSession;
 use super::session::Session;
 use super::{Authenticator, Reflection};
+use crate::foreign;
 
 /// The service that needs no token: load balancers and probes have none.
 const HEALTH: &str = "/grpc.health.v1.Health/";
-
-/// The services that describe the others.
-const REFLECTION: &str = "/grpc.reflection.";
 
 /// Finds the owners of the tokens of calls.
 pub(crate) struct Gate {
@@ -28,7 +26,8 @@ impl Gate {
 
     /// Whether calls with this path need no token. All others need one, also those to unknown services.
     fn is_open(&self, path: &str) -> bool {
-        path.starts_with(HEALTH) || (self.reflection == Reflection::Public && path.starts_with(REFLECTION))
+        path.starts_with(HEALTH)
+            || (self.reflection == Reflection::Public && path.starts_with(foreign::REFLECTION))
     }
 
     /// The session of a call's token; `None` if the call needs no token.

@@ -16,11 +16,12 @@ use tracing::Span;
 use super::{Metrics, list};
 use crate::body::{Filter, NextFrame, filtered};
 use crate::ending::{AnswerEnd, Watch};
+use crate::foreign;
 use crate::limits::CallOfConnection;
 use crate::traces::{CallTrace, TraceParent, Traces};
 
 /// Calls of other services, as in the label `method`.
-const OTHERS: [(&str, &str); 2] = [("/grpc.health.", "Health"), ("/grpc.reflection.", "Reflection")];
+const OTHERS: [(&str, &str); 2] = [(foreign::HEALTH, "Health"), (foreign::REFLECTION, "Reflection")];
 
 /// The label of calls to unknown methods.
 const UNKNOWN: &str = "Unknown";

@@ -63,20 +63,28 @@ pub(crate) fn bucket_text(bucket: Option<&BucketUrl>) -> String {
     }
 }
 
-/// The URL of a service. It is shown with the other settings, so it must not have a password in it.
+/// The URL of a service of buckets, or of a proxy.
 pub(crate) fn service(text: &str) -> Result<Option<String>, Invalid> {
-    const EXPECTED: &str = "a URL without user and password, such as https://storage.example.com:9000";
-
-    let text = text.trim();
-    if text.is_empty() { Ok(None) } else { url_without_password(text).map(Some).ok_or(EXPECTED) }
+    optional_url(text, "a URL without user and password, such as https://storage.example.com:9000")
 }
 
-/// A URL of HTTP that has no user and password in it.
-fn url_without_password(text: &str) -> Option<String> {
-    let url: Uri = text.parse().ok()?;
-    let is_fit = matches!(url.scheme_str(), Some("http" | "https"))
-        && url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    is_fit.then(|| text.to_owned())
+/// The URL of a collector.
+pub(crate) fn collector(text: &str) -> Result<Option<String>, Invalid> {
+    optional_url(text, "a URL without user and password, such as http://localhost:4317")
+}
+
+/// A URL of HTTP; an empty text is none. It is shown with the other settings, so it must not have a password in it.
+fn optional_url(text: &str, expected: Invalid) -> Result<Option<String>, Invalid> {
+    let text = text.trim();
+    let is_fit = |url: &Uri| {
+        matches!(url.scheme_str(), Some("http" | "https"))
+            && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+    };
+    match text.parse() {
+        _ if text.is_empty() => Ok(None),
+        Ok(url) if is_fit(&url) => Ok(Some(text.to_owned())),
+        _ => Err(expected),
+    }
 }
 
 pub(crate) fn file(text: &str) -> Result<PathBuf, Invalid> {
@@ -194,14 +202,6 @@ pub(crate) fn log_format_text(format: LogFormat) -> &'static str {
         LogFormat::Text => "text",
         LogFormat::Json => "json",
     }
-}
-
-/// The URL of a collector. It is shown with the other settings, so it must not have a password in it.
-pub(crate) fn collector(text: &str) -> Result<Option<String>, Invalid> {
-    const EXPECTED: &str = "a URL without user and password, such as http://localhost:4317";
-
-    let text = text.trim();
-    if text.is_empty() { Ok(None) } else { url_without_password(text).map(Some).ok_or(EXPECTED) }
 }
 
 /// A value as it may be shown: a URL loses its user and password.
