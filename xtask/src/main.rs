@@ -17,6 +17,7 @@ mod graph;
 mod libduckdb;
 mod lint;
 mod peers;
+mod program;
 mod python;
 mod python_client;
 mod quickstart;

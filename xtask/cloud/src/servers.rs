@@ -1,13 +1,14 @@
 //! Starts the servers that buckets are tested against.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use polarway_fleet::free_port;
 
 use crate::front;
 use crate::message::Request;
@@ -98,8 +99,7 @@ impl Servers {
 
 impl Server {
     fn start(folder: &Path, name: &str, command: impl FnOnce(u16) -> Command) -> Result<Self> {
-        // Somebody else may take the port before the server does; then it ends, and says so.
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let port = free_port()?;
         let log_path = folder.join(format!("{name}.log"));
         let log = fs::File::create(&log_path)?;
         let mut command = command(port);

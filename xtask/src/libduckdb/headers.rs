@@ -1,13 +1,14 @@
 //! DuckDB's C++ headers, of the same release as its library, out of the source that `libduckdb-sys` ships.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use super::VERSION;
 use crate::cargo;
 use crate::folders::made_once;
+use crate::program::output_of;
 
 /// The package that ships the source, and the archive in it.
 const PACKAGE: &str = "libduckdb-sys";
@@ -24,19 +25,9 @@ const DEPTH: &str = "--strip-components=3";
 pub(super) fn ensure(cache: &Path) -> Result<PathBuf> {
     made_once(cache, Path::new(&format!("duckdb-headers-{VERSION}")), |folder| {
         let archive = source()?.join(ARCHIVE);
-        let status = Command::new("tar")
-            .arg("xzf")
-            .arg(&archive)
-            .arg("-C")
-            .arg(folder)
-            .args([DEPTH, HEADERS])
-            .stdin(Stdio::null())
-            .status()
-            .context("tar can't be started")?;
-        if !status.success() {
-            bail!("tar can't unpack {}", archive.display());
-        }
-        Ok(())
+        let mut tar = Command::new("tar");
+        tar.arg("xzf").arg(&archive).arg("-C").arg(folder).args([DEPTH, HEADERS]);
+        output_of(&mut tar).map(drop)
     })
 }
 

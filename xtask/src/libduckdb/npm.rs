@@ -3,13 +3,14 @@
 use std::env::consts::{ARCH, OS};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::library_name;
 use crate::folders::ScratchFolder;
+use crate::program::output_of;
 
 /// The packages' version: DuckDB's own, and which packaging of it.
 const VERSION: &str = "1.5.6-r.1";
@@ -61,14 +62,12 @@ pub(super) fn fetch(folder: &Path) -> Result<()> {
     let package = package_for(OS, ARCH)?;
     let cache = folder.parent().context("the folder has no parent")?;
     let staging = ScratchFolder::create_in(cache, ".npm")?;
-    let output = command("npm", staging.path())
-        .args(["pack", "--json", "--loglevel=error"])
-        .arg(format!("{}@{VERSION}", package.name))
-        .output();
-    let answer = checked(output, "npm")?.stdout;
+    let mut npm = Command::new("npm");
+    npm.args(["pack", "--json", "--loglevel=error"]).arg(format!("{}@{VERSION}", package.name));
+    let answer = output_of(npm.current_dir(staging.path()))?.stdout;
     let archive = archive_name(&answer, package)?;
-    let output = command("tar", staging.path()).args(["xzf", &archive, "--strip-components=1"]).output();
-    checked(output, "tar")?;
+    let mut tar = Command::new("tar");
+    output_of(tar.args(["xzf", &archive, "--strip-components=1"]).current_dir(staging.path()))?;
     fs::create_dir_all(folder)?;
     // The library comes last: it being there says that the folder is complete.
     for file in ["LICENSE", &library_name()] {
@@ -95,21 +94,6 @@ fn archive_name(answer: &[u8], package: &Package) -> Result<String> {
     let name = answer[0]["filename"].as_str().context("npm names no archive")?;
     ensure!(!name.contains('/'), "npm names an archive outside of its folder: {name}");
     Ok(name.to_owned())
-}
-
-fn command(program: &str, folder: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.current_dir(folder).stdin(Stdio::null());
-    command
-}
-
-fn checked(output: std::io::Result<Output>, program: &str) -> Result<Output> {
-    let output = output.with_context(|| format!("{program} can't be started"))?;
-    if !output.status.success() {
-        let message = String::from_utf8_lossy(&output.stderr);
-        bail!("{program} failed: {}", message.lines().next().unwrap_or("without a word"));
-    }
-    Ok(output)
 }
 
 #[cfg(test)]

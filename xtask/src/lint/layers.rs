@@ -38,7 +38,7 @@ const LAYERS: [Layer; 25] = [
     Layer { package: "polarway-examples", may_reach: &[], networked: false },
     Layer { package: "polarway-bench", may_reach: BELOW_BENCH, networked: true },
     Layer { package: "polarway-codegen", may_reach: &[], networked: true },
-    Layer { package: "polarway-cloud", may_reach: &[], networked: false },
+    Layer { package: "polarway-cloud", may_reach: &["polarway-fleet"], networked: false },
     Layer { package: "polarway-fleet", may_reach: &[], networked: false },
     Layer { package: "xtask", may_reach: &["polarway-cloud", "polarway-fleet"], networked: false },
 ];

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use polarway_cloud::{Programs, Servers};
 
 use crate::folders::{cache_folder, made_once, workspace_root};
+use crate::program::output_of;
 
 const VERSITYGW: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
 const VERSITYGW_FOLDER: &str = "versitygw-1.8.0";
@@ -30,7 +31,7 @@ fn versitygw(cache: &Path) -> Result<PathBuf> {
         eprintln!("test: building {VERSITYGW}");
         // Its compiler takes gigabytes with more tasks at a time.
         let mut go = Command::new("go");
-        run(go.args(["install", "-p", "1", VERSITYGW]).env("GOBIN", folder))
+        output_of(go.args(["install", "-p", "1", VERSITYGW]).env("GOBIN", folder)).map(drop)
     })?;
     Ok(folder.join("versitygw"))
 }
@@ -42,17 +43,8 @@ fn azurite(cache: &Path) -> Result<PathBuf> {
             fs::copy(workspace_root().join("xtask/azurite").join(file), folder.join(file))?;
         }
         let mut npm = Command::new("npm");
-        run(npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder))
+        output_of(npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder))
+            .map(drop)
     })?;
     Ok(folder.join("node_modules/azurite/dist/src/blob/main.js"))
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("{program} can't be run"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("{program} failed: {}", said.trim().lines().last().unwrap_or_default());
-    }
-    Ok(())
 }
