@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 const project = join(dirname(fileURLToPath(import.meta.url)), "..");
 rmSync(join(project, "build"), { recursive: true, force: true });
 execFileSync(join(project, "node_modules", ".bin", "tsc"), ["-p", "tests"], { cwd: project, stdio: "inherit" });
+// Some tests use what is published.
+execFileSync(process.execPath, [join(project, "scripts", "build.mjs")], { cwd: project, stdio: "inherit" });
 const folder = join(project, "build", "tests");
 const named = process.argv.slice(2).map((name) => `${name}.test.js`);
 const files = readdirSync(folder).filter(

@@ -81,7 +81,7 @@ function addressOfUrl(text: string, port: number | undefined): Address {
 
 /** A host, and the port after it if there is one. An address of IPv6 is in brackets if there is. */
 function split(authorityText: string, whole = authorityText): [string, number | undefined] {
-  const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(authorityText);
+  const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(authorityText);
   if (match === null) {
     // More than one colon, and no brackets: only an address of IPv6 is like that.
     return [authorityText, undefined];
