@@ -1,9 +1,11 @@
 //! `cargo xtask bench`: Polarway's speed beside that of its peers, in one run, over one table.
 //!
 //! Two programs hold the table in memory and wait for commands: `polarway-bench`, which calls the engine, and `peers.py`,
-//! which calls pyarrow, polars and DuckDB. With `--python` there is a third, `client.py`, which calls the Python client. Their
+//! which calls pyarrow, polars and DuckDB. With `--python` there is a third, `client.py`, which calls the Python client, and with
+//! `--clients` there are programs that call the clients of other languages. Their
 //! turns alternate in every round, so that whatever slows the machine down slows all of them; what is compared are medians.
 
+mod client_measures;
 mod measures;
 mod participant;
 mod peers;
@@ -20,7 +22,9 @@ use lexopt::Arg::Long;
 use lexopt::ValueExt as _;
 
 use crate::folders::{ScratchFolder, cache_folder};
+use crate::typescript_client::TypescriptClient;
 use crate::{Subcommand, cargo, libduckdb, python_client, tpch};
+use client_measures::CLIENT_MEASURES;
 use measures::{MEASURES, Measure, Party};
 use participant::Participant;
 use peers::Peers;
@@ -31,18 +35,19 @@ pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "bench",
     summary: "measure speed, beside pyarrow, Arrow Flight, polars and DuckDB",
     usage: "
-Usage: cargo xtask bench [--python] [--rows N] [--rounds N] [--only NAME]... [--json PATH]
+Usage: cargo xtask bench [--python | --clients] [--rows N] [--rounds N] [--only NAME]... [--json PATH]
 
   --python     measure the Python client, beside pyarrow's Flight and the Rust client
+  --clients    measure the clients of other languages, beside what their users would take otherwise
   --rows N     rows of the table (default 10000000, which is 640 MB)
-  --rounds N   rounds that count, after one that warms up (default 7; 9 with --python)
+  --rounds N   rounds that count, after one that warms up (default 7; 9 with --python and --clients)
   --only NAME  measure only this: load-parquet, load-parquet-adopted, load-parquet-filling, store, cached-load,
                query-overhead-new, query-overhead-seen, latest-version-known, latest-version-cold, list-versions,
                network-cached-load, network-load-parquet, network-store, network-cached-load-small, network-select-42,
                network-ping, network-point-query, network-stream, network-64-clients, network-64-clients-table,
                nginx-cached-load, nginx-cached-load-small, handle-memory, handle-external, handle-memory-follow-up, handle-external-follow-up, tpch-all, or one of tpch-01 to tpch-22; with --python:
                python-load-arrow, python-load-polars, python-wide-arrow, python-wide-polars, python-load-small,
-               python-store, python-import
+               python-store, python-import; with --clients: typescript-load, typescript-load-small
   --json PATH  where the numbers go (default: bench.json in the target folder)
 
 The peers live in a Python virtual environment in the cache folder. The table is generated there once per number of rows.
@@ -50,8 +55,18 @@ The peers live in a Python virtual environment in the cache folder. The table is
     run,
 };
 
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Subject {
+    /// The engine and the server, over the Rust client.
+    Engine,
+    PythonClient,
+    /// The clients of other languages.
+    Clients,
+}
+
 struct Options {
-    is_python: bool,
+    subject: Subject,
     rows: u64,
     rounds: usize,
     measures: Vec<&'static Measure>,
@@ -100,9 +115,15 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
     peers.arg(&table.folder).arg(work.path().join("peers"));
     peers.envs(ports);
     let peers = Participant::start("peers", &mut peers)?;
-    let client = match options.is_python {
-        false => None,
-        true => {
+    let client = match options.subject {
+        Subject::Engine => None,
+        Subject::Clients => {
+            let server = target.join("release").join("polarway-server");
+            let mut client = TypescriptClient::prepare()?.bench(&cache_folder()?)?;
+            client.arg(&table.folder).arg(work.path().join("typescript")).arg(server);
+            Some(Participant::start("the TypeScript client", &mut client)?)
+        }
+        Subject::PythonClient => {
             let mut client = python_client::prepare(&cache_folder()?)?.call("client.py");
             client.arg(&table.folder).arg(work.path().join("client"));
             client.arg(target.join("release").join("polarway-server")).arg(python_client::source());
@@ -126,12 +147,13 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
 
 fn parse(mut arguments: lexopt::Parser) -> Result<Options> {
     let mut options =
-        Options { is_python: false, rows: 10_000_000, rounds: 0, measures: Vec::new(), json: None };
+        Options { subject: Subject::Engine, rows: 10_000_000, rounds: 0, measures: Vec::new(), json: None };
     let mut rounds = None;
     let mut names = Vec::new();
     while let Some(argument) = arguments.next()? {
         match argument {
-            Long("python") => options.is_python = true,
+            Long("python") => options.subject = Subject::PythonClient,
+            Long("clients") => options.subject = Subject::Clients,
             Long("rows") => options.rows = arguments.value()?.parse()?,
             Long("rounds") => rounds = Some(arguments.value()?.parse()?),
             Long("json") => options.json = Some(PathBuf::from(arguments.value()?)),
@@ -139,9 +161,13 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Options> {
             other => return Err(other.unexpected().into()),
         }
     }
-    options.rounds = rounds.unwrap_or(if options.is_python { 9 } else { 7 });
+    options.rounds = rounds.unwrap_or(if options.subject == Subject::Engine { 7 } else { 9 });
     ensure!(options.rows > 0 && options.rounds > 0, "--rows and --rounds must be at least 1");
-    let all: &'static [Measure] = if options.is_python { &PYTHON_MEASURES } else { &MEASURES };
+    let all: &'static [Measure] = match options.subject {
+        Subject::Engine => &MEASURES,
+        Subject::PythonClient => &PYTHON_MEASURES,
+        Subject::Clients => &CLIENT_MEASURES,
+    };
     for name in &names {
         let Some(measure) = all.iter().find(|measure| measure.name == name) else {
             let names: Vec<_> = all.iter().map(|measure| measure.name).collect();
@@ -158,7 +184,7 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Options> {
 /// The programs that measure.
 struct Participants {
     engine: Participant,
-    /// With `--python`: then the measures are its own.
+    /// With `--python` or `--clients`: then the measures are its own.
     client: Option<Participant>,
     peers: Participant,
 }
@@ -173,6 +199,7 @@ impl Participants {
         match party {
             Party::Polarway => &mut self.engine,
             Party::Peers => &mut self.peers,
+            Party::Client => self.ours(),
         }
     }
 }
@@ -236,6 +263,7 @@ mod tests {
         assert_eq!((of_client.rounds, of_client.measures.len()), (9, PYTHON_MEASURES.len()));
         let one = options(&["--only", "python-store", "--python", "--rounds", "3"]).unwrap();
         assert_eq!((one.rounds, one.measures[0].name, one.measures.len()), (3, "python-store", 1));
+        assert_eq!(options(&["--clients"]).unwrap().measures.len(), CLIENT_MEASURES.len());
         assert!(options(&["--only", "python-store"]).is_err());
         assert!(options(&["--python", "--only", "store"]).is_err());
     }

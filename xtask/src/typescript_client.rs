@@ -1,7 +1,7 @@
 //! The TypeScript client, `clients/typescript`: Node.js, the packages that it needs, its checks and its tests.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
@@ -56,6 +56,29 @@ impl TypescriptClient {
         let mut tests = self.script("test");
         tests.env(SERVER_VARIABLE, server);
         Ok(tests)
+    }
+
+    /// A call of the program that measures the client and its peer, without its arguments.
+    ///
+    /// # Errors
+    /// When the client can't be built, or the peer can't be installed into `cache`.
+    pub(crate) fn bench(&self, cache: &Path) -> Result<Command> {
+        cargo::run(&mut self.script("build")).context("building clients/typescript")?;
+        let scripts = workspace_root().join("xtask").join("bench").join("typescript");
+        let folder = cache.join("bench-typescript");
+        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        for name in ["package.json", "client.mjs"] {
+            let copying = || format!("copying {name} into {}", folder.display());
+            fs::copy(scripts.join(name), folder.join(name)).with_context(copying)?;
+        }
+        let mut install = Command::new("npm");
+        install.current_dir(&folder).stdin(Stdio::null());
+        install.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+        cargo::run(&mut install).context("installing the peer of the TypeScript client")?;
+        let mut bench = Command::new("node");
+        bench.args(["--expose-gc", "--max-old-space-size=8192"]).arg(folder.join("client.mjs"));
+        bench.env("POLARWAY_BENCH_CLIENT", self::folder());
+        Ok(bench)
     }
 }
 

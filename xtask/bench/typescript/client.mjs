@@ -1,7 +1,7 @@
-// The TypeScript client's side of `cargo xtask bench --clients`: client.mjs DATA WORK SERVER CLIENT.
+// The TypeScript client's side of `cargo xtask bench --clients`: client.mjs DATA WORK SERVER.
 //
 // Reads names of measures from standard input and answers each with a line of JSON, as the other participants do. SERVER is the
-// program of the server, CLIENT the folder of the client's package, which is built. The peer is `@grpc/grpc-js`, with windows as large
+// program of the server; POLARWAY_BENCH_CLIENT is the folder of the client's package, which is built. The peer is `@grpc/grpc-js`, with windows as large
 // as the client's, and `tableFromIPC`.
 //
 // Seconds are CPU time of this process for a table, as a program has other work to do meanwhile, and time for a small one.
@@ -14,7 +14,8 @@ import { pathToFileURL } from "node:url";
 import * as grpc from "@grpc/grpc-js";
 import { RecordBatchReader, tableFromIPC } from "apache-arrow";
 
-const [data, work, program, clientFolder] = process.argv.slice(2);
+const [data, work, program] = process.argv.slice(2);
+const clientFolder = process.env.POLARWAY_BENCH_CLIENT;
 const { PolarwayClient } = await import(pathToFileURL(join(clientFolder, "dist", "esm", "index.js")));
 const { PolarwayService } = await import(
   pathToFileURL(join(clientFolder, "dist", "esm", "generated", "polarway", "v1", "service_pb.js"))

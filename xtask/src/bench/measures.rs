@@ -28,6 +28,8 @@ pub(super) struct Rival {
 pub(super) enum Party {
     Polarway,
     Peers,
+    /// The program of a client, which measures what its users would take otherwise as well.
+    Client,
 }
 
 pub(super) const MEASURES: [Measure; 51] = [

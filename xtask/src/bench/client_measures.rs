@@ -1,0 +1,27 @@
+//! What `cargo xtask bench --clients` measures: the clients of other languages, each beside what its users would take otherwise.
+//!
+//! A client and its peer are measured by one program in the client's language, which the beginning of a measure's name tells.
+
+use super::measures::{Measure, Party, Rival};
+
+pub(super) const CLIENT_MEASURES: [Measure; 2] = [
+    Measure {
+        name: "typescript-load",
+        about: "CPU time of a load of a cached table over loopback into an Arrow table (the peer: grpc-js and tableFromIPC)",
+        moves_the_table: true,
+        limit_seconds: None,
+        rivals: &[by_the_same("grpc-js.load", Some(1.5))],
+    },
+    Measure {
+        name: "typescript-load-small",
+        about: "load a cached table of 1,000 rows into an Arrow table, with TypeScript",
+        moves_the_table: false,
+        limit_seconds: Some(1e-3),
+        rivals: &[],
+    },
+];
+
+/// A peer that the client's own program measures.
+const fn by_the_same(name: &'static str, at_least: Option<f64>) -> Rival {
+    Rival { name, by: Party::Client, at_least, slack_seconds: 0.0 }
+}
