@@ -145,7 +145,9 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
         counts += of_client;
     }
     if let Some(client) = typescript_client {
-        let (client_passed, of_client) = outcome::run_and_count(&mut client.tests()?)?;
+        let mut command = client.tests()?;
+        command.env(outcome::NOT_RUN_VARIABLE, &not_run_file);
+        let (client_passed, of_client) = outcome::run_and_count(&mut command)?;
         passed &= client_passed;
         counts += of_client;
     }

@@ -6,6 +6,9 @@ import { FieldNode } from "apache-arrow/fb/field-node";
 import type { RecordBatch as BatchMetadata } from "apache-arrow/fb/record-batch";
 import { notArrow } from "./wire.js";
 
+// The most values that a column of Arrow may have here.
+const MOST_LENGTH = 2 ** 31 - 1;
+
 /** How many values a column has, and how many of them are null. */
 export interface Node {
   readonly length: number;
@@ -44,16 +47,22 @@ export class Body {
 
   /** The next column. */
   node(): Node {
-    const node = this.#metadata.nodes(this.#nextNode++, this.#node);
+    const index = this.#nextNode++;
+    const node = index < this.#metadata.nodesLength() ? this.#metadata.nodes(index, this.#node) : null;
     if (node === null) {
       throw notArrow("a batch has too few columns");
     }
-    return { length: Number(node.length()), nullCount: Number(node.nullCount()) };
+    const [length, nullCount] = [Number(node.length()), Number(node.nullCount())];
+    if (!(length >= 0 && length <= MOST_LENGTH && nullCount >= 0 && nullCount <= length)) {
+      throw notArrow(`a column has ${length} values, of which ${nullCount} are null`);
+    }
+    return { length, nullCount };
   }
 
   /** The bytes of the next buffer. */
   bytes(): Uint8Array {
-    const region = this.#metadata.buffers(this.#nextBuffer++, this.#region);
+    const index = this.#nextBuffer++;
+    const region = index < this.#metadata.buffersLength() ? this.#metadata.buffers(index, this.#region) : null;
     if (region === null) {
       throw notArrow("a batch has too few buffers");
     }
@@ -93,7 +102,12 @@ export class Body {
 
   /** The buffers that the next column of views has, besides the views. */
   variadic(): Uint8Array[] {
-    const count = Number(this.#metadata.variadicBufferCounts(this.#nextVariadic++) ?? 0n);
+    const index = this.#nextVariadic++;
+    const isThere = index < this.#metadata.variadicBufferCountsLength();
+    const count = Number((isThere ? this.#metadata.variadicBufferCounts(index) : null) ?? 0n);
+    if (!(count >= 0 && count <= this.#metadata.buffersLength())) {
+      throw notArrow("a batch has too few buffers");
+    }
     return Array.from({ length: count }, () => this.bytes());
   }
 }

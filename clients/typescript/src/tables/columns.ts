@@ -49,17 +49,38 @@ interface Kind {
   readonly dictionaries: readonly DictionaryColumn[];
 }
 
+/** How many fields, and texts that belong to them, a schema may have: one that is damaged may claim any number. */
+export class Budget {
+  #left = 1 << 17;
+
+  /** Takes so many. */
+  take(count: number): void {
+    this.#left -= count;
+    if (!(count >= 0 && this.#left >= 0)) {
+      throw notArrow("its schema has too many fields");
+    }
+  }
+}
+
 /** How the column of this field is read. `path` is its name, with those of the columns that it is in before it. */
-export function columnOf(metadata: FieldMetadata, path = metadata.name() ?? ""): Column {
-  const { type, read, dictionaries } = kindOf(metadata, path);
-  const field = new arrow.Field(metadata.name() ?? "", type, metadata.nullable(), customMetadata(metadata));
+export function columnOf(metadata: FieldMetadata, budget: Budget, path = metadata.name() ?? ""): Column {
+  const { type, read, dictionaries } = kindOf(metadata, { path, budget });
+  const field = new arrow.Field(metadata.name() ?? "", type, metadata.nullable(), customMetadata(metadata, budget));
   return { field, read, dictionaries };
+}
+
+/** Where a field is. */
+interface Place {
+  readonly path: string;
+  readonly budget: Budget;
 }
 
 /** The texts that belong to a field or to a schema. */
 export function customMetadata(
   metadata: Pick<FieldMetadata, "customMetadataLength" | "customMetadata">,
+  budget: Budget,
 ): Map<string, string> {
+  budget.take(metadata.customMetadataLength());
   const texts = new Map<string, string>();
   for (let index = 0; index < metadata.customMetadataLength(); index += 1) {
     const entry = metadata.customMetadata(index);
@@ -68,12 +89,12 @@ export function customMetadata(
   return texts;
 }
 
-function kindOf(metadata: FieldMetadata, path: string): Kind {
+function kindOf(metadata: FieldMetadata, place: Place): Kind {
   const encoding = metadata.dictionary();
   if (encoding === null) {
-    return plainKindOf(metadata, path);
+    return plainKindOf(metadata, place);
   }
-  const values = plainKindOf(metadata, path);
+  const values = plainKindOf(metadata, place);
   const id = encoding.id();
   const index = encoding.indexType();
   const indices = index === null ? new arrow.Int32() : new arrow.Int(index.isSigned(), index.bitWidth() as IntBitWidth);
@@ -86,7 +107,7 @@ function kindOf(metadata: FieldMetadata, path: string): Kind {
     const numbers = body.array(indices.ArrayType as ArrayKind<Int32Array | BigInt64Array>, node.length);
     const dictionary = body.dictionaries.get(id);
     if (dictionary === undefined) {
-      throw notArrow(`the dictionary of column "${path}" did not come before its rows`);
+      throw notArrow(`the dictionary of column "${place.path}" did not come before its rows`);
     }
     const narrow =
       numbers instanceof BigInt64Array || numbers instanceof BigUint64Array
@@ -97,15 +118,15 @@ function kindOf(metadata: FieldMetadata, path: string): Kind {
   return { type, read, dictionaries: [...values.dictionaries, { id, read: values.read }] };
 }
 
-function plainKindOf(metadata: FieldMetadata, path: string): Kind {
-  const found = kindsByType[metadata.typeType()]?.(metadata, path);
+function plainKindOf(metadata: FieldMetadata, place: Place): Kind {
+  const found = kindsByType[metadata.typeType()]?.(metadata, place);
   if (found === undefined) {
-    throw unread(path, Type[metadata.typeType()] ?? String(metadata.typeType()));
+    throw unread(place.path, Type[metadata.typeType()] ?? String(metadata.typeType()));
   }
   return found;
 }
 
-type MakeKind = (metadata: FieldMetadata, path: string) => Kind;
+type MakeKind = (metadata: FieldMetadata, place: Place) => Kind;
 
 const kindsByType: Partial<Record<Type, MakeKind>> = {
   [Type.Null]: () => leaf(new arrow.Null(), (_, node) => ({ node: { ...node, nullCount: node.length } })),
@@ -139,15 +160,15 @@ const kindsByType: Partial<Record<Type, MakeKind>> = {
   [Type.LargeBinary]: () => variable(new arrow.LargeBinary(), BigInt64Array),
   [Type.Utf8View]: () => views(new arrow.Utf8View()),
   [Type.BinaryView]: () => views(new arrow.BinaryView()),
-  [Type.List]: (metadata, path) => list(metadata, path, (item) => new arrow.List(item), Int32Array),
-  [Type.LargeList]: (metadata, path) => list(metadata, path, (item) => new arrow.LargeList(item), BigInt64Array),
-  [Type.Map]: (metadata, path) => {
+  [Type.List]: (metadata, place) => list(metadata, place, (item) => new arrow.List(item), Int32Array),
+  [Type.LargeList]: (metadata, place) => list(metadata, place, (item) => new arrow.LargeList(item), BigInt64Array),
+  [Type.Map]: (metadata, place) => {
     const keysSorted = typeOf(metadata, new MapMetadata()).keysSorted();
-    return list(metadata, path, (entries) => new arrow.Map_(entries, keysSorted), Int32Array);
+    return list(metadata, place, (entries) => new arrow.Map_(entries, keysSorted), Int32Array);
   },
-  [Type.ListView]: (metadata, path) => listView(metadata, path, (item) => new arrow.List(item), Int32Array),
-  [Type.LargeListView]: (metadata, path) =>
-    listView(metadata, path, (item) => new arrow.LargeList(item), BigInt64Array),
+  [Type.ListView]: (metadata, place) => listView(metadata, place, (item) => new arrow.List(item), Int32Array),
+  [Type.LargeListView]: (metadata, place) =>
+    listView(metadata, place, (item) => new arrow.LargeList(item), BigInt64Array),
   [Type.FixedSizeList]: fixedSizeList,
   [Type.Struct_]: struct,
   [Type.Union]: union,
@@ -247,11 +268,11 @@ function texts(numbers: Uint32Array, words: number, scale: number, length: numbe
 
 function list(
   metadata: FieldMetadata,
-  path: string,
+  place: Place,
   typeWith: (item: arrow.Field) => DataType,
   offsetKind: ArrayKind<Int32Array | BigInt64Array>,
 ): Kind {
-  const item = childOf(metadata, path, 0);
+  const item = childOf(metadata, place, 0);
   const type = typeWith(item.field);
   function read(body: Body): arrow.Data {
     const node = body.node();
@@ -265,11 +286,11 @@ function list(
 /** Lists whose places and lengths are given become lists, if they lie one after the other. */
 function listView(
   metadata: FieldMetadata,
-  path: string,
+  place: Place,
   typeWith: (item: arrow.Field) => DataType,
   kind: ArrayKind<Int32Array | BigInt64Array>,
 ): Kind {
-  const item = childOf(metadata, path, 0);
+  const item = childOf(metadata, place, 0);
   const type = typeWith(item.field);
   function read(body: Body): arrow.Data {
     const node = body.node();
@@ -286,7 +307,7 @@ function listView(
         continue;
       }
       if (starts[index] !== end) {
-        throw unread(path, "list_view, whose lists overlap or lie in another order than its rows");
+        throw unread(place.path, "list_view, whose lists overlap or lie in another order than its rows");
       }
       end = (typeof end === "bigint" ? end + BigInt(length) : end + Number(length)) as typeof end;
     }
@@ -296,8 +317,8 @@ function listView(
   return { type, read, dictionaries: item.dictionaries };
 }
 
-function fixedSizeList(metadata: FieldMetadata, path: string): Kind {
-  const item = childOf(metadata, path, 0);
+function fixedSizeList(metadata: FieldMetadata, place: Place): Kind {
+  const item = childOf(metadata, place, 0);
   const type = new arrow.FixedSizeList(typeOf(metadata, new FixedSizeListMetadata()).listSize(), item.field);
   function read(body: Body): arrow.Data {
     const node = body.node();
@@ -307,8 +328,8 @@ function fixedSizeList(metadata: FieldMetadata, path: string): Kind {
   return { type, read, dictionaries: item.dictionaries };
 }
 
-function struct(metadata: FieldMetadata, path: string): Kind {
-  const fields = childrenOf(metadata, path);
+function struct(metadata: FieldMetadata, place: Place): Kind {
+  const fields = childrenOf(metadata, place);
   const type = new arrow.Struct(fields.map(({ field }) => field));
   function read(body: Body): arrow.Data {
     const node = body.node();
@@ -318,9 +339,9 @@ function struct(metadata: FieldMetadata, path: string): Kind {
   return { type, read, dictionaries: fields.flatMap(({ dictionaries }) => dictionaries) };
 }
 
-function union(metadata: FieldMetadata, path: string): Kind {
+function union(metadata: FieldMetadata, place: Place): Kind {
   const found = typeOf(metadata, new UnionMetadata());
-  const fields = childrenOf(metadata, path);
+  const fields = childrenOf(metadata, place);
   const ids = [...(found.typeIdsArray() ?? fields.keys())];
   const type = new arrow.Union(
     found.mode(),
@@ -337,16 +358,19 @@ function union(metadata: FieldMetadata, path: string): Kind {
   return { type, read, dictionaries: fields.flatMap(({ dictionaries }) => dictionaries) };
 }
 
-function childOf(metadata: FieldMetadata, path: string, index: number): Column {
-  const child = metadata.children(index);
+function childOf(metadata: FieldMetadata, { path, budget }: Place, index: number): Column {
+  const child = index < metadata.childrenLength() ? metadata.children(index) : null;
   if (child === null) {
     throw notArrow(`column "${path}" has no field for its values`);
   }
-  return columnOf(child, `${path}.${child.name() ?? ""}`);
+  budget.take(1);
+  return columnOf(child, budget, `${path}.${child.name() ?? ""}`);
 }
 
-function childrenOf(metadata: FieldMetadata, path: string): Column[] {
-  return Array.from({ length: metadata.childrenLength() }, (_, index) => childOf(metadata, path, index));
+function childrenOf(metadata: FieldMetadata, place: Place): Column[] {
+  const length = metadata.childrenLength();
+  place.budget.take(length);
+  return Array.from({ length }, (_, index) => childOf(metadata, place, index));
 }
 
 function typeOf<T>(metadata: FieldMetadata, type: T): T {

@@ -8,7 +8,7 @@ import { Schema as SchemaMetadata } from "apache-arrow/fb/schema";
 import { PolarwayError } from "../errors.js";
 import { Body } from "./body.js";
 import type { Column, DictionaryColumn } from "./columns.js";
-import { columnOf, customMetadata } from "./columns.js";
+import { Budget, columnOf, customMetadata } from "./columns.js";
 import { messagesOf, notArrow } from "./wire.js";
 
 /** Reads one Arrow IPC stream, chunk by chunk. */
@@ -125,15 +125,17 @@ export function batchOf(schema: arrow.Schema, rows: number, children: arrow.Data
 }
 
 function columnsOf(metadata: SchemaMetadata): { schema: arrow.Schema; columns: Column[] } {
+  const budget = new Budget();
+  budget.take(metadata.fieldsLength());
   const columns = Array.from({ length: metadata.fieldsLength() }, (_, index) => {
     const field = metadata.fields(index);
     if (field === null) {
       throw notArrow("the schema lacks a field");
     }
-    return columnOf(field);
+    return columnOf(field, budget);
   });
   const fields = columns.map(({ field }) => field);
-  return { schema: schemaWith(fields, customMetadata(metadata)), columns };
+  return { schema: schemaWith(fields, customMetadata(metadata, budget)), columns };
 }
 
 /**

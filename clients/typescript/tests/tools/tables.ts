@@ -323,7 +323,9 @@ export function textsOf(table: arrow.Table, column: number): string[] {
   for (const batch of table.batches) {
     const data = batch.data.children[column] as arrow.Data;
     if (data.nullCount === 0 && arrow.DataType.isInt(data.type)) {
-      texts.push(...Array.from(data.values as ArrayLike<number>, String));
+      for (const value of data.values as Iterable<number | bigint>) {
+        texts.push(String(value));
+      }
       continue;
     }
     for (let row = 0; row < batch.numRows; row += 1) {
