@@ -52,7 +52,6 @@ await test("a load, an upload and queries go on at another worker when theirs is
   assert.equal((await client.versions("others")).length, 1);
   assert.equal(await client.healthCheck(), "OK");
 });
-});
 
 await test("behind nginx, calls are answered while a worker is killed", async (t) => {
   if (spawnSync("nginx", ["-v"]).error !== undefined) {
