@@ -130,15 +130,15 @@ async fn credentials_that_a_program_prints_are_asked_anew_when_they_have_expired
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_busy_slows_callers_and_fails_none_of_them() {
-    const WRITERS: i64 = 4;
-    const APPENDS: i64 = 5;
+    const WRITERS: i64 = 3;
+    const APPENDS: i64 = 2;
 
     for place in Place::all() {
         let worker = place.worker(&[]).await;
         let client = worker.server.client().await;
         client.store("numbers", numbers(0..0)).await.unwrap();
         let count = Arc::new(AtomicU64::new(0));
-        place.now(move |_| match count.fetch_add(1, Ordering::SeqCst) % 4 {
+        place.now(move |_| match count.fetch_add(1, Ordering::SeqCst) % 5 {
             0 => Action::Refuse(refusal(503, "SlowDown")),
             _ => Action::Pass,
         });

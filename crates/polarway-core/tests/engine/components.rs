@@ -1,9 +1,10 @@
 //! Components that a program gives to its engine.
 
+use std::fs::{self, File};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use polarway_core::components::{IdSource, ManualClock, RandomSource};
 use polarway_core::{At, ErrorKind, HandleId, Polarway};
@@ -30,6 +31,32 @@ async fn the_janitor_makes_its_rounds_by_the_clock_that_is_given() {
     clock.advance(Duration::from_secs(1_000));
     assert_eq!(vacuumed().await, 3);
     assert_eq!(lines(&polarway.load_at("trades", At::Version(4)).await.unwrap()), ["BTC,4"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_janitor_looks_after_deleted_datasets_and_those_that_were_begun_and_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("cold/begun/_polarway/data");
+    fs::create_dir_all(&data).unwrap();
+    let left = data.join("0199c0de-0000-7000-8000-000000000001.parquet");
+    let began = SystemTime::UNIX_EPOCH + Duration::from_micros(START_US.unsigned_abs());
+    File::create(&left).unwrap().set_modified(began).unwrap();
+    let clock = ManualClock::new(START_US);
+    let mut config = config(&folder);
+    config.janitor_interval = Some(Duration::from_secs(300));
+    let polarway = by_clock(config, &clock).open().await.unwrap();
+    for cents in 1..=8 {
+        polarway.store("gone", trades(&[("BTC", cents)])).await.unwrap();
+    }
+    polarway.delete("gone").await.unwrap();
+    clock.advance(Duration::from_secs(4_000));
+    assert!(left.exists(), "its writer may be at work");
+    let versions = polarway.versions("gone").await.unwrap();
+    assert_eq!(versions.iter().filter(|version| version.vacuumed).count(), 4);
+    clock.advance(Duration::from_secs(90_000));
+    assert!(!left.exists());
+    assert_eq!(polarway.load("begun").await.unwrap_err().kind(), ErrorKind::UnknownDataset);
+    assert_eq!(polarway.store("begun", trades(&[("BTC", 1)])).await.unwrap().version, 1);
 }
 
 /// The numbers from 1 on, and nothing behind the second.
