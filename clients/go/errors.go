@@ -96,8 +96,12 @@ func (e *Error) Error() string { return "polarway: " + e.Message }
 // Unwrap returns what caused the error, such as the error of a context.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Is tells whether the error is of a kind, such as [ErrNotFound].
+// Is tells whether the error is of a kind, such as [ErrNotFound]. An [ErrTimeout] is [context.DeadlineExceeded] as well: the server may
+// tell sooner than the context that the time is over.
 func (e *Error) Is(target error) bool {
+	if target == context.DeadlineExceeded {
+		return e.kind == ErrTimeout
+	}
 	return target == e.kind || (e.kind != nil && target == wider[e.kind])
 }
 
