@@ -92,16 +92,13 @@ func ownedBytes(column *array.BinaryView, builder *array.BinaryViewBuilder) arro
 // rebuilt is a nested array with other children, whose rows begin with its first row.
 func rebuilt(column arrow.Array, places []*memory.Buffer, children []arrow.Array, allocator memory.Allocator) (arrow.Array, error) {
 	var parts []arrow.ArrayData
-	defer func() {
-		for _, part := range parts {
-			part.Release()
-		}
-	}()
 	for _, child := range children {
 		part, err := owned(child, allocator)
 		if err != nil {
 			return nil, err
 		}
+		// The new array keeps the data of its parts.
+		defer part.Release()
 		parts = append(parts, part.Data())
 	}
 	buffers := append([]*memory.Buffer{validityOf(column)}, places...)
