@@ -21,6 +21,7 @@ import type { Failure } from "./failure.js";
 import { CallFailed, errorOf, invalidInput, isTransient, protocolError, unreachable } from "./failure.js";
 import type { Breaks } from "./retry.js";
 import { Tries } from "./retry.js";
+import { traceHeaders } from "./trace.js";
 import type { CallOptions, Incoming, Outgoing, Transport, Worker } from "./transport.js";
 import { Late } from "./transport.js";
 import { allowManyListeners, sleep } from "./wait.js";
@@ -95,6 +96,8 @@ export interface CallSpec {
 /** One call, from its first try to its last. */
 export class Call {
   readonly id = randomUUID();
+  // The trace of whoever began the call.
+  readonly #trace = traceHeaders();
   readonly signal: AbortSignal | undefined;
   readonly #common: Common;
   readonly #kind: Kind;
@@ -114,6 +117,7 @@ export class Call {
     this.#worker = only;
     this.signal = signal;
     if (signal !== undefined) {
+      checkSignal(signal);
       allowManyListeners(signal);
     }
     this.#tries = new Tries(common.timeoutMs, BREAKS[kind]);
@@ -156,7 +160,7 @@ export class Call {
   #attempt(): Attempt {
     this.signal?.throwIfAborted();
     this.#worker ??= this.#common.workers.pick();
-    const headers = { ...this.#common.headers, "x-request-id": this.id };
+    const headers = { ...this.#common.headers, "x-request-id": this.id, ...this.#trace };
     return new Attempt(this.#common, this.#worker, { headers, signal: this.signal }, this.#tries, this.#patienceMs);
   }
 
@@ -301,6 +305,12 @@ export class Attempt {
     }
     const message = `the server at ${where} ${what} within ${this.#tries.timeoutMs} ms`;
     return new CallFailed({ code: "DEADLINE_EXCEEDED", message });
+  }
+}
+
+function checkSignal(signal: unknown): void {
+  if (typeof (signal as Partial<AbortSignal> | null)?.throwIfAborted !== "function") {
+    throw invalidInput(`${String(signal)} is no signal: give an AbortSignal`);
   }
 }
 

@@ -1,6 +1,9 @@
 // Calls with a single answer, against a real server.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer as createHttp2Server } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { PolarwayError, PreciseDate } from "../src/index.js";
 import { clientOf, withServer } from "./tools/server.js";
@@ -86,6 +89,43 @@ await withServer(async ({ address }) => {
     assert.deepEqual(named.toRows(), [{ n: 42n, list: ["a"] }]);
   });
 
+  await test("a call is a part of the trace that the program is in", async (t) => {
+    const symbol = Symbol.for("opentelemetry.js.api.1");
+    const sent: string[] = [];
+    const server = createHttp2Server((request, response) => {
+      sent.push(`${request.headers["traceparent"]} ${request.headers["tracestate"]} ${request.headers["baggage"]}`);
+      response.writeHead(503).end();
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    t.after(() => server.close());
+    const active = {
+      traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`,
+      tracestate: "vendor=7",
+      baggage: "secret=1",
+    };
+    Reflect.set(globalThis, symbol, {
+      context: { active: () => active },
+      propagation: {
+        inject: (
+          context: object,
+          carrier: object,
+          setter: { set: (carrier: object, name: string, value: string) => void },
+        ) => {
+          for (const [name, value] of Object.entries(context)) {
+            setter.set(carrier, name, value);
+          }
+        },
+      },
+    });
+    t.after(() => Reflect.deleteProperty(globalThis, symbol));
+    const client = clientOf(t, `127.0.0.1:${(server.address() as AddressInfo).port}`, { timeout: 300 });
+    await assert.rejects(client.healthCheck(), {
+      code: "UNAVAILABLE",
+      message: /a proxy before the server at 127\.0\.0\.1:\d+ answered 503/,
+    });
+    assert.equal(sent[0], `${active.traceparent} vendor=7 undefined`);
+  });
+
   await test("what can't be used is refused by name, and nothing is sent", async (t) => {
     const client = clientOf(t, "127.0.0.1:1");
     const refused: [Promise<unknown>, RegExp][] = [
@@ -105,6 +145,8 @@ await withServer(async ({ address }) => {
       [client.delete("t", { expectedVersion: 1.5 }), /1.5 is no number of a version/],
       [client.store("t", { a: [1] }, { mode: "append" as never }), /"append".*"overwrite" or "create"/],
       [client.storeBatch([] as never), /no object of names and tables/],
+      [client.load("t", { signal: 5 as never }), /5 is no signal: give an AbortSignal/],
+      [client.load("t", null as never), /the options of a load are an object/],
       [client.cancel(null as never), /null is not the id of a query/],
     ];
     for (const [call, message] of refused) {

@@ -8,7 +8,7 @@ import { Late } from "../transport.js";
 import { after } from "../wait.js";
 import type { Connection } from "./connection.js";
 import { MessageReader, prefix } from "./frames.js";
-import { failureOfHttpStatus, failureOfReset, failureOfTrailers } from "./status.js";
+import { failureOfConnection, failureOfHttpStatus, failureOfReset, failureOfTrailers } from "./status.js";
 
 // So many messages may wait for their reader. Then the server is not read from any more, and stops sending when its window of
 // 16 MiB is used up.
@@ -55,7 +55,12 @@ export class GrpcStream {
     if (options.timeMs !== undefined) {
       headers["grpc-timeout"] = `${Math.min(Math.max(Math.ceil(options.timeMs), 1), MOST_TIME_MS)}m`;
     }
-    this.#stream = connection.session.request(headers, { endStream: false });
+    try {
+      this.#stream = connection.session.request(headers, { endStream: false });
+    } catch (error) {
+      // The server may have ended the connection since it was chosen.
+      throw new CallFailed(failureOfConnection(error, connection.address, true));
+    }
     connection.enter();
     this.#stream.on("response", (response) => this.#onResponse(response));
     this.#stream.on("data", (piece: Buffer) => this.#onData(piece));
