@@ -2,10 +2,13 @@
 //!
 //! Two programs hold the table in memory and wait for commands: `polarway-bench`, which calls the engine, and `peers.py`,
 //! which calls pyarrow, polars and DuckDB. With `--python` there is a third, `client.py`, which calls the Python client, and with
-//! `--clients` there are programs that call the clients of other languages. Their
-//! turns alternate in every round, so that whatever slows the machine down slows all of them; what is compared are medians.
+//! `--clients` there are programs that call the clients of other languages. With `--cloud` both measure tables in a bucket, and the
+//! peers are those of `cloud_peers.py`. Their turns alternate in every round, so that whatever slows the machine down slows all of
+//! them; what is compared are medians.
 
 mod client_measures;
+mod cloud;
+mod cloud_measures;
 mod measures;
 mod participant;
 mod peers;
@@ -25,6 +28,8 @@ use crate::folders::{ScratchFolder, cache_folder};
 use crate::typescript_client::TypescriptClient;
 use crate::{Subcommand, cargo, libduckdb, python_client, tpch};
 use client_measures::CLIENT_MEASURES;
+use cloud::Bucket;
+use cloud_measures::CLOUD_MEASURES;
 use measures::{MEASURES, Measure, Party};
 use participant::Participant;
 use peers::Peers;
@@ -33,12 +38,13 @@ use report::{Measurement, Report};
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "bench",
-    summary: "measure speed, beside pyarrow, Arrow Flight, polars and DuckDB",
+    summary: "measure speed, beside pyarrow, Arrow Flight, polars, DuckDB and ArcticDB",
     usage: "
-Usage: cargo xtask bench [--python | --clients] [--rows N] [--rounds N] [--only NAME]... [--json PATH]
+Usage: cargo xtask bench [--python | --clients | --cloud] [--rows N] [--rounds N] [--only NAME]... [--json PATH]
 
   --python     measure the Python client, beside pyarrow's Flight and the Rust client
   --clients    measure the clients of other languages, beside what their users would take otherwise
+  --cloud      measure tables in a bucket with 30 ms a request and 90 MB/s a stream, beside DuckDB's httpfs and ArcticDB
   --rows N     rows of the table (default 10000000, which is 640 MB)
   --rounds N   rounds that count, after one that warms up (default 7; 9 with --python and --clients)
   --only NAME  measure only this: load-parquet, load-parquet-adopted, load-parquet-filling, store, cached-load,
@@ -47,7 +53,8 @@ Usage: cargo xtask bench [--python | --clients] [--rows N] [--rounds N] [--only 
                network-ping, network-point-query, network-stream, network-64-clients, network-64-clients-table,
                nginx-cached-load, nginx-cached-load-small, handle-memory, handle-external, handle-memory-follow-up, handle-external-follow-up, tpch-all, or one of tpch-01 to tpch-22; with --python:
                python-load-arrow, python-load-polars, python-wide-arrow, python-wide-polars, python-load-small,
-               python-store, python-import; with --clients: typescript-load, typescript-load-small
+               python-store, python-import; with --clients: typescript-load, typescript-load-small; with --cloud:
+               cloud-query-cold, cloud-query-again, cloud-load, cloud-store, cloud-cached-load-small
   --json PATH  where the numbers go (default: bench.json in the target folder)
 
 The peers live in a Python virtual environment in the cache folder. The table is generated there once per number of rows.
@@ -63,6 +70,8 @@ enum Subject {
     PythonClient,
     /// The clients of other languages.
     Clients,
+    /// Tables in a bucket.
+    Cloud,
 }
 
 struct Options {
@@ -77,8 +86,12 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
     let mut options = parse(arguments)?;
     let libduckdb = libduckdb::ensure()?;
     let target = cargo::target_folder()?;
-    let installed = Peers::prepare(&cache_folder()?)?;
-    let table = installed.table(&cache_folder()?, options.rows)?;
+    let mut installed = Peers::prepare(&cache_folder()?)?;
+    let mut table = installed.table(&cache_folder()?, options.rows)?;
+    if options.subject == Subject::Cloud {
+        installed = Peers::prepare_for_cloud(&cache_folder()?)?;
+        table.peers = installed.versions();
+    }
 
     eprintln!("bench: building polarway-bench in release mode");
     let program = ["--release", "--package", "polarway-bench"];
@@ -110,13 +123,21 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
         ours.env(tpch::FOLDER_VARIABLE, tpch::provide(&cache_folder()?, 1.0)?);
     }
     ours.envs(ports.clone());
-    let engine = Participant::start("polarway", &mut ours)?;
+    let bucket = match options.subject {
+        Subject::Cloud => Some(Bucket::start(&cache_folder()?, work.path())?),
+        Subject::Engine | Subject::PythonClient | Subject::Clients => None,
+    };
     let mut peers = installed.call();
+    if let Some(bucket) = &bucket {
+        bucket.describe_to(&mut ours);
+        bucket.describe_to(&mut peers);
+    }
+    let engine = Participant::start("polarway", &mut ours)?;
     peers.arg(&table.folder).arg(work.path().join("peers"));
     peers.envs(ports);
     let peers = Participant::start("peers", &mut peers)?;
     let client = match options.subject {
-        Subject::Engine => None,
+        Subject::Engine | Subject::Cloud => None,
         Subject::Clients => {
             let server = target.join("release").join("polarway-server");
             let mut client = TypescriptClient::prepare()?.bench(&cache_folder()?)?;
@@ -130,7 +151,7 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
             Some(Participant::start("the Python client", &mut client)?)
         }
     };
-    let mut participants = Participants { engine, client, peers };
+    let mut participants = Participants { engine, client, peers, bucket };
 
     let mut measurements = Vec::new();
     for measure in &options.measures {
@@ -154,6 +175,7 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Options> {
         match argument {
             Long("python") => options.subject = Subject::PythonClient,
             Long("clients") => options.subject = Subject::Clients,
+            Long("cloud") => options.subject = Subject::Cloud,
             Long("rows") => options.rows = arguments.value()?.parse()?,
             Long("rounds") => rounds = Some(arguments.value()?.parse()?),
             Long("json") => options.json = Some(PathBuf::from(arguments.value()?)),
@@ -161,12 +183,14 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Options> {
             other => return Err(other.unexpected().into()),
         }
     }
-    options.rounds = rounds.unwrap_or(if options.subject == Subject::Engine { 7 } else { 9 });
+    let takes_longer = matches!(options.subject, Subject::PythonClient | Subject::Clients);
+    options.rounds = rounds.unwrap_or(if takes_longer { 9 } else { 7 });
     ensure!(options.rows > 0 && options.rounds > 0, "--rows and --rounds must be at least 1");
     let all: &'static [Measure] = match options.subject {
         Subject::Engine => &MEASURES,
         Subject::PythonClient => &PYTHON_MEASURES,
         Subject::Clients => &CLIENT_MEASURES,
+        Subject::Cloud => &CLOUD_MEASURES,
     };
     for name in &names {
         let Some(measure) = all.iter().find(|measure| measure.name == name) else {
@@ -187,12 +211,19 @@ struct Participants {
     /// With `--python` or `--clients`: then the measures are its own.
     client: Option<Participant>,
     peers: Participant,
+    /// With `--cloud`. It ends after those who use it.
+    bucket: Option<Bucket>,
 }
 
 impl Participants {
     /// Whoever measures what is held to a bar.
     fn ours(&mut self) -> &mut Participant {
         self.client.as_mut().unwrap_or(&mut self.engine)
+    }
+
+    /// The bytes that came from the bucket so far.
+    fn received_bytes(&self) -> u64 {
+        self.bucket.as_ref().map_or(0, Bucket::received_bytes)
     }
 
     fn of(&mut self, party: Party) -> &mut Participant {
@@ -218,7 +249,8 @@ fn measure_in_turns(
             turns.reverse();
         }
         for turn in turns {
-            let seconds = match turn {
+            let received_before = participants.received_bytes();
+            let answer = match turn {
                 None => participants.ours().measure(measure.name)?,
                 Some(rival) => {
                     let rival = &measure.rivals[rival];
@@ -227,8 +259,12 @@ fn measure_in_turns(
             };
             if round > 0 {
                 match turn {
-                    None => measurement.ours.push(seconds),
-                    Some(rival) => measurement.rivals[rival].push(seconds),
+                    None => measurement.ours.push(answer.seconds),
+                    Some(rival) => measurement.rivals[rival].push(answer.seconds),
+                }
+                if let Some(needed) = answer.needed_bytes {
+                    let received = participants.received_bytes() - received_before;
+                    measurement.received_per_needed.push(received as f64 / needed as f64);
                 }
             }
         }
@@ -266,6 +302,13 @@ mod tests {
         assert_eq!(options(&["--clients"]).unwrap().measures.len(), CLIENT_MEASURES.len());
         assert!(options(&["--only", "python-store"]).is_err());
         assert!(options(&["--python", "--only", "store"]).is_err());
+    }
+
+    #[test]
+    fn buckets_have_measures_of_their_own() {
+        let of_cloud = options(&["--cloud"]).unwrap();
+        assert_eq!((of_cloud.subject, of_cloud.measures.len()), (Subject::Cloud, CLOUD_MEASURES.len()));
+        assert!(options(&["--cloud", "--only", "store"]).is_err());
     }
 
     #[test]

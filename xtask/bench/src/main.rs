@@ -5,6 +5,7 @@
 
 mod balanced;
 mod clock;
+mod cloud;
 mod crowd;
 mod handles;
 mod network;
@@ -25,9 +26,11 @@ use polarway_core::{Config, Polarway};
 use tokio::runtime::Runtime;
 
 use balanced::Balanced;
+use cloud::Cloud;
 use crowd::Crowd;
 use handles::{Handles, Store};
 use network::Network;
+use protocol::Measured;
 use queries::Queries;
 use secure::Secure;
 use sql::Sql;
@@ -64,13 +67,22 @@ struct Bench {
     tpch: Option<Tpch>,
     crowd: Option<Crowd>,
     balanced: Option<Balanced>,
+    cloud: Option<Cloud>,
     memory: Option<Handles>,
     external: Option<Handles>,
 }
 
 impl Bench {
-    /// Measures once. Seconds.
-    async fn measure(&mut self, name: &str) -> Result<f64> {
+    /// Measures once.
+    async fn measure(&mut self, name: &str) -> Result<Measured> {
+        match name {
+            "cloud-query-cold" => self.cloud().await?.query_cold().await,
+            _ => self.seconds(name).await.map(Measured::from),
+        }
+    }
+
+    /// Measures once what only takes time. Seconds.
+    async fn seconds(&mut self, name: &str) -> Result<f64> {
         match name {
             "load-parquet" => self.whole_table().await?.load().await,
             "load-parquet-adopted" => self.whole_table().await?.load_adopted().await,
@@ -106,6 +118,11 @@ impl Bench {
             "duckdb.own_table" => follow_up_plain(self.handles(Store::Memory).await?).await,
             "handle-external-follow-up" => follow_up(self.handles(Store::External).await?).await,
             "duckdb.that_parquet" => follow_up_plain(self.handles(Store::External).await?).await,
+            "cloud-query-again" => self.cloud().await?.query_again().await,
+            "cloud-load" => self.cloud().await?.load().await,
+            "ranged-gets" => self.cloud().await?.get_ranges().await,
+            "cloud-store" => self.cloud().await?.store().await,
+            "cloud-cached-load-small" => self.cloud().await?.load_small().await,
             "tonic" => self.crowd().await?.call_bare().await,
             _ => match name.split_once('-') {
                 Some(("tpch", number)) => self.tpch().await?.ours(query_number(number)?).await,
@@ -133,6 +150,13 @@ impl Bench {
         Ok(match self.balanced.take() {
             Some(ready) => self.balanced.insert(ready),
             None => self.balanced.insert(Balanced::set_up(&self.data, &self.work.join("balanced")).await?),
+        })
+    }
+
+    async fn cloud(&mut self) -> Result<&mut Cloud> {
+        Ok(match self.cloud.take() {
+            Some(ready) => self.cloud.insert(ready),
+            None => self.cloud.insert(Cloud::set_up(&self.data, &self.work.join("cloud")).await?),
         })
     }
 

@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use polarway_client::DistributedClient;
 
+use crate::cloud::Place;
+
 /// What each call has to bring: a server on a network asks for it.
 pub(crate) const TOKEN: &str = "bench-R5t0yq2cVn8";
 
@@ -20,7 +22,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(folder: &Path, cache_gigabytes: &str) -> Result<Self> {
-        Self::spawn(folder, cache_gigabytes, None).await
+        Self::spawn(folder, cache_gigabytes, None, &[]).await
+    }
+
+    /// The same over a bucket, whose newest versions may be a second old.
+    pub(crate) async fn start_over_bucket(folder: &Path, place: &Place) -> Result<Self> {
+        let settings = ["--parquet-path", &place.url, "--bucket-endpoint", &place.endpoint];
+        let settings = [&settings[..], &["--bucket-plain-http", "--max-staleness", "1s"]].concat();
+        Self::spawn(folder, "1.0", None, &settings).await
     }
 
     /// The same with TLS, with these files of a certificate, which is its own CA, and its key.
@@ -29,10 +38,15 @@ impl Server {
         cache_gigabytes: &str,
         (certificate, key): (&Path, &Path),
     ) -> Result<Self> {
-        Self::spawn(folder, cache_gigabytes, Some((certificate, key))).await
+        Self::spawn(folder, cache_gigabytes, Some((certificate, key)), &[]).await
     }
 
-    async fn spawn(folder: &Path, cache_gigabytes: &str, tls: Option<(&Path, &Path)>) -> Result<Self> {
+    async fn spawn(
+        folder: &Path,
+        cache_gigabytes: &str,
+        tls: Option<(&Path, &Path)>,
+        settings: &[&str],
+    ) -> Result<Self> {
         // Built beside this program.
         let program = std::env::current_exe()?.with_file_name("polarway-server");
         let mut command = Command::new(&program);
@@ -42,6 +56,7 @@ impl Server {
         let mut process = command
             .args(["--bind", "127.0.0.1:0", "--janitor-interval", "never", "--cache-size", cache_gigabytes])
             .args(["--metrics", "--metrics-port", "0"])
+            .args(settings)
             .env("POLARWAY_AUTH_TOKEN", TOKEN)
             .arg("--data-dir")
             .arg(folder)

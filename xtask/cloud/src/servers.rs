@@ -48,7 +48,7 @@ pub struct Servers {
 }
 
 /// One server, which ends when this is dropped.
-struct Server {
+pub struct Server {
     process: Child,
     address: SocketAddr,
 }
@@ -59,15 +59,9 @@ impl Servers {
     /// # Errors
     /// A program can't be run, or does not answer.
     pub fn start(programs: &Programs, folder: &Path) -> Result<Self> {
-        let [s3_files, azure_files] = ["s3", "azure"].map(|name| folder.join(name));
-        fs::create_dir_all(s3_files.join(BUCKET))?; // a bucket is a folder there
+        let s3 = Server::s3(&programs.s3, folder)?;
+        let azure_files = folder.join("azure");
         fs::create_dir_all(&azure_files)?;
-        let s3 = Server::start(folder, "versitygw", |port| {
-            let mut command = Command::new(&programs.s3);
-            command.env("ROOT_ACCESS_KEY", ACCESS_KEY).env("ROOT_SECRET_KEY", SECRET_KEY);
-            command.arg("--port").arg(format!("127.0.0.1:{port}")).arg("posix").arg(&s3_files);
-            command
-        })?;
         let azure = Server::start(folder, "azurite", |port| {
             let mut command = Command::new("node");
             command.arg(&programs.azure).args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string()]);
@@ -98,6 +92,26 @@ impl Servers {
 }
 
 impl Server {
+    /// versitygw with an empty bucket, which is the folder `s3/lake` in this one.
+    ///
+    /// # Errors
+    /// The program can't be run, or does not answer.
+    pub fn s3(program: &Path, folder: &Path) -> Result<Self> {
+        let files = folder.join("s3");
+        fs::create_dir_all(files.join(BUCKET))?; // a bucket is a folder there
+        Self::start(folder, "versitygw", |port| {
+            let mut command = Command::new(program);
+            command.env("ROOT_ACCESS_KEY", ACCESS_KEY).env("ROOT_SECRET_KEY", SECRET_KEY);
+            command.arg("--port").arg(format!("127.0.0.1:{port}")).arg("posix").arg(files);
+            command
+        })
+    }
+
+    /// Its address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     fn start(folder: &Path, name: &str, command: impl FnOnce(u16) -> Command) -> Result<Self> {
         let port = free_port()?;
         let log_path = folder.join(format!("{name}.log"));

@@ -14,8 +14,11 @@ use crate::python::Python;
 
 const GENERATOR: &str = "generate.py";
 
-/// The interpreter that has the peers installed.
-pub(super) struct Peers(Python);
+/// The interpreter that has the peers installed, and their script.
+pub(super) struct Peers {
+    python: Python,
+    script: &'static str,
+}
 
 /// The table on disk.
 pub(super) struct Table {
@@ -34,7 +37,16 @@ impl Peers {
     /// # Errors
     /// When there is no Python with `venv`, or a peer can't be installed.
     pub(super) fn prepare(cache: &Path) -> Result<Self> {
-        peers::install(cache).map(Self)
+        Ok(Self { python: peers::install(cache)?, script: "peers.py" })
+    }
+
+    /// The same for those that read and write buckets.
+    ///
+    /// # Errors
+    /// As of [`prepare`](Self::prepare).
+    pub(super) fn prepare_for_cloud(cache: &Path) -> Result<Self> {
+        let python = Python::prepare(cache, "bench-cloud-venv", "bench/python/cloud-requirements.txt")?;
+        Ok(Self { python, script: "cloud_peers.py" })
     }
 
     /// The table of `rows` rows, generated if the `cache` doesn't hold it.
@@ -42,7 +54,7 @@ impl Peers {
     /// # Errors
     /// When it can't be generated.
     pub(super) fn table(&self, cache: &Path, rows: u64) -> Result<Table> {
-        let Self(python) = self;
+        let Self { python, .. } = self;
         let name = format!("{}-{rows}", python.fingerprint(GENERATOR)?);
         let folder = made_once(cache, &Path::new("bench-data").join(name), |folder| {
             eprintln!("bench: generating {rows} rows");
@@ -52,12 +64,17 @@ impl Peers {
             serde_json::from_slice(&fs::read(folder.join("facts.json"))?).context("reading facts.json")?;
         ensure!(facts["rows"] == rows, "{} holds another table", folder.display());
         let arrow_bytes = facts["arrow_bytes"].as_u64().context("facts.json has no arrow_bytes")?;
-        let peers = python.requirements.split_whitespace().collect::<Vec<_>>().join(", ").replace("==", " ");
-        Ok(Table { folder, rows, arrow_bytes, peers })
+        Ok(Table { folder, rows, arrow_bytes, peers: self.versions() })
     }
 
-    /// A call of `peers.py`, without its arguments.
+    /// The peers and their versions.
+    pub(super) fn versions(&self) -> String {
+        let requirements = self.python.requirements.split_whitespace();
+        requirements.collect::<Vec<_>>().join(", ").replace("==", " ")
+    }
+
+    /// A call of their script, without its arguments.
     pub(super) fn call(&self) -> Command {
-        self.0.call("peers.py")
+        self.python.call(self.script)
     }
 }

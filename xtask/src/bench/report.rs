@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::measures::{Measure, Rival};
 use super::peers::Table;
 
+/// How many times the bytes that a measure needs may come from the bucket.
+const MOST_RECEIVED_PER_NEEDED: f64 = 1.2;
+
 /// Everything one run measured.
 pub(super) struct Report {
     pub(super) table: Table,
@@ -20,15 +23,24 @@ pub(super) struct Measurement {
     pub(super) ours: Vec<f64>,
     /// In the order of the measure's rivals.
     pub(super) rivals: Vec<Vec<f64>>,
+    /// How many times the bytes that we needed came from the bucket, where that is known.
+    pub(super) received_per_needed: Vec<f64>,
 }
 
 impl Measurement {
     pub(super) fn new(measure: &'static Measure) -> Self {
-        Self { measure, ours: Vec::new(), rivals: vec![Vec::new(); measure.rivals.len()] }
+        let rivals = vec![Vec::new(); measure.rivals.len()];
+        Self { measure, ours: Vec::new(), rivals, received_per_needed: Vec::new() }
     }
 
     fn limit_verdict(&self) -> Option<bool> {
         self.measure.limit_seconds.map(|limit| median(&self.ours) <= limit)
+    }
+
+    /// How many times the bytes that were needed came from the bucket, and whether that is few enough.
+    fn received(&self) -> Option<(f64, bool)> {
+        let times = median(&self.received_per_needed);
+        (!times.is_nan()).then_some((times, times <= MOST_RECEIVED_PER_NEEDED))
     }
 
     /// How many times as fast as the rival we are, and whether that is enough.
@@ -57,6 +69,15 @@ impl Report {
         for measurement in &self.measurements {
             text += &format!("\n{}: {}\n", measurement.measure.name, measurement.measure.about);
             text += &self.line("polarway", measurement, &measurement.ours, &limit_words(measurement));
+            if let Some((times, passed)) = measurement.received() {
+                writeln!(
+                    text,
+                    "  {:28}{times:.2} times the bytes of these columns came, at most {MOST_RECEIVED_PER_NEEDED}: {}",
+                    "",
+                    word(passed)
+                )
+                .ok();
+            }
             for (index, rival) in measurement.measure.rivals.iter().enumerate() {
                 text += &self.line(
                     rival.name,
@@ -123,6 +144,7 @@ fn measure_json(measurement: &Measurement) -> Value {
         "seconds": measurement.ours,
         "limit_seconds": measurement.measure.limit_seconds,
         "passed": measurement.limit_verdict(),
+        "received_per_needed": measurement.received().map(|(times, _)| times),
         "rivals": rivals,
     })
 }
@@ -146,7 +168,8 @@ fn rival_words(measurement: &Measurement, rival: usize) -> String {
 
 fn verdicts(measurement: &Measurement) -> impl Iterator<Item = bool> {
     let rivals = (0..measurement.rivals.len()).filter_map(|rival| measurement.against(rival).1);
-    measurement.limit_verdict().into_iter().chain(rivals)
+    let received = measurement.received().map(|(_, passed)| passed);
+    measurement.limit_verdict().into_iter().chain(received).chain(rivals)
 }
 
 fn word(passed: bool) -> &'static str {
@@ -207,8 +230,11 @@ mod tests {
     };
 
     fn report(ours: &[f64]) -> Report {
-        let measurement =
-            Measurement { measure: &STORE, ours: ours.to_vec(), rivals: vec![vec![1.0], vec![0.25]] };
+        let measurement = Measurement {
+            ours: ours.to_vec(),
+            rivals: vec![vec![1.0], vec![0.25]],
+            ..Measurement::new(&STORE)
+        };
         let table =
             Table { folder: PathBuf::new(), rows: 10, arrow_bytes: 1_000_000_000, peers: String::new() };
         Report { table, rounds: ours.len(), measurements: vec![measurement] }
@@ -227,8 +253,11 @@ mod tests {
             rivals: &[Rival { name: "r", by: Party::Peers, at_least: Some(0.95), slack_seconds: 5e-3 }],
             ..STORE
         };
-        let measured =
-            |ours: f64| Measurement { measure: &SHORT, ours: vec![ours], rivals: vec![vec![0.010]] };
+        let measured = |ours: f64| Measurement {
+            ours: vec![ours],
+            rivals: vec![vec![0.010]],
+            ..Measurement::new(&SHORT)
+        };
         assert_eq!(measured(0.014).against(0).1, Some(true));
         assert_eq!(measured(0.016).against(0).1, Some(false));
     }
@@ -263,6 +292,16 @@ mod tests {
         assert!(text.contains("at most 600 ms: FAIL"), "{text}");
         assert!(text.contains("polarway is 1.25 times as fast, at least 1.500: FAIL"), "{text}");
         assert!(text.contains("0 of 2 bars passed"), "{text}");
+    }
+
+    #[test]
+    fn more_bytes_than_a_query_needs_fail() {
+        for (received, verdict) in [(1.1, "at most 1.2: pass"), (1.3, "at most 1.2: FAIL")] {
+            let mut report = report(&[0.4]);
+            report.measurements[0].received_per_needed = vec![received];
+            assert!(report.to_text().contains(verdict), "{}", report.to_text());
+            assert!(report.to_text().contains("of 3 bars passed"), "{}", report.to_text());
+        }
     }
 
     #[test]

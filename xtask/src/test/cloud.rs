@@ -9,9 +9,7 @@ use polarway_cloud::{Programs, Servers};
 
 use crate::folders::{cache_folder, made_once, workspace_root};
 use crate::program::output_of;
-
-const VERSITYGW: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
-const VERSITYGW_FOLDER: &str = "versitygw-1.8.0";
+use crate::versitygw;
 
 const AZURITE_FOLDER: &str = "azurite-3.37.0";
 
@@ -21,19 +19,9 @@ const AZURITE_FOLDER: &str = "azurite-3.37.0";
 /// Go or npm is missing, or a server does not start.
 pub(super) fn start(folder: &Path) -> Result<Servers> {
     let cache = cache_folder()?;
-    let s3 = versitygw(&cache).context("versitygw, for which Go and a network are needed")?;
+    let s3 = versitygw::provide(&cache)?;
     let azure = azurite(&cache).context("Azurite, for which Node.js, npm and a network are needed")?;
     Servers::start(&Programs { s3, azure }, folder)
-}
-
-fn versitygw(cache: &Path) -> Result<PathBuf> {
-    let folder = made_once(cache, Path::new(VERSITYGW_FOLDER), |folder| {
-        eprintln!("test: building {VERSITYGW}");
-        // Its compiler takes gigabytes with more tasks at a time.
-        let mut go = Command::new("go");
-        output_of(go.args(["install", "-p", "1", VERSITYGW]).env("GOBIN", folder)).map(drop)
-    })?;
-    Ok(folder.join("versitygw"))
 }
 
 fn azurite(cache: &Path) -> Result<PathBuf> {
