@@ -88,6 +88,12 @@ struct Inner {
     window: Mutex<Window>,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.file.release(self.range.clone());
+    }
+}
+
 struct Window {
     start: u64,
     bytes: Bytes,

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
@@ -25,8 +26,8 @@ const MAGIC: &[u8; 4] = b"PAR1";
 const ENCRYPTED_MAGIC: &[u8; 4] = b"PARE";
 /// The metadata's length, then the magic.
 const TAIL_BYTES: u64 = 8;
-/// Fetched from the end in one go: most footers are smaller.
-const FIRST_FETCH_BYTES: u64 = 64 << 10;
+/// How many bytes [`FileReader::open`] reads from the end of a file first. Most footers are smaller.
+pub const FIRST_FETCH_BYTES: u64 = 64 << 10;
 
 /// One Parquet file, open: its footer was read and found consistent with the file's length.
 #[derive(Debug, Clone)]
@@ -92,6 +93,15 @@ impl FileReader {
     /// The number of row groups.
     pub fn row_groups(&self) -> usize {
         self.metadata.num_row_groups()
+    }
+
+    /// Where the chunks of a row group's columns are in the file, leaf by leaf.
+    pub fn chunk_ranges(&self, row_group: usize) -> impl Iterator<Item = Range<u64>> {
+        let columns = self.metadata.row_group(row_group).columns().iter();
+        columns.map(|column| {
+            let (start, length) = column.byte_range();
+            start..start + length
+        })
     }
 
     /// Whether the file carries the Arrow schema that it was written with, and its columns are stored as that would be.

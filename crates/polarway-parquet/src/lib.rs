@@ -67,7 +67,7 @@ pub use categories::{Categories, read_categories};
 pub use checksum::Checked;
 pub use encode::{EncodeOptions, FileSummary, TableEncoder};
 pub use error::{Error, Unsupported};
-pub use file::FileReader;
+pub use file::{FIRST_FETCH_BYTES, FileReader};
 pub use read::{BatchReader, ReadOptions, read, read_map};
 pub use read_at::{LocalFile, ReadAt};
 pub use schema::{check_schema, has_narrow_keys, with_wide_keys};

@@ -84,6 +84,8 @@ struct BatchSlot<T> {
 /// The next rows to start on.
 struct Cursor {
     file: usize,
+    /// How many files know what will be read of them.
+    told_files: usize,
     row_group: usize,
     /// Rows of the row group that were started.
     row: u64,
@@ -254,6 +256,10 @@ impl<T: Send + 'static> Pipeline<T> {
             return None;
         }
         let (planned, rows_left) = cursor.settle(&self.files, self.end_row)?;
+        if cursor.told_files <= cursor.file {
+            planned.expect(cursor.row_group, cursor.row.saturating_add(self.end_row - cursor.table_row));
+            cursor.told_files = cursor.file + 1;
+        }
         let group_rows = planned.group_rows(cursor.row_group).max(1);
         let group_bytes = planned.decoded_bytes(cursor.row_group);
         let row_bytes =
@@ -499,6 +505,7 @@ impl Cursor {
     fn at(files: &[FilePlan], first_row: u64) -> Self {
         let mut cursor = Self {
             file: 0,
+            told_files: 0,
             row_group: 0,
             row: 0,
             table_row: first_row,

@@ -43,6 +43,24 @@ pub(crate) struct ColumnGroup {
 }
 
 impl FilePlan {
+    /// Says to the file which of its column chunks will be read, from this row group on, of so many rows.
+    pub(crate) fn expect(&self, first_group: usize, rows: u64) {
+        let mut leaves: Vec<usize> =
+            self.columns.iter().flat_map(|group| group.leaves.iter().copied()).collect();
+        leaves.sort_unstable();
+        let mut ranges = Vec::new();
+        let mut rows_before = 0;
+        for row_group in first_group..self.file.row_groups() {
+            if rows_before >= rows {
+                break;
+            }
+            rows_before += self.group_rows(row_group);
+            let chunks: Vec<_> = self.file.chunk_ranges(row_group).collect();
+            ranges.extend(leaves.iter().filter_map(|leaf| chunks.get(*leaf).cloned()));
+        }
+        self.file.bytes().expect(ranges);
+    }
+
     /// Finds the columns of `wanted` in `file` by name and forms at most `most_groups` groups of them. The file's other
     /// columns are not read.
     pub(crate) fn new(file: FileReader, wanted: &Schema, most_groups: usize) -> Result<Self> {

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -19,6 +20,17 @@ pub trait ReadAt: Send + Sync + Debug {
     /// # Errors
     /// [`io::ErrorKind::UnexpectedEof`] when the file ends before, otherwise whatever the medium answers.
     fn read_at(&self, offset: u64, length: usize) -> io::Result<Bytes>;
+
+    /// Says that these ranges will be read, about in this order, so that a medium with slow requests can begin with them. Each is
+    /// released when it is not needed any more.
+    fn expect(&self, ranges: Vec<Range<u64>>) {
+        let _ = ranges; // most media are fast
+    }
+
+    /// Says that an expected range is not read any more.
+    fn release(&self, range: Range<u64>) {
+        let _ = range;
+    }
 
     /// Whether the file has no bytes at all.
     fn is_empty(&self) -> bool {

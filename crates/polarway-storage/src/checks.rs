@@ -6,21 +6,17 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use lru::LruCache;
 use parking_lot::Mutex;
 use polarway_model::DatasetName;
-use polarway_parquet::{FileReader, ReadAt};
+use polarway_parquet::FileReader;
 
 use crate::error::{Error, Result};
 use crate::mirror::LocalFile;
-use crate::ranges::{CachedRanges, RangeFile};
+use crate::ranges::RangeFile;
 
 /// The most files whose progress is remembered.
 const REMEMBERED_FILES: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
-
-/// The bytes at the start of a Parquet file.
-const MAGIC: &[u8] = b"PAR1";
 
 /// Checks each data file against its checksums, once in a process, some of it at a time.
 ///
@@ -124,7 +120,7 @@ fn check_fetched(
     mut progress: Progress,
     most_bytes: u64,
 ) -> polarway_parquet::Result<(Progress, u64)> {
-    let reader = match FileReader::open(Arc::new(Fetched(file.cached()))) {
+    let reader = match FileReader::open(Arc::new(file.cached())) {
         Ok(reader) => reader,
         // The footer left the cache again.
         Err(polarway_parquet::Error::Read(error)) if error.kind() == io::ErrorKind::NotFound => {
@@ -136,21 +132,4 @@ fn check_fetched(
     let bytes = reader.check_present(chunks, most_bytes)?;
     progress.is_whole = chunks.len() == reader.chunks_with_checksum();
     Ok((progress, bytes))
-}
-
-/// What was fetched of a file. Its first bytes are often not, since nobody needs them.
-#[derive(Debug)]
-struct Fetched(CachedRanges);
-
-impl ReadAt for Fetched {
-    fn len(&self) -> u64 {
-        self.0.len()
-    }
-
-    fn read_at(&self, offset: u64, length: usize) -> io::Result<Bytes> {
-        if offset == 0 && length == MAGIC.len() {
-            return Ok(Bytes::from_static(MAGIC));
-        }
-        self.0.read_at(offset, length)
-    }
 }

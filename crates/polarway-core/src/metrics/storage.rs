@@ -1,6 +1,7 @@
 //! A storage whose operations are measured.
 
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -353,6 +354,14 @@ impl ReadAt for MeasuredFile {
             self.metrics.count_read(bytes.len());
         }
         read
+    }
+
+    fn expect(&self, ranges: Vec<Range<u64>>) {
+        self.file.expect(ranges);
+    }
+
+    fn release(&self, range: Range<u64>) {
+        self.file.release(range);
     }
 
     fn is_empty(&self) -> bool {

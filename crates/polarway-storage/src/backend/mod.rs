@@ -5,6 +5,7 @@
 
 mod disk;
 mod object;
+mod object_ahead;
 mod object_reader;
 mod object_writer;
 

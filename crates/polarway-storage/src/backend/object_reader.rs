@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use object_store::path::Path as ObjectPath;
@@ -12,6 +12,7 @@ use polarway_bucket::Refusal;
 use polarway_parquet::ReadAt;
 use tokio::task::JoinSet;
 
+use super::object_ahead::Ahead;
 use crate::own_runtime::OwnRuntime;
 
 /// What is asked for in one request where more is read, in bytes. One stream of a service is slower than the network.
@@ -30,14 +31,13 @@ const TAIL_BYTES: u64 = 256 << 10;
 
 /// One object, read by ranges.
 pub(super) struct ObjectReader {
-    store: Arc<dyn ObjectStore>,
+    requests: Requests,
     runtime: Arc<OwnRuntime>,
-    location: ObjectPath,
-    /// The entity tag of the state that is read, if another one must not be.
-    tag: Option<String>,
     bytes: u64,
     /// What was read when it was opened, each with where it begins.
     known: Vec<(u64, Bytes)>,
+    /// What is fetched before it is read, from when something is expected.
+    ahead: OnceLock<Ahead>,
 }
 
 impl ObjectReader {
@@ -47,24 +47,20 @@ impl ObjectReader {
         location: ObjectPath,
         bytes: u64,
     ) -> Self {
-        let (store, runtime) = (Arc::clone(store), Arc::clone(runtime));
-        Self { store, runtime, location, tag: None, bytes, known: Vec::new() }
+        let requests = Requests { store: Arc::clone(store), location, tag: None };
+        let runtime = Arc::clone(runtime);
+        Self { requests, runtime, bytes, known: Vec::new(), ahead: OnceLock::new() }
     }
 
     /// The same for the state of the object with this entity tag.
     pub(super) fn of_state(self, tag: Option<String>) -> Self {
-        Self { tag, ..self }
+        Self { requests: Requests { tag, ..self.requests }, ..self }
     }
 
     /// Reads what is needed first, and the real length with it.
     pub(super) fn with_ends(self) -> object_store::Result<Self> {
-        let (bytes, known) = self.runtime.wait(self.requests().read_ends(self.bytes))?;
+        let (bytes, known) = self.runtime.wait(self.requests.read_ends(self.bytes))?;
         Ok(Self { bytes, known, ..self })
-    }
-
-    fn requests(&self) -> Requests {
-        let (store, location) = (Arc::clone(&self.store), self.location.clone());
-        Requests { store, location, tag: self.tag.clone() }
     }
 
     /// These bytes, if they were read when it was opened.
@@ -74,7 +70,18 @@ impl ObjectReader {
             (from.checked_add(length)? <= bytes.len()).then(|| bytes.slice(from..from + length))
         })
     }
+}
 
+/// What requests for one object ask for.
+#[derive(Clone, Debug)]
+pub(super) struct Requests {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) location: ObjectPath,
+    /// The entity tag of the state that is read, if another one must not be.
+    pub(super) tag: Option<String>,
+}
+
+impl Requests {
     /// Reads in several requests at a time.
     async fn read_in_parts(&self, offset: u64, end: u64) -> object_store::Result<Bytes> {
         let mut starts = (offset..end).step_by(RANGE_BYTES as usize);
@@ -82,7 +89,7 @@ impl ObjectReader {
         let mut read = BytesMut::zeroed((end - offset) as usize);
         loop {
             for start in starts.by_ref().take(RANGES_IN_FLIGHT - parts.len()) {
-                let requests = self.requests();
+                let requests = self.clone();
                 let range = start..(start + RANGE_BYTES).min(end);
                 parts.spawn(async move { Ok((start, requests.exactly(range).await?)) });
             }
@@ -93,23 +100,14 @@ impl ObjectReader {
             read[from..from + bytes.len()].copy_from_slice(&bytes);
         }
     }
-}
 
-/// What requests for one object ask for.
-struct Requests {
-    store: Arc<dyn ObjectStore>,
-    location: ObjectPath,
-    tag: Option<String>,
-}
-
-impl Requests {
     async fn get(&self, range: Option<Range<u64>>) -> object_store::Result<GetResult> {
         let options = GetOptions::new().with_range(range).with_if_match(self.tag.clone());
         self.store.get_opts(&self.location, options).await
     }
 
     /// A range of the object, whole. What a service leaves out, or gives besides, must not pass for what the file has there.
-    async fn exactly(&self, range: Range<u64>) -> object_store::Result<Bytes> {
+    pub(super) async fn exactly(&self, range: Range<u64>) -> object_store::Result<Bytes> {
         let length = range.end - range.start;
         let read = self.get(Some(range)).await?.bytes().await?;
         if read.len() as u64 == length {
@@ -151,7 +149,7 @@ impl Requests {
 
 impl fmt::Debug for ObjectReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ObjectReader").field("location", &self.location).finish_non_exhaustive()
+        f.debug_struct("ObjectReader").field("location", &self.requests.location).finish_non_exhaustive()
     }
 }
 
@@ -168,11 +166,28 @@ impl ReadAt for ObjectReader {
         if let Some(known) = self.known(offset, length) {
             return Ok(known);
         }
+        // If it did not come, the next try tells why.
+        if let Some(read) = self.ahead.get().and_then(|ahead| ahead.read(&(offset..end))) {
+            return Ok(read);
+        }
         let read = if length as u64 <= 2 * RANGE_BYTES {
-            self.runtime.wait(self.requests().exactly(offset..end))
+            self.runtime.wait(self.requests.exactly(offset..end))
         } else {
-            self.runtime.wait(self.read_in_parts(offset, end))
+            self.runtime.wait(self.requests.read_in_parts(offset, end))
         };
         Ok(read?)
+    }
+
+    fn expect(&self, ranges: Vec<Range<u64>>) {
+        let ahead = self.ahead.get_or_init(|| Ahead::new(&self.requests, &self.runtime));
+        let is_known =
+            |range: &Range<u64>| self.known(range.start, (range.end - range.start) as usize).is_some();
+        ahead.expect(ranges.into_iter().filter(|range| !is_known(range)));
+    }
+
+    fn release(&self, range: Range<u64>) {
+        if let Some(ahead) = self.ahead.get() {
+            ahead.release(&range);
+        }
     }
 }

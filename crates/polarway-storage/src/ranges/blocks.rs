@@ -91,20 +91,27 @@ impl Blocks {
                 number += 1;
                 continue;
             }
-            let is_nowhere = |number: &u64| !state.has(BlockId { file, number: *number });
-            let end = (number..numbers.end).take_while(is_nowhere).last().map_or(number, |last| last + 1);
-            for blocks in in_even_parts(number..end, most) {
-                let flight = Arc::new(Flight::new(blocks.clone()));
-                flight.join();
-                for number in blocks {
-                    wanted.places.push(Place::Coming(Arc::clone(&flight)));
-                    state.coming.insert(BlockId { file, number }, Arc::clone(&flight));
-                }
+            for flight in state.launch(file, number..numbers.end, most) {
+                wanted.places.extend(flight.blocks.clone().map(|_| Place::Coming(Arc::clone(&flight))));
+                number = flight.blocks.end;
                 wanted.to_start.push(flight);
             }
-            number = end;
         }
         wanted
+    }
+
+    /// New flights for those of these blocks of a file that are nowhere. The caller starts them, and leaves them if they are not
+    /// needed after all.
+    pub(super) fn want_ahead(&self, file: Uuid, numbers: Range<u64>, most: u64) -> Vec<Arc<Flight>> {
+        let mut state = self.state.lock();
+        let mut flights: Vec<Arc<Flight>> = Vec::new();
+        let mut number = numbers.start;
+        while number < numbers.end {
+            let launched = state.launch(file, number..numbers.end, most);
+            number = launched.last().map_or(number + 1, |last| last.blocks.end);
+            flights.extend(launched);
+        }
+        flights
     }
 
     /// Ends the wait for a flight. Nobody waits for a flight that all have left, so it is not begun any more.
@@ -217,6 +224,22 @@ impl State {
 
     fn has(&self, id: BlockId) -> bool {
         self.memory.contains(&id) || self.disk.contains(&id) || self.coming.contains_key(&id)
+    }
+
+    /// New flights for the first of these blocks in a row that are nowhere, each joined once.
+    fn launch(&mut self, file: Uuid, numbers: Range<u64>, most: u64) -> Vec<Arc<Flight>> {
+        let is_nowhere = |number: &u64| !self.has(BlockId { file, number: *number });
+        let start = numbers.start;
+        let end = numbers.take_while(is_nowhere).last().map_or(start, |last| last + 1);
+        let launch = |blocks: Range<u64>| {
+            let flight = Arc::new(Flight::new(blocks.clone()));
+            flight.join();
+            for number in blocks {
+                self.coming.insert(BlockId { file, number }, Arc::clone(&flight));
+            }
+            flight
+        };
+        in_even_parts(start..end, most).map(launch).collect()
     }
 
     fn add(&mut self, id: BlockId, block: Bytes) {

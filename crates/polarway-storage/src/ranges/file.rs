@@ -3,34 +3,42 @@
 use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use polarway_parquet::ReadAt;
+use polarway_parquet::{FIRST_FETCH_BYTES, FileReader, ReadAt};
 use uuid::Uuid;
 
+use super::ahead::{Ahead, Layout};
 use super::blocks::{BlockId, Place};
 use super::flight::Flight;
+use super::source::Source;
 use super::{BLOCK_BYTES, MOST_BLOCKS, RANGE_PREFIX, RangeCache, ReadFailure};
-use crate::backend::{Backend, BackendError, BackendResult, Outcome};
+use crate::backend::Backend;
 use crate::mirror::FileToRead;
+
+/// The bytes at the start of a Parquet file.
+const MAGIC: &[u8] = b"PAR1";
+
+/// The longest footer that is read to know what to fetch ahead, in bytes. A longer one takes too long.
+const MOST_FOOTER_BYTES: u64 = 4 << 20;
 
 /// A data file that is read by ranges.
 pub struct RangeFile {
-    cache: RangeCache,
-    id: Uuid,
+    source: Arc<Source>,
     tag: String,
-    backend: Arc<dyn Backend>,
-    path: String,
-    bytes: u64,
-    /// That of a file that others may change.
-    identity: Option<String>,
-    /// Opened at the first request.
-    source: Mutex<Option<Arc<dyn ReadAt>>>,
-    /// The bytes that came from the storage since it was opened.
-    fetched_bytes: AtomicU64,
+    ahead: Mutex<ReadAhead>,
+}
+
+/// What a file's readers will need.
+#[derive(Debug, Default)]
+struct ReadAhead {
+    /// Known once a reader has read the footer.
+    expected: Option<Ahead>,
+    /// The flights of what was fetched ahead.
+    flights: Vec<Weak<Flight>>,
 }
 
 impl RangeFile {
@@ -40,22 +48,13 @@ impl RangeFile {
         backend: &Arc<dyn Backend>,
         file: FileToRead<'_>,
     ) -> Self {
-        Self {
-            cache: cache.clone(),
-            id,
-            tag: id.simple().to_string(),
-            backend: Arc::clone(backend),
-            path: file.path.to_owned(),
-            bytes: file.bytes,
-            identity: file.adopted.map(|adopted| adopted.identity.to_owned()),
-            source: Mutex::default(),
-            fetched_bytes: AtomicU64::new(0),
-        }
+        let source = Arc::new(Source::new(cache, id, backend, file));
+        Self { source, tag: id.simple().to_string(), ahead: Mutex::default() }
     }
 
     /// Its length.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.source.bytes
     }
 
     /// Another text for each file, and for each state of a file that may change.
@@ -82,19 +81,24 @@ impl RangeFile {
             return Ok(());
         }
         let end = offset.saturating_add(into.len() as u64);
-        if end > self.bytes {
+        let Source { cache, id, bytes, .. } = &*self.source;
+        if end > *bytes {
             return Err(self.failure(io::ErrorKind::UnexpectedEof.into()));
         }
-        let numbers = offset / BLOCK_BYTES..end.div_ceil(BLOCK_BYTES);
-        let blocks = &self.cache.0.blocks;
-        let wanted = blocks.want(self.id, numbers.clone(), MOST_BLOCKS);
-        let _waiting = Waiting { file: self, places: &wanted.places };
+        // Who reads the end of a file reads the footer, and we do too.
+        let tail = if end == *bytes { bytes.saturating_sub(FIRST_FETCH_BYTES) } else { offset };
+        let numbers = offset.min(tail) / BLOCK_BYTES..end.div_ceil(BLOCK_BYTES);
+        let blocks = &cache.0.blocks;
+        let wanted = blocks.want(*id, numbers.clone(), MOST_BLOCKS);
+        let _waiting = Waiting { source: &self.source, places: &wanted.places };
         for flight in &wanted.to_start {
-            self.start(flight);
+            self.source.start(flight);
         }
-        for (number, place) in numbers.zip(&wanted.places) {
+        self.fetch_ahead(offset..end);
+        let read = numbers.zip(&wanted.places).filter(|(number, _)| (number + 1) * BLOCK_BYTES > offset);
+        for (number, place) in read {
             let (within, target) = overlap(number, offset, into);
-            let counts = &self.cache.0.counts;
+            let counts = &cache.0.counts;
             let count =
                 if matches!(place, Place::Coming(_)) { &counts.missed_bytes } else { &counts.hit_bytes };
             count.fetch_add(target.len() as u64, Ordering::Relaxed);
@@ -103,7 +107,7 @@ impl RangeFile {
                 Place::Disk(slot) => {
                     if let Err(error) = blocks.read(slot, within, target) {
                         tracing::warn!(%error, "a cached block can't be read from disk");
-                        blocks.forget(BlockId { file: self.id, number });
+                        blocks.forget(BlockId { file: *id, number });
                         self.read(number * BLOCK_BYTES + within, target, is_cancelled)?;
                     }
                 }
@@ -118,7 +122,7 @@ impl RangeFile {
 
     /// The bytes that came from the storage since somebody holds the file.
     pub(crate) fn fetched_bytes(&self) -> u64 {
-        self.fetched_bytes.load(Ordering::Relaxed)
+        self.source.fetched_bytes()
     }
 
     /// The same file, of which only that can be read which is in the cache.
@@ -126,73 +130,67 @@ impl RangeFile {
         CachedRanges(Arc::clone(self))
     }
 
-    fn start(self: &Arc<Self>, flight: &Arc<Flight>) {
-        let mut landing = Landing { file: Arc::clone(self), flight: Arc::clone(flight), answer: None };
-        flight.queue(self.cache.0.threads.spawn_blocking(move || landing.carry_out()).abort_handle());
-    }
-
-    fn fetch(&self, offset: u64, length: usize) -> BackendResult<Bytes> {
-        let counts = &self.cache.0.counts;
-        counts.requests.fetch_add(1, Ordering::Relaxed);
-        let fetched = self
-            .source()
-            .and_then(|source| source.read_at(offset, length).map_err(|error| self.error(error)));
-        match &fetched {
-            Ok(bytes) => {
-                counts.fetched_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                self.fetched_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-            }
-            Err(_) => {
-                counts.failed_requests.fetch_add(1, Ordering::Relaxed);
+    /// Has fetched what its readers will need after this range.
+    fn fetch_ahead(self: &Arc<Self>, range: Range<u64>) {
+        let Source { cache, id, .. } = &*self.source;
+        let mut ahead = self.ahead.lock();
+        if ahead.expected.is_none() {
+            ahead.expected = self.layout().map(Ahead::new);
+        }
+        let Some(expected) = &mut ahead.expected else { return };
+        let ranges = expected.note(&range);
+        for range in ranges {
+            let numbers = range.start / BLOCK_BYTES..range.end.div_ceil(BLOCK_BYTES);
+            for flight in cache.0.blocks.want_ahead(*id, numbers, MOST_BLOCKS) {
+                self.source.start(&flight);
+                ahead.flights.push(Arc::downgrade(&flight));
             }
         }
-        fetched
+        ahead.flights.retain(|flight| flight.strong_count() > 0);
     }
 
-    fn source(&self) -> BackendResult<Arc<dyn ReadAt>> {
-        let mut source = self.source.lock();
-        if let Some(source) = &*source {
-            return Ok(Arc::clone(source));
+    /// Where its columns are, if its footer is in the cache.
+    fn layout(self: &Arc<Self>) -> Option<Layout> {
+        let cached = self.cached();
+        let mark = cached.read_at(self.bytes().checked_sub(8)?, 8).ok()?;
+        let footer = u32::from_le_bytes(mark.first_chunk().copied()?);
+        if u64::from(footer) > MOST_FOOTER_BYTES {
+            return None;
         }
-        let opened = match &self.identity {
-            Some(identity) => self.backend.open_pinned(&self.path, self.bytes, identity)?,
-            None => self.backend.open_lazily(&self.path, self.bytes)?,
-        };
-        *source = Some(Arc::clone(&opened));
-        Ok(opened)
-    }
-
-    fn error(&self, error: io::Error) -> BackendError {
-        BackendError::of_io("read", &self.path, Outcome::NotDone, error)
+        Some(Layout::of(&FileReader::open(Arc::new(cached)).ok()?))
     }
 
     fn failure(&self, error: io::Error) -> ReadFailure {
-        ReadFailure::Failed(Arc::new(self.error(error)))
+        ReadFailure::Failed(Arc::new(self.source.error(error)))
     }
 }
 
 impl fmt::Debug for RangeFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RangeFile")
-            .field("path", &self.path)
-            .field("bytes", &self.bytes)
+            .field("path", &self.source.path)
+            .field("bytes", &self.source.bytes)
             .finish_non_exhaustive()
     }
 }
 
 impl Drop for RangeFile {
     fn drop(&mut self) {
-        let mut files = self.cache.0.files.lock();
+        let Source { cache, id, .. } = &*self.source;
+        for flight in self.ahead.get_mut().flights.drain(..).filter_map(|flight| flight.upgrade()) {
+            cache.0.blocks.leave(*id, &flight);
+        }
+        let mut files = cache.0.files.lock();
         // Another one may have taken its place.
-        if files.get(&self.id).is_some_and(|file| file.strong_count() == 0) {
-            files.remove(&self.id);
+        if files.get(id).is_some_and(|file| file.strong_count() == 0) {
+            files.remove(id);
         }
     }
 }
 
 /// Somebody who waits for flights. All are left when it is dropped.
 struct Waiting<'w> {
-    file: &'w RangeFile,
+    source: &'w Source,
     places: &'w [Place],
 }
 
@@ -203,57 +201,36 @@ impl Drop for Waiting<'_> {
             if let Place::Coming(flight) = place
                 && !last.is_some_and(|last| Arc::ptr_eq(last, flight))
             {
-                self.file.cache.0.blocks.leave(self.file.id, flight);
+                self.source.cache.0.blocks.leave(self.source.id, flight);
                 last = Some(flight);
             }
         }
     }
 }
 
-/// A flight that is carried out. It lands in any case.
-struct Landing {
-    file: Arc<RangeFile>,
-    flight: Arc<Flight>,
-    answer: Option<BackendResult<Bytes>>,
-}
-
-impl Landing {
-    fn carry_out(&mut self) {
-        let Range { start, end } = self.flight.blocks;
-        let offset = start * BLOCK_BYTES;
-        let length = (end * BLOCK_BYTES).min(self.file.bytes) - offset;
-        self.answer = Some(self.file.fetch(offset, length as usize));
-    }
-}
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        let answer = self
-            .answer
-            .take()
-            .unwrap_or_else(|| Err(self.file.error(io::Error::other("the request ended without an answer"))));
-        self.file.cache.0.blocks.land(self.file.id, &self.flight, answer);
-    }
-}
-
-/// A file of which only that can be read which is in the cache. What is missing is [`io::ErrorKind::NotFound`].
+/// A file of which only that can be read which is in the cache. What is missing is [`io::ErrorKind::NotFound`], but for the first
+/// bytes of a Parquet file, which nobody needs.
 #[derive(Clone, Debug)]
 pub struct CachedRanges(Arc<RangeFile>);
 
 impl ReadAt for CachedRanges {
     fn len(&self) -> u64 {
-        self.0.bytes
+        self.0.bytes()
     }
 
     fn read_at(&self, offset: u64, length: usize) -> io::Result<Bytes> {
         let end = offset.saturating_add(length as u64);
-        if end > self.0.bytes {
+        let Source { cache, id, bytes, .. } = &*self.0.source;
+        if end > *bytes {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let blocks = &self.0.cache.0.blocks;
+        if offset == 0 && length == MAGIC.len() {
+            return Ok(Bytes::from_static(MAGIC));
+        }
+        let blocks = &cache.0.blocks;
         let numbers = offset / BLOCK_BYTES..end.div_ceil(BLOCK_BYTES);
         // Of what is not there whole, nothing is read.
-        let places = blocks.peek(self.0.id, numbers.clone()).ok_or(io::ErrorKind::NotFound)?;
+        let places = blocks.peek(*id, numbers.clone()).ok_or(io::ErrorKind::NotFound)?;
         let mut read = vec![0; length];
         for (number, place) in numbers.zip(places) {
             let (within, target) = overlap(number, offset, &mut read);

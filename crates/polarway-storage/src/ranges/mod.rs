@@ -5,10 +5,12 @@
 //! on its way is never asked for twice. Data files never change, so a block is never out of date: an adopted file that changes is
 //! another file here.
 
+mod ahead;
 mod blocks;
 mod file;
 mod flight;
 mod slots;
+mod source;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,12 +1,15 @@
 //! The cache of ranges: what is read is right, however often, by however many, and whatever the storage does.
 
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
+use arrow_array::{ArrayRef, RecordBatch, UInt64Array};
 use bytes::Bytes;
 use object_store::memory::InMemory;
+use polarway_parquet::{EncodeOptions, FileReader, TableEncoder};
 use polarway_storage::{
     AdoptedState, Backend, FileToRead, LocalFile, Mirror, ObjectBackend, Places, RangeCache, RangeFile,
     ReadAt as _, ReadFailure,
@@ -276,4 +279,108 @@ fn what_is_not_in_the_cache_can_not_be_read_as_cached() {
         assert_eq!(cached.read_at(offset, length).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
     assert_eq!(setup.cache.stats().requests, 1);
+}
+
+/// A Parquet file of three columns of noise, in row groups of 10,000 rows.
+fn parquet(row_groups: usize) -> Vec<u8> {
+    const ROWS: usize = 10_000;
+
+    let mut noise = Noise::new(8);
+    let mut column = || -> ArrayRef {
+        Arc::new(UInt64Array::from_iter_values((0..row_groups * ROWS).map(|_| noise.next())))
+    };
+    let columns = ["a", "b", "c"].map(|name| (name, column()));
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let options = EncodeOptions::default().with_row_group_rows(ROWS);
+    let mut encoder = TableEncoder::new(Vec::new(), batch.schema(), options).unwrap();
+    encoder.write(&batch).unwrap();
+    encoder.finish().unwrap().0
+}
+
+/// Where the chunks of a column are.
+fn chunks(parquet: &[u8], column: usize) -> Vec<Range<u64>> {
+    let file = FileReader::open(Arc::new(Bytes::copy_from_slice(parquet))).unwrap();
+    (0..file.row_groups()).map(|group| file.chunk_ranges(group).nth(column).unwrap()).collect()
+}
+
+#[test]
+fn a_column_that_is_read_group_after_group_comes_before_it_is_asked_for() {
+    let contents = parquet(8);
+    let chunks = chunks(&contents, 1);
+    let footer = contents.len() as u64 - 16_384;
+    let setup = Setup::with(contents, (64 * MIB, 0), anything);
+    let check = |range: &Range<u64>| setup.check(range.start, range.end - range.start);
+    setup.check(footer, 16_384);
+    check(&chunks[0]);
+    check(&chunks[1]);
+    // Twice what was read: four more. They are there although nobody has asked for them.
+    let there = setup.file.cached();
+    let is_there =
+        |chunk: &Range<u64>| there.read_at(chunk.start, (chunk.end - chunk.start) as usize).is_ok();
+    polarway_testing::wait_until(|| chunks[..6].iter().all(is_there));
+    assert!(!chunks[6..].iter().any(is_there));
+    for chunk in &chunks[2..] {
+        check(chunk);
+    }
+    let all = setup.cache.stats();
+    assert!(all.hit_bytes >= 4 * (chunks[1].end - chunks[1].start), "{all:?}");
+    let needed: u64 = chunks.iter().map(|chunk| chunk.end - chunk.start).sum();
+    assert!(all.fetched_bytes <= needed + needed / 5 + 2 * 65_536 * 9, "{all:?}, {needed} were needed");
+}
+
+#[test]
+fn a_request_ahead_that_fails_is_made_again_by_whoever_needs_it() {
+    let contents = parquet(8);
+    let chunks = chunks(&contents, 0);
+    let footer = contents.len() as u64 - 16_384;
+    let far = chunks[2].start - 65_536..footer - 131_072;
+    let are_broken = Arc::new(AtomicBool::new(true));
+    let broken = Arc::clone(&are_broken);
+    let setup = Setup::with(contents, (64 * MIB, 0), move |offset, _| {
+        match broken.load(Ordering::SeqCst) && far.contains(&offset) {
+            true => Err(io::Error::other("the network is down")),
+            false => Ok(()),
+        }
+    });
+    setup.check(footer, 16_384);
+    for chunk in &chunks[..2] {
+        setup.check(chunk.start, chunk.end - chunk.start);
+    }
+    polarway_testing::wait_until(|| setup.cache.stats().failed_requests >= 4);
+    are_broken.store(false, Ordering::SeqCst);
+    for chunk in &chunks {
+        // Whoever comes before the request has ended shares its failure.
+        let mut into = vec![0; (chunk.end - chunk.start) as usize];
+        polarway_testing::wait_until(|| setup.file.read(chunk.start, &mut into, &|| false).is_ok());
+        setup.check(chunk.start, chunk.end - chunk.start);
+    }
+}
+
+#[test]
+fn requests_ahead_that_wait_for_their_turn_are_dropped_when_the_file_is_let_go() {
+    let contents = parquet(100);
+    let chunks = chunks(&contents, 0);
+    let footer = contents.len() as u64 - 131_072;
+    let asked = Arc::new(AtomicU64::new(0));
+    let (on_read, has_begun, go_on) = stopped();
+    let counted = Arc::clone(&asked);
+    let far = chunks[40].start..footer - 65_536;
+    let setup = Setup::with(contents, (64 * MIB, 0), move |offset, length| {
+        if !far.contains(&offset) {
+            return Ok(());
+        }
+        counted.fetch_add(1, Ordering::SeqCst);
+        on_read(offset, length)
+    });
+    setup.check(footer, 131_072);
+    for chunk in &chunks[..40] {
+        setup.check(chunk.start, chunk.end - chunk.start);
+    }
+    has_begun.recv().unwrap();
+    drop((setup.file, setup._pin));
+    drop(go_on); // all that had begun fail
+    drop((setup.mirror, setup.cache));
+    // When nothing has the storage any more, the last request has ended.
+    polarway_testing::wait_until(|| Arc::strong_count(&asked) == 1);
+    assert!(asked.load(Ordering::SeqCst) <= 32, "of 60, those that had begun");
 }
