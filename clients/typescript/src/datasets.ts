@@ -7,7 +7,7 @@ import { invalidInput, protocolError } from "./failure.js";
 import { PolarwayService } from "./generated/polarway/v1/service_pb.js";
 import type { Dataset, Description, Published, Version } from "./model.js";
 import { datasetOf, descriptionOf, publishedOf, versionOf } from "./model.js";
-import { freshRequestId, requestIdOf } from "./requestId.js";
+import { requestIdOf, requestOf } from "./requestId.js";
 import { checkNames } from "./settings.js";
 import { textOf } from "./texts.js";
 
@@ -26,6 +26,8 @@ export interface DeleteOptions {
    * removed.
    */
   readonly purge?: boolean | undefined;
+  /** The id of a deletion that the program itself may make again, from `freshRequest`. */
+  readonly request?: string | undefined;
   /** Ends the call when it is aborted. The dataset may be deleted all the same. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -61,18 +63,18 @@ export async function versions(core: Core, name: string, signal: AbortSignal | u
 
 /** Deletes a dataset. */
 export async function deleteDataset(core: Core, name: string, options: DeleteOptions): Promise<Published> {
-  checkNames("a deletion", options, ["expectedVersion", "purge", "signal"]);
-  const { expectedVersion, purge = false, signal } = options;
+  checkNames("a deletion", options, ["expectedVersion", "purge", "request", "signal"]);
+  const { expectedVersion, purge = false, request, signal } = options;
   if (typeof purge !== "boolean") {
     throw invalidInput(`purge is true or false, and not ${String(purge)}`);
   }
-  const request = {
+  const message = {
     name: datasetName(name),
-    requestId: requestIdOf(freshRequestId(), 0),
+    requestId: requestIdOf(requestOf(request), 0),
     purge,
     ...(expectedVersion === undefined ? {} : { expectedVersion: versionNumber(expectedVersion) }),
   };
-  const { published } = await core.unary(PolarwayService.method.deleteDataset, request, signal);
+  const { published } = await core.unary(PolarwayService.method.deleteDataset, message, signal);
   if (published === undefined) {
     throw protocolError("the server did not say which version the deletion made");
   }

@@ -26,6 +26,7 @@ export type {
 export type { Parameters } from "./parameters.js";
 export { PreciseDate } from "./preciseDate.js";
 export type { QueryOptions } from "./query.js";
+export { freshRequest } from "./requestId.js";
 export type { ClientOptions, TlsOptions } from "./settings.js";
 export type { JoinHow, Texts } from "./sql/steps.js";
 export type { AppendOptions, StoreOptions } from "./store.js";

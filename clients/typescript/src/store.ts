@@ -11,7 +11,7 @@ import type { StoreResult } from "./generated/polarway/v1/store_pb.js";
 import { StoreHeaderSchema, WriteMode } from "./generated/polarway/v1/store_pb.js";
 import type { Published } from "./model.js";
 import { publishedOf } from "./model.js";
-import { freshRequestId, requestIdOf } from "./requestId.js";
+import { requestIdOf, requestOf } from "./requestId.js";
 import type { Header, Sending } from "./send.js";
 import { send } from "./send.js";
 import { checkNames } from "./settings.js";
@@ -23,6 +23,8 @@ import { shown, textOf } from "./texts.js";
 export interface AppendOptions {
   /** Refuses the write unless the dataset is at this version; 0 is one that was never written. */
   readonly expectedVersion?: number | undefined;
+  /** The id of a write that the program itself may make again, from `freshRequest`. */
+  readonly request?: string | undefined;
   /** Ends the call when it is aborted. The table may be stored all the same, if it was complete. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -33,7 +35,7 @@ export interface StoreOptions extends AppendOptions {
   readonly mode?: "overwrite" | "create" | undefined;
 }
 
-const APPEND_OPTIONS = ["expectedVersion", "signal"];
+const APPEND_OPTIONS = ["expectedVersion", "request", "signal"];
 const MODES = { overwrite: WriteMode.OVERWRITE, create: WriteMode.CREATE };
 
 /** Stores a table. */
@@ -64,9 +66,9 @@ async function one(
   mode: WriteMode,
   options: AppendOptions,
 ): Promise<Published> {
-  const { expectedVersion, signal } = options;
+  const { expectedVersion, request, signal } = options;
   const expected = expectedVersion === undefined ? {} : { expectedVersion: versionNumber(expectedVersion) };
-  const [result] = await upload(core, [{ header: { name, mode, ...expected }, source }], signal);
+  const [result] = await upload(core, [{ header: { name, mode, ...expected }, source }], requestOf(request), signal);
   if (result === undefined || result instanceof Error) {
     throw result;
   }
@@ -85,7 +87,7 @@ export async function storeBatch(
   }
   const entries = Object.entries(tables);
   const given = entries.map(([name, source]) => ({ header: { name, mode: WriteMode.OVERWRITE }, source }));
-  const results = await upload(core, given, options.signal);
+  const results = await upload(core, given, requestOf(undefined), options.signal);
   const published: Record<string, Published> = {};
   const errors: Record<string, PolarwayError> = {};
   for (const [index, [name]] of entries.entries()) {
@@ -121,9 +123,9 @@ function batchError(published: Record<string, Published>, errors: Record<string,
 async function upload(
   core: Core,
   given: readonly { readonly header: Header; readonly source: TableSource }[],
+  idOfCall: string,
   signal: AbortSignal | undefined,
 ): Promise<(Published | PolarwayError)[]> {
-  const idOfCall = freshRequestId();
   const waiting = new Map<number, Sending>();
   for (const [ordinal, { header, source }] of given.entries()) {
     const name = textOf("the name of a dataset", header.name);

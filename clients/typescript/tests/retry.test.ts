@@ -6,7 +6,7 @@ import type { Failure } from "../src/failure.js";
 import { errorOf, failureOfStatus, isTransient } from "../src/failure.js";
 import { REASONS } from "../src/generated/reasons.js";
 import { PROTOCOL_REVISION } from "../src/generated/revision.js";
-import { freshRequestId } from "../src/requestId.js";
+import { freshRequest } from "../src/requestId.js";
 import type { Breaks } from "../src/retry.js";
 import { Tries } from "../src/retry.js";
 import { checkRevision } from "../src/revision.js";
@@ -124,7 +124,7 @@ test("a server may be newer than its client and not older", () => {
 });
 
 test("the id of a write is a UUID of version 7, which has its time", () => {
-  const id = freshRequestId(0x0123_4567_89ab);
+  const id = freshRequest(0x0123_4567_89ab);
   assert.match(id, /^01234567-89ab-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-  assert.notEqual(id, freshRequestId(0x0123_4567_89ab));
+  assert.notEqual(id, freshRequest(0x0123_4567_89ab));
 });

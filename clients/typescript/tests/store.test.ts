@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { test } from "node:test";
 import * as arrow from "apache-arrow";
 import type { TableSource } from "../src/index.js";
-import { BatchError, PolarwayError, PreciseDate } from "../src/index.js";
+import { BatchError, freshRequest, PolarwayError, PreciseDate } from "../src/index.js";
 import { encoded } from "../src/tables/encode.js";
 import { outgoing } from "../src/tables/source.js";
 import { proxyBefore } from "./tools/breakingProxy.js";
@@ -311,6 +311,27 @@ await withServer(async ({ address }) => {
     await assert.rejects(client.append("taken", { n: ["text"] }), { reason: "SCHEMA_MISMATCH" });
     await assert.rejects(client.store("bad/name", large), { reason: "INVALID_NAME" });
     assert.deepEqual((await client.load("taken")).toColumns(), { n: [1n] });
+  });
+
+  await test("a write that the program makes again under its id is carried out once", async (t) => {
+    const client = clientOf(t, address);
+    const request = freshRequest();
+    const first = await client.store("once", { n: [1] }, { request });
+    const again = await client.store("once", { n: [1] }, { request });
+    assert.deepEqual([first.wasRetry, again.wasRetry, again.version], [false, true, first.version]);
+    const appending = freshRequest();
+    await client.append("once", { n: [2] }, { request: appending });
+    assert.equal((await client.append("once", { n: [2] }, { request: appending })).rows, 2);
+    const deleting = freshRequest();
+    await client.delete("once", { request: deleting });
+    assert.ok((await client.delete("once", { request: deleting })).wasRetry);
+    assert.equal((await client.versions("once")).length, 3);
+    for (const wrong of ["7", crypto.randomUUID(), 7 as never]) {
+      await assert.rejects(client.store("once", { n: [1] }, { request: wrong }), {
+        code: "INVALID_ARGUMENT",
+        message: /is no UUID of version 7/,
+      });
+    }
   });
 
   await test("of a batch, each table is stored on its own, and the error has what became of each", async (t) => {
