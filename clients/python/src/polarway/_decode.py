@@ -30,24 +30,9 @@ class Rows:
 
     # Which stream it came with: the next one after a break begins again with the schema.
     stream: int
-    # Of type `pyarrow.Buffer`.
-    ipc: Any
+    # A view into gRPC's message, perhaps.
+    ipc: Bytes
     rows: int
-
-    @classmethod
-    def of(cls, stream: int, ipc: Bytes, rows: int) -> Rows:
-        """The chunk in memory of its own.
-
-        The memory of gRPC's message can then be used for the next one. If messages were kept, each would get memory
-        that the system has to clear first, and that takes longer than to copy them. The memory of tables comes from
-        Arrow, which keeps what was freed. It is aligned: out of other memory, each column would be copied.
-        """
-        if len(ipc) < _LARGE_BYTES:
-            return cls(stream, pa.py_buffer(bytes(ipc)), rows)
-        own = pa.allocate_buffer(len(ipc))
-        # This copies without Python's lock, so that others can work meanwhile.
-        pa.FixedSizeBufferWriter(own).write(ipc)
-        return cls(stream, own, rows)
 
 
 class Table:
@@ -119,7 +104,7 @@ class _Decoder:
 
     def batches(self, chunk: Rows) -> list[Any]:
         """The batches with the rows of this chunk."""
-        ipc = chunk.ipc
+        ipc = _copied(chunk.ipc)
         form = self.form
         if form is None:
             form = self.form = self._forms.of(self._as, ipc)
@@ -145,6 +130,16 @@ class _Decoder:
             found.append(batch)
             rows -= batch.num_rows
         return found
+
+
+def _copied(ipc: Bytes) -> Any:
+    """The bytes as an aligned buffer: out of one that is not aligned, Arrow would copy each column."""
+    if len(ipc) < _LARGE_BYTES:
+        return pa.py_buffer(bytes(ipc))
+    buffer = pa.allocate_buffer(len(ipc))
+    # This copies without Python's lock, so that others can receive meanwhile.
+    pa.FixedSizeBufferWriter(buffer).write(ipc)
+    return buffer
 
 
 class _Source:

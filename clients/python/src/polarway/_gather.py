@@ -9,6 +9,7 @@ from polarway._decode import Rows, Table
 from polarway._transport import Job
 
 # Chunks are decoded in groups of about this size. A group costs some calls into Arrow and polars, whatever its size.
+# But the memory of its messages is used again for later ones only after it was decoded.
 _GROUP_BYTES: Final = 4 << 20
 
 

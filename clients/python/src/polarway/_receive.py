@@ -64,7 +64,7 @@ class Receiver(Generic[Request, Step]):
             raise ProtocolError(f"the server sent row {chunk.first_row} where row {self.next_row} comes next")
         self.next_row += chunk.rows
         self._is_complete = chunk.ipc[-len(END_MARK) :] == END_MARK
-        return Rows.of(self._number, chunk.ipc, chunk.rows)
+        return Rows(self._number, chunk.ipc, chunk.rows)
 
     def cancel(self) -> None:
         """Ends the call, so that the server stops its work."""
