@@ -25,6 +25,7 @@ use lexopt::Arg::Long;
 use lexopt::ValueExt as _;
 
 use crate::folders::{ScratchFolder, cache_folder};
+use crate::go_client::Go;
 use crate::typescript_client::TypescriptClient;
 use crate::{Subcommand, cargo, libduckdb, python_client, tpch};
 use client_measures::CLIENT_MEASURES;
@@ -53,7 +54,8 @@ Usage: cargo xtask bench [--python | --clients | --cloud] [--rows N] [--rounds N
                network-ping, network-point-query, network-stream, network-64-clients, network-64-clients-table,
                nginx-cached-load, nginx-cached-load-small, handle-memory, handle-external, handle-memory-follow-up, handle-external-follow-up, tpch-all, or one of tpch-01 to tpch-22; with --python:
                python-load-arrow, python-load-polars, python-wide-arrow, python-wide-polars, python-load-small,
-               python-store, python-import; with --clients: typescript-load, typescript-load-small; with --cloud:
+               python-store, python-import; with --clients: typescript-load, typescript-load-small, go-load,
+               go-load-cpu, go-load-small; with --cloud:
                cloud-query-cold, cloud-query-again, cloud-load, cloud-store, cloud-cached-load-small
   --json PATH  where the numbers go (default: bench.json in the target folder)
 
@@ -136,22 +138,27 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
     peers.arg(&table.folder).arg(work.path().join("peers"));
     peers.envs(ports);
     let peers = Participant::start("peers", &mut peers)?;
-    let client = match options.subject {
-        Subject::Engine | Subject::Cloud => None,
-        Subject::Clients => {
-            let server = target.join("release").join("polarway-server");
-            let mut client = TypescriptClient::prepare()?.bench(&cache_folder()?)?;
-            client.arg(&table.folder).arg(work.path().join("typescript")).arg(server);
-            Some(Participant::start("the TypeScript client", &mut client)?)
-        }
-        Subject::PythonClient => {
-            let mut client = python_client::prepare(&cache_folder()?)?.call("client.py");
-            client.arg(&table.folder).arg(work.path().join("client"));
-            client.arg(target.join("release").join("polarway-server")).arg(python_client::source());
-            Some(Participant::start("the Python client", &mut client)?)
-        }
-    };
-    let mut participants = Participants { engine, client, peers, bucket };
+    let server = target.join("release").join("polarway-server");
+    let is_wanted =
+        |language: &str| options.measures.iter().any(|measure| measure.name.starts_with(language));
+    let mut clients = Vec::new();
+    if is_wanted("typescript-") {
+        let mut client = TypescriptClient::prepare()?.bench(&cache_folder()?)?;
+        client.arg(&table.folder).arg(work.path().join("typescript")).arg(&server);
+        clients.push(("typescript-", Participant::start("the TypeScript client", &mut client)?));
+    }
+    if is_wanted("go-") {
+        let mut client = Go::find()?.bench(&work.path().join("go-bench"))?;
+        client.arg(&table.folder).arg(work.path().join("go")).arg(&server).args(installed.flight());
+        clients.push(("go-", Participant::start("the Go client", &mut client)?));
+    }
+    if is_wanted("python-") {
+        let mut client = python_client::prepare(&cache_folder()?)?.call("client.py");
+        client.arg(&table.folder).arg(work.path().join("client"));
+        client.arg(&server).arg(python_client::source());
+        clients.push(("python-", Participant::start("the Python client", &mut client)?));
+    }
+    let mut participants = Participants { engine, clients, peers, bucket };
 
     let mut measurements = Vec::new();
     for measure in &options.measures {
@@ -208,8 +215,8 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Options> {
 /// The programs that measure.
 struct Participants {
     engine: Participant,
-    /// With `--python` or `--clients`: then the measures are its own.
-    client: Option<Participant>,
+    /// With `--python` or `--clients`, each with the beginning of the names of its measures.
+    clients: Vec<(&'static str, Participant)>,
     peers: Participant,
     /// With `--cloud`. It ends after those who use it.
     bucket: Option<Bucket>,
@@ -217,8 +224,9 @@ struct Participants {
 
 impl Participants {
     /// Whoever measures what is held to a bar.
-    fn ours(&mut self) -> &mut Participant {
-        self.client.as_mut().unwrap_or(&mut self.engine)
+    fn ours(&mut self, measure: &Measure) -> &mut Participant {
+        let client = self.clients.iter_mut().find(|(language, _)| measure.name.starts_with(language));
+        client.map_or(&mut self.engine, |(_, client)| client)
     }
 
     /// The bytes that came from the bucket so far.
@@ -226,11 +234,12 @@ impl Participants {
         self.bucket.as_ref().map_or(0, Bucket::received_bytes)
     }
 
-    fn of(&mut self, party: Party) -> &mut Participant {
+    /// Whoever measures a rival of a measure.
+    fn of(&mut self, party: Party, measure: &Measure) -> &mut Participant {
         match party {
             Party::Polarway => &mut self.engine,
             Party::Peers => &mut self.peers,
-            Party::Client => self.ours(),
+            Party::Client => self.ours(measure),
         }
     }
 }
@@ -251,10 +260,10 @@ fn measure_in_turns(
         for turn in turns {
             let received_before = participants.received_bytes();
             let answer = match turn {
-                None => participants.ours().measure(measure.name)?,
+                None => participants.ours(measure).measure(measure.name)?,
                 Some(rival) => {
                     let rival = &measure.rivals[rival];
-                    participants.of(rival.by).measure(rival.name)?
+                    participants.of(rival.by, measure).measure(rival.name)?
                 }
             };
             if round > 0 {

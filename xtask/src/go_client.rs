@@ -66,6 +66,17 @@ impl Go {
         self.command(["run", STATICCHECK, "./..."])
     }
 
+    /// Builds the client's side of `cargo xtask bench --clients` as this program, and returns a call of it without its arguments.
+    ///
+    /// # Errors
+    /// When it can't be built.
+    pub(crate) fn bench(&self, program: &Path) -> Result<Command> {
+        let mut build = self.command(["build", "-o"]);
+        build.arg(program).arg(".").current_dir(workspace_root().join("xtask").join("bench").join("go"));
+        cargo::run(&mut build).context("building xtask/bench/go")?;
+        Ok(Command::new(program))
+    }
+
     /// A call of all tests, against the server that `cargo test` has built for Rust's.
     ///
     /// # Errors

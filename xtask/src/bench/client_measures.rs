@@ -2,9 +2,9 @@
 //!
 //! A client and its peer are measured by one program in the client's language, which the beginning of a measure's name tells.
 
-use super::measures::{Measure, Party, Rival};
+use super::measures::{Measure, Party, Rival, ours};
 
-pub(super) const CLIENT_MEASURES: [Measure; 2] = [
+pub(super) const CLIENT_MEASURES: [Measure; 5] = [
     Measure {
         name: "typescript-load",
         about: "CPU time of a load of a cached table over loopback into an Arrow table (the peer: grpc-js and tableFromIPC)",
@@ -18,6 +18,27 @@ pub(super) const CLIENT_MEASURES: [Measure; 2] = [
         moves_the_table: false,
         limit_seconds: Some(1e-3),
         rivals: &[],
+    },
+    Measure {
+        name: "go-load",
+        about: "load a cached table over loopback into an Arrow table, with Go (the peer: arrow-go's Flight, from memory)",
+        moves_the_table: true,
+        limit_seconds: None,
+        rivals: &[by_the_same("go-flight.load", Some(1.0)), ours("network-cached-load", None)],
+    },
+    Measure {
+        name: "go-load-cpu",
+        about: "CPU time of the same",
+        moves_the_table: true,
+        limit_seconds: None,
+        rivals: &[by_the_same("go-flight.load-cpu", Some(1.0))],
+    },
+    Measure {
+        name: "go-load-small",
+        about: "load a cached table of 1,000 rows into an Arrow table, with Go (the peer: arrow-go's Flight)",
+        moves_the_table: false,
+        limit_seconds: None,
+        rivals: &[by_the_same("go-flight.load-small", Some(1.0))],
     },
 ];
 

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::cargo::run;
-use crate::folders::made_once;
+use crate::folders::{made_once, workspace_root};
 use crate::peers;
 use crate::python::Python;
 
@@ -71,6 +71,12 @@ impl Peers {
     pub(super) fn versions(&self) -> String {
         let requirements = self.python.requirements.split_whitespace();
         requirements.collect::<Vec<_>>().join(", ").replace("==", " ")
+    }
+
+    /// The interpreter, and the program of the Flight server that it runs.
+    pub(super) fn flight(&self) -> [PathBuf; 2] {
+        let program = workspace_root().join("xtask").join("bench").join("python").join("flight.py");
+        [self.python.interpreter.clone(), program]
     }
 
     /// A call of their script, without its arguments.
