@@ -197,6 +197,11 @@ test("what the library has no type for is named, with what helps", () => {
   const [batch] = decoder.decode(listViews([1, 9, 3], [2, 9, 1], [6, 7, 8, 9], 0b101));
   const read = reader(batch?.data.children[0] as arrow.Data);
   assert.deepEqual([read(0), read(1), read(2)], [[7, 8], null, [9]]);
+  const beginsWithNull = new StreamDecoder();
+  beginsWithNull.decode(schemaMessage(Type.ListView));
+  const [second] = beginsWithNull.decode(listViews([9, 1, 2], [9, 1, 2], [6, 7, 8, 9], 0b110));
+  const readSecond = reader(second?.data.children[0] as arrow.Data);
+  assert.deepEqual([readSecond(0), readSecond(1), readSecond(2)], [null, [7], [8, 9]]);
   assert.throws(() => decoder.decode(listViews([2, 9, 0], [1, 9, 2], [6, 7, 8], 0b101)), {
     code: "INVALID_ARGUMENT",
     message: /column "c" has Arrow's type list_view, whose lists overlap/,

@@ -166,9 +166,10 @@ const kindsByType: Partial<Record<Type, MakeKind>> = {
     const keysSorted = typeOf(metadata, new MapMetadata()).keysSorted();
     return list(metadata, place, (entries) => new arrow.Map_(entries, keysSorted), Int32Array);
   },
-  [Type.ListView]: (metadata, place) => listView(metadata, place, (item) => new arrow.List(item), Int32Array),
+  [Type.ListView]: (metadata, place) =>
+    list(metadata, place, (item) => new arrow.List(item), viewedOffsets(place, Int32Array)),
   [Type.LargeListView]: (metadata, place) =>
-    listView(metadata, place, (item) => new arrow.LargeList(item), BigInt64Array),
+    list(metadata, place, (item) => new arrow.LargeList(item), viewedOffsets(place, BigInt64Array)),
   [Type.FixedSizeList]: fixedSizeList,
   [Type.Struct_]: struct,
   [Type.Union]: union,
@@ -266,55 +267,54 @@ function texts(numbers: Uint32Array, words: number, scale: number, length: numbe
   return { offsets, values: new Uint8Array(Buffer.from(written.join(""), "latin1")) };
 }
 
+/** Where each list of a column begins, and where the last one ends. */
+type ReadOffsets = (body: Body, node: Node, validity: Uint8Array) => Int32Array | BigInt64Array;
+
 function list(
   metadata: FieldMetadata,
   place: Place,
   typeWith: (item: arrow.Field) => DataType,
-  offsetKind: ArrayKind<Int32Array | BigInt64Array>,
+  offsetsOf: ArrayKind<Int32Array | BigInt64Array> | ReadOffsets,
 ): Kind {
   const item = childOf(metadata, place, 0);
   const type = typeWith(item.field);
   function read(body: Body): arrow.Data {
     const node = body.node();
     const validity = body.validity(node);
-    const offsets = body.offsets(offsetKind, node.length);
+    const offsets = isArrayKind(offsetsOf) ? body.offsets(offsetsOf, node.length) : offsetsOf(body, node, validity);
     return data(type, node, { validity, offsets, children: [item.read(body)] });
   }
   return { type, read, dictionaries: item.dictionaries };
 }
 
+function isArrayKind<A>(value: ArrayKind<A> | ReadOffsets): value is ArrayKind<A> {
+  return "BYTES_PER_ELEMENT" in value;
+}
+
 /** Lists whose places and lengths are given become lists, if they lie one after the other. */
-function listView(
-  metadata: FieldMetadata,
-  place: Place,
-  typeWith: (item: arrow.Field) => DataType,
-  kind: ArrayKind<Int32Array | BigInt64Array>,
-): Kind {
-  const item = childOf(metadata, place, 0);
-  const type = typeWith(item.field);
-  function read(body: Body): arrow.Data {
-    const node = body.node();
-    const validity = body.validity(node);
+function viewedOffsets(place: Place, kind: ArrayKind<Int32Array | BigInt64Array>): ReadOffsets {
+  return (body, node, validity) => {
     const starts = body.array(kind, node.length);
     const lengths = body.array(kind, node.length);
-    const offsets = new kind(node.length + 1);
-    let end = starts[0] ?? 0;
-    for (let index = 0; index < node.length; index += 1) {
-      offsets[index] = end;
-      const isNull = node.nullCount > 0 && ((validity[index >> 3] ?? 0) & (1 << (index % 8))) === 0;
-      const length = lengths[index] ?? 0;
-      if (isNull || Number(length) === 0) {
-        continue;
+    const isThere = (row: number): boolean =>
+      Number(lengths[row]) > 0 && (node.nullCount === 0 || ((validity[row >> 3] ?? 0) & (1 << (row % 8))) !== 0);
+    const offsets = Array.from(new kind(node.length + 1), Number);
+    // What is null or empty may have any place.
+    let end: number | undefined;
+    for (let row = 0; row < node.length; row += 1) {
+      if (isThere(row)) {
+        const start = Number(starts[row]);
+        if (end === undefined) {
+          offsets.fill(start, 0, row + 1);
+        } else if (start !== end) {
+          throw unread(place.path, "list_view, whose lists overlap or lie in another order than its rows");
+        }
+        end = start + Number(lengths[row]);
       }
-      if (starts[index] !== end) {
-        throw unread(place.path, "list_view, whose lists overlap or lie in another order than its rows");
-      }
-      end = (typeof end === "bigint" ? end + BigInt(length) : end + Number(length)) as typeof end;
+      offsets[row + 1] = end ?? 0;
     }
-    offsets[node.length] = end;
-    return data(type, node, { validity, offsets, children: [item.read(body)] });
-  }
-  return { type, read, dictionaries: item.dictionaries };
+    return kind.BYTES_PER_ELEMENT === 8 ? BigInt64Array.from(offsets, BigInt) : Int32Array.from(offsets);
+  };
 }
 
 function fixedSizeList(metadata: FieldMetadata, place: Place): Kind {
