@@ -13,6 +13,7 @@ export interface AtOptions {
   readonly asOf?: Date | undefined;
 }
 
+/** The names of these options. */
 export const AT_OPTIONS = ["version", "asOf"];
 
 /** What requests have for a version. */

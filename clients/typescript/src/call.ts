@@ -34,6 +34,7 @@ export interface Patience {
   readonly openingMs: number;
 }
 
+/** Those of every client. A heartbeat comes each second, so five seconds without one are a break. */
 export const PATIENCE: Patience = { silenceMs: 5_000, openingMs: 10_000 };
 
 /**

@@ -194,17 +194,26 @@ export function millisecondsOf(timeUs: bigint): number {
   return Number(timeUs) / 1_000;
 }
 
-export function datasetOf(message: DatasetSummary): Dataset {
+/** What messages about a version that was written have in common. */
+function writtenOf(message: Pick<PublishedVersion, "name" | "version" | "rows" | "bytes" | "timeUs">) {
   return {
     name: message.name,
     version: count(message.version),
     rows: count(message.rows),
     bytes: count(message.bytes),
     time: timeOf(message.timeUs),
+  };
+}
+
+/** From the message of a list of datasets. */
+export function datasetOf(message: DatasetSummary): Dataset {
+  return {
+    ...writtenOf(message),
     error: message.error === "" ? undefined : message.error,
   };
 }
 
+/** From the message of a described dataset. */
 export function descriptionOf(message: DatasetMessage): Description {
   return {
     name: message.name,
@@ -225,6 +234,7 @@ const VERSION_KINDS: Partial<Record<VersionKindMessage, VersionKind>> = {
   [VersionKindMessage.DELETE]: "delete",
 };
 
+/** From the message of a list of versions. */
 export function versionOf(message: VersionMessage): Version {
   return {
     version: count(message.version),
@@ -237,17 +247,15 @@ export function versionOf(message: VersionMessage): Version {
   };
 }
 
+/** From the message of a write. */
 export function publishedOf(message: PublishedVersion): Published {
   return {
-    name: message.name,
-    version: count(message.version),
-    rows: count(message.rows),
-    bytes: count(message.bytes),
-    time: timeOf(message.timeUs),
+    ...writtenOf(message),
     wasRetry: message.wasRetry,
   };
 }
 
+/** From the message at the end of a query. */
 export function summaryOf(message: SummaryMessage): QuerySummary {
   const times = message.times;
   return {
@@ -272,6 +280,7 @@ const PHASES: Partial<Record<QueryPhase, Phase>> = {
   [QueryPhase.RUNNING]: "running",
 };
 
+/** From the message of a list of queries. */
 export function runningQueryOf(message: RunningMessage): RunningQuery {
   return {
     queryId: message.queryId,
@@ -284,6 +293,7 @@ export function runningQueryOf(message: RunningMessage): RunningQuery {
   };
 }
 
+/** From the message of a worker. */
 export function serverInfoOf(message: GetServerInfoResponse): ServerInfo {
   return {
     serverVersion: message.serverVersion,
@@ -294,6 +304,7 @@ export function serverInfoOf(message: GetServerInfoResponse): ServerInfo {
   };
 }
 
+/** From the message of a worker. */
 export function cacheStatsOf(message: GetCacheStatsResponse): CacheStats {
   return {
     hits: count(message.hits),

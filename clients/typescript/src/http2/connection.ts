@@ -13,7 +13,7 @@ import { after } from "../wait.js";
 import { failureOfConnection } from "./status.js";
 
 /** The longest time to connect. */
-export const CONNECT_MS = 5_000;
+const CONNECT_MS = 5_000;
 
 // A connection in use that is silent for so long gets a ping, and has the same time to answer it.
 const KEEPALIVE_MS = 5_000;

@@ -4,7 +4,6 @@ import type { IncomingHttpHeaders } from "node:http2";
 import { constants } from "node:http2";
 import type { Address } from "../address.js";
 import { authority } from "../address.js";
-import type { Code } from "../errors.js";
 import type { Failure } from "../failure.js";
 import { codeOf, failureOfStatus } from "../failure.js";
 
@@ -131,9 +130,4 @@ function tlsProblem(error: SystemError, address: Address): string | undefined {
     return "the server does not speak HTTP/2 in the clear: if it speaks TLS, use https://";
   }
   return problem;
-}
-
-/** The codes of gRPC that say that time is over. */
-export function isOutOfTime(code: Code): boolean {
-  return code === "DEADLINE_EXCEEDED";
 }
