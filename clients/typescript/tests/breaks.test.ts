@@ -136,7 +136,7 @@ await withServer(async ({ address }) => {
 
   /** A core that waits as long as the server's heartbeats need, and no longer. */
   function impatientCore(t: TestContext, host: string | readonly string[]): Core {
-    const settings = settingsOf({ host });
+    const settings = settingsOf({ host, timeout: 120_000 });
     const core = new Core(settings, new Http2Transport(undefined), { silenceMs: 2_500, openingMs: 2_500 });
     t.after(() => core.transport.close());
     return core;
@@ -160,7 +160,7 @@ await withServer(async ({ address }) => {
   await test("a connection that does not answer pings is left", async (t) => {
     const silent = await proxyBefore(t, address, 1_000_000, "silent");
     // Its own patience is longer than that of the connection.
-    const core = new Core(settingsOf({ host: silent.address }), new Http2Transport(undefined), {
+    const core = new Core(settingsOf({ host: silent.address, timeout: 120_000 }), new Http2Transport(undefined), {
       silenceMs: 100_000,
       openingMs: 100_000,
     });

@@ -6,6 +6,7 @@ import type { Failure } from "../src/failure.js";
 import { errorOf, failureOfStatus, isTransient } from "../src/failure.js";
 import { REASONS } from "../src/generated/reasons.js";
 import { PROTOCOL_REVISION } from "../src/generated/revision.js";
+import { failureOfHttpStatus } from "../src/http2/status.js";
 import { freshRequest } from "../src/requestId.js";
 import type { Breaks } from "../src/retry.js";
 import { Tries } from "../src/retry.js";
@@ -98,6 +99,13 @@ test("every reason is retried as the list says, and one of a later version is no
   }
   assert.equal(isTransient({ code: "UNAVAILABLE", message: "wait a fortnight", reason: "MOON_IS_FULL" }), false);
   assert.equal(isTransient({ code: "UNAVAILABLE", message: "no trust", origin: "tls" }), false);
+});
+
+test("an answer of a proxy is told apart from one of a server", () => {
+  const address = { host: "here", port: 1, isSecure: false };
+  const failures = [502, 503, 504, 404, 401].map((status) => failureOfHttpStatus(status, address));
+  assert.deepEqual(failures.map(isTransient), [true, true, true, false, false]);
+  assert.equal(failures[0]?.message, "a proxy before the server at here:1 answered 502");
 });
 
 test("details that can't be read are as good as none", () => {
