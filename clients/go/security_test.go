@@ -113,11 +113,15 @@ func TestAServerAsksForTheClientsCertificate(t *testing.T) {
 	address := polarwaytest.Start(t, "--tls-cert", certificate, "--tls-key", key, "--tls-ca", ours.file)
 	own, ownKey := ours.sign(t, "client.example")
 	value(clientOf(t, "https://"+address, polarway.WithTLSFiles(ours.file, own, ownKey)).Datasets(ctx))
-	_, err := polarway.Dial(ctx, "https://"+address, polarway.WithTLSFiles(ours.file, "", ""))
-	refused(t, err, polarway.ErrUnavailable, "certificate")
 	foreign, foreignKey := newAuthority(t).sign(t, "stranger.example")
-	_, err = polarway.Dial(ctx, "https://"+address, polarway.WithTLSFiles(ours.file, foreign, foreignKey))
-	refused(t, err, polarway.ErrUnavailable, "certificate")
+	for _, files := range [][2]string{{"", ""}, {foreign, foreignKey}} {
+		_, err := polarway.Dial(ctx, "https://"+address, polarway.WithTLSFiles(ours.file, files[0], files[1]))
+		// On a machine that is busy, a handshake may take longer than a client waits.
+		for ctx.Err() == nil && strings.Contains(err.Error(), "deadline exceeded") {
+			_, err = polarway.Dial(ctx, "https://"+address, polarway.WithTLSFiles(ours.file, files[0], files[1]))
+		}
+		refused(t, err, polarway.ErrUnavailable, "certificate")
+	}
 }
 
 func TestAServerAsksForAToken(t *testing.T) {

@@ -33,7 +33,6 @@ type everything struct {
 	Inner   struct{ X, Y *int }
 	Others  []struct{ A int16 }
 	Left    string `polarway:"-"`
-	hidden  int
 }
 
 func TestStructsComeBackAsTheyWent(t *testing.T) {
