@@ -210,6 +210,10 @@ func (e *encoding) table(one *table, isLast bool) error {
 		return invalid("%q: %v", one.header.GetName(), err)
 	}
 	for reader.Next() {
+		// Batches that are small or empty make no part for a while.
+		if err := e.ctx.Err(); err != nil {
+			return err
+		}
 		if err := encoder.Encode(reader.RecordBatch()); err != nil {
 			return refused(err)
 		}
