@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, SecondsFormat};
 use polarway_model::{DatasetName, InvalidName};
 use polarway_parquet as table_file;
 
@@ -43,13 +44,11 @@ pub enum Error {
     },
 
     /// The dataset did not exist at that time.
-    #[error(
-        "dataset {name} has no version as old as that: the oldest is from {oldest_us} µs after 1970-01-01 UTC"
-    )]
+    #[error("dataset {name} has no version as old as that: the oldest is from {}", at_time(*.oldest_us))]
     NoVersionThen {
         /// The dataset.
         name: DatasetName,
-        /// The time of its oldest version.
+        /// The time of its oldest version, in microseconds since 1970-01-01 UTC.
         oldest_us: i64,
     },
 
@@ -335,4 +334,12 @@ fn time_in_words(time_us: i64) -> String {
 fn has_versions(nearest: &[u64]) -> impl fmt::Display {
     let list: Vec<String> = nearest.iter().map(u64::to_string).collect();
     if list.is_empty() { "it has none".to_owned() } else { format!("near it are {}", list.join(", ")) }
+}
+
+/// A time as a person reads it, such as `2026-11-02T08:30:00.000250Z`.
+fn at_time(time_us: i64) -> String {
+    match DateTime::from_timestamp_micros(time_us) {
+        Some(time) => time.to_rfc3339_opts(SecondsFormat::Micros, true),
+        None => format!("{time_us} µs after 1970-01-01 UTC"),
+    }
 }

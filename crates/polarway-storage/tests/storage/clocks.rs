@@ -147,6 +147,19 @@ fn a_dataset_whose_first_commit_is_from_next_year_is_there_now() {
 }
 
 #[test]
+fn who_asks_for_a_time_before_the_oldest_version_reads_when_that_was_made() {
+    let name = name("trades");
+    for (oldest_us, is_read) in [
+        (1_793_608_200_000_250, "the oldest is from 2026-11-02T08:30:00.000250Z"),
+        (-1, "the oldest is from 1969-12-31T23:59:59.999999Z"),
+        (i64::MAX, "the oldest is from 9223372036854775807 µs after 1970-01-01 UTC"),
+    ] {
+        let said = Error::NoVersionThen { name: name.clone(), oldest_us }.to_string();
+        assert!(said.ends_with(is_read), "{said}");
+    }
+}
+
+#[test]
 fn retries_are_found_also_behind_commits_from_next_year() {
     let (tables, folder) = on_disk();
     let trades = name("trades");
