@@ -244,7 +244,8 @@ impl Participants {
     }
 }
 
-/// Round robin: each participant once per round, backwards in every other round, the first round not counted.
+/// Round robin: each participant once per round, and in each round another one begins, so that nobody always comes behind the
+/// same one. The first round does not count.
 fn measure_in_turns(
     measure: &'static Measure,
     rounds: usize,
@@ -254,9 +255,8 @@ fn measure_in_turns(
     for round in 0..=rounds {
         let mut turns: Vec<Option<usize>> =
             std::iter::once(None).chain((0..measure.rivals.len()).map(Some)).collect();
-        if round % 2 == 1 {
-            turns.reverse();
-        }
+        let first = round % turns.len();
+        turns.rotate_left(first);
         for turn in turns {
             let received_before = participants.received_bytes();
             let answer = match turn {
