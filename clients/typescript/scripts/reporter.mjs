@@ -1,5 +1,5 @@
-// A reporter for `node --test`: what fails, and at the end a line with the counts in the form of `cargo test`, which `cargo xtask test`
-// adds up.
+// A reporter for `node --test`: what fails, and at the end a line with the counts in the form of `cargo test`, which
+// `cargo xtask test` adds up.
 
 /** The events of a run as text. */
 export default async function* reporter(events) {
@@ -22,8 +22,9 @@ export default async function* reporter(events) {
   }
   const seconds = ((performance.now() - began) / 1000).toFixed(2);
   const verdict = counts.failed === 0 ? "ok" : "FAILED";
-  yield `\ntest result: ${verdict}. ${counts.passed} passed; ${counts.failed} failed; ${counts.skipped} ignored; 0 measured; ` +
-    `0 filtered out; finished in ${seconds}s\n`;
+  const { passed, failed, skipped } = counts;
+  yield `\ntest result: ${verdict}. ${passed} passed; ${failed} failed; ${skipped} ignored; 0 measured; 0 filtered out; ` +
+    `finished in ${seconds}s\n`;
 }
 
 /** Files and groups of tests are no tests. */

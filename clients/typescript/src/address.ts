@@ -34,8 +34,8 @@ export function isThisMachine({ host }: Address): boolean {
 }
 
 /**
- * The servers that a user names: a host, a URL, several of either, or nothing, which means those of `POLARWAY_URL`, or this
- * machine. With `isSecure`, a host without `http://` or `https://` uses TLS.
+ * The servers that a user names: a host, a URL, several of either, or nothing, which means those of `POLARWAY_URL`, or
+ * this machine. With `isSecure`, a host without `http://` or `https://` uses TLS.
  */
 export function addressesOf(
   host: string | readonly string[] | undefined,

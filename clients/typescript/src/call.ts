@@ -1,8 +1,8 @@
 // Makes every call: chooses the worker, bounds each wait, and tries again after some failures.
 //
-// A `Call` has the deadline, the waits between tries, and the choice of the worker. Each try is an `Attempt`, which bounds every
-// wait for the server. No wait is without a bound: a balancer keeps connections alive in front of a worker that has stopped, so
-// nothing else would show that the worker does not answer.
+// A `Call` has the deadline, the waits between tries, and the choice of the worker. Each try is an `Attempt`, which
+// bounds every wait for the server. No wait is without a bound: a balancer keeps connections alive in front of a worker
+// that has stopped, so nothing else would show that the worker does not answer.
 
 import { randomInt, randomUUID } from "node:crypto";
 import type {
@@ -28,7 +28,9 @@ import { allowManyListeners, sleep } from "./wait.js";
 
 /** The longest waits for a server. */
 export interface Patience {
-  /** How long a stream may bring nothing before its connection counts as broken. A server sends something each second. */
+  /**
+   * How long a stream may bring nothing before its connection counts as broken. A server sends something each second.
+   */
   readonly silenceMs: number;
   /** How long a worker may take to begin its answer: the time to connect, and the longest silence after that. */
   readonly openingMs: number;
@@ -41,8 +43,8 @@ export const PATIENCE: Patience = { silenceMs: 5_000, openingMs: 10_000 };
  * The kind of a call. It decides how often the call may be made again.
  *
  * - `idempotent`: to repeat it does no harm: it reads, or it writes under an id that the server recognises.
- * - `probe`: it asks whether a server answers. That a connection can't be made is an answer, if no worker can be reached. A
- *   balancer's error about its worker is none.
+ * - `probe`: it asks whether a server answers. That a connection can't be made is an answer, if no worker can be
+ *   reached. A balancer's error about its worker is none.
  * - `query`: it runs a query. A query that makes its worker fail must not make all of them fail.
  */
 export type Kind = "idempotent" | "probe" | "query";
@@ -108,7 +110,8 @@ export class Call {
   #worker: Worker | undefined;
   // The workers that a probe has not asked yet.
   #unasked: number;
-  // The longest wait for an answer that is one message. It doubles with each try, because the answer may take that long.
+  // The longest wait for an answer that is one message. It doubles with each try, because the answer may take that
+  // long.
   #patienceMs: number;
 
   constructor(common: Common, { kind, only, signal }: CallSpec) {
@@ -189,8 +192,8 @@ export class Call {
   }
 
   /**
-   * Changes the worker after a failure that may pass, and after one of its certificate. After other failures it stays: other
-   * workers would refuse the call too, and a handle may exist on this worker only.
+   * Changes the worker after a failure that may pass, and after one of its certificate. After other failures it stays:
+   * other workers would refuse the call too, and a handle may exist on this worker only.
    */
   #leaveWorker(failure: Failure): void {
     const isOfWorker = isTransient(failure) || failure.origin === "tls";
@@ -319,7 +322,10 @@ function pathOf(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
 
-/** The bytes of a request. A number or a text of the user's may be in it that no message can hold: the error names the field. */
+/**
+ * The bytes of a request. A number or a text of the user's may be in it that no message can hold: the error names the
+ * field.
+ */
 export function encoded<I extends DescMessage>(schema: I, request: MessageInitShape<I>): Uint8Array {
   try {
     return toBinary(schema, create(schema, request));

@@ -32,8 +32,9 @@ export interface SignalOptions {
 /**
  * A client of one Polarway server, or of several workers over the same tables.
  *
- * It connects with its first call, and any number of calls may run at the same time. Calls are made again after failures that may
- * pass, such as a connection that broke, until the timeout; a write is never carried out twice. Failures are `PolarwayError`.
+ * It connects with its first call, and any number of calls may run at the same time. Calls are made again after
+ * failures that may pass, such as a connection that broke, until the timeout; a write is never carried out twice.
+ * Failures are `PolarwayError`.
  *
  * A program may end while a client is open, unless a call runs. `close`, or `await using`, closes the connections.
  */
@@ -95,7 +96,8 @@ export class PolarwayClient implements AsyncDisposable {
   }
 
   /**
-   * Runs a SELECT in DuckDB's dialect, or EXPLAIN, DESCRIBE, SUMMARIZE or SHOW TABLES. Datasets are tables under their names.
+   * Runs a SELECT in DuckDB's dialect, or EXPLAIN, DESCRIBE, SUMMARIZE or SHOW TABLES. Datasets are tables under their
+   * names.
    *
    *     await client.query("SELECT * FROM flights WHERE carrier = $carrier", { parameters: { carrier: "UA" } });
    */
@@ -156,8 +158,8 @@ export class PolarwayClient implements AsyncDisposable {
   }
 
   /**
-   * Stores a table under a name, in place of the dataset's rows. It is on the server's stable storage when this resolves. The rows
-   * that it replaces stay readable as an older version.
+   * Stores a table under a name, in place of the dataset's rows. It is on the server's stable storage when this
+   * resolves. The rows that it replaces stay readable as an older version.
    *
    *     await client.store("trades", { symbol: ["BTC", "ETH", "SOL"], price: [50000, 3000, 100] });
    */
@@ -171,8 +173,9 @@ export class PolarwayClient implements AsyncDisposable {
   }
 
   /**
-   * Stores several tables in one call, each as `store` does, by the names of their datasets. One that fails does not undo another:
-   * then the call rejects with a `BatchError`, which has the error of each and the versions of the others.
+   * Stores several tables in one call, each as `store` does, by the names of their datasets. One that fails does not
+   * undo another: then the call rejects with a `BatchError`, which has the error of each and the versions of the
+   * others.
    */
   async storeBatch(
     tables: Readonly<Record<string, TableSource>>,

@@ -48,8 +48,8 @@ export class Core {
   /**
    * A call that any worker may answer, or only one.
    *
-   * Before the first call, a server is asked for the protocol that it speaks. This is not retried if none can be reached, so that
-   * a wrong address is found at once.
+   * Before the first call, a server is asked for the protocol that it speaks. This is not retried if none can be
+   * reached, so that a wrong address is found at once.
    */
   async call(spec: CallSpec): Promise<Call> {
     if (!this.#isGreeted) {

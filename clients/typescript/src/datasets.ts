@@ -22,8 +22,8 @@ export interface DeleteOptions {
   /** Refuses the deletion unless the dataset is at this version. */
   readonly expectedVersion?: number | undefined;
   /**
-   * Removes its data at once: older versions can't be read any more. If the dataset is deleted already, what is left of it is
-   * removed.
+   * Removes its data at once: older versions can't be read any more. If the dataset is deleted already, what is left of
+   * it is removed.
    */
   readonly purge?: boolean | undefined;
   /** The id of a deletion that the program itself may make again, from `freshRequest`. */

@@ -16,8 +16,8 @@ const DOMAIN = "polarway";
 const BROKEN: ReadonlySet<Code> = new Set<Code>(["CANCELLED", "UNKNOWN", "ABORTED", "INTERNAL", "UNAVAILABLE"]);
 
 /**
- * Who found that a call failed: the server, a proxy or this client (`peer`); the connection, over which neither a server nor a
- * proxy answered (`connection`); or TLS, without which there is no connection (`tls`).
+ * Who found that a call failed: the server, a proxy or this client (`peer`); the connection, over which neither a
+ * server nor a proxy answered (`connection`); or TLS, without which there is no connection (`tls`).
  */
 export type Origin = "peer" | "connection" | "tls";
 
@@ -65,8 +65,8 @@ export function codeOf(number: number): Code {
 }
 
 /**
- * What a call's status says, with the bytes of its trailer `grpc-status-details-bin`. Details that can't be read are as good as
- * none: the code and the message are there.
+ * What a call's status says, with the bytes of its trailer `grpc-status-details-bin`. Details that can't be read are as
+ * good as none: the code and the message are there.
  */
 export function failureOfStatus(code: Code, message: string, details: Uint8Array | undefined): Failure {
   let reason: string | undefined;

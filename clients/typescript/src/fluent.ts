@@ -6,13 +6,13 @@ import { datasetSource, type Steps } from "./sql/steps.js";
 /**
  * Steps over the rows of a handle.
  *
- * A handle does each step at once, on the server, and gives a handle of the result. A lazy query does nothing before its rows are
- * requested: it gives a lazy query, whose steps become one query.
+ * A handle does each step at once, on the server, and gives a handle of the result. A lazy query does nothing before
+ * its rows are requested: it gives a lazy query, whose steps become one query.
  *
- * An expression is a piece of DuckDB's SQL, such as `dep_delay / 60`. Each is checked to be a single one before anything is sent, so
- * that no text can be more than one expression. Comments are not allowed in it. A subquery in one may read the table `self`, which is
- * the input of the step. Values from users belong into parameters, `$name`, of `LazyQuery.collect`. Where a method takes several
- * texts, they are given one by one or in lists.
+ * An expression is a piece of DuckDB's SQL, such as `dep_delay / 60`. Each is checked to be a single one before
+ * anything is sent, so that no text can be more than one expression. Comments are not allowed in it. A subquery in one
+ * may read the table `self`, which is the input of the step. Values from users belong into parameters, `$name`, of
+ * `LazyQuery.collect`. Where a method takes several texts, they are given one by one or in lists.
  */
 export abstract class Fluent<R> {
   /** The rows for which the condition is true, in their order. */
@@ -32,9 +32,9 @@ export abstract class Fluent<R> {
   /**
    * All columns and these, each `expression AS name`, of all rows in their order.
    *
-   * A column whose name exists replaces that column; the others are added at the end. All are computed from the columns of the input.
-   * After `sql`, a `join` with a dataset, and a `select` of expressions without names, the client does not know the columns: then a
-   * replaced column moves to the end, too.
+   * A column whose name exists replaces that column; the others are added at the end. All are computed from the columns
+   * of the input. After `sql`, a `join` with a dataset, and a `select` of expressions without names, the client does
+   * not know the columns: then a replaced column moves to the end, too.
    */
   withColumns(...columns: Texts[]): R {
     return this.after(() => this.steps().withColumns(columns));
@@ -46,10 +46,11 @@ export abstract class Fluent<R> {
   }
 
   /**
-   * Joins the rows with those of a handle, a lazy query or a dataset, where the columns `on`, which both have, are equal.
+   * Joins the rows with those of a handle, a lazy query or a dataset, where the columns `on`, which both have, are
+   * equal.
    *
-   * The result has those columns once; of others that both have, the right one gets `_1` after its name. The rows have no defined
-   * order.
+   * The result has those columns once; of others that both have, the right one gets `_1` after its name. The rows have
+   * no defined order.
    */
   join(other: Fluent<unknown> | string, on: Texts, how: JoinHow = "inner"): R {
     const source = (): Source => (other instanceof Fluent ? other.source() : datasetSource(other));

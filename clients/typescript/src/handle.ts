@@ -27,12 +27,12 @@ export interface HandleOwner {
  *     const byCarrier = await late.groupBy("carrier").agg("count(*) AS n");
  *     console.log(await client.query(`SELECT max(n) FROM ${byCarrier.id}`));
  *
- * It never changes. Its fluent methods run on the server at once, and keep their result there as another handle; `lazy` does several
- * steps in one query.
+ * It never changes. Its fluent methods run on the server at once, and keep their result there as another handle; `lazy`
+ * does several steps in one query.
  *
- * The server keeps it until it was not used for its time to live, `ttl`. If `queryHandle` or a method of another handle has made it, it
- * is dropped on the server at the end of an `await using` block, or some time after nobody has this object any more; `keep` prevents
- * that. A handle from `client.handle` belongs to somebody else, and is kept.
+ * The server keeps it until it was not used for its time to live, `ttl`. If `queryHandle` or a method of another handle
+ * has made it, it is dropped on the server at the end of an `await using` block, or some time after nobody has this
+ * object any more; `keep` prevents that. A handle from `client.handle` belongs to somebody else, and is kept.
  */
 export class Handle extends Fluent<Promise<Handle>> implements AsyncDisposable {
   readonly #owner: HandleOwner;

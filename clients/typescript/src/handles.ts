@@ -1,6 +1,7 @@
 // Makes, finds and ends handles: results of queries that stay on the server.
 //
-// If the answer to a call that makes one is lost, the call is repeated with the same id, and finds the handle that the first one made.
+// If the answer to a call that makes one is lost, the call is repeated with the same id, and finds the handle that the
+// first one made.
 
 import { randomUUID } from "node:crypto";
 import type { Schema } from "apache-arrow";

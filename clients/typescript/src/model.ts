@@ -51,8 +51,8 @@ export interface Description {
 }
 
 /**
- * What made a version: Parquet files of somebody else, a replaced table, appended rows, a deletion, or what only a later version
- * of Polarway knows.
+ * What made a version: Parquet files of somebody else, a replaced table, appended rows, a deletion, or what only a
+ * later version of Polarway knows.
  */
 export type VersionKind = "adopted" | "overwrite" | "append" | "delete" | "unknown";
 

@@ -8,8 +8,8 @@ import type { OutgoingData, OutgoingType } from "./tables/outgoing.js";
 import { isAnyVector, ownSchema } from "./tables/outgoing.js";
 
 /**
- * The values of a query's parameters, by position or by name. Their types are inferred as those of columns are; a column of Arrow
- * with one value is for types that JavaScript lacks.
+ * The values of a query's parameters, by position or by name. Their types are inferred as those of columns are; a
+ * column of Arrow with one value is for types that JavaScript lacks.
  */
 export type Parameters = readonly unknown[] | Readonly<Record<string, unknown>>;
 

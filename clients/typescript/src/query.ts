@@ -20,18 +20,22 @@ import { textOf } from "./texts.js";
 
 /** How a query is run. */
 export interface QueryOptions {
-  /** The values of its parameters: a list for `?` and `$1`, an object for `$name`. They are sent apart from the text. */
+  /**
+   * The values of its parameters: a list for `?` and `$1`, an object for `$name`. They are sent apart from the text.
+   */
   readonly parameters?: Parameters | undefined;
-  /** The milliseconds that it may take on the server. The client's timeout does not count while the server works on it. */
+  /**
+   * The milliseconds that it may take on the server. The client's timeout does not count while the server works on it.
+   */
   readonly timeLimit?: number | undefined;
   /**
-   * Whether numbers of type HUGEINT, as the sum of integers is one, come as text. They may have 39 digits, and as decimals, of 38
-   * digits, longer ones are refused.
+   * Whether numbers of type HUGEINT, as the sum of integers is one, come as text. They may have 39 digits, and as
+   * decimals, of 38 digits, longer ones are refused.
    */
   readonly hugeintAsText?: boolean | undefined;
   /**
-   * Whether the server computes the complete result before it sends the first row, and keeps it until all have arrived. Then a
-   * connection may break at any time, and the query runs once. Not together with `hugeintAsText`.
+   * Whether the server computes the complete result before it sends the first row, and keeps it until all have arrived.
+   * Then a connection may break at any time, and the query runs once. Not together with `hugeintAsText`.
    */
   readonly resumable?: boolean | undefined;
   /** Ends the call, and stops the query, when it is aborted. */

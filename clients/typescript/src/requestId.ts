@@ -9,8 +9,8 @@ const UUID_7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]
 /**
  * An id for a write: a UUID of version 7 (RFC 9562), which has its time.
  *
- * A program that may be restarted in the middle of its work keeps the id, and gives it to `store`, `append` or `delete` as `request`
- * each time: within ten minutes, the write is carried out once.
+ * A program that may be restarted in the middle of its work keeps the id, and gives it to `store`, `append` or `delete`
+ * as `request` each time: within ten minutes, the write is carried out once.
  */
 export function freshRequest(nowMs: number = Date.now()): string {
   const bytes = randomBytes(16);

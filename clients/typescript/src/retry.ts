@@ -1,7 +1,7 @@
 // When to try again: exponential backoff with full jitter, inside a deadline.
 //
-// "Full jitter" draws each wait evenly between zero and a bound that doubles; see Marc Brooker, "Exponential Backoff And
-// Jitter", AWS Architecture Blog, 2015. Nothing here waits.
+// "Full jitter" draws each wait evenly between zero and a bound that doubles; see Marc Brooker, "Exponential Backoff
+// And Jitter", AWS Architecture Blog, 2015. Nothing here waits.
 
 import type { Failure } from "./failure.js";
 import { isTransient } from "./failure.js";
@@ -14,8 +14,9 @@ const LONGEST_MS = 2_000;
 export interface Breaks {
   readonly most: number;
   /**
-   * Whether they are counted from the beginning. Otherwise they are once the call's timeout has passed since it began: before
-   * that they may be quick and many, as a balancer that has just lost its workers answers each try with an error.
+   * Whether they are counted from the beginning. Otherwise they are once the call's timeout has passed since it began:
+   * before that they may be quick and many, as a balancer that has just lost its workers answers each try with an
+   * error.
    */
   readonly countFromStart: boolean;
 }

@@ -1,7 +1,7 @@
 // Whether a server and this client can work with each other.
 //
-// The protocol is only added to. A server may thus be newer than its clients, as far as it says; it may not be older: it would
-// ignore what it does not know, and nobody would be told.
+// The protocol is only added to. A server may thus be newer than its clients, as far as it says; it may not be older:
+// it would ignore what it does not know, and nobody would be told.
 
 import { protocolError } from "./failure.js";
 import type { GetServerInfoResponse } from "./generated/polarway/v1/server_pb.js";
@@ -16,14 +16,14 @@ export function checkRevision(
   const ours = `${VERSION}, which speaks revision ${PROTOCOL_REVISION} of the protocol`;
   if (revision < PROTOCOL_REVISION) {
     throw protocolError(
-      `the server is older than this client: it is Polarway ${serverVersion}, which speaks revision ${revision} of the ` +
-        `protocol, and this client is Polarway ${ours}. Upgrade the server, or use the client of its version`,
+      `the server is older than this client: it is Polarway ${serverVersion}, which speaks revision ${revision} of ` +
+        `the protocol, and this client is Polarway ${ours}. Upgrade the server, or use the client of its version`,
     );
   }
   if (oldest > PROTOCOL_REVISION) {
     throw protocolError(
-      `this client is older than the server allows: it is Polarway ${ours}, and the server, Polarway ${serverVersion}, takes ` +
-        `revision ${oldest} and later. Upgrade the client to the server's version`,
+      `this client is older than the server allows: it is Polarway ${ours}, and the server, Polarway ${serverVersion}, ` +
+        `takes revision ${oldest} and later. Upgrade the client to the server's version`,
     );
   }
 }

@@ -26,15 +26,15 @@ export interface TlsOptions {
 /** Where the servers are, and how they are called. */
 export interface ClientOptions {
   /**
-   * A host, or a URL such as `https://tables.example:50052`. Several are workers over the same tables: if one does not answer,
-   * the next is asked. The default is the environment's `POLARWAY_URL`, or this machine.
+   * A host, or a URL such as `https://tables.example:50052`. Several are workers over the same tables: if one does not
+   * answer, the next is asked. The default is the environment's `POLARWAY_URL`, or this machine.
    */
   readonly host?: string | readonly string[] | undefined;
   /** The port; 50052 for a host, and that of the web for a URL. */
   readonly port?: number | undefined;
   /**
-   * The milliseconds that a call may take, with all its tries; for a stream, how long it may deliver nothing new. The default is
-   * 30,000.
+   * The milliseconds that a call may take, with all its tries; for a stream, how long it may deliver nothing new. The
+   * default is 30,000.
    */
   readonly timeout?: number | undefined;
   /** The token that the servers require. The default is the environment's `POLARWAY_AUTH_TOKEN`. */

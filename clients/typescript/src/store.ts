@@ -226,7 +226,8 @@ class Uploading {
   #checkRepeatable(failure: Failure): void {
     const once = [...this.#waiting.values()].find(({ table }) => !table.isRepeatable());
     if (once !== undefined) {
-      const message = `${failure.message}; the rows of "${once.header.name}" can be read only once, so they are not sent again`;
+      const why = `the rows of "${once.header.name}" can be read only once, so they are not sent again`;
+      const message = `${failure.message}; ${why}`;
       throw errorOf({ ...failure, message }, this.#callId);
     }
   }

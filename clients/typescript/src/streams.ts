@@ -47,7 +47,10 @@ export function joined(schema: Schema | undefined, batches: readonly RecordBatch
   return new PolarwayTable(schema, batches);
 }
 
-/** What all streams are: they begin with their first piece, and end with the last one, with `close`, or where a loop is left. */
+/**
+ * What all streams are: they begin with their first piece, and end with the last one, with `close`, or where a loop is
+ * left.
+ */
 abstract class PieceStream implements AsyncIterableIterator<PolarwayTable>, AsyncDisposable {
   readonly #batches: Batches;
   #pieces = 0;
@@ -214,8 +217,8 @@ class KeptResult implements Batches {
 }
 
 /**
- * The rows of a query's result, as tables that arrive while the query makes them. A slow reader makes the query slow, and to close
- * the stream stops it.
+ * The rows of a query's result, as tables that arrive while the query makes them. A slow reader makes the query slow,
+ * and to close the stream stops it.
  */
 export class QueryStream extends PieceStream {
   readonly #source: Running | KeptResult;
@@ -229,8 +232,8 @@ export class QueryStream extends PieceStream {
   }
 
   /**
-   * What the query did: rows, bytes, times, versions. It is known once the last piece has been taken; for a resumable query it is
-   * not known.
+   * What the query did: rows, bytes, times, versions. It is known once the last piece has been taken; for a resumable
+   * query it is not known.
    */
   get summary(): QuerySummary | undefined {
     return this.#source instanceof Running ? this.#source.summary : undefined;

@@ -26,7 +26,8 @@ export interface Incoming {
   /**
    * The next message; `undefined` behind the last one of a call that succeeded.
    *
-   * Rejects with `CallFailed` if the call failed, and with `Late` if no message came in this time: then the call is over.
+   * Rejects with `CallFailed` if the call failed, and with `Late` if no message came in this time: then the call is
+   * over.
    */
   next(withinMs: number): Promise<Uint8Array | undefined>;
 
@@ -39,8 +40,8 @@ export interface Outgoing {
   /**
    * Sends a message, which is given in pieces, as soon as there is room for it.
    *
-   * Resolves to whether more may be sent; if not, the server has answered early, or the call failed: `answer` tells. Rejects
-   * with `Late` if the server took nothing in this time.
+   * Resolves to whether more may be sent; if not, the server has answered early, or the call failed: `answer` tells.
+   * Rejects with `Late` if the server took nothing in this time.
    */
   send(pieces: readonly Uint8Array[], withinMs: number): Promise<boolean>;
 
@@ -53,7 +54,9 @@ export interface Outgoing {
 
 /** Calls to workers. */
 export interface Transport {
-  /** Makes a call with one message and one answer. The server gets the time limit too. Rejects as `Incoming.next` does. */
+  /**
+   * Makes a call with one message and one answer. The server gets the time limit too. Rejects as `Incoming.next` does.
+   */
   unary(worker: Worker, path: string, message: Uint8Array, options: CallOptions): Promise<Uint8Array>;
 
   /** Makes a call with one message and a stream of answers. */

@@ -8,8 +8,8 @@ const BLOCKED_MS = 500;
 /**
  * Calls back after so many milliseconds in which the event loop ran, and returns what calls this off.
  *
- * A program that computes for seconds also stops the reading of its connections. What arrived meanwhile is read only after the
- * timers that are due. So a timer that is late waits once more.
+ * A program that computes for seconds also stops the reading of its connections. What arrived meanwhile is read only
+ * after the timers that are due. So a timer that is late waits once more.
  */
 export function after(ms: number, callback: () => void): () => void {
   let due = performance.now() + ms;

@@ -17,7 +17,10 @@ const manifest = JSON.parse(readFileSync(project("package.json"), "utf8")) as {
   dependencies: Record<string, string>;
 };
 
-/** An empty project that has the packed package and, since a test needs no network, what it depends on out of this checkout. */
+/**
+ * An empty project that has the packed package and, since a test needs no network, what it depends on out of this
+ * checkout.
+ */
 async function installed(t: TestContext): Promise<string> {
   const folder = temporaryFolder(atEnd(t));
   const pack = await run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], {

@@ -1,5 +1,5 @@
-// The pages for users, and the promised document: their programs run as they stand, with the package that is published, and print what
-// the pages say.
+// The pages for users, and the promised document: their programs run as they stand, with the package that is published,
+// and print what the pages say.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -57,7 +57,9 @@ GROUP BY symbol
 console.log(result);
 `;
 
-/** Runs a program in a folder that has the package as users have it, and gives what it prints. It must end by itself. */
+/**
+ * Runs a program in a folder that has the package as users have it, and gives what it prints. It must end by itself.
+ */
 async function printed(t: TestContext, program: string, variables: Record<string, string>): Promise<string> {
   const folder = temporaryFolder(atEnd(t));
   mkdirSync(join(folder, "node_modules", "@polarway"), { recursive: true });

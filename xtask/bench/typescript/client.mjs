@@ -1,10 +1,11 @@
 // The TypeScript client's side of `cargo xtask bench --clients`: client.mjs DATA WORK SERVER.
 //
-// Reads names of measures from standard input and answers each with a line of JSON, as the other participants do. SERVER is the
-// program of the server; POLARWAY_BENCH_CLIENT is the folder of the client's package, which is built. The peer is `@grpc/grpc-js`, with windows as large
-// as the client's, and `tableFromIPC`.
+// Reads names of measures from standard input and answers each with a line of JSON, as the other participants do.
+// SERVER is the program of the server; POLARWAY_BENCH_CLIENT is the folder of the client's package, which is built. The
+// peer is `@grpc/grpc-js`, with windows as large as the client's, and `tableFromIPC`.
 //
-// Seconds are CPU time of this process for a table, as a program has other work to do meanwhile, and time for a small one.
+// Seconds are CPU time of this process for a table, as a program has other work to do meanwhile, and time for a small
+// one.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
@@ -48,7 +49,9 @@ const ready = once_(async () => {
     once(server, "exit").then(() => reject(new Error("the server ended")));
   });
   const client = new PolarwayClient({ host: address, timeout: 120_000 });
-  const stored = await client.store("stored", async () => RecordBatchReader.from(createReadStream(join(data, "table.arrow"))));
+  const stored = await client.store("stored", async () =>
+    RecordBatchReader.from(createReadStream(join(data, "table.arrow"))),
+  );
   await client.store("small", await client.load("stored", { rows: [0, SMALL_ROWS] }));
   const peer = new grpc.Client(address, grpc.credentials.createInsecure(), {
     "grpc.max_receive_message_length": -1,
@@ -71,7 +74,12 @@ async function loadWithPeer() {
     const { input, output, parent, name } = PolarwayService.method.load;
     const encode = (request) => Buffer.from(toBinary(input, request));
     const decode = (bytes) => fromBinary(output, bytes);
-    const call = peer.makeServerStreamRequest(`/${parent.typeName}/${name}`, encode, decode, create(input, { name: "stored" }));
+    const call = peer.makeServerStreamRequest(
+      `/${parent.typeName}/${name}`,
+      encode,
+      decode,
+      create(input, { name: "stored" }),
+    );
     const chunks = [];
     for await (const { chunk } of call) {
       if (chunk !== undefined) {

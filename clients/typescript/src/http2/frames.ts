@@ -11,7 +11,8 @@ export const MOST_BYTES = 65 << 20;
 // Arrow reads values of eight bytes in place if they are so aligned in memory.
 const ALIGNMENT = 64;
 
-// So many bytes of a message show where its Arrow data begins: before it there are two lengths, and the numbers of two rows.
+// So many bytes of a message show where its Arrow data begins: before it there are two lengths, and the numbers of two
+// rows.
 const SHOWN_BYTES = 40;
 
 /** The bytes before a message of this length. */
@@ -24,8 +25,8 @@ export function prefix(length: number): Uint8Array {
 /**
  * Makes messages of the bytes that arrive.
  *
- * Each message is in memory of its own, which the tables made of it keep. It lies there so that the Arrow data of a chunk is
- * aligned, since columns that are not would have to be copied.
+ * Each message is in memory of its own, which the tables made of it keep. It lies there so that the Arrow data of a
+ * chunk is aligned, since columns that are not would have to be copied.
  */
 export class MessageReader {
   // The bytes before the message, or as many of its first ones as show where it should lie.

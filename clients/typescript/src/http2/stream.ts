@@ -10,8 +10,8 @@ import type { Connection } from "./connection.js";
 import { MessageReader, prefix } from "./frames.js";
 import { failureOfConnection, failureOfHttpStatus, failureOfReset, failureOfTrailers } from "./status.js";
 
-// So many messages may wait for their reader. Then the server is not read from any more, and stops sending when its window of
-// 16 MiB is used up.
+// So many messages may wait for their reader. Then the server is not read from any more, and stops sending when its
+// window of 16 MiB is used up.
 const MOST_WAITING = 4;
 
 // So many bytes may wait for the connection before a sender has to wait.
@@ -217,7 +217,9 @@ export class GrpcStream {
     }
   }
 
-  /** Waits until something is there or the call is over. Rejects with `Late`, and ends the call, if that takes too long. */
+  /**
+   * Waits until something is there or the call is over. Rejects with `Late`, and ends the call, if that takes too long.
+   */
   async #until(isReady: () => boolean, withinMs: number): Promise<void> {
     if (this.#isOver || isReady()) {
       return;

@@ -1,8 +1,8 @@
 // Expressions: pieces of SQL that become parts of a larger text. Each is checked to be exactly one expression.
 //
-// A piece is put into parentheses. The check makes sure that it can't end them: it is split into tokens as DuckDB does it, no quote,
-// comment or bracket stays open, and no bracket closes one that the piece did not open. Text that is no expression in parentheses,
-// such as `a FROM b`, passes the check and is an error of DuckDB.
+// A piece is put into parentheses. The check makes sure that it can't end them: it is split into tokens as DuckDB does
+// it, no quote, comment or bracket stays open, and no bracket closes one that the piece did not open. Text that is no
+// expression in parentheses, such as `a FROM b`, passes the check and is an error of DuckDB.
 
 import { invalidInput } from "../failure.js";
 import { shown } from "../texts.js";
@@ -31,7 +31,10 @@ const BECOME_SEVERAL = ["COLUMNS", "UNNEST", "UNPACK"];
 const CLOSING: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}" };
 const CLOSINGS = Object.values(CLOSING);
 
-/** The names of the columns that an item gives: one name, those of the table's columns (`*`), or some that are not known. */
+/**
+ * The names of the columns that an item gives: one name, those of the table's columns (`*`), or some that are not
+ * known.
+ */
 export type Names = { readonly name: string } | "all" | "unknown";
 
 /** A column of a result. */

@@ -11,9 +11,9 @@ import { folded, identifier, literal } from "./tokens.js";
 /**
  * The kind of a join.
  *
- * `inner`: pairs of rows that match. `left`, `right`: these, and the rows of that side that have no match, with nulls on the other.
- * `full`: these, and the rows of both sides that have no match. `semi`, `anti`: the rows of the left that have a match, once each, or
- * that have none, without the columns of the right.
+ * `inner`: pairs of rows that match. `left`, `right`: these, and the rows of that side that have no match, with nulls
+ * on the other. `full`: these, and the rows of both sides that have no match. `semi`, `anti`: the rows of the left that
+ * have a match, once each, or that have none, without the columns of the right.
  */
 export type JoinHow = "inner" | "left" | "right" | "full" | "semi" | "anti";
 
@@ -131,7 +131,8 @@ export class Steps {
     refuseNone(names, "columns to join on");
     const columns = WITHOUT_THE_RIGHT.includes(how) ? this.columns : joinedNames(this.columns, other.columns, names);
     // With the inner SELECT, DuckDB renames columns of one name before they are a result.
-    const inside = `SELECT * FROM self ${how.toUpperCase()} JOIN ${other.relation} USING (${names.map(identifier).join(", ")})`;
+    const using = names.map(identifier).join(", ");
+    const inside = `SELECT * FROM self ${how.toUpperCase()} JOIN ${other.relation} USING (${using})`;
     const step = this.#step(`SELECT * FROM (${inside})`, columns);
     return new Steps(step.sql, step.columns, [...this.held, ...other.held]);
   }

@@ -1,12 +1,12 @@
 // SQL as text: split into tokens as DuckDB splits it, and names and texts put into quotes.
 //
-// This module knows where a token of DuckDB's dialect begins and ends: strings of all forms, quoted names, comments, numbers,
-// parameters. It does not know the grammar, or what a name means. Each rule is that of DuckDB's scanner. Where the two differ, a text
-// could hide from one what the other reads.
+// This module knows where a token of DuckDB's dialect begins and ends: strings of all forms, quoted names, comments,
+// numbers, parameters. It does not know the grammar, or what a name means. Each rule is that of DuckDB's scanner. Where
+// the two differ, a text could hide from one what the other reads.
 
 /**
- * The kind of a token: `word` is a keyword or an unquoted name, `text` a string of any form with its continuation lines, `end` the
- * semicolon that ends a statement, `symbol` any other character.
+ * The kind of a token: `word` is a keyword or an unquoted name, `text` a string of any form with its continuation
+ * lines, `end` the semicolon that ends a statement, `symbol` any other character.
  */
 export type TokenKind =
   | "space"
@@ -174,7 +174,9 @@ function continuation(text: string, end: number): number | undefined {
   return text.charAt(position) === "'" && /[\n\r]/.test(text.slice(end, position)) ? position : undefined;
 }
 
-/** Where what is quoted from here ends. A quote that is written twice does not end it, nor does one behind a backslash. */
+/**
+ * Where what is quoted from here ends. A quote that is written twice does not end it, nor does one behind a backslash.
+ */
 function quotedEnd(text: string, position: number, quote: string, hasEscapes: boolean): number | undefined {
   for (let at = position + 1; at < text.length; at += 1) {
     const character = text.charAt(at);

@@ -1,8 +1,8 @@
 // Columns of a stream: for each type, how a column of it is read from a batch.
 //
-// Most types are those of the library apache-arrow, and their buffers are used where they lie. What the library would read wrongly
-// or not at all is converted: decimals of 4 and 8 bytes become some of 16, those of 32 bytes become text, lists of views become
-// lists, and numbers of dictionary values that have 8 bytes become some of 4.
+// Most types are those of the library apache-arrow, and their buffers are used where they lie. What the library would
+// read wrongly or not at all is converted: decimals of 4 and 8 bytes become some of 16, those of 32 bytes become text,
+// lists of views become lists, and numbers of dictionary values that have 8 bytes become some of 4.
 
 import type { DataType } from "apache-arrow";
 import * as arrow from "apache-arrow";

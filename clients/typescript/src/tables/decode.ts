@@ -141,8 +141,9 @@ function columnsOf(metadata: SchemaMetadata): { schema: arrow.Schema; columns: C
 /**
  * A schema whose columns may have the same name.
  *
- * A batch makes its schema anew out of that which it is given, column by column, and looks for each by its name. With two columns
- * of one name that gives another schema, and with a thousand columns it takes longer than to read them. So this schema gives itself.
+ * A batch makes its schema anew out of that which it is given, column by column, and looks for each by its name. With
+ * two columns of one name that gives another schema, and with a thousand columns it takes longer than to read them. So
+ * this schema gives itself.
  */
 export function schemaWith(fields: arrow.Field[], metadata: Map<string, string>): arrow.Schema {
   const schema = new arrow.Schema(fields, metadata);

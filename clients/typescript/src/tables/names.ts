@@ -1,8 +1,8 @@
 // Names of columns that are distinct, as the server makes them when it keeps a result.
 
 /**
- * The first of several equal names stays, and the others get a number, which never gives a name that another column has. As in SQL,
- * upper and lower case are equal.
+ * The first of several equal names stays, and the others get a number, which never gives a name that another column
+ * has. As in SQL, upper and lower case are equal.
  */
 export function distinct(names: readonly string[]): string[] {
   const given = new Set(names.map((name) => name.toLowerCase()));

@@ -1,7 +1,7 @@
 // Tables that users hand in, of whatever copy or version of the library apache-arrow.
 //
-// A program may have several copies: one for `import`, one for `require`, one of another package. Objects of one are not objects of
-// the classes of another. So tables are recognised by what they have, and only that is used.
+// A program may have several copies: one for `import`, one for `require`, one of another package. Objects of one are
+// not objects of the classes of another. So tables are recognised by what they have, and only that is used.
 
 import type { Schema } from "apache-arrow";
 import * as arrow from "apache-arrow";

@@ -11,9 +11,9 @@ import { batchOfAny, isAnyBatch, isAnyTable, ownSchema } from "./outgoing.js";
 export type BatchesOfTable = Iterable<RecordBatch> | AsyncIterable<RecordBatch>;
 
 /**
- * What can be stored: columns by their names; a table or a batch of any copy of the library apache-arrow; batches, such as a
- * `RecordBatchReader` gives them, which are read while they are sent; or a function that opens such a source, so that an upload that
- * breaks can be made again.
+ * What can be stored: columns by their names; a table or a batch of any copy of the library apache-arrow; batches, such
+ * as a `RecordBatchReader` gives them, which are read while they are sent; or a function that opens such a source, so
+ * that an upload that breaks can be made again.
  */
 export type TableSource =
   | Columns

@@ -11,8 +11,9 @@ import { reader } from "./values.js";
 /**
  * An Arrow table that also comes as plain rows or columns, and prints as a table.
  *
- * As rows and columns, whole numbers of 64 bits are `bigint`, decimals are texts with all their digits, bytes are `Uint8Array`, and
- * times are `Date`; those with micro- or nanoseconds are `PreciseDate`, which is a `Date` and keeps them.
+ * As rows and columns, whole numbers of 64 bits are `bigint`, decimals are texts with all their digits, bytes are
+ * `Uint8Array`, and times are `Date`; those with micro- or nanoseconds are `PreciseDate`, which is a `Date` and keeps
+ * them.
  */
 export class PolarwayTable<T extends TypeMap = TypeMap> extends Table<T> {
   /** @internal */

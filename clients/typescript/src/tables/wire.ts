@@ -14,7 +14,9 @@ export interface IpcMessage {
   readonly body: Uint8Array;
 }
 
-/** The messages in whole chunks of a stream. The mark at its end is a message without metadata: it gives `undefined`. */
+/**
+ * The messages in whole chunks of a stream. The mark at its end is a message without metadata: it gives `undefined`.
+ */
 export function* messagesOf(ipc: Uint8Array): Generator<IpcMessage | undefined> {
   const view = new DataView(ipc.buffer, ipc.byteOffset, ipc.byteLength);
   let offset = 0;

@@ -372,7 +372,9 @@ function textOf(data: arrow.Data, row: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 
-/** How a table is not as expected. `typeText` is what a type is handed over as. Every column of a query may have nulls. */
+/**
+ * How a table is not as expected. `typeText` is what a type is handed over as. Every column of a query may have nulls.
+ */
 export function difference(
   expected: arrow.Table,
   found: arrow.Table,
