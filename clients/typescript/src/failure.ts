@@ -99,6 +99,11 @@ export function failureOfPart(part: FailureMessage): Failure {
   };
 }
 
+/** A failure that this client finds, and that the protocol has a reason for. */
+export function failureOfReason(reason: Reason, message: string): Failure {
+  return { code: codeOf(REASONS[reason].code), message, reason };
+}
+
 /** Whether the same call may succeed when it is made again. That of a reason of a later version is not known. */
 export function isTransient(failure: Failure): boolean {
   if (failure.origin === "tls") {

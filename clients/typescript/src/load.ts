@@ -8,8 +8,8 @@ import type { At, AtOptions } from "./at.js";
 import { AT_OPTIONS, atOf } from "./at.js";
 import type { Attempt, Call } from "./call.js";
 import type { Core } from "./core.js";
-import { PolarwayError } from "./errors.js";
-import { invalidInput, protocolError } from "./failure.js";
+import type { PolarwayError } from "./errors.js";
+import { errorOf, failureOfReason, invalidInput, protocolError } from "./failure.js";
 import type { LoadHeader, LoadResponse, LoadResponseSchema } from "./generated/polarway/v1/load_pb.js";
 import { LoadHeaderSchema } from "./generated/polarway/v1/load_pb.js";
 import { PolarwayService } from "./generated/polarway/v1/service_pb.js";
@@ -185,7 +185,7 @@ export class Loading implements Batches {
   #checkHeader({ header }: LoadResponse): void {
     if (header !== undefined && this.#header !== undefined && !equals(LoadHeaderSchema, header, this.#header)) {
       const message = `the files of "${this.#selection.name}" changed while they were read: load it again`;
-      throw new PolarwayError("ABORTED", message, { reason: "CHANGED", retryable: true });
+      throw errorOf(failureOfReason("CHANGED", message), undefined);
     }
   }
 

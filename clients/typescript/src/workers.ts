@@ -2,6 +2,7 @@
 
 import type { Core } from "./core.js";
 import { PolarwayError } from "./errors.js";
+import { errorOf } from "./failure.js";
 import { ServingStatus } from "./generated/grpc/health/v1/health_pb.js";
 import { PolarwayService } from "./generated/polarway/v1/service_pb.js";
 import type { CacheStats, RunningQuery, ServerInfo } from "./model.js";
@@ -14,9 +15,8 @@ const { getCacheStats, getServerInfo, listQueries, cancelQuery } = PolarwayServi
 export async function healthCheck(core: Core, signal: AbortSignal | undefined): Promise<"OK"> {
   const { status } = await core.health(signal);
   if (status !== ServingStatus.SERVING) {
-    throw new PolarwayError("UNAVAILABLE", `the server says that it is ${ServingStatus[status] ?? status}`, {
-      retryable: true,
-    });
+    const message = `the server says that it is ${ServingStatus[status] ?? status}`;
+    throw errorOf({ code: "UNAVAILABLE", message }, undefined);
   }
   return "OK";
 }
@@ -41,7 +41,7 @@ export async function queries(core: Core, signal: AbortSignal | undefined): Prom
 /** Cancels a query, on whichever worker it runs. */
 export async function cancel(core: Core, queryId: string, signal: AbortSignal | undefined): Promise<void> {
   const request = { queryId: textOf("the id of a query", queryId) };
-  let failed: unknown;
+  let failed: PolarwayError | undefined;
   for (const worker of core.workers) {
     try {
       await core.unary(cancelQuery, request, signal, worker);
@@ -51,8 +51,9 @@ export async function cancel(core: Core, queryId: string, signal: AbortSignal | 
         throw error;
       }
       // That a worker did not answer is more useful to know than that another one refused.
-      failed =
-        failed === undefined || (failed instanceof PolarwayError && failed.reason !== undefined) ? error : failed;
+      if (failed === undefined || failed.reason !== undefined) {
+        failed = error;
+      }
     }
   }
   throw failed;

@@ -5,7 +5,7 @@ import { constants } from "node:http2";
 import type { Address } from "../address.js";
 import { authority } from "../address.js";
 import type { Failure } from "../failure.js";
-import { codeOf, failureOfStatus } from "../failure.js";
+import { codeOf, failureOfReason, failureOfStatus } from "../failure.js";
 
 /** The failure that an answer's last headers tell; `undefined` if the call succeeded or they don't tell. */
 export function failureOfTrailers(
@@ -63,7 +63,7 @@ function unexplained(failure: Failure, address: Address, timeMs: number | undefi
   if (code === "DEADLINE_EXCEEDED") {
     return timeMs === undefined
       ? { ...failure, message: `${where} did not answer within the timeout` }
-      : { ...failure, message: `the query took longer than its time limit of ${timeMs} ms`, reason: code };
+      : failureOfReason(code, `the query took longer than its time limit of ${timeMs} ms`);
   }
   if (code === "UNIMPLEMENTED") {
     return foreign(where);

@@ -1,6 +1,6 @@
 // Calls over HTTP/2, as Node.js has it.
 
-import { CallFailed, invalidInput, unreachable } from "../failure.js";
+import { invalidInput, unreachable } from "../failure.js";
 import type { TlsOptions } from "../settings.js";
 import type { CallOptions, Incoming, Outgoing, Transport, Worker } from "../transport.js";
 import type { Connection } from "./connection.js";
@@ -128,7 +128,7 @@ interface Opening {
 async function onlyMessage(stream: GrpcStream, withinMs: number): Promise<Uint8Array> {
   const message = await stream.next(withinMs);
   if (message === undefined) {
-    throw new CallFailed({ code: "UNAVAILABLE", message: "the call ended without its answer" });
+    throw unreachable("the call ended without its answer");
   }
   // The status comes after it.
   await stream.next(withinMs);
