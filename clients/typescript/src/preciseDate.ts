@@ -1,6 +1,7 @@
 // Moments that are more precise than the milliseconds of a `Date`.
 
-const NS_PER_MS = 1_000_000n;
+/** The nanoseconds of a millisecond. */
+export const NS_PER_MS = 1_000_000n;
 
 /**
  * A `Date` that also has what is smaller than a millisecond.

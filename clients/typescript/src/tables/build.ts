@@ -2,6 +2,7 @@
 
 import * as arrow from "apache-arrow";
 import { epochNsOf } from "../preciseDate.js";
+import { unitNsOf } from "./units.js";
 
 /** A column of these values; `null` and `undefined` are null. */
 export function columnOfValues(type: arrow.DataType, values: readonly unknown[]): arrow.Data {
@@ -88,8 +89,7 @@ function fieldOf(value: unknown, name: string): unknown {
 }
 
 function ticksOf(type: arrow.Timestamp, values: readonly unknown[]): BigInt64Array {
-  const unitNs =
-    type.unit === arrow.TimeUnit.MILLISECOND ? 1_000_000n : type.unit === arrow.TimeUnit.MICROSECOND ? 1_000n : 1n;
+  const unitNs = unitNsOf(type.unit);
   const ticks = new BigInt64Array(values.length);
   values.forEach((value, index) => {
     if (value instanceof Date) {

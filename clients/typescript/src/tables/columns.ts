@@ -25,15 +25,13 @@ import { strideForType } from "apache-arrow/type";
 import type { PolarwayError } from "../errors.js";
 import { invalidInput } from "../failure.js";
 import type { ArrayKind, Body, Node } from "./body.js";
-import { decimalText, integerOf, widened } from "./decimals.js";
+import { decimalAt, widened } from "./decimals.js";
+import { VIEW_BYTES } from "./parts.js";
 import { notArrow } from "./wire.js";
 
 /** How a column is read. */
-export interface Column {
+export interface Column extends Omit<Kind, "type"> {
   readonly field: arrow.Field;
-  readonly read: (body: Body) => arrow.Data;
-  /** How the values of its dictionary are read, if it has one. */
-  readonly dictionaries: readonly DictionaryColumn[];
 }
 
 /** How the values of a dictionary are read. */
@@ -46,6 +44,7 @@ export interface DictionaryColumn {
 interface Kind {
   readonly type: DataType;
   readonly read: (body: Body) => arrow.Data;
+  /** How the values of its dictionary are read, if it has one. */
   readonly dictionaries: readonly DictionaryColumn[];
 }
 
@@ -160,11 +159,12 @@ const kindsByType: Partial<Record<Type, MakeKind>> = {
   [Type.LargeBinary]: () => variable(new arrow.LargeBinary(), BigInt64Array),
   [Type.Utf8View]: () => views(new arrow.Utf8View()),
   [Type.BinaryView]: () => views(new arrow.BinaryView()),
-  [Type.List]: (metadata, place) => list(metadata, place, (item) => new arrow.List(item), Int32Array),
-  [Type.LargeList]: (metadata, place) => list(metadata, place, (item) => new arrow.LargeList(item), BigInt64Array),
+  [Type.List]: (metadata, place) => list(metadata, place, (item) => new arrow.List(item), givenOffsets(Int32Array)),
+  [Type.LargeList]: (metadata, place) =>
+    list(metadata, place, (item) => new arrow.LargeList(item), givenOffsets(BigInt64Array)),
   [Type.Map]: (metadata, place) => {
     const keysSorted = typeOf(metadata, new MapMetadata()).keysSorted();
-    return list(metadata, place, (entries) => new arrow.Map_(entries, keysSorted), Int32Array);
+    return list(metadata, place, (entries) => new arrow.Map_(entries, keysSorted), givenOffsets(Int32Array));
   },
   [Type.ListView]: (metadata, place) =>
     list(metadata, place, (item) => new arrow.List(item), viewedOffsets(place, Int32Array)),
@@ -190,7 +190,7 @@ interface Parts {
 function data(type: DataType, { length, nullCount }: Node, parts: Parts): arrow.Data {
   const buffers = [parts.offsets, parts.values, parts.validity ?? new Uint8Array(), parts.typeIds];
   // The library's own type for the buffers depends on the column's type, which is not known here.
-  const made = new arrow.Data<DataType>(
+  return new arrow.Data<DataType>(
     type,
     0,
     length,
@@ -200,7 +200,6 @@ function data(type: DataType, { length, nullCount }: Node, parts: Parts): arrow.
     parts.dictionary,
     parts.variadic ?? [],
   );
-  return made;
 }
 
 function leaf(type: DataType, parts: (body: Body, node: Node) => Parts): Kind {
@@ -232,7 +231,7 @@ function variable(type: DataType, offsetKind: ArrayKind<Int32Array | BigInt64Arr
 function views(type: DataType): Kind {
   return leaf(type, (body, node) => {
     const validity = body.validity(node);
-    const values = body.array(Uint8Array, node.length * 16);
+    const values = body.array(Uint8Array, node.length * VIEW_BYTES);
     return { validity, values, variadic: body.variadic() };
   });
 }
@@ -260,7 +259,7 @@ function texts(numbers: Uint32Array, words: number, scale: number, length: numbe
   const offsets = new Int32Array(length + 1);
   const written: string[] = [];
   for (let index = 0; index < length; index += 1) {
-    const text = decimalText(integerOf(numbers.subarray(index * words, (index + 1) * words)), scale);
+    const text = decimalAt(numbers, words, index, scale);
     written.push(text);
     offsets[index + 1] = (offsets[index] ?? 0) + text.length;
   }
@@ -274,21 +273,22 @@ function list(
   metadata: FieldMetadata,
   place: Place,
   typeWith: (item: arrow.Field) => DataType,
-  offsetsOf: ArrayKind<Int32Array | BigInt64Array> | ReadOffsets,
+  offsetsOf: ReadOffsets,
 ): Kind {
   const item = childOf(metadata, place, 0);
   const type = typeWith(item.field);
   function read(body: Body): arrow.Data {
     const node = body.node();
     const validity = body.validity(node);
-    const offsets = isArrayKind(offsetsOf) ? body.offsets(offsetsOf, node.length) : offsetsOf(body, node, validity);
+    const offsets = offsetsOf(body, node, validity);
     return data(type, node, { validity, offsets, children: [item.read(body)] });
   }
   return { type, read, dictionaries: item.dictionaries };
 }
 
-function isArrayKind<A>(value: ArrayKind<A> | ReadOffsets): value is ArrayKind<A> {
-  return "BYTES_PER_ELEMENT" in value;
+/** The offsets as they are in the batch. */
+function givenOffsets(kind: ArrayKind<Int32Array | BigInt64Array>): ReadOffsets {
+  return (body, node) => body.offsets(kind, node.length);
 }
 
 /** Lists whose places and lengths are given become lists, if they lie one after the other. */

@@ -1,7 +1,12 @@
 // Decimals: whole numbers of 4 to 32 bytes, and where the point is.
 
+/** The digits of the decimal at a place of a column whose decimals have so many words of 32 bits each. */
+export function decimalAt(column: Uint32Array, words: number, index: number, scale: number): string {
+  return decimalText(integerOf(column.subarray(index * words, (index + 1) * words)), scale);
+}
+
 /** The number in these words of 32 bits, the last of which has the sign. */
-export function integerOf(words: Uint32Array): bigint {
+function integerOf(words: Uint32Array): bigint {
   let value = BigInt((words[words.length - 1] ?? 0) | 0);
   for (let index = words.length - 2; index >= 0; index -= 1) {
     value = (value << 32n) | BigInt(words[index] ?? 0);
@@ -10,7 +15,7 @@ export function integerOf(words: Uint32Array): bigint {
 }
 
 /** The digits of a decimal: `1234567.89`. */
-export function decimalText(unscaled: bigint, scale: number): string {
+function decimalText(unscaled: bigint, scale: number): string {
   const sign = unscaled < 0n ? "-" : "";
   const digits = String(unscaled < 0n ? -unscaled : unscaled);
   if (scale <= 0) {

@@ -18,8 +18,9 @@
 
 import * as arrow from "apache-arrow";
 import { invalidInput } from "../failure.js";
-import { epochNsOf } from "../preciseDate.js";
+import { epochNsOf, NS_PER_MS } from "../preciseDate.js";
 import { shown } from "../texts.js";
+import { unitOf } from "./units.js";
 
 /** What the values of a column have shown until now. */
 type Shape =
@@ -38,7 +39,6 @@ const LEAST_INT64 = -(2n ** 63n);
 const MOST_INT64 = 2n ** 63n - 1n;
 const MOST_UINT64 = 2n ** 64n - 1n;
 
-const NS_PER_MS = 1_000_000n;
 const NS_PER_US = 1_000n;
 
 /** The type of a column, or of values in one. */
@@ -89,7 +89,7 @@ class Shapes {
       case "boolean":
         return new arrow.Bool();
       case "Date":
-        return new arrow.Timestamp(timeUnit(shape.unitNs));
+        return new arrow.Timestamp(unitOf(shape.unitNs));
       case "Uint8Array":
         return new arrow.Binary();
       case "array":
@@ -260,12 +260,4 @@ function described(value: unknown): string {
 
 function withArticle(kind: Shape["kind"]): string {
   return `${/^[aeiouAEIOU]/.test(kind) ? "an" : "a"} ${kind}`;
-}
-
-function timeUnit(unitNs: bigint): arrow.TimeUnit {
-  return unitNs === NS_PER_MS
-    ? arrow.TimeUnit.MILLISECOND
-    : unitNs === NS_PER_US
-      ? arrow.TimeUnit.MICROSECOND
-      : arrow.TimeUnit.NANOSECOND;
 }

@@ -12,6 +12,7 @@ import { RecordBatch } from "apache-arrow/fb/record-batch";
 import { Builder } from "flatbuffers";
 import type { Part, Pieces } from "./parts.js";
 import { bits, childParts, fixedValues, nullsOf, offsets, rowsOf, variableValues, views } from "./parts.js";
+import { MARK, PREFIX_BYTES } from "./wire.js";
 
 /** A column of some rows, and its type. */
 export interface ColumnParts {
@@ -20,7 +21,7 @@ export interface ColumnParts {
 }
 
 /** The end of a stream. */
-export const END: Uint8Array = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0);
+export const END: Uint8Array = prefix(0);
 
 /** The message with the columns of a table. */
 export function schemaMessage(schema: Schema): Uint8Array[] {
@@ -51,12 +52,19 @@ export function dictionaryMessage(id: number, values: ColumnParts): Uint8Array[]
 function framed(metadata: Uint8Array, body: Pieces): Uint8Array[] {
   // All messages begin at multiples of eight.
   const padded = Math.ceil(metadata.length / 8) * 8;
-  const head = new Uint8Array(8 + padded);
-  const view = new DataView(head.buffer);
-  view.setUint32(0, 0xffff_ffff, true);
-  view.setUint32(4, padded, true);
-  head.set(metadata, 8);
+  const head = new Uint8Array(PREFIX_BYTES + padded);
+  head.set(prefix(padded));
+  head.set(metadata, PREFIX_BYTES);
   return [head, ...body];
+}
+
+/** What is before metadata of this length. */
+function prefix(length: number): Uint8Array {
+  const bytes = new Uint8Array(PREFIX_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MARK, true);
+  view.setUint32(4, length, true);
+  return bytes;
 }
 
 function finished(builder: Builder, type: MessageHeader, header: number, bodyLength: number): Uint8Array {

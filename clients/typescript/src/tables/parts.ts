@@ -14,9 +14,10 @@ export interface Part {
 /** A buffer, in pieces that follow one another. */
 export type Pieces = readonly Uint8Array[];
 
-// A view: a length, and the value or where it is.
-const VIEW_BYTES = 16;
-const INLINE_BYTES = 12;
+/** The bytes of a view: a length, and the value or where it is. */
+export const VIEW_BYTES = 16;
+/** The longest value that is in its view. */
+export const INLINE_BYTES = 12;
 
 /** Rows of a part. */
 export function slice({ data, begin }: Part, from: number, length: number): Part {

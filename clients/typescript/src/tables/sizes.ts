@@ -3,7 +3,7 @@
 import { Type } from "apache-arrow";
 import type { OutgoingData } from "./outgoing.js";
 import type { Part } from "./parts.js";
-import { childParts, range } from "./parts.js";
+import { childParts, INLINE_BYTES, range, VIEW_BYTES } from "./parts.js";
 
 /** What the rows take in a message, without dictionaries, which are sent once for many messages. */
 export function sentBytes(part: Part): number {
@@ -22,7 +22,7 @@ export function sentBytes(part: Part): number {
       return validity + 8 * length + valueBytes(part);
     case Type.Utf8View:
     case Type.BinaryView:
-      return validity + 16 * length + longBytes(part);
+      return validity + VIEW_BYTES * length + longBytes(part);
     case Type.List:
     case Type.Map:
       return validity + 4 * length + childBytes(part, sentBytes);
@@ -77,8 +77,8 @@ function longBytes({ data, begin, length }: Part): number {
   const view = new DataView(values.buffer, values.byteOffset, values.byteLength);
   let bytes = 0;
   for (let index = begin; index < begin + length; index += 1) {
-    const size = view.getInt32(index * 16, true);
-    bytes += size > 12 ? size : 0;
+    const size = view.getInt32(index * VIEW_BYTES, true);
+    bytes += size > INLINE_BYTES ? size : 0;
   }
   return bytes;
 }

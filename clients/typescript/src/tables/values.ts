@@ -2,16 +2,14 @@
 
 import type { Data, DataType } from "apache-arrow";
 import * as arrow from "apache-arrow";
-import { PreciseDate } from "../preciseDate.js";
-import { decimalText, integerOf } from "./decimals.js";
+import { NS_PER_MS, PreciseDate } from "../preciseDate.js";
+import { decimalAt } from "./decimals.js";
+import { unitNsOf } from "./units.js";
 
 /** Gives a value that is not null. */
 type Read = (index: number) => unknown;
 
 const MS_PER_DAY = 86_400_000;
-
-// Nanoseconds, by the unit.
-const UNIT_NS = [1_000_000_000n, 1_000_000n, 1_000n, 1n];
 
 /** What gives the value at a place of a column, or `null`. */
 export function reader(data: Data): Read {
@@ -43,9 +41,9 @@ const readersByType: Partial<Record<arrow.Type, (data: Data) => Read>> = {
   [arrow.Type.Timestamp]: (data) => {
     const { unit } = typeIs(data, arrow.DataType.isTimestamp);
     const values = data.values as BigInt64Array;
-    const unitNs = UNIT_NS[unit] ?? 1n;
+    const unitNs = unitNsOf(unit);
     if (unit === arrow.TimeUnit.SECOND || unit === arrow.TimeUnit.MILLISECOND) {
-      const unitMs = Number(unitNs / 1_000_000n);
+      const unitMs = Number(unitNs / NS_PER_MS);
       return (index) => new Date(Number(values[index]) * unitMs);
     }
     return (index) => new PreciseDate((values[index] ?? 0n) * unitNs);
@@ -54,7 +52,7 @@ const readersByType: Partial<Record<arrow.Type, (data: Data) => Read>> = {
     const { scale, bitWidth } = typeIs(data, arrow.DataType.isDecimal);
     const words = bitWidth / 32;
     const values = data.values as Uint32Array;
-    return (index) => decimalText(integerOf(values.subarray(index * words, (index + 1) * words)), scale);
+    return (index) => decimalAt(values, words, index, scale);
   },
   [arrow.Type.Interval]: (data) => {
     const { unit } = typeIs(data, arrow.DataType.isInterval);

@@ -4,9 +4,11 @@ import { Message } from "apache-arrow/fb/message";
 import { ByteBuffer } from "flatbuffers";
 import { protocolError } from "../failure.js";
 
-// Before each message: this mark, and the length of its metadata.
-const MARK = 0xffff_ffff;
-const PREFIX_BYTES = 8;
+/** What each message begins with; the length of its metadata comes after it. */
+export const MARK = 0xffff_ffff;
+
+/** The bytes of the mark and of the length. */
+export const PREFIX_BYTES = 8;
 
 /** A message: its metadata, and its body. */
 export interface IpcMessage {

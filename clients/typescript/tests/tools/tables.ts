@@ -2,8 +2,10 @@
 
 import * as arrow from "apache-arrow";
 import { PolarwayTable } from "../../src/index.js";
-import { decimalText, integerOf } from "../../src/tables/decimals.js";
+import { decimalAt } from "../../src/tables/decimals.js";
 import { batchOf, schemaWith } from "../../src/tables/decode.js";
+import { encoded } from "../../src/tables/encode.js";
+import { outgoing } from "../../src/tables/source.js";
 
 /** A type, as the scenarios name it. */
 export type TypeSpec = string | Readonly<Record<string, unknown>>;
@@ -317,6 +319,15 @@ export function nsOf(text: string): bigint {
   return BigInt(Date.parse(`${seconds}Z`)) * 1_000_000n + BigInt(fraction.padEnd(9, "0"));
 }
 
+/** The pieces of the Arrow IPC stream as which a table is sent. */
+export async function piecesOf(source: unknown): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  for await (const { ipc } of encoded(await outgoing(source))) {
+    pieces.push(...ipc);
+  }
+  return pieces;
+}
+
 /** The values of a column as text, to be compared: without regard to batches. */
 export function textsOf(table: arrow.Table, column: number): string[] {
   const texts: string[] = [];
@@ -346,7 +357,7 @@ function textOf(data: arrow.Data, row: number): string {
   }
   if (arrow.DataType.isDecimal(type)) {
     const words = type.bitWidth / 32;
-    return decimalText(integerOf((data.values as Uint32Array).subarray(row * words, (row + 1) * words)), type.scale);
+    return decimalAt(data.values as Uint32Array, words, row, type.scale);
   }
   if (arrow.DataType.isDictionary(type)) {
     return textOf(data.dictionary?.data[0] as arrow.Data, Number(data.values[row]));
@@ -355,12 +366,10 @@ function textOf(data: arrow.Data, row: number): string {
     return `{${data.children.map((child, index) => `${type.children[index]?.name}: ${textOf(child, row)}`).join()}}`;
   }
   if (arrow.DataType.isFixedSizeList(type)) {
-    const first = row * type.listSize;
-    return `[${Array.from({ length: type.listSize }, (_, place) => textOf(data.children[0] as arrow.Data, first + place)).join()}]`;
+    return listText(data, row * type.listSize, (row + 1) * type.listSize);
   }
   if (arrow.DataType.isList(type) || arrow.DataType.isLargeList(type) || arrow.DataType.isMap(type)) {
-    const [begin, end] = [Number(data.valueOffsets[row]), Number(data.valueOffsets[row + 1])];
-    return `[${Array.from({ length: end - begin }, (_, place) => textOf(data.children[0] as arrow.Data, begin + place)).join()}]`;
+    return listText(data, Number(data.valueOffsets[row]), Number(data.valueOffsets[row + 1]));
   }
   const value: unknown =
     arrow.DataType.isTimestamp(type) || arrow.DataType.isDate(type)
@@ -372,8 +381,16 @@ function textOf(data: arrow.Data, row: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 
+function listText(data: arrow.Data, begin: number, end: number): string {
+  const items = Array.from({ length: end - begin }, (_, place) =>
+    textOf(data.children[0] as arrow.Data, begin + place),
+  );
+  return `[${items.join()}]`;
+}
+
 /**
- * How a table is not as expected. `typeText` is what a type is handed over as. Every column of a query may have nulls.
+ * How a table is not as expected. `handedOver` gives the name of what a type is loaded as. Every column of a query may
+ * have nulls.
  */
 export function difference(
   expected: arrow.Table,
