@@ -21,9 +21,8 @@ import { Builder } from "flatbuffers";
 import { MessageReader, MOST_BYTES, prefix } from "../src/http2/frames.js";
 import { PolarwayError, PolarwayTable } from "../src/index.js";
 import { StreamDecoder } from "../src/tables/decode.js";
-import { streamOf } from "../src/tables/encode.js";
-import { outgoing } from "../src/tables/source.js";
 import { reader } from "../src/tables/values.js";
+import { piecesOf } from "./tools/tables.js";
 
 /** Numbers that are the same in each run. */
 function* random(seed: number): Generator<number> {
@@ -36,6 +35,11 @@ function* random(seed: number): Generator<number> {
 
 function draw(numbers: Generator<number>, most: number): number {
   return Math.floor((numbers.next().value as number) * most);
+}
+
+/** All bytes of a table, as one Arrow IPC stream. */
+async function streamOf(source: unknown): Promise<Uint8Array> {
+  return new Uint8Array(Buffer.concat(await piecesOf(source)));
 }
 
 test("messages that are cut at any byte arrive whole, and their Arrow data is aligned", () => {
@@ -82,7 +86,7 @@ test("bytes that are cut, changed or moved are a table or a clear error, and not
   };
   const table = arrow.tableFromArrays({ words: ["x", "y", "x"] });
   for (const source of [columns, table]) {
-    const bytes = await streamOf(await outgoing(source));
+    const bytes = await streamOf(source);
     const numbers = random(11);
     for (let times = 0; times < 3_000; times += 1) {
       const damaged = bytes.slice(0, times % 3 === 0 ? draw(numbers, bytes.length) : bytes.length);
@@ -213,7 +217,7 @@ test("a table prints its columns, types and first rows, and no more than fits", 
     Array.from({ length: 20 }, (_, column) => [`c${column}`, Array.from({ length: 30 }, () => "x".repeat(100))]),
   );
   const decoder = new StreamDecoder();
-  const batches = decoder.decode(await streamOf(await outgoing(many)));
+  const batches = decoder.decode(await streamOf(many));
   const text = inspect(new PolarwayTable(decoder.schema as arrow.Schema, batches));
   assert.match(text, /^30 rows × 20 columns \(shown: the first 10 rows, 12 columns\)\n┌/);
   assert.ok(text.split("\n").length === 16 && text.includes("…"));

@@ -6,11 +6,9 @@ import { test } from "node:test";
 import * as arrow from "apache-arrow";
 import type { TableSource } from "../src/index.js";
 import { BatchError, freshRequest, PolarwayError, PreciseDate } from "../src/index.js";
-import { encoded } from "../src/tables/encode.js";
-import { outgoing } from "../src/tables/source.js";
 import { proxyBefore } from "./tools/breakingProxy.js";
 import { clientOf, withServer } from "./tools/server.js";
-import { built, difference } from "./tools/tables.js";
+import { built, difference, piecesOf } from "./tools/tables.js";
 
 await withServer(async ({ address }) => {
   await test("types are inferred by the stated rules, and values come back with all their digits", async (t) => {
@@ -149,10 +147,7 @@ await withServer(async ({ address }) => {
       assert.deepEqual(found[name], Array.from(values as ArrayLike<number | bigint>), name);
     }
     const memory = Object.values(columns).map(({ buffer }) => buffer);
-    const pieces: Uint8Array[] = [];
-    for await (const { ipc } of encoded(await outgoing(columns))) {
-      pieces.push(...ipc);
-    }
+    const pieces = await piecesOf(columns);
     assert.ok(memory.every((own) => pieces.some(({ buffer }) => buffer === own)));
   });
 

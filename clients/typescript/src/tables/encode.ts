@@ -41,33 +41,19 @@ export async function* encoded(table: OutgoingTable): AsyncGenerator<EncodedChun
   let nextRow = 0;
   for await (const rows of gathered(table)) {
     for (const part of encoder.cut(rows, nextRow)) {
-      for (const message of encoder.dictionaries(part)) {
+      for (const message of encoder.messages(part)) {
         if (lengthOf(pending) + lengthOf(message) > MOST_BYTES) {
           yield { ipc: pending, firstRow: nextRow, rows: 0 };
           pending = [];
         }
-        pending.push(...message);
+        pending = [...pending, ...message];
       }
-      const message = encoder.batch(part);
-      if (lengthOf(pending) + lengthOf(message) > MOST_BYTES) {
-        yield { ipc: pending, firstRow: nextRow, rows: 0 };
-        pending = [];
-      }
-      yield { ipc: [...pending, ...message], firstRow: nextRow, rows: part.rows };
+      yield { ipc: pending, firstRow: nextRow, rows: part.rows };
       pending = [];
       nextRow += part.rows;
     }
   }
   yield { ipc: [...pending, END], firstRow: nextRow, rows: 0 };
-}
-
-/** All bytes of a table, as one Arrow IPC stream. */
-export async function streamOf(table: OutgoingTable): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  for await (const { ipc } of encoded(table)) {
-    pieces.push(...ipc);
-  }
-  return new Uint8Array(Buffer.concat(pieces));
 }
 
 /** Some rows of a table: for each column the parts of it, which may lie in several batches. */
@@ -155,22 +141,13 @@ class Encoder {
     }
   }
 
-  /** The messages with the dictionaries of these rows that were not sent last. */
-  *dictionaries({ columns }: Rows): Generator<Uint8Array[]> {
-    for (const [column, parts] of columns.entries()) {
-      const type = this.#types[column];
-      if (type !== undefined) {
-        yield* this.#dictionariesOf(type, parts);
-      }
+  /** The messages with the dictionaries of these rows that were not sent last, and the one with the rows. */
+  *messages({ rows, columns }: Rows): Generator<Uint8Array[]> {
+    const typed = columns.map((parts, column) => this.#column(column, parts));
+    for (const { type, parts } of typed) {
+      yield* this.#dictionariesOf(type, parts);
     }
-  }
-
-  /** The message with these rows. */
-  batch({ rows, columns }: Rows): Uint8Array[] {
-    return batchMessage(
-      rows,
-      columns.map((parts, column) => this.#column(column, parts)),
-    );
+    yield batchMessage(rows, typed);
   }
 
   #column(column: number, parts: readonly Part[]): ColumnParts {
