@@ -33,8 +33,13 @@ export function atOf({ version, asOf }: AtOptions): At | undefined {
   return version === undefined ? undefined : { at: { case: "version", value: versionNumber(version) } };
 }
 
+/** What a request has for the version that a dataset must have before a write: nothing, if any will do. */
+export function expectedOf(expectedVersion: unknown): { expectedVersion?: bigint } {
+  return expectedVersion === undefined ? {} : { expectedVersion: versionNumber(expectedVersion) };
+}
+
 /** The number of a version. */
-export function versionNumber(version: unknown): bigint {
+function versionNumber(version: unknown): bigint {
   if (!(Number.isSafeInteger(version) && (version as number) >= 0)) {
     throw invalidInput(`${String(version)} is no number of a version`);
   }

@@ -1,7 +1,7 @@
 // Lists, describes and deletes datasets, and lists their versions.
 
 import type { AtOptions } from "./at.js";
-import { AT_OPTIONS, atOf, versionNumber } from "./at.js";
+import { AT_OPTIONS, atOf, expectedOf } from "./at.js";
 import type { Core } from "./core.js";
 import { invalidInput, protocolError } from "./failure.js";
 import { PolarwayService } from "./generated/polarway/v1/service_pb.js";
@@ -9,7 +9,7 @@ import type { Dataset, Description, Published, Version } from "./model.js";
 import { datasetOf, descriptionOf, publishedOf, versionOf } from "./model.js";
 import { requestIdOf, requestOf } from "./requestId.js";
 import { checkNames } from "./settings.js";
-import { textOf } from "./texts.js";
+import { datasetName } from "./texts.js";
 
 /** Which version is described. */
 export interface DescribeOptions extends AtOptions {
@@ -72,15 +72,11 @@ export async function deleteDataset(core: Core, name: string, options: DeleteOpt
     name: datasetName(name),
     requestId: requestIdOf(requestOf(request), 0),
     purge,
-    ...(expectedVersion === undefined ? {} : { expectedVersion: versionNumber(expectedVersion) }),
+    ...expectedOf(expectedVersion),
   };
   const { published } = await core.unary(PolarwayService.method.deleteDataset, message, signal);
   if (published === undefined) {
     throw protocolError("the server did not say which version the deletion made");
   }
   return publishedOf(published);
-}
-
-function datasetName(name: unknown): string {
-  return textOf("the name of a dataset", name);
 }

@@ -16,6 +16,7 @@ import { encodedParameters } from "./parameters.js";
 import type { PreciseDate } from "./preciseDate.js";
 import type { QueryOptions } from "./query.js";
 import { checkedTimeLimit, RUN_OPTIONS } from "./query.js";
+import { requestIdOf } from "./requestId.js";
 import { checkNames } from "./settings.js";
 import { schemaOf } from "./tables/decode.js";
 import { textOf } from "./texts.js";
@@ -56,7 +57,7 @@ export async function create(core: Core, sql: string, options: QueryHandleOption
     sql: textOf("SQL", sql),
     parameters: encodedParameters(options.parameters),
     // The handle's id is made of these bits, which nobody must be able to guess.
-    requestId: `${randomUUID()}/0`,
+    requestId: requestIdOf(randomUUID(), 0),
     ...ttlOf(options.ttl),
   };
   const call = await core.call({ kind: "query", signal: options.signal });

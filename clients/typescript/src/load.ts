@@ -1,6 +1,5 @@
 // Loads tables. A stream that breaks continues at the next row of the version that it was reading.
 
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { equals } from "@bufbuild/protobuf";
 import type { RecordBatch, Schema } from "apache-arrow";
 import { compareSchemas } from "apache-arrow/visitor/typecomparator";
@@ -16,7 +15,7 @@ import { PolarwayService } from "./generated/polarway/v1/service_pb.js";
 import { Receiver } from "./receive.js";
 import { checkNames } from "./settings.js";
 import type { Batches } from "./streams.js";
-import { textOf } from "./texts.js";
+import { datasetName } from "./texts.js";
 
 /** What to load. */
 export interface LoadOptions extends AtOptions {
@@ -60,7 +59,7 @@ function selectionOf(name: string, options: LoadOptions): Selection {
   }
   const endRow = end === undefined ? undefined : BigInt(end);
   return {
-    name: textOf("the name of a dataset", name),
+    name: datasetName(name),
     at: atOf(options),
     columns: list,
     firstRow: BigInt(first),
@@ -155,7 +154,7 @@ export class Loading implements Batches {
 
   /** Takes one message, and tells whether there may be more. It is called when no batch is ready. */
   async #attemptNext(attempt: Attempt): Promise<boolean> {
-    const version = { at: { case: "version", value: this.#header?.version ?? 0n } } as const;
+    const version: At = { at: { case: "version", value: this.#header?.version ?? 0n } };
     const receiver = this.#receiver ?? this.#open(attempt, version);
     this.#receiver = undefined;
     try {
@@ -215,10 +214,7 @@ export class Loading implements Batches {
     this.#schema ??= schema;
   }
 
-  #open(
-    attempt: Attempt,
-    at: MessageInitShape<typeof import("./generated/polarway/v1/table_pb.js").AtSchema> | undefined,
-  ) {
+  #open(attempt: Attempt, at: At | undefined): Receiver<typeof LoadResponseSchema> {
     const { name, columns, endRow } = this.#selection;
     const request = {
       name,

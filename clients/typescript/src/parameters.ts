@@ -1,6 +1,7 @@
 // The values of a query's parameters: sent apart from its text, with their types, and never read as SQL.
 
 import { invalidInput } from "./failure.js";
+import { isPlain } from "./objects.js";
 import { columnOfValues } from "./tables/build.js";
 import { inferredType } from "./tables/infer.js";
 import { batchMessage, END, schemaMessage } from "./tables/message.js";
@@ -35,7 +36,7 @@ function named(parameters: unknown): readonly (readonly [string, unknown])[] {
   if (Array.isArray(parameters)) {
     return parameters.map((value: unknown, index) => [String(index + 1), value]);
   }
-  if (typeof parameters === "object" && [Object.prototype, null].includes(Object.getPrototypeOf(parameters))) {
+  if (typeof parameters === "object" && isPlain(parameters)) {
     return Object.entries(parameters);
   }
   throw invalidInput(`${String(parameters)} are no parameters: give a list for ? and $1, or an object for $name`);

@@ -31,7 +31,7 @@ export function requestOf(given: unknown): string {
   return given;
 }
 
-/** The id of a table in a call, counted from 0. */
+/** The id of one of the tables that a call makes, which are counted from 0. */
 export function requestIdOf(call: string, ordinal: number): string {
   return `${call}/${ordinal}`;
 }

@@ -1,6 +1,6 @@
 // Stores tables. An upload that breaks is made again with the same ids, so that nothing is written twice.
 
-import { versionNumber } from "./at.js";
+import { expectedOf } from "./at.js";
 import type { Attempt } from "./call.js";
 import { encoded } from "./call.js";
 import type { Core } from "./core.js";
@@ -17,7 +17,7 @@ import { send } from "./send.js";
 import { checkNames } from "./settings.js";
 import type { TableSource } from "./tables/source.js";
 import { outgoing } from "./tables/source.js";
-import { shown, textOf } from "./texts.js";
+import { datasetName, shown } from "./texts.js";
 
 /** How rows are appended. */
 export interface AppendOptions {
@@ -67,8 +67,8 @@ async function one(
   options: AppendOptions,
 ): Promise<Published> {
   const { expectedVersion, request, signal } = options;
-  const expected = expectedVersion === undefined ? {} : { expectedVersion: versionNumber(expectedVersion) };
-  const [result] = await upload(core, [{ header: { name, mode, ...expected }, source }], requestOf(request), signal);
+  const header = { name, mode, ...expectedOf(expectedVersion) };
+  const [result] = await upload(core, [{ header, source }], requestOf(request), signal);
   if (result === undefined || result instanceof Error) {
     throw result;
   }
@@ -128,7 +128,7 @@ async function upload(
 ): Promise<(Published | PolarwayError)[]> {
   const waiting = new Map<number, Sending>();
   for (const [ordinal, { header, source }] of given.entries()) {
-    const name = textOf("the name of a dataset", header.name);
+    const name = datasetName(header.name);
     const complete = { ...header, requestId: requestIdOf(idOfCall, ordinal) };
     // What no message can hold is refused before anything is sent.
     encoded(StoreHeaderSchema, complete);

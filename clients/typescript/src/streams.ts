@@ -136,30 +136,31 @@ export class TableStream extends PieceStream {
 
   /** The version that is read. It does not change while the stream is read. */
   get version(): number {
-    return count(this.#header.version);
+    return count(this.#begun.header.version);
   }
 
   /** When that version was made. */
   get time(): PreciseDate {
-    return timeOf(this.#header.timeUs);
+    return timeOf(this.#begun.header.timeUs);
   }
 
   /** The number of rows of the whole version. */
   get rows(): number {
-    return count(this.#header.rows);
+    return count(this.#begun.header.rows);
   }
 
   /** The number of rows that were asked for, all of which come. */
   get selectedRows(): number {
-    return count(this.#header === undefined ? 0n : this.#loading.selectedRows);
+    return count(this.#begun.selectedRows);
   }
 
-  get #header() {
-    const { header } = this.#loading;
+  /** What is known once the load has begun. */
+  get #begun() {
+    const { header, selectedRows } = this.#loading;
     if (header === undefined) {
       throw invalidInput("the load has not begun: await `begin()`, or take the first piece");
     }
-    return header;
+    return { header, selectedRows };
   }
 }
 

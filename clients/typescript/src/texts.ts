@@ -13,6 +13,11 @@ export function textOf(what: string, text: unknown): string {
   return text;
 }
 
+/** The name of a dataset that can be sent. */
+export function datasetName(name: unknown): string {
+  return textOf("the name of a dataset", name);
+}
+
 // How much of a text a message shows.
 const SHOWN_CHARACTERS = 200;
 

@@ -5,6 +5,8 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { inspect } from "node:util";
+import { PolarwayClient } from "../src/index.js";
 import { root } from "./tools/folders.js";
 import { assertNothingIsLeft } from "./tools/leaks.js";
 import { atEnd, clientOf, startServer, temporaryFolder } from "./tools/server.js";
@@ -104,7 +106,6 @@ await test("encrypted connections, with and without certificates of the client",
 
   await t.test("a token is shown nowhere", async (t) => {
     const client = clientOf(t, mutual.address, { tls: { ca, ...identity }, authToken: TOKEN });
-    const { inspect } = await import("node:util");
     assert.ok(!inspect(client, { depth: 10, showHidden: true }).includes(TOKEN));
     const error = await client.load("missing").catch((caught: unknown) => caught);
     assert.ok(!inspect(error, { depth: 10, showHidden: true }).includes(TOKEN));
@@ -112,7 +113,6 @@ await test("encrypted connections, with and without certificates of the client",
 });
 
 await test("addresses, tokens and certificates that can't be used are refused by name", async (t) => {
-  const { PolarwayClient } = await import("../src/index.js");
   const refused: [object, RegExp][] = [
     [{ host: "" }, /^"" names no host/],
     [{ host: "ftp://here" }, /"ftp:\/\/here" does not start with http:\/\/ or https:\/\//],

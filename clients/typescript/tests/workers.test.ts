@@ -5,7 +5,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
@@ -131,7 +131,6 @@ http {
 }
 
 async function answers(address: string): Promise<boolean> {
-  const { connect } = await import("node:net");
   const [host = "", port] = address.split(":");
   const socket = connect(Number(port), host);
   const result = await Promise.race([

@@ -73,13 +73,7 @@ export class Connection {
   /** Why it broke. */
   failure(): CallFailed {
     const error = this.#error ?? new Error("the connection was closed");
-    return new CallFailed(
-      failureOfConnection(
-        this.#goawayCode === constants.NGHTTP2_INADEQUATE_SECURITY ? insecure() : error,
-        this.#address,
-        true,
-      ),
-    );
+    return new CallFailed(failureOfConnection(causeOf(error, this.#goawayCode), this.#address, true));
   }
 
   /** A call begins. */
@@ -137,8 +131,11 @@ export class Connection {
   }
 }
 
-function insecure(): Error {
-  return Object.assign(new Error("the server wants TLS"), { code: "INADEQUATE_SECURITY" });
+/** Why a connection ended with this error. The code of the server's GOAWAY says more if it wants TLS. */
+function causeOf(error: unknown, goawayCode: number): unknown {
+  return goawayCode === constants.NGHTTP2_INADEQUATE_SECURITY
+    ? Object.assign(new Error("the server wants TLS"), { code: "INADEQUATE_SECURITY" })
+    : error;
 }
 
 /** Makes a connection, in five seconds at most, unless the signal is aborted before. */
@@ -193,8 +190,7 @@ export async function connect(address: Address, tls: TlsOptions | undefined, sig
     socket.on("error", () => {});
     session?.destroy();
     socket.destroy();
-    const cause = goawayCode === constants.NGHTTP2_INADEQUATE_SECURITY ? insecure() : error;
-    throw new CallFailed(failureOfConnection(cause, address, false));
+    throw new CallFailed(failureOfConnection(causeOf(error, goawayCode), address, false));
   }
 }
 

@@ -1,7 +1,6 @@
 // What the end of a call, or of a connection, means.
 
 import type { IncomingHttpHeaders } from "node:http2";
-import { constants } from "node:http2";
 import type { Address } from "../address.js";
 import { authority } from "../address.js";
 import type { Failure } from "../failure.js";
@@ -39,7 +38,7 @@ export function failureOfHttpStatus(status: number, address: Address): Failure {
 
 /** The failure of a call that was reset with this code of HTTP/2. */
 export function failureOfReset(resetCode: number, address: Address): Failure {
-  const name = resetName(resetCode);
+  const name = RESET_NAMES[resetCode] ?? `HTTP/2 code ${resetCode}`;
   return { code: "UNAVAILABLE", message: `${authority(address)} hung up: ${name}`, origin: "connection" };
 }
 
@@ -90,14 +89,23 @@ function bytesOf(header: string): Uint8Array {
   return new Uint8Array(Buffer.from(header, "base64"));
 }
 
-function resetName(code: number): string {
-  const names = Object.entries(constants);
-  const found = names.find(([name, value]) => name.startsWith("NGHTTP2_") && value === code && RESET_NAMES.test(name));
-  return found === undefined ? `HTTP/2 code ${code}` : found[0].slice("NGHTTP2_".length);
-}
-
-const RESET_NAMES =
-  /^NGHTTP2_(NO_ERROR|PROTOCOL_ERROR|INTERNAL_ERROR|FLOW_CONTROL_ERROR|SETTINGS_TIMEOUT|STREAM_CLOSED|FRAME_SIZE_ERROR|REFUSED_STREAM|CANCEL|COMPRESSION_ERROR|CONNECT_ERROR|ENHANCE_YOUR_CALM|INADEQUATE_SECURITY|HTTP_1_1_REQUIRED)$/;
+// The codes of HTTP/2, by their numbers.
+const RESET_NAMES: readonly string[] = [
+  "NO_ERROR",
+  "PROTOCOL_ERROR",
+  "INTERNAL_ERROR",
+  "FLOW_CONTROL_ERROR",
+  "SETTINGS_TIMEOUT",
+  "STREAM_CLOSED",
+  "FRAME_SIZE_ERROR",
+  "REFUSED_STREAM",
+  "CANCEL",
+  "COMPRESSION_ERROR",
+  "CONNECT_ERROR",
+  "ENHANCE_YOUR_CALM",
+  "INADEQUATE_SECURITY",
+  "HTTP_1_1_REQUIRED",
+];
 
 /** An error of Node.js. */
 interface SystemError extends Error {

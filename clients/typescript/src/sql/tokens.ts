@@ -31,7 +31,8 @@ export interface Token {
 
 // DuckDB's whitespace: some of Unicode's, and some characters that are not whitespace in Unicode.
 const WIDE_SPACES = "\\xa0\\u2000-\\u200d\\u202f\\u205f\\u2060\\u3000\\ufeff";
-const SPACE = `[ \\t\\n\\r\\f${WIDE_SPACES}]`;
+const SPACES = sticky(`[ \\t\\n\\r\\f${WIDE_SPACES}]+`);
+const LINE_COMMENT = sticky("--[^\\n\\r]*");
 // Letters, `_` and everything that is not ASCII, written as what does not belong.
 const NAME_START = `[^\\x00-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f${WIDE_SPACES}]`;
 const NAME_PART = `[^\\x00-\\x23\\x25-\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f${WIDE_SPACES}]`;
@@ -39,16 +40,14 @@ const DIGITS = "[0-9]+(?:_[0-9]+)*";
 
 // Tokens that one pattern finds whole, in the order in which they are tried.
 const SHORT: readonly (readonly [TokenKind, RegExp])[] = [
-  ["space", sticky(`${SPACE}+`)],
-  ["comment", sticky("--[^\\n\\r]*")],
+  ["space", SPACES],
+  ["comment", LINE_COMMENT],
   ["parameter", sticky(`\\?(?:${DIGITS})?|\\$(?![eE]')(?:${NAME_START}${NAME_PART}*|${DIGITS})`)],
   ["end", sticky(";")],
   ["number", sticky(`(?:${DIGITS}(?:\\.(?:${DIGITS})?)?|\\.${DIGITS})(?:[eE][+-]?${DIGITS})?`)],
   ["word", sticky(`${NAME_START}${NAME_PART}*`)],
 ];
 const DOLLAR_TAG = sticky(`\\$(?:${NAME_START}(?:${NAME_START}|[0-9])*)?\\$`);
-const GAP_SPACE = sticky(`${SPACE}+`);
-const LINE_COMMENT = sticky("--[^\\n\\r]*");
 
 function sticky(pattern: string): RegExp {
   return new RegExp(pattern, "y");
@@ -165,7 +164,7 @@ function stringEnd(text: string, position: number, hasEscapes: boolean): number 
 function continuation(text: string, end: number): number | undefined {
   let position = end;
   while (true) {
-    const skipped = matchAt(GAP_SPACE, text, position) ?? matchAt(LINE_COMMENT, text, position);
+    const skipped = matchAt(SPACES, text, position) ?? matchAt(LINE_COMMENT, text, position);
     if (skipped === undefined) {
       break;
     }

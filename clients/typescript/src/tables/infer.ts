@@ -18,6 +18,7 @@
 
 import * as arrow from "apache-arrow";
 import { invalidInput } from "../failure.js";
+import { describedObject, isPlain } from "../objects.js";
 import { epochNsOf, NS_PER_MS } from "../preciseDate.js";
 import { shown } from "../texts.js";
 import { unitOf } from "./units.js";
@@ -247,15 +248,11 @@ function kindOf(value: unknown): Shape["kind"] | undefined {
   if (value instanceof Map) {
     return "Map";
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype ? "object" : undefined;
+  return isPlain(value as object) ? "object" : undefined;
 }
 
 function described(value: unknown): string {
-  if (typeof value !== "object" || value === null) {
-    return `a ${typeof value}`;
-  }
-  return `an object of class ${value.constructor?.name ?? "?"}`;
+  return typeof value === "object" && value !== null ? describedObject(value) : `a ${typeof value}`;
 }
 
 function withArticle(kind: Shape["kind"]): string {

@@ -2,6 +2,7 @@
 
 import type { RecordBatch, Table } from "apache-arrow";
 import { invalidInput } from "../failure.js";
+import { describedObject, isPlain } from "../objects.js";
 import type { Columns } from "./fromColumns.js";
 import { tableFromColumns } from "./fromColumns.js";
 import type { AnyBatch, OutgoingBatch, OutgoingTable } from "./outgoing.js";
@@ -66,18 +67,11 @@ function isIterable(source: unknown): source is Iterable<unknown> | AsyncIterabl
   return typeof candidate?.[Symbol.asyncIterator] === "function" || typeof candidate?.[Symbol.iterator] === "function";
 }
 
-function isPlain(source: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(source);
-  return prototype === null || prototype === Object.prototype;
-}
-
 function described(source: unknown): string {
   if (Array.isArray(source)) {
     return "an array";
   }
-  return typeof source === "object" && source !== null
-    ? `an object of class ${source.constructor.name}`
-    : String(source);
+  return typeof source === "object" && source !== null ? describedObject(source) : String(source);
 }
 
 /** A table whose batches are read while it is sent. Its columns are those of the first batch, which is read at once. */
