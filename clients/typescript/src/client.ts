@@ -1,5 +1,6 @@
 // The client.
 
+import { tableOf } from "./batches.js";
 import { Core } from "./core.js";
 import type { DeleteOptions, DescribeOptions } from "./datasets.js";
 import * as datasets from "./datasets.js";
@@ -18,7 +19,7 @@ import type { ClientOptions } from "./settings.js";
 import { checkNames, settingsOf, urlsOf } from "./settings.js";
 import type { AppendOptions, StoreOptions } from "./store.js";
 import * as store from "./store.js";
-import { QueryStream, TableStream, tableOf } from "./streams.js";
+import { QueryStream, TableStream } from "./streams.js";
 import type { TableSource } from "./tables/source.js";
 import type { PolarwayTable } from "./tables/table.js";
 import * as workers from "./workers.js";

@@ -5,6 +5,7 @@ import type { RecordBatch, Schema } from "apache-arrow";
 import { compareSchemas } from "apache-arrow/visitor/typecomparator";
 import type { At, AtOptions } from "./at.js";
 import { AT_OPTIONS, atOf } from "./at.js";
+import type { Batches } from "./batches.js";
 import type { Attempt, Call } from "./call.js";
 import type { Core } from "./core.js";
 import type { PolarwayError } from "./errors.js";
@@ -14,7 +15,6 @@ import { LoadHeaderSchema } from "./generated/polarway/v1/load_pb.js";
 import { PolarwayService } from "./generated/polarway/v1/service_pb.js";
 import { Receiver } from "./receive.js";
 import { checkNames } from "./settings.js";
-import type { Batches } from "./streams.js";
 import { datasetName } from "./texts.js";
 
 /** What to load. */

@@ -2,6 +2,8 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RecordBatch, Schema } from "apache-arrow";
+import type { Batches } from "./batches.js";
+import { joined } from "./batches.js";
 import type { Attempt, Call } from "./call.js";
 import type { Core } from "./core.js";
 import { invalidInput, protocolError, unreachable } from "./failure.js";
@@ -13,8 +15,6 @@ import type { Parameters } from "./parameters.js";
 import { encodedParameters } from "./parameters.js";
 import { Receiver } from "./receive.js";
 import { checkNames } from "./settings.js";
-import type { Batches } from "./streams.js";
-import { joined } from "./streams.js";
 import type { PolarwayTable } from "./tables/table.js";
 import { textOf } from "./texts.js";
 

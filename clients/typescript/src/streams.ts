@@ -1,8 +1,10 @@
 // Tables that arrive piece by piece.
 
 import type { RecordBatch, Schema } from "apache-arrow";
+import type { Batches } from "./batches.js";
+import { joined } from "./batches.js";
 import type { Core } from "./core.js";
-import { invalidInput, protocolError } from "./failure.js";
+import { invalidInput } from "./failure.js";
 import type { QueryHandleOptions } from "./handles.js";
 import type { LoadOptions } from "./load.js";
 import { Loading } from "./load.js";
@@ -11,41 +13,7 @@ import { count, timeOf } from "./model.js";
 import type { PreciseDate } from "./preciseDate.js";
 import type { QueryOptions } from "./query.js";
 import { Query, Running } from "./query.js";
-import { PolarwayTable } from "./tables/table.js";
-
-/** Batches that come from a load or a query. */
-export interface Batches {
-  /** The columns, once it has begun. */
-  readonly schema: Schema | undefined;
-  /** Waits for the first answer. To begin twice does nothing. */
-  begin(): Promise<void>;
-  /** The next batch; `undefined` behind the last. */
-  next(): Promise<RecordBatch | undefined>;
-  /** Ends the call, so that the server stops its work. */
-  close(): void;
-}
-
-/** One table of all batches that come. */
-export async function tableOf(batches: Batches): Promise<PolarwayTable> {
-  const found: RecordBatch[] = [];
-  try {
-    for (let batch = await batches.next(); batch !== undefined; batch = await batches.next()) {
-      found.push(batch);
-    }
-  } catch (error) {
-    batches.close();
-    throw error;
-  }
-  return joined(batches.schema, found);
-}
-
-/** One table of these batches. */
-export function joined(schema: Schema | undefined, batches: readonly RecordBatch[]): PolarwayTable {
-  if (schema === undefined) {
-    throw protocolError("a table came without a schema");
-  }
-  return new PolarwayTable(schema, batches);
-}
+import type { PolarwayTable } from "./tables/table.js";
 
 /**
  * What all streams are: they begin with their first piece, and end with the last one, with `close`, or where a loop is

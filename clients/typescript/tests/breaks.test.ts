@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
+import { tableOf } from "../src/batches.js";
 import { Core } from "../src/core.js";
 import { Http2Transport } from "../src/http2/transport.js";
 import { PolarwayClient, PolarwayError } from "../src/index.js";
 import { Loading } from "../src/load.js";
 import { settingsOf } from "../src/settings.js";
-import { tableOf } from "../src/streams.js";
 import { BreakingProxy, proxyBefore } from "./tools/breakingProxy.js";
 import { assertNothingIsLeft } from "./tools/leaks.js";
 import { clientOf, withServer } from "./tools/server.js";
