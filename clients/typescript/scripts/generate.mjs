@@ -39,7 +39,8 @@ function reasons() {
   const list = JSON.parse(readFileSync(join(root, "proto", "cases", "reasons.json"), "utf8"));
   const lines = list.map(({ reason, code, retry }) => `  ${reason}: { code: ${code}, retry: ${retry} },\n`);
   return (
-    `${HEADER}\n/** Every reason for a failure: its gRPC code, and whether the same call may succeed when made again. */\n` +
+    `${HEADER}\n` +
+    "/** Every reason for a failure: its gRPC code, and whether the same call may succeed when made again. */\n" +
     `export const REASONS = {\n${lines.join("")}} as const;\n\n` +
     "/** What is wrong, for programs. */\nexport type Reason = keyof typeof REASONS;\n"
   );

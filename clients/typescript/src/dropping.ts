@@ -8,7 +8,7 @@ export class Dropper<T extends object> {
   constructor(drop: (handleId: string) => Promise<void>) {
     this.#registry = new FinalizationRegistry((handleId) => {
       if (!this.#isClosed) {
-        // Nobody waits for that. A handle that is not dropped stays until it expires.
+        // Errors are ignored: a handle that is not dropped stays until it expires.
         drop(handleId).catch(() => {});
       }
     });

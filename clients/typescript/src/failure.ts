@@ -84,7 +84,7 @@ export function failureOfStatus(code: Code, message: string, details: Uint8Array
       }
     }
   } catch {
-    // Such bytes are no details.
+    // The bytes can't be read as details.
   }
   return { code, message, reason, retryDelayMs };
 }

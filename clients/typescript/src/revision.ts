@@ -1,7 +1,7 @@
 // Whether a server and this client can work with each other.
 //
 // The protocol is only added to. A server may thus be newer than its clients, as far as it says; it may not be older:
-// it would ignore what it does not know, and nobody would be told.
+// it would silently ignore what it does not know.
 
 import { protocolError } from "./failure.js";
 import type { GetServerInfoResponse } from "./generated/polarway/v1/server_pb.js";

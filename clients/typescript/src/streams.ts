@@ -176,7 +176,7 @@ class KeptResult implements Batches {
 
   close(): void {
     this.#loading?.close();
-    // Nobody waits for that. A handle that is not dropped expires.
+    // This call is not awaited, and its errors are ignored. A handle that is not dropped expires.
     this.#handle?.[Symbol.asyncDispose]().then(
       () => {},
       () => {},

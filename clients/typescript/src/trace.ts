@@ -14,7 +14,7 @@ interface Setter {
 
 const OPEN_TELEMETRY = Symbol.for("opentelemetry.js.api.1");
 
-// A program's own propagator may have others, which are nobody's business.
+// A program's own propagator may have others, which are not for the server.
 const NAMES = ["traceparent", "tracestate"];
 
 const SETTER: Setter = {

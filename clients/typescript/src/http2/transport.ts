@@ -75,7 +75,7 @@ export class Http2Transport implements Transport {
       begin(opened);
       return opened;
     });
-    // Who does not wait for it does not want to know.
+    // A call that is cancelled may never wait for it: that must not be an unhandled rejection.
     opening.catch(() => {});
     return {
       opened: () => opening,

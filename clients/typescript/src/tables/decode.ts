@@ -34,7 +34,7 @@ export class StreamDecoder {
     try {
       return this.#batches(ipc);
     } catch (error) {
-      // Metadata that lies makes its reader fail in its own way.
+      // The readers of flatbuffers throw errors of their own if the metadata is damaged.
       throw error instanceof PolarwayError ? error : notArrow(String(error));
     }
   }
