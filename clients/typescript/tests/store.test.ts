@@ -114,6 +114,7 @@ await withServer(async ({ address }) => {
       [null, /null is no table/],
       [new Own(), /an object of class Own is no table/],
       [() => [{ a: 1 }], /is no batch/],
+      [() => [Object.create(null)], /an object of class \? is no batch/],
       [() => 7, /7 gives no batches/],
       [() => [], /there are no batches/],
     ];
