@@ -11,7 +11,6 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	pb "github.com/polarway/polarway/clients/go/internal/polarwayv1"
-	"github.com/polarway/polarway/clients/go/internal/wire"
 )
 
 // Client is a client of one Polarway server, or of several workers over the same tables. Any number of goroutines may use
@@ -93,7 +92,7 @@ func (c *Client) greet(ctx context.Context) error {
 	}
 	var answer pb.GetServerInfoResponse
 	err := c.newCall(callProbe, nil).run(ctx, func(ctx context.Context, attempt *attempt) error {
-		return attempt.unary(ctx, wire.GetServerInfo, &pb.GetServerInfoRequest{}, &answer)
+		return attempt.unary(ctx, pb.GetServerInfoMethod, &pb.GetServerInfoRequest{}, &answer)
 	})
 	if err != nil {
 		return err
@@ -115,7 +114,7 @@ func (c *Client) HealthCheck(ctx context.Context) error {
 		kind = callIdempotent
 	}
 	var answer grpc_health_v1.HealthCheckResponse
-	request := &grpc_health_v1.HealthCheckRequest{Service: wire.Service}
+	request := &grpc_health_v1.HealthCheckRequest{Service: pb.Service}
 	err := c.newCall(kind, nil).run(ctx, func(ctx context.Context, attempt *attempt) error {
 		return attempt.unary(ctx, grpc_health_v1.Health_Check_FullMethodName, request, &answer)
 	})

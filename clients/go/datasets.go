@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 
 	pb "github.com/polarway/polarway/clients/go/internal/polarwayv1"
-	"github.com/polarway/polarway/clients/go/internal/wire"
 )
 
 // Datasets lists all datasets with their newest versions, by name.
@@ -18,7 +17,7 @@ func (c *Client) Datasets(ctx context.Context) ([]Dataset, error) {
 	request := &pb.ListDatasetsRequest{}
 	for {
 		var page pb.ListDatasetsResponse
-		if err := c.unary(ctx, wire.ListDatasets, request, &page, nil); err != nil {
+		if err := c.unary(ctx, pb.ListDatasetsMethod, request, &page, nil); err != nil {
 			return nil, err
 		}
 		for _, one := range page.GetDatasets() {
@@ -49,7 +48,7 @@ func (c *Client) Describe(ctx context.Context, name string, options ...LoadOptio
 	}
 	var answer pb.GetDatasetResponse
 	request := &pb.GetDatasetRequest{Name: name, At: selected.at}
-	if err := c.unary(ctx, wire.GetDataset, request, &answer, nil); err != nil {
+	if err := c.unary(ctx, pb.GetDatasetMethod, request, &answer, nil); err != nil {
 		return nil, err
 	}
 	dataset := answer.GetDataset()
@@ -78,7 +77,7 @@ func (c *Client) Versions(ctx context.Context, name string) ([]Version, error) {
 	request := &pb.ListVersionsRequest{Name: name}
 	for {
 		var page pb.ListVersionsResponse
-		if err := c.unary(ctx, wire.ListVersions, request, &page, nil); err != nil {
+		if err := c.unary(ctx, pb.ListVersionsMethod, request, &page, nil); err != nil {
 			return nil, err
 		}
 		for _, one := range page.GetVersions() {
@@ -118,7 +117,7 @@ func (c *Client) Delete(ctx context.Context, name string, options ...DeleteOptio
 		option.toDelete(request)
 	}
 	var answer pb.DeleteDatasetResponse
-	if err := c.unary(ctx, wire.DeleteDataset, request, &answer, nil); err != nil {
+	if err := c.unary(ctx, pb.DeleteDatasetMethod, request, &answer, nil); err != nil {
 		return Published{}, err
 	}
 	if answer.GetPublished() == nil {
@@ -130,7 +129,7 @@ func (c *Client) Delete(ctx context.Context, name string, options ...DeleteOptio
 // ServerInfo tells which worker answers.
 func (c *Client) ServerInfo(ctx context.Context) (*ServerInfo, error) {
 	var answer pb.GetServerInfoResponse
-	if err := c.unary(ctx, wire.GetServerInfo, &pb.GetServerInfoRequest{}, &answer, nil); err != nil {
+	if err := c.unary(ctx, pb.GetServerInfoMethod, &pb.GetServerInfoRequest{}, &answer, nil); err != nil {
 		return nil, err
 	}
 	return &ServerInfo{
@@ -145,7 +144,7 @@ func (c *Client) ServerInfo(ctx context.Context) (*ServerInfo, error) {
 // CacheStats tells how the cache of the worker that answers is doing. Each worker has its own.
 func (c *Client) CacheStats(ctx context.Context) (*CacheStats, error) {
 	var answer pb.GetCacheStatsResponse
-	if err := c.unary(ctx, wire.GetCacheStats, &pb.GetCacheStatsRequest{}, &answer, nil); err != nil {
+	if err := c.unary(ctx, pb.GetCacheStatsMethod, &pb.GetCacheStatsRequest{}, &answer, nil); err != nil {
 		return nil, err
 	}
 	return &CacheStats{
@@ -164,7 +163,7 @@ func (c *Client) Queries(ctx context.Context) ([]RunningQuery, error) {
 	var all []RunningQuery
 	for _, one := range c.workers.all {
 		var answer pb.ListQueriesResponse
-		if err := c.unary(ctx, wire.ListQueries, &pb.ListQueriesRequest{}, &answer, one); err != nil {
+		if err := c.unary(ctx, pb.ListQueriesMethod, &pb.ListQueriesRequest{}, &answer, one); err != nil {
 			return nil, err
 		}
 		for _, query := range answer.GetQueries() {
@@ -188,7 +187,7 @@ func (c *Client) Cancel(ctx context.Context, id string) error {
 	var failed error
 	for _, one := range c.workers.all {
 		var answer pb.CancelQueryResponse
-		err := c.unary(ctx, wire.CancelQuery, &pb.CancelQueryRequest{QueryId: id}, &answer, one)
+		err := c.unary(ctx, pb.CancelQueryMethod, &pb.CancelQueryRequest{QueryId: id}, &answer, one)
 		if err == nil {
 			return nil
 		}

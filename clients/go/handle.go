@@ -13,7 +13,6 @@ import (
 
 	"github.com/polarway/polarway/clients/go/internal/expression"
 	pb "github.com/polarway/polarway/clients/go/internal/polarwayv1"
-	"github.com/polarway/polarway/clients/go/internal/wire"
 )
 
 // HandleInfo describes a handle.
@@ -95,7 +94,7 @@ func (c *Client) QueryHandle(ctx context.Context, sql string, arguments ...any) 
 func createHandle(
 	ctx context.Context, attempt *attempt, request *pb.CreateHandleRequest, limit time.Duration,
 ) (*pb.Handle, error) {
-	incoming, err := attempt.open(ctx, wire.CreateHandle, request, limit)
+	incoming, err := attempt.open(ctx, pb.CreateHandleMethod, request, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +132,7 @@ func (c *Client) handleOf(message *pb.Handle) (*Handle, error) {
 // Handle finds a handle by its id. That is not a use of it.
 func (c *Client) Handle(ctx context.Context, id string) (*Handle, error) {
 	var answer pb.GetHandleResponse
-	if err := c.unary(ctx, wire.GetHandle, &pb.GetHandleRequest{HandleId: id}, &answer, nil); err != nil {
+	if err := c.unary(ctx, pb.GetHandleMethod, &pb.GetHandleRequest{HandleId: id}, &answer, nil); err != nil {
 		return nil, err
 	}
 	return c.handleOf(answer.GetHandle())
@@ -145,7 +144,7 @@ func (c *Client) Handles(ctx context.Context) ([]*Handle, error) {
 	request := &pb.ListHandlesRequest{}
 	for {
 		var page pb.ListHandlesResponse
-		if err := c.unary(ctx, wire.ListHandles, request, &page, nil); err != nil {
+		if err := c.unary(ctx, pb.ListHandlesMethod, request, &page, nil); err != nil {
 			return nil, err
 		}
 		for _, message := range page.GetHandles() {
@@ -164,7 +163,7 @@ func (c *Client) Handles(ctx context.Context) ([]*Handle, error) {
 // DropHandle drops a handle before it expires. Loads that run go on. A handle that was dropped before is no error.
 func (c *Client) DropHandle(ctx context.Context, id string) error {
 	var answer pb.DropHandleResponse
-	return c.unary(ctx, wire.DropHandle, &pb.DropHandleRequest{HandleId: id}, &answer, nil)
+	return c.unary(ctx, pb.DropHandleMethod, &pb.DropHandleRequest{HandleId: id}, &answer, nil)
 }
 
 // Drop drops the handle on the server before it expires. Loads that run go on.
@@ -182,7 +181,7 @@ func (h *Handle) Extend(ctx context.Context, ttl time.Duration) error {
 		request.TtlUs = &us
 	}
 	var answer pb.ExtendHandleResponse
-	if err := h.client.unary(ctx, wire.ExtendHandle, request, &answer, nil); err != nil {
+	if err := h.client.unary(ctx, pb.ExtendHandleMethod, request, &answer, nil); err != nil {
 		return err
 	}
 	info, err := handleInfoOf(answer.GetHandle())

@@ -278,7 +278,7 @@ func (l *loading) open(ctx context.Context, attempt *attempt, at *pb.At) (*recei
 		Columns:  l.selection.columns,
 		EndRow:   l.selection.endRow,
 	}
-	return attempt.receive(ctx, wire.Load, request, l.nextRow, 0)
+	return attempt.receive(ctx, pb.LoadMethod, request, l.nextRow, 0)
 }
 
 // headerOf reads the header of a step; nil if it has none.

@@ -18,7 +18,6 @@ import (
 
 	pb "github.com/polarway/polarway/clients/go/internal/polarwayv1"
 	"github.com/polarway/polarway/clients/go/internal/rows"
-	"github.com/polarway/polarway/clients/go/internal/wire"
 )
 
 // Named is the value of a parameter that the text names as $name. The values of database/sql are the same.
@@ -146,7 +145,7 @@ type result struct {
 
 func runQuery(ctx context.Context, attempt *attempt, query *queryRequest) (*result, error) {
 	request := &pb.QueryRequest{Sql: query.sql, Parameters: query.parameters, HugeintAsText: query.isHugeintText}
-	receiver, err := attempt.receive(ctx, wire.Query, request, 0, query.limit)
+	receiver, err := attempt.receive(ctx, pb.QueryMethod, request, 0, query.limit)
 	if err != nil {
 		return nil, err
 	}

@@ -84,7 +84,7 @@ func (u *upstream) bounded(bound time.Duration, what string, do func() error) er
 
 func (u *upstream) open() error {
 	return u.bounded(min(opening, u.attempt.call.tries.left()), "did not begin to answer", func() (err error) {
-		u.stream, err = u.attempt.worker.connection.NewStream(u.ctx, uploadDescription, wire.Store)
+		u.stream, err = u.attempt.worker.connection.NewStream(u.ctx, uploadDescription, pb.StoreMethod)
 		return err
 	})
 }

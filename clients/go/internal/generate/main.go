@@ -1,5 +1,6 @@
-// Command generate writes the parts of the client that are made from the protocol's definition: the messages, the list of
-// reasons for failures, and the revision of the protocol. Run it with `go generate ./...` in the module's folder.
+// Command generate writes the parts of the client that are made from the protocol's definition: the messages, the paths of
+// the service's methods, the list of reasons for failures, and the revision of the protocol. Run it with `go generate ./...`
+// in the module's folder.
 //
 // It reads the descriptors that `cargo xtask codegen` has made, so no protoc is needed.
 package main
@@ -46,8 +47,15 @@ func main() {
 
 // generate makes the files, by their names, from the repository at root.
 func generate(root string) (map[string][]byte, error) {
-	files, err := messages(filepath.Join(root, "crates/polarway-proto/src/generated/descriptors.bin"))
+	plugin, err := protocol(filepath.Join(root, "crates/polarway-proto/src/generated/descriptors.bin"))
 	if err != nil {
+		return nil, err
+	}
+	files, err := messages(plugin)
+	if err != nil {
+		return nil, err
+	}
+	if files["methods.go"], err = methods(plugin); err != nil {
 		return nil, err
 	}
 	if files["reasons.go"], err = reasons(filepath.Join(root, "proto/cases/reasons.json")); err != nil {
@@ -59,8 +67,8 @@ func generate(root string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// messages makes what protoc-gen-go makes of the protocol's files.
-func messages(descriptors string) (map[string][]byte, error) {
+// protocol reads the protocol's files.
+func protocol(descriptors string) (*protogen.Plugin, error) {
 	content, err := os.ReadFile(descriptors)
 	if err != nil {
 		return nil, err
@@ -86,10 +94,11 @@ func messages(descriptors string) (map[string][]byte, error) {
 		Parameter:      proto.String(strings.Join(parameters, ",")),
 		ProtoFile:      wanted,
 	}
-	plugin, err := protogen.Options{}.New(request)
-	if err != nil {
-		return nil, err
-	}
+	return protogen.Options{}.New(request)
+}
+
+// messages makes what protoc-gen-go makes of the protocol's files.
+func messages(plugin *protogen.Plugin) (map[string][]byte, error) {
 	for _, file := range plugin.Files {
 		// A file that has only the service has no messages.
 		if file.Generate && len(file.Messages) > 0 {
@@ -105,6 +114,24 @@ func messages(descriptors string) (map[string][]byte, error) {
 		files[filepath.Base(file.GetName())] = []byte(file.GetContent())
 	}
 	return files, nil
+}
+
+// methods makes the paths of the service's methods.
+func methods(plugin *protogen.Plugin) ([]byte, error) {
+	var text bytes.Buffer
+	text.WriteString(header)
+	for _, file := range plugin.Files {
+		for _, service := range file.Services {
+			text.WriteString("// Service is the name of Polarway's service.\n")
+			fmt.Fprintf(&text, "const Service = %q\n\n", service.Desc.FullName())
+			text.WriteString("// The paths of the service's methods.\nconst (\n")
+			for _, method := range service.Methods {
+				fmt.Fprintf(&text, "%sMethod = \"/\" + Service + \"/%s\"\n", method.GoName, method.Desc.Name())
+			}
+			text.WriteString(")\n")
+		}
+	}
+	return format.Source(text.Bytes())
 }
 
 // reasons makes the table of all reasons for failures.
