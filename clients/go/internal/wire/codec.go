@@ -24,9 +24,6 @@ const (
 	rowsField          = 3
 )
 
-// MostMessageBytes is the largest message that is read: the largest chunk that the protocol allows, and what is around it.
-const MostMessageBytes = 64<<20 + 1<<20
-
 // Codec encodes and decodes messages for gRPC.
 type Codec struct{}
 
