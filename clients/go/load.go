@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/polarway/polarway/clients/go/internal/polarwayv1"
-	"github.com/polarway/polarway/clients/go/internal/wire"
 )
 
 // LoadOption says which version, columns and rows to load.
@@ -92,7 +91,7 @@ type loading struct {
 	nextRow   uint64
 	// endRow is the row behind the last, once that is known.
 	endRow uint64
-	ready  []arrow.RecordBatch
+	ready  queue
 }
 
 // beginLoading opens the stream, and waits until the server has said which version it sends.
@@ -115,23 +114,13 @@ func (l *loading) schema() *arrow.Schema { return l.columns }
 
 // next returns the next batch, which is the caller's; io.EOF behind the last.
 func (l *loading) next(ctx context.Context) (arrow.RecordBatch, error) {
-	for len(l.ready) == 0 {
-		isMore := true
-		err := l.call.run(ctx, func(ctx context.Context, attempt *attempt) (err error) {
+	return l.ready.next(func() (isMore bool, err error) {
+		err = l.call.run(ctx, func(ctx context.Context, attempt *attempt) (err error) {
 			isMore, err = l.tryNext(ctx, attempt)
 			return err
 		})
-		if err != nil {
-			return nil, err
-		}
-		if !isMore {
-			return nil, io.EOF
-		}
-	}
-	batch := l.ready[0]
-	l.ready[0] = nil
-	l.ready = l.ready[1:]
-	return batch, nil
+		return isMore, err
+	})
 }
 
 // close ends the call, so that the server stops its work. Batches that were taken stay usable.
@@ -140,10 +129,7 @@ func (l *loading) close() {
 		l.receiver.close()
 		l.receiver = nil
 	}
-	for _, batch := range l.ready {
-		batch.Release()
-	}
-	l.ready = nil
+	l.ready.release()
 }
 
 func (l *loading) tryBegin(ctx context.Context, attempt *attempt) (err error) {
@@ -165,7 +151,7 @@ func (l *loading) tryBegin(ctx context.Context, attempt *attempt) (err error) {
 			attempt.call.tries.going()
 			continue
 		}
-		header, err := headerOf(&receiver.step)
+		header, err := headerOf(receiver)
 		if err != nil {
 			return err
 		}
@@ -210,7 +196,7 @@ func (l *loading) tryNext(ctx context.Context, attempt *attempt) (isMore bool, e
 	} else if err != nil {
 		return false, err
 	}
-	header, err := headerOf(&receiver.step)
+	header, err := headerOf(receiver)
 	if err != nil {
 		return false, err
 	}
@@ -240,10 +226,7 @@ func (l *loading) take(receiver *receiver) error {
 	}
 	l.ready = append(l.ready, batches...)
 	if err := l.check(receiver); err != nil {
-		for _, batch := range l.ready {
-			batch.Release()
-		}
-		l.ready = nil
+		l.ready.release()
 		return err
 	}
 	l.nextRow = receiver.nextRow
@@ -281,16 +264,11 @@ func (l *loading) open(ctx context.Context, attempt *attempt, at *pb.At) (*recei
 	return attempt.receive(ctx, pb.LoadMethod, request, l.nextRow, 0)
 }
 
-// headerOf reads the header of a step; nil if it has none.
-func headerOf(step *wire.Received) (*pb.LoadHeader, error) {
-	if len(step.Rest) == 0 {
-		return nil, nil
-	}
+// headerOf reads the header of the receiver's step; nil if it has none.
+func headerOf(receiver *receiver) (*pb.LoadHeader, error) {
 	var message pb.LoadResponse
-	if err := proto.Unmarshal(step.Rest, &message); err != nil {
-		return nil, protocolError("what the server sent is no message of this protocol")
-	}
-	return message.GetHeader(), nil
+	err := receiver.rest(&message)
+	return message.GetHeader(), err
 }
 
 // notEOF is an error, or one that says that the stream ended where it can't end.

@@ -14,7 +14,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-	"google.golang.org/protobuf/proto"
 
 	pb "github.com/polarway/polarway/clients/go/internal/polarwayv1"
 	"github.com/polarway/polarway/clients/go/internal/rows"
@@ -138,7 +137,7 @@ func parameter(value any) (arrow.Array, error) {
 type result struct {
 	receiver *receiver
 	columns  *arrow.Schema
-	ready    []arrow.RecordBatch
+	ready    queue
 	// summary tells what the query did, once its last row has arrived.
 	summary *QuerySummary
 }
@@ -185,35 +184,20 @@ func (r *result) step(attempt *attempt) (bool, error) {
 	if schema := r.receiver.decoder.Schema(); schema != nil {
 		r.columns = schema
 	}
-	if len(r.receiver.step.Rest) > 0 {
-		var message pb.QueryResponse
-		if err := proto.Unmarshal(r.receiver.step.Rest, &message); err != nil {
-			return false, protocolError("what the server sent is no message of this protocol")
-		}
-		if message.GetSummary() != nil {
-			r.summary = summaryOf(message.GetSummary())
-		}
+	var message pb.QueryResponse
+	if err := r.receiver.rest(&message); err != nil {
+		return false, err
+	}
+	if message.GetSummary() != nil {
+		r.summary = summaryOf(message.GetSummary())
 	}
 	attempt.call.tries.going()
 	return true, nil
 }
 
-func (r *result) take() arrow.RecordBatch {
-	if len(r.ready) == 0 {
-		return nil
-	}
-	batch := r.ready[0]
-	r.ready[0] = nil
-	r.ready = r.ready[1:]
-	return batch
-}
-
 func (r *result) close() {
 	r.receiver.close()
-	for _, batch := range r.ready {
-		batch.Release()
-	}
-	r.ready = nil
+	r.ready.release()
 }
 
 // whole is a result that is read in one attempt. A break is an error of the attempt.
@@ -225,18 +209,7 @@ type whole struct {
 func (w whole) schema() *arrow.Schema { return w.columns }
 
 func (w whole) next(context.Context) (arrow.RecordBatch, error) {
-	for {
-		if batch := w.take(); batch != nil {
-			return batch, nil
-		}
-		isMore, err := w.step(w.attempt)
-		if err != nil {
-			return nil, err
-		}
-		if !isMore {
-			return nil, io.EOF
-		}
-	}
+	return w.ready.next(func() (bool, error) { return w.step(w.attempt) })
 }
 
 // running is a result that its user reads. After the first batch, a break is an error.
@@ -248,22 +221,13 @@ type running struct {
 func (r running) schema() *arrow.Schema { return r.columns }
 
 func (r running) next(ctx context.Context) (arrow.RecordBatch, error) {
-	for {
-		if batch := r.take(); batch != nil {
-			return batch, nil
-		}
-		isMore := true
-		err := r.call.goOn(ctx, func(_ context.Context, attempt *attempt) (err error) {
+	return r.ready.next(func() (isMore bool, err error) {
+		err = r.call.goOn(ctx, func(_ context.Context, attempt *attempt) (err error) {
 			isMore, err = r.step(attempt)
 			return err
 		})
-		if err != nil {
-			return nil, err
-		}
-		if !isMore {
-			return nil, io.EOF
-		}
-	}
+		return isMore, err
+	})
 }
 
 // Query runs a SELECT in DuckDB's dialect, or EXPLAIN, DESCRIBE, SUMMARIZE or SHOW TABLES. Datasets are tables under their

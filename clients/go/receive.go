@@ -66,9 +66,49 @@ func (r *receiver) batches() ([]arrow.RecordBatch, error) {
 	return batches, nil
 }
 
+// rest reads the fields of the step that are not its chunk.
+func (r *receiver) rest(into proto.Message) error {
+	if len(r.step.Rest) == 0 {
+		return nil
+	}
+	if err := proto.Unmarshal(r.step.Rest, into); err != nil {
+		return protocolError("what the server sent is no message of this protocol")
+	}
+	return nil
+}
+
 // close ends the call, so that the server stops its work, and frees what was not read.
 func (r *receiver) close() {
 	r.incoming.close()
 	r.step.Release()
 	r.decoder.Release()
+}
+
+// queue has the batches that have arrived and were not taken.
+type queue []arrow.RecordBatch
+
+// next takes the first batch, which is the caller's. While there is none, more brings some, and tells whether there may be
+// others; io.EOF behind the last.
+func (q *queue) next(more func() (bool, error)) (arrow.RecordBatch, error) {
+	for len(*q) == 0 {
+		isMore, err := more()
+		if err != nil {
+			return nil, err
+		}
+		if !isMore {
+			return nil, io.EOF
+		}
+	}
+	batch := (*q)[0]
+	(*q)[0] = nil
+	*q = (*q)[1:]
+	return batch, nil
+}
+
+// release frees the batches.
+func (q *queue) release() {
+	for _, batch := range *q {
+		batch.Release()
+	}
+	*q = nil
 }
