@@ -67,11 +67,8 @@ type Handle struct {
 // QueryHandle runs a query and keeps its result on the server. The arguments are those of [Client.Query], and [HandleTTL]. If
 // the answer is lost, the call is made again and finds the handle that the first one made.
 func (c *Client) QueryHandle(ctx context.Context, sql string, arguments ...any) (*Handle, error) {
-	query, err := newQuery(sql, arguments)
+	query, call, err := c.beginQuery(ctx, sql, arguments)
 	if err != nil {
-		return nil, err
-	}
-	if err := c.greet(ctx); err != nil {
 		return nil, err
 	}
 	// The handle's id is made of these bits, which nobody must be able to guess.
@@ -81,7 +78,7 @@ func (c *Client) QueryHandle(ctx context.Context, sql string, arguments ...any) 
 		request.TtlUs = &ttl
 	}
 	var made *pb.Handle
-	err = c.newCall(callQuery, nil).run(ctx, func(ctx context.Context, attempt *attempt) (err error) {
+	err = call.run(ctx, func(ctx context.Context, attempt *attempt) (err error) {
 		made, err = createHandle(ctx, attempt, request, query.limit)
 		return err
 	})

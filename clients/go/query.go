@@ -230,6 +230,18 @@ func (r running) next(ctx context.Context) (arrow.RecordBatch, error) {
 	})
 }
 
+// beginQuery reads the arguments of a query, and begins the call that runs it.
+func (c *Client) beginQuery(ctx context.Context, sql string, arguments []any) (*queryRequest, *call, error) {
+	query, err := newQuery(sql, arguments)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.greet(ctx); err != nil {
+		return nil, nil, err
+	}
+	return query, c.newCall(callQuery, nil), nil
+}
+
 // Query runs a SELECT in DuckDB's dialect, or EXPLAIN, DESCRIBE, SUMMARIZE or SHOW TABLES. Datasets are tables under their
 // names. The table is the caller's, who releases it. A query whose connection breaks is run again.
 //
@@ -240,15 +252,12 @@ func (r running) next(ctx context.Context) (arrow.RecordBatch, error) {
 //
 // A value is of any type that a column may have (see [Client.Store]), or an [arrow.Array] of length one.
 func (c *Client) Query(ctx context.Context, sql string, arguments ...any) (*Table, error) {
-	query, err := newQuery(sql, arguments)
+	query, call, err := c.beginQuery(ctx, sql, arguments)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.greet(ctx); err != nil {
-		return nil, err
-	}
 	var table *Table
-	err = c.newCall(callQuery, nil).run(ctx, func(ctx context.Context, attempt *attempt) error {
+	err = call.run(ctx, func(ctx context.Context, attempt *attempt) error {
 		result, err := runQuery(ctx, attempt, query)
 		if err != nil {
 			return err
@@ -273,15 +282,12 @@ func (r *QueryReader) Summary() *QuerySummary { return r.running.summary }
 // reader stops it. After the first rows, a connection that breaks is an error. The context holds for the whole query. The
 // arguments are those of [Client.Query]. The reader is the caller's, who releases it.
 func (c *Client) OpenQuery(ctx context.Context, sql string, arguments ...any) (*QueryReader, error) {
-	query, err := newQuery(sql, arguments)
+	query, call, err := c.beginQuery(ctx, sql, arguments)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.greet(ctx); err != nil {
-		return nil, err
-	}
-	begun := running{call: c.newCall(callQuery, nil)}
-	err = begun.call.run(ctx, func(ctx context.Context, attempt *attempt) (err error) {
+	begun := running{call: call}
+	err = call.run(ctx, func(ctx context.Context, attempt *attempt) (err error) {
 		begun.result, err = runQuery(ctx, attempt, query)
 		return err
 	})
@@ -294,13 +300,7 @@ func (c *Client) OpenQuery(ctx context.Context, sql string, arguments ...any) (*
 // QueryStream runs a query and yields the batches of its result while it makes them, as [Client.OpenQuery] does. A batch is
 // valid until the loop's next turn, unless it is kept with Retain. To leave the loop stops the query.
 func (c *Client) QueryStream(ctx context.Context, sql string, arguments ...any) iter.Seq2[arrow.RecordBatch, error] {
-	return stream(func() (*Reader, error) {
-		reader, err := c.OpenQuery(ctx, sql, arguments...)
-		if err != nil {
-			return nil, err
-		}
-		return reader.Reader, nil
-	})
+	return stream(func() (*QueryReader, error) { return c.OpenQuery(ctx, sql, arguments...) })
 }
 
 // Scan adds the table's rows to what destination points to: a slice of structs or of pointers to structs, of maps from names

@@ -196,17 +196,14 @@ func (c *Client) OpenLoad(ctx context.Context, name string, options ...LoadOptio
 //		process(batch)
 //	}
 func (c *Client) LoadStream(ctx context.Context, name string, options ...LoadOption) iter.Seq2[arrow.RecordBatch, error] {
-	return stream(func() (*Reader, error) {
-		reader, err := c.OpenLoad(ctx, name, options...)
-		if err != nil {
-			return nil, err
-		}
-		return reader.Reader, nil
-	})
+	return stream(func() (*LoadReader, error) { return c.OpenLoad(ctx, name, options...) })
 }
 
 // stream yields the batches of a reader, which begins and ends with the loop.
-func stream(open func() (*Reader, error)) iter.Seq2[arrow.RecordBatch, error] {
+func stream[R interface {
+	Batches() iter.Seq2[arrow.RecordBatch, error]
+	Release()
+}](open func() (R, error)) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		reader, err := open()
 		if err != nil {
