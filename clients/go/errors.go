@@ -172,6 +172,24 @@ var kindOfReason = map[string]error{
 	"ROW_COUNT_MISMATCH":   ErrProtocol,
 }
 
+// kindOfCode has the kind of a failure that no server of ours gave a reason for. Other codes are ErrServerFailed.
+var kindOfCode = map[codes.Code]error{
+	// The connection broke, or gRPC or a proxy failed: the same call may succeed when made again.
+	codes.Canceled:    ErrUnavailable,
+	codes.Unknown:     ErrUnavailable,
+	codes.Aborted:     ErrUnavailable,
+	codes.Internal:    ErrUnavailable,
+	codes.Unavailable: ErrUnavailable,
+
+	codes.DeadlineExceeded:  ErrTimeout,
+	codes.Unimplemented:     ErrProtocol,
+	codes.Unauthenticated:   ErrUnauthenticated,
+	codes.PermissionDenied:  ErrPermissionDenied,
+	codes.ResourceExhausted: ErrResourceExhausted,
+	codes.InvalidArgument:   ErrInvalidInput,
+	codes.NotFound:          ErrNotFound,
+}
+
 // ofReason is a failure that a server of ours gave a reason for. A reason of a later version is no reason for a retry.
 func ofReason(code codes.Code, reason, message string, delay time.Duration) *Error {
 	return &Error{
@@ -196,29 +214,11 @@ func ofPart(part *pb.Failure) *Error {
 
 // ofCode is a failure without a reason: the connection, gRPC or a proxy failed.
 func ofCode(code codes.Code, message string, from origin) *Error {
-	failed := &Error{Code: code, Message: message, origin: from}
-	switch code {
-	case codes.Canceled, codes.Unknown, codes.Aborted, codes.Internal, codes.Unavailable:
-		failed.kind = ErrUnavailable
-		failed.Retryable = from != originTLS
-	case codes.DeadlineExceeded:
-		failed.kind = ErrTimeout
-	case codes.Unimplemented:
-		failed.kind = ErrProtocol
-	case codes.Unauthenticated:
-		failed.kind = ErrUnauthenticated
-	case codes.PermissionDenied:
-		failed.kind = ErrPermissionDenied
-	case codes.ResourceExhausted:
-		failed.kind = ErrResourceExhausted
-	case codes.InvalidArgument:
-		failed.kind = ErrInvalidInput
-	case codes.NotFound:
-		failed.kind = ErrNotFound
-	default:
-		failed.kind = ErrServerFailed
+	kind, isKnown := kindOfCode[code]
+	if !isKnown {
+		kind = ErrServerFailed
 	}
-	return failed
+	return &Error{Code: code, Message: message, Retryable: kind == ErrUnavailable && from != originTLS, kind: kind, origin: from}
 }
 
 // unreachable is a server that does not answer: the same call may succeed when made again.
@@ -245,7 +245,6 @@ func ended(ctx context.Context) *Error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		failed.Code, failed.kind = codes.DeadlineExceeded, ErrTimeout
 		failed.Message = "the deadline of the call's context has passed"
-		failed.Retryable = false
 		return failed
 	}
 	failed.Code, failed.kind = codes.Canceled, ErrCancelled

@@ -75,9 +75,7 @@ func unexplained(code codes.Code, text string, at address) *Error {
 	if found := httpStatus.FindStringSubmatch(text); found != nil {
 		return ofCode(codes.Unavailable, "a proxy before the server at "+at.String()+" answered "+found[1], originPeer)
 	}
-	switch code {
-	case codes.Canceled, codes.Unknown, codes.Aborted, codes.Internal, codes.Unavailable:
-	default:
+	if kindOfCode[code] != ErrUnavailable {
 		return ofCode(code, at.String()+" answered with gRPC code "+code.String()+": "+text, originPeer)
 	}
 	cause := innermost(text)
