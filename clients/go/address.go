@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -67,19 +68,10 @@ func addresses(targets []string, hasTLS bool) ([]address, error) {
 			found = append(found, one)
 		}
 	}
-	if hasTLS && !hasSecure(found) {
+	if hasTLS && !slices.ContainsFunc(found, func(one address) bool { return one.isSecure }) {
 		return nil, invalid("a TLS configuration is given, and no URL begins with https://: nothing would be encrypted")
 	}
 	return found, nil
-}
-
-func hasSecure(all []address) bool {
-	for _, one := range all {
-		if one.isSecure {
-			return true
-		}
-	}
-	return false
 }
 
 func parseAddress(text string, isSecure bool) (address, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -38,7 +39,8 @@ func (a *attempt) send(ctx context.Context, tables []*table) (*pb.StoreResponse,
 	for _, table := range tables {
 		isInMemory = isInMemory && table.source.isInMemory
 	}
-	encoder := newEncoding(ctx, tables, parts)
+	// The encoder has a list of its own: this may return while a reader still reads.
+	encoder := &encoding{ctx, slices.Clone(tables), parts}
 	go func() {
 		defer close(encoded)
 		encoder.run()
@@ -153,11 +155,6 @@ type encoding struct {
 	ctx    context.Context
 	tables []*table
 	parts  chan<- part
-}
-
-// newEncoding keeps the tables for itself: the caller may return while a reader still reads.
-func newEncoding(ctx context.Context, tables []*table, parts chan<- part) *encoding {
-	return &encoding{ctx, append([]*table(nil), tables...), parts}
 }
 
 func (e *encoding) run() {

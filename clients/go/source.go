@@ -184,12 +184,10 @@ func (r *readOnce) at(index int) (arrow.RecordBatch, error) {
 		r.keptBytes += int64(column.Data().SizeInBytes())
 	}
 	r.kept = append(r.kept, batch)
-	if r.keptBytes > keptBytes {
-		batch.Retain()
-		r.forget()
-		return batch, nil
-	}
 	batch.Retain()
+	if r.keptBytes > keptBytes {
+		r.forget()
+	}
 	return batch, nil
 }
 
