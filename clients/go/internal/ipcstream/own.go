@@ -34,9 +34,9 @@ func owned(column arrow.Array, allocator memory.Allocator) (arrow.Array, error) 
 	}
 	switch column := column.(type) {
 	case *array.StringView:
-		return ownedTexts(column, array.NewStringViewBuilder(allocator)), nil
+		return ownedViews(column, array.NewStringViewBuilder(allocator)), nil
 	case *array.BinaryView:
-		return ownedBytes(column, array.NewBinaryViewBuilder(allocator)), nil
+		return ownedViews(column, array.NewBinaryViewBuilder(allocator)), nil
 	case *array.Dictionary:
 		return ownedDictionary(column, allocator)
 	case array.ExtensionArray:
@@ -63,20 +63,17 @@ func owned(column arrow.Array, allocator memory.Allocator) (arrow.Array, error) 
 	}
 }
 
-func ownedTexts(column *array.StringView, builder *array.StringViewBuilder) arrow.Array {
-	defer builder.Release()
-	builder.Reserve(column.Len())
-	for row := range column.Len() {
-		if column.IsNull(row) {
-			builder.AppendNull()
-		} else {
-			builder.Append(column.Value(row))
-		}
-	}
-	return builder.NewArray()
-}
-
-func ownedBytes(column *array.BinaryView, builder *array.BinaryViewBuilder) arrow.Array {
+// ownedViews is a column of views, made anew with a builder of its type.
+func ownedViews[V any](
+	column interface {
+		arrow.Array
+		Value(row int) V
+	},
+	builder interface {
+		array.Builder
+		Append(value V)
+	},
+) arrow.Array {
 	defer builder.Release()
 	builder.Reserve(column.Len())
 	for row := range column.Len() {
