@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -38,8 +39,22 @@ var units = map[string]arrow.TimeUnit{
 	"ns": arrow.Nanosecond,
 }
 
+// knownFields has the fields of each struct, by its type: those of a struct inside of a row are asked for with every row.
+var knownFields sync.Map
+
 // fieldsOf returns the fields of a struct that are columns. Those of a struct that is embedded without a name are among them.
 func fieldsOf(t reflect.Type) ([]field, error) {
+	if known, isKnown := knownFields.Load(t); isKnown {
+		return known.([]field), nil
+	}
+	found, err := readFields(t)
+	if err == nil {
+		knownFields.Store(t, found)
+	}
+	return found, err
+}
+
+func readFields(t reflect.Type) ([]field, error) {
 	var found []field
 	seen := map[string]string{}
 	for _, one := range reflect.VisibleFields(t) {

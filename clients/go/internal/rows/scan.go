@@ -46,7 +46,7 @@ type assignment func(value reflect.Value, batch arrow.RecordBatch, row int) erro
 // assigner returns what puts a row into a value of this type.
 func assigner(schema *arrow.Schema, element reflect.Type) (assignment, error) {
 	if element.Kind() == reflect.Map && element.Key().Kind() == reflect.String {
-		return intoMap(schema, element), nil
+		return intoMap(schema), nil
 	}
 	inner := element
 	isPointer := element.Kind() == reflect.Pointer && isRow(element.Elem())
@@ -75,24 +75,18 @@ func named(column string, err error) error {
 	return fmt.Errorf("column %q: %w", column, err)
 }
 
-func intoMap(schema *arrow.Schema, element reflect.Type) assignment {
+func intoMap(schema *arrow.Schema) assignment {
+	columns := schema.Fields()
 	return func(value reflect.Value, batch arrow.RecordBatch, row int) error {
-		value.Set(reflect.MakeMapWithSize(element, schema.NumFields()))
-		for index, column := range schema.Fields() {
-			one := reflect.New(element.Elem()).Elem()
-			if err := Assign(one, batch.Column(index), row); err != nil {
-				return named(column.Name, err)
-			}
-			value.SetMapIndex(reflect.ValueOf(column.Name).Convert(element.Key()), one)
-		}
-		return nil
+		return setMap(value, columns, batch.Column, row)
 	}
 }
 
 // intoStruct matches columns with fields: by name, or by a name that differs in upper and lower case only. Every column needs
 // a field; a field without a column stays as it is.
 func intoStruct(schema *arrow.Schema, element reflect.Type, isPointer bool) (assignment, error) {
-	indices, err := match(schema.Fields(), element)
+	columns := schema.Fields()
+	indices, err := match(columns, element)
 	if err != nil {
 		return nil, err
 	}
@@ -101,13 +95,31 @@ func intoStruct(schema *arrow.Schema, element reflect.Type, isPointer bool) (ass
 			value.Set(reflect.New(element))
 			value = value.Elem()
 		}
-		for column, index := range indices {
-			if err := Assign(value.FieldByIndex(index), batch.Column(column), row); err != nil {
-				return named(schema.Field(column).Name, err)
-			}
-		}
-		return nil
+		return setFields(value, indices, columns, batch.Column, row)
 	}, nil
+}
+
+// setMap puts a row into a map from the names of its columns to their values.
+func setMap(to reflect.Value, columns []arrow.Field, at func(column int) arrow.Array, row int) error {
+	to.Set(reflect.MakeMapWithSize(to.Type(), len(columns)))
+	for column, one := range columns {
+		value := reflect.New(to.Type().Elem()).Elem()
+		if err := Assign(value, at(column), row); err != nil {
+			return named(one.Name, err)
+		}
+		to.SetMapIndex(reflect.ValueOf(one.Name).Convert(to.Type().Key()), value)
+	}
+	return nil
+}
+
+// setFields puts a row into a struct, each column into the field with its index.
+func setFields(to reflect.Value, indices [][]int, columns []arrow.Field, at func(column int) arrow.Array, row int) error {
+	for column, index := range indices {
+		if err := Assign(to.FieldByIndex(index), at(column), row); err != nil {
+			return named(columns[column].Name, err)
+		}
+	}
+	return nil
 }
 
 func match(columns []arrow.Field, element reflect.Type) ([][]int, error) {
@@ -343,15 +355,7 @@ func assignMap(to reflect.Value, entries *array.Map, row int) error {
 func assignStruct(to reflect.Value, column *array.Struct, row int) error {
 	columns := column.DataType().(*arrow.StructType).Fields()
 	if to.Kind() == reflect.Map && to.Type().Key().Kind() == reflect.String {
-		to.Set(reflect.MakeMapWithSize(to.Type(), len(columns)))
-		for index, one := range columns {
-			value := reflect.New(to.Type().Elem()).Elem()
-			if err := Assign(value, column.Field(index), row); err != nil {
-				return named(one.Name, err)
-			}
-			to.SetMapIndex(reflect.ValueOf(one.Name).Convert(to.Type().Key()), value)
-		}
-		return nil
+		return setMap(to, columns, column.Field, row)
 	}
 	if !isRow(to.Type()) {
 		return misfit(to, column.DataType())
@@ -360,10 +364,5 @@ func assignStruct(to reflect.Value, column *array.Struct, row int) error {
 	if err != nil {
 		return err
 	}
-	for index, one := range columns {
-		if err := Assign(to.FieldByIndex(indices[index]), column.Field(index), row); err != nil {
-			return named(one.Name, err)
-		}
-	}
-	return nil
+	return setFields(to, indices, columns, column.Field, row)
 }
