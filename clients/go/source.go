@@ -90,16 +90,12 @@ func ofStructs(records any) (*outgoing, error) {
 	if element.Kind() != reflect.Struct {
 		return nil, notRecords(records)
 	}
-	schema, err := rows.Schema(element)
-	if err != nil {
-		return nil, invalid("%v", err)
-	}
-	batch, err := rows.Encode(memory.DefaultAllocator, schema, value)
+	batch, err := rows.Encode(memory.DefaultAllocator, value)
 	if err != nil {
 		return nil, invalid("%v", err)
 	}
 	defer batch.Release()
-	return ofBatches(schema, []arrow.RecordBatch{batch})
+	return ofBatches(batch.Schema(), []arrow.RecordBatch{batch})
 }
 
 func notRecords(records any) *Error {

@@ -15,17 +15,21 @@ import (
 )
 
 // Encode makes a batch of structs, or of pointers to structs. The batch is the caller's.
-func Encode(allocator memory.Allocator, schema *arrow.Schema, structs reflect.Value) (arrow.RecordBatch, error) {
+func Encode(allocator memory.Allocator, structs reflect.Value) (arrow.RecordBatch, error) {
 	element := structs.Type().Elem()
 	isPointer := element.Kind() == reflect.Pointer
 	if isPointer {
 		element = element.Elem()
 	}
+	columns, err := columnsOf(element, nil)
+	if err != nil {
+		return nil, err
+	}
 	fields, err := fieldsOf(element)
 	if err != nil {
 		return nil, err
 	}
-	builder := array.NewRecordBuilder(allocator, schema)
+	builder := array.NewRecordBuilder(allocator, arrow.NewSchema(columns, nil))
 	defer builder.Release()
 	builder.Reserve(structs.Len())
 	for row := range structs.Len() {

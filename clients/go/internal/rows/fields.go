@@ -5,6 +5,7 @@ package rows
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -101,21 +102,10 @@ func throughPointer(t reflect.Type, index []int) bool {
 	return false
 }
 
-// Schema returns the columns of a struct's fields.
-func Schema(t reflect.Type) (*arrow.Schema, error) {
-	columns, err := columnsOf(t, nil)
-	if err != nil {
-		return nil, err
-	}
-	return arrow.NewSchema(columns, nil), nil
-}
-
-// columnsOf returns the columns of a struct that is inside of these others.
+// columnsOf returns the columns of a struct's fields. The struct is inside of these others.
 func columnsOf(t reflect.Type, outer []reflect.Type) ([]arrow.Field, error) {
-	for _, one := range outer {
-		if one == t {
-			return nil, fmt.Errorf("%s contains itself, which no column can", t)
-		}
+	if slices.Contains(outer, t) {
+		return nil, fmt.Errorf("%s contains itself, which no column can", t)
 	}
 	fields, err := fieldsOf(t)
 	if err != nil {
