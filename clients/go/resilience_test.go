@@ -149,14 +149,9 @@ func contextOf(t testing.TB, limit time.Duration) context.Context {
 
 func TestAnAddressWhereNobodyListensIsFoundAtOnce(t *testing.T) {
 	polarwaytest.NoLeaks(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	_ = listener.Close()
+	address := polarwaytest.FreeAddress(t)
 	began := time.Now()
-	_, err = polarway.Dial(context.Background(), address)
+	_, err := polarway.Dial(context.Background(), address)
 	refused(t, err, polarway.ErrUnavailable, address, "can't be reached", "connection refused")
 	if time.Since(began) > 10*time.Second {
 		t.Errorf("it took %v", time.Since(began))
@@ -271,7 +266,7 @@ func TestAnUploadIsAnsweredEarlyWhereItIsRefused(t *testing.T) {
 	}
 }
 
-// readerOf gives a batch again and again.
+// reader gives a batch again and again.
 type reader struct {
 	batch arrow.RecordBatch
 	count *int

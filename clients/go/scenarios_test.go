@@ -78,7 +78,7 @@ func scenarioFiles(t *testing.T) map[string]scenarioFile {
 		t.Fatal(err)
 	}
 	if len(names) == 0 {
-		t.Skip("not run: the module is outside of its repository")
+		polarwaytest.NotRun(t, "the module is outside of its repository")
 	}
 	files := map[string]scenarioFile{}
 	for _, name := range names {

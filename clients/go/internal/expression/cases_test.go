@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/polarway/polarway/clients/go/internal/polarwaytest"
 )
 
 // The cases that the clients of all languages share.
@@ -15,7 +17,7 @@ func read(t *testing.T, name string, into any) {
 	t.Helper()
 	content, err := os.ReadFile(cases + name)
 	if os.IsNotExist(err) {
-		t.Skip("not run: the module is outside of its repository")
+		polarwaytest.NotRun(t, "the module is outside of its repository")
 	}
 	if err != nil {
 		t.Fatal(err)

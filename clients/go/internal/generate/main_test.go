@@ -5,12 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/polarway/polarway/clients/go/internal/polarwaytest"
 )
 
 func TestGeneratedCodeIsWhatTheProtocolSays(t *testing.T) {
 	const root = "../../../.."
 	if _, err := os.Stat(filepath.Join(root, "proto")); err != nil {
-		t.Skip("not run: the module is outside of its repository")
+		polarwaytest.NotRun(t, "the module is outside of its repository")
 	}
 	files, err := generate(root)
 	if err != nil {
