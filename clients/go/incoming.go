@@ -22,7 +22,9 @@ type incoming struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	// timer is the watch.
-	timer  *time.Timer
+	timer *time.Timer
+	// late is the error if the next message does not come in time.
+	late   *Error
 	isOpen bool
 	// limit is how long the server may work on the call; zero if that is not limited.
 	limit time.Duration
@@ -39,6 +41,7 @@ func (a *attempt) open(ctx context.Context, method string, request proto.Message
 	in.ctx, in.cancel = context.WithCancelCause(ctx)
 	left := a.call.tries.left()
 	bound := min(opening, left)
+	in.late = a.noAnswer("did not begin to answer", bound, left)
 	in.timer = time.AfterFunc(bound, func() { in.cancel(errLate) })
 	stream, err := a.worker.connection.NewStream(in.ctx, streamDescription, method)
 	if err == nil {
@@ -52,41 +55,37 @@ func (a *attempt) open(ctx context.Context, method string, request proto.Message
 	}
 	if err != nil {
 		defer in.close()
-		return nil, in.failure(err, a.noAnswer("did not begin to answer", bound, left))
+		return nil, in.failure(err)
 	}
 	return in, nil
 }
 
 // next waits for the next message. The end of a call that succeeded is io.EOF.
-func (in *incoming) next(a *attempt, message any) error {
-	late := func() *Error {
-		return unreachable("the server at %s has been silent for %v", in.worker.address, silence)
-	}
+func (in *incoming) next(message any) error {
 	if in.isOpen {
 		in.timer.Reset(silence)
-	} else {
-		left := a.call.tries.left()
-		late = func() *Error { return a.noAnswer("did not begin to answer", min(opening, left), left) }
 	}
 	err := in.stream.RecvMsg(message)
 	in.timer.Stop()
-	in.isOpen = true
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, io.EOF):
+	if errors.Is(err, io.EOF) {
 		in.close()
 		return io.EOF
-	default:
-		defer in.close()
-		return in.failure(err, late())
 	}
+	if err != nil {
+		defer in.close()
+		return in.failure(err)
+	}
+	if !in.isOpen {
+		in.isOpen = true
+		in.late = unreachable("the server at %s has been silent for %v", in.worker.address, silence)
+	}
+	return nil
 }
 
-// failure is an error of the stream; late is the one of a message that did not come.
-func (in *incoming) failure(err error, late *Error) *Error {
+// failure is an error of the stream.
+func (in *incoming) failure(err error) *Error {
 	if errors.Is(context.Cause(in.ctx), errLate) {
-		return late
+		return in.late
 	}
 	failed := failureOf(err, in.worker.address)
 	if failed.Reason == "" && failed.Code == codes.DeadlineExceeded && in.limit > 0 {

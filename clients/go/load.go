@@ -144,7 +144,7 @@ func (l *loading) tryBegin(ctx context.Context, attempt *attempt) (err error) {
 		}
 	}()
 	for {
-		if err := receiver.next(attempt); err != nil {
+		if err := receiver.next(); err != nil {
 			return notEOF(err, "a load ended before it began")
 		}
 		if receiver.step.HasNothing() {
@@ -188,7 +188,7 @@ func (l *loading) tryNext(ctx context.Context, attempt *attempt) (isMore bool, e
 			receiver.close()
 		}
 	}()
-	if err := receiver.next(attempt); errors.Is(err, io.EOF) {
+	if err := receiver.next(); errors.Is(err, io.EOF) {
 		if receiver.nextRow != l.endRow {
 			return false, protocolError("the load ended after %d of %d rows", receiver.nextRow, l.endRow)
 		}

@@ -166,7 +166,7 @@ func runQuery(ctx context.Context, attempt *attempt, query *queryRequest) (*resu
 
 // step takes one message, and tells whether there may be more.
 func (r *result) step(attempt *attempt) (bool, error) {
-	err := r.receiver.next(attempt)
+	err := r.receiver.next()
 	if errors.Is(err, io.EOF) {
 		if r.summary == nil {
 			return false, unreachable("the result ended before its summary")

@@ -38,8 +38,8 @@ func (a *attempt) receive(
 }
 
 // next waits for the next step, which is in r.step. The end of a complete table is io.EOF.
-func (r *receiver) next(a *attempt) error {
-	err := r.incoming.next(a, &r.step)
+func (r *receiver) next() error {
+	err := r.incoming.next(&r.step)
 	if errors.Is(err, io.EOF) && !r.isComplete {
 		return unreachable("the stream ended in the middle of the table")
 	}
