@@ -3,6 +3,7 @@ package expression
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -37,12 +38,8 @@ type column struct {
 // bracket stays open, and no bracket closes one that the text did not open. Text that is no expression in parentheses, such
 // as `a FROM b`, passes the check and is an error of DuckDB.
 func Expression(content string) (string, error) {
-	pieces, err := piecesOf(content)
-	if err != nil {
+	if _, err := unnamed(content); err != nil {
 		return "", err
-	}
-	if positionOfAs(pieces) >= 0 {
-		return "", refusal(content, "a name behind AS is of no use here")
 	}
 	return inParentheses(content), nil
 }
@@ -79,12 +76,9 @@ func columnOf(content string) (column, error) {
 
 // sortKey takes an expression to sort by, with an optional ASC, DESC, NULLS FIRST or NULLS LAST behind it.
 func sortKey(content string) (string, error) {
-	rest, err := piecesOf(content)
+	rest, err := unnamed(content)
 	if err != nil {
 		return "", err
-	}
-	if positionOfAs(rest) >= 0 {
-		return "", refusal(content, "a name behind AS is of no use here")
 	}
 	suffix := ""
 	if last := len(rest) - 1; last > 0 && rest[last-1].is("NULLS") {
@@ -158,6 +152,15 @@ func piecesOf(content string) ([]token, error) {
 	return pieces, nil
 }
 
+// unnamed returns the tokens of a text that can be one expression and gives it no name.
+func unnamed(content string) ([]token, error) {
+	pieces, err := piecesOf(content)
+	if err == nil && positionOfAs(pieces) >= 0 {
+		err = refusal(content, "a name behind AS is of no use here")
+	}
+	return pieces, err
+}
+
 // checked returns the tokens of a text, unless it could end the parentheses around it or is not one expression.
 func checked(content string) ([]token, error) {
 	everything := tokensOf(content)
@@ -206,12 +209,7 @@ func significantOf(everything []token) []token {
 }
 
 func hasEnd(significant []token) bool {
-	for _, one := range significant {
-		if one.kind == end {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(significant, func(one token) bool { return one.kind == end })
 }
 
 // checkEnds refuses quotes and comments that don't end.
@@ -326,14 +324,7 @@ func mayBeSeveral(before []token) bool {
 	if before[0].text == "*" || before[len(before)-1].text == "*" {
 		return true
 	}
-	for _, one := range before {
-		for _, name := range becomeSeveral {
-			if one.is(name) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(before, func(one token) bool { return slices.ContainsFunc(becomeSeveral, one.is) })
 }
 
 func inParentheses(content string) string {
