@@ -13,6 +13,7 @@ import (
 
 	"github.com/polarway/polarway/clients/go/internal/expression"
 	pb "github.com/polarway/polarway/clients/go/internal/polarwayv1"
+	"github.com/polarway/polarway/clients/go/internal/rows"
 )
 
 // HandleInfo describes a handle.
@@ -201,7 +202,7 @@ func (h *Handle) LoadStream(ctx context.Context, options ...LoadOption) iter.Seq
 
 // Lazy begins a query over the handle's rows.
 func (h *Handle) Lazy() *LazyQuery {
-	return &LazyQuery{client: h.client, steps: expression.OfHandle(h.ID, namesOf(h.Schema))}
+	return &LazyQuery{client: h.client, steps: expression.OfHandle(h.ID, rows.Names(h.Schema))}
 }
 
 // String names the handle.

@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/polarway/polarway/clients/go/internal/expression"
+	"github.com/polarway/polarway/clients/go/internal/rows"
 )
 
 // LazyQuery is several steps over a handle that become one query, which runs when its rows are asked for. Each step is a new
@@ -34,7 +35,7 @@ type DatasetName string
 func (n DatasetName) source() (expression.Source, error) { return expression.Dataset(string(n)) }
 
 func (h *Handle) source() (expression.Source, error) {
-	return expression.Handle(h.ID, namesOf(h.Schema)), nil
+	return expression.Handle(h.ID, rows.Names(h.Schema)), nil
 }
 
 func (q *LazyQuery) source() (expression.Source, error) { return q.steps.AsSource(), q.err }

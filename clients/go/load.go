@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/polarway/polarway/clients/go/internal/polarwayv1"
+	"github.com/polarway/polarway/clients/go/internal/rows"
 )
 
 // LoadOption says which version, columns and rows to load.
@@ -244,7 +245,7 @@ func (l *loading) check(receiver *receiver) error {
 	if l.columns != nil && !sameSchema(l.columns, schema) {
 		return protocolError("the server sent other columns after the connection broke than before")
 	}
-	if l.columns == nil && l.selection.columns != nil && !slices.Equal(l.selection.columns, namesOf(schema)) {
+	if l.columns == nil && l.selection.columns != nil && !slices.Equal(l.selection.columns, rows.Names(schema)) {
 		return protocolError("the server sent other columns than were asked for: it is older than this client; upgrade it")
 	}
 	if l.columns == nil {
@@ -281,14 +282,6 @@ func notEOF(err error, message string) error {
 
 func sameSchema(a, b *arrow.Schema) bool {
 	return a.Equal(b) && a.Metadata().Equal(b.Metadata())
-}
-
-func namesOf(schema *arrow.Schema) []string {
-	names := make([]string, schema.NumFields())
-	for index, field := range schema.Fields() {
-		names[index] = field.Name
-	}
-	return names
 }
 
 // Load loads a dataset, or a handle by its id. The table is the caller's, who releases it.

@@ -32,13 +32,7 @@ var (
 
 func newRows(reader *polarway.QueryReader) *result { return &result{reader: reader} }
 
-func (r *result) Columns() []string {
-	var names []string
-	for _, field := range r.reader.Schema().Fields() {
-		names = append(names, field.Name)
-	}
-	return names
-}
+func (r *result) Columns() []string { return rows.Names(r.reader.Schema()) }
 
 // Close stops the query, if it runs.
 func (r *result) Close() error {

@@ -74,6 +74,15 @@ func Interface(column arrow.Array, row int) (any, error) {
 	}
 }
 
+// Names returns the names of the columns.
+func Names(schema *arrow.Schema) []string {
+	names := make([]string, schema.NumFields())
+	for index := range names {
+		names[index] = schema.Field(index).Name
+	}
+	return names
+}
+
 // isNull tells whether a value is NULL. A column of type null has no bitmap that says so.
 func isNull(column arrow.Array, row int) bool {
 	return column.DataType().ID() == arrow.NULL || column.IsNull(row)
