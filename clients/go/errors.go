@@ -82,7 +82,7 @@ type Error struct {
 type origin int
 
 const (
-	// A server of ours, or a proxy before it, answered.
+	// A Polarway server, or a proxy before it, answered.
 	originPeer origin = iota
 	// The connection broke, or could not be made.
 	originConnection
@@ -172,7 +172,7 @@ var kindOfReason = map[string]error{
 	"ROW_COUNT_MISMATCH":   ErrProtocol,
 }
 
-// kindOfCode has the kind of a failure that no server of ours gave a reason for. Other codes are ErrServerFailed.
+// kindOfCode has the kind of a failure that no Polarway server gave a reason for. Other codes are ErrServerFailed.
 var kindOfCode = map[codes.Code]error{
 	// The connection broke, or gRPC or a proxy failed: the same call may succeed when made again.
 	codes.Canceled:    ErrUnavailable,
@@ -190,7 +190,7 @@ var kindOfCode = map[codes.Code]error{
 	codes.NotFound:          ErrNotFound,
 }
 
-// ofReason is a failure that a server of ours gave a reason for. A reason of a later version is no reason for a retry.
+// ofReason is a failure that a Polarway server gave a reason for. A reason of a later version is no reason for a retry.
 func ofReason(code codes.Code, reason, message string, delay time.Duration) *Error {
 	return &Error{
 		Code:       code,

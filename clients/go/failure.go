@@ -64,7 +64,7 @@ var tlsFailures = []struct{ mark, meaning string }{
 	{"tls: ", "the handshake failed"},
 }
 
-// unexplained is a status that no server of ours made: the connection, gRPC or a proxy did.
+// unexplained is a status that no Polarway server made: the connection, gRPC or a proxy did.
 func unexplained(code codes.Code, text string, at address) *Error {
 	switch {
 	case code == codes.DeadlineExceeded:

@@ -6,7 +6,7 @@ import (
 	"net"
 )
 
-// errSpeaksTLS is what a server of ours says in the clear that needs TLS.
+// errSpeaksTLS is what a Polarway server that needs TLS answers to a connection without it.
 var errSpeaksTLS = errors.New("the server speaks TLS")
 
 const (

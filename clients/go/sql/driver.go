@@ -57,7 +57,7 @@ func (d Driver) OpenConnector(name string) (driver.Connector, error) {
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		// The message does not have the name: there may be a token in it.
-		return nil, errors.New("polarway: what stands behind the ? of the data source's name are no options")
+		return nil, errors.New("polarway: the text behind the ? of the data source's name is not a list of options")
 	}
 	options := []polarway.Option{polarway.WithLazyConnection()}
 	for key, given := range values {
