@@ -6,8 +6,6 @@ tables, and one without. What is loaded is the same table that `flight.py` serve
 """
 
 import contextlib
-import gc
-import json
 import os
 import shutil
 import statistics
@@ -23,6 +21,7 @@ sys.path.insert(0, SOURCE)
 import polarway  # noqa: E402
 import pyarrow  # noqa: E402
 import pyarrow.ipc  # noqa: E402
+from answering import answer_all, seconds_of  # noqa: E402
 from wide import ROWS as WIDE_ROWS, wide_table  # noqa: E402
 
 # A server on a network asks for it.
@@ -118,25 +117,9 @@ MEASURES = {
 }
 
 
-def measure(name):
-    prepare, run = MEASURES[name]
-    prepare()
-    gc.collect()
-    start = time.perf_counter()
-    result = run()
-    seconds = time.perf_counter() - start
-    return result if isinstance(result, float) else seconds
-
-
 def main():
     with ENDING:
-        for line in sys.stdin:
-            name = line.strip()
-            try:
-                answer = {"name": name, "seconds": measure(name)}
-            except Exception as error:  # Whatever it is, the other side is waiting for a line.
-                answer = {"name": name, "error": f"{type(error).__name__}: {error}"}
-            print(json.dumps(answer), flush=True)
+        answer_all(lambda name: seconds_of(*MEASURES[name]))
 
 
 main()

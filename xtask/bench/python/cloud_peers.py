@@ -4,8 +4,6 @@ As peers.py, over the bucket that the POLARWAY_BENCH_BUCKET variables name: Duck
 stored there, and ArcticDB writes the table.
 """
 
-import gc
-import json
 import os
 import shutil
 import sys
@@ -17,6 +15,8 @@ import arcticdb
 import duckdb
 import duckdb_extension_httpfs
 import pyarrow.ipc
+
+from answering import answer_all, seconds_of
 
 DATA = Path(sys.argv[1])
 BUCKET, ADDRESS = os.environ["POLARWAY_BENCH_BUCKET"], os.environ["POLARWAY_BENCH_BUCKET_ADDRESS"]
@@ -103,22 +103,10 @@ MEASURES = {
 
 def measure(name):
     prepare, run, tidy = MEASURES[name]
-    prepare()
-    gc.collect()
     try:
-        return run()
+        return seconds_of(prepare, run)
     finally:
         tidy()
 
 
-def main():
-    for line in sys.stdin:
-        name = line.strip()
-        try:
-            answer = {"name": name, "seconds": measure(name)}
-        except Exception as error:  # Whatever it is, the other side is waiting for a line.
-            answer = {"name": name, "error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), flush=True)
-
-
-main()
+answer_all(measure)

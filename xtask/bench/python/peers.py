@@ -4,8 +4,6 @@ Reads names of measures from standard input and answers each with a line of JSON
 measured time, as Polarway does before it acknowledges.
 """
 
-import gc
-import json
 import os
 import statistics
 import subprocess
@@ -21,6 +19,7 @@ import pyarrow.flight
 import pyarrow.ipc
 import pyarrow.parquet
 
+from answering import answer_all, seconds_of
 from wide import ROWS as WIDE_ROWS
 
 DATA, WORK = Path(sys.argv[1]), Path(sys.argv[2])
@@ -178,29 +177,15 @@ MEASURES = {
 
 
 def measure(name):
-    prepare, run = MEASURES[name]
-    prepare()
     WRITTEN.unlink(missing_ok=True)
-    gc.collect()
-    start = time.perf_counter()
-    result = run()
-    seconds = time.perf_counter() - start
-    if isinstance(result, float):
-        seconds = result  # It took its own time.
-    del result  # Freeing it is not part of the seconds.
+    seconds = seconds_of(*MEASURES[name])
     WRITTEN.unlink(missing_ok=True)
     return seconds
 
 
 def main():
     WORK.mkdir(parents=True, exist_ok=True)
-    for line in sys.stdin:
-        name = line.strip()
-        try:
-            answer = {"name": name, "seconds": measure(name)}
-        except Exception as error:  # Whatever it is, the other side is waiting for a line.
-            answer = {"name": name, "error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), flush=True)
+    answer_all(measure)
 
 
 main()
