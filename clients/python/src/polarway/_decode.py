@@ -44,7 +44,7 @@ class Table:
         self._columns = columns
         self._forms = forms or Forms()
         self._stream = 0
-        self._decoder = _Decoder(self._as, self._forms)
+        self._decoder: _Decoder | None = None
         self._form: Form | None = None
 
     def piece(self, chunks: Sequence[Rows]) -> Any:
@@ -56,10 +56,11 @@ class Table:
         batches: list[Any] = []
         try:
             for chunk in chunks:
-                if chunk.stream != self._stream:
-                    self._stream, self._decoder = chunk.stream, _Decoder(self._as, self._forms)
-                batches += self._decoder.batches(chunk)
-                self._check(self._decoder.form)
+                ipc = _copied(chunk.ipc)
+                if self._decoder is None or chunk.stream != self._stream:
+                    self._form = self._checked(self._forms.of(self._as, ipc))
+                    self._stream, self._decoder = chunk.stream, _Decoder(self._form)
+                batches += self._decoder.batches(ipc, chunk.rows)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise ProtocolError(f"what the server sent is no table: {error}") from None
         return self._known_form().incoming.piece(batches)
@@ -78,46 +79,38 @@ class Table:
             raise ProtocolError("a table came without a schema")
         return self._form
 
-    def _check(self, form: Form | None) -> None:
-        if form is self._form or form is None:
-            return
+    def _checked(self, form: Form) -> Form:
+        """The form of a stream's first chunk."""
         if self._columns is not None and list(self._columns) != form.schema.names:
             raise ProtocolError(
                 "the server sent other columns than were asked for: it is older than this client; upgrade it"
             )
         if self._form is not None and not form.schema.equals(self._form.schema, check_metadata=True):
             raise ProtocolError("the server sent other columns after the connection broke than before")
-        self._form = form
+        return form
 
 
 class _Decoder:
     """Reads one Arrow IPC stream, chunk by chunk."""
 
-    def __init__(self, as_: As, forms: Forms) -> None:
-        self._as = as_
-        self._forms = forms
-        self.form: Form | None = None
-        """What the first chunk said of the columns."""
+    def __init__(self, form: Form) -> None:
+        self._form = form
         # Reads a table whose batches need dictionaries that came before: only Arrow's own reader remembers them.
         self._reader: Any = None
         self._source = _Source()
 
-    def batches(self, chunk: Rows) -> list[Any]:
-        """The batches with the rows of this chunk."""
-        ipc = _copied(chunk.ipc)
-        form = self.form
-        if form is None:
-            form = self.form = self._forms.of(self._as, ipc)
-        if form.has_dictionaries:
-            found = self._read_with_dictionaries(ipc, chunk.rows)
+    def batches(self, ipc: Any, rows: int) -> list[Any]:
+        """The batches of a chunk, which should have so many rows."""
+        if self._form.has_dictionaries:
+            found = self._read_with_dictionaries(ipc, rows)
         else:
             messages = [message for message in pa.ipc.MessageReader.open_stream(ipc) if message.type == _BATCH]
-            found = [pa.ipc.read_record_batch(message, form.schema) for message in messages]
-        missing = chunk.rows - sum(batch.num_rows for batch in found)
+            found = [pa.ipc.read_record_batch(message, self._form.schema) for message in messages]
+        missing = rows - sum(batch.num_rows for batch in found)
         if missing > 0:
-            raise ValueError(f"a chunk of {chunk.rows} rows ends {missing} rows early")
+            raise ValueError(f"a chunk of {rows} rows ends {missing} rows early")
         if missing < 0:
-            raise ValueError(f"a chunk of {chunk.rows} rows has {-missing} rows more")
+            raise ValueError(f"a chunk of {rows} rows has {-missing} rows more")
         return found
 
     def _read_with_dictionaries(self, ipc: Any, rows: int) -> list[Any]:
