@@ -6,7 +6,7 @@ import dataclasses
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polarway import _arguments, _incoming
 from polarway._calls import Attempt
@@ -21,6 +21,9 @@ from polarway._progress import Watched
 from polarway._receive import Receiver
 from polarway._transport import CallFailed
 from polarway.errors import InvalidInput, ProtocolError, Unavailable
+
+if TYPE_CHECKING:
+    from polarway._resumable import Resumable
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -206,10 +209,14 @@ class Loading:
 async def load(core: Core, selection: Selection, as_: As) -> Any:
     """Loads a table."""
     _incoming.check_form(as_)
-    loading = Loading(core, selection)
+    table = Table(as_, selection.columns, core.forms)
+    return await whole(core, Loading(core, selection), table, f"loading {selection.name}")
+
+
+async def whole(core: Core, source: Loading | Resumable, table: Table, doing: str) -> Any:
+    """All rows of a load, or of a result that is read through one."""
     try:
-        with core.progress(f"loading {selection.name}") as progress:
-            chunks = Watched(loading, progress, lambda: loading.selected_rows)
-            return await gathered(core, chunks, Table(as_, selection.columns, core.forms))
+        with core.progress(doing) as progress:
+            return await gathered(core, Watched(source, progress, lambda: source.selected_rows), table)
     finally:
-        loading.close()
+        source.close()

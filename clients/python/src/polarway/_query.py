@@ -15,6 +15,7 @@ from polarway._failure import Failure
 from polarway._gather import gathered
 from polarway._generated import messages, methods
 from polarway._incoming import As
+from polarway._load import whole
 from polarway._model import QuerySummary
 from polarway._progress import Watched
 from polarway._receive import Receiver
@@ -172,7 +173,7 @@ async def query(core: Core, query: Query, as_: As, hold: Hold) -> Any:
     """Runs a query and gives its whole result. Unless it is resumable, it is run again if it breaks before that."""
     _incoming.check_form(as_)
     if query.is_resumable:
-        return await _resumed(core, Resumable(core, query, hold), as_)
+        return await whole(core, Resumable(core, query, hold), Table(as_, forms=core.forms), "querying")
 
     async def attempt(attempt: Attempt) -> Any:
         result = Result(attempt, query)
@@ -183,13 +184,3 @@ async def query(core: Core, query: Query, as_: As, hold: Hold) -> Any:
             result.cancel()
 
     return await (await core.call(Kind.QUERY)).run(attempt)
-
-
-async def _resumed(core: Core, result: Resumable, as_: As) -> Any:
-    try:
-        with core.progress("querying") as progress:
-            return await gathered(
-                core, Watched(result, progress, lambda: result.selected_rows), Table(as_, forms=core.forms)
-            )
-    finally:
-        result.close()
