@@ -41,11 +41,6 @@ def replaced(dtype: Any, leaf: Callable[[Any], Any]) -> Any:
     return with_parts(dtype, of) if of else leaf(dtype)
 
 
-def is_extension(dtype: Any) -> bool:
-    """Whether it is a type of Arrow's that has another name."""
-    return isinstance(dtype, pl.BaseExtension)
-
-
 def first_in(dtype: Any, is_wanted: Callable[[Any], bool], path: str) -> tuple[str, Any] | None:
     """The first type for which this is true, and its path, which begins with the column's."""
     if is_wanted(dtype):

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from polarway import _integers128
-from polarway._dtypes import first_in, is_extension
+from polarway._dtypes import first_in
 from polarway.errors import InvalidInput
 
 # Text gets 64-bit offsets, as pyarrow writes all values of a column of views with each part of it.
@@ -122,7 +122,7 @@ def _check(dtypes: dict[str, Any]) -> None:
 
 
 def _is_uncarried(dtype: Any) -> bool:
-    if is_extension(dtype):
+    if isinstance(dtype, pl.BaseExtension):
         return _integers128.holds(dtype)
     return isinstance(dtype, pl.Object | pl.Unknown)
 

@@ -16,7 +16,7 @@ from polarway._generated import messages
 from polarway._model import Published
 from polarway._outgoing import outgoing
 from polarway._progress import Progress
-from polarway._request_id import of_call, of_table
+from polarway._request_id import fresh_request, of_call, of_table
 from polarway._send import Table, send
 from polarway._transport import CallFailed
 from polarway.errors import BatchFailed, InvalidInput, PolarwayError, ProtocolError
@@ -69,7 +69,7 @@ async def store_batch(core: Core, tables: Mapping[str, object]) -> dict[str, Pub
     if not isinstance(tables, Mapping):
         raise InvalidInput(f"{type(tables).__qualname__} is no dict of names and tables")
     headers = [messages.StoreHeader(name=checked_name(name), mode=messages.WriteMode.OVERWRITE) for name in tables]
-    results = await _upload(core, list(zip(headers, tables.values(), strict=True)), of_call(None))
+    results = await _upload(core, list(zip(headers, tables.values(), strict=True)), fresh_request())
     published, errors = {}, {}
     for name, result in zip(tables, results, strict=True):
         if isinstance(result, PolarwayError):
