@@ -1,4 +1,4 @@
-"""Looks at what users give before anything is sent, so that a message names it as the user does."""
+"""Checks what users give before anything is sent, so that a message names it as the user does."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def text(value: object, what: str) -> str:
         what: What it should be: "name of a dataset".
 
     Raises:
-        InvalidInput: It is none.
+        InvalidInput: It is not a text.
     """
     if not isinstance(value, str):
         raise InvalidInput(f"{shown(value)} is no {what}: give a text")
@@ -56,10 +56,10 @@ def number(value: object, what: str) -> int:
     """A whole number from 0 on.
 
     Raises:
-        InvalidInput: It is none, or larger than the protocol's numbers.
+        InvalidInput: It is not one, or is larger than the protocol's numbers.
     """
     try:
-        # Also those of numpy. A truth value is one for Python alone.
+        # Integers of numpy have an index, too. So has a bool, which is not a number here.
         found = -1 if isinstance(value, bool) else operator.index(cast(SupportsIndex, value))
     except TypeError:
         found = -1
@@ -69,10 +69,10 @@ def number(value: object, what: str) -> int:
 
 
 def seconds(value: object, what: str) -> float:
-    """A time that is longer than none, in seconds.
+    """A time in seconds, more than 0.
 
     Raises:
-        InvalidInput: It is none.
+        InvalidInput: It is not one.
     """
     found = math.nan
     if isinstance(value, timedelta):

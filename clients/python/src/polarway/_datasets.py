@@ -72,7 +72,7 @@ def at(version: int | None, as_of: datetime | None) -> messages.At | None:
     """Which version is meant; `None` is the newest.
 
     Raises:
-        InvalidInput: Both a version and a time are given, or one of them is none; a time needs a time zone.
+        InvalidInput: Both a version and a time are given, or one of them can't be used; a time needs a time zone.
     """
     if version is not None and as_of is not None:
         raise InvalidInput("a version and a time are given: leave one out")

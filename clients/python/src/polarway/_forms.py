@@ -1,4 +1,4 @@
-"""What a client knows of the schemas that it has seen. To find it out takes as long as all else in a small load."""
+"""What a client knows of the schemas that it has seen. Finding it out takes as long as the rest of a small load."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Form:
 
     @classmethod
     def of(cls, as_: As, schema: Any) -> Form:
-        """Finds it out."""
+        """The form for this schema."""
         return cls(schema, any(map(_needs_dictionaries, schema.types)), _incoming.incoming(as_, schema))
 
 

@@ -64,8 +64,8 @@ def local(
     if found is None:
         raise InvalidInput(f"there is no program {os.fspath(program)!r}: put it on PATH, or give its path as `program`")
     with contextlib.ExitStack() as stack:
-        # Somebody may never leave the block, as in a notebook. Python's threads can't be waited for any more when it
-        # frees what is left.
+        # A notebook may never leave the block. When the interpreter frees what is left at its end, threads can't be
+        # waited for any more.
         atexit.register(stack.close)
         stack.callback(atexit.unregister, stack.close)
         if folder is None:
