@@ -6,20 +6,23 @@ import datetime
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 import breaking_proxy
 import clients
 import polarway
+import server
 from polarway import _calls
 from polarway._async import AsyncTransport
 from polarway._blocking import BlockingTransport
 from polarway._generated import messages, methods
 from polarway._wire import decode
-from tables import ROWS
+from tables import BIG, ROWS
 
 PARTS = (0.0, 0.01, 0.3, 0.6, 0.97)
 QUERY = "SELECT range AS n, 'x' || range AS text FROM range(300000)"
@@ -72,6 +75,27 @@ def test_a_load_that_breaks_continues_with_the_next_row(
             # When a connection breaks, gRPC drops what it has received and nobody has taken yet. That may be all of
             # its window, but not nearly the whole table.
             assert continued.first_row > 0 or part < 0.9
+
+
+@pytest.mark.parametrize(
+    "other", [BIG.slice(0, 10), BIG.rename_columns(["m", "word", "half"])], ids=["fewer rows", "other columns"]
+)
+def test_a_load_whose_files_change_before_it_continues_is_told(kind: str, tmp_path: Path, other: Any) -> None:
+    file = tmp_path / "cold" / "big.parquet"
+    file.parent.mkdir()
+    pq.write_table(BIG, file)
+    pq.write_table(other, tmp_path / "other.parquet")
+    with server.running(tmp_path) as address:
+        total = bytes_of(kind, address, lambda client: client.load("big", columns=["n"]))
+        with (
+            breaking_proxy.before(address, total // 2) as breaking,
+            clients.client(kind, breaking.address) as client,
+            client.load_stream("big", columns=["n"]) as stream,
+        ):
+            (tmp_path / "other.parquet").replace(file)
+            with pytest.raises(polarway.Unavailable, match="the files of 'big' changed while they were read") as caught:
+                list(stream)
+            assert (caught.value.reason, breaking.failures) == ("CHANGED", 1)
 
 
 def test_a_stream_that_breaks_has_each_row_once(kind: str, with_tables: str) -> None:

@@ -13,7 +13,6 @@ from polarway._calls import Attempt
 from polarway._core import Core
 from polarway._datasets import at, checked_name
 from polarway._decode import Rows, Table
-from polarway._failure import Failure
 from polarway._gather import gathered
 from polarway._generated import messages, methods
 from polarway._incoming import As
@@ -146,12 +145,7 @@ class Loading:
             assert self.header is not None  # Otherwise the load has not begun.
             receiver = self._open(attempt, messages.At(version=self.header.version))
         try:
-            try:
-                step = await receiver.next(attempt)
-            except CallFailed as failed:
-                if is_resumed and self._is_of_changed_files(failed.failure):
-                    raise self._changed() from None
-                raise
+            step = await receiver.next(attempt)
             if step is None:
                 if receiver.next_row != self._end_row:
                     raise ProtocolError(f"the load ended after {receiver.next_row} of {self._end_row} rows")
@@ -159,8 +153,10 @@ class Loading:
             if step.header is not None and step.header != self.header:
                 raise self._changed()
             self._take(receiver, step)
-        except BaseException:
+        except BaseException as error:
             receiver.cancel()
+            if is_resumed and self._is_of_changed_files(error):
+                raise self._changed() from None
             raise
         if step.chunk is None and step.header is None:
             attempt.going()
@@ -169,10 +165,11 @@ class Loading:
         self._receiver = receiver
         return True
 
-    def _is_of_changed_files(self, failure: Failure) -> bool:
+    def _is_of_changed_files(self, error: BaseException) -> bool:
         """Whether rows or columns are missing that were there when the load began: those of a version don't change."""
         is_adopted = self.header is not None and self.header.version == 0
-        return is_adopted and failure.reason in ("INVALID_INPUT", "UNKNOWN_COLUMN")
+        reasons = "INVALID_INPUT", "UNKNOWN_COLUMN"
+        return is_adopted and isinstance(error, CallFailed) and error.failure.reason in reasons
 
     def _changed(self) -> Unavailable:
         # Files that Polarway did not write may change between two tries, without a new version.
