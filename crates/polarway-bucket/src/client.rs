@@ -14,11 +14,11 @@ use object_store::prefix::PrefixStore;
 use object_store::{
     BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider,
 };
-use tokio::sync::OnceCell;
 
 use crate::aws_profile::Profile;
 use crate::azure;
 use crate::deletion::{Deletion, NotDeleted, Service, Single};
+use crate::direct::Direct;
 use crate::error::{Error, Result};
 use crate::options::BucketOptions;
 use crate::traffic::Traffic;
@@ -280,11 +280,11 @@ impl Maker<'_> {
 
     fn single_deletion(&self, service: Service, options: ClientOptions) -> Single {
         let prefix = ObjectPath::from(self.url.prefix());
-        Single { service, connector: self.connector(), options, client: OnceCell::new(), prefix }
+        Single { service, direct: Direct::new(self.connector(), options), prefix }
     }
 
     fn uploads(&self, service: UploadService, options: ClientOptions) -> Uploads {
-        Uploads::new(service, self.connector(), options, self.url.prefix())
+        Uploads::new(service, Direct::new(self.connector(), options), self.url.prefix())
     }
 
     fn connector(&self) -> Connector {

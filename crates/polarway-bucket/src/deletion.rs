@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,14 +14,13 @@ use futures::stream;
 use http::{Method, StatusCode, Uri};
 use object_store::aws::AmazonS3;
 use object_store::azure::{AzureAuthorizer, AzureCredentialProvider, MicrosoftAzure};
-use object_store::client::{HttpClient, HttpConnector as _, HttpRequest, HttpRequestBody};
+use object_store::client::{HttpRequest, HttpRequestBody};
 use object_store::path::Path;
 use object_store::signer::Signer as _;
-use object_store::{ClientOptions, Error, ObjectStore, Result};
-use tokio::sync::OnceCell;
+use object_store::{Error, ObjectStore, Result};
 
+use crate::direct::{Direct, failed};
 use crate::refusal::{Refusal, RefusalKind};
-use crate::transport::Connector;
 
 /// The most requests for one object that are sent at a time.
 const IN_FLIGHT: usize = 8;
@@ -137,10 +135,7 @@ fn would_fail_alone(error: &Error) -> bool {
 /// Makes and sends requests that delete one object.
 pub(crate) struct Single {
     pub(crate) service: Service,
-    pub(crate) connector: Connector,
-    pub(crate) options: ClientOptions,
-    /// Made when it is needed first: most services take requests for many objects.
-    pub(crate) client: OnceCell<HttpClient>,
+    pub(crate) direct: Direct,
     /// What every path in the bucket begins with.
     pub(crate) prefix: Path,
 }
@@ -171,14 +166,11 @@ impl Single {
     }
 
     async fn send(&self, path: &Path) -> Result<Deleted> {
-        let request = self.request(path).await?;
-        // The transport turns most refusals into errors. An object that is not there is an answer.
-        let client = self.client.get_or_try_init(async || self.connector.connect(&self.options)).await?;
-        let answer = client.execute(request).await.map_err(failed)?;
-        match answer.status() {
+        // An object that is not there is an answer.
+        match self.direct.send(self.request(path).await?).await?.status() {
             status if status.is_success() => Ok(Deleted::Now),
             StatusCode::NOT_FOUND => Ok(Deleted::Before),
-            status => Err(failed(io::Error::other(format!("the service answered {status}")))),
+            status => Err(failed(format!("the service answered {status}"))),
         }
     }
 
@@ -212,8 +204,4 @@ fn may_pass(error: &Error) -> bool {
     Refusal::among_causes(error).is_some_and(|refusal| {
         matches!(refusal.kind, RefusalKind::Busy | RefusalKind::NoAnswer | RefusalKind::Unreachable)
     })
-}
-
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::Generic { store: "bucket", source: error.into() }
 }

@@ -9,6 +9,7 @@ mod aws_profile;
 mod azure;
 mod client;
 mod deletion;
+mod direct;
 mod error;
 mod options;
 mod refusal;

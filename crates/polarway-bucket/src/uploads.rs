@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use http::{Method, Request, header};
 use http_body_util::{BodyExt as _, Limited};
-use object_store::ClientOptions;
 use object_store::aws::{AmazonS3, AwsAuthorizer};
-use object_store::client::{HttpClient, HttpConnector as _, HttpRequest, HttpRequestBody};
+use object_store::client::{HttpRequest, HttpRequestBody};
 use object_store::gcp::GoogleCloudStorage;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::signer::Signer as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use tokio::sync::OnceCell;
 
-use crate::transport::Connector;
+use crate::direct::{Direct, failed};
 
 /// How long a URL may be used that only says where the bucket is.
 const BRIEFLY: Duration = Duration::from_secs(60);
@@ -39,10 +37,7 @@ pub struct Unfinished {
 /// The uploads under the prefix of a bucket.
 pub struct Uploads {
     service: Service,
-    connector: Connector,
-    options: ClientOptions,
-    /// Made when it is needed first.
-    client: OnceCell<HttpClient>,
+    direct: Direct,
     prefix: String,
 }
 
@@ -55,9 +50,9 @@ pub(crate) enum Service {
 
 impl Uploads {
     /// The uploads under this prefix of a bucket, which may be empty.
-    pub(crate) fn new(service: Service, connector: Connector, options: ClientOptions, prefix: &str) -> Self {
+    pub(crate) fn new(service: Service, direct: Direct, prefix: &str) -> Self {
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Self { service, connector, options, client: OnceCell::new(), prefix }
+        Self { service, direct, prefix }
     }
 
     /// All of them.
@@ -109,9 +104,7 @@ impl Uploads {
             let (key, id) = (encoded(&last.next_key), encoded(&last.next_id));
             query = format!("{query}&key-marker={key}&upload-id-marker={id}");
         }
-        let request = self.request(&query).await?;
-        let client = self.client.get_or_try_init(async || self.connector.connect(&self.options)).await?;
-        let answer = client.execute(request).await.map_err(failed)?;
+        let answer = self.direct.send(self.request(&query).await?).await?;
         let status = answer.status();
         if !status.is_success() {
             return Err(failed(format!("the list of uploads was answered with {status}")));
@@ -161,10 +154,6 @@ impl fmt::Debug for Uploads {
 fn region_of(parameters: &str) -> Option<&str> {
     let scope = parameters.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Credential="))?;
     scope.rsplit("%2F").nth(2)
-}
-
-fn failed(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> object_store::Error {
-    object_store::Error::Generic { store: "bucket", source: source.into() }
 }
 
 /// A page of the list.
