@@ -47,10 +47,7 @@ impl Change for Deletion<'_> {
         check_version(self.name, self.expected_version, newest)?;
         match self.tables.present(self.name, newest)? {
             Some(_) => Ok(Decision::Commit(Draft::deletion(LeaseDraft::Remove))),
-            None => {
-                let was_there = newest.is_some_and(|commit| !commit.is_claim());
-                Err(self.tables.unknown(self.name, was_there))
-            }
+            None => Err(self.tables.unknown(self.name, newest)),
         }
     }
 }

@@ -22,7 +22,7 @@ impl Tables {
         let newest = match dataset.log.newest(0)? {
             Some(commit) => commit.number,
             None if adopted.is_some() => 0,
-            None => return Err(self.unknown(name, false)),
+            None => return Err(self.unknown(name, None)),
         };
         let mut versions: Vec<Version> = adopted
             .map(|snapshot| Version {
@@ -53,7 +53,7 @@ impl Tables {
             }
         }
         if versions.is_empty() {
-            return Err(self.unknown(name, false));
+            return Err(self.unknown(name, None));
         }
         let adopted_versions = versions.len() - last_files.len();
         for (version, commit) in versions[adopted_versions..].iter_mut().zip(&last_files) {

@@ -116,11 +116,8 @@ impl Tables {
     }
 
     fn newest_if_any(&self, name: &DatasetName) -> Result<Option<Arc<Snapshot>>> {
-        match self.seen_or_new(name).log.newest(0)?.filter(|commit| !commit.is_claim()) {
-            Some(commit) if commit.is_deleted() => Ok(None),
-            Some(commit) => self.snapshot_of(name, &commit).map(Some),
-            None => self.adopted(name),
-        }
+        let newest = self.seen_or_new(name).log.newest(0)?;
+        self.present(name, newest.as_deref())
     }
 
     /// Possible names of datasets, in order. Those of deleted datasets are among them.
@@ -160,8 +157,9 @@ impl Tables {
         Ok(there.take(TOLD_NAMES).map(str::to_owned).collect())
     }
 
-    /// The error for an unknown name, with similar names.
-    pub(crate) fn unknown(&self, name: &DatasetName, deleted: bool) -> Error {
+    /// The error for an unknown name, with similar names. `newest` is its newest commit, if there is one.
+    pub(crate) fn unknown(&self, name: &DatasetName, newest: Option<&Commit>) -> Error {
+        let deleted = newest.is_some_and(|commit| !commit.is_claim());
         let nearest = self.nearest_names(name.as_str(), |_| true).unwrap_or_default(); // a help only
         Error::UnknownDataset { name: name.as_str().to_owned(), deleted, nearest }
     }

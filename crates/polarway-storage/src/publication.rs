@@ -74,9 +74,7 @@ impl Tables {
                 }
                 _ => Ok(None),
             },
-            (WriteMode::Append, None) => {
-                Err(self.unknown(name, newest.is_some_and(|commit| !commit.is_claim())))
-            }
+            (WriteMode::Append, None) => Err(self.unknown(name, newest)),
             (_, present) => Ok(present),
         }
     }

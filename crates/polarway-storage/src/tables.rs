@@ -185,10 +185,7 @@ impl Tables {
     pub fn snapshot(&self, name: &DatasetName, at: At) -> Result<Arc<Snapshot>> {
         match self.snapshot_if_any(name, at)? {
             Some(snapshot) => Ok(snapshot),
-            None => {
-                let newest = self.dataset(name).log.newest(0)?;
-                Err(self.unknown(name, newest.is_some_and(|commit| !commit.is_claim())))
-            }
+            None => Err(self.unknown(name, self.dataset(name).log.newest(0)?.as_deref())),
         }
     }
 
