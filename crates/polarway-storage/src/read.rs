@@ -62,11 +62,7 @@ impl Tables {
 
     /// Opens a data file of a snapshot. If it is gone, the error says why.
     pub(crate) fn open_file(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Result<Arc<dyn ReadAt>> {
-        let opened = match &file.adopted {
-            Some(adopted) => self.backend.open_pinned(&file.path, file.bytes, &adopted.identity),
-            None => self.backend.open(&file.path, file.bytes),
-        };
-        let source = opened.map_err(|error| match error.kind {
+        let source = file.open(&*self.backend).map_err(|error| match error.kind {
             FailureKind::NotFound => self.why_missing(snapshot, file),
             _ => changed(&snapshot.name, &file.path, error),
         })?;

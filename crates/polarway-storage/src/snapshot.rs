@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use polarway_model::DatasetName;
+use polarway_parquet::ReadAt;
 use uuid::Uuid;
 
+use crate::backend::{Backend, BackendResult};
 use crate::commit::{CommitKind, data_path};
 use crate::lease::Lease;
 
@@ -56,6 +58,19 @@ pub struct SnapshotFile {
     pub nan_safe: bool,
     /// Set for a file that Polarway did not write.
     pub adopted: Option<Arc<AdoptedFile>>,
+}
+
+impl SnapshotFile {
+    /// Opens it in the storage that has it, as it was when the snapshot was taken.
+    ///
+    /// # Errors
+    /// As [`Backend::open_pinned`].
+    pub fn open(&self, backend: &dyn Backend) -> BackendResult<Arc<dyn ReadAt>> {
+        match &self.adopted {
+            Some(adopted) => backend.open_pinned(&self.path, self.bytes, &adopted.identity),
+            None => backend.open(&self.path, self.bytes),
+        }
+    }
 }
 
 /// Properties of a file that Polarway did not write.

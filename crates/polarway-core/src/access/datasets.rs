@@ -54,11 +54,7 @@ impl Access {
     /// A file of a pinned version.
     pub(crate) fn open_file(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Result<Arc<dyn ReadAt>> {
         let data = self.authorize(Action::Read, Target::Dataset(&snapshot.name))?;
-        let backend = data.tables.backend();
-        Ok(match &file.adopted {
-            Some(adopted) => backend.open_pinned(&file.path, file.bytes, &adopted.identity)?,
-            None => backend.open(&file.path, file.bytes)?,
-        })
+        Ok(file.open(&**data.tables.backend())?)
     }
 
     /// Makes sure that a file of a pinned version is as it was then.
