@@ -85,7 +85,8 @@ impl Polarway {
 
     pub(crate) async fn open_with(config: Config, components: Components) -> Result<Self> {
         let interval = config.janitor_interval;
-        let threads = Threads::new();
+        let callers = if is_in_bucket(&config) { Callers::known() } else { Callers::default() };
+        let threads = Threads::new(callers);
         let engine =
             threads.calls.clone().run(move || EngineParts::open(&config, components, threads)).await?;
         let engine = Arc::new(engine);

@@ -11,7 +11,7 @@ use futures::{Stream, TryStreamExt as _};
 use polarway_ipc::{Chunk, Compression};
 use polarway_model::{DatasetVersion, QueryOptions, QuerySummary};
 use polarway_query::{EngineCondition, Keep, QueryStatus, Summary};
-use polarway_storage::{Callers, WaitingCaller};
+use polarway_storage::WaitingCaller;
 use polarway_table::Table;
 
 use crate::catalog::{DatasetsRead, StoredCatalog};
@@ -112,7 +112,7 @@ impl Polarway {
         form: F,
         keep: Keep,
     ) -> Result<Items<F::Item>> {
-        let (waiting, caller) = Callers::waiting();
+        let (waiting, caller) = self.engine().threads.served.waiting();
         let catalog = StoredCatalog::new(self.access().clone(), caller);
         let datasets = catalog.datasets_read();
         let parameters = match options.parameters.is_empty() {

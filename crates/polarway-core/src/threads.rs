@@ -36,8 +36,8 @@ pub(crate) struct Threads {
 const _: () = assert!(128 + 64 + 16 + 96 + 96 <= THREADS_OF_A_RUNTIME - 64, "block_in_place needs some too");
 
 impl Threads {
-    pub(crate) fn new() -> Self {
-        let served = Callers::default();
+    /// `served` are the callers whose requests are dropped with them.
+    pub(crate) fn new(served: Callers) -> Self {
         let work = |count| Work { served: served.clone(), ..Work::with_threads(count) };
         Self {
             calls: work(128),
@@ -71,7 +71,7 @@ impl Work {
         let permit = Arc::clone(&self.free).acquire_owned().await.map_err(|_| shutting_down())?;
         // Log lines about the work belong to what its caller is doing.
         let span = tracing::Span::current();
-        let (_waiting, caller) = Callers::waiting();
+        let (_waiting, caller) = self.served.waiting();
         let served = self.served.clone();
         let work = move || {
             let done = span.in_scope(|| served.serve(caller, work));

@@ -10,19 +10,24 @@ use std::thread::{self, ThreadId};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-/// The threads that work for callers. Clones share them.
+/// The threads that work for callers, or nothing where nobody needs to know. Clones share them.
+///
+/// The default knows of no caller, and costs nothing: where no work waits for a bucket, there is nothing to drop.
 #[derive(Clone, Debug, Default)]
-pub struct Callers(Arc<Mutex<HashMap<ThreadId, watch::Receiver<()>>>>);
+pub struct Callers(Option<Arc<Mutex<Served>>>);
+
+/// The caller that each thread works for.
+type Served = HashMap<ThreadId, watch::Receiver<()>>;
 
 /// A caller that waits, as long as this is not dropped.
 #[derive(Debug)]
 pub struct WaitingCaller {
-    _waiting: watch::Sender<()>,
+    _waiting: Option<watch::Sender<()>>,
 }
 
 /// The caller, as a thread sees it that works for it.
 #[derive(Clone, Debug)]
-pub struct ServedCaller(watch::Receiver<()>);
+pub struct ServedCaller(Option<watch::Receiver<()>>);
 
 /// The reason why a request was dropped.
 #[derive(Debug, thiserror::Error)]
@@ -30,9 +35,14 @@ pub struct ServedCaller(watch::Receiver<()>);
 pub(crate) struct CallerIsGone;
 
 impl Callers {
+    /// Callers that are known.
+    pub fn known() -> Self {
+        Self(Some(Arc::default()))
+    }
+
     /// A caller that begins to wait.
-    pub fn waiting() -> (WaitingCaller, ServedCaller) {
-        let (waiting, served) = watch::channel(());
+    pub fn waiting(&self) -> (WaitingCaller, ServedCaller) {
+        let (waiting, served) = self.0.as_ref().map(|_| watch::channel(())).unzip();
         (WaitingCaller { _waiting: waiting }, ServedCaller(served))
     }
 
@@ -40,15 +50,15 @@ impl Callers {
     /// gone.
     pub fn serve<T>(&self, caller: ServedCaller, work: impl FnOnce() -> T) -> T {
         /// Sets what was there before.
-        struct Served<'c> {
-            callers: &'c Callers,
+        struct Before<'c> {
+            served: &'c Mutex<Served>,
             thread: ThreadId,
             before: Option<watch::Receiver<()>>,
         }
 
-        impl Drop for Served<'_> {
+        impl Drop for Before<'_> {
             fn drop(&mut self) {
-                let mut served = self.callers.0.lock();
+                let mut served = self.served.lock();
                 match self.before.take() {
                     Some(before) => served.insert(self.thread, before),
                     None => served.remove(&self.thread),
@@ -56,15 +66,16 @@ impl Callers {
             }
         }
 
+        let (Some(served), Some(caller)) = (&self.0, caller.0) else { return work() };
         let thread = thread::current().id();
-        let before = self.0.lock().insert(thread, caller.0);
-        let _served = Served { callers: self, thread, before };
+        let before = served.lock().insert(thread, caller);
+        let _before = Before { served, thread, before };
         work()
     }
 
     /// Waits until the caller for whom the current thread works is gone; for ever where it works for none.
     pub(crate) fn gone(&self) -> impl Future<Output = ()> + use<> {
-        let caller = self.0.lock().get(&thread::current().id()).cloned();
+        let caller = self.current();
         async move {
             match caller {
                 // It never changes: it ends when the other side is dropped.
@@ -76,7 +87,12 @@ impl Callers {
 
     /// Whether the current thread works for a caller who is gone.
     pub(crate) fn is_gone(&self) -> bool {
-        self.0.lock().get(&thread::current().id()).is_some_and(|caller| caller.has_changed().is_err())
+        self.current().is_some_and(|caller| caller.has_changed().is_err())
+    }
+
+    /// The caller for whom the current thread works.
+    fn current(&self) -> Option<watch::Receiver<()>> {
+        self.0.as_ref()?.lock().get(&thread::current().id()).cloned()
     }
 }
 
@@ -86,9 +102,9 @@ mod tests {
 
     #[test]
     fn a_thread_knows_whether_its_caller_waits_and_forgets_it_after_the_work() {
-        let callers = Callers::default();
+        let callers = Callers::known();
         assert!(!callers.is_gone(), "it works for none");
-        let (waiting, served) = Callers::waiting();
+        let (waiting, served) = callers.waiting();
         callers.serve(served.clone(), || {
             assert!(!callers.is_gone());
             drop(waiting);
@@ -99,5 +115,13 @@ mod tests {
         assert!(!callers.is_gone());
         let panicking = std::panic::AssertUnwindSafe(|| callers.serve(served, || panic!("a bug")));
         assert!(std::panic::catch_unwind(panicking).is_err() && !callers.is_gone());
+    }
+
+    #[test]
+    fn where_nobody_needs_to_know_work_is_done_and_no_caller_is_ever_gone() {
+        let callers = Callers::default();
+        let (waiting, served) = callers.waiting();
+        drop(waiting);
+        assert!(!callers.serve(served, || callers.is_gone()));
     }
 }
