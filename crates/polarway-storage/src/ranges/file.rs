@@ -94,7 +94,7 @@ impl RangeFile {
         for flight in &wanted.to_start {
             self.source.start(flight);
         }
-        self.fetch_ahead(offset..end);
+        self.fetch_ahead(offset..end, !wanted.to_start.is_empty());
         let read = numbers.zip(&wanted.places).filter(|(number, _)| (number + 1) * BLOCK_BYTES > offset);
         for (number, place) in read {
             let (within, target) = overlap(number, offset, into);
@@ -130,11 +130,11 @@ impl RangeFile {
         CachedRanges(Arc::clone(self))
     }
 
-    /// Has fetched what its readers will need after this range.
-    fn fetch_ahead(self: &Arc<Self>, range: Range<u64>) {
+    /// Has fetched what its readers will need after this range. As long as nothing `is_missing`, there is no need to know that.
+    fn fetch_ahead(self: &Arc<Self>, range: Range<u64>, is_missing: bool) {
         let Source { cache, id, .. } = &*self.source;
         let mut ahead = self.ahead.lock();
-        if ahead.expected.is_none() {
+        if ahead.expected.is_none() && is_missing {
             ahead.expected = self.layout().map(Ahead::new);
         }
         let Some(expected) = &mut ahead.expected else { return };
