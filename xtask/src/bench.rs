@@ -106,8 +106,8 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
         ("POLARWAY_BENCH_FLIGHT_PORT", polarway_fleet::free_port()?.to_string()),
     ];
     let mut ours = Command::new(target.join("release").join("polarway-bench"));
-    // The peers, over pyarrow, keep memory that was freed. glibc returns that of large tables, in some runs and not in others, and to get
-    // it again takes as long as half a load.
+    // The peers, over pyarrow, keep memory that was freed. glibc returns that of large tables, in some runs and not in others,
+    // and to get it again takes as long as half a load.
     ours.envs([
         ("MALLOC_TRIM_THRESHOLD_", "4000000000"),
         ("MALLOC_MMAP_THRESHOLD_", "1073741824"),

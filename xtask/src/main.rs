@@ -1,8 +1,8 @@
 //! `cargo xtask`: the one door to build, test, lint and measure Polarway.
 //!
 //! It owns how the project is worked on: which commands run, in which order, with which libduckdb. It knows nothing of what
-//! the crates do and depends on none of them but `polarway-fleet` and `polarway-cloud`, which are as small, so that it compiles in seconds. One file
-//! per subcommand; a new one is a module with a [`Subcommand`] constant, and a line in [`SUBCOMMANDS`].
+//! the crates do and depends on none of them but `polarway-fleet` and `polarway-cloud`, which are as small, so that it compiles in
+//! seconds. One file per subcommand; a new one is a module with a [`Subcommand`] constant, and a line in [`SUBCOMMANDS`].
 
 mod bench;
 mod build;

@@ -9,6 +9,7 @@ mod provide;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -17,6 +18,7 @@ use lexopt::ValueExt as _;
 
 use polarway_cloud::Servers;
 
+use self::outcome::Counts;
 use self::provide::Provided;
 use crate::folders::ScratchFolder;
 use crate::{Subcommand, corpus, fuzz, libduckdb, python_client};
@@ -137,26 +139,21 @@ fn run(mut arguments: lexopt::Parser) -> Result<()> {
     }
     let start = Instant::now();
     let (mut passed, mut counts) = outcome::run_and_count(&mut command)?;
-    if let Some(python) = python_client {
-        let mut command = python_client::tests(&python)?;
-        command.env(outcome::NOT_RUN_VARIABLE, &not_run_file);
-        let (client_passed, of_client) = outcome::run_and_count(&mut command)?;
+    let mut add = |mut command: Command, run_and_count: fn(&mut Command) -> Result<(bool, Counts)>| {
+        let (client_passed, of_client) =
+            run_and_count(command.env(outcome::NOT_RUN_VARIABLE, &not_run_file))?;
         passed &= client_passed;
         counts += of_client;
+        anyhow::Ok(())
+    };
+    if let Some(python) = python_client {
+        add(python_client::tests(&python)?, outcome::run_and_count)?;
     }
     if let Some(client) = typescript_client {
-        let mut command = client.tests()?;
-        command.env(outcome::NOT_RUN_VARIABLE, &not_run_file);
-        let (client_passed, of_client) = outcome::run_and_count(&mut command)?;
-        passed &= client_passed;
-        counts += of_client;
+        add(client.tests()?, outcome::run_and_count)?;
     }
     if let Some(go) = go_client {
-        let mut command = go.tests()?;
-        command.env(outcome::NOT_RUN_VARIABLE, &not_run_file);
-        let (client_passed, of_client) = go::run_and_count(&mut command)?;
-        passed &= client_passed;
-        counts += of_client;
+        add(go.tests()?, go::run_and_count)?;
     }
     let seconds = start.elapsed().as_secs_f64();
     let not_run = outcome::read_not_run(&not_run_file)?;
