@@ -50,12 +50,19 @@ await withServer(async ({ address }) => {
 
   await test("a load that breaks at any byte continues with the next row", async (t) => {
     const total = await bytesOf(t, address, (client) => client.load("big"));
-    const ends = [1, 2, 10, 30, 100, 1_000].map((missing) => total - missing);
-    for (const byte of [...drawn(12, total), ...ends]) {
+    const brokenAt = async (byte: number) => {
       const breaking = await proxyBefore(t, address, Math.max(byte, GREETED_BYTES));
       const table = await clientOf(t, breaking.address).load("big");
       assert.deepEqual(numbers(table), expected);
-      assert.deepEqual([breaking.failures, breaking.connections], [1, 2], `broken at ${byte} of ${total}`);
+      assert.equal(breaking.connections, breaking.failures + 1, `broken at ${byte} of ${total}`);
+      return breaking.failures;
+    };
+    for (const byte of drawn(12, total)) {
+      assert.equal(await brokenAt(byte), 1, `broken at ${byte} of ${total}`);
+    }
+    // How many frames of control go with a load depends on its pace, so the last bytes may not be reached.
+    for (const missing of [1, 2, 10, 30, 100, 1_000]) {
+      assert.ok((await brokenAt(total - missing)) <= 1);
     }
   });
 

@@ -493,15 +493,16 @@ fn what_a_killed_writer_left_goes_by_the_buckets_clock_and_not_by_the_workers() 
         assert!(backend.head(ORPHAN).unwrap().is_some(), "{}", given.url);
         let slow = worker(-10 * DAY, Duration::ZERO);
         assert_eq!(slow.remove_unfinished(|name| *name != trades).unwrap(), 0, "{}", given.url);
+        // The clock of a bucket has whole seconds only: what is old enough may count as such a second later.
+        let removed_in_time = |remove: &dyn Fn() -> usize| {
+            while remove() == 0 {}
+        };
         // Azure has no list of uploads: it removes their blocks by itself.
-        let uploads = usize::from(given.scheme() != "az");
-        assert_eq!(slow.remove_unfinished(|_| true).unwrap(), uploads, "{}", given.url);
-        assert_eq!(slow.remove_unfinished(|_| true).unwrap(), 0, "{}", given.url);
-        // The clock of a bucket has whole seconds only.
-        let mut removed = 0;
-        while removed == 0 {
-            removed = slow.vacuum(&trades).unwrap().files;
+        if given.scheme() != "az" {
+            removed_in_time(&|| slow.remove_unfinished(|_| true).unwrap());
         }
+        assert_eq!(slow.remove_unfinished(|_| true).unwrap(), 0, "{}", given.url);
+        removed_in_time(&|| slow.vacuum(&trades).unwrap().files);
         assert_eq!(backend.head(ORPHAN).unwrap(), None, "{}", given.url);
         assert_eq!(newest(&slow, &trades).unwrap(), [1]);
         assert_eq!(backend.head(UPLOAD).unwrap(), None);
