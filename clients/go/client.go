@@ -22,7 +22,13 @@ type Client struct {
 	allocator memory.Allocator
 	logger    *slog.Logger
 
+	// How many bytes of a load have to be left for a connection of their own.
+	directBytes int
+
 	isClosed atomic.Bool
+	// open ends when the client is closed.
+	open    context.Context
+	endOpen context.CancelFunc
 	// Whether a server of this protocol has answered.
 	isGreeted atomic.Bool
 	greeting  sync.Mutex
@@ -49,7 +55,10 @@ func Dial(ctx context.Context, target string, options ...Option) (*Client, error
 		token:     made.token,
 		allocator: made.allocator,
 		logger:    made.logger,
+
+		directBytes: made.directBytes,
 	}
+	client.open, client.endOpen = context.WithCancel(context.Background())
 	if !made.isLazy {
 		if err := client.greet(ctx); err != nil {
 			_ = client.Close()
@@ -73,6 +82,7 @@ func (c *Client) Close() error {
 	if c.isClosed.Swap(true) {
 		return nil
 	}
+	c.endOpen()
 	return c.workers.close()
 }
 

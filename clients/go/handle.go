@@ -101,7 +101,7 @@ func createHandle(
 	// The stream is read to its end: the server would take an earlier end for a cancelled call.
 	for {
 		var step pb.CreateHandleResponse
-		err := incoming.next(&step)
+		err := incoming.receive(&step)
 		switch {
 		case errors.Is(err, io.EOF) && made == nil:
 			// A proxy may end a stream before the server does.

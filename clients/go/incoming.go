@@ -9,6 +9,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/polarway/polarway/clients/go/internal/wire"
 )
 
 // errLate ends a stream whose next message is late: gRPC's own wait for one has no time limit.
@@ -61,7 +63,10 @@ func (a *attempt) open(ctx context.Context, method string, request proto.Message
 }
 
 // next waits for the next message. The end of a call that succeeded is io.EOF.
-func (in *incoming) next(message any) error {
+func (in *incoming) next(message *wire.Received) error { return in.receive(message) }
+
+// receive does the same for a message of any kind.
+func (in *incoming) receive(message any) error {
 	if in.isOpen {
 		in.timer.Reset(silence)
 	}

@@ -93,7 +93,20 @@ type loading struct {
 	// endRow is the row behind the last, once that is known.
 	endRow uint64
 	ready  queue
+	path   path
 }
+
+// path is the way that the rows of a load take.
+type path int
+
+const (
+	// pathShared is the connection of all calls.
+	pathShared path = iota
+	// pathOpen is the same, until it is known that many bytes are left.
+	pathOpen
+	// pathDirect is a connection of its own. Any failure there leads back to the first.
+	pathDirect
+)
 
 // beginLoading opens the stream, and waits until the server has said which version it sends.
 func (c *Client) beginLoading(ctx context.Context, name string, options []LoadOption) (*loading, error) {
@@ -179,8 +192,7 @@ func (l *loading) tryNext(ctx context.Context, attempt *attempt) (isMore bool, e
 	receiver := l.receiver
 	l.receiver = nil
 	if receiver == nil {
-		at := &pb.At{At: &pb.At_Version{Version: l.header.GetVersion()}}
-		if receiver, err = l.open(ctx, attempt, at); err != nil {
+		if receiver, err = l.resume(ctx, attempt); err != nil {
 			return false, err
 		}
 	}
@@ -194,6 +206,12 @@ func (l *loading) tryNext(ctx context.Context, attempt *attempt) (isMore bool, e
 			return false, protocolError("the load ended after %d of %d rows", receiver.nextRow, l.endRow)
 		}
 		return false, nil
+	} else if err != nil && l.path == pathDirect {
+		// If the server refuses the load, it tells why over gRPC.
+		l.path = pathShared
+		attempt.call.client.logger.DebugContext(ctx, "polarway: the load goes on over gRPC", "error", err, "id", attempt.call.id)
+		receiver.close()
+		return true, nil
 	} else if err != nil {
 		return false, err
 	}
@@ -215,8 +233,35 @@ func (l *loading) tryNext(ctx context.Context, attempt *attempt) (isMore bool, e
 		}
 		attempt.call.tries.progress()
 	}
+	if l.path == pathOpen && l.isLarge(attempt, receiver) {
+		l.path = pathDirect
+		receiver.close()
+		return true, nil
+	}
 	l.receiver = receiver
 	return true, nil
+}
+
+// isLarge tells whether what is left of the load is worth a connection of its own, by the first rows that came.
+func (l *loading) isLarge(attempt *attempt, receiver *receiver) bool {
+	if attempt.worker.direct == nil || receiver.rowBytes == 0 {
+		return false
+	}
+	return receiver.rowBytes*float64(l.endRow-l.nextRow) >= float64(attempt.call.client.directBytes)
+}
+
+// resume opens the stream anew, at the row that comes next.
+func (l *loading) resume(ctx context.Context, attempt *attempt) (*receiver, error) {
+	at := &pb.At{At: &pb.At_Version{Version: l.header.GetVersion()}}
+	if l.path == pathDirect {
+		receiver, err := attempt.receiveDirectly(ctx, pb.LoadMethod, l.request(at), l.nextRow)
+		if err == nil {
+			return receiver, nil
+		}
+		l.path = pathShared
+		attempt.call.client.logger.DebugContext(ctx, "polarway: the load goes on over gRPC", "error", err, "id", attempt.call.id)
+	}
+	return l.open(ctx, attempt, at)
 }
 
 // take takes the rows of a step.
@@ -255,14 +300,17 @@ func (l *loading) check(receiver *receiver) error {
 }
 
 func (l *loading) open(ctx context.Context, attempt *attempt, at *pb.At) (*receiver, error) {
-	request := &pb.LoadRequest{
+	return attempt.receive(ctx, pb.LoadMethod, l.request(at), l.nextRow, 0)
+}
+
+func (l *loading) request(at *pb.At) *pb.LoadRequest {
+	return &pb.LoadRequest{
 		Name:     l.name,
 		At:       at,
 		FirstRow: l.nextRow,
 		Columns:  l.selection.columns,
 		EndRow:   l.selection.endRow,
 	}
-	return attempt.receive(ctx, pb.LoadMethod, request, l.nextRow, 0)
 }
 
 // headerOf reads the header of the receiver's step; nil if it has none.
@@ -284,12 +332,14 @@ func sameSchema(a, b *arrow.Schema) bool {
 	return a.Equal(b) && a.Metadata().Equal(b.Metadata())
 }
 
-// Load loads a dataset, or a handle by its id. The table is the caller's, who releases it.
+// Load loads a dataset, or a handle by its id. The table is the caller's, who releases it. A large table comes over a connection that is
+// made for it.
 func (c *Client) Load(ctx context.Context, name string, options ...LoadOption) (*Table, error) {
 	loading, err := c.beginLoading(ctx, name, options)
 	if err != nil {
 		return nil, err
 	}
 	defer loading.close()
+	loading.path = pathOpen
 	return gather(ctx, loading)
 }

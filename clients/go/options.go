@@ -29,6 +29,8 @@ type settings struct {
 	isLazy    bool
 	window    int32
 	grpc      []grpc.DialOption
+
+	directBytes int
 }
 
 func newSettings(target string, options []Option) (*settings, error) {
@@ -39,6 +41,8 @@ func newSettings(target string, options []Option) (*settings, error) {
 		allocator: memory.DefaultAllocator,
 		logger:    slog.Default(),
 		window:    streamWindow,
+
+		directBytes: directBytes,
 	}
 	for _, option := range options {
 		if err := option(made); err != nil {
@@ -173,7 +177,8 @@ func WithStreamWindow(bytes int) Option {
 	}
 }
 
-// WithGRPCOptions adds options of gRPC to every connection, such as a stats handler that records traces.
+// WithGRPCOptions adds options of gRPC to every connection, such as a stats handler that records traces. With any, [Client.Load] does not
+// open connections of its own for large tables, where such options would not hold, and takes longer.
 func WithGRPCOptions(options ...grpc.DialOption) Option {
 	return func(s *settings) error {
 		s.grpc = append(s.grpc, options...)

@@ -13,15 +13,25 @@ import (
 	"github.com/polarway/polarway/clients/go/internal/wire"
 )
 
+// messages is where the messages of an answer come from.
+type messages interface {
+	// next waits for the next message. The end of a call that succeeded is io.EOF.
+	next(message *wire.Received) error
+	// close ends the call, so that the server stops its work.
+	close()
+}
+
 // receiver is the stream of rows that one try of a call receives from a worker. It checks the order of the chunks, and
 // notices silence and breaks.
 type receiver struct {
-	incoming   *incoming
+	incoming   messages
 	step       wire.Received
 	decoder    *ipcstream.Decoder
 	isComplete bool
 	// nextRow is the number of the row that comes next.
 	nextRow uint64
+	// rowBytes is how long a row of the last chunk with rows is; zero before the first.
+	rowBytes float64
 }
 
 func (a *attempt) receive(
@@ -31,10 +41,14 @@ func (a *attempt) receive(
 	if err != nil {
 		return nil, err
 	}
+	return a.receiver(stream, firstRow), nil
+}
+
+func (a *attempt) receiver(from messages, firstRow uint64) *receiver {
 	allocator := a.call.client.allocator
-	made := &receiver{incoming: stream, decoder: ipcstream.NewDecoder(allocator), nextRow: firstRow}
+	made := &receiver{incoming: from, decoder: ipcstream.NewDecoder(allocator), nextRow: firstRow}
 	made.step.Allocator = allocator
-	return made, nil
+	return made
 }
 
 // next waits for the next step, which is in r.step. The end of a complete table is io.EOF.
@@ -56,6 +70,9 @@ func (r *receiver) batches() ([]arrow.RecordBatch, error) {
 	if r.step.FirstRow != r.nextRow {
 		chunk.Release()
 		return nil, protocolError("the server sent row %d where row %d comes next", r.step.FirstRow, r.nextRow)
+	}
+	if r.step.Rows > 0 {
+		r.rowBytes = float64(chunk.Len()) / float64(r.step.Rows)
 	}
 	batches, err := r.decoder.Batches(chunk, r.step.Rows)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/polarway/polarway/clients/go/internal/direct"
 	"github.com/polarway/polarway/clients/go/internal/wire"
 )
 
@@ -35,6 +36,8 @@ type worker struct {
 	index      int
 	address    address
 	connection *grpc.ClientConn
+	// direct is how to load large tables from it; nil if they come over the connection, too.
+	direct *direct.Peer
 }
 
 // workers are the servers that a client knows. All of them serve the same tables; one is asked until it fails.
@@ -57,7 +60,7 @@ func newWorkers(s *settings) (*workers, error) {
 		if err != nil {
 			return nil, errors.Join(invalid("%s can't be used: %v", one.url(), err), made.close())
 		}
-		made.all = append(made.all, &worker{index, one, connection})
+		made.all = append(made.all, &worker{index, one, connection, directPeer(one, s)})
 	}
 	// Many clients with one list of workers should not all begin with the first.
 	made.current.Store(int64(rand.IntN(len(made.all))))

@@ -50,7 +50,9 @@ func (Codec) Marshal(message any) (mem.BufferSlice, error) {
 func (Codec) Unmarshal(data mem.BufferSlice, message any) error {
 	switch message := message.(type) {
 	case *Received:
-		return message.decode(data)
+		source := data.Reader()
+		defer source.Close()
+		return message.Decode(source, source.Remaining())
 	case proto.Message:
 		content := data.MaterializeToBuffer(mem.DefaultBufferPool())
 		defer content.Free()
@@ -113,12 +115,18 @@ func (r *Received) Release() {
 
 var errMalformed = errors.New("the message is malformed")
 
-func (r *Received) decode(data mem.BufferSlice) error {
+// Source is what a message is read from.
+type Source interface {
+	io.Reader
+	io.ByteReader
+}
+
+// Decode reads a message of this length.
+func (r *Received) Decode(from Source, length int) error {
 	r.Release()
 	r.FirstRow, r.Rows, r.Rest = 0, 0, nil
-	source := reader{data.Reader()}
-	defer source.Close()
-	for source.Remaining() > 0 {
+	source := &reader{from, length}
+	for source.remaining > 0 {
 		tag, err := binary.ReadUvarint(source)
 		if err != nil {
 			return errMalformed
@@ -139,7 +147,7 @@ func (r *Received) decode(data mem.BufferSlice) error {
 	return nil
 }
 
-func (r *Received) decodeChunk(source reader) error {
+func (r *Received) decodeChunk(source *reader) error {
 	length, err := source.length()
 	if err != nil {
 		return err
@@ -148,8 +156,8 @@ func (r *Received) decodeChunk(source reader) error {
 	if r.Ipc == nil {
 		r.Ipc = memory.NewResizableBuffer(r.Allocator)
 	}
-	end := source.Remaining() - length
-	for source.Remaining() > end {
+	end := source.remaining - length
+	for source.remaining > end {
 		tag, err := binary.ReadUvarint(source)
 		if err != nil {
 			return errMalformed
@@ -181,26 +189,46 @@ func (r *Received) decodeChunk(source reader) error {
 			}
 		}
 	}
-	if source.Remaining() != end {
+	if source.remaining != end {
 		return errMalformed
 	}
 	return nil
 }
 
-// reader reads the fields of a message that is in several pieces.
-type reader struct{ *mem.Reader }
+// reader reads the fields of a message, and no further.
+type reader struct {
+	source Source
+	// The bytes of the message that were not read.
+	remaining int
+}
+
+// Read reads some of the next bytes, of which there are as many as fit.
+func (r *reader) Read(into []byte) (int, error) {
+	count, err := r.source.Read(into)
+	r.remaining -= count
+	return count, err
+}
+
+// ReadByte reads the next byte.
+func (r *reader) ReadByte() (byte, error) {
+	if r.remaining == 0 {
+		return 0, io.EOF
+	}
+	r.remaining--
+	return r.source.ReadByte()
+}
 
 // length reads the length of a field, which can't be longer than what is there.
-func (r reader) length() (int, error) {
+func (r *reader) length() (int, error) {
 	length, err := binary.ReadUvarint(r)
-	if err != nil || length > uint64(r.Remaining()) {
+	if err != nil || length > uint64(r.remaining) {
 		return 0, errMalformed
 	}
 	return int(length), nil
 }
 
 // value reads a field's value, and returns it with its length, if it has one.
-func (r reader) value(kind protowire.Type) ([]byte, error) {
+func (r *reader) value(kind protowire.Type) ([]byte, error) {
 	var value []byte
 	size := 0
 	switch kind {
@@ -223,7 +251,7 @@ func (r reader) value(kind protowire.Type) ([]byte, error) {
 	default:
 		return nil, errMalformed
 	}
-	if size > r.Remaining() {
+	if size > r.remaining {
 		return nil, errMalformed
 	}
 	before := len(value)
