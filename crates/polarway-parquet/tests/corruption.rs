@@ -154,7 +154,7 @@ fn the_plain_parquet_reader_reads_the_file_too() {
     assert_eq!(reader.schema().fields(), schema.fields());
     assert_eq!(
         reader.map(|batch| batch.unwrap().num_rows()).sum::<usize>(),
-        written.iter().map(RecordBatch::num_rows).sum()
+        written.iter().map(RecordBatch::num_rows).sum::<usize>()
     );
 }
 
