@@ -191,6 +191,12 @@ func (l *loading) tryBegin(ctx context.Context, attempt *attempt) (err error) {
 func (l *loading) tryNext(ctx context.Context, attempt *attempt) (isMore bool, err error) {
 	receiver := l.receiver
 	l.receiver = nil
+	isResumed := receiver == nil
+	defer func() {
+		if err != nil && isResumed && l.isOfChangedFiles(err) {
+			err = l.changed()
+		}
+	}()
 	if receiver == nil {
 		if receiver, err = l.resume(ctx, attempt); err != nil {
 			return false, err
@@ -220,10 +226,7 @@ func (l *loading) tryNext(ctx context.Context, attempt *attempt) (isMore bool, e
 		return false, err
 	}
 	if header != nil && !proto.Equal(header, l.header) {
-		// Files that Polarway did not write may change between two tries, without a new version. The user has rows already.
-		failed := ofReason(0, "CHANGED", "the files of "+quoted(l.name)+" changed while they were read: load it again", 0)
-		failed.Code, failed.isFinal = pb.Reasons["CHANGED"].Code, true
-		return false, failed
+		return false, l.changed()
 	}
 	if receiver.step.HasNothing() {
 		attempt.call.tries.going()
@@ -242,9 +245,25 @@ func (l *loading) tryNext(ctx context.Context, attempt *attempt) (isMore bool, e
 	return true, nil
 }
 
-// isLarge tells whether what is left of the load is worth a connection of its own, by the first rows that came.
+// changed is why a load does not go on. Files that Polarway did not write may change between two tries, without a new version. The user
+// has rows already.
+func (l *loading) changed() error {
+	failed := ofReason(0, "CHANGED", "the files of "+quoted(l.name)+" changed while they were read: load it again", 0)
+	failed.Code, failed.isFinal = pb.Reasons["CHANGED"].Code, true
+	return failed
+}
+
+// isOfChangedFiles tells whether rows or columns are missing that were there when the load began: those of a version don't change.
+func (l *loading) isOfChangedFiles(err error) bool {
+	var failed *Error
+	return l.header.GetVersion() == 0 && errors.As(err, &failed) &&
+		(failed.Reason == "INVALID_INPUT" || failed.Reason == "UNKNOWN_COLUMN")
+}
+
+// isLarge tells whether what is left of the load is worth a connection of its own, by the first rows that came. Files without versions
+// may change while the load moves.
 func (l *loading) isLarge(attempt *attempt, receiver *receiver) bool {
-	if attempt.worker.direct == nil || receiver.rowBytes == 0 {
+	if attempt.worker.direct == nil || receiver.rowBytes == 0 || l.header.GetVersion() == 0 {
 		return false
 	}
 	return receiver.rowBytes*float64(l.endRow-l.nextRow) >= float64(attempt.call.client.directBytes)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -58,6 +60,43 @@ func TestALoadWhoseConnectionIsCutAtRandomBytesGivesEachRowOnce(t *testing.T) {
 			}
 		}
 		_ = client.Close()
+	}
+}
+
+func TestALoadWhoseFilesChangeBeforeItGoesOnIsTold(t *testing.T) {
+	polarwaytest.NoLeaks(t)
+	ctx := polarwaytest.Context(t)
+	folder := t.TempDir()
+	address := polarwaytest.StartIn(t, folder, nil).Address
+	client := clientOf(t, address)
+	value(client.Store(ctx, "long", numbers(t, manyRows)))
+	value(client.Store(ctx, "short", numbers(t, 10)))
+	value(client.Store(ctx, "other", value(client.Query(ctx, "SELECT n AS m FROM long"))))
+	for _, other := range []string{"short", "other"} {
+		adopted := filepath.Join(folder, "cold", "adopted-"+other+".parquet")
+		place := func(dataset string) {
+			files := value(filepath.Glob(filepath.Join(folder, "cold", dataset, "_polarway", "data", "*.parquet")))
+			if len(files) != 1 {
+				t.Fatal(files)
+			}
+			if err := os.WriteFile(adopted+".new", value(os.ReadFile(files[0])), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(adopted+".new", adopted); err != nil {
+				t.Fatal(err)
+			}
+		}
+		place("long")
+		proxy := polarwaytest.NewProxy(t, address, 2_000_000, polarwaytest.Cut)
+		reader := value(clientOf(t, proxy.Address).OpenLoad(ctx, "adopted-"+other, polarway.Columns("n")))
+		place(other)
+		for reader.Next() {
+		}
+		failed := refused(t, reader.Err(), polarway.ErrUnavailable, "the files of \"adopted-"+other+"\" changed while they were read")
+		if failed.Reason != "CHANGED" || proxy.Failures() != 1 || failed.RequestID == "" {
+			t.Errorf("%+v, %d failures", failed, proxy.Failures())
+		}
+		reader.Release()
 	}
 }
 

@@ -80,7 +80,7 @@ export class PolarwayError extends Error {
   }
 }
 
-/** Some tables of a `storeBatch` were not stored; each is stored on its own. */
+/** Some tables of a `storeBatch` were not stored; each is stored on its own. It is retryable if the errors of all are. */
 export class BatchError extends PolarwayError {
   /** The versions of the tables that were stored, by name. */
   readonly published: Readonly<Record<string, Published>>;

@@ -9,7 +9,7 @@ import type { Batches } from "./batches.js";
 import type { Attempt, Call } from "./call.js";
 import type { Core } from "./core.js";
 import type { PolarwayError } from "./errors.js";
-import { errorOf, failureOfReason, invalidInput, protocolError } from "./failure.js";
+import { CallFailed, errorOf, failureOfReason, invalidInput, protocolError } from "./failure.js";
 import type { LoadHeader, LoadResponse, LoadResponseSchema } from "./generated/polarway/v1/load_pb.js";
 import { LoadHeaderSchema } from "./generated/polarway/v1/load_pb.js";
 import { PolarwayService } from "./generated/polarway/v1/service_pb.js";
@@ -155,6 +155,7 @@ export class Loading implements Batches {
   /** Takes one message, and tells whether there may be more. It is called when no batch is ready. */
   async #attemptNext(attempt: Attempt): Promise<boolean> {
     const version: At = { at: { case: "version", value: this.#header?.version ?? 0n } };
+    const isResumed = this.#receiver === undefined;
     const receiver = this.#receiver ?? this.#open(attempt, version);
     this.#receiver = undefined;
     try {
@@ -174,18 +175,28 @@ export class Loading implements Batches {
       }
     } catch (error) {
       receiver.cancel();
-      throw error;
+      throw isResumed && this.#isOfChangedFiles(error) ? this.#changed() : error;
     }
     this.#receiver = receiver;
     return true;
   }
 
-  /** Files that Polarway did not write may change between two tries, without a new version. */
   #checkHeader({ header }: LoadResponse): void {
     if (header !== undefined && this.#header !== undefined && !equals(LoadHeaderSchema, header, this.#header)) {
-      const message = `the files of "${this.#selection.name}" changed while they were read: load it again`;
-      throw errorOf(failureOfReason("CHANGED", message), undefined);
+      throw this.#changed();
     }
+  }
+
+  /** Whether rows or columns are missing that were there when the load began: those of a version don't change. */
+  #isOfChangedFiles(error: unknown): boolean {
+    const reason = error instanceof CallFailed ? error.failure.reason : undefined;
+    return this.#header?.version === 0n && (reason === "INVALID_INPUT" || reason === "UNKNOWN_COLUMN");
+  }
+
+  /** Files that Polarway did not write may change between two tries, without a new version. */
+  #changed(): PolarwayError {
+    const message = `the files of "${this.#selection.name}" changed while they were read: load it again`;
+    return errorOf(failureOfReason("CHANGED", message), undefined);
   }
 
   #take(receiver: Receiver<typeof LoadResponseSchema>, { chunk }: LoadResponse): void {

@@ -115,7 +115,12 @@ function batchError(published: Record<string, Published>, errors: Record<string,
   const count = all.length + Object.keys(published).length;
   const message = `${all.length} of ${count} tables were not stored: ${texts.join("; ")}`;
   const isOne = all.every((error) => error.reason === first?.reason);
-  const details = { reason: isOne ? first?.reason : undefined, requestId: first?.requestId };
+  const details = {
+    reason: isOne ? first?.reason : undefined,
+    // Tables that were refused would be refused again.
+    retryable: all.every((error) => error.retryable),
+    requestId: first?.requestId,
+  };
   return new BatchError(first?.code ?? "UNKNOWN", message, { ...details, published, errors });
 }
 

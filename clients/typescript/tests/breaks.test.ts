@@ -1,6 +1,8 @@
 // Connections that break or fall silent, at chosen bytes.
 
 import assert from "node:assert/strict";
+import { copyFileSync, readdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { tableOf } from "../src/batches.js";
@@ -38,7 +40,7 @@ function drawn(count: number, most: number): number[] {
   });
 }
 
-await withServer(async ({ address }) => {
+await withServer(async ({ address, folder }) => {
   const setUp = new PolarwayClient({ host: address });
   await setUp.store("big", {
     n: BigInt64Array.from({ length: ROWS }, (_, row) => BigInt(row)),
@@ -47,6 +49,37 @@ await withServer(async ({ address }) => {
   await setUp.close();
   const numbers = (table: { getChild(name: string): unknown }) => [...(table.getChild("n") as Iterable<bigint>)];
   const expected = Array.from({ length: ROWS }, (_, row) => BigInt(row));
+
+  await test("a load whose files change before it continues is told", async (t) => {
+    const client = clientOf(t, address);
+    await client.store("short", { n: [1n] });
+    await client.store("other", { m: BigInt64Array.from({ length: ROWS }, (_, row) => BigInt(row)) });
+    for (const other of ["short", "other"]) {
+      const name = `adopted_${other}`;
+      const place = (dataset: string) => {
+        const data = join(folder, "cold", dataset, "_polarway", "data");
+        const files = readdirSync(data).filter((file) => file.endsWith(".parquet"));
+        assert.equal(files.length, 1);
+        copyFileSync(join(data, files[0] ?? ""), join(folder, "new"));
+        renameSync(join(folder, "new"), join(folder, "cold", `${name}.parquet`));
+      };
+      place("big");
+      const breaking = await proxyBefore(t, address, 1_200_000);
+      const loading = clientOf(t, breaking.address).loadStream(name, { columns: "n" });
+      const batches = loading[Symbol.asyncIterator]();
+      await batches.next();
+      place(other);
+      const rest = async () => {
+        while ((await batches.next()).done !== true) {}
+      };
+      await assert.rejects(rest, {
+        reason: "CHANGED",
+        code: "ABORTED",
+        message: /^the files of "adopted_.*" changed while/,
+      });
+      assert.equal(breaking.failures, 1);
+    }
+  });
 
   await test("a load that breaks at any byte continues with the next row", async (t) => {
     const total = await bytesOf(t, address, (client) => client.load("big"));

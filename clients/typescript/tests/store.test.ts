@@ -1,7 +1,9 @@
 // Tables that users hand in, by the rules by which their types are inferred, and what is refused.
 
 import assert from "node:assert/strict";
+import { rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { test } from "node:test";
 import * as arrow from "apache-arrow";
 import type { TableSource } from "../src/index.js";
@@ -10,7 +12,7 @@ import { proxyBefore } from "./tools/breakingProxy.js";
 import { clientOf, withServer } from "./tools/server.js";
 import { built, difference, piecesOf } from "./tools/tables.js";
 
-await withServer(async ({ address }) => {
+await withServer(async ({ address, folder }) => {
   await test("types are inferred by the stated rules, and values come back with all their digits", async (t) => {
     const client = clientOf(t, address);
     const time = new Date("2024-02-29T12:00:00.123Z");
@@ -340,11 +342,20 @@ await withServer(async ({ address }) => {
       .catch((caught: unknown) => caught);
     assert.ok(error instanceof BatchError && error instanceof PolarwayError);
     assert.deepEqual(
-      [Object.keys(error.published), Object.keys(error.errors), error.reason],
-      [["three"], ["bad/name"], "INVALID_NAME"],
+      [Object.keys(error.published), Object.keys(error.errors), error.reason, error.retryable],
+      [["three"], ["bad/name"], "INVALID_NAME", false],
     );
     assert.match(error.message, /^1 of 2 tables were not stored: "bad\/name": /);
     assert.equal((await client.load("three")).numRows, 1);
+    // A file lies where the dataset would be: the storage may be mended before the next call.
+    writeFileSync(join(folder, "cold", "blocked"), "");
+    const impatient = clientOf(t, address, { timeout: 500 });
+    await assert.rejects(impatient.storeBatch({ three: { n: [1] }, blocked: { n: [1] } }), (failed) => {
+      assert.ok(failed instanceof BatchError);
+      assert.deepEqual([failed.reason, failed.retryable], ["STORAGE_FAILED", true]);
+      return true;
+    });
+    rmSync(join(folder, "cold", "blocked"));
   });
 
   await test("columns of one name, of no rows, and of a thousand columns come as rows and columns", async (t) => {
