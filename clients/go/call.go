@@ -112,6 +112,7 @@ func (c *call) attempt() *attempt {
 }
 
 func (c *call) headers(ctx context.Context) context.Context {
+	ctx = withTrace(ctx)
 	if token := c.client.token; token != "" {
 		return metadata.AppendToOutgoingContext(ctx, idHeader, c.id, tokenHeader, "Bearer "+token)
 	}

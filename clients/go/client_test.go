@@ -276,10 +276,17 @@ func TestAWriteThatAProgramNamesIsMadeOnce(t *testing.T) {
 	if first.WasRetry || !again.WasRetry || again.Version != first.Version {
 		t.Errorf("%+v, %+v", first, again)
 	}
-	_, err := client.Store(ctx, "t", numbers(t, 3), polarway.RequestID(uuid.New()))
-	if !errors.Is(err, polarway.ErrInvalidInput) {
-		t.Errorf("a UUID of another version has no age: %v", err)
+	gone := value(uuid.NewV7())
+	first = value(client.Delete(ctx, "t", polarway.RequestID(gone)))
+	again = value(client.Delete(ctx, "t", polarway.RequestID(gone)))
+	if first.WasRetry || !again.WasRetry || again.Version != first.Version {
+		t.Errorf("%+v, %+v", first, again)
 	}
+	// A UUID of another version has no time.
+	_, err := client.Store(ctx, "t", numbers(t, 3), polarway.RequestID(uuid.New()))
+	refused(t, err, polarway.ErrInvalidInput, "UUID of version 7", "uuid.NewV7")
+	_, err = client.Delete(ctx, "t", polarway.RequestID(uuid.Nil))
+	refused(t, err, polarway.ErrInvalidInput, "UUID of version 7")
 }
 
 func TestNumbersOf39DigitsComeAsText(t *testing.T) {

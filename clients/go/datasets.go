@@ -103,7 +103,10 @@ type purge struct{}
 // is left of it is removed.
 func Purge() DeleteOption { return purge{} }
 
-func (purge) toDelete(request *pb.DeleteDatasetRequest) { request.Purge = true }
+func (purge) toDelete(request *pb.DeleteDatasetRequest) error {
+	request.Purge = true
+	return nil
+}
 
 // Delete deletes a dataset. Its versions stay readable until retention removes them. The version that is returned is the one
 // that says that the dataset is deleted.
@@ -114,7 +117,9 @@ func (c *Client) Delete(ctx context.Context, name string, options ...DeleteOptio
 	}
 	request := &pb.DeleteDatasetRequest{Name: name, RequestId: id.ofTable(0)}
 	for _, option := range options {
-		option.toDelete(request)
+		if err := option.toDelete(request); err != nil {
+			return Published{}, err
+		}
 	}
 	var answer pb.DeleteDatasetResponse
 	if err := c.unary(ctx, pb.DeleteDatasetMethod, request, &answer, nil); err != nil {
@@ -205,9 +210,13 @@ type requestID uuid.UUID
 func freshRequestID() (requestID, error) {
 	fresh, err := uuid.NewV7()
 	if err != nil {
-		return requestID{}, &Error{Message: "this machine has no random numbers: " + err.Error(), cause: err}
+		return requestID{}, noRandomNumbers(err)
 	}
 	return requestID(fresh), nil
+}
+
+func noRandomNumbers(err error) *Error {
+	return &Error{Message: "this machine has no random numbers: " + err.Error(), cause: err}
 }
 
 // ofTable is the id of a table in a call, counted from 0.

@@ -72,36 +72,58 @@ func (c *Client) QueryHandle(ctx context.Context, sql string, arguments ...any) 
 	if err != nil {
 		return nil, err
 	}
-	// The handle's id is made of these bits, which nobody must be able to guess.
-	request := &pb.CreateHandleRequest{Sql: query.sql, Parameters: query.parameters, RequestId: uuid.NewString() + "/0"}
+	if query.isHugeintText || query.isResumable {
+		return nil, invalid("a result that is kept goes on where a load broke, and has its HUGEINT as decimals: leave out Resumable and HugeintAsText")
+	}
+	made, _, err := c.createHandle(ctx, query, call)
+	return made, err
+}
+
+// createHandle makes a handle, and tells what its query did, unless an earlier try made it.
+func (c *Client) createHandle(ctx context.Context, query *queryRequest, call *call) (*Handle, *QuerySummary, error) {
+	bits := query.handleBits
+	if bits == nil {
+		// The handle's id is made of these bits, which nobody must be able to guess.
+		fresh, err := uuid.NewRandom()
+		if err != nil {
+			return nil, nil, noRandomNumbers(err)
+		}
+		bits = &fresh
+	}
+	request := &pb.CreateHandleRequest{Sql: query.sql, Parameters: query.parameters, RequestId: requestID(*bits).ofTable(0)}
 	if query.ttl != nil {
 		ttl := uint64(query.ttl.Microseconds())
 		request.TtlUs = &ttl
 	}
-	var made *pb.Handle
-	err = call.run(ctx, func(ctx context.Context, attempt *attempt) (err error) {
-		made, err = createHandle(ctx, attempt, request, query.limit)
+	var made *pb.CreateHandleResponse
+	err := call.run(ctx, func(ctx context.Context, attempt *attempt) (err error) {
+		made, err = tryCreateHandle(ctx, attempt, request, query.limit)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return c.handleOf(made)
+	var summary *QuerySummary
+	if made.GetSummary() != nil {
+		summary = summaryOf(made.GetSummary())
+	}
+	handle, err := c.handleOf(made.GetHandle())
+	return handle, summary, err
 }
 
-func createHandle(
+func tryCreateHandle(
 	ctx context.Context, attempt *attempt, request *pb.CreateHandleRequest, limit time.Duration,
-) (*pb.Handle, error) {
+) (*pb.CreateHandleResponse, error) {
 	incoming, err := attempt.open(ctx, pb.CreateHandleMethod, request, limit)
 	if err != nil {
 		return nil, err
 	}
 	defer incoming.close()
-	var made *pb.Handle
+	var made *pb.CreateHandleResponse
 	// The stream is read to its end: the server would take an earlier end for a cancelled call.
 	for {
-		var step pb.CreateHandleResponse
-		err := incoming.receive(&step)
+		step := &pb.CreateHandleResponse{}
+		err := incoming.receive(step)
 		switch {
 		case errors.Is(err, io.EOF) && made == nil:
 			// A proxy may end a stream before the server does.
@@ -112,7 +134,7 @@ func createHandle(
 			return nil, err
 		}
 		if step.GetHandle() != nil {
-			made = step.GetHandle()
+			made = step
 		} else {
 			attempt.call.tries.going()
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/google/uuid"
 
 	pb "github.com/polarway/polarway/clients/go/internal/polarwayv1"
 	"github.com/polarway/polarway/clients/go/internal/rows"
@@ -45,6 +46,18 @@ func HandleTTL(ttl time.Duration) QueryOption {
 	}
 }
 
+// HandleRequest names the handle that [Client.QueryHandle] makes by the program's own random UUID, such as one of [uuid.NewRandom]. A program
+// that was stopped can make the same call again, and finds the handle that the first one made. By default each call has an id of its own.
+// Whoever knows the UUID may use the handle.
+func HandleRequest(id uuid.UUID) QueryOption {
+	return func(request *queryRequest) {
+		if id.Version() != 4 {
+			request.err = invalid("%v is no random UUID: uuid.NewRandom gives one", id)
+		}
+		request.handleBits = &id
+	}
+}
+
 // HugeintAsText lets numbers of type HUGEINT come as text. They may have 39 digits, and Arrow's decimals have 38: as decimals they
 // are refused then.
 func HugeintAsText() QueryOption {
@@ -54,11 +67,14 @@ func HugeintAsText() QueryOption {
 // queryRequest is a query, as it is sent.
 type queryRequest struct {
 	isHugeintText bool
-	sql           string
-	parameters    []byte
-	limit         time.Duration
-	ttl           *time.Duration
-	err           error
+	isResumable   bool
+	// handleBits name the handle that is made; nil for bits of this call.
+	handleBits *uuid.UUID
+	sql        string
+	parameters []byte
+	limit      time.Duration
+	ttl        *time.Duration
+	err        error
 }
 
 func newQuery(text string, arguments []any) (*queryRequest, error) {
@@ -70,6 +86,9 @@ func newQuery(text string, arguments []any) (*queryRequest, error) {
 		} else {
 			values = append(values, argument)
 		}
+	}
+	if made.err == nil && made.isHugeintText && made.isResumable {
+		made.err = invalid("a resumable result has its HUGEINT as decimals: leave out HugeintAsText, or Resumable")
 	}
 	if made.err != nil {
 		return nil, made.err
@@ -243,7 +262,8 @@ func (c *Client) beginQuery(ctx context.Context, sql string, arguments []any) (*
 }
 
 // Query runs a SELECT in DuckDB's dialect, or EXPLAIN, DESCRIBE, SUMMARIZE or SHOW TABLES. Datasets are tables under their
-// names. The table is the caller's, who releases it. A query whose connection breaks is run again.
+// names. The table is the caller's, who releases it. A query whose connection breaks is run again, unless it is
+// [Resumable].
 //
 // The arguments are values for the text's parameters, ? and $1 by position and $name as [Named] values, and options:
 //
@@ -255,6 +275,9 @@ func (c *Client) Query(ctx context.Context, sql string, arguments ...any) (*Tabl
 	query, call, err := c.beginQuery(ctx, sql, arguments)
 	if err != nil {
 		return nil, err
+	}
+	if query.isResumable {
+		return c.queryKept(ctx, query, call)
 	}
 	var table *Table
 	err = call.run(ctx, func(ctx context.Context, attempt *attempt) error {
@@ -272,19 +295,27 @@ func (c *Client) Query(ctx context.Context, sql string, arguments ...any) (*Tabl
 // QueryReader gives the rows of a query's result while the query makes them.
 type QueryReader struct {
 	*Reader
-	running running
+	summary func() *QuerySummary
 }
 
-// Summary tells what the query did. It is nil until the last batch has been taken.
-func (r *QueryReader) Summary() *QuerySummary { return r.running.summary }
+// Summary tells what the query did. It is nil until the last batch has been taken. Of a [Resumable] query it is known from the
+// beginning; it is nil if the answer that said it was lost.
+func (r *QueryReader) Summary() *QuerySummary { return r.summary() }
 
 // OpenQuery runs a query and gives its rows while it makes them: a slow reader makes the query slow, and to release the
-// reader stops it. After the first rows, a connection that breaks is an error. The context holds for the whole query. The
+// reader stops it. After the first rows, a connection that breaks is an error, unless the query is [Resumable]. The context holds for the whole query. The
 // arguments are those of [Client.Query]. The reader is the caller's, who releases it.
 func (c *Client) OpenQuery(ctx context.Context, sql string, arguments ...any) (*QueryReader, error) {
 	query, call, err := c.beginQuery(ctx, sql, arguments)
 	if err != nil {
 		return nil, err
+	}
+	if query.isResumable {
+		result, err := c.beginKept(ctx, query, call)
+		if err != nil {
+			return nil, err
+		}
+		return &QueryReader{newReader(ctx, result), func() *QuerySummary { return result.summary }}, nil
 	}
 	begun := running{call: call}
 	err = call.run(ctx, func(ctx context.Context, attempt *attempt) (err error) {
@@ -294,7 +325,7 @@ func (c *Client) OpenQuery(ctx context.Context, sql string, arguments ...any) (*
 	if err != nil {
 		return nil, err
 	}
-	return &QueryReader{newReader(ctx, begun), begun}, nil
+	return &QueryReader{newReader(ctx, begun), func() *QuerySummary { return begun.summary }}, nil
 }
 
 // QueryStream runs a query and yields the batches of its result while it makes them, as [Client.OpenQuery] does. A batch is

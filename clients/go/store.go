@@ -12,11 +12,13 @@ import (
 )
 
 // StoreOption changes a store or an append.
-type StoreOption interface{ toStore(*pb.StoreHeader) }
+type StoreOption interface {
+	toStore(*pb.StoreHeader) error
+}
 
 // DeleteOption changes a deletion.
 type DeleteOption interface {
-	toDelete(*pb.DeleteDatasetRequest)
+	toDelete(*pb.DeleteDatasetRequest) error
 }
 
 // VersionCondition is an option of all writes: [ExpectVersion].
@@ -25,26 +27,50 @@ type VersionCondition struct{ version uint64 }
 // ExpectVersion refuses a write unless the dataset is at this version; 0 is one that was never written.
 func ExpectVersion(version uint64) VersionCondition { return VersionCondition{version} }
 
-func (c VersionCondition) toStore(header *pb.StoreHeader) { header.ExpectedVersion = &c.version }
-
-func (c VersionCondition) toDelete(request *pb.DeleteDatasetRequest) {
-	request.ExpectedVersion = &c.version
+func (c VersionCondition) toStore(header *pb.StoreHeader) error {
+	header.ExpectedVersion = &c.version
+	return nil
 }
 
-type namedWrite struct{ id uuid.UUID }
+func (c VersionCondition) toDelete(request *pb.DeleteDatasetRequest) error {
+	request.ExpectedVersion = &c.version
+	return nil
+}
+
+// WriteName is an option of all writes: [RequestID].
+type WriteName struct{ id uuid.UUID }
 
 // RequestID names a write by the program's own UUID of version 7: a program that was stopped can make the same write again within ten
 // minutes, and is answered with the version that the first one made. By default each call has an id of its own.
-func RequestID(id uuid.UUID) StoreOption { return namedWrite{id} }
+func RequestID(id uuid.UUID) WriteName { return WriteName{id} }
 
-func (n namedWrite) toStore(header *pb.StoreHeader) { header.RequestId = requestID(n.id).ofTable(0) }
+func (n WriteName) toStore(header *pb.StoreHeader) (err error) {
+	header.RequestId, err = n.text()
+	return err
+}
+
+func (n WriteName) toDelete(request *pb.DeleteDatasetRequest) (err error) {
+	request.RequestId, err = n.text()
+	return err
+}
+
+// text is the id of the only table of the write. The server reads the time in it.
+func (n WriteName) text() (string, error) {
+	if n.id.Version() != 7 {
+		return "", invalid("%v is no UUID of version 7: uuid.NewV7 gives one", n.id)
+	}
+	return requestID(n.id).ofTable(0), nil
+}
 
 type creation struct{}
 
 // CreateOnly refuses a store if the dataset exists.
 func CreateOnly() StoreOption { return creation{} }
 
-func (creation) toStore(header *pb.StoreHeader) { header.Mode = pb.WriteMode_WRITE_MODE_CREATE }
+func (creation) toStore(header *pb.StoreHeader) error {
+	header.Mode = pb.WriteMode_WRITE_MODE_CREATE
+	return nil
+}
 
 // Store stores a table under a name, in place of the dataset's rows. It is on the server's stable storage when this returns.
 // The rows that it replaces stay readable as an older version.
@@ -83,7 +109,9 @@ func (c *Client) storeOne(
 ) (Published, error) {
 	header := &pb.StoreHeader{Name: name, Mode: mode}
 	for _, option := range options {
-		option.toStore(header)
+		if err := option.toStore(header); err != nil {
+			return Published{}, err
+		}
 	}
 	results, err := c.upload(ctx, []*pb.StoreHeader{header}, []any{records})
 	if err != nil {
