@@ -95,6 +95,7 @@ impl Bench {
             "latest-version-cold" => self.versions().await?.newest_cold().await,
             "list-versions" => self.versions().await?.list().await,
             "network-cached-load" => self.network().await?.load_cached().await,
+            "network-cached-load-cpu" => self.network().await?.load_cached_on_cpu().await,
             "network-cached-bytes" => self.network().await?.receive_cached().await,
             "network-cached-load-small" => self.network().await?.load_small().await,
             "network-load-parquet" => self.network().await?.load_parquet().await,
