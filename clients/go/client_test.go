@@ -289,6 +289,23 @@ func TestAWriteThatAProgramNamesIsMadeOnce(t *testing.T) {
 	refused(t, err, polarway.ErrInvalidInput, "UUID of version 7")
 }
 
+func TestATableShowsItsFirstRows(t *testing.T) {
+	ctx := polarwaytest.Context(t)
+	client := client(t)
+	value(client.Store(ctx, "t", []arrow.RecordBatch{numbers(t, 7), numbers(t, 500_000)}))
+	table := value(client.Load(ctx, "t"))
+	defer table.Release()
+	text := table.String()
+	if len(text) > 400 || !strings.Contains(text, "n: type=int64") || !strings.Contains(text, "12]") || !strings.HasSuffix(text, "\n499987 more rows\n") {
+		t.Errorf("%.1000s", text)
+	}
+	few := value(client.Query(ctx, "FROM t LIMIT 20"))
+	defer few.Release()
+	if text := few.String(); strings.Contains(text, "more rows") || !strings.Contains(text, "12]") {
+		t.Error(text)
+	}
+}
+
 func TestNumbersOf39DigitsComeAsText(t *testing.T) {
 	ctx := polarwaytest.Context(t)
 	client := client(t)

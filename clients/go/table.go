@@ -3,6 +3,7 @@ package polarway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"slices"
@@ -19,6 +20,9 @@ type Table struct {
 	references atomic.Int64
 }
 
+// rowsShown is how many rows a table shows as text.
+const rowsShown = 20
+
 // newTable takes the caller's references to the batches.
 func newTable(schema *arrow.Schema, batches []arrow.RecordBatch) *Table {
 	made := &Table{Table: array.NewTableFromRecords(schema, batches), batches: batches}
@@ -29,6 +33,26 @@ func newTable(schema *arrow.Schema, batches []arrow.RecordBatch) *Table {
 // Batches returns the rows as record batches, in their order. They belong to the table: they are valid until it is
 // released, unless they are kept with Retain.
 func (t *Table) Batches() []arrow.RecordBatch { return slices.Clone(t.batches) }
+
+// String shows the columns and the first 20 rows.
+func (t *Table) String() string {
+	if t.NumRows() <= rowsShown {
+		return t.Table.String()
+	}
+	var first []arrow.RecordBatch
+	missing := int64(rowsShown)
+	for _, batch := range t.batches {
+		part := batch.NewSlice(0, min(missing, batch.NumRows()))
+		defer part.Release()
+		first = append(first, part)
+		if missing -= part.NumRows(); missing == 0 {
+			break
+		}
+	}
+	shown := array.NewTableFromRecords(t.Schema(), first)
+	defer shown.Release()
+	return fmt.Sprintf("%s%d more rows\n", shown, t.NumRows()-rowsShown)
+}
 
 // Retain keeps the table until one more Release.
 func (t *Table) Retain() { t.references.Add(1) }
