@@ -3,6 +3,8 @@ package polarway
 import (
 	"math/rand/v2"
 	"time"
+
+	pb "github.com/polarway/polarway/clients/go/internal/polarwayv1"
 )
 
 // When to try again: exponential backoff with full jitter, inside a deadline. "Full jitter" draws each wait evenly between
@@ -71,7 +73,7 @@ func (t *tries) wait(failed *Error) (time.Duration, bool) {
 	}
 	wasGoing := t.isGoing
 	t.isGoing = false
-	if failed.Reason == "RESOURCE_EXHAUSTED" {
+	if pb.Reasons[failed.Reason].Busy {
 		// A busy server has broken nothing: this is bounded by time only.
 		t.deadline = t.began.Add(t.timeout)
 	} else if wasGoing && (t.countsEarlyBreaks || time.Since(t.began) >= t.timeout) {

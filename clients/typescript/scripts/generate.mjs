@@ -37,10 +37,13 @@ function messages() {
 /** The reasons, from the list that clients of all languages share. */
 function reasons() {
   const list = JSON.parse(readFileSync(join(root, "proto", "cases", "reasons.json"), "utf8"));
-  const lines = list.map(({ reason, code, retry }) => `  ${reason}: { code: ${code}, retry: ${retry} },\n`);
+  const lines = list.map(
+    ({ reason, code, retry, busy }) => `  ${reason}: { code: ${code}, retry: ${retry}, busy: ${busy} },\n`,
+  );
   return (
     `${HEADER}\n` +
-    "/** Every reason for a failure: its gRPC code, and whether the same call may succeed when made again. */\n" +
+    "/**\n * Every reason for a failure: its gRPC code, whether the same call may succeed when made again, and whether the server\n" +
+    " * is only busy: nothing broke.\n */\n" +
     `export const REASONS = {\n${lines.join("")}} as const;\n\n` +
     "/** What is wrong, for programs. */\nexport type Reason = keyof typeof REASONS;\n"
   );

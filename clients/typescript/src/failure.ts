@@ -115,6 +115,11 @@ export function isTransient(failure: Failure): boolean {
   return isReason(failure.reason) && REASONS[failure.reason].retry;
 }
 
+/** Whether the server is only busy: nothing broke. */
+export function isOfBusyServer({ reason }: Failure): boolean {
+  return reason !== undefined && isReason(reason) && REASONS[reason].busy;
+}
+
 /** The error for users. */
 export function errorOf(failure: Failure, requestId: string | undefined): PolarwayError {
   return new PolarwayError(userCode(failure), failure.message, {

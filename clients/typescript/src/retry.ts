@@ -4,15 +4,11 @@
 // And Jitter", AWS Architecture Blog, 2015. Nothing here waits.
 
 import type { Failure } from "./failure.js";
-import { isTransient } from "./failure.js";
-import type { Reason } from "./generated/reasons.js";
+import { isOfBusyServer, isTransient } from "./failure.js";
 
 // The bound of the first wait, which doubles with each.
 const FIRST_MS = 50;
 const LONGEST_MS = 2_000;
-
-/** A server that has no room for the call now. */
-const BUSY: Reason = "RESOURCE_EXHAUSTED";
 
 /** How often a call may break after the server began to work on it. One that breaks each time would break again. */
 export interface Breaks {
@@ -87,7 +83,7 @@ export class Tries {
     }
     const wasGoing = this.#isGoing;
     this.#isGoing = false;
-    if (failure.reason === BUSY) {
+    if (isOfBusyServer(failure)) {
       // A busy server has broken nothing: this is bounded by time only.
       this.#deadline = this.#began + this.timeoutMs;
     } else if (wasGoing && (this.#breaks.countFromStart || this.#chance.now() - this.#began >= this.timeoutMs)) {

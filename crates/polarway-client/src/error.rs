@@ -123,10 +123,15 @@ impl Error {
     pub(crate) fn is_transient(&self) -> bool {
         match self.kind {
             _ if self.is_final => false,
-            ErrorKind::Refused(reason) => reason.retry() == Retry::Yes,
+            ErrorKind::Refused(reason) => reason.retry().may_help(),
             ErrorKind::Unreachable => true,
             _ => false,
         }
+    }
+
+    /// Whether the server is only busy: nothing broke.
+    pub(crate) fn is_of_busy_server(&self) -> bool {
+        self.reason().is_some_and(|reason| reason.retry() == Retry::WhenFree)
     }
 
     /// A connection that broke or could not be made.
@@ -285,7 +290,7 @@ mod tests {
         for reason in Reason::ALL {
             let error = Error::from_status(Status::from(reason.failure("so it is")), None);
             assert_eq!((error.reason(), error.to_string()), (Some(*reason), "so it is".to_owned()));
-            assert_eq!(error.is_transient(), reason.retry() == Retry::Yes, "{reason}");
+            assert_eq!(error.is_transient(), reason.retry().may_help(), "{reason}");
         }
     }
 

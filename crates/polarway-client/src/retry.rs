@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use polarway_proto::Reason;
 use tokio::time::{Instant, sleep};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -92,7 +91,7 @@ impl Tries {
             return Err(error);
         }
         let was_going = std::mem::take(&mut self.is_going);
-        if error.reason() == Some(Reason::ResourceExhausted) {
+        if error.is_of_busy_server() {
             // A busy server has broken nothing: this is bounded by time only.
             self.deadline = self.began + self.timeout;
         } else if was_going && (self.counts_early_breaks || self.began.elapsed() >= self.timeout) {
@@ -128,6 +127,8 @@ impl Tries {
 
 #[cfg(test)]
 mod tests {
+    use polarway_proto::Reason;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]

@@ -58,6 +58,18 @@ pub enum Retry {
     No,
     /// It may succeed, at once or on another server.
     Yes,
+    /// It may succeed when the server is less busy. Nothing broke, so only time limits how often the call is made again.
+    WhenFree,
+}
+
+impl Retry {
+    /// Whether there is any use in a retry.
+    pub fn may_help(self) -> bool {
+        match self {
+            Self::No => false,
+            Self::Yes | Self::WhenFree => true,
+        }
+    }
 }
 
 reasons! {
@@ -99,7 +111,7 @@ reasons! {
         "The token can't be checked, since its issuer does not give the server its keys. Call again later.";
     QueryFailed, "QUERY_FAILED", FailedPrecondition, No,
         "The query failed on its data: a cast, a division, an overflow.";
-    ResourceExhausted, "RESOURCE_EXHAUSTED", ResourceExhausted, Yes,
+    ResourceExhausted, "RESOURCE_EXHAUSTED", ResourceExhausted, WhenFree,
         "Others have the memory, the threads or the slots for queries. Try again later.";
     QueryTooLarge, "QUERY_TOO_LARGE", ResourceExhausted, No,
         "The query needs more memory or temporary space than the server has, or its result is larger than it may be. Ask \

@@ -32,7 +32,7 @@ fn the_list_of_reasons_is_that_of_their_definitions() {
     let mut page = String::from(INTRODUCTION);
     for reason in Reason::ALL {
         let again = match reason.retry() {
-            Retry::Yes => "yes",
+            Retry::Yes | Retry::WhenFree => "yes",
             Retry::No => "no",
         };
         writeln!(page, "| `{reason}` | {:?} | {again} | {} |", reason.code(), reason.about()).unwrap();
@@ -43,9 +43,9 @@ fn the_list_of_reasons_is_that_of_their_definitions() {
 #[test]
 fn clients_of_all_languages_find_every_reason_with_its_code_and_whether_to_retry() {
     let reasons = Reason::ALL.iter().map(|reason| {
-        let retry = reason.retry() == Retry::Yes;
+        let (retry, busy) = (reason.retry().may_help(), reason.retry() == Retry::WhenFree);
         format!(
-            "  {{\"reason\": \"{reason}\", \"code\": {}, \"code_name\": \"{:?}\", \"retry\": {retry}}}",
+            "  {{\"reason\": \"{reason}\", \"code\": {}, \"code_name\": \"{:?}\", \"retry\": {retry}, \"busy\": {busy}}}",
             reason.code() as i32,
             reason.code()
         )

@@ -144,6 +144,7 @@ func reasons(list string) ([]byte, error) {
 		Reason string `json:"reason"`
 		Code   uint32 `json:"code"`
 		Retry  bool   `json:"retry"`
+		Busy   bool   `json:"busy"`
 	}
 	if err := json.Unmarshal(content, &all); err != nil {
 		return nil, fmt.Errorf("%s: %w", list, err)
@@ -151,11 +152,12 @@ func reasons(list string) ([]byte, error) {
 	var text bytes.Buffer
 	text.WriteString(header)
 	text.WriteString("import \"google.golang.org/grpc/codes\"\n\n")
-	text.WriteString("// Rule is what a reason for a failure means: its code, and whether the same call may succeed later.\n")
-	text.WriteString("type Rule struct {\n\tCode codes.Code\n\tRetry bool\n}\n\n")
+	text.WriteString("// Rule is what a reason for a failure means: its code, and whether the same call may succeed later,\n")
+	text.WriteString("// and whether the server is only busy: nothing broke.\n")
+	text.WriteString("type Rule struct {\n\tCode codes.Code\n\tRetry bool\n\tBusy bool\n}\n\n")
 	text.WriteString("// Reasons has the rule of every reason.\nvar Reasons = map[string]Rule{\n")
 	for _, one := range all {
-		fmt.Fprintf(&text, "%q: {Code: %d, Retry: %t},\n", one.Reason, one.Code, one.Retry)
+		fmt.Fprintf(&text, "%q: {Code: %d, Retry: %t, Busy: %t},\n", one.Reason, one.Code, one.Retry, one.Busy)
 	}
 	text.WriteString("}\n")
 	return format.Source(text.Bytes())

@@ -134,6 +134,12 @@ class Failure:
         rule = REASONS.get(self.reason)
         return rule is not None and rule.retry
 
+    @property
+    def is_of_busy_server(self) -> bool:
+        """Whether the server is only busy: nothing broke."""
+        rule = None if self.reason is None else REASONS.get(self.reason)
+        return rule is not None and rule.busy
+
     def exception(self, request_id: str | None) -> errors.PolarwayError:
         """The exception for users."""
         if self.reason is not None:

@@ -77,7 +77,7 @@ class Tries:
         if not failure.is_transient:
             return None
         was_going, self._is_going = self._is_going, False
-        if failure.reason == "RESOURCE_EXHAUSTED":
+        if failure.is_of_busy_server:
             # A busy server has broken nothing: this is bounded by time only.
             self._deadline = self._began + self.timeout_s
         elif was_going and (self._breaks.count_from_start or self._clock() - self._began >= self.timeout_s):
