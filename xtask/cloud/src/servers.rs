@@ -102,6 +102,8 @@ impl Server {
         Self::start(folder, "versitygw", |port| {
             let mut command = Command::new(program);
             command.env("ROOT_ACCESS_KEY", ACCESS_KEY).env("ROOT_SECRET_KEY", SECRET_KEY);
+            // As the services of clouds do.
+            command.arg("--keep-alive");
             command.arg("--port").arg(format!("127.0.0.1:{port}")).arg("posix").arg(files);
             command
         })
