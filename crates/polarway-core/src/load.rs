@@ -64,8 +64,8 @@ impl Polarway {
             }
         };
         self.blocking(move |access| {
-            let snapshot = access.snapshot(&name, at)?;
-            let batches = access.batches(&snapshot, &selection)?;
+            let pinned = access.pin(&name, at, &selection)?;
+            let batches = access.batches(pinned, &selection)?;
             let schema = Arc::clone(batches.schema());
             Ok(Table::new(schema, batches.collect::<std::result::Result<_, _>>()?))
         })
@@ -92,11 +92,11 @@ impl Polarway {
             Named::Handle(id) => return self.stream_handle(id, at, selection).await,
         };
         self.blocking(move |access| {
-            let snapshot = access.snapshot(&name, at)?;
-            let batches = access.batches(&snapshot, &selection)?;
+            let pinned = access.pin(&name, at, &selection)?;
+            let (rows, version) = (pinned.snapshot.rows, pinned.snapshot.version);
+            let batches = access.batches(pinned, &selection)?;
             let schema = Arc::clone(batches.schema());
             let batches = BlockingStream::alone(batches, &access.engine().threads.loads);
-            let (rows, version) = (snapshot.rows, snapshot.version);
             Ok(TableStream { schema, rows, version, batches, _used: None })
         })
         .await
@@ -149,8 +149,9 @@ impl Polarway {
             Named::Handle(id) => return self.handle_chunks(id, at, selection, compression).await,
         };
         self.blocking_briefly(move |access| {
-            let snapshot = access.snapshot(&name, at)?;
-            let chunks = access.chunks(&snapshot, &selection)?;
+            let pinned = access.pin(&name, at, &selection)?;
+            let snapshot = Arc::clone(&pinned.snapshot);
+            let chunks = access.chunks(pinned, &selection)?;
             Ok(ChunkStream {
                 version: snapshot.version,
                 rows: snapshot.rows,

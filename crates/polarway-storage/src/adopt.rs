@@ -290,7 +290,8 @@ impl Tables {
             };
             let upload =
                 Upload::of_file(Arc::clone(&self.backend), &adopted.name, Arc::clone(&adopted.schema), copy);
-            self.backend.copy_data(&file.path, upload.path())?;
+            let copied = self.backend.copy_pinned(&file.to_open(), upload.path());
+            copied.map_err(|error| changed(&adopted.name, &file.path, error))?;
             self.check_unchanged(&adopted.name, file)?;
             copies.push(upload);
         }

@@ -111,6 +111,11 @@ impl TableCache {
         }
     }
 
+    /// Whether a table is there, or is being read. This counts as no look-up.
+    pub(crate) fn has(&self, key: &CacheKey) -> bool {
+        self.state.lock().tables.contains(key)
+    }
+
     /// Whether a table of this size may be kept. It must leave room for others.
     fn takes(&self, bytes: u64) -> bool {
         bytes <= self.capacity_bytes / 2 && self.capacity_bytes > 0

@@ -38,6 +38,7 @@ mod loader;
 mod log;
 mod mirror;
 mod near;
+mod openings;
 mod own_runtime;
 mod part;
 mod partition;
@@ -61,7 +62,7 @@ mod writer;
 
 pub use backend::{
     Backend, BackendError, BackendResult, Created, DataWriter, DiskBackend, Entry, FailureKind, FileMeta,
-    ObjectBackend, Outcome,
+    FileToOpen, ObjectBackend, Opening, Outcome,
 };
 pub use budget::{MemoryBudget, Reservation};
 pub use callers::{Callers, ServedCaller, WaitingCaller};
@@ -76,7 +77,7 @@ pub use error::{Error, Result};
 pub use foreign::TableFormat;
 pub use lease::Lease;
 pub use leased::Leased;
-pub use loader::{BatchReader, ChunkReader, Loader};
+pub use loader::{BatchReader, ChunkReader, Loader, Pinned};
 pub use mirror::{AdoptedState, FileToRead, LocalFile, LocalPin, Mirror, Places};
 pub use part::Part;
 pub use partition::partition_key;

@@ -1,22 +1,38 @@
 //! Loads versions as chunks or batches, through the cache if they fit.
 
+use std::mem::take;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use polarway_ipc::{Chunk, ChunkDecoder, ChunkEncoder, DecodeLimits, EncodeOptions};
-use polarway_model::{CacheStats, Selection};
+use polarway_model::{At, CacheStats, DatasetName, Selection};
 use polarway_parquet::ReadOptions;
 
 use crate::budget::{MemoryBudget, Reservation};
 use crate::cache::{CacheKey, Cached, Feed, Filler, Kept, Lookup, TableCache};
 use crate::error::{Error, Result};
+use crate::openings::Openings;
 use crate::part::Part;
 use crate::read::TableReader;
 use crate::snapshot::Snapshot;
 use crate::stored_chunks::StoredChunks;
 use crate::tables::Tables;
+
+/// A version that is about to be loaded.
+#[derive(Debug)]
+pub struct Pinned {
+    /// The version.
+    pub snapshot: Arc<Snapshot>,
+    openings: Openings,
+}
+
+impl From<&Arc<Snapshot>> for Pinned {
+    fn from(snapshot: &Arc<Snapshot>) -> Self {
+        Self { snapshot: Arc::clone(snapshot), openings: Openings::default() }
+    }
+}
 
 /// Loads versions, through a cache.
 #[derive(Clone, Debug)]
@@ -43,6 +59,27 @@ impl Loader {
         self.cache.stats()
     }
 
+    /// Pins a version of a dataset, to load what is selected of it. In a bucket, the files of the version that is most likely the
+    /// newest are opened while the bucket is asked for a newer one.
+    ///
+    /// # Errors
+    /// As [`Tables::snapshot`].
+    pub fn pin(&self, name: &DatasetName, at: At, selection: &Selection) -> Result<Pinned> {
+        let mut openings = Openings::default();
+        let mut suppose = |snapshot: &Arc<Snapshot>| {
+            let part = Part::of(&snapshot.schema, snapshot.rows, selection);
+            if let Ok(part) = part
+                && !self.cache.has(&key_of(snapshot))
+            {
+                openings = Openings::begin(&**self.tables.backend(), snapshot, &part);
+            }
+        };
+        match self.tables.snapshot_supposing(name, at, &mut suppose)? {
+            Some(snapshot) => Ok(Pinned { snapshot, openings }),
+            None => Err(self.tables.why_unknown(name)?),
+        }
+    }
+
     /// A version's rows from `first_row` on, as the chunks of one stream.
     ///
     /// # Errors
@@ -58,13 +95,14 @@ impl Loader {
     ///
     /// # Errors
     /// A selection of columns and rows that the version does not have, and those of [`Tables::read`]; the chunks carry them too.
-    pub fn chunks_of(&self, snapshot: &Arc<Snapshot>, selection: &Selection) -> Result<ChunkReader> {
+    pub fn chunks_of(&self, version: impl Into<Pinned>, selection: &Selection) -> Result<ChunkReader> {
+        let Pinned { snapshot, openings } = &mut version.into();
         let part = Part::of(&snapshot.schema, snapshot.rows, selection)?;
         if !part.is_rest_of(snapshot) {
             return match self.kept(snapshot) {
                 Some(table) if part.columns.is_none() => ChunkReader::whole(table, part.rows),
                 Some(table) => ChunkReader::cut(PartBatches::new(table, part)?),
-                None => self.uncached(snapshot, part),
+                None => self.uncached(snapshot, part, take(openings)),
             };
         }
         let first_row = part.rows.start;
@@ -73,10 +111,15 @@ impl Loader {
             Lookup::Hit(Cached::Coming(feed)) if first_row == 0 => Ok(ChunkReader::along(feed)),
             Lookup::Fill(filler) => {
                 let feed = filler.feed();
-                self.fill(snapshot, filler)?;
-                if first_row == 0 { Ok(ChunkReader::along(feed)) } else { self.uncached(snapshot, part) }
+                self.fill(snapshot, filler, take(openings))?;
+                match first_row {
+                    0 => Ok(ChunkReader::along(feed)),
+                    _ => self.uncached(snapshot, part, Openings::default()),
+                }
             }
-            Lookup::Hit(Cached::Coming(_)) | Lookup::TooLarge => self.uncached(snapshot, part),
+            Lookup::Hit(Cached::Coming(_)) | Lookup::TooLarge => {
+                self.uncached(snapshot, part, take(openings))
+            }
         }
     }
 
@@ -93,7 +136,8 @@ impl Loader {
     ///
     /// # Errors
     /// As [`chunks_of`](Self::chunks_of).
-    pub fn batches_of(&self, snapshot: &Arc<Snapshot>, selection: &Selection) -> Result<BatchReader> {
+    pub fn batches_of(&self, version: impl Into<Pinned>, selection: &Selection) -> Result<BatchReader> {
+        let Pinned { snapshot, openings } = &mut version.into();
         let part = Part::of(&snapshot.schema, snapshot.rows, selection)?;
         let (table, part) = if part.is_rest_of(snapshot) && part.rows.start == 0 {
             match self.look_up(snapshot) {
@@ -101,7 +145,7 @@ impl Loader {
                 Lookup::Hit(Cached::Coming(feed)) => return Ok(BatchReader::along(part.schema, feed)),
                 Lookup::Fill(filler) => {
                     let feed = filler.feed();
-                    self.fill(snapshot, filler)?;
+                    self.fill(snapshot, filler, take(openings))?;
                     return Ok(BatchReader::along(part.schema, feed));
                 }
                 Lookup::TooLarge => (None, part),
@@ -115,7 +159,8 @@ impl Loader {
             None => {
                 let make = Arc::new(|batch, _| Ok(batch));
                 let reading = ReadOptions::default();
-                let reader = TableReader::open(Arc::clone(&self.tables), snapshot, &part, make, reading)?;
+                let (tables, openings) = (Arc::clone(&self.tables), take(openings));
+                let reader = TableReader::open(tables, snapshot, &part, make, reading, openings)?;
                 Batches::Stored(Box::new(reader))
             }
         };
@@ -124,31 +169,30 @@ impl Loader {
 
     /// The table, if all of it is in the cache. What is wanted of a part of a table is not worth that the rest is read.
     fn kept(&self, snapshot: &Snapshot) -> Option<Arc<Kept>> {
-        self.cache.kept(&(snapshot.name.clone(), snapshot.uuid))
+        self.cache.kept(&key_of(snapshot))
     }
 
     fn look_up(&self, snapshot: &Snapshot) -> Lookup {
-        let key: CacheKey = (snapshot.name.clone(), snapshot.uuid);
-        self.cache.look_up(&key, snapshot.arrow_bytes)
+        self.cache.look_up(&key_of(snapshot), snapshot.arrow_bytes)
     }
 
-    fn uncached(&self, snapshot: &Arc<Snapshot>, part: Part) -> Result<ChunkReader> {
-        let stored = StoredChunks::open(&self.tables, snapshot, part, &self.memory)?;
+    fn uncached(&self, snapshot: &Arc<Snapshot>, part: Part, openings: Openings) -> Result<ChunkReader> {
+        let stored = StoredChunks::open(&self.tables, snapshot, part, &self.memory, openings)?;
         Ok(ChunkReader(Chunks::Stored(Box::new(stored), Vec::new().into_iter())))
     }
 
     /// Reads a table into the cache on a thread of its own, as fast as the storage: a slow reader
     /// must not slow the others down.
-    fn fill(&self, snapshot: &Arc<Snapshot>, mut filler: Filler) -> Result<()> {
-        let mut stored =
-            match StoredChunks::open(&self.tables, snapshot, Part::from_row(snapshot, 0), &self.memory) {
-                Ok(stored) => stored,
-                Err(error) => {
-                    // This caller gets the precise error; other readers get one that says to try again.
-                    drop(filler);
-                    return Err(error);
-                }
-            };
+    fn fill(&self, snapshot: &Arc<Snapshot>, mut filler: Filler, openings: Openings) -> Result<()> {
+        let part = Part::from_row(snapshot, 0);
+        let mut stored = match StoredChunks::open(&self.tables, snapshot, part, &self.memory, openings) {
+            Ok(stored) => stored,
+            Err(error) => {
+                // This caller gets the precise error; other readers get one that says to try again.
+                drop(filler);
+                return Err(error);
+            }
+        };
         let schema = Arc::clone(&snapshot.schema);
         let work = move || {
             while let Some(chunks) = stored.next_chunks() {
@@ -168,6 +212,10 @@ impl Loader {
         std::thread::Builder::new().name("polarway-fill".into()).spawn(work).map_err(Error::Thread)?;
         Ok(())
     }
+}
+
+fn key_of(snapshot: &Snapshot) -> CacheKey {
+    (snapshot.name.clone(), snapshot.uuid)
 }
 
 /// A table's chunks, in order. Iterating blocks until the next one is there.

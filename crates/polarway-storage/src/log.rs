@@ -59,6 +59,15 @@ impl CommitLog {
     /// The newest commit, or `None` if there is none. If the last request to the storage was at most
     /// `max_staleness_us` ago, its answer is used.
     pub(crate) fn newest(&self, max_staleness_us: i64) -> Result<Option<Arc<Commit>>> {
+        self.newest_supposing(max_staleness_us, &mut |_| {})
+    }
+
+    /// The same. `suppose` gets a commit that is most likely the newest, before the storage is asked for a newer one.
+    pub(crate) fn newest_supposing(
+        &self,
+        max_staleness_us: i64,
+        suppose: &mut dyn FnMut(&Arc<Commit>),
+    ) -> Result<Option<Arc<Commit>>> {
         let seen = self.seen.lock().clone();
         let now = self.clock.now_us();
         if max_staleness_us > 0
@@ -67,13 +76,12 @@ impl CommitLog {
         {
             return Ok(Some(Arc::clone(&seen.commit)));
         }
-        let newest = match seen {
-            Some(seen) => Some(self.newest_from(seen.commit)?),
-            None => match self.first_known()? {
-                Some(known) => Some(self.newest_from(known)?),
-                None => None,
-            },
+        let known = match seen {
+            Some(seen) => Some(seen.commit),
+            None => self.first_known()?,
         };
+        known.as_ref().into_iter().for_each(suppose);
+        let newest = known.map(|known| self.newest_from(known)).transpose()?;
         if let Some(commit) = &newest {
             self.note(commit, now);
         }

@@ -9,9 +9,10 @@ use polarway_model::{At, DatasetName};
 use polarway_parquet::{BatchReader, ReadAt, ReadOptions};
 
 use crate::adopt::changed;
-use crate::backend::{self, FailureKind};
+use crate::backend::{self, BackendResult, FailureKind};
 use crate::conform::Conform;
 use crate::error::{Error, Result};
+use crate::openings::Openings;
 use crate::part::Part;
 use crate::snapshot::{Snapshot, SnapshotFile};
 use crate::sources::Sources;
@@ -22,7 +23,7 @@ use crate::upload::Upload;
 const FILES_AT_A_TIME: usize = 64;
 
 /// Converts a batch on the threads that decode it, given the number of its first row.
-type Make<R> = Arc<dyn Fn(RecordBatch, u64) -> Result<R> + Send + Sync>;
+pub(crate) type Make<R> = Arc<dyn Fn(RecordBatch, u64) -> Result<R> + Send + Sync>;
 
 /// The rows of one version, in order, decoded on all cores, in bounded memory.
 pub struct TableReader<T, R = RecordBatch> {
@@ -31,6 +32,7 @@ pub struct TableReader<T, R = RecordBatch> {
     make: Make<R>,
     reading: ReadOptions,
     sources: Sources,
+    openings: Openings,
     /// Files that are read together: they share their partition values.
     groups: std::vec::IntoIter<Vec<SnapshotFile>>,
     /// Rows to pass over in what is next.
@@ -57,12 +59,23 @@ impl Tables {
     /// [`Error::AdoptedFileChanged`].
     pub fn read(&self, snapshot: &Snapshot, first_row: u64) -> Result<TableReader<&Self>> {
         let make = Arc::new(|batch, _| Ok(batch));
-        TableReader::open(self, snapshot, &Part::from_row(snapshot, first_row), make, ReadOptions::default())
+        let part = Part::from_row(snapshot, first_row);
+        TableReader::open(self, snapshot, &part, make, ReadOptions::default(), Openings::default())
     }
 
     /// Opens a data file of a snapshot. If it is gone, the error says why.
     pub(crate) fn open_file(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Result<Arc<dyn ReadAt>> {
-        let source = file.open(&*self.backend).map_err(|error| match error.kind {
+        self.checked(snapshot, file, file.open(&*self.backend))
+    }
+
+    /// A data file that was opened, if it is the one that it should be.
+    fn checked(
+        &self,
+        snapshot: &Snapshot,
+        file: &SnapshotFile,
+        opened: BackendResult<Arc<dyn ReadAt>>,
+    ) -> Result<Arc<dyn ReadAt>> {
+        let source = opened.map_err(|error| match error.kind {
             FailureKind::NotFound => self.why_missing(snapshot, file),
             _ => changed(&snapshot.name, &file.path, error),
         })?;
@@ -151,7 +164,12 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
         part: &Part,
         make: Make<R>,
         reading: ReadOptions,
+        openings: Openings,
     ) -> Result<Self> {
+        let openings = match openings.is_empty() {
+            true => Openings::begin(&*tables.backend, snapshot, part),
+            false => openings,
+        };
         let reading = reading.with_workers(tables.workers().clone());
         let Range { start: first_row, end: end_row } = part.rows;
         let mut skip = first_row;
@@ -179,6 +197,7 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
             make,
             reading,
             sources: Sources::new(snapshot, part),
+            openings,
             groups: groups.into_iter(),
             skip,
             next_row: first_row,
@@ -193,8 +212,11 @@ impl<T: Deref<Target = Tables>, R: Send + 'static> TableReader<T, R> {
     fn open_next(&mut self) -> Result<Option<Group<R>>> {
         let Some(files) = self.groups.next() else { return Ok(None) };
         let mut opened = Vec::with_capacity(files.len());
-        for file in &files {
-            opened.push(self.tables.open_file(&self.snapshot, file)?);
+        let mut next = &files[..];
+        while let [file, after @ ..] = next {
+            let source = self.openings.open(&*self.tables.backend, file, after);
+            opened.push(self.tables.checked(&self.snapshot, file, source)?);
+            next = after;
         }
         let skip = std::mem::take(&mut self.skip);
         let first_row = self.next_row;

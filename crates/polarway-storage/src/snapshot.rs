@@ -7,7 +7,7 @@ use polarway_model::DatasetName;
 use polarway_parquet::ReadAt;
 use uuid::Uuid;
 
-use crate::backend::{Backend, BackendResult};
+use crate::backend::{Backend, BackendResult, FileToOpen, Opening};
 use crate::commit::{CommitKind, data_path};
 use crate::lease::Lease;
 
@@ -70,6 +70,17 @@ impl SnapshotFile {
             Some(adopted) => backend.open_pinned(&self.path, self.bytes, &adopted.identity),
             None => backend.open(&self.path, self.bytes),
         }
+    }
+
+    /// Begins to open it, where that takes time.
+    pub(crate) fn begin_to_open(&self, backend: &dyn Backend, is_read_whole: bool) -> Option<Opening> {
+        backend.begin_to_open(&FileToOpen { is_read_whole, ..self.to_open() })
+    }
+
+    /// How it is opened, in the state that it had when the snapshot was taken.
+    pub(crate) fn to_open(&self) -> FileToOpen<'_> {
+        let identity = self.adopted.as_ref().map(|adopted| &*adopted.identity);
+        FileToOpen { path: &self.path, bytes: self.bytes, identity, is_read_whole: false }
     }
 }
 

@@ -8,8 +8,9 @@ use polarway_parquet::ReadOptions;
 
 use crate::budget::{MemoryBudget, Reservation};
 use crate::error::Result;
+use crate::openings::Openings;
 use crate::part::Part;
-use crate::read::TableReader;
+use crate::read::{Make, TableReader};
 use crate::snapshot::Snapshot;
 use crate::tables::Tables;
 
@@ -33,6 +34,8 @@ pub(crate) struct StoredChunks {
     budget: MemoryBudget,
     memory: Reservation,
     cut: EncodeOptions,
+    /// The files that are being opened, until they are read.
+    openings: Openings,
     /// The schema, until it was returned.
     start: Option<Chunk>,
     /// Until the end was returned.
@@ -54,6 +57,7 @@ impl StoredChunks {
         snapshot: &Arc<Snapshot>,
         part: Part,
         budget: &MemoryBudget,
+        openings: Openings,
     ) -> Result<Self> {
         let first_row = part.rows.start;
         let schema = Arc::clone(&part.schema);
@@ -64,10 +68,14 @@ impl StoredChunks {
             budget: budget.clone(),
             memory: budget.nothing(),
             cut: EncodeOptions::default(),
+            openings,
             start: None,
             rows: None,
         };
         let is_short = chunks.budget.try_reserve(chunks.least_bytes()).is_none();
+        if is_short {
+            chunks.openings = Openings::default();
+        }
         let opened = if is_short { None } else { Some(chunks.reading_ahead()) };
         chunks.rows = Some(if has_dictionary(&schema) {
             let encoder = ChunkEncoder::new(&schema, chunks.cut.clone())?.starting_at(first_row);
@@ -208,15 +216,22 @@ impl StoredChunks {
         CHUNKS_ON_THE_WAY * chunk_bytes as u64
     }
 
-    fn read_chunks(&self, reading: ReadOptions) -> Result<TableReader<Arc<Tables>, Vec<Chunk>>> {
+    fn read_chunks(&mut self, reading: ReadOptions) -> Result<TableReader<Arc<Tables>, Vec<Chunk>>> {
         let cut = self.cut.clone();
-        let make = Arc::new(move |batch, row| Ok(encode_batch(&batch, row, &cut)?));
-        TableReader::open(Arc::clone(&self.tables), &self.snapshot, &self.part, make, reading)
+        self.read(Arc::new(move |batch, row| Ok(encode_batch(&batch, row, &cut)?)), reading)
     }
 
-    fn read_batches(&self, reading: ReadOptions) -> Result<TableReader<Arc<Tables>>> {
-        let make = Arc::new(|batch, _| Ok(batch));
-        TableReader::open(Arc::clone(&self.tables), &self.snapshot, &self.part, make, reading)
+    fn read_batches(&mut self, reading: ReadOptions) -> Result<TableReader<Arc<Tables>>> {
+        self.read(Arc::new(|batch, _| Ok(batch)), reading)
+    }
+
+    fn read<R: Send + 'static>(
+        &mut self,
+        make: Make<R>,
+        reading: ReadOptions,
+    ) -> Result<TableReader<Arc<Tables>, R>> {
+        let (tables, openings) = (Arc::clone(&self.tables), std::mem::take(&mut self.openings));
+        TableReader::open(tables, &self.snapshot, &self.part, make, reading, openings)
     }
 }
 

@@ -185,8 +185,13 @@ impl Tables {
     pub fn snapshot(&self, name: &DatasetName, at: At) -> Result<Arc<Snapshot>> {
         match self.snapshot_if_any(name, at)? {
             Some(snapshot) => Ok(snapshot),
-            None => Err(self.unknown(name, self.dataset(name).log.newest(0)?.as_deref())),
+            None => Err(self.why_unknown(name)?),
         }
+    }
+
+    /// The error for a dataset that is not there.
+    pub(crate) fn why_unknown(&self, name: &DatasetName) -> Result<Error> {
+        Ok(self.unknown(name, self.dataset(name).log.newest(0)?.as_deref()))
     }
 
     /// Pins one version of a dataset; `None` if there is no dataset of that name. This is cheaper than the error of
@@ -195,13 +200,33 @@ impl Tables {
     /// # Errors
     /// As [`snapshot`](Self::snapshot).
     pub fn snapshot_if_any(&self, name: &DatasetName, at: At) -> Result<Option<Arc<Snapshot>>> {
+        self.snapshot_supposing(name, at, &mut |_| {})
+    }
+
+    /// The same. If the newest version is asked for, `suppose` gets the version that it most likely is, before the storage is
+    /// asked for a newer one.
+    pub(crate) fn snapshot_supposing(
+        &self,
+        name: &DatasetName,
+        at: At,
+        suppose: &mut dyn FnMut(&Arc<Snapshot>),
+    ) -> Result<Option<Arc<Snapshot>>> {
         let dataset = self.dataset(name);
         // Staleness is allowed only for the newest version.
         let max_staleness_us = match at {
             At::Newest => micros(self.settings.max_staleness),
             At::Version(_) | At::TimeUs(_) => 0,
         };
-        let newest = dataset.log.newest(max_staleness_us)?.filter(|commit| !commit.is_claim());
+        let mut suppose_commit = |commit: &Arc<Commit>| {
+            if at == At::Newest
+                && !commit.is_claim()
+                && let Ok(snapshot) = self.snapshot_of(name, commit)
+            {
+                suppose(&snapshot);
+            }
+        };
+        let newest = dataset.log.newest_supposing(max_staleness_us, &mut suppose_commit)?;
+        let newest = newest.filter(|commit| !commit.is_claim());
         match (newest, at) {
             (Some(commit), At::Newest) if commit.is_deleted() => Ok(None),
             (Some(commit), At::Newest) => self.snapshot_of(name, &commit).map(Some),

@@ -6,7 +6,9 @@ use arrow::datatypes::SchemaRef;
 use polarway_model::{
     At, CacheStats, Dataset, DatasetName, Published, RequestId, Selection, Version, WriteMode, WriteOptions,
 };
-use polarway_storage::{BatchReader, ChunkReader, ReadAt, Snapshot, SnapshotFile, TableWriter, Tables};
+use polarway_storage::{
+    BatchReader, ChunkReader, Pinned, ReadAt, Snapshot, SnapshotFile, TableWriter, Tables,
+};
 
 use super::{Access, Action, Target};
 use crate::error::Result;
@@ -26,7 +28,13 @@ impl Access {
         data.tables.snapshot(name, at).map_err(|error| self.without_hidden_names(error).into())
     }
 
-    /// The same, or nothing where there is no dataset of this name.
+    /// Pins a version of a dataset, to load some of it.
+    pub(crate) fn pin(&self, name: &DatasetName, at: At, selection: &Selection) -> Result<Pinned> {
+        let data = self.authorize(Action::Read, Target::Dataset(name))?;
+        data.loader.pin(name, at, selection).map_err(|error| self.without_hidden_names(error).into())
+    }
+
+    /// A version, or nothing where there is no dataset of this name.
     pub(crate) fn snapshot_if_any(&self, name: &DatasetName, at: At) -> Result<Option<Arc<Snapshot>>> {
         match self.sees(name) {
             true => {
@@ -40,15 +48,15 @@ impl Access {
     }
 
     /// Some columns and rows of a pinned version.
-    pub(crate) fn batches(&self, snapshot: &Arc<Snapshot>, selection: &Selection) -> Result<BatchReader> {
-        let data = self.authorize(Action::Read, Target::Dataset(&snapshot.name))?;
-        Ok(data.loader.batches_of(snapshot, selection)?)
+    pub(crate) fn batches(&self, version: Pinned, selection: &Selection) -> Result<BatchReader> {
+        let data = self.authorize(Action::Read, Target::Dataset(&version.snapshot.name))?;
+        Ok(data.loader.batches_of(version, selection)?)
     }
 
     /// The same as chunks.
-    pub(crate) fn chunks(&self, snapshot: &Arc<Snapshot>, selection: &Selection) -> Result<ChunkReader> {
-        let data = self.authorize(Action::Read, Target::Dataset(&snapshot.name))?;
-        Ok(data.loader.chunks_of(snapshot, selection)?)
+    pub(crate) fn chunks(&self, version: Pinned, selection: &Selection) -> Result<ChunkReader> {
+        let data = self.authorize(Action::Read, Target::Dataset(&version.snapshot.name))?;
+        Ok(data.loader.chunks_of(version, selection)?)
     }
 
     /// A file of a pinned version.

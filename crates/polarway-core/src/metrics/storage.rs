@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use metrics::{Counter, Histogram, Recorder};
 use polarway_bucket::Traffic;
-use polarway_storage::{Backend, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, ReadAt};
+use polarway_storage::{
+    Backend, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, FileToOpen, Opening, ReadAt,
+};
 
 use super::list;
 
@@ -141,10 +143,14 @@ impl StorageMetrics {
     ) -> BackendResult<T> {
         let began = Instant::now();
         let result = carry_out();
+        self.record_result(operation, began, &result);
+        result
+    }
+
+    fn record_result<T>(&self, operation: Operation, began: Instant, result: &BackendResult<T>) {
         // A missing file is an answer and no error.
         let has_failed = result.as_ref().is_err_and(|error| error.kind != FailureKind::NotFound);
         self.record(operation, began, has_failed);
-        result
     }
 
     fn measure_io<T>(
@@ -254,15 +260,24 @@ impl Backend for MeasuredStorage {
         Ok(Arc::new(MeasuredFile { file, metrics: Arc::clone(&self.metrics) }))
     }
 
+    fn begin_to_open(&self, file: &FileToOpen<'_>) -> Option<Opening> {
+        let began = Instant::now();
+        let opening = self.storage.begin_to_open(file)?;
+        let metrics = Arc::clone(&self.metrics);
+        Some(Opening::new(move || {
+            let opened = opening.wait();
+            metrics.record_result(Operation::Open, began, &opened);
+            Ok(Arc::new(MeasuredFile { file: opened?, metrics }))
+        }))
+    }
+
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
         let began = Instant::now();
-        match self.storage.create_data(path) {
-            Ok(writer) => Ok(Box::new(MeasuredWriter { writer, began, metrics: Arc::clone(&self.metrics) })),
-            Err(error) => {
-                self.metrics.record(Operation::Write, began, true);
-                Err(error)
-            }
+        let created = self.storage.create_data(path);
+        if created.is_err() {
+            self.metrics.record_result(Operation::Write, began, &created);
         }
+        Ok(Box::new(MeasuredWriter { writer: created?, began, metrics: Arc::clone(&self.metrics) }))
     }
 
     fn create_commit(&self, path: &str, contents: Bytes) -> BackendResult<Created> {
@@ -288,6 +303,10 @@ impl Backend for MeasuredStorage {
 
     fn copy_data(&self, from: &str, to: &str) -> BackendResult<()> {
         self.metrics.measure(Operation::Copy, || self.storage.copy_data(from, to))
+    }
+
+    fn copy_pinned(&self, from: &FileToOpen<'_>, to: &str) -> BackendResult<()> {
+        self.metrics.measure(Operation::Copy, || self.storage.copy_pinned(from, to))
     }
 
     fn remove(&self, path: &str) -> BackendResult<()> {
@@ -392,7 +411,7 @@ impl DataWriter for MeasuredWriter {
     fn finish(self: Box<Self>) -> BackendResult<()> {
         let Self { writer, began, metrics } = *self;
         let finished = writer.finish();
-        metrics.record(Operation::Write, began, finished.is_err());
+        metrics.record_result(Operation::Write, began, &finished);
         finished
     }
 }

@@ -9,7 +9,7 @@ mod object_ahead;
 mod object_reader;
 mod object_writer;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -62,6 +62,12 @@ pub trait Backend: Send + Sync + Debug {
         self.open(path, bytes)
     }
 
+    /// Begins to open a file, and does not wait for it. `None` where a file is open in no time: such files are opened when they
+    /// are needed.
+    fn begin_to_open(&self, _file: &FileToOpen<'_>) -> Option<Opening> {
+        None
+    }
+
     /// Begins a data file. It is on stable storage when [`DataWriter::finish`] returns, and
     /// removed if the writer is dropped before.
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>>;
@@ -90,6 +96,15 @@ pub trait Backend: Send + Sync + Debug {
 
     /// Copies a file to a new data file, durably, if possible without copying its bytes.
     fn copy_data(&self, from: &str, to: &str) -> BackendResult<()>;
+
+    /// The same for the state of a file that others may change. A bucket gives nothing of another state, not even if the file has
+    /// become what it was again when it is looked at next.
+    ///
+    /// # Errors
+    /// [`FailureKind::Changed`] if the file has changed.
+    fn copy_pinned(&self, from: &FileToOpen<'_>, to: &str) -> BackendResult<()> {
+        self.copy_data(from.path, to)
+    }
 
     /// Removes a file. It is no error if there is none. A file that is reached through a symbolic link is not removed, which is
     /// an error.
@@ -161,6 +176,44 @@ pub trait Backend: Send + Sync + Debug {
     /// As [`now_us`](Self::now_us).
     fn about_now_us(&self, scratch_folder: &str) -> BackendResult<i64> {
         self.now_us(scratch_folder)
+    }
+}
+
+/// A file that will be read.
+#[derive(Clone, Copy, Debug)]
+pub struct FileToOpen<'f> {
+    /// Its path.
+    pub path: &'f str,
+    /// The length that it should have.
+    pub bytes: u64,
+    /// That of the state that is read, of a file that others may change.
+    pub identity: Option<&'f str>,
+    /// Whether all of it will be read, from the beginning on.
+    pub is_read_whole: bool,
+}
+
+/// A file that is being opened. Dropping it ends that.
+pub struct Opening(Box<dyn FnOnce() -> BackendResult<Arc<dyn ReadAt>> + Send>);
+
+impl Opening {
+    /// The rest of what opens the file.
+    pub fn new(rest: impl FnOnce() -> BackendResult<Arc<dyn ReadAt>> + Send + 'static) -> Self {
+        Self(Box::new(rest))
+    }
+
+    /// Waits for the file.
+    ///
+    /// # Errors
+    /// As [`Backend::open`], or as [`Backend::open_pinned`] for a file with an identity.
+    pub fn wait(self) -> BackendResult<Arc<dyn ReadAt>> {
+        let Self(rest) = self;
+        rest()
+    }
+}
+
+impl Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opening").finish_non_exhaustive()
     }
 }
 

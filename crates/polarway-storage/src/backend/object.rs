@@ -16,8 +16,8 @@ use polarway_parquet::ReadAt;
 use super::object_reader::ObjectReader;
 use super::object_writer::ObjectWriter;
 use super::{
-    Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome,
-    is_settled, join, one_by_one,
+    Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, FileToOpen,
+    Opening, Outcome, is_settled, join, one_by_one,
 };
 use crate::callers::Callers;
 use crate::environment::micros;
@@ -146,8 +146,7 @@ impl Backend for ObjectBackend {
     }
 
     fn open(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        let opened = ObjectReader::new(&self.store, &self.runtime, object_path(path), bytes).with_ends();
-        Ok(Arc::new(opened.map_err(|error| failure("open", path, Outcome::NotDone, error))?))
+        self.opening(&FileToOpen { path, bytes, identity: None, is_read_whole: false }).wait()
     }
 
     fn open_lazily(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
@@ -155,15 +154,11 @@ impl Backend for ObjectBackend {
     }
 
     fn open_pinned(&self, path: &str, bytes: u64, identity: &str) -> BackendResult<Arc<dyn ReadAt>> {
-        let tag = match identity.starts_with(WITHOUT_TAG) {
-            true => None,
-            // Services want it in quotes; other stores compare the text.
-            false if self.bucket.is_some() => Some(format!("\"{identity}\"")),
-            false => Some(identity.to_owned()),
-        };
-        let reader = ObjectReader::new(&self.store, &self.runtime, object_path(path), bytes).of_state(tag);
-        let opened = reader.with_ends();
-        Ok(Arc::new(opened.map_err(|error| failure("open", path, Outcome::NotDone, error))?))
+        self.opening(&FileToOpen { path, bytes, identity: Some(identity), is_read_whole: false }).wait()
+    }
+
+    fn begin_to_open(&self, file: &FileToOpen<'_>) -> Option<Opening> {
+        Some(self.opening(file))
     }
 
     fn create_data(&self, path: &str) -> BackendResult<Box<dyn DataWriter>> {
@@ -202,10 +197,22 @@ impl Backend for ObjectBackend {
             && let Some(meta) = self.head(from)?
             && meta.bytes > MOST_COPIED_AT_ONCE
         {
-            return self.copy_in_parts(from, to, meta.bytes);
+            let identity = None;
+            return self.copy_in_parts(
+                &FileToOpen { path: from, bytes: meta.bytes, identity, is_read_whole: false },
+                to,
+            );
         }
         self.wait(self.store.copy(&object_path(from), &object_path(to)))
             .map_err(|error| failure("copy", from, Outcome::Unknown, error))
+    }
+
+    fn copy_pinned(&self, from: &FileToOpen<'_>, to: &str) -> BackendResult<()> {
+        match self.bucket {
+            // The clients have no copy with a condition. Each part is read with one.
+            Some(_) => self.copy_in_parts(from, to),
+            None => self.copy_data(from.path, to),
+        }
     }
 
     fn remove(&self, path: &str) -> BackendResult<()> {
@@ -324,6 +331,28 @@ impl ObjectBackend {
         }
     }
 
+    /// Sends the first requests for a file.
+    fn opening(&self, file: &FileToOpen<'_>) -> Opening {
+        let (path, first) = (file.path.to_owned(), self.reader(file).begin(file.is_read_whole));
+        Opening::new(move || match first.wait() {
+            Ok(reader) => Ok(Arc::new(reader)),
+            Err(error) => Err(failure("open", &path, Outcome::NotDone, error)),
+        })
+    }
+
+    /// Reads a file, in the state that it should have.
+    fn reader(&self, file: &FileToOpen<'_>) -> ObjectReader {
+        let tag = match file.identity {
+            None => None,
+            Some(identity) if identity.starts_with(WITHOUT_TAG) => None,
+            // Services want it in quotes; other stores compare the text.
+            Some(identity) if self.bucket.is_some() => Some(format!("\"{identity}\"")),
+            Some(identity) => Some(identity.to_owned()),
+        };
+        let reader = ObjectReader::new(&self.store, &self.runtime, object_path(file.path), file.bytes);
+        reader.of_state(tag)
+    }
+
     fn create_exclusively(
         &self,
         path: &str,
@@ -333,14 +362,14 @@ impl ObjectBackend {
         self.wait_to_the_end(self.commits.put_opts(&path, contents.into(), PutMode::Create.into()))
     }
 
-    /// Copies an object that is too large for one request.
-    fn copy_in_parts(&self, from: &str, to: &str, bytes: u64) -> BackendResult<()> {
-        let failed = |error| BackendError::of_io("copy", from, Outcome::NotDone, error);
-        let source = self.open_lazily(from, bytes)?;
+    /// Copies an object by way of this machine.
+    fn copy_in_parts(&self, from: &FileToOpen<'_>, to: &str) -> BackendResult<()> {
+        let failed = |error| BackendError::of_io("copy", from.path, Outcome::NotDone, error);
+        let source = self.reader(from);
         let mut target = self.create_data(to)?;
         let mut offset = 0;
-        while offset < bytes {
-            let length = (bytes - offset).min(COPY_BYTES);
+        while offset < from.bytes {
+            let length = (from.bytes - offset).min(COPY_BYTES);
             let part = source.read_at(offset, length as usize).map_err(failed)?;
             target.write_all(&part).map_err(failed)?;
             offset += length;

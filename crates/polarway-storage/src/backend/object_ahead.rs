@@ -24,6 +24,9 @@ const MOST_REQUESTS: usize = 16;
 /// The most bytes that are fetched and not released yet. What a reader waits for comes in any case.
 const MOST_BYTES: u64 = 64 << 20;
 
+/// How much of an object is fetched before it is known which ranges will be read.
+const MOST_BEGUN_BYTES: u64 = MOST_REQUESTS as u64 * PIECE_BYTES;
+
 /// A longer range is not fetched ahead: its readers read it part by part, and it is never in memory whole.
 const MOST_RANGE_BYTES: u64 = 32 << 20;
 
@@ -48,6 +51,8 @@ struct State {
     waiting: VecDeque<u64>,
     requests: usize,
     bytes: u64,
+    /// Pieces before this began to be fetched before it was known which ranges will be read.
+    begun_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -72,16 +77,34 @@ impl Ahead {
         Self(Arc::new(Shared { object, runtime, state: Mutex::default(), landed: Notify::new() }))
     }
 
+    /// Most of these bytes will be read from the beginning on. It will be known later which ranges they are.
+    pub(super) fn begin(&self, bytes: u64) {
+        let mut state = self.0.state.lock();
+        let end = bytes.min(MOST_BEGUN_BYTES);
+        for start in (0..end).step_by(PIECE_BYTES as usize) {
+            state.add(start..end.min(start + PIECE_BYTES), 0);
+        }
+        state.begun_bytes = end;
+        self.0.go_on(&mut state);
+    }
+
     /// These ranges will be read, about in this order, and each will be released.
     pub(super) fn expect(&self, ranges: impl Iterator<Item = Range<u64>>) {
         let mut state = self.0.state.lock();
-        for (range, count) in pieces(ranges) {
+        let begun = 0..std::mem::take(&mut state.begun_bytes);
+        let mut left = Vec::new();
+        for range in ranges.filter(|range| range.end.saturating_sub(range.start) <= MOST_RANGE_BYTES) {
+            if range.start < begun.end {
+                state.count_for(&(range.start..range.end.min(begun.end)));
+            }
+            left.push(range.start.max(begun.end)..range.end);
+        }
+        for (range, count) in pieces(left.into_iter()) {
             if state.overlapping(&range).next().is_none() {
-                state.waiting.push_back(range.start);
-                let piece = Piece { end: range.end, ranges: count, content: Content::Waiting };
-                state.pieces.insert(range.start, piece);
+                state.add(range, count);
             }
         }
+        state.drop_unread(&begun);
         self.0.go_on(&mut state);
     }
 
@@ -219,12 +242,40 @@ impl State {
         before.into_iter().chain(self.pieces.range(start..end.max(start))).map(|(start, _)| *start)
     }
 
+    fn add(&mut self, range: Range<u64>, ranges: usize) {
+        self.waiting.push_back(range.start);
+        self.pieces.insert(range.start, Piece { end: range.end, ranges, content: Content::Waiting });
+    }
+
+    /// Notes that the pieces of this range have a part of an expected range.
+    fn count_for(&mut self, range: &Range<u64>) {
+        let starts: Vec<u64> = self.overlapping(range).collect();
+        for start in starts {
+            if let Some(piece) = self.pieces.get_mut(&start) {
+                piece.ranges += 1;
+            }
+        }
+    }
+
+    /// Drops the pieces of this range that have no part of an expected range.
+    fn drop_unread(&mut self, range: &Range<u64>) {
+        let starts: Vec<u64> = self.overlapping(range).collect();
+        for start in starts {
+            if self.pieces.get(&start).is_some_and(|piece| piece.ranges == 0) {
+                self.drop_piece(start);
+            }
+        }
+    }
+
     fn release(&mut self, start: u64) {
         let Some(piece) = self.pieces.get_mut(&start) else { return };
-        piece.ranges -= 1;
-        if piece.ranges > 0 {
-            return;
+        piece.ranges = piece.ranges.saturating_sub(1);
+        if piece.ranges == 0 {
+            self.drop_piece(start);
         }
+    }
+
+    fn drop_piece(&mut self, start: u64) {
         let Some(piece) = self.pieces.remove(&start) else { return };
         match piece.content {
             Content::Waiting => return,
@@ -258,7 +309,7 @@ fn pieces(ranges: impl Iterator<Item = Range<u64>>) -> Vec<(Range<u64>, usize)> 
     let mut pieces: Vec<(Range<u64>, usize)> = Vec::new();
     for range in ranges {
         let length = range.end.saturating_sub(range.start);
-        if length == 0 || length > MOST_RANGE_BYTES {
+        if length == 0 {
             continue;
         }
         if let Some((last, count)) = pieces.last_mut()
@@ -313,7 +364,7 @@ mod tests {
         let short = [0..MIB, MIB..2 * MIB, 2 * MIB..5 * MIB, 6 * MIB..7 * MIB];
         let expected = [(0..2 * MIB, 2), (2 * MIB..5 * MIB, 1), (6 * MIB..7 * MIB, 1)];
         assert_eq!(pieces(short.into_iter()), expected);
-        let long = [0..6 * MIB, 6 * MIB..6 * MIB, 6 * MIB..60 * MIB];
+        let long = [0..6 * MIB, 6 * MIB..6 * MIB];
         assert_eq!(pieces(long.into_iter()), [(0..3 * MIB, 1), (3 * MIB..6 * MIB, 1)]);
     }
 
@@ -342,6 +393,34 @@ mod tests {
         });
         let state = ahead.0.state.lock();
         assert_eq!((state.pieces.len(), state.bytes), (0, 0));
+    }
+
+    #[test]
+    fn what_began_before_the_ranges_were_known_is_read_right_and_released() {
+        let (ahead, contents) = (ahead(), contents());
+        ahead.begin(80 * MIB);
+        assert_eq!(ahead.0.state.lock().requests, MOST_REQUESTS);
+        // A column that is not read, one beyond what has begun, and one that is too long to be fetched ahead.
+        let ranges =
+            [5..3 * MIB, 3 * MIB..9 * MIB, 30 * MIB..45 * MIB, 63 * MIB..66 * MIB, 70 * MIB..72 * MIB];
+        ahead.expect(ranges.iter().cloned());
+        assert!(ahead.0.state.lock().overlapping(&(12 * MIB..28 * MIB)).next().is_none(), "it is not read");
+        for range in &ranges {
+            let expected = &contents[range.start as usize..range.end as usize];
+            assert!(ahead.read(range).unwrap() == expected, "{range:?}");
+            ahead.release(range);
+        }
+        let state = ahead.0.state.lock();
+        assert_eq!((state.pieces.len(), state.bytes), (0, 0));
+    }
+
+    #[test]
+    fn a_range_that_is_too_long_is_left_to_its_reader() {
+        let ahead = ahead();
+        ahead.begin(80 * MIB);
+        ahead.expect([0..60 * MIB].into_iter());
+        assert!(ahead.read(&(0..5)).is_none());
+        assert_eq!(ahead.0.state.lock().bytes, 0);
     }
 
     #[test]

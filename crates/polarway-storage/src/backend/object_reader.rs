@@ -33,9 +33,7 @@ const TAIL_BYTES: u64 = 256 << 10;
 pub(super) struct ObjectReader {
     requests: Requests,
     runtime: Arc<OwnRuntime>,
-    bytes: u64,
-    /// What was read when it was opened, each with where it begins.
-    known: Vec<(u64, Bytes)>,
+    ends: Ends,
     /// What is fetched before it is read, from when something is expected.
     ahead: OnceLock<Ahead>,
 }
@@ -49,7 +47,7 @@ impl ObjectReader {
     ) -> Self {
         let requests = Requests { store: Arc::clone(store), location, tag: None };
         let runtime = Arc::clone(runtime);
-        Self { requests, runtime, bytes, known: Vec::new(), ahead: OnceLock::new() }
+        Self { requests, runtime, ends: Ends { bytes, known: Vec::new() }, ahead: OnceLock::new() }
     }
 
     /// The same for the state of the object with this entity tag.
@@ -57,19 +55,57 @@ impl ObjectReader {
         Self { requests: Requests { tag, ..self.requests }, ..self }
     }
 
-    /// Reads what is needed first, and the real length with it.
-    pub(super) fn with_ends(self) -> object_store::Result<Self> {
-        let (bytes, known) = self.runtime.wait(self.requests.read_ends(self.bytes))?;
-        Ok(Self { bytes, known, ..self })
+    /// Asks for what is needed first, and for the real length with it. If all of the file is read, it begins to come as well.
+    pub(super) fn begin(self, is_read_whole: bool) -> Beginning {
+        let (requests, bytes) = (self.requests.clone(), self.ends.bytes);
+        let mut ends = JoinSet::new();
+        ends.spawn_on(async move { requests.read_ends(bytes).await }, self.runtime.handle());
+        if is_read_whole && bytes > WHOLE_BYTES {
+            self.ahead().begin(bytes - TAIL_BYTES);
+        }
+        Beginning { reader: self, ends }
+    }
+
+    fn ahead(&self) -> &Ahead {
+        self.ahead.get_or_init(|| Ahead::new(&self.requests, &self.runtime))
     }
 
     /// These bytes, if they were read when it was opened.
     fn known(&self, offset: u64, length: usize) -> Option<Bytes> {
-        self.known.iter().find_map(|(start, bytes)| {
+        self.ends.known.iter().find_map(|(start, bytes)| {
             let from = usize::try_from(offset.checked_sub(*start)?).ok()?;
             (from.checked_add(length)? <= bytes.len()).then(|| bytes.slice(from..from + length))
         })
     }
+}
+
+/// An object whose first requests are on their way. They end when it is dropped.
+pub(super) struct Beginning {
+    reader: ObjectReader,
+    ends: JoinSet<object_store::Result<Ends>>,
+}
+
+impl Beginning {
+    /// The object, when its ends are there.
+    pub(super) fn wait(self) -> object_store::Result<ObjectReader> {
+        let Self { reader, mut ends } = self;
+        let came = reader.runtime.wait(async {
+            let ends = ends.join_next().await.transpose();
+            ends.map_err(|source| object_store::Error::JoinError { source })?.transpose()
+        });
+        match came? {
+            Some(ends) => Ok(ObjectReader { ends, ..reader }),
+            None => Ok(reader),
+        }
+    }
+}
+
+/// What is known of an object when it is open.
+struct Ends {
+    /// Its length.
+    bytes: u64,
+    /// Its beginning and its end, or all of it if it is small, each with where it begins.
+    known: Vec<(u64, Bytes)>,
 }
 
 /// What requests for one object ask for.
@@ -122,7 +158,7 @@ impl Requests {
     }
 
     /// The size of the object, and its beginning and end; all of it if it is small.
-    async fn read_ends(&self, bytes: u64) -> object_store::Result<(u64, Vec<(u64, Bytes)>)> {
+    async fn read_ends(&self, bytes: u64) -> object_store::Result<Ends> {
         use object_store::Error;
 
         if bytes <= WHOLE_BYTES {
@@ -130,7 +166,7 @@ impl Requests {
             let size = whole.meta.size;
             // The file is another one than was expected. Its reader says so.
             let known = if size == bytes { vec![(0, whole.bytes().await?)] } else { Vec::new() };
-            return Ok((size, known));
+            return Ok(Ends { bytes: size, known });
         }
         let tail_start = bytes - TAIL_BYTES;
         let (head, tail) = tokio::join!(self.exactly(0..HEAD_BYTES), self.get(Some(tail_start..bytes)));
@@ -140,10 +176,13 @@ impl Requests {
             // The service refused for another reason, and would do so again.
             Err(error) if Refusal::among_causes(&error).is_some() => return Err(error),
             // The file may be too short for the range.
-            Err(_) => return Ok((self.store.head(&self.location).await?.size, Vec::new())),
+            Err(_) => {
+                let bytes = self.store.head(&self.location).await?.size;
+                return Ok(Ends { bytes, known: Vec::new() });
+            }
         };
-        let size = tail.meta.size;
-        Ok((size, vec![(0, head?), (tail_start, tail.bytes().await?)]))
+        let bytes = tail.meta.size;
+        Ok(Ends { bytes, known: vec![(0, head?), (tail_start, tail.bytes().await?)] })
     }
 }
 
@@ -155,12 +194,12 @@ impl fmt::Debug for ObjectReader {
 
 impl ReadAt for ObjectReader {
     fn len(&self) -> u64 {
-        self.bytes
+        self.ends.bytes
     }
 
     fn read_at(&self, offset: u64, length: usize) -> io::Result<Bytes> {
         let end = offset.saturating_add(length as u64);
-        if end > self.bytes {
+        if end > self.ends.bytes {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if let Some(known) = self.known(offset, length) {
@@ -179,10 +218,9 @@ impl ReadAt for ObjectReader {
     }
 
     fn expect(&self, ranges: Vec<Range<u64>>) {
-        let ahead = self.ahead.get_or_init(|| Ahead::new(&self.requests, &self.runtime));
         let is_known =
             |range: &Range<u64>| self.known(range.start, (range.end - range.start) as usize).is_some();
-        ahead.expect(ranges.into_iter().filter(|range| !is_known(range)));
+        self.ahead().expect(ranges.into_iter().filter(|range| !is_known(range)));
     }
 
     fn release(&self, range: Range<u64>) {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use polarway_bucket::Bucket;
 use polarway_cloud::{Action, Answer, Proxy, Request, SECRET_KEY};
 use polarway_storage::{
-    At, Backend, BackendError, Created, Environment, Error, FailureKind, FileMeta, ObjectBackend, Settings,
-    Tables, WriteMode, WriteOptions,
+    At, Backend, BackendError, Created, Environment, Error, FailureKind, FileMeta, FileToOpen, ObjectBackend,
+    Settings, Tables, WriteMode, WriteOptions,
 };
 use polarway_testing::is_long;
 
@@ -246,6 +246,39 @@ fn files_of_others_in_a_bucket_are_datasets() {
         let names: Vec<String> =
             tables.datasets().unwrap().into_iter().map(|listed| listed.name.to_string()).collect();
         assert_eq!(names, ["days", "trades"]);
+    }
+}
+
+#[test]
+fn a_file_of_others_that_is_another_one_only_while_it_is_copied_is_not_copied() {
+    const COPY_SOURCES: [&str; 3] = ["x-amz-copy-source", "x-ms-copy-source", "x-goog-copy-source"];
+
+    for given in given() {
+        let place = Place::new(&given);
+        let direct = place.backend(None);
+        let put = Arc::clone(&direct);
+        let Some((_proxy, backend)) = place.behind(move |request| {
+            // Whatever reads its bytes finds it changed, and whatever looks at it finds it as it was.
+            let is_copy = COPY_SOURCES.iter().any(|header| request.header(header).is_some());
+            if is_copy || request.target.contains("trades.parquet") {
+                let now = if request.method == "HEAD" { "first" } else { "other" };
+                put.replace("trades.parquet", now.into()).unwrap();
+            }
+            Action::Pass
+        }) else {
+            continue;
+        };
+        direct.replace("trades.parquet", "first".into()).unwrap();
+        let FileMeta { bytes, identity, .. } = direct.head("trades.parquet").unwrap().unwrap();
+        let state = |identity| FileToOpen { path: "trades.parquet", bytes, identity, is_read_whole: false };
+        let copied = backend.copy_pinned(&state(Some(&*identity)), "copy");
+        assert_eq!(copied.unwrap_err().kind, FailureKind::Changed, "{}", given.url);
+        assert_eq!(direct.head("copy").unwrap(), None, "{}", given.url);
+
+        direct.replace("trades.parquet", "first".into()).unwrap();
+        let identity = direct.head("trades.parquet").unwrap().unwrap().identity;
+        direct.copy_pinned(&state(Some(&*identity)), "copy").unwrap();
+        assert_eq!(direct.get("copy").unwrap().unwrap(), &b"first"[..], "{}", given.url);
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use polarway_storage::{
-    Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome, ReadAt,
+    Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, FileToOpen,
+    Opening, Outcome, ReadAt,
 };
 
 use super::forward::forward;
@@ -143,6 +144,14 @@ impl Backend for FailingBackend {
 
     fn copy_data(&self, from: &str, to: &str) -> BackendResult<()> {
         self.shared.run(from, || self.inner.copy_data(from, to))
+    }
+
+    fn copy_pinned(&self, from: &FileToOpen<'_>, to: &str) -> BackendResult<()> {
+        self.shared.run(from.path, || self.inner.copy_pinned(from, to))
+    }
+
+    fn begin_to_open(&self, _file: &FileToOpen<'_>) -> Option<Opening> {
+        None // each file is opened by an operation that can fail
     }
 
     fn remove(&self, path: &str) -> BackendResult<()> {

@@ -11,6 +11,12 @@ macro_rules! forward {
     (@ open_pinned) => {
         forward!(@ open_pinned(path: &str, bytes: u64, identity: &str) -> BackendResult<Arc<dyn polarway_storage::ReadAt>>);
     };
+    (@ begin_to_open) => {
+        forward!(@ begin_to_open(file: &polarway_storage::FileToOpen<'_>) -> Option<polarway_storage::Opening>);
+    };
+    (@ copy_pinned) => {
+        forward!(@ copy_pinned(from: &polarway_storage::FileToOpen<'_>, to: &str) -> BackendResult<()>);
+    };
     (@ create_data) => { forward!(@ create_data(path: &str) -> BackendResult<Box<dyn polarway_storage::DataWriter>>); };
     (@ create_commit) => {
         forward!(@ create_commit(path: &str, contents: bytes::Bytes) -> BackendResult<polarway_storage::Created>);

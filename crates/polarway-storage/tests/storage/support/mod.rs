@@ -143,10 +143,12 @@ pub(crate) fn append(
 /// The numbers of a table of one column `n`, in row order.
 pub(crate) fn load(tables: &Tables, name: &DatasetName, at: At) -> Result<Vec<i64>> {
     let (_, batches) = tables.load(name, at)?;
-    Ok(batches
-        .iter()
-        .flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec())
-        .collect())
+    Ok(batches.iter().flat_map(values).collect())
+}
+
+/// The numbers of a batch of one column `n`.
+pub(crate) fn values(batch: &RecordBatch) -> Vec<i64> {
+    batch.column(0).as_primitive::<Int64Type>().values().to_vec()
 }
 
 pub(crate) fn newest(tables: &Tables, name: &DatasetName) -> Result<Vec<i64>> {

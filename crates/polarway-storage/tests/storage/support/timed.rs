@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use polarway_storage::{Backend, BackendResult, Clock, Created, DataWriter, Entry, FileMeta};
+use polarway_storage::{Backend, BackendResult, Clock, Created, DataWriter, Entry, FileMeta, FileToOpen};
 
 use super::forward::forward;
 
@@ -56,6 +56,7 @@ impl Backend for TimedBackend {
         open,
         open_lazily,
         open_pinned,
+        begin_to_open,
         settle_commit,
         remove,
         remove_all,
@@ -110,6 +111,12 @@ impl Backend for TimedBackend {
 
     fn copy_data(&self, from: &str, to: &str) -> BackendResult<()> {
         self.inner.copy_data(from, to)?;
+        self.stamps.stamp(to);
+        Ok(())
+    }
+
+    fn copy_pinned(&self, from: &FileToOpen<'_>, to: &str) -> BackendResult<()> {
+        self.inner.copy_pinned(from, to)?;
         self.stamps.stamp(to);
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use polarway_storage::{Backend, BackendResult, ReadAt};
+use polarway_storage::{Backend, BackendResult, FileToOpen, Opening, ReadAt};
 
 use super::forward::forward;
 
@@ -68,6 +68,7 @@ impl Backend for WatchedReads {
         settle_commit,
         replace,
         copy_data,
+        copy_pinned,
         remove,
         remove_all,
         remove_unfinished,
@@ -96,6 +97,10 @@ impl Backend for WatchedReads {
             inner: self.inner.open_lazily(path, bytes)?,
             on_read: Arc::clone(&self.on_read),
         }))
+    }
+
+    fn begin_to_open(&self, _file: &FileToOpen<'_>) -> Option<Opening> {
+        None // it is opened when it is read
     }
 
     fn local_path(&self, _path: &str) -> Option<PathBuf> {
