@@ -12,8 +12,8 @@ use polarway_bucket::{Bucket, BucketUrl};
 use polarway_handles::RandomSource;
 use polarway_query::{Engine, EngineConfig};
 use polarway_storage::{
-    Backend, Callers, DiskBackend, Environment, FailureKind, Loader, MemoryBudget, Mirror, ObjectBackend,
-    Places, REQUEST_WINDOW_US, RangeCache, Rounds, Settings, StandstillGuard, Tables,
+    Backend, BackendResult, Callers, DiskBackend, Environment, FailureKind, Loader, MemoryBudget, Mirror,
+    ObjectBackend, Places, REQUEST_WINDOW_US, RangeCache, Rounds, Settings, StandstillGuard, Tables,
 };
 
 use crate::access::{Access, Caller, Data, Guarded, StoredFiles};
@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::folders::{check_apart, check_paths};
 use crate::handles::{ExternalResults, Handles, MemoryResults, ResultStore};
 use crate::metrics::{
-    BucketMetrics, EngineMetrics, MeasuredStorage, QueryMetrics, StateTraffic, StorageRole,
+    BucketMetrics, EngineMetrics, MeasuredStorage, QueryMetrics, RefusedWrites, StateTraffic, StorageRole,
 };
 use crate::mounts::staleness_of;
 use crate::threads::{Threads, Work};
@@ -60,6 +60,7 @@ pub(crate) struct EngineParts {
     pub(crate) random: Arc<dyn RandomSource>,
     /// `None` without a recorder.
     pub(crate) metrics: Option<EngineMetrics>,
+    cold_refuses: Arc<RefusedWrites>,
     /// Whether datasets or handles are in a bucket, which may take long to answer.
     pub(crate) is_in_bucket: bool,
     /// If the cold tier is a directory: its path as configured, and without symbolic links.
@@ -149,6 +150,12 @@ impl Polarway {
         self.blocking(|access| access.engine().check_cold_tier()).await
     }
 
+    /// Why the cold tier took no writes when it was last written to, if it took none: it is read-only or full, or the rights to
+    /// write are missing. Tables can be loaded and queried all the same. It is known only with a recorder of metrics.
+    pub fn cold_tier_refuses_writes(&self) -> Option<String> {
+        self.engine().cold_refuses.reason()
+    }
+
     /// The way to all that the caller may use.
     pub(crate) fn access(&self) -> &Access {
         &self.access
@@ -220,7 +227,7 @@ impl EngineParts {
         let measured = components.recorder.as_deref().map(Measured::new);
         let cold =
             OpenStorage::open(config, StorageRole::Cold, measured.as_ref(), &components, &threads.served)?;
-        let OpenStorage { backend, root, metrics } = cold;
+        let OpenStorage { backend, root, metrics, refused_writes: cold_refuses } = cold;
         let mut bucket_metrics = Vec::from_iter(metrics);
         let cold_folders = match &config.cold_tier {
             Location::Directory(folder) => root.iter().chain([folder]).cloned().collect(),
@@ -254,7 +261,7 @@ impl EngineParts {
                     &components,
                     &threads.served,
                 )?;
-                let OpenStorage { backend, root, metrics } = state;
+                let OpenStorage { backend, root, metrics, .. } = state;
                 bucket_metrics.extend(metrics);
                 let external =
                     ExternalResults::open(Arc::clone(&backend), config, &memory, environment.clone())?;
@@ -297,6 +304,7 @@ impl EngineParts {
             quotas: Mutex::new(()),
             environment,
             random: components.random,
+            cold_refuses,
             metrics: measured.map(|measured| EngineMetrics::new(measured.recorder, ranges, bucket_metrics)),
             is_in_bucket: is_in_bucket(config),
             cold_folders,
@@ -337,6 +345,7 @@ struct OpenStorage {
     root: Option<PathBuf>,
     /// `None` without a recorder.
     metrics: Option<BucketMetrics>,
+    refused_writes: Arc<RefusedWrites>,
 }
 
 impl OpenStorage {
@@ -353,12 +362,18 @@ impl OpenStorage {
             StorageRole::State => (&config.handles.state, "the folder of handles"),
         };
         let (mut root, mut traffic) = (None, None);
+        let (recorder, kind) = (measured.map(|measured| measured.recorder as _), location.kind());
+        let refused_writes = Arc::new(RefusedWrites::new(role, kind, recorder));
+        let tried_to_write = |written: &BackendResult<()>| {
+            if let Err(error) = written {
+                tracing::warn!(storage = ?location, %error, "{what} can be read and not be written");
+            }
+            refused_writes.note(written);
+        };
         let storage: Arc<dyn Backend> = match location {
             Location::Directory(folder) => {
                 let disk = DiskBackend::open(folder)?.with_reserve();
-                if let Err(error) = disk.probe() {
-                    tracing::warn!(folder = %folder.display(), %error, "{what} can be read and not be written");
-                }
+                tried_to_write(&disk.probe());
                 if let Some(staleness) = staleness_of(disk.root()) {
                     tracing::warn!("{what}: {staleness}");
                 }
@@ -368,33 +383,37 @@ impl OpenStorage {
             Location::Bucket(url) => {
                 let bucket = Bucket::new(url, &config.buckets).map_err(|error| unusable(what, url, error))?;
                 traffic = Some(Arc::clone(bucket.traffic()));
-                Arc::new(open_bucket(url, bucket, what, callers)?)
+                let (backend, written) = open_bucket(url, bucket, what, callers)?;
+                tried_to_write(&written);
+                Arc::new(backend)
             }
             Location::Memory => Arc::new(ObjectBackend::new(Arc::new(InMemory::new()))?),
         };
         let Some(measured) = measured else {
-            return Ok(Self { backend: components.over(storage), root, metrics: None });
+            return Ok(Self { backend: components.over(storage), root, metrics: None, refused_writes });
         };
-        let (recorder, kind) = (measured.recorder, location.kind());
-        let storage = MeasuredStorage::over(storage, role, kind, recorder, &measured.traffic);
+        let recorder = measured.recorder;
+        let refused = Arc::clone(&refused_writes);
+        let storage = MeasuredStorage::over(storage, role, kind, recorder, &measured.traffic, refused);
         let metrics = Some(BucketMetrics::new(role, kind, recorder, traffic));
-        Ok(Self { backend: components.over(Arc::new(storage)), root, metrics })
+        Ok(Self { backend: components.over(Arc::new(storage)), root, metrics, refused_writes })
     }
 }
 
 /// Opens a bucket, and checks that it can be listed and that it refuses to create a file that exists. One that takes no writes is
-/// opened, too.
-fn open_bucket(url: &BucketUrl, bucket: Bucket, what: &str, callers: &Callers) -> Result<ObjectBackend> {
+/// opened, too, and its refusal returned.
+fn open_bucket(
+    url: &BucketUrl,
+    bucket: Bucket,
+    what: &str,
+    callers: &Callers,
+) -> Result<(ObjectBackend, BackendResult<()>)> {
     let backend = ObjectBackend::of_bucket_for(bucket, callers.clone())?;
     backend.check().map_err(|error| unusable(what, url, error))?;
     match backend.prove_exclusive() {
-        Ok(()) => {}
-        Err(error) if error.kind == FailureKind::WriteDenied => {
-            tracing::warn!(bucket = %url, %error, "{what} can be read and not be written");
-        }
-        Err(error) => return Err(unusable(what, url, error)),
+        Err(error) if error.kind != FailureKind::WriteDenied => Err(unusable(what, url, error)),
+        written => Ok((backend, written)),
     }
-    Ok(backend)
 }
 
 fn unusable(what: &str, url: &BucketUrl, error: impl std::error::Error + Send + Sync + 'static) -> Error {

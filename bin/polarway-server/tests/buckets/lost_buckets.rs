@@ -91,9 +91,17 @@ async fn a_bucket_that_turns_read_only_refuses_writes_for_good_and_is_read_on() 
         assert_eq!(sum_of(&client.load("numbers").await.unwrap()), 45);
         assert_eq!(client.query("SELECT count(*) FROM numbers").await.unwrap().num_rows(), 1);
         assert_eq!(client.versions("numbers").await.unwrap().len(), 1);
-        worker.page_when("/readyz", 200).await;
+        // It serves all that reads, so it should get calls, and it says what it can't do.
+        let text = worker.page_when("/readyz", 200).await;
+        let told = text.lines().find(|line| line.starts_with("the cold tier takes no writes: "));
+        assert!(told.is_some_and(|told| told.contains("permission denied")), "{}: {text}", place.scheme());
+        assert!(worker.page("/").await.1.contains("takes no writes"), "{}", place.scheme());
+        let takes_writes = async || worker.metrics().await.sum("polarway_storage_takes_writes");
+        let before = takes_writes().await;
         place.heal();
         assert_eq!(client.store("numbers", numbers(0..3)).await.unwrap().version, 2);
+        assert_eq!(worker.page_when("/readyz", 200).await, "ready\n", "{}", place.scheme());
+        assert_eq!(takes_writes().await - before, 1.0, "{}", place.scheme());
     }
 }
 

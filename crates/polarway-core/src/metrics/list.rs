@@ -149,6 +149,11 @@ pub(super) const BUCKET_BUSY: Metric = Metric::counter(
     "Such requests that the service did not carry out because it was busy or failed: `SlowDown`, 429, 503 and the like. They are \
      sent again after a pause.",
 );
+pub(super) const STORAGE_TAKES_WRITES: Metric = Metric::gauge(
+    "polarway_storage_takes_writes",
+    &[STORAGE, BACKEND],
+    "0 if the last write was refused because the storage is read-only or full, or the rights to write are missing; 1 otherwise.",
+);
 pub(super) const STATE_STORE_BYTES_READ: Metric = Metric::counter(
     "polarway_state_store_bytes_read",
     &[],
@@ -224,6 +229,7 @@ pub const ENGINE_METRICS: &[Metric] = &[
     STORAGE_WRITTEN_BYTES,
     BUCKET_REQUESTS,
     BUCKET_BUSY,
+    STORAGE_TAKES_WRITES,
     STATE_STORE_BYTES_READ,
     STATE_STORE_BYTES_WRITTEN,
     COMMITS,

@@ -9,8 +9,10 @@ mod definition;
 mod engine;
 mod list;
 mod storage;
+mod writes;
 
 pub use definition::{DURATION_BUCKETS, Metric, MetricKind, MetricLabel};
 pub(crate) use engine::{EngineMetrics, QueryMetrics, Sample, SharedRecorder};
 pub use list::ENGINE_METRICS;
 pub(crate) use storage::{BucketMetrics, MeasuredStorage, StateTraffic, StorageRole};
+pub(crate) use writes::RefusedWrites;

@@ -14,6 +14,7 @@ use polarway_storage::{
 };
 
 use super::list;
+use super::writes::RefusedWrites;
 
 /// What an engine uses a storage for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(crate) enum StorageRole {
 
 impl StorageRole {
     /// Its name in metrics.
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Cold => "cold",
             Self::State => "state",
@@ -80,7 +81,7 @@ impl StateTraffic {
 }
 
 /// The operations, as the label `operation` has them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operation {
     Get,
     Head,
@@ -113,6 +114,10 @@ const NAMES: [&str; 13] = [
     "now",
 ];
 
+/// Those that write a file. To remove one, other rights are needed.
+const WRITES: [Operation; 4] =
+    [Operation::Write, Operation::CreateCommit, Operation::Replace, Operation::Copy];
+
 #[derive(Debug)]
 struct OperationMetrics {
     duration: Histogram,
@@ -125,6 +130,7 @@ struct StorageMetrics {
     /// For all storages, and for those of handles alone.
     read_bytes: [Counter; 2],
     written_bytes: [Counter; 2],
+    refused_writes: Arc<RefusedWrites>,
 }
 
 impl StorageMetrics {
@@ -151,6 +157,9 @@ impl StorageMetrics {
         // A missing file is an answer and no error.
         let has_failed = result.as_ref().is_err_and(|error| error.kind != FailureKind::NotFound);
         self.record(operation, began, has_failed);
+        if WRITES.contains(&operation) {
+            self.refused_writes.note(result);
+        }
     }
 
     fn measure_io<T>(
@@ -188,6 +197,7 @@ impl MeasuredStorage {
         backend: &str,
         recorder: &dyn Recorder,
         traffic: &StateTraffic,
+        refused_writes: Arc<RefusedWrites>,
     ) -> Self {
         let (read, written) = match role {
             StorageRole::Cold => (Counter::noop(), Counter::noop()),
@@ -207,6 +217,7 @@ impl MeasuredStorage {
                 list::STORAGE_WRITTEN_BYTES.register_counter(recorder, &[role, backend]),
                 written,
             ],
+            refused_writes,
         };
         Self { storage, metrics: Arc::new(metrics) }
     }

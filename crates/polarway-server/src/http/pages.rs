@@ -17,7 +17,7 @@ use super::visitor::{FormKey, Peer, Refusal, visitor};
 use crate::auth::{Authenticator, Requester};
 use crate::failure::failure;
 use crate::metrics::{Exporter, Metrics};
-use crate::readiness::Readiness;
+use crate::readiness::{Part, Readiness};
 use crate::slow_queries::SlowQueries;
 use crate::tls::Tls;
 
@@ -90,14 +90,17 @@ async fn metrics(State(site): State<Arc<Site>>) -> Response {
 
 async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
     let problems = site.pages.readiness.problems();
-    if problems.is_empty() {
-        return (StatusCode::OK, "ready\n".to_owned());
-    }
-    let mut text = "not ready\n".to_owned();
+    let (status, mut text) = match problems.is_empty() {
+        true => (StatusCode::OK, "ready\n".to_owned()),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned()),
+    };
     for (part, problem) in problems {
         let _ = writeln!(text, "{part}: {problem}");
     }
-    (StatusCode::SERVICE_UNAVAILABLE, text)
+    if let Some(reason) = site.pages.engine.cold_tier_refuses_writes() {
+        let _ = writeln!(text, "{} takes no writes: {reason}", Part::ColdTier);
+    }
+    (status, text)
 }
 
 async fn style() -> Response {

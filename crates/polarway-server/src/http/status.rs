@@ -25,6 +25,8 @@ const YEAR_10000_US: u64 = 253_402_300_800_000_000;
 pub(super) struct Status {
     uptime: Duration,
     problems: Vec<(Part, String)>,
+    /// Why the cold tier takes no writes, if it takes none.
+    refused_writes: Option<String>,
     /// Each query, and whether the caller may cancel it.
     queries: Result<Vec<(QueryStatus, bool)>, String>,
     slow_queries: Option<Vec<SlowQuery>>,
@@ -58,6 +60,7 @@ impl Status {
         Self {
             uptime: started.elapsed().unwrap_or_default(),
             problems,
+            refused_writes: engine.cold_tier_refuses_writes(),
             queries,
             slow_queries,
             datasets: engine.datasets_after("", MOST_ROWS).await.map_err(words),
@@ -103,6 +106,10 @@ impl Status {
                 html.markup("<p class=\"bad\">").data(part).markup(": ").data(problem).markup("</p>");
             }
             html.markup("</section>");
+        }
+        if let Some(reason) = &self.refused_writes {
+            html.markup("<section><h2>No writes</h2><p class=\"bad\">").data(Part::ColdTier);
+            html.markup(" takes no writes: ").data(reason).markup("</p></section>");
         }
     }
 }
