@@ -26,25 +26,32 @@
 //!   to one task.
 //! - **A census** ([`WorkerStatus`]) counts what is alive: all of it is zero when nothing is left.
 
+mod bound;
 mod census;
 mod channels;
 mod error;
 mod files;
+mod functions;
 mod memory;
 mod peers;
+mod refusal;
 mod run;
 mod scan;
 mod service;
 mod session;
 mod store;
+mod translate;
 mod wire;
 
 pub use census::WorkerStatus;
 pub use channels::{Channels, Credentials, Token};
 pub use error::{Error, Refusal};
 pub use files::{PinnedFile, PinnedFiles, PlanFiles, is_plain_path};
+pub use functions::all as functions;
 pub use peers::{Peer, PeerSource, PeerState, Peers};
+pub use refusal::Refusal as Untranslated;
 pub use run::{Query, Rows};
 pub use scan::{StoredScan, scanned_type};
 pub use service::{Identity, Worker, WorkerLimits, WorkerOptions};
 pub use session::{Functions, Spread};
+pub use translate::{Tables, Translation, translate};
