@@ -151,8 +151,9 @@ impl Polarway {
     }
 
     /// Why the cold tier took no writes when it was last written to, if it took none: it is read-only or full, or the rights to
-    /// write are missing. Tables can be loaded and queried all the same. It is known only with a recorder of metrics.
-    pub fn cold_tier_refuses_writes(&self) -> Option<String> {
+    /// write are missing. Tables can be loaded and queried all the same. It is known only with a recorder of metrics, and names no
+    /// dataset.
+    pub fn cold_tier_refuses_writes(&self) -> Option<&'static str> {
         self.engine().cold_refuses.reason()
     }
 

@@ -95,6 +95,7 @@ async fn a_bucket_that_turns_read_only_refuses_writes_for_good_and_is_read_on() 
         let text = worker.page_when("/readyz", 200).await;
         let told = text.lines().find(|line| line.starts_with("the cold tier takes no writes: "));
         assert!(told.is_some_and(|told| told.contains("permission denied")), "{}: {text}", place.scheme());
+        assert!(!text.contains("numbers"), "everybody may read it, {}: {text}", place.scheme());
         assert!(worker.page("/").await.1.contains("takes no writes"), "{}", place.scheme());
         let takes_writes = async || worker.metrics().await.sum("polarway_storage_takes_writes");
         let before = takes_writes().await;

@@ -7,10 +7,11 @@ use polarway_storage::{BackendResult, FailureKind};
 use super::list;
 use super::storage::StorageRole;
 
-/// The reason why a storage took no writes when it was last written to. No write is made to learn it.
+/// The reason why a storage took no writes when it was last written to. No write is made to learn it. Everybody may read the reason, so
+/// it names no file.
 #[derive(Debug)]
 pub(crate) struct RefusedWrites {
-    reason: Mutex<Option<String>>,
+    reason: Mutex<Option<&'static str>>,
     takes_writes: Gauge,
 }
 
@@ -28,8 +29,10 @@ impl RefusedWrites {
     pub(crate) fn note<T>(&self, write: &BackendResult<T>) {
         let reason = match write {
             Ok(_) => None,
-            Err(error) if is_lasting(error.kind) => Some(error.to_string()),
-            Err(_) => return,
+            Err(error) => match lasting_reason(error.kind) {
+                None => return,
+                reason => reason,
+            },
         };
         let mut known = self.reason.lock();
         if *known != reason {
@@ -39,12 +42,17 @@ impl RefusedWrites {
     }
 
     /// Why the last write was refused, if it was.
-    pub(crate) fn reason(&self) -> Option<String> {
-        self.reason.lock().clone()
+    pub(crate) fn reason(&self) -> Option<&'static str> {
+        *self.reason.lock()
     }
 }
 
-/// Whether the next write will most likely fail as well.
-fn is_lasting(kind: FailureKind) -> bool {
-    matches!(kind, FailureKind::ReadOnly | FailureKind::WriteDenied | FailureKind::Full)
+/// Why the next write will most likely fail as well, if it will.
+fn lasting_reason(kind: FailureKind) -> Option<&'static str> {
+    match kind {
+        FailureKind::ReadOnly => Some("it is read-only"),
+        FailureKind::WriteDenied => Some("permission denied: these credentials may not write there"),
+        FailureKind::Full => Some("no space is left"),
+        _ => None,
+    }
 }

@@ -154,11 +154,12 @@ fn ways() -> impl Iterator<Item = Way> {
 }
 
 /// What leads to no dataset, handle or query: how an engine is opened and scoped, and what health asks.
-const BESIDE_THE_DOOR: [&str; 10] = [
+const BESIDE_THE_DOOR: [&str; 11] = [
     "builder",
     "caller",
     "check_cold_tier",
     "check_handles",
+    "cold_tier_refuses_writes",
     "memory",
     "on_behalf_of",
     "open",

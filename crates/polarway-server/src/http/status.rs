@@ -26,7 +26,7 @@ pub(super) struct Status {
     uptime: Duration,
     problems: Vec<(Part, String)>,
     /// Why the cold tier takes no writes, if it takes none.
-    refused_writes: Option<String>,
+    refused_writes: Option<&'static str>,
     /// Each query, and whether the caller may cancel it.
     queries: Result<Vec<(QueryStatus, bool)>, String>,
     slow_queries: Option<Vec<SlowQuery>>,
