@@ -262,8 +262,7 @@ func (c *Client) beginQuery(ctx context.Context, sql string, arguments []any) (*
 }
 
 // Query runs a SELECT in DuckDB's dialect, or EXPLAIN, DESCRIBE, SUMMARIZE or SHOW TABLES. Datasets are tables under their
-// names. The table is the caller's, who releases it. A query whose connection breaks is run again, unless it is
-// [Resumable].
+// names. The table is the caller's, who releases it. A query whose connection breaks is run again, unless it is [Resumable].
 //
 // The arguments are values for the text's parameters, ? and $1 by position and $name as [Named] values, and options:
 //
@@ -303,8 +302,8 @@ type QueryReader struct {
 func (r *QueryReader) Summary() *QuerySummary { return r.summary() }
 
 // OpenQuery runs a query and gives its rows while it makes them: a slow reader makes the query slow, and to release the
-// reader stops it. After the first rows, a connection that breaks is an error, unless the query is [Resumable]. The context holds for the whole query. The
-// arguments are those of [Client.Query]. The reader is the caller's, who releases it.
+// reader stops it. After the first rows, a connection that breaks is an error, unless the query is [Resumable]. The context
+// holds for the whole query. The arguments are those of [Client.Query]. The reader is the caller's, who releases it.
 func (c *Client) OpenQuery(ctx context.Context, sql string, arguments ...any) (*QueryReader, error) {
 	query, call, err := c.beginQuery(ctx, sql, arguments)
 	if err != nil {

@@ -74,7 +74,7 @@ impl Loader {
                 openings = Openings::begin(&**self.tables.backend(), snapshot, &part);
             }
         };
-        match self.tables.snapshot_supposing(name, at, &mut suppose)? {
+        match self.tables.snapshot_supposing(name, at, Some(&mut suppose))? {
             Some(snapshot) => Ok(Pinned { snapshot, openings }),
             None => Err(self.tables.why_unknown(name)?),
         }

@@ -80,7 +80,7 @@ impl SnapshotFile {
     /// How it is opened, in the state that it had when the snapshot was taken.
     pub(crate) fn to_open(&self) -> FileToOpen<'_> {
         let identity = self.adopted.as_ref().map(|adopted| &*adopted.identity);
-        FileToOpen { path: &self.path, bytes: self.bytes, identity, is_read_whole: false }
+        FileToOpen { identity, ..FileToOpen::new(&self.path, self.bytes) }
     }
 }
 

@@ -108,6 +108,9 @@ pub(crate) struct Dataset {
     pub(crate) requests: RecentRequests,
 }
 
+/// Takes the version that is most likely the newest.
+type Suppose<'s> = &'s mut dyn FnMut(&Arc<Snapshot>);
+
 impl Tables {
     /// Versioned tables in this storage, with the machine's clock and random source.
     pub fn new(backend: Arc<dyn Backend>, settings: Settings) -> Self {
@@ -200,7 +203,7 @@ impl Tables {
     /// # Errors
     /// As [`snapshot`](Self::snapshot).
     pub fn snapshot_if_any(&self, name: &DatasetName, at: At) -> Result<Option<Arc<Snapshot>>> {
-        self.snapshot_supposing(name, at, &mut |_| {})
+        self.snapshot_supposing(name, at, None)
     }
 
     /// The same. If the newest version is asked for, `suppose` gets the version that it most likely is, before the storage is
@@ -209,7 +212,7 @@ impl Tables {
         &self,
         name: &DatasetName,
         at: At,
-        suppose: &mut dyn FnMut(&Arc<Snapshot>),
+        mut suppose: Option<Suppose<'_>>,
     ) -> Result<Option<Arc<Snapshot>>> {
         let dataset = self.dataset(name);
         // Staleness is allowed only for the newest version.
@@ -218,7 +221,8 @@ impl Tables {
             At::Version(_) | At::TimeUs(_) => 0,
         };
         let mut suppose_commit = |commit: &Arc<Commit>| {
-            if at == At::Newest
+            if let Some(suppose) = &mut suppose
+                && at == At::Newest
                 && !commit.is_claim()
                 && let Ok(snapshot) = self.snapshot_of(name, commit)
             {

@@ -5,11 +5,17 @@ from __future__ import annotations
 import functools
 from typing import Final
 
-LARGE_BYTES: Final = 128 << 10
-"""A message of this size has memory of its own, which glibc gives back to the system when it is freed."""
+# A message of this size has memory of its own, which glibc gives back to the system when it is freed.
+_LARGE_BYTES: Final = 128 << 10
 
 # The largest block that glibc learns from has 32 MiB with all that is around it.
 _LEARNED_BYTES: Final = (32 << 20) - (16 << 10)
+
+
+def note_message(size: int) -> None:
+    """Notes that a message of so many bytes is sent or received: after a large one, memory is kept for the next."""
+    if size >= _LARGE_BYTES:
+        keep_for_messages()
 
 
 @functools.cache

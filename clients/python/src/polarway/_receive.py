@@ -8,7 +8,7 @@ from polarway._calls import Attempt
 from polarway._decode import END_MARK, Rows
 from polarway._failure import Failure
 from polarway._generated import messages
-from polarway._memory import LARGE_BYTES, keep_for_messages
+from polarway._memory import note_message
 from polarway._transport import CallFailed
 from polarway._wire import Message, Method, decode
 from polarway.errors import ProtocolError
@@ -63,8 +63,7 @@ class Receiver(Generic[Request, Step]):
         """
         if chunk.first_row != self.next_row:
             raise ProtocolError(f"the server sent row {chunk.first_row} where row {self.next_row} comes next")
-        if len(chunk.ipc) >= LARGE_BYTES:
-            keep_for_messages()
+        note_message(len(chunk.ipc))
         self.next_row += chunk.rows
         self._is_complete = chunk.ipc[-len(END_MARK) :] == END_MARK
         return Rows(self._number, chunk.ipc, chunk.rows)

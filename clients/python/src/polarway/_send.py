@@ -13,7 +13,7 @@ from polarway._calls import Attempt
 from polarway._encode import encoded
 from polarway._failure import Failure
 from polarway._generated import messages, methods
-from polarway._memory import LARGE_BYTES, keep_for_messages
+from polarway._memory import note_message
 from polarway._outgoing import Outgoing
 from polarway._progress import Progress
 from polarway._transport import CallFailed, Job
@@ -154,7 +154,6 @@ def _messages(tables: Sequence[Table]) -> Iterator[_Part]:
                 checksum = zlib.crc32(piece, checksum)
             place = encode(messages.Chunk(first_row=chunk.first_row, rows=chunk.rows))
             message = b"".join(framed(_CHUNK, [*framed(_IPC, chunk.ipc), place]))
-            if len(message) >= LARGE_BYTES:
-                keep_for_messages()
+            note_message(len(message))
             yield _Part(message, chunk.rows)
         yield _Part(encode(messages.StoreRequest(trailer=messages.StoreTrailer(rows=rows, crc32=checksum))))

@@ -192,6 +192,13 @@ pub struct FileToOpen<'f> {
     pub is_read_whole: bool,
 }
 
+impl<'f> FileToOpen<'f> {
+    /// A file that nobody changes. Some of it will be read.
+    pub const fn new(path: &'f str, bytes: u64) -> Self {
+        Self { path, bytes, identity: None, is_read_whole: false }
+    }
+}
+
 /// A file that is being opened. Dropping it ends that.
 pub struct Opening(Box<dyn FnOnce() -> BackendResult<Arc<dyn ReadAt>> + Send>);
 

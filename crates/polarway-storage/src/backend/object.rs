@@ -146,7 +146,7 @@ impl Backend for ObjectBackend {
     }
 
     fn open(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
-        self.opening(&FileToOpen { path, bytes, identity: None, is_read_whole: false }).wait()
+        self.opening(&FileToOpen::new(path, bytes)).wait()
     }
 
     fn open_lazily(&self, path: &str, bytes: u64) -> BackendResult<Arc<dyn ReadAt>> {
@@ -154,7 +154,7 @@ impl Backend for ObjectBackend {
     }
 
     fn open_pinned(&self, path: &str, bytes: u64, identity: &str) -> BackendResult<Arc<dyn ReadAt>> {
-        self.opening(&FileToOpen { path, bytes, identity: Some(identity), is_read_whole: false }).wait()
+        self.opening(&FileToOpen { identity: Some(identity), ..FileToOpen::new(path, bytes) }).wait()
     }
 
     fn begin_to_open(&self, file: &FileToOpen<'_>) -> Option<Opening> {
@@ -197,11 +197,7 @@ impl Backend for ObjectBackend {
             && let Some(meta) = self.head(from)?
             && meta.bytes > MOST_COPIED_AT_ONCE
         {
-            let identity = None;
-            return self.copy_in_parts(
-                &FileToOpen { path: from, bytes: meta.bytes, identity, is_read_whole: false },
-                to,
-            );
+            return self.copy_in_parts(&FileToOpen::new(from, meta.bytes), to);
         }
         self.wait(self.store.copy(&object_path(from), &object_path(to)))
             .map_err(|error| failure("copy", from, Outcome::Unknown, error))

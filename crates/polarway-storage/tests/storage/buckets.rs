@@ -270,7 +270,7 @@ fn a_file_of_others_that_is_another_one_only_while_it_is_copied_is_not_copied() 
         };
         direct.replace("trades.parquet", "first".into()).unwrap();
         let FileMeta { bytes, identity, .. } = direct.head("trades.parquet").unwrap().unwrap();
-        let state = |identity| FileToOpen { path: "trades.parquet", bytes, identity, is_read_whole: false };
+        let state = |identity| FileToOpen { identity, ..FileToOpen::new("trades.parquet", bytes) };
         let copied = backend.copy_pinned(&state(Some(&*identity)), "copy");
         assert_eq!(copied.unwrap_err().kind, FailureKind::Changed, "{}", given.url);
         assert_eq!(direct.head("copy").unwrap(), None, "{}", given.url);
