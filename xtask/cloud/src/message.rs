@@ -4,6 +4,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use crate::sign::decoded;
+
 /// How long a peer may be silent.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -42,6 +44,12 @@ impl Request {
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         value(&self.headers, name)
+    }
+
+    /// Its path without the query, decoded: services differ in which characters their clients encode.
+    pub fn path(&self) -> String {
+        let path = self.target.split('?').next().unwrap_or_default();
+        String::from_utf8_lossy(&decoded(path)).into_owned()
     }
 
     /// A request without headers and body.

@@ -25,9 +25,8 @@ pub(crate) fn for_s3(request: &mut Request, host: &str, access_key: &str, secret
     signed.sort_unstable();
     let names: Vec<&str> = signed.iter().map(|(name, _)| *name).collect();
     let headers: String = signed.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-    let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
-    let path = String::from_utf8_lossy(&decoded(path)).into_owned();
-    let path: Vec<String> = path.split('/').map(|part| encoded(part.as_bytes())).collect();
+    let query = request.target.split_once('?').map_or("", |(_, query)| query);
+    let path: Vec<String> = request.path().split('/').map(|part| encoded(part.as_bytes())).collect();
     let names = names.join(";");
     let canonical = format!(
         "{}\n{}\n{}\n{headers}\n{names}\n{PAYLOAD}",
@@ -84,7 +83,7 @@ fn canonical_query(query: &str) -> String {
     pairs.join("&")
 }
 
-fn decoded(text: &str) -> Vec<u8> {
+pub(crate) fn decoded(text: &str) -> Vec<u8> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::new();
     while let Some(byte) = bytes.next() {

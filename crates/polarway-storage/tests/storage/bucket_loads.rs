@@ -23,8 +23,7 @@ struct Asked {
 
 impl Asked {
     fn note(&self, request: &Request) {
-        let path = request.target.split('?').next().unwrap_or_default();
-        self.files.lock().unwrap().insert(path.to_owned());
+        self.files.lock().unwrap().insert(request.path());
         self.changed.notify_all();
     }
 
@@ -62,7 +61,7 @@ fn the_known_version_is_opened_while_the_bucket_is_asked_for_a_newer_one() {
         let (seen, told) = (Arc::clone(&asked), Arc::clone(&were_together));
         let Some((_proxy, backend)) = place.behind(move |request| {
             seen.note(request);
-            if request.target.contains("commits/0000000002.json") {
+            if request.path().contains("commits/0000000002.json") {
                 told.lock().unwrap().get_or_insert(seen.wait_for_data(1));
             }
             Action::Pass
@@ -92,7 +91,7 @@ fn several_files_of_a_table_are_opened_at_the_same_time() {
         let (seen, told) = (Arc::clone(&asked), Arc::clone(&were_together));
         let Some((_proxy, backend)) = place.behind(move |request| {
             seen.note(request);
-            if is_data(&request.target) {
+            if is_data(&request.path()) {
                 let were = seen.wait_for_data(FILES as usize);
                 told.lock().unwrap().get_or_insert(were);
             }

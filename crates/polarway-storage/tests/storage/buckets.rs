@@ -260,7 +260,7 @@ fn a_file_of_others_that_is_another_one_only_while_it_is_copied_is_not_copied() 
         let Some((_proxy, backend)) = place.behind(move |request| {
             // Whatever reads its bytes finds it changed, and whatever looks at it finds it as it was.
             let is_copy = COPY_SOURCES.iter().any(|header| request.header(header).is_some());
-            if is_copy || request.target.contains("trades.parquet") {
+            if is_copy || request.path().contains("trades.parquet") {
                 let now = if request.method == "HEAD" { "first" } else { "other" };
                 put.replace("trades.parquet", now.into()).unwrap();
             }
