@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 
+	"github.com/apache/arrow-go/v18/arrow/memory"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
@@ -39,8 +40,10 @@ type directStream struct {
 	release func()
 }
 
-// receiveDirectly makes a call over a connection of its own.
-func (a *attempt) receiveDirectly(ctx context.Context, method string, request proto.Message, firstRow uint64) (*receiver, error) {
+// receiveDirectly makes a call over a connection of its own. It will bring about so many bytes.
+func (a *attempt) receiveDirectly(
+	ctx context.Context, method string, request proto.Message, firstRow uint64, bytes float64,
+) (*receiver, error) {
 	content, err := proto.Marshal(request)
 	if err != nil {
 		return nil, err
@@ -55,7 +58,11 @@ func (a *attempt) receiveDirectly(ctx context.Context, method string, request pr
 		release()
 		return nil, err
 	}
-	return a.receiver(&directStream{stream, release}, firstRow), nil
+	made := a.receiver(&directStream{stream, release}, firstRow)
+	if own, isGo := made.step.Allocator.(*memory.GoAllocator); isGo {
+		made.step.Allocator = newSlab(own, int(min(bytes, slabBytes)))
+	}
+	return made, nil
 }
 
 func (d *directStream) next(message *wire.Received) error { return d.stream.Next(message) }

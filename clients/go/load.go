@@ -94,6 +94,8 @@ type loading struct {
 	endRow uint64
 	ready  queue
 	path   path
+	// left is about how many bytes there were to load when a connection of their own was chosen for them.
+	left float64
 }
 
 // path is the way that the rows of a load take.
@@ -236,10 +238,12 @@ func (l *loading) tryNext(ctx context.Context, attempt *attempt) (isMore bool, e
 		}
 		attempt.call.tries.progress()
 	}
-	if l.path == pathOpen && l.isLarge(attempt, receiver) {
-		l.path = pathDirect
-		receiver.close()
-		return true, nil
+	if l.path == pathOpen {
+		if l.left = l.bytesLeft(attempt, receiver); l.left >= float64(attempt.call.client.directBytes) {
+			l.path = pathDirect
+			receiver.close()
+			return true, nil
+		}
 	}
 	l.receiver = receiver
 	return true, nil
@@ -260,20 +264,20 @@ func (l *loading) isOfChangedFiles(err error) bool {
 		(failed.Reason == "INVALID_INPUT" || failed.Reason == "UNKNOWN_COLUMN")
 }
 
-// isLarge tells whether what is left of the load is worth a connection of its own, by the first rows that came. Files without versions
-// may change while the load moves.
-func (l *loading) isLarge(attempt *attempt, receiver *receiver) bool {
-	if attempt.worker.direct == nil || receiver.rowBytes == 0 || l.header.GetVersion() == 0 {
-		return false
+// bytesLeft is about how many bytes are left of the load, by the last rows that came; zero if a connection of their own can't bring
+// them. Files without versions may change while the load moves.
+func (l *loading) bytesLeft(attempt *attempt, receiver *receiver) float64 {
+	if attempt.worker.direct == nil || l.header.GetVersion() == 0 {
+		return 0
 	}
-	return receiver.rowBytes*float64(l.endRow-l.nextRow) >= float64(attempt.call.client.directBytes)
+	return receiver.rowBytes * float64(l.endRow-l.nextRow)
 }
 
 // resume opens the stream anew, at the row that comes next.
 func (l *loading) resume(ctx context.Context, attempt *attempt) (*receiver, error) {
 	at := &pb.At{At: &pb.At_Version{Version: l.header.GetVersion()}}
 	if l.path == pathDirect {
-		receiver, err := attempt.receiveDirectly(ctx, pb.LoadMethod, l.request(at), l.nextRow)
+		receiver, err := attempt.receiveDirectly(ctx, pb.LoadMethod, l.request(at), l.nextRow, l.left)
 		if err == nil {
 			return receiver, nil
 		}
