@@ -66,7 +66,13 @@ def test_a_load_that_breaks_continues_with_the_next_row(
         with breaking_proxy.before(with_tables, max(2_000, int(total * part))) as breaking:
             with clients.client(kind, breaking.address) as client:
                 assert load(client).equals(expected)
-            assert (breaking.failures, breaking.connections) == (1, 2)
+            assert breaking.failures == 1
+            # gRPC's connection stays if a load of threads breaks, which has its own.
+            assert breaking.connections == (1 + len(asked) if kind == "threads" else 2)
+            if kind == "threads" and len(asked) == 1:
+                # What has not begun to arrive is asked over gRPC, in the same try.
+                assert (asked.pop().first_row, part < 0.1) == (0, True)
+                continue
             broken, continued = asked
             asked.clear()
             assert (broken.at, broken.first_row) == (None, 0)

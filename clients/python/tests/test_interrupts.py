@@ -79,6 +79,26 @@ def test_ctrl_c_ends_the_program_and_the_query(text: str, address: str) -> None:
             pass
 
 
+LOADS = """
+with polarway.DistributedClient(address) as client:
+    client.load("big")
+    print("ready", flush=True)
+    while True:
+        client.load("big")
+"""
+
+
+def test_ctrl_c_ends_a_load(with_tables: str) -> None:
+    with subprocess.Popen(
+        script(LOADS, with_tables), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        assert _line(running.stdout) == "ready"
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=PATIENCE_S)
+        assert errors.strip().endswith("KeyboardInterrupt")
+
+
 def _line(output: IO[str]) -> str:
     return output.readline().strip()
 
@@ -124,21 +144,23 @@ def test_ctrl_c_ends_the_program_and_its_upload(text: str, address: str) -> None
 
 
 FORKED = """
-import os
+import os, polars
 client = polarway.DistributedClient(address)
-client.health_check()
+client.store("of_parent", polars.DataFrame({"n": [1, 2, 3]}))
+client.load("of_parent")
 child = os.fork()
 if child == 0:
-    try:
-        client.datasets()
-    except polarway.PolarwayError as error:
-        print(type(error).__name__, error, flush=True)
+    for ask in (client.datasets, lambda: client.load("of_parent")):
+        try:
+            ask()
+        except polarway.PolarwayError as error:
+            print(type(error).__name__, error, flush=True)
     client.close()
     with polarway.DistributedClient(address) as own:
         print(own.health_check(), flush=True)
     os._exit(0)
 os.waitpid(child, 0)
-print(client.health_check(), flush=True)
+print(client.load("of_parent")["n"].to_list(), flush=True)
 """
 
 FORKED_ASYNC = """
@@ -163,9 +185,11 @@ def lines_of(text: str, address: str) -> list[str]:
 
 
 def test_a_client_is_not_for_a_process_that_was_forked_and_says_so(address: str) -> None:
-    refused, own, parents = lines_of(FORKED, address)
-    assert refused.startswith("PolarwayError this client belongs to the process from which this one was forked")
-    assert (own, parents) == ("OK", "OK")
+    *refused, own, parents = lines_of(FORKED, address)
+    assert len(refused) == 2
+    for line in refused:
+        assert line.startswith("PolarwayError this client belongs to the process from which this one was forked")
+    assert (own, parents) == ("OK", "[1, 2, 3]")
 
 
 def test_a_client_for_asyncio_says_so_as_well(address: str) -> None:

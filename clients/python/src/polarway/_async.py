@@ -14,7 +14,7 @@ import grpc
 from polarway._address import Address
 from polarway._blocking import check_process
 from polarway._channel import failure_of, open_async
-from polarway._transport import CallFailed, Headers, Job, Worker
+from polarway._transport import CallFailed, Headers, Job, Pace, Worker
 from polarway.errors import InvalidInput
 
 T = TypeVar("T")
@@ -44,7 +44,9 @@ class AsyncTransport:
             raise CallFailed(failure_of(error, worker.address)) from None
         return answer
 
-    def open(self, worker: Worker, path: str, message: bytes, headers: Headers, time_s: float | None) -> AsyncIncoming:
+    def open(
+        self, worker: Worker, path: str, message: bytes, headers: Headers, time_s: float | None, _pace: Pace
+    ) -> AsyncIncoming:
         """See `Transport`."""
         method = self._channel(worker).unary_stream(path)
         return AsyncIncoming(method(message, timeout=time_s, metadata=headers), worker.address, time_s)

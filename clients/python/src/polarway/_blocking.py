@@ -6,7 +6,6 @@ import concurrent.futures
 import os
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
@@ -15,16 +14,15 @@ import grpc
 
 from polarway._address import Address
 from polarway._channel import failure_of, open_blocking
-from polarway._transport import CallFailed, Headers, Job, Worker
+from polarway._direct import Direct, DirectIncoming, Request
+from polarway._transport import CallFailed, Headers, Incoming, Job, Pace, Worker
+from polarway._watchdog import Watchdog
 from polarway.errors import InvalidInput, PolarwayError
 
 T = TypeVar("T")
 
 # How many threads a client has at the most for work beside its callers.
 _THREADS: Final = 8
-
-# How often the watchdog looks.
-_TICK_S: Final = 0.25
 
 # How many messages may wait to be sent.
 _ROOM: Final = 2
@@ -48,8 +46,9 @@ class BlockingTransport:
         self._credentials = credentials
         self._lock = threading.Lock()
         self._channels: dict[int, Any] = {}
+        self._directs: dict[int, Direct] = {}
         self._threads: concurrent.futures.ThreadPoolExecutor | None = None
-        self._watchdog = _Watchdog()
+        self._watchdog = Watchdog()
         self._process = os.getpid()
         self._is_closed = False
 
@@ -63,12 +62,18 @@ class BlockingTransport:
         return answer
 
     def open(
-        self, worker: Worker, path: str, message: bytes, headers: Headers, time_s: float | None
-    ) -> BlockingIncoming:
+        self, worker: Worker, path: str, message: bytes, headers: Headers, time_s: float | None, pace: Pace
+    ) -> Incoming:
         """See `Transport`."""
-        method = self._channel(worker).unary_stream(path)
-        call = method(message, timeout=time_s, metadata=headers)
-        return BlockingIncoming(call, worker.address, time_s, self._watchdog)
+
+        def by_grpc() -> BlockingIncoming:
+            method = self._channel(worker).unary_stream(path)
+            call = method(message, timeout=time_s, metadata=headers)
+            return BlockingIncoming(call, worker.address, time_s, self._watchdog)
+
+        if pace is Pace.AT_ONCE and time_s is None and not worker.address.is_secure:
+            return DirectIncoming(self._direct_to(worker), Request(path, headers, message), by_grpc, self._watchdog)
+        return by_grpc()
 
     def upload(self, worker: Worker, path: str, headers: Headers) -> BlockingOutgoing:
         """See `Transport`."""
@@ -98,10 +103,14 @@ class BlockingTransport:
             return
         with self._lock:
             channels, self._channels = self._channels, {}
+            directs, self._directs = self._directs, {}
             threads, self._threads = self._threads, None
             self._is_closed = True
         for channel in channels.values():
             channel.close()
+        for direct in directs.values():
+            direct.end()
+        self._watchdog.end_all()
         if threads is not None:
             threads.shutdown(wait=False, cancel_futures=True)
 
@@ -116,6 +125,14 @@ class BlockingTransport:
             if worker.index not in self._channels:
                 self._channels[worker.index] = open_blocking(worker.address, self._credentials)
             return self._channels[worker.index]
+
+    def _direct_to(self, worker: Worker) -> Direct:
+        check_process(self._process)
+        with self._lock:
+            self._check()
+            if worker.index not in self._directs:
+                self._directs[worker.index] = Direct(worker.address, self._watchdog)
+            return self._directs[worker.index]
 
     def _check(self) -> None:
         if self._is_closed:
@@ -138,7 +155,7 @@ def check_process(process: int) -> None:
 class BlockingIncoming:
     """See `Incoming`."""
 
-    def __init__(self, call: Any, address: Address, time_s: float | None, watchdog: _Watchdog) -> None:
+    def __init__(self, call: Any, address: Address, time_s: float | None, watchdog: Watchdog) -> None:
         self._call = call
         self._address = address
         self._time_s = time_s
@@ -169,56 +186,16 @@ class BlockingIncoming:
         self._watchdog.leave(self)
         self._call.cancel()
 
-    def give_up_if_late(self, now: float) -> None:
-        """Ends the call if its next message is late. The watchdog calls this from its own thread."""
+    def look(self, now: float) -> None:
+        """See `Watched`."""
         deadline = self._deadline
         if deadline is not None and deadline < now:
             self._is_late = True
             self._call.cancel()
 
-
-class _Watchdog:
-    """Ends calls whose next message is late: gRPC's own wait for one has no time limit.
-
-    It is one thread while there are streams.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        # A stream that nobody reads any more is collected, and gRPC then ends its call.
-        self._watched: weakref.WeakSet[BlockingIncoming] = weakref.WeakSet()
-        self._is_awake = False
-
-    def watch(self, incoming: BlockingIncoming) -> None:
-        """Begins to look at a stream."""
-        with self._lock:
-            self._watched.add(incoming)
-            if self._is_awake:
-                return
-            self._is_awake = True
-        threading.Thread(target=self._look, name="polarway-watchdog", daemon=True).start()
-
-    def leave(self, incoming: BlockingIncoming) -> None:
-        """Looks at a stream no longer. To leave twice does nothing."""
-        with self._lock:
-            self._watched.discard(incoming)
-
-    def _look(self) -> None:
-        # Nothing here may name a stream while it sleeps: it would not be collected.
-        while True:
-            time.sleep(_TICK_S)
-            if not self._give_up_late_ones():
-                return
-
-    def _give_up_late_ones(self) -> bool:
-        """Looks once, and tells whether there is anything to look at."""
-        now = time.monotonic()
-        with self._lock:
-            watched = tuple(self._watched)
-            self._is_awake = bool(watched)
-        for incoming in watched:
-            incoming.give_up_if_late(now)
-        return bool(watched)
+    def end(self) -> None:
+        """See `Watched`."""
+        self._call.cancel()
 
 
 class BlockingOutgoing:

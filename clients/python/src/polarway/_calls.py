@@ -30,8 +30,8 @@ from polarway._address import Address
 from polarway._channel import CONNECT_S
 from polarway._failure import Failure, Origin
 from polarway._retry import Breaks, Tries
-from polarway._transport import CallFailed, Headers, Incoming, Outgoing, Transport, Worker
-from polarway._wire import Message, Method, Request, Response, decode, encode
+from polarway._transport import CallFailed, Headers, Incoming, Outgoing, Pace, Transport, Worker
+from polarway._wire import Bytes, Message, Method, Request, Response, decode, encode
 
 T = TypeVar("T")
 
@@ -208,11 +208,17 @@ class Attempt:
             raise CallFailed(self._no_answer("did not answer", bound_s, left_s)) from None
         return decode(method.response, received)
 
-    def open(self, method: Method[Request, Response], request: Request, time_s: float | None = None) -> Incoming:
+    def open(
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        time_s: float | None = None,
+        pace: Pace = Pace.AS_WANTED,
+    ) -> Incoming:
         """Makes a call whose answer is a stream. The server ends it after `time_s`, if that is given."""
-        return self.transport.open(self.worker, method.path, encoded(request), self._headers, time_s)
+        return self.transport.open(self.worker, method.path, encoded(request), self._headers, time_s, pace)
 
-    async def first(self, incoming: Incoming) -> bytes | None:
+    async def first(self, incoming: Incoming) -> Bytes | None:
         """Waits for the first message of a stream, or for its end.
 
         Raises:
@@ -225,7 +231,7 @@ class Attempt:
         except TimeoutError:
             raise CallFailed(self._no_answer("did not begin to answer", bound_s, left_s)) from None
 
-    async def next(self, incoming: Incoming) -> bytes | None:
+    async def next(self, incoming: Incoming) -> Bytes | None:
         """Waits for the next message of a stream; `None` is its end.
 
         Raises:

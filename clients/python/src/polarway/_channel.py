@@ -8,7 +8,8 @@ from typing import Any, Final
 import grpc
 
 from polarway._address import Address
-from polarway._failure import BROKEN, DEADLINE_EXCEEDED, UNIMPLEMENTED, Failure, Origin
+from polarway._failure import BROKEN, DEADLINE_EXCEEDED, UNAVAILABLE, UNIMPLEMENTED, Failure, Origin
+from polarway._wire import Bytes
 
 CONNECT_S: Final = 5.0
 """The longest time to connect."""
@@ -67,17 +68,28 @@ def open_async(address: Address, credentials: grpc.ChannelCredentials | None) ->
 
 def failure_of(error: Any, address: Address, time_s: float | None = None) -> Failure:
     """What an error of a call to this address says, which had this time limit if it was a query."""
-    code: int = error.code().value[0]
-    text: str = error.details() or ""
     # By iteration: the metadata of older versions of grpcio for asyncio looks like a mapping, and is none.
     trailers = dict(iter(error.trailing_metadata() or ()))
-    failure = Failure.of_status(code, text, trailers.get("grpc-status-details-bin"))
+    details = trailers.get("grpc-status-details-bin")
+    return failure_of_status(error.code().value[0], error.details() or "", details, address, time_s)
+
+
+def failure_of_status(
+    code: int, text: str, details: Bytes | None, address: Address, time_s: float | None = None
+) -> Failure:
+    """What the status of a call to this address says, which had this time limit if it was a query."""
+    failure = Failure.of_status(code, text, details)
     if failure.reason is not None:
         return failure
     if code == DEADLINE_EXCEEDED and time_s is not None:
         # The client's own clock may tell sooner than the server.
         return Failure(code, f"the query took longer than its time limit of {time_s:g} s", "DEADLINE_EXCEEDED")
     return _unexplained(code, text, address)
+
+
+def hung_up(address: Address, cause: object) -> Failure:
+    """The connection to this address broke in the middle of a call."""
+    return Failure(UNAVAILABLE, f"{address} hung up: {cause}", origin=Origin.CONNECTION)
 
 
 # What gRPC says before the innermost cause: "failed to connect to all addresses" does not help, "Connection refused"

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from polarway._forms import Form, Forms
 from polarway._incoming import As
+from polarway._memory import ALIGNMENT, owner
 from polarway._wire import Bytes
 from polarway.errors import ProtocolError
 
@@ -56,7 +57,7 @@ class Table:
         batches: list[Any] = []
         try:
             for chunk in chunks:
-                ipc = _copied(chunk.ipc)
+                ipc = _aligned(chunk.ipc)
                 if self._decoder is None or chunk.stream != self._stream:
                     self._form = self._checked(self._forms.of(self._as, ipc))
                     self._stream, self._decoder = chunk.stream, _Decoder(self._form)
@@ -125,8 +126,13 @@ class _Decoder:
         return found
 
 
-def _copied(ipc: Bytes) -> Any:
+def _aligned(ipc: Bytes) -> Any:
     """The bytes as an aligned buffer: out of one that is not aligned, Arrow would copy each column."""
+    if (whole := owner(ipc)) is not None:
+        # A part of the buffer itself: Arrow frees it without Python's lock.
+        part = whole.slice(pa.py_buffer(ipc).address - whole.address, len(ipc))
+        if part.address % ALIGNMENT == 0:
+            return part
     if len(ipc) < _LARGE_BYTES:
         return pa.py_buffer(bytes(ipc))
     buffer = pa.allocate_buffer(len(ipc))

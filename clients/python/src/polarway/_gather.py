@@ -1,4 +1,4 @@
-"""Makes one table of the chunks of a stream. They are decoded on a second thread while others arrive."""
+"""Makes one table of the chunks of a stream, some of them at a time while others arrive."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import Any, Final, Protocol
 
 from polarway._core import Core
 from polarway._decode import Rows, Table
+from polarway._memory import owner
 from polarway._transport import Job
 
 # Chunks are decoded in groups of about this size. A group costs some calls into Arrow and polars, whatever its size.
-# But the memory of its messages is used again for later ones only after it was decoded.
+# But the memory of gRPC's messages is used again for later ones only after it was decoded.
 _GROUP_BYTES: Final = 4 << 20
+_PLACED_GROUP_BYTES: Final = 16 << 20
 
 
 class Chunks(Protocol):
@@ -27,16 +29,26 @@ async def gathered(core: Core, chunks: Chunks, table: Table) -> Any:
     decoding: Job[Any] | None = None
     group: list[Rows] = []
     group_bytes = 0
+
+    async def decoded() -> None:
+        if decoding is not None:
+            pieces.append(await decoding.result())
+
     while (chunk := await chunks.next()) is not None:
         group.append(chunk)
         group_bytes += len(chunk.ipc)
-        if group_bytes >= _GROUP_BYTES:
-            if decoding is not None:
-                pieces.append(await decoding.result())
+        is_placed = owner(chunk.ipc) is not None
+        if group_bytes < (_PLACED_GROUP_BYTES if is_placed else _GROUP_BYTES):
+            continue
+        await decoded()
+        if is_placed:
+            # Nothing is copied: two threads would only wait for each other.
+            decoding = None
+            pieces.append(table.piece(group))
+        else:
             decoding = core.transport.start(_decode(table, group))
-            group, group_bytes = [], 0
-    if decoding is not None:
-        pieces.append(await decoding.result())
+        group, group_bytes = [], 0
+    await decoded()
 
     def finish() -> Any:
         if group:

@@ -18,7 +18,7 @@ from polarway._generated import messages, methods
 from polarway._incoming import As
 from polarway._progress import Watched
 from polarway._receive import Receiver
-from polarway._transport import CallFailed
+from polarway._transport import CallFailed, Pace
 from polarway.errors import InvalidInput, ProtocolError, Unavailable
 
 if TYPE_CHECKING:
@@ -76,8 +76,9 @@ def _bounds(rows: range | slice | None) -> tuple[int, int | None]:
 class Loading:
     """A load that runs: its chunks one after the other, whatever happens to connections meanwhile."""
 
-    def __init__(self, core: Core, selection: Selection) -> None:
+    def __init__(self, core: Core, selection: Selection, pace: Pace = Pace.AS_WANTED) -> None:
         self._core = core
+        self._pace = pace
         self._selection = selection
         self._call: Any = None
         self._receiver: Receiver[messages.LoadRequest, messages.LoadResponse] | None = None
@@ -200,14 +201,14 @@ class Loading:
             end_row=selection.end_row,
         )
         self._streams += 1
-        return Receiver(attempt, methods.LOAD, request, number=self._streams, first_row=self._next_row)
+        return Receiver(attempt, methods.LOAD, request, number=self._streams, first_row=self._next_row, pace=self._pace)
 
 
 async def load(core: Core, selection: Selection, as_: As) -> Any:
     """Loads a table."""
     _incoming.check_form(as_)
     table = Table(as_, selection.columns, core.forms)
-    return await whole(core, Loading(core, selection), table, f"loading {selection.name}")
+    return await whole(core, Loading(core, selection, Pace.AT_ONCE), table, f"loading {selection.name}")
 
 
 async def whole(core: Core, source: Loading | Resumable, table: Table, doing: str) -> Any:

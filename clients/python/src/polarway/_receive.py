@@ -9,7 +9,7 @@ from polarway._decode import END_MARK, Rows
 from polarway._failure import Failure
 from polarway._generated import messages
 from polarway._memory import note_message
-from polarway._transport import CallFailed
+from polarway._transport import CallFailed, Pace
 from polarway._wire import Message, Method, decode
 from polarway.errors import ProtocolError
 
@@ -29,9 +29,10 @@ class Receiver(Generic[Request, Step]):
         number: int,
         first_row: int = 0,
         time_s: float | None = None,
+        pace: Pace = Pace.AS_WANTED,
     ) -> None:
         self._answer = method.response
-        self._incoming = attempt.open(method, request, time_s)
+        self._incoming = attempt.open(method, request, time_s, pace)
         self._is_open = False
         # Which stream of its call it is.
         self._number = number

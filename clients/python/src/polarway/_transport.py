@@ -9,11 +9,13 @@ that is not I/O is written once, for both clients.
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from polarway._address import Address
 from polarway._failure import Failure
+from polarway._wire import Bytes
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -41,10 +43,20 @@ class Worker:
     address: Address
 
 
+class Pace(enum.Enum):
+    """How the messages of a call are taken."""
+
+    # When somebody wants the next one.
+    AS_WANTED = enum.auto()
+    # As fast as they come, so that whoever takes them answers the server's questions, too. To make the call twice does
+    # no harm.
+    AT_ONCE = enum.auto()
+
+
 class Incoming(Protocol):
     """The messages that a server sends in one call."""
 
-    async def next(self, within_s: float) -> bytes | None:
+    async def next(self, within_s: float) -> Bytes | None:
         """The next message; `None` behind the last one of a call that succeeded.
 
         Raises:
@@ -109,7 +121,9 @@ class Transport(Protocol):
         """
         ...
 
-    def open(self, worker: Worker, path: str, message: bytes, headers: Headers, time_s: float | None) -> Incoming:
+    def open(
+        self, worker: Worker, path: str, message: bytes, headers: Headers, time_s: float | None, pace: Pace
+    ) -> Incoming:
         """Makes a call with one message and a stream of answers. The server ends it after `time_s`, if given."""
         ...
 
