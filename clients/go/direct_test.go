@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"testing"
 	"time"
 
@@ -107,6 +108,73 @@ func TestALargeTableComesFromAServerThatFallsSilent(t *testing.T) {
 	loadedWhole(t, clientOf(t, proxy.Address, polarway.WithDirectBytes(1)))
 	if proxy.Failures() != 1 || time.Since(began) < 4*time.Second {
 		t.Errorf("it was not silent: %d failures in %v", proxy.Failures(), time.Since(began))
+	}
+}
+
+func TestAConnectionForALargeTableThatCanNotBeMadeIsNotTriedForEachLoad(t *testing.T) {
+	polarwaytest.NoLeaks(t)
+	address := polarwaytest.Start(t)
+	value(clientOf(t, address).Store(polarwaytest.Context(t), "t", numbers(t, manyRows)))
+	proxy := polarwaytest.NewProxy(t, address, -1, polarwaytest.Cut)
+	client := clientOf(t, proxy.Address, polarway.WithDirectBytes(1))
+	proxy.RefuseMore(polarwaytest.Cut)
+	for range 3 {
+		loadedWhole(t, client)
+	}
+	if proxy.Refused() != 1 || proxy.Connections() != 1 {
+		t.Errorf("%d connections were refused, %d let through", proxy.Refused(), proxy.Connections())
+	}
+}
+
+func TestALoadThatItsUserEndsKeepsNoOtherFromAConnectionOfItsOwn(t *testing.T) {
+	polarwaytest.NoLeaks(t)
+	address := polarwaytest.Start(t)
+	value(clientOf(t, address).Store(polarwaytest.Context(t), "t", numbers(t, manyRows)))
+	proxy := polarwaytest.NewProxy(t, address, -1, polarwaytest.Cut)
+	client := clientOf(t, proxy.Address, polarway.WithDirectBytes(1))
+	proxy.RefuseMore(polarwaytest.Silent)
+	for count := range 2 {
+		ctx, cancel := context.WithCancel(polarwaytest.Context(t))
+		ended := make(chan error, 1)
+		go func() {
+			_, err := client.Load(ctx, "t")
+			ended <- err
+		}()
+		for proxy.Refused() == count && len(ended) == 0 {
+			time.Sleep(5 * time.Millisecond)
+		}
+		cancel()
+		if err := <-ended; !errors.Is(err, polarway.ErrCancelled) {
+			t.Errorf("load %d: %v", count, err)
+		}
+	}
+}
+
+func TestNoConnectionAsksAProxyOfTheEnvironment(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan struct{})
+	go func() {
+		if connection, err := listener.Accept(); err == nil {
+			_ = connection.Close()
+			close(asked)
+		}
+	}()
+	defer listener.Close()
+	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"} {
+		t.Setenv(name, "http://"+listener.Addr().String())
+	}
+	t.Setenv("NO_PROXY", "")
+	for _, target := range []string{"http://tables.invalid:50052", "https://tables.invalid:50052"} {
+		_, err := polarway.Dial(polarwaytest.Context(t), target)
+		refused(t, err, polarway.ErrUnavailable)
+	}
+	select {
+	case <-asked:
+		t.Error("the proxy was asked")
+	default:
 	}
 }
 

@@ -216,8 +216,7 @@ func (l *loading) tryNext(ctx context.Context, attempt *attempt) (isMore bool, e
 		return false, nil
 	} else if err != nil && l.path == pathDirect {
 		// If the server refuses the load, it tells why over gRPC.
-		l.path = pathShared
-		attempt.call.client.logger.DebugContext(ctx, "polarway: the load goes on over gRPC", "error", err, "id", attempt.call.id)
+		l.leaveDirect(ctx, attempt, err, receiver.rowBytes > 0)
 		receiver.close()
 		return true, nil
 	} else if err != nil {
@@ -267,7 +266,7 @@ func (l *loading) isOfChangedFiles(err error) bool {
 // bytesLeft is about how many bytes are left of the load, by the last rows that came; zero if a connection of their own can't bring
 // them. Files without versions may change while the load moves.
 func (l *loading) bytesLeft(attempt *attempt, receiver *receiver) float64 {
-	if attempt.worker.direct == nil || l.header.GetVersion() == 0 {
+	if peer := attempt.worker.direct; peer == nil || peer.IsAvoided() || l.header.GetVersion() == 0 {
 		return 0
 	}
 	return receiver.rowBytes * float64(l.endRow-l.nextRow)
@@ -281,10 +280,18 @@ func (l *loading) resume(ctx context.Context, attempt *attempt) (*receiver, erro
 		if err == nil {
 			return receiver, nil
 		}
-		l.path = pathShared
-		attempt.call.client.logger.DebugContext(ctx, "polarway: the load goes on over gRPC", "error", err, "id", attempt.call.id)
+		l.leaveDirect(ctx, attempt, err, false)
 	}
 	return l.open(ctx, attempt, at)
+}
+
+// leaveDirect goes on over gRPC after a failure of the connection of its own, which has brought rows or none.
+func (l *loading) leaveDirect(ctx context.Context, attempt *attempt, err error, hasRows bool) {
+	l.path = pathShared
+	if !hasRows && ctx.Err() == nil {
+		attempt.worker.direct.Avoid()
+	}
+	attempt.call.client.logger.DebugContext(ctx, "polarway: the load goes on over gRPC", "error", err, "id", attempt.call.id)
 }
 
 // take takes the rows of a step.

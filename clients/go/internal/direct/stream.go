@@ -18,6 +18,7 @@ import (
 	"math"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -57,7 +58,20 @@ type Peer struct {
 	Silence time.Duration
 	// Window is how much may be on its way.
 	Window uint32
+
+	// avoidedUntil is when calls may be made again after one that failed; zero before the first.
+	avoidedUntil atomic.Int64
 }
+
+// avoidedFor is how long no calls are made after one that failed.
+const avoidedFor = time.Minute
+
+// Avoid records that a call failed before it brought anything. Where only gRPC's connections reach the server, nobody should wait
+// for the next call's failure, too.
+func (p *Peer) Avoid() { p.avoidedUntil.Store(time.Now().Add(avoidedFor).UnixNano()) }
+
+// IsAvoided tells whether a call failed a short time ago.
+func (p *Peer) IsAvoided() bool { return time.Now().UnixNano() < p.avoidedUntil.Load() }
 
 // Stream is the answer to a call. One goroutine at a time may use it.
 type Stream struct {

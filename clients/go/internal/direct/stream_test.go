@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -237,6 +238,24 @@ func TestSilenceAndTheEndOfTheContextEndACall(t *testing.T) {
 		t.Error(err)
 	}
 	close(until)
+}
+
+func TestAPeerIsAvoidedForAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		peer := &direct.Peer{}
+		if peer.IsAvoided() {
+			t.Error("nothing has failed")
+		}
+		peer.Avoid()
+		time.Sleep(59 * time.Second)
+		if !peer.IsAvoided() {
+			t.Error("a minute is not over")
+		}
+		time.Sleep(time.Second)
+		if peer.IsAvoided() {
+			t.Error("a minute is over")
+		}
+	})
 }
 
 func TestWhatDoesNotFitIntoTheFirstFramesIsRefused(t *testing.T) {

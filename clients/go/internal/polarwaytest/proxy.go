@@ -30,6 +30,8 @@ type Proxy struct {
 
 	lock        sync.Mutex
 	isClosed    bool
+	refusal     *Failure
+	refused     []net.Conn
 	count       int64
 	failures    int
 	connections []net.Conn
@@ -70,12 +72,26 @@ func (p *Proxy) Connections() int {
 	return len(p.connections) / 2
 }
 
+// RefuseMore lets no further connection through.
+func (p *Proxy) RefuseMore(refusal Failure) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.refusal = &refusal
+}
+
+// Refused returns how many connections were not let through.
+func (p *Proxy) Refused() int {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return len(p.refused)
+}
+
 // Close ends all connections. To close twice does nothing.
 func (p *Proxy) Close() {
 	p.lock.Lock()
 	p.isClosed = true
 	_ = p.listener.Close()
-	for _, one := range p.connections {
+	for _, one := range append(p.refused, p.connections...) {
 		_ = one.Close()
 	}
 	p.lock.Unlock()
@@ -87,6 +103,9 @@ func (p *Proxy) accept() {
 		client, err := p.listener.Accept()
 		if err != nil {
 			return
+		}
+		if p.refuses(client) {
+			continue
 		}
 		server, err := net.Dial("tcp", p.server)
 		if err != nil {
@@ -105,6 +124,20 @@ func (p *Proxy) accept() {
 		p.running.Go(func() { p.forward(client, server) })
 		p.running.Go(func() { p.forward(server, client) })
 	}
+}
+
+// refuses tells whether a connection is not let through.
+func (p *Proxy) refuses(client net.Conn) bool {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	if p.refusal == nil {
+		return false
+	}
+	p.refused = append(p.refused, client)
+	if *p.refusal == Cut || p.isClosed {
+		_ = client.Close()
+	}
+	return true
 }
 
 func (p *Proxy) forward(from, to net.Conn) {
