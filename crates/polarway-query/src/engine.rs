@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tracing::Span;
 use uuid::Uuid;
 
+use crate::bound_plan::BoundPlan;
 use crate::catalog::Catalog;
 use crate::config::{EngineConfig, Limits, QueryOptions};
 use crate::duckdb::DuckDb;
@@ -15,13 +16,15 @@ use crate::error::Error;
 use crate::executor::{Executor, KeptPart, KeptScan, LocalFiles};
 use crate::gate::{Dialect, Gate};
 use crate::output::Output;
-use crate::plan::{Plan, PlanLimits};
+use crate::parameters::ParameterValues;
+use crate::plan::{Plan, PlanLimits, ResultForm};
 use crate::queue::activity::Activity;
 use crate::queue::admission::Admission;
 use crate::queue::control::{Control, InterruptHandle, StopReason};
 use crate::queue::registry::Registry;
 use crate::queue::threads::Threads;
 use crate::queue::watch::{self, Watched};
+use crate::resolve::{Held, resolve};
 use crate::run::Run;
 use crate::sink::ResultSink;
 use crate::status::{QueryObserver, QueryStatus, QueueState};
@@ -139,6 +142,41 @@ impl Engine {
         Ok(InterruptHandle(control))
     }
 
+    /// Binds a plan's text over the types of its tables, for an engine that runs DuckDB's plans. It blocks, and its recursion is
+    /// as deep as the text nests: call it on a large stack, as [`Executor::execute`] is.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for tables that only DuckDB can read, and what is wrong with the text.
+    pub fn bind(&self, plan: &Plan) -> Result<BoundPlan, Error> {
+        self.0.duckdb.bind(plan)
+    }
+
+    /// Checks a text and resolves its names, as a query does before it runs. It blocks, and needs a large stack.
+    ///
+    /// # Errors
+    /// As a query with this text.
+    pub fn plan(
+        &self,
+        sql: &str,
+        catalog: &dyn Catalog,
+        options: &QueryOptions,
+    ) -> Result<ResolvedPlan, Error> {
+        let statement = self.0.gate.check(self.0.dialect(), sql, catalog)?;
+        let parameters = ParameterValues::new(options.parameters.clone());
+        parameters.check(&statement.parameters)?;
+        let (tables, held) = resolve(&statement, &parameters, self.0.dialect(), catalog)?;
+        let Limits { result_rows, result_bytes, .. } = self.0.limits;
+        let plan = Plan {
+            statement,
+            tables,
+            parameters,
+            form: ResultForm { batch_bytes: options.batch_bytes, hugeint_as_text: options.hugeint_as_text },
+            keep: options.keep.clone(),
+            limits: PlanLimits { result_rows, result_bytes, deadline: options.deadline },
+        };
+        Ok(ResolvedPlan { plan, _held: held })
+    }
+
     /// The size of a kept table's values as Arrow, in bytes.
     ///
     /// # Errors
@@ -198,6 +236,19 @@ impl Engine {
     }
 }
 
+/// A plan whose files stay in place while this exists.
+pub struct ResolvedPlan {
+    /// The plan.
+    pub plan: Plan,
+    _held: Held,
+}
+
+impl std::fmt::Debug for ResolvedPlan {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("ResolvedPlan").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
 /// The health of an engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineCondition {
@@ -233,9 +284,7 @@ mod tests {
 
     use crate::catalog::{CatalogError, Listed, Reference, Relation};
     use crate::executor::LocalGroup;
-    use crate::parameters::ParameterValues;
     use crate::plan::{FileGroup, FileReference, TableSource};
-    use crate::resolve::resolve;
 
     /// A remote storage.
     struct Remote;

@@ -24,6 +24,7 @@
 
 mod analytics;
 mod batches;
+mod bound_plan;
 mod catalog;
 mod config;
 mod duckdb;
@@ -43,9 +44,10 @@ mod sink;
 mod status;
 mod zoned_nanos;
 
+pub use bound_plan::{BoundPlan, BoundTable};
 pub use catalog::{AfterScan, Catalog, CatalogError, FileOptions, Listed, Reference, Relation};
 pub use config::{EngineConfig, Keep, Limits, QueryOptions};
-pub use engine::{Engine, EngineCondition, duckdb_version};
+pub use engine::{Engine, EngineCondition, ResolvedPlan, duckdb_version};
 pub use error::Error;
 pub use executor::{
     Executor, KeptPart, KeptScan, LocalFiles, LocalGroup, RemoteFile, RemoteFiles, RemoteReadError,

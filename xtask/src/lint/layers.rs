@@ -14,7 +14,7 @@ struct Layer {
 }
 
 /// ARCHITECTURE.md draws this table.
-const LAYERS: [Layer; 25] = [
+const LAYERS: [Layer; 26] = [
     Layer { package: "polarway-testing", may_reach: &[], networked: false },
     Layer { package: "polarway-sql", may_reach: &[], networked: false },
     Layer { package: "polarway-bucket", may_reach: &[], networked: false },
@@ -26,6 +26,7 @@ const LAYERS: [Layer; 25] = [
     Layer { package: "polarway-parquet", may_reach: &["polarway-table"], networked: false },
     Layer { package: "polarway-proto", may_reach: PROTO, networked: true },
     Layer { package: "polarway-query", may_reach: QUERY, networked: false },
+    Layer { package: "polarway-distributed", may_reach: DISTRIBUTED, networked: true },
     Layer { package: "polarway-storage", may_reach: STORAGE, networked: false },
     Layer { package: "polarway-handles", may_reach: HANDLES, networked: false },
     Layer { package: "polarway-core", may_reach: BELOW_CORE, networked: false },
@@ -45,6 +46,8 @@ const LAYERS: [Layer; 25] = [
 
 const PROTO: &[&str] = &["polarway-ipc", "polarway-model", "polarway-table"];
 const QUERY: &[&str] = &["polarway-duckdb-files", "polarway-model", "polarway-sql", "polarway-table"];
+const DISTRIBUTED: &[&str] =
+    &["polarway-duckdb-files", "polarway-model", "polarway-query", "polarway-sql", "polarway-table"];
 const STORAGE: &[&str] =
     &["polarway-bucket", "polarway-ipc", "polarway-model", "polarway-parquet", "polarway-table"];
 const HANDLES: &[&str] = &[

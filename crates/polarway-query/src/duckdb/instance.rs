@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::parsers::Parsers;
 use super::remote_files::Remote;
-use super::sandbox::{self, Sandbox};
+use super::sandbox::{self, Purpose, Sandbox};
 use super::sessions::Sessions;
 use crate::analytics::Analytics;
 use crate::config::EngineConfig;
@@ -34,11 +34,12 @@ pub(crate) struct Instance {
 impl Instance {
     pub(super) fn open(
         config: &EngineConfig,
+        purpose: Purpose,
         remote: Option<&Arc<Remote>>,
         number: u64,
     ) -> Result<Self, Error> {
         let spill = SpillFolder::of(&config.temp_dir, number);
-        let Sandbox { database, analytics } = sandbox::open(config, remote, &spill.0)?;
+        let Sandbox { database, analytics } = sandbox::open(config, purpose, remote, &spill.0)?;
         Ok(Self {
             parsers: Parsers::new(Arc::clone(&database)),
             sessions: Sessions::new(database, config.idle_connections),

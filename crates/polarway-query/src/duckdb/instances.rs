@@ -10,11 +10,15 @@ use parking_lot::Mutex;
 
 use super::instance::Instance;
 use super::remote_files::Remote;
+use super::sandbox::Purpose;
 use crate::config::EngineConfig;
 use crate::error::Error;
 
 /// How long queries may continue in a replaced instance. It uses as much memory as its successor.
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// How often an operation is tried that fails because another query broke DuckDB.
+const MOST_TRIES: u32 = 3;
 
 /// How often a failed opening is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -23,6 +27,7 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Instances {
     config: EngineConfig,
+    purpose: Purpose,
     remote: Option<Arc<Remote>>,
     state: Mutex<State>,
 }
@@ -50,10 +55,14 @@ struct Draining {
 }
 
 impl Instances {
-    pub(super) fn open(config: EngineConfig, remote: Option<Arc<Remote>>) -> Result<Self, Error> {
-        let first = Instance::open(&config, remote.as_ref(), 0)?;
+    pub(super) fn open(
+        config: EngineConfig,
+        purpose: Purpose,
+        remote: Option<Arc<Remote>>,
+    ) -> Result<Self, Error> {
+        let first = Instance::open(&config, purpose, remote.as_ref(), 0)?;
         let state = State { current: Ok(Arc::new(first)), draining: Vec::new(), replaced: 0 };
-        Ok(Self { config, remote, state: Mutex::new(state) })
+        Ok(Self { config, purpose, remote, state: Mutex::new(state) })
     }
 
     /// The instance for a new query. If there is none, tries to open one, once a second.
@@ -69,6 +78,36 @@ impl Instances {
                     .to_owned(),
             )
         })
+    }
+
+    /// Runs `work` in the current instance. If another query breaks that instance, runs it again in the next one, while that
+    /// makes sense; if this work broke the instance, replaces it.
+    pub(super) fn run<S, T>(
+        &self,
+        state: &mut S,
+        may_repeat: impl Fn(&S) -> bool,
+        mut work: impl FnMut(&mut S, &Arc<Instance>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut tries = 0;
+        loop {
+            let instance = self.current()?;
+            let outcome = work(state, &instance);
+            tries += 1;
+            match &outcome {
+                Err(Error::Broken(reason)) => self.replace(&instance, reason),
+                Err(Error::Replaced(reason)) => {
+                    self.replace(&instance, reason);
+                    if tries < MOST_TRIES && may_repeat(state) {
+                        continue;
+                    }
+                    return Err(Error::Replaced(
+                        "another query broke the query engine under this one; run it again".to_owned(),
+                    ));
+                }
+                _ => {}
+            }
+            return outcome;
+        }
     }
 
     /// Replaces an instance that a query broke; others who need an instance wait until the new one is open. Only the first call
@@ -90,7 +129,7 @@ impl Instances {
     }
 
     fn open_next(&self, state: &mut State) {
-        state.current = Instance::open(&self.config, self.remote.as_ref(), state.replaced)
+        state.current = Instance::open(&self.config, self.purpose, self.remote.as_ref(), state.replaced)
             .map(Arc::new)
             .map_err(|error| {
                 tracing::error!(%error, "DuckDB can't be opened anew: no query is answered");

@@ -5,6 +5,7 @@
 //! statement runs over these views, inside a DuckDB that can read only data files.
 
 mod analytics;
+mod binding;
 mod column_names;
 mod culprits;
 mod diagnose;
@@ -30,17 +31,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::binding::Binding;
 use self::culprits::Culprits;
 use self::diagnose::{Hidden, Origin, diagnose};
 use self::execution::Execution;
-use self::instance::Instance;
 use self::instances::Instances;
 use self::local_tables::LocalTables;
 use self::native::NativeError;
 use self::remote_files::Remote;
+use self::sandbox::Purpose;
 use self::scan::TableScan;
 use self::view::is_wide;
 use crate::analytics::Analytics;
+use crate::bound_plan::BoundPlan;
 use crate::config::EngineConfig;
 use crate::error::Error;
 use crate::executor::{Executor, KeptPart, KeptScan, LocalFiles};
@@ -50,15 +53,13 @@ use crate::plan::Plan;
 
 pub(crate) use self::native::duckdb_version;
 
-/// How often an operation is tried that fails because another query broke DuckDB.
-const MOST_TRIES: u32 = 3;
-
 /// Why a kept table can't be read.
 const TABLE_IS_GONE: &str = "a result that is read went with the DuckDB that kept it";
 
 /// A DuckDB that can read only data files, and its replacement if a query breaks it.
 pub(crate) struct DuckDb {
     instances: Instances,
+    binding: Binding,
     culprits: Culprits,
     files: Arc<dyn LocalFiles>,
     remote: Option<Arc<Remote>>,
@@ -73,11 +74,21 @@ impl DuckDb {
         let remote = files.remote().map(Remote::new);
         Ok(Self {
             folders: folders.collect(),
-            instances: Instances::open(config, remote.clone())?,
+            binding: Binding::new(&config),
+            instances: Instances::open(config, Purpose::Running, remote.clone())?,
             culprits: Culprits::default(),
             files,
             remote,
         })
+    }
+
+    /// Binds the plan's text over the types of its tables, and returns DuckDB's plan for it.
+    pub(crate) fn bind(&self, plan: &Plan) -> Result<BoundPlan, Error> {
+        let named = match plan.tables.iter().any(is_wide) {
+            true => plan.statement.columns(self)?,
+            false => &NamedColumns::All,
+        };
+        self.binding.bind(plan, named)
     }
 
     /// The size of a kept table's values as Arrow, in bytes.
@@ -106,42 +117,12 @@ impl DuckDb {
         self.instances.condition()
     }
 
-    /// Runs `work` in the current instance. If another query breaks that instance, runs it again in the next one, while that
-    /// makes sense; if this work broke the instance, replaces it.
-    fn in_some_instance<S, T>(
-        &self,
-        state: &mut S,
-        may_repeat: impl Fn(&S) -> bool,
-        mut work: impl FnMut(&mut S, &Arc<Instance>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let mut tries = 0;
-        loop {
-            let instance = self.instances.current()?;
-            let outcome = work(state, &instance);
-            tries += 1;
-            match &outcome {
-                Err(Error::Broken(reason)) => self.instances.replace(&instance, reason),
-                Err(Error::Replaced(reason)) => {
-                    self.instances.replace(&instance, reason);
-                    if tries < MOST_TRIES && may_repeat(state) {
-                        continue;
-                    }
-                    return Err(Error::Replaced(
-                        "another query broke the query engine under this one; run it again".to_owned(),
-                    ));
-                }
-                _ => {}
-            }
-            return outcome;
-        }
-    }
-
     fn run(&self, plan: &Plan, tables: &LocalTables<'_>, output: &mut Output) -> Result<(), Error> {
         let text = &plan.statement.text;
         // Tables that were kept in another instance are lost.
         let may_repeat = |output: &Output| !output.has_rows() && !plan.reads_kept_tables();
         let mut are_gone = false;
-        self.in_some_instance(output, may_repeat, |output, instance| {
+        self.instances.run(output, may_repeat, |output, instance| {
             output.check()?;
             are_gone = !tables.kept().all(|name| instance.has_kept(name));
             if are_gone {
@@ -207,11 +188,11 @@ impl Executor for DuckDb {
 
 impl Dialect for DuckDb {
     fn tree(&self, text: &str) -> Result<String, Error> {
-        self.in_some_instance(&mut (), |()| true, |(), instance| instance.parsers.tree(text))
+        self.instances.run(&mut (), |()| true, |(), instance| instance.parsers.tree(text))
     }
 
     fn timestamp(&self, literal: &str) -> Result<Option<i64>, Error> {
-        self.in_some_instance(&mut (), |()| true, |(), instance| instance.parsers.timestamp(literal))
+        self.instances.run(&mut (), |()| true, |(), instance| instance.parsers.timestamp(literal))
     }
 
     fn analytics(&self) -> Result<Option<Arc<Analytics>>, Error> {

@@ -6,10 +6,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::analytics;
 use super::kept;
 use super::native::{Connection, Database, NativeError};
 use super::remote_files::Remote;
+use super::{analytics, binding};
 use crate::analytics::Analytics;
 use crate::config::EngineConfig;
 use crate::error::Error;
@@ -23,9 +23,19 @@ pub(crate) struct Sandbox {
     pub(crate) analytics: Option<Analytics>,
 }
 
+/// What an instance is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It runs queries.
+    Running,
+    /// It binds texts, for plans that others run.
+    Binding,
+}
+
 /// Opens a locked instance that spills to this folder, and verifies the lock.
 pub(super) fn open(
     config: &EngineConfig,
+    purpose: Purpose,
     remote: Option<&Arc<Remote>>,
     spill: &Path,
 ) -> Result<Sandbox, Error> {
@@ -61,6 +71,9 @@ pub(super) fn open(
     // DuckDB checks a cached footer against the file's modification time.
     set("parquet_metadata_cache", "true")?;
     set("allow_persistent_secrets", "false")?;
+    if purpose == Purpose::Binding {
+        set("disabled_optimizers", &literal(&binding::DISABLED_OPTIMIZERS.join(",")))?;
+    }
 
     // A file that does not exist yet can't be opened read-only.
     let file = config.analytics.as_deref().filter(|file| file.exists());

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use arrow::datatypes::{Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use polarway_sql::{identifier, literal};
 use polarway_table::duckdb_type;
 
@@ -139,9 +139,47 @@ impl Column<'_> {
         }
     }
 
+    fn typed(&self) -> TypedColumn {
+        let null = match (self.refused, null(self.field)) {
+            (Some(reason), _) => Err(reason.to_owned()),
+            (None, Restored::Refused(reason)) => Err(reason),
+            (None, Restored::Expression(null)) => {
+                Ok(self.was.as_ref().and_then(|was| was.restore(&null)).unwrap_or(null))
+            }
+        };
+        TypedColumn { name: self.name.clone(), data_type: self.field.data_type().clone(), null }
+    }
+
     fn without_rows(&self) -> String {
         self.select(null(self.field))
     }
+}
+
+/// A column of a view, by its name and type alone.
+pub(super) struct TypedColumn {
+    pub(super) name: String,
+    /// The stored type.
+    pub(super) data_type: DataType,
+    /// A NULL of the column's type; the reason if SQL can't read the column in one of the files.
+    pub(super) null: Result<String, String>,
+}
+
+/// The columns that the view of a table has.
+pub(super) fn typed_columns(table: &StoredTable, named: &NamedColumns) -> Vec<TypedColumn> {
+    let mut columns = columns(table);
+    if columns.len() > WIDE {
+        leave_out(&mut columns, named);
+    }
+    let mut typed: Vec<TypedColumn> = columns.iter().map(Column::typed).collect();
+    for group in &table.files {
+        let select = GroupSelect { group, by_place: are_named_by_place(group) };
+        for (typed, value) in typed.iter_mut().zip(select.values(&columns)) {
+            if let (Ok(_), Restored::Refused(reason)) = (&typed.null, value) {
+                typed.null = Err(reason);
+            }
+        }
+    }
+    typed
 }
 
 /// How the columns of a view are read from one group of files.
@@ -152,8 +190,13 @@ struct GroupSelect<'r> {
 }
 
 impl GroupSelect<'_> {
-    /// Columns are matched by name; of several with the same name, the second matches the second.
     fn columns(&self, columns: &[Column<'_>]) -> Vec<String> {
+        let values = self.values(columns);
+        columns.iter().zip(values).map(|(column, value)| column.select(value)).collect()
+    }
+
+    /// Columns are matched by name; of several with the same name, the second matches the second.
+    fn values(&self, columns: &[Column<'_>]) -> Vec<Restored> {
         let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
         for (place, field) in self.group.schema.fields().iter().enumerate() {
             places.entry(field.name()).or_default().push(place);
@@ -161,7 +204,7 @@ impl GroupSelect<'_> {
         let value = |column: &Column<'_>| {
             let alike = places.get(column.field.name().as_str());
             let place = alike.and_then(|places| places.get(column.earlier));
-            column.select(place.map_or_else(|| null(column.field), |place| self.value(column, *place)))
+            place.map_or_else(|| null(column.field), |place| self.value(column, *place))
         };
         columns.iter().map(value).collect()
     }

@@ -258,6 +258,13 @@ impl Prepared {
         }
     }
 
+    /// The statement's columns, if it has no parameters: with them, they may depend on the values. Nothing is started for it.
+    pub(crate) fn column_types(&self) -> Option<ColumnTypes> {
+        // SAFETY: the statement is alive.
+        let has_parameters = unsafe { ffi::duckdb_nparams(self.raw) } > 0;
+        (!has_parameters).then(|| ColumnTypes::of_statement(self))
+    }
+
     /// Plans execution. An interrupt after this returns takes effect in [`Pending::start`].
     pub(crate) fn pending(self) -> Result<Pending> {
         let mut pending = Pending { raw: RawPending(ptr::null_mut()), prepared: self };
@@ -291,9 +298,7 @@ impl Drop for RawPending {
 impl Pending {
     /// The statement's columns, if they are known before it runs: that is, if they do not depend on values.
     pub(crate) fn column_types(&self) -> Option<ColumnTypes> {
-        // SAFETY: the statement is alive.
-        let has_parameters = unsafe { ffi::duckdb_nparams(self.prepared.raw) } > 0;
-        (!has_parameters).then(|| ColumnTypes::of_statement(&self.prepared))
+        self.prepared.column_types()
     }
 
     /// Runs until the first rows are available.

@@ -1,0 +1,95 @@
+//! The connections of one query: each call names the query, and a peer that is this process is called directly.
+
+use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err, not_impl_err};
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion_distributed::{
+    ChannelResolver, CoordinatorToWorkerMsg, ExecuteTaskRequest, GetWorkerInfoRequest, GetWorkerInfoResponse,
+    WorkerChannel, WorkerToCoordinatorMsg, grpc,
+};
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tower::ServiceExt as _;
+use url::Url;
+use uuid::Uuid;
+
+use super::Channels;
+use crate::service::RunningQuery;
+use crate::wire::QUERY_HEADER;
+
+/// How the workers of a query reach each other.
+#[derive(Clone)]
+pub(crate) struct QueryChannels {
+    pub(crate) channels: Arc<Channels>,
+    pub(crate) query: Uuid,
+    /// The worker of this process, if it takes part. Weak, since what it holds holds this.
+    pub(crate) own: Option<(Url, Weak<RunningQuery>)>,
+}
+
+#[async_trait]
+impl ChannelResolver for QueryChannels {
+    async fn get_worker_client_for_url(&self, url: &Url) -> Result<Box<dyn WorkerChannel>> {
+        if let Some((own, query)) = &self.own
+            && own == url
+        {
+            return Ok(Box::new(Own(Weak::clone(query))));
+        }
+        let channel =
+            self.channels.channel(url).map_err(|status| DataFusionError::External(status.into()))?;
+        let authorization = self.channels.authorization.clone();
+        let query = HeaderValue::from_str(&self.query.to_string())
+            .map_err(|error| exec_datafusion_err!("{error}"))?;
+        let service = channel.map_request(move |mut request: http::Request<tonic::body::Body>| {
+            request.headers_mut().insert(HeaderName::from_static(QUERY_HEADER), query.clone());
+            if let Some(value) = &authorization {
+                request.headers_mut().insert(AUTHORIZATION, value.clone());
+            }
+            request
+        });
+        Ok(grpc::create_worker_client(grpc::BoxCloneSyncChannel::new(service)))
+    }
+}
+
+/// The worker of this process: plans and rows get there without being written into messages.
+struct Own(Weak<RunningQuery>);
+
+impl Own {
+    fn query(&self) -> Result<Arc<RunningQuery>> {
+        self.0.upgrade().ok_or_else(|| exec_datafusion_err!("the query has ended on this worker"))
+    }
+}
+
+#[async_trait]
+impl WorkerChannel for Own {
+    async fn coordinator_channel(
+        &mut self,
+        headers: HeaderMap,
+        sent: BoxStream<'static, CoordinatorToWorkerMsg>,
+    ) -> Result<BoxStream<'static, Result<WorkerToCoordinatorMsg>>> {
+        let query = self.query()?;
+        // The end of this stream says that the query has ended.
+        let sent = sent.map(Ok).take_until(query.stopped().clone().cancelled_owned()).boxed();
+        query.tasks().coordinator_channel(headers, sent).await
+    }
+
+    async fn execute_task(
+        &mut self,
+        _: HeaderMap,
+        request: ExecuteTaskRequest,
+        _: ExecutionPlanMetricsSet,
+        _: &Arc<TaskContext>,
+    ) -> Result<Vec<BoxStream<'static, Result<RecordBatch>>>> {
+        let (streams, _) = self.query()?.tasks().execute_task(request).await?;
+        Ok(streams.into_iter().map(|stream| stream.boxed()).collect())
+    }
+
+    async fn get_worker_info(&mut self, _: GetWorkerInfoRequest) -> Result<GetWorkerInfoResponse> {
+        not_impl_err!("the version of a worker is checked when it joins a query")
+    }
+}

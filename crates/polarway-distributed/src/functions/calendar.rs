@@ -1,0 +1,229 @@
+//! Dates and times. Those that are infinite have no parts.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray as _, Int64Array, PrimitiveArray, StringArray, TimestampMicrosecondArray,
+};
+use datafusion::arrow::datatypes::{
+    DataType, Date32Type, IntervalMonthDayNanoType, TimeUnit, TimestampMicrosecondType,
+};
+use datafusion::error::Result;
+
+use super::{Native, failed, unexpected};
+
+pub(super) const DAY: i64 = 86_400_000_000;
+
+/// `date_part(part, time)`, as a BIGINT.
+pub(crate) const DATE_PART: Native = Native::new(
+    "duckdb_date_part",
+    |_| Ok(DataType::Int64),
+    |arguments, _| {
+        let parts: &StringArray = arguments[0].as_string();
+        let times = micros(&arguments[1])?;
+        let part = |(part, micros): (Option<&str>, Option<i64>)| -> Result<Option<i64>> {
+            let (Some(part), Some(micros)) = (part, micros.filter(is_finite)) else { return Ok(None) };
+            date_part(part, micros).map(Some)
+        };
+        Ok(Arc::new(parts.iter().zip(times.iter()).map(part).collect::<Result<Int64Array>>()?) as ArrayRef)
+    },
+);
+
+/// `date_trunc(part, time)`, as a time of the same zone.
+pub(crate) const DATE_TRUNC: Native = Native::new(
+    "duckdb_date_trunc",
+    |types| time_type(&types[1]),
+    |arguments, output| {
+        let parts: &StringArray = arguments[0].as_string();
+        let times = micros(&arguments[1])?;
+        let cut = |(part, micros): (Option<&str>, Option<i64>)| -> Result<Option<i64>> {
+            let (Some(part), Some(micros)) = (part, micros) else { return Ok(None) };
+            if !is_finite(&micros) { Ok(Some(micros)) } else { date_trunc(part, micros).map(Some) }
+        };
+        let cut = parts.iter().zip(times.iter()).map(cut).collect::<Result<TimestampMicrosecondArray>>()?;
+        with_zone(cut, output)
+    },
+);
+
+/// A time and an interval: first the months, where the day is at most the month's last, then the days, then the rest.
+pub(crate) const ADD_INTERVAL: Native = Native::new(
+    "duckdb_add_interval",
+    |types| time_type(&types[0]),
+    |arguments, output| moved(arguments, output, 1),
+);
+/// A time less an interval.
+pub(crate) const SUBTRACT_INTERVAL: Native = Native::new(
+    "duckdb_subtract_interval",
+    |types| time_type(&types[0]),
+    |arguments, output| moved(arguments, output, -1),
+);
+
+fn moved(arguments: &[ArrayRef], output: &DataType, sign: i64) -> Result<ArrayRef> {
+    let times = micros(&arguments[0])?;
+    let intervals: &PrimitiveArray<IntervalMonthDayNanoType> = arguments[1].as_primitive();
+    let add = |(micros, interval): (Option<i64>, Option<_>)| -> Result<Option<i64>> {
+        let (Some(micros), Some(interval)) = (micros, interval) else { return Ok(None) };
+        if !is_finite(&micros) {
+            return Ok(Some(micros));
+        }
+        let interval: datafusion::arrow::datatypes::IntervalMonthDayNano = interval;
+        let (months, days) = (sign * i64::from(interval.months), sign * i64::from(interval.days));
+        let rest = sign * (interval.nanoseconds / 1_000);
+        let (day, time) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
+        let moved = add_months(day, months).checked_add(days).and_then(|day| day.checked_mul(DAY));
+        match moved.and_then(|start| start.checked_add(time)).and_then(|micros| micros.checked_add(rest)) {
+            Some(micros) if is_finite(&micros) => Ok(Some(micros)),
+            _ => failed("a time and an interval give a time out of range"),
+        }
+    };
+    let moved = times.iter().zip(intervals.iter()).map(add).collect::<Result<TimestampMicrosecondArray>>()?;
+    with_zone(moved, output)
+}
+
+fn add_months(day: i64, months: i64) -> i64 {
+    if months == 0 {
+        return day;
+    }
+    let (year, month, day_of_month) = civil(day);
+    let place = year * 12 + (month - 1) + months;
+    let (year, month) = (place.div_euclid(12), place.rem_euclid(12) + 1);
+    days_from_civil(year, month, day_of_month.min(days_of_month(year, month)))
+}
+
+/// The type of a time that is computed from this one.
+fn time_type(of: &DataType) -> Result<DataType> {
+    match of {
+        DataType::Date32 => Ok(DataType::Timestamp(TimeUnit::Microsecond, None)),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => Ok(of.clone()),
+        other => Err(unexpected("a function of times", std::slice::from_ref(other))),
+    }
+}
+
+fn with_zone(times: TimestampMicrosecondArray, output: &DataType) -> Result<ArrayRef> {
+    match output {
+        DataType::Timestamp(_, zone) => Ok(Arc::new(times.with_timezone_opt(zone.clone()))),
+        other => Err(unexpected("a function of times", std::slice::from_ref(other))),
+    }
+}
+
+/// Dates and times in microseconds since 1970; infinite dates become infinite times.
+pub(super) fn micros(times: &ArrayRef) -> Result<TimestampMicrosecondArray> {
+    match times.data_type() {
+        DataType::Date32 => {
+            let dates = times.as_primitive::<Date32Type>();
+            let micros = |day: i32| match day {
+                i32::MAX => Ok(i64::MAX),
+                day if day == -i32::MAX => Ok(-i64::MAX),
+                day => i64::from(day)
+                    .checked_mul(DAY)
+                    .map_or_else(|| failed("a date is out of range for times"), Ok),
+            };
+            dates.try_unary::<_, TimestampMicrosecondType, _>(micros)
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            Ok(times.as_primitive::<TimestampMicrosecondType>().clone().with_timezone_opt(None::<Arc<str>>))
+        }
+        other => Err(unexpected("a function of times", std::slice::from_ref(other))),
+    }
+}
+
+pub(super) fn is_finite(micros: &i64) -> bool {
+    ![i64::MAX, -i64::MAX].contains(micros)
+}
+
+fn date_part(part: &str, micros: i64) -> Result<i64> {
+    let (day, time) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
+    let (year, month, day_of_month) = civil(day);
+    Ok(match part {
+        "year" => year,
+        "month" => month,
+        "day" => day_of_month,
+        "decade" => year / 10,
+        "quarter" => (month - 1) / 3 + 1,
+        "hour" => time / 3_600_000_000,
+        "minute" => time / 60_000_000 % 60,
+        "second" => time / 1_000_000 % 60,
+        "millisecond" => time / 1_000 % 60_000,
+        "microsecond" => time % 60_000_000,
+        "dayofweek" => (day + 4).rem_euclid(7),
+        "isodow" => (day + 3).rem_euclid(7) + 1,
+        "dayofyear" => day - days_from_civil(year, 1, 1) + 1,
+        "week" => {
+            // The week belongs to the year of its Thursday.
+            let thursday = day - (day + 3).rem_euclid(7) + 3;
+            let (year, ..) = civil(thursday);
+            (thursday - days_from_civil(year, 1, 1)) / 7 + 1
+        }
+        other => return failed(format!("{other} is not a known part of a time")),
+    })
+}
+
+fn date_trunc(part: &str, micros: i64) -> Result<i64> {
+    let (day, time) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
+    let (year, month, _) = civil(day);
+    let start = match part {
+        "year" => days_from_civil(year, 1, 1),
+        "quarter" => days_from_civil(year, (month - 1) / 3 * 3 + 1, 1),
+        "month" => days_from_civil(year, month, 1),
+        "week" => day - (day + 3).rem_euclid(7),
+        "day" => day,
+        _ => {
+            let unit = match part {
+                "hour" => 3_600_000_000,
+                "minute" => 60_000_000,
+                "second" => 1_000_000,
+                "millisecond" => 1_000,
+                "microsecond" => 1,
+                other => return failed(format!("{other} is not a known part of a time")),
+            };
+            return Ok(micros - time % unit);
+        }
+    };
+    start.checked_mul(DAY).map_or_else(|| failed("a time is out of range"), Ok)
+}
+
+/// Year, month and day of a day since 1970, in the Gregorian calendar of all times.
+pub(super) fn civil(day: i64) -> (i64, i64, i64) {
+    // Years that begin in March end with the day that varies.
+    let day = day + 719_468;
+    let era = day.div_euclid(146_097);
+    let of_era = day.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let place = (5 * of_year + 2) / 153;
+    let month = if place < 10 { place + 3 } else { place - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, of_year - (153 * place + 2) / 5 + 1)
+}
+
+pub(super) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let place = if month > 2 { month - 3 } else { month + 9 };
+    let of_year = (153 * place + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+fn days_of_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_day_has_one_date_and_back() {
+        for day in (-800_000..800_000).step_by(13) {
+            let (year, month, of_month) = civil(day);
+            assert_eq!(days_from_civil(year, month, of_month), day);
+            assert!((1..=12).contains(&month) && (1..=days_of_month(year, month)).contains(&of_month));
+        }
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(19_782), (2024, 2, 29));
+    }
+}

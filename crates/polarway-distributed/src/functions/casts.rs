@@ -1,0 +1,123 @@
+//! Casts with DuckDB's rounding, range and forms of text.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray as _, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
+};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit};
+use datafusion::error::Result;
+
+use super::calendar::{DAY, civil, is_finite, micros};
+use super::{Native, failed, unexpected};
+
+/// The greatest integer up to which every integer is a DOUBLE.
+const EXACT: i128 = 1 << 53;
+
+/// A DOUBLE as the nearest BIGINT, the even one of two.
+pub(crate) const ROUND_TO_INTEGER: Native = Native::new(
+    "duckdb_round_to_integer",
+    |_| Ok(DataType::Int64),
+    |arguments, _| {
+        let numbers: &Float64Array = arguments[0].as_primitive();
+        let rounded = numbers.try_unary::<_, Int64Type, _>(|number| {
+            let rounded = number.round_ties_even();
+            match rounded >= -(2_f64.powi(63)) && rounded < 2_f64.powi(63) {
+                true => Ok(rounded as i64),
+                false => failed(format!("the value {number} is out of range for an integer")),
+            }
+        })?;
+        Ok(Arc::new(rounded) as ArrayRef)
+    },
+);
+
+/// A decimal as a DOUBLE.
+pub(crate) const DECIMAL_TO_DOUBLE: Native = Native::new(
+    "duckdb_decimal_to_double",
+    |_| Ok(DataType::Float64),
+    |arguments, _| {
+        let numbers: &Decimal128Array = arguments[0].as_primitive::<Decimal128Type>();
+        let scale = u32::from(numbers.scale().unsigned_abs());
+        let (whole, power) = (10_i128.pow(scale), 10_f64.powi(i32::from(numbers.scale())));
+        let double = |number: i128| match number.abs() <= EXACT || scale == 0 {
+            true => number as f64 / power,
+            false => (number / whole) as f64 + (number % whole) as f64 / power,
+        };
+        Ok(Arc::new(numbers.unary::<_, Float64Type>(double)) as ArrayRef)
+    },
+);
+
+/// The day of a time.
+pub(crate) const DATE_OF: Native = Native::new(
+    "duckdb_date_of",
+    |_| Ok(DataType::Date32),
+    |arguments, _| {
+        let days = micros(&arguments[0])?.try_unary::<_, Date32Type, _>(|micros| match micros {
+            i64::MAX => Ok(i32::MAX),
+            micros if !is_finite(&micros) => Ok(-i32::MAX),
+            micros => {
+                i32::try_from(micros.div_euclid(DAY)).or_else(|_| failed("a time is out of range for dates"))
+            }
+        })?;
+        Ok(Arc::new(days) as ArrayRef)
+    },
+);
+
+/// The time at which a date begins.
+pub(crate) const TIMESTAMP_OF: Native = Native::new(
+    "duckdb_timestamp_of",
+    |_| Ok(DataType::Timestamp(TimeUnit::Microsecond, None)),
+    |arguments, _| Ok(Arc::new(micros(&arguments[0])?) as ArrayRef),
+);
+
+/// A value as a text.
+pub(crate) const TEXT_OF: Native = Native::new(
+    "duckdb_text_of",
+    |_| Ok(DataType::Utf8),
+    |arguments, _| {
+        let values = &arguments[0];
+        let texts: StringArray = match values.data_type() {
+            DataType::Date32 => {
+                let dates: &Date32Array = values.as_primitive();
+                dates.iter().map(|day| day.map(|day| date(day.into())).transpose()).collect::<Result<_>>()?
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+                let zone = if zone.is_some() { "+00" } else { "" };
+                let text = |time: i64| {
+                    let (day, time) = (time.div_euclid(DAY), time.rem_euclid(DAY));
+                    Ok(format!("{} {}{zone}", date(day)?, clock(time)))
+                };
+                micros(values)?.iter().map(|time| time.map(text).transpose()).collect::<Result<_>>()?
+            }
+            DataType::Time64(TimeUnit::Microsecond) => {
+                let times = cast(values, &DataType::Int64)?;
+                let times: &Int64Array = times.as_primitive();
+                times.iter().map(|time| time.map(clock)).collect()
+            }
+            other => return Err(unexpected("duckdb_text_of", std::slice::from_ref(other))),
+        };
+        Ok(Arc::new(texts) as ArrayRef)
+    },
+);
+
+fn date(day: i64) -> Result<String> {
+    let (year, month, day) = civil(day);
+    // Other years have other forms, with signs and names of eras.
+    match (1..=9999).contains(&year) {
+        true => Ok(format!("{year:04}-{month:02}-{day:02}")),
+        false => {
+            failed("the text of a date before year 1 or after 9999 is not known to the distributed engine")
+        }
+    }
+}
+
+fn clock(micros: i64) -> String {
+    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    let clock = format!("{hour:02}:{minute:02}:{second:02}");
+    match fraction {
+        0 => clock,
+        fraction => format!("{clock}.{}", format!("{fraction:06}").trim_end_matches('0')),
+    }
+}

@@ -1,0 +1,157 @@
+//! Functions with DuckDB's meaning where DataFusion has none, or another one.
+//!
+//! They have no state and travel by name: each session, on every worker, has to register [`all`].
+
+mod arithmetic;
+mod calendar;
+mod casts;
+mod floats;
+mod text;
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, new_null_array};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::scalar::ScalarValue;
+
+/// A function over columns. NULLs are its own matter.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Native {
+    name: &'static str,
+    /// The type of the result, from those of the arguments.
+    output: fn(&[DataType]) -> Result<DataType>,
+    /// The result for arguments of the same length, at least 1.
+    run: fn(&[ArrayRef], &DataType) -> Result<ArrayRef>,
+    volatility: Volatility,
+}
+
+impl Native {
+    const fn new(
+        name: &'static str,
+        output: fn(&[DataType]) -> Result<DataType>,
+        run: fn(&[ArrayRef], &DataType) -> Result<ArrayRef>,
+    ) -> Self {
+        Self { name, output, run, volatility: Volatility::Immutable }
+    }
+
+    fn to_udf(self) -> ScalarUDF {
+        ScalarUDF::from(NativeUdf { native: self, signature: Signature::variadic_any(self.volatility) })
+    }
+
+    /// A call.
+    pub(crate) fn call(self, arguments: Vec<Expr>) -> Expr {
+        Expr::ScalarFunction(datafusion::logical_expr::expr::ScalarFunction::new_udf(
+            Arc::new(self.to_udf()),
+            arguments,
+        ))
+    }
+}
+
+pub(crate) use self::arithmetic::{ADD, DIVIDE_INTEGERS, MODULO, MULTIPLY, NEGATE, SUBTRACT};
+pub(crate) use self::calendar::{ADD_INTERVAL, DATE_PART, DATE_TRUNC, SUBTRACT_INTERVAL};
+pub(crate) use self::casts::{DATE_OF, DECIMAL_TO_DOUBLE, ROUND_TO_INTEGER, TEXT_OF, TIMESTAMP_OF};
+pub(crate) use self::floats::{
+    CANONICAL, FINITE, FROM_KEY, KEY, LOGARITHM, ROUND, ROUND_DIGITS, SQUARE_ROOT,
+};
+pub(crate) use self::text::{ERROR, LIKE, SUBSTRING};
+
+/// All functions that translated plans call.
+#[must_use]
+pub fn all() -> Vec<Arc<ScalarUDF>> {
+    let natives = [
+        ADD,
+        SUBTRACT,
+        MULTIPLY,
+        DIVIDE_INTEGERS,
+        MODULO,
+        NEGATE,
+        DATE_PART,
+        DATE_TRUNC,
+        ADD_INTERVAL,
+        SUBTRACT_INTERVAL,
+        DATE_OF,
+        DECIMAL_TO_DOUBLE,
+        ROUND_TO_INTEGER,
+        TEXT_OF,
+        TIMESTAMP_OF,
+        CANONICAL,
+        FINITE,
+        FROM_KEY,
+        KEY,
+        LOGARITHM,
+        ROUND,
+        ROUND_DIGITS,
+        SQUARE_ROOT,
+        ERROR,
+        LIKE,
+        SUBSTRING,
+    ];
+    natives.into_iter().map(|native| Arc::new(native.to_udf())).collect()
+}
+
+#[derive(Debug)]
+struct NativeUdf {
+    native: Native,
+    signature: Signature,
+}
+
+impl PartialEq for NativeUdf {
+    fn eq(&self, other: &Self) -> bool {
+        self.native.name == other.native.name
+    }
+}
+
+impl Eq for NativeUdf {}
+
+impl Hash for NativeUdf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.native.name.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for NativeUdf {
+    fn name(&self) -> &str {
+        self.native.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        (self.native.output)(types)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let output = args.return_field.data_type();
+        // A branch that is taken for no row must not fail.
+        if args.number_rows == 0 {
+            return Ok(ColumnarValue::Array(new_null_array(output, 0)));
+        }
+        let is_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let rows = if is_constant { 1 } else { args.number_rows };
+        let arrays = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
+        let result = (self.native.run)(&arrays, output)?;
+        match is_constant {
+            true => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)),
+            false => Ok(ColumnarValue::Array(result)),
+        }
+    }
+}
+
+fn unexpected(name: &str, types: &[DataType]) -> DataFusionError {
+    DataFusionError::Internal(format!("{name} has no form for {types:?}"))
+}
+
+fn failed<T>(message: impl Into<String>) -> Result<T> {
+    Err(DataFusionError::Execution(message.into()))
+}
+
+fn first_type(types: &[DataType]) -> Result<DataType> {
+    types.first().cloned().ok_or_else(|| unexpected("a function", types))
+}

@@ -1,0 +1,98 @@
+//! One try to run a query over workers.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::common::Result as PlanResult;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::execute_stream;
+use datafusion_distributed::{DistributedExec, WorkerResolver};
+use futures::StreamExt as _;
+use parking_lot::Mutex;
+use polarway_query::CatalogError;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use url::Url;
+use uuid::Uuid;
+
+use super::Query;
+use super::failure::Failure;
+use super::leases::Leases;
+use crate::channels::QueryChannels;
+use crate::error::Error;
+use crate::service::Worker;
+use crate::session;
+
+/// A try. Dropping it ends it on all workers.
+pub(super) struct Attempt {
+    rows: SendableRecordBatchStream,
+    leases: Leases,
+    /// Why a file could not be read here.
+    unread: Arc<Mutex<Option<CatalogError>>>,
+    _stop: DropGuard,
+}
+
+/// The workers that take part.
+struct TakingPart(Vec<Url>);
+
+impl WorkerResolver for TakingPart {
+    fn get_urls(&self) -> PlanResult<Vec<Url>> {
+        Ok(self.0.clone())
+    }
+}
+
+impl Attempt {
+    pub(super) async fn start(worker: &Worker, query: &Query, workers: &[Url]) -> Result<Self, Error> {
+        // Each try is a query of its own to the workers: what is left of an earlier one can't be taken for it.
+        let id = Uuid::now_v7();
+        let mut leases = Leases::take(worker, id, query, workers).await?;
+        let shared = &worker.0;
+        let stopped = CancellationToken::new();
+        let runtime = shared.runtime.of_query(query.files.all(), query.memory_bytes, stopped.clone());
+        let (runtime, store) = runtime.map_err(|error| Failure::of(error).into_error())?;
+        let own = shared.query(&id).map(|own| (own.url().clone(), Arc::downgrade(&own)));
+        let channels = QueryChannels { channels: Arc::clone(&shared.channels), query: id, own };
+        let workers = TakingPart(leases.urls().to_vec());
+        let planned = async {
+            let state = session::coordinator(shared.spread, &shared.functions, runtime, workers, channels)?;
+            let plan = state.create_physical_plan(&query.plan).await?;
+            let is_spread = plan.is::<DistributedExec>();
+            Ok((is_spread, execute_stream(plan, state.task_ctx())?))
+        };
+        let (is_spread, rows) = planned.await.map_err(|error| Failure::of(error).into_error())?;
+        if !is_spread {
+            leases.release();
+        }
+        Ok(Self { rows, leases, unread: store.failure(), _stop: stopped.drop_guard() })
+    }
+
+    /// The next rows.
+    pub(super) async fn next(&mut self) -> Result<Option<RecordBatch>, Error> {
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = self.rows.next() => next.transpose(),
+                error = self.leases.ended() => return Err(error),
+            };
+            return match next {
+                Ok(Some(batch)) if batch.num_rows() == 0 => continue,
+                Ok(next) => Ok(next),
+                Err(error) => Err(explain(Failure::of(error), &self.leases, &self.unread).await),
+            };
+        }
+    }
+
+    /// The workers that this try has lost.
+    pub(super) fn lost(&self) -> Vec<Url> {
+        self.leases.lost()
+    }
+}
+
+/// What a failure of the rows means.
+async fn explain(failure: Failure, leases: &Leases, unread: &Mutex<Option<CatalogError>>) -> Error {
+    let unread = unread.lock().take();
+    match (unread, failure) {
+        (Some(error), _) => Error::Files(error),
+        (None, Failure::Connection(why)) => leases.probe().await.unwrap_or(Error::Connection(why)),
+        (None, Failure::Query(error)) => error,
+    }
+}

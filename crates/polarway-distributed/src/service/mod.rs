@@ -1,0 +1,161 @@
+//! The worker's side: what other workers may ask of this one, on an address of its own.
+//!
+//! A query begins with a call that names its files and limits ([`wire::JOIN`]), and lasts as long as that call. Plans and rows
+//! are taken only for queries that have begun. When the call ends, for whatever reason, everything of the query is dropped.
+
+mod gateway;
+mod plan_check;
+mod query;
+mod serve;
+mod stoppable;
+
+pub(crate) use query::RunningQuery;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::census::{Census, WorkerStatus};
+use crate::channels::{Channels, Token};
+use crate::error::Error;
+use crate::files::PlanFiles;
+use crate::memory::WorkerMemory;
+use crate::session::{Functions, Spill, Spread, WorkerRuntime};
+use crate::store::Readers;
+
+/// What must be the same on all workers of a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The version of the program.
+    pub version: String,
+    /// A text that differs for each storage of datasets.
+    pub storage: String,
+}
+
+/// The bounds of a worker.
+#[derive(Debug, Clone)]
+pub struct WorkerLimits {
+    /// Queries that it takes part in at once.
+    pub queries: usize,
+    /// The longest time of a query.
+    pub query_time: Duration,
+    /// Memory of all queries.
+    pub memory_bytes: usize,
+    /// Memory of one query.
+    pub query_memory_bytes: usize,
+    /// Spilled bytes of all queries.
+    pub spill_bytes: u64,
+    /// Reads of files at once, each of which holds a thread.
+    pub reads: usize,
+    /// The longest message: a plan, or the list of a query's files.
+    pub message_bytes: usize,
+}
+
+impl Default for WorkerLimits {
+    fn default() -> Self {
+        Self {
+            queries: 16,
+            query_time: Duration::from_secs(60 * 60),
+            memory_bytes: 1 << 30,
+            query_memory_bytes: 512 << 20,
+            spill_bytes: 10 << 30,
+            reads: 32,
+            message_bytes: 64 << 20,
+        }
+    }
+}
+
+/// What a worker is made of.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// What it compares with others.
+    pub identity: Identity,
+    /// What callers must show; `None` if their certificates are enough.
+    pub token: Option<Token>,
+    /// Opens the files of queries.
+    pub files: Arc<dyn PlanFiles>,
+    /// The functions of plans.
+    pub functions: Functions,
+    /// How its queries are spread.
+    pub spread: Spread,
+    /// Its bounds.
+    pub limits: WorkerLimits,
+    /// Where it spills: what DataFusion left there is removed at start and end.
+    pub spill_folder: PathBuf,
+}
+
+/// A worker of queries over several workers: it runs tasks for others, and coordinates queries of its own.
+#[derive(Debug, Clone)]
+pub struct Worker(pub(crate) Arc<Shared>);
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) identity: Identity,
+    /// Differs for each process.
+    pub(crate) instance: Uuid,
+    pub(crate) token: Option<Token>,
+    pub(crate) functions: Functions,
+    pub(crate) spread: Spread,
+    pub(crate) limits: WorkerLimits,
+    pub(crate) runtime: WorkerRuntime,
+    pub(crate) channels: Arc<Channels>,
+    queries: Mutex<HashMap<Uuid, Arc<RunningQuery>>>,
+    slots: Arc<Semaphore>,
+    is_draining: AtomicBool,
+}
+
+impl Worker {
+    /// A worker that calls its peers through `channels`.
+    ///
+    /// # Errors
+    /// A spill folder that can't be used.
+    pub fn open(options: WorkerOptions, channels: Arc<Channels>) -> Result<Self, Error> {
+        let unusable = |error| Error::Configuration(format!("the spill folder can't be used: {error}"));
+        let limits = options.limits;
+        let spill = Spill::open(&options.spill_folder, limits.spill_bytes).map_err(unusable)?;
+        let slots = Arc::new(Semaphore::new(limits.reads.max(1)));
+        let readers = Readers { files: options.files, slots, census: Arc::new(Census::default()) };
+        Ok(Self(Arc::new(Shared {
+            identity: options.identity,
+            instance: Uuid::now_v7(),
+            token: options.token,
+            functions: options.functions,
+            spread: options.spread,
+            runtime: WorkerRuntime { readers, memory: WorkerMemory::new(limits.memory_bytes), spill },
+            channels,
+            queries: Mutex::default(),
+            slots: Arc::new(Semaphore::new(limits.queries)),
+            is_draining: AtomicBool::new(false),
+            limits,
+        })))
+    }
+
+    /// What it holds for queries at this moment.
+    #[must_use]
+    pub fn status(&self) -> WorkerStatus {
+        let runtime = &self.0.runtime;
+        runtime.census().status(runtime.memory.used(), runtime.spill.used(), self.0.is_draining())
+    }
+
+    /// From now on it takes no new queries; those that run go on.
+    pub fn drain(&self) {
+        self.0.is_draining.store(true, Ordering::Release);
+    }
+}
+
+impl Shared {
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Acquire)
+    }
+
+    /// A query that this worker takes part in.
+    pub(crate) fn query(&self, id: &Uuid) -> Option<Arc<RunningQuery>> {
+        self.queries.lock().get(id).cloned()
+    }
+}

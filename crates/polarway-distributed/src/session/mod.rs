@@ -1,0 +1,115 @@
+//! The sessions of a query, on its coordinator and on its workers.
+//!
+//! Settings of a session don't travel with a plan, so all of them come from here.
+
+mod guard;
+mod runtime;
+
+pub(crate) use runtime::{Spill, WorkerRuntime};
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
+use datafusion::prelude::SessionConfig;
+use datafusion_distributed::{
+    ChannelResolver, DistributedConfig, DistributedExt as _, DistributedTaskContext,
+    SessionStateBuilderExt as _, WorkerPlanRewriteHandler, WorkerResolver,
+};
+
+/// The functions that plans may call beside those of DataFusion. All workers of a version have the same.
+#[derive(Debug, Clone, Default)]
+pub struct Functions {
+    /// Functions of a row's values.
+    pub scalar: Vec<Arc<ScalarUDF>>,
+    /// Functions of the values of a group.
+    pub aggregate: Vec<Arc<AggregateUDF>>,
+    /// Functions of a window.
+    pub window: Vec<Arc<WindowUDF>>,
+}
+
+/// How a query is spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    /// The partitions of each task, as many as a worker gives threads to a query.
+    pub partitions: usize,
+    /// The bytes of files that a partition reads: a scan is spread over as many tasks as it fills.
+    pub bytes_per_partition: usize,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        let partitions = std::thread::available_parallelism().map_or(2, usize::from);
+        Self { partitions, bytes_per_partition: 16 << 20 }
+    }
+}
+
+/// The settings that must be the same on all workers of a query.
+fn settings(partitions: usize) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(partitions)
+        .with_information_schema(false)
+        .with_collect_statistics(false);
+    let options = config.options_mut();
+    options.execution.time_zone = Some("UTC".into());
+    // Filters that a join or a sort finds while it runs would have to cross to other workers, which they can't.
+    options.optimizer.enable_dynamic_filter_pushdown = false;
+    options.optimizer.enable_join_dynamic_filter_pushdown = false;
+    options.optimizer.enable_topk_dynamic_filter_pushdown = false;
+    options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
+    config
+}
+
+fn with_functions(mut builder: SessionStateBuilder, functions: &Functions) -> SessionStateBuilder {
+    builder.scalar_functions().get_or_insert_default().extend(functions.scalar.iter().cloned());
+    builder.aggregate_functions().get_or_insert_default().extend(functions.aggregate.iter().cloned());
+    builder.window_functions().get_or_insert_default().extend(functions.window.iter().cloned());
+    builder
+}
+
+/// The session in which a coordinator plans a query and runs the last stage.
+pub(crate) fn coordinator(
+    spread: Spread,
+    functions: &Functions,
+    runtime: Arc<RuntimeEnv>,
+    workers: impl WorkerResolver + 'static,
+    channels: impl ChannelResolver + 'static,
+) -> Result<SessionState> {
+    let mut builder = SessionStateBuilder::new().with_default_features();
+    builder = with_functions(builder, functions)
+        .with_config(settings(spread.partitions))
+        .with_runtime_env(runtime)
+        .with_distributed_worker_resolver(workers)
+        .with_distributed_channel_resolver(channels)
+        .with_distributed_planner()
+        .with_distributed_file_scan_config_bytes_per_partition(spread.bytes_per_partition)?
+        .with_distributed_metrics_collection(false)?
+        .with_distributed_desired_task_count_handler(guard::one_task_for_a_limit);
+    Ok(builder.build())
+}
+
+/// The session of a task on a worker. Of what its coordinator has set, it keeps the task's place and how rows travel.
+pub(crate) fn worker(
+    mut given: SessionStateBuilder,
+    partitions: usize,
+    functions: &Functions,
+    channels: impl ChannelResolver + 'static,
+    check: impl WorkerPlanRewriteHandler,
+) -> SessionState {
+    let sent = given.config().take().unwrap_or_default();
+    let mut config = settings(partitions);
+    if let Some(place) = sent.get_extension::<DistributedTaskContext>() {
+        config = config.with_extension(place);
+    }
+    if let Some(distributed) = sent.options().extensions.get::<DistributedConfig>() {
+        config.set_distributed_option_extension(distributed.clone());
+    }
+    with_functions(given, functions)
+        .with_config(config)
+        .with_distributed_channel_resolver(channels)
+        .with_distributed_worker_plan_rewrite_handler(check)
+        .build()
+}

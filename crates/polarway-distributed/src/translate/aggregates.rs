@@ -1,0 +1,332 @@
+//! Aggregates.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Column;
+use datafusion::functions_aggregate as aggregate;
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlanBuilder, cast, lit, when};
+use std::sync::Arc;
+
+use super::Translator;
+use super::comparisons::key;
+use super::operators::exact;
+use super::relation::{OutputColumn, Relation, RowOrder};
+use super::types::arrow_type;
+use crate::bound::{Aggregate, AggregateNode, Expression, SqlType};
+use crate::functions::{DECIMAL_TO_DOUBLE, ERROR, FINITE, FROM_KEY, KEY};
+use crate::refusal::Refusal;
+
+/// The most grouping sets: each reads the rows again.
+const MOST_SETS: usize = 16;
+
+/// Sums beyond this may not fit into 38 digits.
+const SUM_LIMIT: f64 = 9e37;
+
+/// The number of rows.
+pub(super) fn count_all() -> Expr {
+    aggregate::count::count_udaf().call(vec![lit(1_i64)])
+}
+
+/// The greatest value, of types whose values Arrow compares.
+pub(super) fn max(value: Expr, sql_type: &SqlType) -> Result<Expr, Refusal> {
+    match sql_type {
+        SqlType::Float | SqlType::Double | SqlType::Interval | SqlType::List(_) | SqlType::Unknown(_) => {
+            Err(Refusal::Function(format!("max({sql_type})")))
+        }
+        _ => Ok(aggregate::min_max::max_udaf().call(vec![value])),
+    }
+}
+
+/// Aggregates of one operator: those of DataFusion, and what is made of them.
+struct Made {
+    /// DataFusion's aggregates, by the names of their columns.
+    parts: Vec<(String, Expr)>,
+    is_repeatable: bool,
+}
+
+impl Translator<'_> {
+    pub(super) fn aggregate(&mut self, node: &AggregateNode) -> Result<Relation, Refusal> {
+        let input = self.only(&node.children)?;
+        let mut sets = node.grouping_sets.clone();
+        if sets.is_empty() {
+            sets.push((0..node.groups.len()).collect());
+        }
+        if sets.len() > MOST_SETS {
+            return Err(Refusal::TooLarge);
+        }
+        if sets.len() > 1 && !input.is_repeatable {
+            return Err(Refusal::Order("several grouping sets over these rows".to_owned()));
+        }
+        // One aggregation for each set, since a set without columns has a row even if there are no rows at all.
+        let mut parts = Vec::with_capacity(sets.len());
+        for (place, set) in sets.iter().enumerate() {
+            let input = if place == 0 { input.clone() } else { self.again(input.clone())? };
+            parts.push(self.aggregate_set(node, set, input)?);
+        }
+        let mut parts = parts.into_iter();
+        let Some(first) = parts.next() else { return Err(super::operators::form("an aggregate")) };
+        parts.try_fold(first, |all, part| self.union_all(all, part))
+    }
+
+    fn aggregate_set(
+        &mut self,
+        node: &AggregateNode,
+        set: &[usize],
+        input: Relation,
+    ) -> Result<Relation, Refusal> {
+        let mut groups = Vec::new();
+        for place in set {
+            let group = node.groups.get(*place).ok_or_else(|| super::operators::form("a grouping set"))?;
+            let sql_type = group.sql_type();
+            groups.push((key(self.expression(group, &input)?, &sql_type)?, sql_type));
+        }
+        let mut made = Made { parts: Vec::new(), is_repeatable: true };
+        let mut results = Vec::with_capacity(node.expressions.len());
+        for expression in &node.expressions {
+            let Expression::Aggregate(aggregate) = expression else {
+                return Err(super::operators::form("an aggregate"));
+            };
+            results.push((
+                self.one(aggregate, node.is_of_subquery(), &input, &mut made)?,
+                aggregate.return_type.clone(),
+            ));
+        }
+        let mut columns = Vec::with_capacity(groups.len());
+        let mut named = Vec::with_capacity(groups.len());
+        for (group, sql_type) in groups {
+            let name = self.fresh();
+            named.push((exact(group, &sql_type, &input.plan)?, name.clone(), sql_type.clone()));
+            columns.push(OutputColumn { column: Column::new_unqualified(name), sql_type, refused: None });
+        }
+        let grouped = self.grouping(input, named, made.parts)?;
+        let grouped = Relation { is_repeatable: grouped.is_repeatable && made.is_repeatable, ..grouped };
+        // All groups, NULL where the set has none; the aggregates; the bits of grouping().
+        let mut values = Vec::new();
+        for (place, group) in node.groups.iter().enumerate() {
+            let sql_type = group.sql_type();
+            let value = match set.iter().position(|grouped| *grouped == place) {
+                Some(found) => columns[found].value()?,
+                None => super::constants::null(&sql_type)?,
+            };
+            values.push((value, sql_type));
+        }
+        values.extend(results);
+        for function in &node.grouping_functions {
+            let bits = function.iter().fold(0_i64, |bits, place| bits << 1 | i64::from(!set.contains(place)));
+            values.push((lit(bits), SqlType::BigInt));
+        }
+        self.project(grouped, values)
+    }
+
+    /// Groups the rows by these values; aggregates need no work after them.
+    pub(super) fn grouped(
+        &mut self,
+        input: Relation,
+        groups: Vec<(Expr, SqlType)>,
+        aggregates: Vec<(Expr, SqlType)>,
+    ) -> Result<Relation, Refusal> {
+        let mut named = Vec::with_capacity(groups.len());
+        for (group, sql_type) in groups {
+            named.push((group, self.fresh(), sql_type));
+        }
+        let mut columns: Vec<OutputColumn> = named
+            .iter()
+            .map(|(_, name, sql_type)| OutputColumn {
+                column: Column::new_unqualified(name.clone()),
+                sql_type: sql_type.clone(),
+                refused: None,
+            })
+            .collect();
+        let mut parts = Vec::with_capacity(aggregates.len());
+        for (aggregate, sql_type) in aggregates {
+            let name = self.fresh();
+            parts.push((name.clone(), aggregate));
+            columns.push(OutputColumn { column: Column::new_unqualified(name), sql_type, refused: None });
+        }
+        let grouped = self.grouping(input, named, parts)?;
+        Ok(Relation { columns, ..grouped })
+    }
+
+    fn grouping(
+        &mut self,
+        input: Relation,
+        groups: Vec<(Expr, String, SqlType)>,
+        parts: Vec<(String, Expr)>,
+    ) -> Result<Relation, Refusal> {
+        let order = if groups.is_empty() { RowOrder::AtMostOne } else { RowOrder::Any };
+        let groups: Vec<Expr> = groups.into_iter().map(|(group, name, _)| group.alias(name)).collect();
+        let mut parts: Vec<Expr> = parts.into_iter().map(|(name, part)| part.alias(name)).collect();
+        if groups.is_empty() && parts.is_empty() {
+            parts.push(count_all().alias(self.fresh()));
+        }
+        let plan = LogicalPlanBuilder::new(input.plan.clone()).aggregate(groups, parts)?.build()?;
+        Ok(Relation { plan, columns: Vec::new(), order, size: input.size + 1, ..input })
+    }
+
+    /// One aggregate: what is added to `made`, and the value that is made of it.
+    fn one(
+        &mut self,
+        called: &Aggregate,
+        is_of_subquery: bool,
+        input: &Relation,
+        made: &mut Made,
+    ) -> Result<Expr, Refusal> {
+        let types: Vec<SqlType> = called.children.iter().map(Expression::sql_type).collect();
+        let arguments = called.children.iter().map(|child| self.expression(child, input));
+        let mut arguments = arguments.collect::<Result<Vec<_>, _>>()?;
+        let options = Options {
+            filter: called.filter.as_ref().map(|filter| self.expression(filter, input)).transpose()?,
+            is_distinct: match called.aggregate_type.as_str() {
+                "NON_DISTINCT" => false,
+                "DISTINCT" => true,
+                other => return Err(Refusal::Function(format!("{} {other}", called.name))),
+            },
+        };
+        let unknown = || {
+            let types: Vec<_> = types.iter().map(ToString::to_string).collect();
+            Refusal::Function(format!("{}({})", called.name, types.join(", ")))
+        };
+        // The order in which an aggregate gets its values matters to none of these.
+        let mut part = |udaf: Arc<AggregateUDF>, arguments: Vec<Expr>| {
+            made.add(self.fresh(), options.call(udaf, arguments))
+        };
+        let output = arrow_type(&called.return_type)?;
+        use SqlType::{BigInt, Boolean, Decimal, Double, Float, HugeInt};
+        Ok(match (called.name.as_str(), types.as_slice()) {
+            ("count_star", []) => part(aggregate::count::count_udaf(), vec![lit(1_i64)]),
+            ("count", [sql_type]) => {
+                let value = arguments.remove(0);
+                let value = if options.is_distinct { key(value, sql_type)? } else { value };
+                part(aggregate::count::count_udaf(), vec![value])
+            }
+            ("min" | "max" | "first", [sql_type]) if called.name != "first" || is_of_subquery => {
+                let udaf = match called.name.as_str() {
+                    "min" => aggregate::min_max::min_udaf(),
+                    _ => aggregate::min_max::max_udaf(),
+                };
+                match sql_type {
+                    Double => FROM_KEY.call(vec![part(udaf, vec![KEY.call(arguments)])]),
+                    Float | SqlType::Interval | SqlType::List(_) | SqlType::Unknown(_) => {
+                        return Err(unknown());
+                    }
+                    _ => part(udaf, arguments),
+                }
+            }
+            ("sum" | "sum_no_overflow", [sql_type])
+                if sql_type.is_small_integer() || *sql_type == Boolean =>
+            {
+                let sum = part(aggregate::sum::sum_udaf(), vec![whole(arguments.remove(0), sql_type)]);
+                if called.return_type == HugeInt { sum } else { cast(sum, output) }
+            }
+            ("sum", [HugeInt | Decimal { .. }])
+                if matches!(called.return_type, HugeInt | Decimal { width: 38, .. }) =>
+            {
+                let value = arguments.remove(0);
+                let sum = part(aggregate::sum::sum_udaf(), vec![cast(value.clone(), output.clone())]);
+                match (&types[0], &output) {
+                    // A sum of 10^19 rows still fits.
+                    (Decimal { width: ..=19, .. }, _) => sum,
+                    (_, DataType::Decimal128(_, scale)) => {
+                        let near =
+                            part(aggregate::sum::sum_udaf(), vec![DECIMAL_TO_DOUBLE.call(vec![value])]);
+                        let limit = SUM_LIMIT / 10_f64.powi(i32::from(*scale));
+                        let is_far = near.clone().gt(lit(limit)).or(near.lt(lit(-limit)));
+                        let null = super::constants::null(&called.return_type)?;
+                        let error = ERROR.call(vec![lit("a sum does not fit into 38 digits"), null]);
+                        when(is_far, error).otherwise(sum)?
+                    }
+                    _ => return Err(unknown()),
+                }
+            }
+            ("avg" | "mean", [sql_type]) if sql_type.is_small_integer() => {
+                let value = arguments.remove(0);
+                let sum = part(aggregate::sum::sum_udaf(), vec![whole(value.clone(), sql_type)]);
+                let count = part(aggregate::count::count_udaf(), vec![value]);
+                DECIMAL_TO_DOUBLE.call(vec![sum]) / cast(count, DataType::Float64)
+            }
+            ("avg" | "mean", [Decimal { width: ..=19, scale }]) if called.return_type == Double => {
+                let value = arguments.remove(0);
+                let wide = cast(value.clone(), DataType::Decimal128(38, *scale));
+                let sum = part(aggregate::sum::sum_udaf(), vec![wide]);
+                let count = part(aggregate::count::count_udaf(), vec![value]);
+                DECIMAL_TO_DOUBLE.call(vec![sum]) / cast(count, DataType::Float64)
+            }
+            ("sum", [Double]) => {
+                let sum = part(aggregate::sum::sum_udaf(), arguments);
+                made.is_repeatable = false;
+                sum
+            }
+            ("avg" | "mean", [Double]) => {
+                let value = arguments.remove(0);
+                let sum = part(aggregate::sum::sum_udaf(), vec![value.clone()]);
+                let count = part(aggregate::count::count_udaf(), vec![value]);
+                made.is_repeatable = false;
+                sum / cast(count, DataType::Float64)
+            }
+            (name, _)
+                if types.iter().all(|sql_type| *sql_type == Double)
+                    && statistic(name, types.len()).is_some() =>
+            {
+                let udaf = statistic(name, types.len()).ok_or_else(unknown)?;
+                if options.is_distinct {
+                    return Err(unknown());
+                }
+                let value = part(udaf, arguments);
+                made.is_repeatable = false;
+                FINITE.call(vec![value])
+            }
+            ("bool_and", [Boolean]) => part(aggregate::bool_and_or::bool_and_udaf(), arguments),
+            ("bool_or", [Boolean]) => part(aggregate::bool_and_or::bool_or_udaf(), arguments),
+            ("count_if" | "countif", [Boolean])
+                if called.return_type == HugeInt || called.return_type == BigInt =>
+            {
+                let number = whole(arguments.remove(0), &Boolean);
+                let sum = part(aggregate::sum::sum_udaf(), vec![number]);
+                let none = cast(lit(0_i64), DataType::Decimal128(38, 0));
+                let sum = when(sum.clone().is_null(), none).otherwise(sum)?;
+                if called.return_type == HugeInt { sum } else { cast(sum, output) }
+            }
+            _ => return Err(unknown()),
+        })
+    }
+}
+
+/// What stands at the call of an aggregate.
+struct Options {
+    filter: Option<Expr>,
+    is_distinct: bool,
+}
+
+impl Options {
+    fn call(&self, udaf: Arc<AggregateUDF>, arguments: Vec<Expr>) -> Expr {
+        let filter = self.filter.clone().map(Box::new);
+        let call = AggregateFunction::new_udf(udaf, arguments, self.is_distinct, filter, Vec::new(), None);
+        Expr::AggregateFunction(call)
+    }
+}
+
+impl Made {
+    fn add(&mut self, name: String, call: Expr) -> Expr {
+        self.parts.push((name.clone(), call));
+        Expr::Column(Column::new_unqualified(name))
+    }
+}
+
+/// An integer, or a truth value, as a number with room for sums.
+pub(super) fn whole(value: Expr, sql_type: &SqlType) -> Expr {
+    let value = if *sql_type == SqlType::Boolean { cast(value, DataType::Int32) } else { value };
+    cast(value, DataType::Decimal128(38, 0))
+}
+
+/// Aggregates of DOUBLEs that fail where they are not finite.
+fn statistic(name: &str, arguments: usize) -> Option<Arc<AggregateUDF>> {
+    Some(match (name, arguments) {
+        ("stddev" | "stddev_samp", 1) => aggregate::stddev::stddev_udaf(),
+        ("stddev_pop", 1) => aggregate::stddev::stddev_pop_udaf(),
+        ("variance" | "var_samp", 1) => aggregate::variance::var_samp_udaf(),
+        ("var_pop", 1) => aggregate::variance::var_pop_udaf(),
+        ("covar_samp", 2) => aggregate::covariance::covar_samp_udaf(),
+        ("covar_pop", 2) => aggregate::covariance::covar_pop_udaf(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,65 @@
+//! Comparisons, and values as keys of groups, joins and orders.
+
+use datafusion::logical_expr::expr::Sort;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
+
+use super::Translator;
+use super::relation::Relation;
+use crate::bound::{OrderBy, SqlType};
+use crate::functions::CANONICAL;
+use crate::refusal::Refusal;
+
+pub(super) fn binary(left: Expr, operator: Operator, right: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right)))
+}
+
+/// A value that Arrow compares and orders as DuckDB compares and orders the original.
+pub(super) fn key(value: Expr, sql_type: &SqlType) -> Result<Expr, Refusal> {
+    match sql_type {
+        SqlType::Float | SqlType::Double => Ok(CANONICAL.call(vec![value])),
+        SqlType::Interval | SqlType::List(_) | SqlType::Unknown(_) => {
+            Err(Refusal::Type(format!("{sql_type}, when they are compared,")))
+        }
+        _ => Ok(value),
+    }
+}
+
+/// The operator of a comparison.
+pub(super) fn comparison(name: &str) -> Result<Operator, Refusal> {
+    Ok(match name {
+        "COMPARE_EQUAL" => Operator::Eq,
+        "COMPARE_NOTEQUAL" => Operator::NotEq,
+        "COMPARE_LESSTHAN" => Operator::Lt,
+        "COMPARE_GREATERTHAN" => Operator::Gt,
+        "COMPARE_LESSTHANOREQUALTO" => Operator::LtEq,
+        "COMPARE_GREATERTHANOREQUALTO" => Operator::GtEq,
+        "COMPARE_DISTINCT_FROM" => Operator::IsDistinctFrom,
+        "COMPARE_NOT_DISTINCT_FROM" => Operator::IsNotDistinctFrom,
+        other => return Err(Refusal::Expression(other.to_owned())),
+    })
+}
+
+/// Two values of one type, compared.
+pub(super) fn compare(left: Expr, name: &str, right: Expr, sql_type: &SqlType) -> Result<Expr, Refusal> {
+    Ok(binary(key(left, sql_type)?, comparison(name)?, key(right, sql_type)?))
+}
+
+impl Translator<'_> {
+    pub(super) fn orders(&self, orders: &[OrderBy], input: &Relation) -> Result<Vec<Sort>, Refusal> {
+        let sort = |order: &OrderBy| {
+            let value = key(self.expression(&order.expression, input)?, &order.expression.sql_type())?;
+            let is_ascending = match order.direction.as_str() {
+                "ASCENDING" => true,
+                "DESCENDING" => false,
+                other => return Err(Refusal::Expression(format!("ORDER BY {other}"))),
+            };
+            let is_null_first = match order.null_order.as_str() {
+                "NULLS FIRST" | "NULLS_FIRST" => true,
+                "NULLS LAST" | "NULLS_LAST" => false,
+                other => return Err(Refusal::Expression(format!("ORDER BY {other}"))),
+            };
+            Ok(value.sort(is_ascending, is_null_first))
+        };
+        orders.iter().map(sort).collect()
+    }
+}

@@ -1,0 +1,67 @@
+//! A translated operator.
+
+use datafusion::common::Column;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+
+use crate::bound::SqlType;
+use crate::refusal::Refusal;
+
+/// A plan and its columns, in the order in which DuckDB has them.
+#[derive(Debug, Clone)]
+pub(super) struct Relation {
+    pub(super) plan: LogicalPlan,
+    pub(super) columns: Vec<OutputColumn>,
+    pub(super) order: RowOrder,
+    /// Whether the plan gives the same rows each time that it runs.
+    pub(super) is_repeatable: bool,
+    /// How many operators it has.
+    pub(super) size: usize,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct OutputColumn {
+    pub(super) column: Column,
+    pub(super) sql_type: SqlType,
+    /// Why it can't be read.
+    pub(super) refused: Option<Refusal>,
+}
+
+/// What is known of the order of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RowOrder {
+    Any,
+    Given,
+    /// There is at most one row.
+    AtMostOne,
+}
+
+impl RowOrder {
+    pub(super) fn is_given(self) -> bool {
+        self != Self::Any
+    }
+}
+
+impl OutputColumn {
+    pub(super) fn value(&self) -> Result<Expr, Refusal> {
+        match &self.refused {
+            Some(refusal) => Err(refusal.clone()),
+            None => Ok(Expr::Column(self.column.clone())),
+        }
+    }
+}
+
+impl Relation {
+    pub(super) fn column(&self, index: usize) -> Result<&OutputColumn, Refusal> {
+        let missing = || Refusal::Form(format!("there is no column {index}"));
+        self.columns.get(index).ok_or_else(missing)
+    }
+
+    /// The same with these of its columns; all if none are named.
+    pub(super) fn mapped(mut self, places: &[usize]) -> Result<Self, Refusal> {
+        if !places.is_empty() {
+            self.columns =
+                places.iter().map(|place| self.column(*place).cloned()).collect::<Result<_, _>>()?;
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,290 @@
+//! Window functions.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Column;
+use datafusion::functions_aggregate as aggregate;
+use datafusion::functions_window as window;
+use datafusion::logical_expr::expr::{Sort, WindowFunction, WindowFunctionParams};
+use datafusion::logical_expr::{
+    Expr, LogicalPlanBuilder, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
+    cast, lit,
+};
+use datafusion::scalar::ScalarValue;
+
+use super::Translator;
+use super::aggregates::whole;
+use super::comparisons::key;
+use super::operators::form;
+use super::relation::{OutputColumn, Relation, RowOrder};
+use super::types::arrow_type;
+use crate::bound::{Expression, SqlType, Window};
+use crate::functions::DECIMAL_TO_DOUBLE;
+use crate::refusal::Refusal;
+
+/// What a window function is over.
+struct Over {
+    partition_by: Vec<Expr>,
+    order_by: Vec<Sort>,
+    frame: WindowFrame,
+    filter: Option<Expr>,
+}
+
+impl Translator<'_> {
+    pub(super) fn window(&mut self, input: Relation, windows: &[Expression]) -> Result<Relation, Refusal> {
+        let mut calls = Vec::with_capacity(windows.len());
+        let mut results = Vec::with_capacity(windows.len());
+        let mut is_repeatable = input.is_repeatable;
+        for expression in windows {
+            let Expression::Window(window) = expression else { return Err(form("a window")) };
+            is_repeatable &= is_repeatable_window(window);
+            let value = self.one_window(window, &input, &mut calls)?;
+            results.push((value, window.return_type.clone()));
+        }
+        let mut plan = input.plan.clone();
+        for calls in by_sort(calls) {
+            plan = LogicalPlanBuilder::new(plan).window(calls)?.build()?;
+        }
+        let kept = input.columns.clone();
+        let input = Relation { plan, order: RowOrder::Any, is_repeatable, size: input.size + 1, ..input };
+        let mut values = Vec::with_capacity(kept.len() + results.len());
+        for column in &kept {
+            values.push(match &column.refused {
+                None => (column.value()?, column.sql_type.clone()),
+                Some(_) => (super::constants::null(&SqlType::Null)?, SqlType::Null),
+            });
+        }
+        values.extend(results);
+        let mut result = self.project(input, values)?;
+        for (column, OutputColumn { refused, .. }) in result.columns.iter_mut().zip(kept) {
+            column.refused = refused;
+        }
+        Ok(result)
+    }
+
+    /// The number of each row among those with the same targets, from 1.
+    pub(super) fn row_number(&mut self, partition_by: Vec<Expr>, order_by: Vec<Sort>) -> Expr {
+        let frame = WindowFrame::new(Some(true));
+        let over = Over { partition_by, order_by, frame, filter: None };
+        over.call(WindowFunctionDefinition::WindowUDF(window::row_number::row_number_udwf()), Vec::new())
+    }
+
+    fn one_window(
+        &mut self,
+        called: &Window,
+        input: &Relation,
+        calls: &mut Vec<(Expr, String)>,
+    ) -> Result<Expr, Refusal> {
+        let refused = |what: &str| Refusal::Function(format!("{} with {what}", called.kind));
+        if called.ignore_nulls || called.distinct || !called.arg_orders.is_empty() {
+            return Err(refused("IGNORE NULLS, DISTINCT or an order of its own"));
+        }
+        if called.exclude_clause != "NO_OTHER" {
+            return Err(refused("EXCLUDE"));
+        }
+        let partition_by =
+            called.partitions.iter().map(|part| key(self.expression(part, input)?, &part.sql_type()));
+        let over = Over {
+            partition_by: partition_by.collect::<Result<_, _>>()?,
+            order_by: self.orders(&called.orders, input)?,
+            frame: frame(called)?,
+            filter: called.filter.as_ref().map(|filter| self.expression(filter, input)).transpose()?,
+        };
+        let types: Vec<SqlType> = called.children.iter().map(Expression::sql_type).collect();
+        let arguments = called.children.iter().map(|child| self.expression(child, input));
+        let mut arguments = arguments.collect::<Result<Vec<_>, _>>()?;
+        let output = arrow_type(&called.return_type)?;
+        let is_ranked = matches!(
+            called.kind.as_str(),
+            "WINDOW_RANK"
+                | "WINDOW_RANK_DENSE"
+                | "WINDOW_PERCENT_RANK"
+                | "WINDOW_CUME_DIST"
+                | "WINDOW_AGGREGATE"
+        );
+        let is_by_rows = called.kind == "WINDOW_AGGREGATE" && !is_repeatable_window(called);
+        if called.orders.is_empty() && (!is_ranked || is_by_rows) {
+            return Err(Refusal::Order(called.kind.clone()));
+        }
+        if over.filter.is_some() && called.kind != "WINDOW_AGGREGATE" {
+            return Err(refused("FILTER"));
+        }
+        let default =
+            called.default_expr.as_ref().map(|default| self.expression(default, input)).transpose()?;
+        if default.as_ref().is_some_and(|default| !matches!(default, Expr::Literal(..))) {
+            return Err(refused("a default that is not constant"));
+        }
+        let mut add = |function: WindowFunctionDefinition, arguments: Vec<Expr>| {
+            let call = over.call(function, arguments);
+            // DataFusion takes no call twice.
+            let made = calls.iter().find(|(known, _)| *known == call).map(|(_, name)| name.clone());
+            let name = made.unwrap_or_else(|| {
+                let name = self.fresh();
+                calls.push((call, name.clone()));
+                name
+            });
+            Expr::Column(Column::new_unqualified(name))
+        };
+        let udwf = WindowFunctionDefinition::WindowUDF;
+        let udaf = WindowFunctionDefinition::AggregateUDF;
+        Ok(match called.kind.as_str() {
+            "WINDOW_ROW_NUMBER" => cast(add(udwf(window::row_number::row_number_udwf()), Vec::new()), output),
+            "WINDOW_RANK" => cast(add(udwf(window::rank::rank_udwf()), Vec::new()), output),
+            "WINDOW_RANK_DENSE" => cast(add(udwf(window::rank::dense_rank_udwf()), Vec::new()), output),
+            "WINDOW_PERCENT_RANK" => add(udwf(window::rank::percent_rank_udwf()), Vec::new()),
+            "WINDOW_CUME_DIST" => add(udwf(window::cume_dist::cume_dist_udwf()), Vec::new()),
+            "WINDOW_LAG" | "WINDOW_LEAD" => {
+                let function = match called.kind.as_str() {
+                    "WINDOW_LAG" => window::lead_lag::lag_udwf(),
+                    _ => window::lead_lag::lead_udwf(),
+                };
+                arguments.push(lit(match &called.offset_expr {
+                    None => 1,
+                    Some(offset) => {
+                        number(offset).ok_or_else(|| refused("an offset that is not constant"))?
+                    }
+                }));
+                if let Some(default) = default {
+                    arguments.push(default);
+                }
+                add(udwf(function), arguments)
+            }
+            "WINDOW_FIRST_VALUE" => add(udwf(window::nth_value::first_value_udwf()), arguments),
+            "WINDOW_LAST_VALUE" => add(udwf(window::nth_value::last_value_udwf()), arguments),
+            "WINDOW_AGGREGATE" => {
+                use SqlType::HugeInt;
+                match (called.name.as_str(), types.as_slice()) {
+                    ("count_star", []) => add(udaf(aggregate::count::count_udaf()), vec![lit(1_i64)]),
+                    ("count", [_]) => add(udaf(aggregate::count::count_udaf()), arguments),
+                    ("min" | "max", [sql_type])
+                        if !sql_type.is_float() && key(arguments[0].clone(), sql_type).is_ok() =>
+                    {
+                        let function = match called.name.as_str() {
+                            "min" => aggregate::min_max::min_udaf(),
+                            _ => aggregate::min_max::max_udaf(),
+                        };
+                        add(udaf(function), arguments)
+                    }
+                    ("sum", [sql_type]) if sql_type.is_small_integer() && called.return_type == HugeInt => {
+                        add(udaf(aggregate::sum::sum_udaf()), vec![whole(arguments.remove(0), sql_type)])
+                    }
+                    ("sum", [SqlType::Decimal { width: ..=19, .. }]) => {
+                        add(udaf(aggregate::sum::sum_udaf()), vec![cast(arguments.remove(0), output)])
+                    }
+                    ("avg" | "mean", [sql_type]) if sql_type.is_small_integer() => {
+                        let value = arguments.remove(0);
+                        let sum = add(udaf(aggregate::sum::sum_udaf()), vec![whole(value.clone(), sql_type)]);
+                        let count = add(udaf(aggregate::count::count_udaf()), vec![value]);
+                        DECIMAL_TO_DOUBLE.call(vec![sum]) / cast(count, DataType::Float64)
+                    }
+                    // Moving sums of floats drift differently.
+                    _ => {
+                        let types: Vec<_> = types.iter().map(ToString::to_string).collect();
+                        return Err(Refusal::Function(format!("{}({}) OVER", called.name, types.join(", "))));
+                    }
+                }
+            }
+            other => return Err(Refusal::Function(other.to_owned())),
+        })
+    }
+}
+
+impl Over {
+    fn call(&self, function: WindowFunctionDefinition, arguments: Vec<Expr>) -> Expr {
+        Expr::WindowFunction(Box::new(WindowFunction {
+            fun: function,
+            params: WindowFunctionParams {
+                args: arguments,
+                partition_by: self.partition_by.clone(),
+                order_by: self.order_by.clone(),
+                window_frame: self.frame.clone(),
+                filter: self.filter.clone().map(Box::new),
+                null_treatment: None,
+                distinct: false,
+            },
+        }))
+    }
+}
+
+/// The calls in groups that need the rows in the same order, as one operator wants them.
+fn by_sort(calls: Vec<(Expr, String)>) -> Vec<Vec<Expr>> {
+    let sort = |call: &Expr| match call {
+        Expr::WindowFunction(function) => {
+            Some((function.params.partition_by.clone(), function.params.order_by.clone()))
+        }
+        _ => None,
+    };
+    let mut groups: Vec<(_, Vec<Expr>)> = Vec::new();
+    for (call, name) in calls {
+        let sort = sort(&call);
+        match groups.iter_mut().find(|(known, _)| *known == sort) {
+            Some((_, group)) => group.push(call.alias(name)),
+            None => groups.push((sort, vec![call.alias(name)])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// Whether rows that are equal in the order get the same values.
+fn is_repeatable_window(window: &Window) -> bool {
+    match window.kind.as_str() {
+        "WINDOW_RANK" | "WINDOW_RANK_DENSE" | "WINDOW_PERCENT_RANK" | "WINDOW_CUME_DIST" => true,
+        "WINDOW_AGGREGATE" => {
+            let is_whole = window.start == "UNBOUNDED_PRECEDING" && window.end == "UNBOUNDED_FOLLOWING";
+            is_whole || !(window.start.ends_with("_ROWS") || window.end.ends_with("_ROWS"))
+        }
+        _ => false,
+    }
+}
+
+fn frame(window: &Window) -> Result<WindowFrame, Refusal> {
+    let ends_with = |suffix: &str| window.start.ends_with(suffix) || window.end.ends_with(suffix);
+    let is_whole = window.start == "UNBOUNDED_PRECEDING" && window.end == "UNBOUNDED_FOLLOWING";
+    let units = match () {
+        () if ends_with("_ROWS") || is_whole => WindowFrameUnits::Rows,
+        () if ends_with("_GROUPS") => return Err(Refusal::Operator("WINDOW with GROUPS".to_owned())),
+        () => WindowFrameUnits::Range,
+    };
+    let start = bound(&window.start, window.start_expr.as_ref(), units)?;
+    let end = bound(&window.end, window.end_expr.as_ref(), units)?;
+    // Without an order all rows are equal in it.
+    if window.orders.is_empty() && units == WindowFrameUnits::Range {
+        let unbounded = ScalarValue::UInt64(None);
+        return Ok(WindowFrame::new_bounds(
+            WindowFrameUnits::Rows,
+            WindowFrameBound::Preceding(unbounded.clone()),
+            WindowFrameBound::Following(unbounded),
+        ));
+    }
+    Ok(WindowFrame::new_bounds(units, start, end))
+}
+
+fn bound(
+    name: &str,
+    offset: Option<&Expression>,
+    units: WindowFrameUnits,
+) -> Result<WindowFrameBound, Refusal> {
+    let rows = || {
+        let rows = offset.and_then(number).and_then(|rows| u64::try_from(rows).ok());
+        let rows = rows.filter(|_| units == WindowFrameUnits::Rows);
+        rows.ok_or_else(|| Refusal::Operator(format!("WINDOW from {name}")))
+    };
+    Ok(match name {
+        "UNBOUNDED_PRECEDING" => WindowFrameBound::Preceding(ScalarValue::UInt64(None)),
+        "UNBOUNDED_FOLLOWING" => WindowFrameBound::Following(ScalarValue::UInt64(None)),
+        "CURRENT_ROW_RANGE" | "CURRENT_ROW_ROWS" => WindowFrameBound::CurrentRow,
+        "EXPR_PRECEDING_ROWS" => WindowFrameBound::Preceding(ScalarValue::UInt64(Some(rows()?))),
+        "EXPR_FOLLOWING_ROWS" => WindowFrameBound::Following(ScalarValue::UInt64(Some(rows()?))),
+        other => return Err(Refusal::Operator(format!("WINDOW from {other}"))),
+    })
+}
+
+/// A constant integer.
+fn number(expression: &Expression) -> Option<i64> {
+    match expression {
+        Expression::Constant(constant) if !constant.is_null && constant.sql_type.is_small_integer() => {
+            constant.value.as_i64()
+        }
+        Expression::Cast { child, to, .. } if to.is_small_integer() => number(child),
+        _ => None,
+    }
+}

@@ -1,0 +1,111 @@
+//! The messages between workers that are ours. Both ends are of the same version, which is the first thing that they check, so
+//! the messages are defined here alone and are no part of the public protocol.
+
+use polarway_model::DatasetName;
+use polarway_query::FileStorage;
+use tonic::{Code, Status};
+
+use crate::files::{PinnedFile, is_plain_path};
+
+/// Asks a worker about itself: from [`StatusRequest`] to [`PeerStatus`].
+pub(crate) const STATUS: &str = "/polarway.peers.v1.Peers/Status";
+/// Makes a worker take part in a query for as long as the stream lasts: from [`JoinRequest`] to [`Joined`], once.
+pub(crate) const JOIN: &str = "/polarway.peers.v1.Peers/Join";
+/// datafusion-distributed's methods that carry plans and rows.
+pub(crate) const TASK_METHODS: [&str; 2] =
+    ["/worker.WorkerService/CoordinatorChannel", "/worker.WorkerService/ExecuteTask"];
+/// The header with the id of the query that a call belongs to.
+pub(crate) const QUERY_HEADER: &str = "polarway-query";
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct StatusRequest {}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct PeerStatus {
+    #[prost(string, tag = "1")]
+    pub(crate) version: String,
+    #[prost(string, tag = "2")]
+    pub(crate) storage: String,
+    /// Differs for each process.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) instance: Vec<u8>,
+    #[prost(bool, tag = "4")]
+    pub(crate) is_draining: bool,
+    #[prost(uint64, tag = "5")]
+    pub(crate) queries: u64,
+    #[prost(uint64, tag = "6")]
+    pub(crate) memory_bytes: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct JoinRequest {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) query: Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub(crate) version: String,
+    #[prost(string, tag = "3")]
+    pub(crate) storage: String,
+    /// The URL by which the query's workers know this one.
+    #[prost(string, tag = "4")]
+    pub(crate) url: String,
+    /// How much longer the query may take.
+    #[prost(uint64, tag = "5")]
+    pub(crate) remaining_ms: u64,
+    #[prost(uint64, tag = "6")]
+    pub(crate) memory_bytes: u64,
+    #[prost(message, repeated, tag = "7")]
+    pub(crate) files: Vec<FileMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Joined {}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct FileMessage {
+    /// Whether it is in the storage of handles.
+    #[prost(bool, tag = "1")]
+    pub(crate) is_of_handle: bool,
+    #[prost(string, tag = "2")]
+    pub(crate) dataset: String,
+    #[prost(uint64, tag = "3")]
+    pub(crate) version: u64,
+    #[prost(string, tag = "4")]
+    pub(crate) path: String,
+    #[prost(uint64, tag = "5")]
+    pub(crate) bytes: u64,
+    #[prost(string, optional, tag = "6")]
+    pub(crate) identity: Option<String>,
+}
+
+impl From<&PinnedFile> for FileMessage {
+    fn from(file: &PinnedFile) -> Self {
+        Self {
+            is_of_handle: file.storage == FileStorage::Handles,
+            dataset: file.dataset.to_string(),
+            version: file.version,
+            path: file.path.clone(),
+            bytes: file.bytes,
+            identity: file.identity.clone(),
+        }
+    }
+}
+
+impl TryFrom<FileMessage> for PinnedFile {
+    type Error = Status;
+
+    fn try_from(message: FileMessage) -> Result<Self, Status> {
+        let refused = |why: String| Status::new(Code::PermissionDenied, why);
+        if !is_plain_path(&message.path) {
+            return Err(refused(format!("the path {:?} may lead out of the storage", message.path)));
+        }
+        let dataset = DatasetName::new(&message.dataset).map_err(|error| refused(error.to_string()))?;
+        Ok(Self {
+            storage: if message.is_of_handle { FileStorage::Handles } else { FileStorage::Datasets },
+            dataset,
+            version: message.version,
+            path: message.path,
+            bytes: message.bytes,
+            identity: message.identity,
+        })
+    }
+}

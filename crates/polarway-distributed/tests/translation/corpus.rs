@@ -1,0 +1,60 @@
+//! The project's corpus of answers.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::engines::{Engines, Outcome};
+use crate::statements::statements;
+
+const TABLES: [&str; 5] = ["airlines", "airports", "flights", "planes", "weather"];
+
+/// At least so many of the corpus are translated.
+const LEAST_TRANSLATED: usize = 325;
+
+/// The form of a plan is read on the query's own thread, which has such a stack.
+pub(crate) const STACK_BYTES: usize = 64 << 20;
+
+#[test]
+fn each_query_of_the_corpus_is_answered_as_duckdb_answers_it_or_refused_by_name() {
+    let run = || {
+        let mut engines = Engines::new();
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/data/nycflights13");
+        for table in TABLES {
+            engines.add_file(table, &data.join(table).with_extension("parquet"));
+        }
+        let mut same = 0;
+        let (mut refused, mut wrong) = (BTreeMap::<String, usize>::new(), Vec::new());
+        for (file, sql) in queries() {
+            match engines.ask(&sql) {
+                Outcome::Same => same += 1,
+                Outcome::Refused(reason) => *refused.entry(reason).or_default() += 1,
+                outcome => wrong.push(format!("{file}: {sql}\n{outcome:?}")),
+            }
+        }
+        report(same, &refused);
+        assert!(wrong.is_empty(), "{} differ or fail:\n\n{}", wrong.len(), wrong.join("\n\n"));
+        assert!(same >= LEAST_TRANSLATED, "only {same} were translated");
+    };
+    std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run).unwrap().join().unwrap();
+}
+
+fn report(same: usize, refused: &BTreeMap<String, usize>) {
+    println!("{same} are the same, {} are refused:", refused.values().sum::<usize>());
+    let mut refused: Vec<_> = refused.iter().collect();
+    refused.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    for (reason, count) in refused {
+        println!("{count:4} {reason}");
+    }
+}
+
+fn queries() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../polarway-core/tests/answers/queries");
+    let mut files: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let of_file = |file: &std::path::PathBuf| {
+        let name = file.file_name().unwrap().display().to_string();
+        let text = std::fs::read_to_string(file).unwrap();
+        statements(&text).into_iter().map(move |sql| (name.clone(), sql)).collect::<Vec<_>>()
+    };
+    files.iter().flat_map(of_file).collect()
+}

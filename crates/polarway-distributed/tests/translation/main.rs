@@ -1,0 +1,11 @@
+//! Translated plans give DuckDB's answers, or are refused by name.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answer;
+mod corpus;
+mod engines;
+#[path = "../../../polarway-core/tests/answers/statements.rs"]
+mod statements;
+#[path = "../../../polarway-query/tests/support/mod.rs"]
+mod support;
+mod tpch;

@@ -1,0 +1,208 @@
+//! Binds texts without running them, for an engine that translates DuckDB's plans.
+//!
+//! This happens in an instance of its own, which can read no file: each table is a temporary one with the names and types of
+//! the view that the executor would make, behind a view of the same name. It has a few made-up rows, whose number tells the
+//! optimiser which tables are larger than others; optimisations that would look at the values are off.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef};
+use parking_lot::Mutex;
+use polarway_sql::identifier;
+
+use super::diagnose::{Hidden, Origin, diagnose};
+use super::instance::Instance;
+use super::instances::Instances;
+use super::native::{ColumnTypes, Connection, NativeError};
+use super::result_types::{ResultColumns, cast_for_arrow};
+use super::sandbox::Purpose;
+use super::view::{TypedColumn, typed_columns};
+use crate::bound_plan::{BoundPlan, BoundTable};
+use crate::config::EngineConfig;
+use crate::error::Error;
+use crate::gate::NamedColumns;
+use crate::plan::{Plan, StoredTable, TableSource};
+
+/// DuckDB's optimisers that use the values of tables, or make plans that only DuckDB can run.
+pub(super) const DISABLED_OPTIMIZERS: [&str; 20] = [
+    "build_side_probe_side",
+    "column_lifetime",
+    "common_subplan",
+    "compressed_materialization",
+    "cte_inlining",
+    "duplicate_groups",
+    "empty_result_pullup",
+    "extension",
+    "in_clause",
+    "join_filter_pushdown",
+    "late_materialization",
+    "limit_pushdown",
+    "row_group_pruner",
+    "sampling_pushdown",
+    "statistics_propagation",
+    "sum_rewriter",
+    "top_n",
+    "top_n_window_elimination",
+    "unused_columns",
+    "window_self_join",
+];
+
+/// The most memory that binding may use, in bytes.
+const MEMORY_BYTES: u64 = 512 << 20;
+
+/// The made-up rows of the largest table. Those of others are fewer by the root of the quotient of their sizes: this keeps the
+/// order in which joins are cheaper, and few rows are enough.
+const MOST_ROWS: f64 = 1_000.0;
+
+/// How the tables are named in a bound plan. A text can't name them: it names only what the gate resolved.
+const PREFIX: &str = "polarway scan ";
+
+/// The instance that binds, opened when it is needed.
+#[derive(Debug)]
+pub(super) struct Binding {
+    config: EngineConfig,
+    instances: Mutex<Option<Arc<Instances>>>,
+}
+
+impl Binding {
+    pub(super) fn new(config: &EngineConfig) -> Self {
+        let mut config = config.clone();
+        config.readable.clear();
+        config.analytics = None;
+        config.threads = 1;
+        config.memory_bytes = config.memory_bytes.min(MEMORY_BYTES);
+        config.temp_dir.push("binding");
+        Self { config, instances: Mutex::new(None) }
+    }
+
+    fn instances(&self) -> Result<Arc<Instances>, Error> {
+        let mut instances = self.instances.lock();
+        if let Some(open) = &*instances {
+            return Ok(Arc::clone(open));
+        }
+        let open = Arc::new(Instances::open(self.config.clone(), Purpose::Binding, None)?);
+        *instances = Some(Arc::clone(&open));
+        Ok(open)
+    }
+
+    pub(super) fn bind(&self, plan: &Plan, named: &NamedColumns) -> Result<BoundPlan, Error> {
+        let unsupported =
+            |what: &str| Err(Error::Unsupported(format!("{what} is not bound for other engines")));
+        if !plan.statement.attached.is_empty() {
+            return unsupported("a query of the analytics database");
+        }
+        if !plan.statement.bound.is_empty() {
+            return unsupported("a query with parameters");
+        }
+        let mut tables = Vec::with_capacity(plan.tables.len());
+        for (place, table) in plan.tables.iter().enumerate() {
+            match &table.source {
+                TableSource::Stored(stored) => tables.push(EmptyTable {
+                    view: &table.name,
+                    name: format!("{PREFIX}{place}"),
+                    columns: typed_columns(stored, named),
+                    bytes: bytes(stored),
+                }),
+                TableSource::Kept(_) => return unsupported("a result that is kept in memory"),
+                TableSource::Listing(..) => return unsupported("a list of tables"),
+            }
+        }
+        let work = |_: &mut (), instance: &Arc<Instance>| {
+            bind_in(instance, plan, &tables)
+                .map_err(|error| diagnose(&error, Origin::OtherText, &Hidden::default()))
+        };
+        let (json, schema) = self.instances()?.run(&mut (), |()| true, work)?;
+        let tables = tables.into_iter().map(|table| (table.name.clone(), table.bound())).collect();
+        Ok(BoundPlan { json, schema, tables })
+    }
+}
+
+/// A table that stands for one of a plan.
+struct EmptyTable<'p> {
+    view: &'p str,
+    name: String,
+    columns: Vec<TypedColumn>,
+    bytes: u64,
+}
+
+impl EmptyTable<'_> {
+    fn create(&self, largest: u64) -> String {
+        let part = self.bytes.max(1) as f64 / largest.max(1) as f64;
+        let rows = (MOST_ROWS * part.sqrt()).ceil();
+        let columns: Vec<_> = self.columns.iter().map(made_up).collect();
+        format!(
+            "CREATE TEMP TABLE {} AS SELECT {} FROM range({rows}) AS made_up(i)",
+            identifier(&self.name),
+            columns.join(", ")
+        )
+    }
+
+    fn create_view(&self) -> String {
+        // A view has no `rowid`, as the executor's views have none.
+        format!("CREATE TEMP VIEW {} AS FROM {}", identifier(self.view), identifier(&self.name))
+    }
+
+    fn bound(self) -> BoundTable {
+        let refused = self.columns.into_iter().filter_map(|column| Some((column.name, column.null.err()?)));
+        BoundTable { name: self.view.to_owned(), refused_columns: refused.collect() }
+    }
+}
+
+/// A value for each row `i`, all different where the type allows it: as many as there are rows, as the optimiser assumes of
+/// files, which do not tell it.
+fn made_up(column: &TypedColumn) -> String {
+    let name = identifier(&column.name);
+    let Ok(null) = &column.null else { return format!("NULL AS {name}") };
+    let varied = match &column.data_type {
+        data_type if data_type.is_numeric() => "i",
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "i",
+        DataType::Date32 | DataType::Timestamp(..) => "DATE '1970-01-01' + CAST(i AS INTEGER)",
+        _ => return format!("{null} AS {name}"),
+    };
+    match sql_type_of(null) {
+        Some(sql_type) => format!("TRY_CAST({varied} AS {sql_type}) AS {name}"),
+        None => format!("{null} AS {name}"),
+    }
+}
+
+/// The type in `CAST(NULL AS type)`.
+fn sql_type_of(null: &str) -> Option<&str> {
+    null.strip_prefix("CAST(NULL AS ")?.strip_suffix(')')
+}
+
+fn bytes(table: &StoredTable) -> u64 {
+    table.files.iter().flat_map(|group| &group.files).map(|file| file.bytes).sum()
+}
+
+/// The plan of the text whose result can be returned as Arrow, and the columns of that result.
+fn bind_in(
+    instance: &Instance,
+    plan: &Plan,
+    tables: &[EmptyTable<'_>],
+) -> Result<(String, SchemaRef), NativeError> {
+    let connection = instance.sessions.connect()?;
+    let largest = tables.iter().map(|table| table.bytes).max().unwrap_or_default();
+    for table in tables {
+        connection.execute(&table.create(largest))?;
+        connection.execute(&table.create_view())?;
+    }
+    let text = &plan.statement.text;
+    let own = columns_of(&connection, text)?;
+    let columns = own.columns();
+    let cast = cast_for_arrow(&columns, text, plan.form.hugeint_as_text);
+    let types = match &cast {
+        Some(cast) => columns_of(&connection, cast)?,
+        None => own,
+    };
+    let schema = ResultColumns::new(&types.to_arrow()?, &columns, cast.is_some()).schema;
+    let serialize = connection
+        .prepare("SELECT CAST(json_serialize_plan(CAST(? AS VARCHAR), optimize := true) AS VARCHAR)")?;
+    let json = serialize.text(&[cast.as_ref().unwrap_or(text)])?;
+    Ok((json.ok_or_else(|| NativeError::internal("DuckDB gave no plan"))?, schema))
+}
+
+/// The columns of a text. A query that was started, if only as far as that, would be carried on when it is dropped.
+fn columns_of(connection: &Connection, text: &str) -> Result<ColumnTypes, NativeError> {
+    let types = connection.prepare(text)?.column_types();
+    types.ok_or_else(|| NativeError::internal("a text without parameters has unknown columns"))
+}
