@@ -76,7 +76,7 @@ pub(crate) fn coordinator(
     functions: &Functions,
     runtime: Arc<RuntimeEnv>,
     workers: impl WorkerResolver + 'static,
-    channels: impl ChannelResolver + 'static,
+    channels: impl ChannelResolver + Send + Sync + 'static,
 ) -> Result<SessionState> {
     let mut builder = SessionStateBuilder::new().with_default_features();
     builder = with_functions(builder, functions)
@@ -96,7 +96,7 @@ pub(crate) fn worker(
     mut given: SessionStateBuilder,
     partitions: usize,
     functions: &Functions,
-    channels: impl ChannelResolver + 'static,
+    channels: impl ChannelResolver + Send + Sync + 'static,
     check: impl WorkerPlanRewriteHandler,
 ) -> SessionState {
     let sent = given.config().take().unwrap_or_default();

@@ -2,7 +2,6 @@
 
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, Operator as Binary, cast, lit};
-use serde_json::Value;
 
 use super::Translator;
 use super::comparisons::compare;
