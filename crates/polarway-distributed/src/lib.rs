@@ -24,11 +24,13 @@
 //!   to each, watched by pings, with a token or certificates on every call.
 //! - **Sessions** (`session`) have all their settings from here, since settings don't travel. A limit inside of a scan keeps its stage
 //!   to one task.
+//! - **Plans run on threads of their own** (`compute`), and stop with their query also where they compute for long (`session`).
 //! - **A census** ([`WorkerStatus`]) counts what is alive: all of it is zero when nothing is left.
 
 mod bound;
 mod census;
 mod channels;
+mod compute;
 mod error;
 mod files;
 mod functions;

@@ -13,8 +13,10 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use http::uri::PathAndQuery;
+use hyper::rt::Executor;
 use parking_lot::Mutex;
 use prost::Message;
+use tokio::runtime::Handle;
 use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status, Streaming};
@@ -39,16 +41,20 @@ pub(crate) const CONNECTION_WINDOW: u32 = 64 << 20;
 pub struct Channels {
     open: Mutex<HashMap<Url, Channel>>,
     connector: Connector,
+    /// Where connections live, whichever thread makes the first call.
+    runtime: Handle,
     authorization: Option<HeaderValue>,
 }
 
 impl Channels {
-    /// No connection yet: each is made for the first call to its peer.
+    /// No connection yet: each is made for the first call to its peer, and lives on the runtime on which this is called.
     ///
     /// # Errors
-    /// A token that no header can have.
+    /// A token that no header can have, or no runtime.
     pub fn new(credentials: &Credentials) -> Result<Self, crate::Error> {
+        let no_runtime = |error| crate::Error::Configuration(format!("connections need a runtime: {error}"));
         Ok(Self {
+            runtime: Handle::try_current().map_err(no_runtime)?,
             open: Mutex::default(),
             connector: Connector::new(credentials.tls.clone()),
             authorization: credentials.token.as_ref().map(Token::header).transpose()?,
@@ -63,6 +69,7 @@ impl Channels {
         }
         let endpoint = Endpoint::from_shared(url.to_string())
             .map_err(|error| Status::invalid_argument(format!("{url} is no address of a worker: {error}")))?
+            .executor(OnRuntime(self.runtime.clone()))
             .http2_keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT)
             .keep_alive_while_idle(true)
@@ -100,6 +107,16 @@ impl Channels {
         ready(&mut client).await?;
         let answer = client.server_streaming(self.request(request), path(JOIN), codec()).await?;
         Ok(answer.into_inner())
+    }
+}
+
+/// Spawns the tasks of connections.
+#[derive(Clone)]
+struct OnRuntime(Handle);
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for OnRuntime {
+    fn execute(&self, task: F) {
+        self.0.spawn(task);
     }
 }
 

@@ -10,6 +10,7 @@ use datafusion_distributed::{DistributedExec, WorkerResolver};
 use futures::StreamExt as _;
 use parking_lot::Mutex;
 use polarway_query::CatalogError;
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 use uuid::Uuid;
@@ -18,13 +19,18 @@ use super::Query;
 use super::failure::Failure;
 use super::leases::Leases;
 use crate::channels::QueryChannels;
+use crate::compute::Work;
 use crate::error::Error;
 use crate::service::Worker;
 use crate::session;
 
+/// The batches that wait for the reader.
+const BATCHES: usize = 1;
+
 /// A try. Dropping it ends it on all workers.
 pub(super) struct Attempt {
-    rows: SendableRecordBatchStream,
+    rows: Receiver<PlanResult<RecordBatch>>,
+    _work: Work<()>,
     leases: Leases,
     /// Why a file could not be read here.
     unread: Arc<Mutex<Option<CatalogError>>>,
@@ -52,17 +58,24 @@ impl Attempt {
         let own = shared.query(&id).map(|own| (own.url().clone(), Arc::downgrade(&own)));
         let channels = QueryChannels { channels: Arc::clone(&shared.channels), query: id, own };
         let workers = TakingPart(leases.urls().to_vec());
-        let planned = async {
-            let state = session::coordinator(shared.spread, &shared.functions, runtime, workers, channels)?;
-            let plan = state.create_physical_plan(&query.plan).await?;
+        let state = session::coordinator(shared.spread, &shared.functions, runtime, workers, channels)
+            .map_err(|error| Failure::of(error).into_error())?;
+        let plan = query.plan.clone();
+        let stop = stopped.clone().drop_guard();
+        let planned = shared.compute.spawn(async move {
+            let plan = session::stop_with(state.create_physical_plan(&plan).await?, &stopped)?;
             let is_spread = plan.is::<DistributedExec>();
             Ok((is_spread, execute_stream(plan, state.task_ctx())?))
-        };
-        let (is_spread, rows) = planned.await.map_err(|error| Failure::of(error).into_error())?;
+        });
+        let failed = || Error::Internal("the query could not be planned".to_owned());
+        let planned: PlanResult<_> = planned.done().await.ok_or_else(failed)?;
+        let (is_spread, rows) = planned.map_err(|error| Failure::of(error).into_error())?;
         if !is_spread {
             leases.release();
         }
-        Ok(Self { rows, leases, unread: store.failure(), _stop: stopped.drop_guard() })
+        let (sender, receiver) = mpsc::channel(BATCHES);
+        let work = shared.compute.spawn(pass_on(rows, sender));
+        Ok(Self { rows: receiver, _work: work, leases, unread: store.failure(), _stop: stop })
     }
 
     /// The next rows.
@@ -70,7 +83,7 @@ impl Attempt {
         loop {
             let next = tokio::select! {
                 biased;
-                next = self.rows.next() => next.transpose(),
+                next = self.rows.recv() => next.transpose(),
                 error = self.leases.ended() => return Err(error),
             };
             return match next {
@@ -84,6 +97,15 @@ impl Attempt {
     /// The workers that this try has lost.
     pub(super) fn lost(&self) -> Vec<Url> {
         self.leases.lost()
+    }
+}
+
+/// Passes rows on to their reader, until it is gone.
+async fn pass_on(mut rows: SendableRecordBatchStream, reader: Sender<PlanResult<RecordBatch>>) {
+    while let Some(next) = rows.next().await {
+        if reader.send(next).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -8,11 +8,10 @@ use tonic::body::Body;
 use tonic::server::Grpc;
 use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
-use tower::ServiceExt as _;
 use uuid::Uuid;
 
 use super::stoppable::Stoppable;
-use super::{RunningQuery, Shared, Worker};
+use super::{RunningQuery, Shared, Worker, answering};
 use crate::wire::{self, JoinRequest, Joined, PeerStatus, QUERY_HEADER, StatusRequest, TASK_METHODS};
 
 impl Worker {
@@ -72,14 +71,13 @@ async fn task(shared: &Shared, request: Request<Body>) -> Response<Body> {
         )
         .into_http();
     };
-    let counted = shared.runtime.census().task();
     let request = request.map(|body| Stoppable::request(body, &query));
     tokio::select! {
         biased;
         () = query.stopped().cancelled() => query.ended().into_http(),
-        answer = query.service().oneshot(request) => match answer {
-            Ok(answer) => answer.map(|body| Stoppable::answer(body, &query, counted)),
-            Err(never) => match never {},
+        answer = answering::answer(shared, &query, request) => match answer {
+            Ok(answer) => answer.map(|body| Stoppable::answer(body, &query)),
+            Err(status) => status.into_http(),
         },
     }
 }

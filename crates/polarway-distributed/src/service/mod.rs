@@ -3,6 +3,7 @@
 //! A query begins with a call that names its files and limits ([`wire::JOIN`]), and lasts as long as that call. Plans and rows
 //! are taken only for queries that have begun. When the call ends, for whatever reason, everything of the query is dropped.
 
+mod answering;
 mod gateway;
 mod plan_check;
 mod query;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 use crate::census::{Census, WorkerStatus};
 use crate::channels::{Channels, Token};
+use crate::compute::Compute;
 use crate::error::Error;
 use crate::files::PlanFiles;
 use crate::memory::WorkerMemory;
@@ -104,6 +106,7 @@ pub(crate) struct Shared {
     pub(crate) spread: Spread,
     pub(crate) limits: WorkerLimits,
     pub(crate) runtime: WorkerRuntime,
+    pub(crate) compute: Compute,
     pub(crate) channels: Arc<Channels>,
     queries: Mutex<HashMap<Uuid, Arc<RunningQuery>>>,
     slots: Arc<Semaphore>,
@@ -114,9 +117,10 @@ impl Worker {
     /// A worker that calls its peers through `channels`.
     ///
     /// # Errors
-    /// A spill folder that can't be used.
+    /// A spill folder that can't be used, or no threads.
     pub fn open(options: WorkerOptions, channels: Arc<Channels>) -> Result<Self, Error> {
         let unusable = |error| Error::Configuration(format!("the spill folder can't be used: {error}"));
+        let no_threads = |error| Error::Configuration(format!("there are no threads for plans: {error}"));
         let limits = options.limits;
         let spill = Spill::open(&options.spill_folder, limits.spill_bytes).map_err(unusable)?;
         let slots = Arc::new(Semaphore::new(limits.reads.max(1)));
@@ -127,6 +131,7 @@ impl Worker {
             token: options.token,
             functions: options.functions,
             spread: options.spread,
+            compute: Compute::open(options.spread.partitions).map_err(no_threads)?,
             runtime: WorkerRuntime { readers, memory: WorkerMemory::new(limits.memory_bytes), spill },
             channels,
             queries: Mutex::default(),

@@ -11,7 +11,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion_distributed::{
     WorkerPlanRewriteEvent, WorkerPlanRewriteEventResponse, WorkerPlanRewriteHandler,
 };
+use tokio_util::sync::CancellationToken;
 
+use crate::session;
 use crate::store::{FILES_URL, PinnedStore};
 
 /// The operators that only compute, by name.
@@ -50,8 +52,11 @@ const OPERATORS: &[&str] = &[
     "WindowAggExec",
 ];
 
-/// Refuses plans that do more than compute over the pinned files of their query.
-pub(super) struct OnlyPinnedPlans(pub(super) Arc<PinnedStore>);
+/// Refuses plans that do more than compute over the pinned files of their query, and lets the others stop with it.
+pub(super) struct OnlyPinnedPlans {
+    pub(super) store: Arc<PinnedStore>,
+    pub(super) stopped: CancellationToken,
+}
 
 impl WorkerPlanRewriteHandler for OnlyPinnedPlans {
     fn rewrite_worker_plan(
@@ -62,7 +67,7 @@ impl WorkerPlanRewriteHandler for OnlyPinnedPlans {
             self.check(node)?;
             Ok(TreeNodeRecursion::Continue)
         })?;
-        Ok(WorkerPlanRewriteEventResponse::new(event.plan))
+        Ok(WorkerPlanRewriteEventResponse::new(session::stop_with(event.plan, &self.stopped)?))
     }
 }
 
@@ -91,7 +96,7 @@ impl OnlyPinnedPlans {
         }
         for file in scan.file_groups.iter().flat_map(|group| group.iter()) {
             let meta = &file.object_meta;
-            match self.0.pinned(&meta.location) {
+            match self.store.pinned(&meta.location) {
                 Some(pinned) if pinned.bytes == meta.size => {}
                 _ => return plan_err!("the file {} is not among the query's", meta.location),
             }
@@ -124,7 +129,8 @@ mod tests {
     fn check(plan: Arc<dyn ExecutionPlan>) -> Result<(), String> {
         let config = datafusion::prelude::SessionConfig::new();
         let event = WorkerPlanRewriteEvent { plan, session_config: &config };
-        OnlyPinnedPlans(one_file().0).rewrite_worker_plan(event).map(drop).map_err(|error| error.to_string())
+        let handler = OnlyPinnedPlans { store: one_file().0, stopped: CancellationToken::new() };
+        handler.rewrite_worker_plan(event).map(drop).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -96,6 +96,7 @@ impl RunningQuery {
 struct TaskSessions {
     shared: Arc<Shared>,
     store: Arc<PinnedStore>,
+    stopped: CancellationToken,
     channels: QueryChannels,
 }
 
@@ -106,7 +107,7 @@ impl WorkerSessionBuilder for TaskSessions {
         context: WorkerQueryContext,
     ) -> Result<SessionState, DataFusionError> {
         let (partitions, functions) = (self.shared.spread.partitions, &self.shared.functions);
-        let check = OnlyPinnedPlans(Arc::clone(&self.store));
+        let check = OnlyPinnedPlans { store: Arc::clone(&self.store), stopped: self.stopped.clone() };
         Ok(session::worker(context.builder, partitions, functions, self.channels.clone(), check))
     }
 }
@@ -207,7 +208,8 @@ impl Shared {
         Ok(Arc::new_cyclic(|query| {
             let own = Some((url.clone(), query.clone()));
             let channels = QueryChannels { channels: Arc::clone(&self.channels), query: id, own };
-            let sessions = TaskSessions { shared: Arc::clone(self), store, channels };
+            let sessions =
+                TaskSessions { shared: Arc::clone(self), store, stopped: stopped.clone(), channels };
             let tasks = Tasks::from_session_builder(sessions).with_runtime_env(runtime);
             let service = tasks.clone().into_worker_server().max_decoding_message_size(message_bytes);
             let service = BoxCloneSyncService::new(service);

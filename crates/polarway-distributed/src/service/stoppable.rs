@@ -13,36 +13,37 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::RunningQuery;
-use crate::census::Counted;
 
 /// A body that passes frames on until its query ends. What it reads from is dropped at once then.
 pub(super) struct Stoppable {
     inner: Option<Body>,
     query: Arc<RunningQuery>,
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// What is kept until the body ends; without it, this is a request, whose end needs no reason.
-    counted: Option<Counted>,
+    /// Whether its end needs a reason: a request just ends.
+    is_answer: bool,
 }
 
 impl Stoppable {
     /// The body of a request: it just ends.
     pub(super) fn request(inner: Body, query: &Arc<RunningQuery>) -> Body {
-        Body::new(Self::new(inner, query, None))
+        Body::new(Self::new(inner, query, false))
     }
 
     /// The body of an answer: its trailers say why it ended.
-    pub(super) fn answer(inner: Body, query: &Arc<RunningQuery>, counted: Counted) -> Body {
-        Body::new(Self::new(inner, query, Some(counted)))
+    pub(super) fn answer(inner: Body, query: &Arc<RunningQuery>) -> Body {
+        Body::new(Self::new(inner, query, true))
     }
 
-    fn new(inner: Body, query: &Arc<RunningQuery>, counted: Option<Counted>) -> Self {
+    fn new(inner: Body, query: &Arc<RunningQuery>, is_answer: bool) -> Self {
         let stopped = Box::pin(query.stopped().clone().cancelled_owned());
-        Self { inner: Some(inner), query: Arc::clone(query), stopped, counted }
+        Self { inner: Some(inner), query: Arc::clone(query), stopped, is_answer }
     }
 
     fn end(&mut self) -> Option<Result<Frame<Bytes>, Status>> {
         self.inner = None;
-        self.counted.take()?;
+        if !std::mem::take(&mut self.is_answer) {
+            return None;
+        }
         let mut trailers = HeaderMap::new();
         // A status whose text no header can have ends the call as well, without words.
         let _ = self.query.ended().add_header(&mut trailers);

@@ -4,8 +4,10 @@
 
 mod guard;
 mod runtime;
+mod stopping;
 
 pub(crate) use runtime::{Spill, WorkerRuntime};
+pub(crate) use stopping::stop_with;
 
 use std::sync::Arc;
 
@@ -84,6 +86,7 @@ pub(crate) fn coordinator(
         .with_runtime_env(runtime)
         .with_distributed_worker_resolver(workers)
         .with_distributed_channel_resolver(channels)
+        .with_physical_optimizer_rule(Arc::new(stopping::YieldingJoins))
         .with_distributed_planner()
         .with_distributed_file_scan_config_bytes_per_partition(spread.bytes_per_partition)?
         .with_distributed_metrics_collection(false)?

@@ -145,5 +145,5 @@ async fn a_coordinator_that_is_killed_leaves_the_workers_idle() {
     }
     let took = started.elapsed();
     println!("idle {took:?} after the coordinator was killed");
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }
