@@ -130,10 +130,19 @@ impl StoredCatalog {
 
     /// One relation over the files of one or more snapshots.
     fn relation(&self, snapshots: Vec<Arc<Snapshot>>, union_by_name: bool) -> Result<Relation, CatalogError> {
+        snapshots.iter().for_each(|snapshot| self.read.add(snapshot));
+        self.relation_of(snapshots, union_by_name)
+    }
+
+    /// The same, where it is not certain yet that the query reads them.
+    fn relation_of(
+        &self,
+        snapshots: Vec<Arc<Snapshot>>,
+        union_by_name: bool,
+    ) -> Result<Relation, CatalogError> {
         let schema = common_schema(&snapshots, union_by_name)?;
         let mut groups: Vec<FileGroup> = Vec::new();
         for snapshot in &snapshots {
-            self.read.add(snapshot);
             for files in snapshot.files.chunk_by(are_alike) {
                 groups.extend(self.group(snapshot, files));
             }
@@ -197,6 +206,17 @@ impl Catalog for StoredCatalog {
             Reference::Files { patterns, options } => self.files(patterns, *options),
         };
         self.asking(|| references.iter().map(resolve).collect())
+    }
+
+    fn suppose(&self, references: &[Reference]) -> Option<Vec<Relation>> {
+        let suppose = |reference: &Reference| match reference {
+            Reference::Dataset { name, at: At::Newest } => {
+                let snapshot = self.access.supposed(&DatasetName::new(name).ok()?)?;
+                self.relation_of(vec![snapshot], false).ok()
+            }
+            Reference::Dataset { .. } | Reference::Files { .. } => None,
+        };
+        self.asking(|| references.iter().map(suppose).collect())
     }
 
     fn list(&self) -> Result<Vec<Listed>, CatalogError> {

@@ -18,6 +18,13 @@ pub trait Catalog: Send + Sync {
     /// The first reference that names nothing, or any other failure of the catalog.
     fn resolve(&self, references: &[Reference]) -> Result<Vec<Relation>, CatalogError>;
 
+    /// What the references most likely name, one relation per reference, in order, without waiting for anything far away. The
+    /// engine may run the query over it while [`resolve`](Self::resolve) finds out, and delivers nothing of the result before it
+    /// knows that both are the same. `None` where there is no time to gain.
+    fn suppose(&self, _references: &[Reference]) -> Option<Vec<Relation>> {
+        None
+    }
+
     /// All datasets that the query's author may see, by name: the content of `SHOW TABLES` and the information schema.
     ///
     /// # Errors

@@ -164,7 +164,8 @@ impl Engine {
         let statement = self.0.gate.check(self.0.dialect(), sql, catalog)?;
         let parameters = ParameterValues::new(options.parameters.clone());
         parameters.check(&statement.parameters)?;
-        let (tables, held) = resolve(&statement, &parameters, self.0.dialect(), catalog)?;
+        let references = parameters.references(self.0.dialect(), &statement)?;
+        let (tables, held) = resolve(&statement, &references, catalog)?;
         let Limits { result_rows, result_bytes, .. } = self.0.limits;
         let plan = Plan {
             statement,
@@ -325,7 +326,8 @@ mod tests {
             gate.check(dialect, "SELECT sum(a) FROM flights AT (VERSION => $v)", &Remote).unwrap();
         let version: ArrayRef = Arc::new(Int64Array::from(vec![3]));
         let parameters = ParameterValues::new(Some(RecordBatch::try_from_iter([("v", version)]).unwrap()));
-        let (tables, _) = resolve(&statement, &parameters, dialect, &Remote).unwrap();
+        let references = parameters.references(dialect, &statement).unwrap();
+        let (tables, _) = resolve(&statement, &references, &Remote).unwrap();
         let [table] = tables.as_slice() else { panic!("{tables:?}") };
         assert_eq!(table.described, "the dataset \"flights\"");
         assert_eq!(

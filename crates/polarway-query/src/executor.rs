@@ -30,6 +30,9 @@ pub trait Executor: Debug + Send + Sync {
     /// Errors that help the query's author. If the query was stopped, the output's error.
     fn execute(&self, plan: &Plan, output: &mut Output) -> Result<(), Error>;
 
+    /// Whether reading the tables of a plan most likely takes no requests to their storage.
+    fn has_at_hand(&self, plan: &Plan) -> bool;
+
     /// Called every few milliseconds while there are queries, on a thread that also has other duties.
     fn tend(&self, now: Instant);
 
@@ -72,6 +75,11 @@ pub trait LocalFiles: Send + Sync {
     /// # Errors
     /// Why a file can't be read here.
     fn localize(&self, group: &FileGroup) -> Result<LocalGroup, CatalogError>;
+
+    /// Whether reading the files of a group most likely takes no requests to their storage.
+    fn has_at_hand(&self, _group: &FileGroup) -> bool {
+        true
+    }
 
     /// Where files are read that are not on this machine. `None` if all are.
     fn remote(&self) -> Option<Arc<dyn RemoteFiles>> {

@@ -42,6 +42,7 @@ mod resolve;
 mod run;
 mod sink;
 mod status;
+mod supposition;
 mod zoned_nanos;
 
 pub use bound_plan::{BoundPlan, BoundTable};

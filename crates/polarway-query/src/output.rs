@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use parking_lot::Mutex;
 
 use crate::batches::bytes;
 use crate::error::Error;
@@ -14,16 +15,19 @@ use crate::queue::control::{Control, Interrupt, StopSignal};
 use crate::queue::registry::Registered;
 use crate::sink::{Closed, ResultEvent, ResultSink};
 use crate::status::{Phase, QueryOutcome};
+use crate::supposition::{Decision, SharedSink, Supposition};
 
 /// Takes a query's result from its executor, within the query's limits, and tells the executor when to stop.
 pub struct Output {
     activity: Registered,
     admission: Arc<Admission>,
-    sink: Box<dyn ResultSink>,
+    sink: SharedSink,
     stop: StopSignal,
     limits: PlanLimits,
     has_columns: bool,
     has_rows: bool,
+    /// Set while the plan may be the wrong one.
+    supposition: Option<Arc<Supposition>>,
 }
 
 impl Output {
@@ -34,15 +38,26 @@ impl Output {
         limits: PlanLimits,
     ) -> Self {
         let stop = StopSignal(Arc::clone(&activity.control));
-        Self { activity, admission, sink, stop, limits, has_columns: false, has_rows: false }
+        let sink = Arc::new(Mutex::new(sink));
+        Self {
+            activity,
+            admission,
+            sink,
+            stop,
+            limits,
+            has_columns: false,
+            has_rows: false,
+            supposition: None,
+        }
     }
 
     /// Whether the query may continue. An executor checks this between its steps.
     ///
     /// # Errors
-    /// Why the query was stopped.
+    /// Why the query was stopped. [`Error::Interrupted`] also where this plan is no longer the query's.
     pub fn check(&self) -> Result<(), Error> {
-        self.activity.control.check()
+        self.activity.control.check()?;
+        self.supposition.as_ref().map_or(Ok(()), |supposition| supposition.check())
     }
 
     /// From now on a stop calls `interrupt`, on any thread, until [`detach`](Self::detach) is called. An earlier stop does not:
@@ -69,6 +84,12 @@ impl Output {
         if self.has_columns {
             return Ok(());
         }
+        if let Some(supposition) = &self.supposition
+            && supposition.hold_back(schema)?
+        {
+            self.has_columns = true;
+            return Ok(());
+        }
         self.has_columns = true;
         self.push(ResultEvent::Columns(Arc::clone(schema))).map_err(|_| Error::Interrupted)
     }
@@ -78,6 +99,7 @@ impl Output {
     /// # Errors
     /// The result is larger than allowed, or no longer wanted.
     pub fn rows(&mut self, batch: RecordBatch) -> Result<(), Error> {
+        self.await_decision()?;
         let (rows, size) = self.activity.count(batch.num_rows() as u64, bytes(&batch) as u64);
         self.check_rows(rows)?;
         if size > self.limits.result_bytes {
@@ -120,12 +142,37 @@ impl Output {
     fn push(&mut self, event: ResultEvent) -> Result<(), Closed> {
         let is_last = matches!(event, ResultEvent::End(_) | ResultEvent::Failed(_));
         self.activity.seat.lock().wait();
-        let pushed = self.sink.push(event, &self.stop);
+        let pushed = self.sink.lock().push(event, &self.stop);
         let has_slot = self.activity.seat.lock().go_on();
         if !has_slot && pushed.is_ok() && !is_last {
             self.admission.come_back(self.activity.shared());
         }
         pushed
+    }
+
+    /// From now on the plan may be the wrong one: the result is held back until the decision.
+    pub(crate) fn suppose(&mut self) -> Decision {
+        let supposition = Arc::new(Supposition::default());
+        self.supposition = Some(Arc::clone(&supposition));
+        Decision::new(supposition, Arc::clone(&self.sink), self.stop.clone())
+    }
+
+    /// The plan has run, and whether it was the right one is known: the next one is the right one in any case.
+    pub(crate) fn settle(&mut self) -> bool {
+        let is_right = self.supposition.take().is_none_or(|supposition| supposition.check().is_ok());
+        self.has_columns &= is_right;
+        is_right
+    }
+
+    fn await_decision(&self) -> Result<(), Error> {
+        let Some(supposition) = self.supposition.as_ref().filter(|supposition| !supposition.is_decided())
+        else {
+            return self.check();
+        };
+        self.enter(Phase::Resolving);
+        supposition.wait();
+        self.enter(Phase::Running);
+        self.check()
     }
 
     /// Delivers the end of the result.

@@ -109,8 +109,18 @@ pub enum TableSource {
     Listing(Listing, Vec<Listed>),
 }
 
+impl TableSource {
+    /// Whether both are the same files, read in the same way.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Stored(one), Self::Stored(other)) => one == other,
+            (Self::Kept(_) | Self::Listing(..), _) | (_, Self::Kept(_) | Self::Listing(..)) => false,
+        }
+    }
+}
+
 /// A table whose rows are in Parquet files.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredTable {
     /// The columns. SQL sees these names and types, or refuses a column that can't be read correctly.
     pub schema: SchemaRef,
@@ -122,7 +132,7 @@ pub struct StoredTable {
 }
 
 /// Files of one version of a dataset that have the same columns and are read in the same way.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileGroup {
     /// The storage that holds them.
     pub storage: FileStorage,

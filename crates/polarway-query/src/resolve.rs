@@ -2,10 +2,9 @@
 
 use std::any::Any;
 
-use crate::catalog::{AfterScan, Catalog};
+use crate::catalog::{AfterScan, Catalog, Reference, Relation};
 use crate::error::Error;
-use crate::gate::{Dialect, What};
-use crate::parameters::ParameterValues;
+use crate::gate::What;
 use crate::plan::{PlannedTable, Statement, TableSource};
 
 /// What keeps a plan's files in place while it runs, and what is checked after it.
@@ -26,15 +25,35 @@ impl Held {
 /// The tables that a statement reads.
 pub(crate) fn resolve(
     statement: &Statement,
-    parameters: &ParameterValues,
-    dialect: &dyn Dialect,
+    references: &[Reference],
     catalog: &dyn Catalog,
 ) -> Result<(Vec<PlannedTable>, Held), Error> {
-    let references = parameters.references(dialect, statement)?;
-    let relations = match references.as_slice() {
+    let relations = match references {
         [] => Vec::new(),
         references => catalog.resolve(references)?,
     };
+    tables(statement, references, relations, catalog)
+}
+
+/// The tables that it most likely reads, if the catalog supposes that.
+pub(crate) fn suppose(
+    statement: &Statement,
+    references: &[Reference],
+    catalog: &dyn Catalog,
+) -> Option<(Vec<PlannedTable>, Held)> {
+    let is_listed = statement.reads.iter().any(|read| matches!(read.what, What::Listing(_)));
+    if references.is_empty() || is_listed {
+        return None;
+    }
+    tables(statement, references, catalog.suppose(references)?, catalog).ok()
+}
+
+fn tables(
+    statement: &Statement,
+    references: &[Reference],
+    relations: Vec<Relation>,
+    catalog: &dyn Catalog,
+) -> Result<(Vec<PlannedTable>, Held), Error> {
     if relations.len() != references.len() {
         return Err(Error::Internal("the catalog gave another number of relations".to_owned()));
     }

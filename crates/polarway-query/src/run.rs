@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::{Duration, Instant};
 
+use tracing::Span;
 use uuid::Uuid;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Reference};
 use crate::config::{Keep, QueryOptions};
 use crate::engine::Shared;
 use crate::error::Error;
 use crate::output::Output;
 use crate::parameters::ParameterValues;
-use crate::plan::{Plan, PlanLimits, ResultForm};
-use crate::resolve::resolve;
+use crate::plan::{Plan, PlanLimits, PlannedTable, ResultForm};
+use crate::resolve::{Held, resolve, suppose};
 use crate::status::Phase;
 
 /// How often a query that waits to run again checks whether it can.
@@ -86,10 +88,61 @@ impl Run {
     fn resolve_and_execute(&mut self, plan: &mut Plan) -> Result<(), Error> {
         self.output.check()?;
         self.output.enter(Phase::Resolving);
-        let (tables, mut held) =
-            resolve(&plan.statement, &plan.parameters, self.shared.dialect(), &*self.catalog)?;
+        let references = plan.parameters.references(self.shared.dialect(), &plan.statement)?;
+        if plan.keep == Keep::No
+            && let Some((tables, _pinned)) = suppose(&plan.statement, &references, &*self.catalog)
+        {
+            plan.tables = tables;
+            if self.shared.executor(plan).has_at_hand(plan) {
+                return self.execute_supposing(plan, &references);
+            }
+        }
+        let (tables, held) = resolve(&plan.statement, &references, &*self.catalog)?;
         plan.tables = tables;
         let outcome = self.execute(plan);
+        self.finish(plan, outcome, held)
+    }
+
+    /// Executes a plan over the tables that its names most likely mean, while the catalog finds out what they do mean. If that is
+    /// something else, the plan is executed again, and nothing of its first result was delivered.
+    fn execute_supposing(&mut self, plan: &mut Plan, references: &[Reference]) -> Result<(), Error> {
+        let (catalog, span) = (Arc::clone(&self.catalog), Span::current());
+        let decision = self.output.suppose();
+        let supposed = &*plan;
+        let resolve_names = move || {
+            let resolved = span.in_scope(|| resolve(&supposed.statement, references, &*catalog));
+            let are_same = |tables: &[PlannedTable]| {
+                let mut pairs = tables.iter().zip(&supposed.tables);
+                tables.len() == supposed.tables.len()
+                    && pairs.all(|(table, supposed)| table.source.is_same(&supposed.source))
+            };
+            if resolved.as_ref().is_ok_and(|(tables, _)| are_same(tables)) {
+                decision.confirm();
+            }
+            resolved
+        };
+        let (outcome, resolved) = thread::scope(|scope| {
+            let resolving =
+                thread::Builder::new().name("polarway-resolve".to_owned()).spawn_scoped(scope, resolve_names);
+            let outcome = self.execute(supposed);
+            (outcome, resolving.ok().and_then(|resolving| resolving.join().ok()))
+        });
+        let is_right = self.output.settle();
+        let (tables, held) = match resolved {
+            Some(resolved) => resolved?,
+            // There was no thread for it, or it panicked.
+            None => resolve(&plan.statement, references, &*self.catalog)?,
+        };
+        if is_right {
+            return self.finish(plan, outcome, held);
+        }
+        plan.tables = tables;
+        let outcome = self.execute(plan);
+        self.finish(plan, outcome, held)
+    }
+
+    /// What is left to do when a plan was executed.
+    fn finish(&mut self, plan: &Plan, outcome: Result<(), Error>, mut held: Held) -> Result<(), Error> {
         if outcome.is_ok() {
             self.made = plan.keep.table().map(str::to_owned);
         }
@@ -159,7 +212,7 @@ impl Run {
             if Instant::now() >= until {
                 return Ok(None);
             }
-            std::thread::sleep(PAUSE);
+            thread::sleep(PAUSE);
         }
     }
 }

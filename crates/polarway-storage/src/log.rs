@@ -88,6 +88,14 @@ impl CommitLog {
         Ok(newest)
     }
 
+    /// The commit that is most likely the newest, where the storage would be asked for a newer one. Nothing is asked.
+    pub(crate) fn supposed(&self, max_staleness_us: i64) -> Option<Arc<Commit>> {
+        let seen = self.seen.lock().clone()?;
+        let is_fresh =
+            max_staleness_us > 0 && self.clock.now_us().saturating_sub(seen.checked_at_us) < max_staleness_us;
+        (!is_fresh).then_some(seen.commit)
+    }
+
     /// A commit to start the search from: the one in the hint, or the first.
     fn first_known(&self) -> Result<Option<Arc<Commit>>> {
         // A hint that is wrong or can't be read only makes the search longer.

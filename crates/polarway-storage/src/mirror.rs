@@ -147,11 +147,19 @@ impl Places {
         }
     }
 
+    /// Whether the end of a file can be read without a request to the storage: who read some of a file read its end first.
+    pub fn has_at_hand(&self, file: FileToRead<'_>) -> bool {
+        !self.read_ranges() || self.ranges.has_end(self.id_of(&file), file.bytes)
+    }
+
+    fn id_of(&self, file: &FileToRead<'_>) -> Uuid {
+        let state = file.adopted.map(|adopted| adopted.state.to_string()).unwrap_or_default();
+        Uuid::new_v5(&self.namespace, format!("{}\n{state}", file.path).as_bytes())
+    }
+
     /// A file in no directory. Its URL has the folders that its link would have.
     fn ranged(&self, file: FileToRead<'_>) -> LocalFile {
-        let state = file.adopted.map(|adopted| adopted.state.to_string()).unwrap_or_default();
-        let id = Uuid::new_v5(&self.namespace, format!("{}\n{state}", file.path).as_bytes());
-        let ranges = self.ranges.file(id, &self.backend, file);
+        let ranges = self.ranges.file(self.id_of(&file), &self.backend, file);
         let values = file.adopted.map(|adopted| adopted.partition_values).unwrap_or_default();
         let mut url = ranges.root();
         for (place, value) in values.iter().enumerate() {

@@ -206,7 +206,20 @@ impl Tables {
         self.snapshot_supposing(name, at, None)
     }
 
-    /// The same. If the newest version is asked for, `suppose` gets the version that it most likely is, before the storage is
+    /// The version that is most likely the newest. The storage is asked for nothing. `None` where none is known, or where
+    /// [`snapshot`](Self::snapshot) would answer without waiting.
+    pub fn supposed(&self, name: &DatasetName) -> Option<Arc<Snapshot>> {
+        if self.backend.local_path("").is_some() {
+            return None;
+        }
+        let commit = self.dataset_if_known(name)?.log.supposed(micros(self.settings.max_staleness))?;
+        if commit.is_claim() || commit.is_deleted() {
+            return None;
+        }
+        self.snapshot_of(name, &commit).ok()
+    }
+
+    /// The same as [`snapshot_if_any`](Self::snapshot_if_any). If the newest version is asked for, `suppose` gets the version that it most likely is, before the storage is
     /// asked for a newer one.
     pub(crate) fn snapshot_supposing(
         &self,

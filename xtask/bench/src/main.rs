@@ -120,6 +120,7 @@ impl Bench {
             "handle-external-follow-up" => follow_up(self.handles(Store::External).await?).await,
             "duckdb.that_parquet" => follow_up_plain(self.handles(Store::External).await?).await,
             "cloud-query-again" => self.cloud().await?.query_again().await,
+            "cloud-query-again-stale" => self.cloud().await?.query_again_stale().await,
             "cloud-load" => self.cloud().await?.load().await,
             "ranged-gets" => self.cloud().await?.get_ranges().await,
             "cloud-store" => self.cloud().await?.store().await,

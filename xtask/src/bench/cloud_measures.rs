@@ -2,7 +2,7 @@
 
 use super::measures::{Measure, ours, peer};
 
-pub(super) const CLOUD_MEASURES: [Measure; 5] = [
+pub(super) const CLOUD_MEASURES: [Measure; 6] = [
     Measure {
         name: "cloud-query-cold",
         about: "query 2 of 20 columns of a table of 1 GB, for the first time (the peer reads the same file)",
@@ -16,6 +16,13 @@ pub(super) const CLOUD_MEASURES: [Measure; 5] = [
         moves_the_table: false,
         limit_seconds: Some(0.4),
         rivals: &[peer("duckdb.httpfs_again", Some(2.0))],
+    },
+    Measure {
+        name: "cloud-query-again-stale",
+        about: "the same with --max-staleness 1s: the bucket is not asked for a newer version",
+        moves_the_table: false,
+        limit_seconds: Some(0.4),
+        rivals: &[peer("duckdb.httpfs_again", None)],
     },
     Measure {
         name: "cloud-load",

@@ -74,6 +74,14 @@ impl LocalFiles for StoredFiles {
         Ok(LocalGroup { paths, pin: Box::new(pins), after_scan })
     }
 
+    fn has_at_hand(&self, group: &FileGroup) -> bool {
+        let places = match group.storage {
+            FileStorage::Datasets => Some(self.datasets.places()),
+            FileStorage::Handles => self.handles.as_ref(),
+        };
+        places.is_some_and(|places| group.files.iter().all(|file| places.has_at_hand(to_read(file))))
+    }
+
     fn remote(&self) -> Option<Arc<dyn RemoteFiles>> {
         let are_remote = [self.datasets.places()].into_iter().chain(&self.handles).any(Places::read_ranges);
         are_remote.then(|| Arc::new(Ranges(self.ranges.clone())) as _)

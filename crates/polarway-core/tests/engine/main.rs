@@ -35,3 +35,4 @@ mod result_types;
 mod sharing;
 mod sql;
 mod storing;
+mod supposing;

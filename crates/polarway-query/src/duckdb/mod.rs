@@ -49,7 +49,7 @@ use crate::error::Error;
 use crate::executor::{Executor, KeptPart, KeptScan, LocalFiles};
 use crate::gate::{Dialect, NamedColumns};
 use crate::output::Output;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlannedTable, TableSource};
 
 pub(crate) use self::native::duckdb_version;
 
@@ -169,6 +169,14 @@ impl Executor for DuckDb {
             tables.check_after_scan()?;
         }
         outcome
+    }
+
+    fn has_at_hand(&self, plan: &Plan) -> bool {
+        let has_at_hand = |table: &PlannedTable| match &table.source {
+            TableSource::Stored(stored) => stored.files.iter().all(|group| self.files.has_at_hand(group)),
+            TableSource::Kept(_) | TableSource::Listing(..) => true,
+        };
+        plan.tables.iter().all(has_at_hand)
     }
 
     fn tend(&self, now: Instant) {

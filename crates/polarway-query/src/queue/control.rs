@@ -90,9 +90,7 @@ impl Control {
         if self.stopped.set(reason).is_err() {
             return;
         }
-        if let Some(running) = self.running.lock().as_ref() {
-            running.interrupt();
-        }
+        self.interrupt_running();
         let release = self.release.lock().take();
         if let Some(release) = release {
             release(reason.into());
@@ -114,9 +112,14 @@ impl Control {
 
     /// Interrupts again what runs for a query that was stopped: an interrupt that comes between two of DuckDB's statements is lost.
     pub(crate) fn interrupt_if_stopped(&self) {
-        if self.is_stopped()
-            && let Some(running) = self.running.lock().as_ref()
-        {
+        if self.is_stopped() {
+            self.interrupt_running();
+        }
+    }
+
+    /// Makes what is running for the query end soon. The query itself is not stopped.
+    pub(crate) fn interrupt_running(&self) {
+        if let Some(running) = self.running.lock().as_ref() {
             running.interrupt();
         }
     }

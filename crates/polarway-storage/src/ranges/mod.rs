@@ -138,6 +138,12 @@ impl RangeCache {
         file
     }
 
+    /// Whether the last block of a file of this length is in memory or on disk.
+    pub(crate) fn has_end(&self, id: Uuid, bytes: u64) -> bool {
+        let end = bytes.div_ceil(BLOCK_BYTES);
+        self.0.blocks.peek(id, end.saturating_sub(1)..end).is_some()
+    }
+
     /// The file with this URL, if somebody holds it.
     pub fn find(&self, url: &str) -> Option<Arc<RangeFile>> {
         let id = url.strip_prefix(RANGE_PREFIX)?.split('/').next()?;
