@@ -12,7 +12,8 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::path::Path as ObjectPath;
 use object_store::prefix::PrefixStore;
 use object_store::{
-    BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider,
+    BackoffConfig, Certificate, ClientOptions, CredentialProvider, ObjectStore, RetryConfig,
+    StaticCredentialProvider,
 };
 
 use crate::aws_profile::Profile;
@@ -21,6 +22,7 @@ use crate::deletion::{Deletion, NotDeleted, Service, Single};
 use crate::direct::Direct;
 use crate::error::{Error, Result};
 use crate::options::BucketOptions;
+use crate::renewed::Renewed;
 use crate::traffic::Traffic;
 use crate::transport::Connector;
 use crate::uploads::{Service as UploadService, Uploads};
@@ -189,9 +191,11 @@ impl Maker<'_> {
         } else if let Some(endpoint) = endpoint {
             builder = builder.with_endpoint(endpoint);
         }
+        let asking = builder.clone().with_retry(retries());
+        let credentials = self.renewed(move || Ok(Arc::clone(asking.clone().build()?.credentials())))?;
+        let builder = builder.with_credentials(credentials);
         let retrying = Arc::new(self.built(builder.clone().with_retry(retries()).build())?);
-        let credentials = Arc::clone(retrying.credentials());
-        let single = self.built(builder.with_credentials(credentials).with_retry(no_retries()).build())?;
+        let single = self.built(builder.with_retry(no_retries()).build())?;
         let uploads = Some(self.uploads(UploadService::S3(Arc::clone(&retrying)), options.clone()));
         let single_deletion = Some(self.single_deletion(Service::S3(Arc::clone(&retrying)), options));
         Ok(Clients { retrying, single: Arc::new(single), single_deletion, uploads })
@@ -217,14 +221,16 @@ impl Maker<'_> {
             let reason = "no storage account is named: set AZURE_STORAGE_ACCOUNT".to_owned();
             return Err(Error::Client { url: self.url.clone(), reason });
         };
+        let asking = builder.clone().with_retry(retries());
+        let credentials = self.renewed(move || Ok(Arc::clone(asking.clone().build()?.credentials())))?;
+        let builder = builder.with_credentials(Arc::clone(&credentials) as _);
         let retrying = self.built(builder.clone().with_retry(retries()).build())?;
-        let credentials = Arc::clone(retrying.credentials());
         let any_key =
             AzureCredential::AccessKey(self.built(AzureAccessKey::try_new("").map_err(Into::into))?);
         let any_key = Arc::new(StaticCredentialProvider::new(any_key));
         let addresses = Arc::new(self.built(builder.clone().with_credentials(any_key).build())?);
-        let service = Service::Azure { addresses, credentials: Arc::clone(&credentials), account };
-        let single = self.built(builder.with_credentials(credentials).with_retry(no_retries()).build())?;
+        let service = Service::Azure { addresses, credentials, account };
+        let single = self.built(builder.with_retry(no_retries()).build())?;
         let single_deletion = Some(self.single_deletion(service, options));
         Ok(Clients { retrying: Arc::new(retrying), single: Arc::new(single), single_deletion, uploads: None })
     }
@@ -250,11 +256,13 @@ impl Maker<'_> {
         }
         let base = builder.get_config_value(&GoogleConfigKey::BaseUrl);
         let base = base.unwrap_or_else(|| GOOGLE_SERVICE.to_owned());
+        let asking = builder.clone().with_retry(retries());
+        let credentials = self.renewed(move || Ok(Arc::clone(asking.clone().build()?.credentials())))?;
+        let builder = builder.with_credentials(credentials);
         let retrying = Arc::new(self.built(builder.clone().with_retry(retries()).build())?);
         let address = format!("{}/{}/", base.trim_end_matches('/'), self.url.bucket());
         let uploads = Some(self.uploads(UploadService::Gcs(Arc::clone(&retrying), address), options));
-        let credentials = Arc::clone(retrying.credentials());
-        let single = self.built(builder.with_credentials(credentials).with_retry(no_retries()).build())?;
+        let single = self.built(builder.with_retry(no_retries()).build())?;
         Ok(Clients { retrying, single: Arc::new(single), single_deletion: None, uploads })
     }
 
@@ -276,6 +284,17 @@ impl Maker<'_> {
             }),
             _ => Err(Error::Variable { variable: VARIABLE, reason: "the file has no credentials of Google".to_owned() }),
         }
+    }
+
+    /// The credentials of a client, which are asked for anew when a service has refused them.
+    fn renewed<C>(
+        &self,
+        of_client: impl Fn() -> object_store::Result<Arc<dyn CredentialProvider<Credential = C>>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<Arc<Renewed<C>>> {
+        self.built(Renewed::new(of_client, self.traffic)).map(Arc::new)
     }
 
     fn single_deletion(&self, service: Service, options: ClientOptions) -> Single {

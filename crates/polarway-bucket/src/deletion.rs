@@ -5,12 +5,12 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use futures::stream;
+use futures::{FutureExt as _, StreamExt as _, stream};
 use http::{Method, StatusCode, Uri};
 use object_store::aws::AmazonS3;
 use object_store::azure::{AzureAuthorizer, AzureCredentialProvider, MicrosoftAzure};
@@ -58,10 +58,10 @@ impl Deletion {
     /// # Errors
     /// The first one that could not be deleted.
     pub(crate) async fn delete(&self, paths: &[Path]) -> Result<(), NotDeleted> {
-        let Some(single) = &self.single else { return self.in_batches(paths).await.into_result() };
+        let Some(single) = &self.single else { return self.in_batches_surely(paths).await.into_result() };
         let mut left = paths.to_vec();
         if !self.takes_no_batch.load(Ordering::Relaxed) {
-            let batches = self.in_batches(paths).await;
+            let batches = self.in_batches_surely(paths).await;
             if batches.failed.as_ref().is_some_and(would_fail_alone) {
                 return batches.into_result();
             }
@@ -76,6 +76,15 @@ impl Deletion {
         }
         let failed = results.iter().position(Result::is_err);
         failed.map_or(Ok(()), |failed| results.swap_remove(failed).map(drop))
+    }
+
+    /// The same, where an answer that is not of the protocol is a failure: the client panics on some of them.
+    async fn in_batches_surely(&self, paths: &[Path]) -> Batches {
+        let batches = AssertUnwindSafe(self.in_batches(paths)).catch_unwind().await;
+        batches.unwrap_or_else(|_| Batches {
+            left: paths.to_vec(),
+            failed: Some(failed("the service gave an answer that is not of the protocol".to_owned())),
+        })
     }
 
     async fn in_batches(&self, paths: &[Path]) -> Batches {

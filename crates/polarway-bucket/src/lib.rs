@@ -13,6 +13,7 @@ mod direct;
 mod error;
 mod options;
 mod refusal;
+mod renewed;
 mod traffic;
 mod transport;
 mod uploads;

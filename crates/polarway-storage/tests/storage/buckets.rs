@@ -14,7 +14,7 @@ use polarway_storage::{
 };
 use polarway_testing::is_long;
 
-use crate::support::buckets::{Place, given};
+use crate::support::buckets::{Place, files, given, is_batch};
 use crate::support::{append, clock_ahead_by, load, name, newest, numbers, store, write};
 
 /// Changes the variables with the credentials.
@@ -138,18 +138,6 @@ fn a_store_a_load_and_a_look_cost_few_requests() {
         });
         assert!(to_miss <= 12, "{}: {to_miss} requests for a name that is not there", given.url);
     }
-}
-
-/// Makes so many files below a folder, whose names need escapes in a URL, and gives their paths.
-fn files(backend: &dyn Backend, count: usize) -> Vec<String> {
-    let paths: Vec<String> = (0..count).map(|file| format!("d/part {file}&+é%20.x")).collect();
-    paths.iter().for_each(|path| backend.replace(path, "x".into()).unwrap());
-    paths
-}
-
-/// Whether a request asks to delete many objects.
-fn is_batch(request: &Request) -> bool {
-    request.method == "POST" && (request.target.ends_with("?delete") || request.target.contains("comp=batch"))
 }
 
 #[test]

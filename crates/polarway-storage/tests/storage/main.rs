@@ -5,6 +5,7 @@ mod support;
 
 mod adopted;
 mod bad_input;
+mod bucket_answers;
 mod bucket_loads;
 mod buckets;
 mod caching;

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use polarway_bucket::{Bucket, BucketOptions};
+use polarway_bucket::{Bucket, BucketOptions, BucketUrl};
 use polarway_cloud::{Action, Given, Proxy, Request};
-use polarway_storage::ObjectBackend;
+use polarway_storage::{Backend, ObjectBackend};
 use polarway_testing::not_run;
 use uuid::Uuid;
 
@@ -23,12 +23,12 @@ pub(crate) fn given() -> Vec<Given> {
 /// A bucket at a place of its own.
 pub(crate) struct Place {
     given: Given,
-    url: String,
+    url: BucketUrl,
 }
 
 impl Place {
     pub(crate) fn new(given: &Given) -> Self {
-        let url = format!("{}/test-{}", given.url, Uuid::now_v7());
+        let url = format!("{}/test-{}", given.url, Uuid::now_v7()).parse().unwrap();
         Self { given: given.clone(), url }
     }
 
@@ -41,8 +41,12 @@ impl Place {
         options
     }
 
+    pub(crate) fn url(&self) -> &BucketUrl {
+        &self.url
+    }
+
     pub(crate) fn bucket(&self, through: Option<SocketAddr>) -> Bucket {
-        Bucket::new(&self.url.parse().unwrap(), &self.options(through)).unwrap()
+        Bucket::new(&self.url, &self.options(through)).unwrap()
     }
 
     pub(crate) fn backend(&self, through: Option<SocketAddr>) -> Arc<ObjectBackend> {
@@ -58,4 +62,16 @@ impl Place {
         let backend = self.backend(Some(proxy.address()));
         Some((proxy, backend))
     }
+}
+
+/// Makes so many files below a folder, whose names need escapes in a URL, and gives their paths.
+pub(crate) fn files(backend: &dyn Backend, count: usize) -> Vec<String> {
+    let paths: Vec<String> = (0..count).map(|file| format!("d/part {file}&+é%20.x")).collect();
+    paths.iter().for_each(|path| backend.replace(path, "x".into()).unwrap());
+    paths
+}
+
+/// Whether a request asks to delete many objects.
+pub(crate) fn is_batch(request: &Request) -> bool {
+    request.method == "POST" && (request.target.ends_with("?delete") || request.target.contains("comp=batch"))
 }
