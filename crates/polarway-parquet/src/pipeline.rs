@@ -42,6 +42,7 @@ pub(crate) struct Pipeline<T> {
     /// The row behind the last, over all files.
     end_row: u64,
     budget: u64,
+    fetch_ahead: bool,
     map: Map<T>,
     workers: Workers,
     cancelled: AtomicBool,
@@ -172,6 +173,7 @@ impl<T: Send + 'static> Pipeline<T> {
             batch_rows: options.batch_rows.max(1),
             end_row: options.end_row,
             budget: options.buffered_bytes.max(1),
+            fetch_ahead: options.fetch_ahead,
             map,
             workers: options.workers.clone(),
             cancelled: AtomicBool::new(false),
@@ -256,7 +258,7 @@ impl<T: Send + 'static> Pipeline<T> {
             return None;
         }
         let (planned, rows_left) = cursor.settle(&self.files, self.end_row)?;
-        if cursor.told_files <= cursor.file {
+        if self.fetch_ahead && cursor.told_files <= cursor.file {
             planned.expect(cursor.row_group, cursor.row.saturating_add(self.end_row - cursor.table_row));
             cursor.told_files = cursor.file + 1;
         }

@@ -23,6 +23,8 @@ pub struct ReadOptions {
     pub batch_rows: usize,
     /// About how many bytes of decoded rows may wait for a slow consumer.
     pub buffered_bytes: u64,
+    /// Whether files are told which of their column chunks will be read, so that they can fetch them ahead.
+    pub fetch_ahead: bool,
     /// What decodes.
     pub workers: Workers,
 }
@@ -34,6 +36,7 @@ impl Default for ReadOptions {
             end_row: u64::MAX,
             batch_rows: 65_536,
             buffered_bytes: 256 << 20,
+            fetch_ahead: true,
             workers: Workers::default(),
         }
     }
@@ -58,6 +61,11 @@ impl ReadOptions {
     /// These options, with about `buffered_bytes` bytes decoded ahead at most.
     pub fn with_buffered_bytes(self, buffered_bytes: u64) -> Self {
         Self { buffered_bytes, ..self }
+    }
+
+    /// These options, with files that are only asked for what is decoded now.
+    pub fn without_fetching_ahead(self) -> Self {
+        Self { fetch_ahead: false, ..self }
     }
 
     /// These options, decoding on `workers`.

@@ -6,6 +6,7 @@ use arrow_schema::{DataType, Schema};
 use polarway_ipc::{Chunk, ChunkEncoder, EncodeOptions, encode_batch, encode_end, encode_schema};
 use polarway_parquet::ReadOptions;
 
+use crate::backend::FETCHED_AHEAD_BYTES;
 use crate::budget::{MemoryBudget, Reservation};
 use crate::error::Result;
 use crate::openings::Openings;
@@ -181,7 +182,16 @@ impl StoredChunks {
         (columns * COLUMN_BYTES).min(self.snapshot.bytes)
     }
 
-    /// Reserves memory for decoding in advance, as much as is useful and free.
+    /// The memory of what is fetched ahead, where files are in no directory.
+    fn fetched_ahead_bytes(&self) -> u64 {
+        match self.tables.backend().local_path("") {
+            Some(_) => 0,
+            None => FETCHED_AHEAD_BYTES.min(self.snapshot.bytes).saturating_sub(self.reader_bytes()),
+        }
+    }
+
+    /// Reserves memory for decoding and fetching in advance, as much as is useful and free. If memory is short, nothing is fetched
+    /// in advance.
     fn reading_ahead(&mut self) -> ReadOptions {
         let row_bytes = self.part.row_bytes(&self.snapshot);
         let arrow_bytes = row_bytes.saturating_mul(self.part.rows.end - self.part.rows.start);
@@ -190,22 +200,31 @@ impl StoredChunks {
         let useful_bytes = (arrow_bytes + arrow_bytes / 4 + LEAST_AHEAD_BYTES).min(most.buffered_bytes);
         // Only a part of the free memory, so that others get some as well.
         let bytes = useful_bytes.min(free_bytes / 8).max(LEAST_AHEAD_BYTES);
+        let fetched_bytes = self.fetched_ahead_bytes();
+        let fetched_bytes = (fetched_bytes <= free_bytes / 2).then_some(fetched_bytes);
         self.cut = EncodeOptions::default();
-        let wanted_bytes = bytes + self.reader_bytes() + self.bytes_on_the_way(&self.cut);
+        let wanted_bytes = bytes
+            + self.reader_bytes()
+            + fetched_bytes.unwrap_or_default()
+            + self.bytes_on_the_way(&self.cut);
         let missing_bytes = wanted_bytes.saturating_sub(self.memory.bytes());
-        let bytes = match self.budget.try_reserve(missing_bytes) {
+        let (bytes, fetch_ahead) = match self.budget.try_reserve(missing_bytes) {
             Some(taken) => {
                 self.memory.add(taken);
-                bytes
+                (bytes, fetched_bytes.is_some())
             }
             None => {
                 self.cut = small_chunks();
                 self.memory.resize(self.least_bytes());
-                LEAST_AHEAD_BYTES
+                (LEAST_AHEAD_BYTES, false)
             }
         };
+        if !fetch_ahead {
+            self.openings = Openings::default(); // they may have begun to fetch
+        }
         let batch_rows =
             usize::try_from(bytes / 4 / row_bytes).unwrap_or(usize::MAX).clamp(1, most.batch_rows);
+        let most = if fetch_ahead { most } else { most.without_fetching_ahead() };
         most.with_buffered_bytes(bytes).with_batch_rows(batch_rows)
     }
 

@@ -22,6 +22,7 @@ use crate::environment::micros_since_epoch;
 
 pub use disk::DiskBackend;
 pub use object::ObjectBackend;
+pub(crate) use object_ahead::MOST_BYTES as FETCHED_AHEAD_BYTES;
 
 /// A directory or a bucket. One conformance suite tests all implementations.
 pub trait Backend: Send + Sync + Debug {

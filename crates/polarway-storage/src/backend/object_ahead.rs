@@ -22,7 +22,7 @@ const PIECE_BYTES: u64 = 4 << 20;
 const MOST_REQUESTS: usize = 16;
 
 /// The most bytes that are fetched and not released yet. What a reader waits for comes in any case.
-const MOST_BYTES: u64 = 64 << 20;
+pub(crate) const MOST_BYTES: u64 = 64 << 20;
 
 /// How much of an object is fetched before it is known which ranges will be read.
 const MOST_BEGUN_BYTES: u64 = MOST_REQUESTS as u64 * PIECE_BYTES;

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use object_store::memory::InMemory;
 use polarway_cloud::{Action, Request};
 use polarway_model::{DatasetName, Selection};
-use polarway_storage::{At, Loader, Settings, Tables};
+use polarway_storage::{At, Backend, DiskBackend, Loader, MemoryBudget, ObjectBackend, Settings, Tables};
 
 use crate::support::buckets::{Place, given};
 use crate::support::{append, load, name, store, values};
@@ -147,4 +148,36 @@ fn a_table_of_some_megabytes_comes_whole_and_in_parts() {
         let came: Vec<i64> = batches.flat_map(|batch| values(&batch.unwrap())).collect();
         assert!(came == all[700_000..900_000], "{}", given.url);
     }
+}
+
+#[test]
+fn what_a_load_fetches_ahead_is_counted_in_its_memory_and_left_out_where_memory_is_short() {
+    const PLENTY: u64 = 1 << 30;
+    const COLUMN_BYTES: u64 = 5 << 20; // what a reader of one column holds in any case
+
+    let mut noise = polarway_testing::Noise::new(14);
+    let all: Vec<i64> = (0..1_500_000).map(|_| noise.next() as i64).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let near: Arc<dyn Backend> = Arc::new(DiskBackend::open(folder.path()).unwrap());
+    let far: Arc<dyn Backend> = Arc::new(ObjectBackend::new(Arc::new(InMemory::new())).unwrap());
+    let trades = name("trades");
+    let used = |backend: &Arc<dyn Backend>, capacity: u64| {
+        let tables = Arc::new(Tables::new(Arc::clone(backend), Settings::default()));
+        let memory = MemoryBudget::new(capacity);
+        let snapshot = tables.snapshot(&trades, At::Newest).unwrap();
+        let chunks = Loader::sharing(tables, 0, memory.clone()).chunks(&snapshot, 0).unwrap();
+        let used = memory.used();
+        let rows: u64 = chunks.map(|chunk| chunk.unwrap().rows).sum();
+        assert_eq!(rows, all.len() as u64);
+        (used, snapshot.bytes)
+    };
+    for backend in [&near, &far] {
+        store(&Tables::new(Arc::clone(backend), Settings::default()), &trades, all.iter().copied()).unwrap();
+    }
+    let (of_near, bytes) = used(&near, PLENTY);
+    let (of_far, _) = used(&far, PLENTY);
+    assert!(bytes > COLUMN_BYTES, "{bytes}");
+    assert_eq!(of_far - of_near, bytes - COLUMN_BYTES);
+    let short = 12 << 20;
+    assert_eq!(used(&far, short), used(&near, short));
 }
