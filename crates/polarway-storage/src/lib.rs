@@ -62,7 +62,7 @@ mod writer;
 
 pub use backend::{
     Backend, BackendError, BackendResult, Created, DataWriter, DiskBackend, Entry, FailureKind, FileMeta,
-    FileToOpen, ObjectBackend, Opening, Outcome,
+    FileToOpen, ObjectBackend, Opening, Operation, Outcome,
 };
 pub use budget::{MemoryBudget, Reservation};
 pub use callers::{Callers, ServedCaller, WaitingCaller};

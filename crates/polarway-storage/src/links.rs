@@ -13,7 +13,7 @@ use lru::LruCache;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use crate::backend::{BackendError, BackendResult, Outcome};
+use crate::backend::{BackendError, BackendResult, Operation, Outcome};
 use crate::mirror::AdoptedState;
 use crate::partition::linked_folder;
 
@@ -60,7 +60,7 @@ impl Links {
             return Ok(Arc::clone(link));
         }
         let link = Arc::new(self.make(adopted, target).map_err(|error| {
-            BackendError::of_io("link", &target.display().to_string(), Outcome::NotDone, error)
+            BackendError::of_io(Operation::Link, &target.display().to_string(), Outcome::NotDone, error)
         })?);
         links.put(adopted.state, Arc::clone(&link));
         let surplus = links.len().saturating_sub(MOST_LINKS);

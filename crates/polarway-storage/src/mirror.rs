@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use polarway_parquet::{EncodeOptions, ReadAt, ReadOptions, TableEncoder, Workers};
 use uuid::Uuid;
 
-use crate::backend::{Backend, BackendError, BackendResult, Outcome};
+use crate::backend::{Backend, BackendError, BackendResult, Operation, Outcome};
 use crate::error::Result;
 use crate::layout::is_data_file;
 use crate::links::{Link, Links};
@@ -191,7 +191,7 @@ impl Mirror {
         };
         let folder = prepare().map_err(|error| {
             BackendError::of_io(
-                "prepare the mirror in",
+                Operation::PrepareMirror,
                 &folder.display().to_string(),
                 Outcome::NotDone,
                 error,
@@ -277,7 +277,7 @@ impl Mirror {
     /// Rewrites a file that DuckDB does not read as one that it reads.
     fn write_anew(&self, file: FileToRead<'_>, schema: &SchemaRef, target: &Path) -> Result<()> {
         let source = file.open(&*self.places.backend)?;
-        let failed = |error| BackendError::of_io("copy", file.path, Outcome::NotDone, error);
+        let failed = |error| BackendError::of_io(Operation::Copy, file.path, Outcome::NotDone, error);
         let write = || -> Result<()> {
             let sink = io::BufWriter::new(File::create_new(target).map_err(failed)?);
             let encoding = EncodeOptions::default().with_workers(self.workers.clone());

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use polarway_model::DatasetName;
 use polarway_parquet::{Categories, EncodeOptions, TableEncoder};
 
-use crate::backend::{Backend, BackendError, BackendResult, DataWriter, Outcome};
+use crate::backend::{Backend, BackendError, BackendResult, DataWriter, Operation, Outcome};
 use crate::commit::{DataFile, data_path};
 use crate::error::{Error, Result};
 
@@ -167,7 +167,8 @@ impl Sink {
     /// Keeps the storage's error, and returns one for the encoder.
     fn refused(&self, error: io::Error) -> io::Error {
         let kind = error.kind();
-        *self.refusal.lock() = Some(BackendError::of_io("write", &self.path, Outcome::NotDone, error));
+        *self.refusal.lock() =
+            Some(BackendError::of_io(Operation::Write, &self.path, Outcome::NotDone, error));
         kind.into()
     }
 }

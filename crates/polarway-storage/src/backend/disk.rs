@@ -17,8 +17,8 @@ use polarway_parquet::{LocalFile, ReadAt};
 use reserve::Reserve;
 
 use super::{
-    Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Outcome,
-    is_settled, split,
+    Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, Operation,
+    Outcome, is_settled, split,
 };
 use crate::commit::CONTROL_FOLDER;
 use crate::environment::micros_since_epoch;
@@ -54,7 +54,7 @@ impl DiskBackend {
     pub fn open(root: impl Into<PathBuf>) -> BackendResult<Self> {
         let root = root.into();
         let failed = |error| {
-            BackendError::of_io("open the folder", &root.display().to_string(), Outcome::NotDone, error)
+            BackendError::of_io(Operation::OpenFolder, &root.display().to_string(), Outcome::NotDone, error)
         };
         let existing = root.ancestors().position(|folder| folder.is_dir()).unwrap_or_default();
         if !root.is_dir() {
@@ -147,13 +147,14 @@ impl DiskBackend {
             Ok(DiskWriter { file, folder: folder.to_owned(), full, path: path.to_owned(), finished: false })
         };
         self.in_folder(folder, create)
-            .map_err(|error| BackendError::of_io("create", path, Outcome::NotDone, error))
+            .map_err(|error| BackendError::of_io(Operation::Create, path, Outcome::NotDone, error))
     }
 
     /// Gives a staged file the name of its commit.
     fn publish(&self, path: &str, contents: &[u8], staged: io::Result<Staged>) -> BackendResult<Created> {
         let (folder, name) = split(path);
-        let staged = staged.map_err(|error| BackendError::of_io("write", path, Outcome::NotDone, error))?;
+        let staged =
+            staged.map_err(|error| BackendError::of_io(Operation::Write, path, Outcome::NotDone, error))?;
         let linked = self.in_folder(folder, |folder| {
             let target = folder.join(name);
             match fs::hard_link(&staged.0, &target) {
@@ -168,12 +169,12 @@ impl DiskBackend {
         });
         let (folder, created) = linked.map_err(|error| {
             // On a full or read-only disk there is no link; after another error there may be one.
-            let failed = BackendError::of_io("publish", path, Outcome::NotDone, error);
+            let failed = BackendError::of_io(Operation::Publish, path, Outcome::NotDone, error);
             let outcome = if failed.kind == FailureKind::Other { Outcome::Unknown } else { Outcome::NotDone };
             BackendError { outcome, ..failed }
         })?;
         sync_folder(&folder)
-            .map_err(|error| BackendError::of_io("publish", path, Outcome::Unknown, error))?;
+            .map_err(|error| BackendError::of_io(Operation::Publish, path, Outcome::Unknown, error))?;
         Ok(created)
     }
 
@@ -229,7 +230,7 @@ impl Backend for DiskBackend {
         match fs::read(self.full(path)) {
             Ok(contents) => Ok(Some(contents.into())),
             Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(BackendError::of_io("read", path, Outcome::NotDone, error)),
+            Err(error) => Err(BackendError::of_io(Operation::Read, path, Outcome::NotDone, error)),
         }
     }
 
@@ -238,7 +239,7 @@ impl Backend for DiskBackend {
             Ok(meta) if meta.is_file() => Ok(Some(file_meta(&meta))),
             Ok(_) => Ok(None),
             Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(BackendError::of_io("look at", path, Outcome::NotDone, error)),
+            Err(error) => Err(BackendError::of_io(Operation::LookAt, path, Outcome::NotDone, error)),
         }
     }
 
@@ -269,7 +270,9 @@ impl Backend for DiskBackend {
         };
         match list() {
             Err(error) if is_absent(&error) => Ok(Vec::new()),
-            other => other.map_err(|error| BackendError::of_io("list", folder, Outcome::NotDone, error)),
+            other => {
+                other.map_err(|error| BackendError::of_io(Operation::List, folder, Outcome::NotDone, error))
+            }
         }
     }
 
@@ -277,7 +280,7 @@ impl Backend for DiskBackend {
         let open = || LocalFile::new(File::open(self.full(path))?);
         match open() {
             Ok(source) => Ok(Arc::new(source)),
-            Err(error) => Err(BackendError::of_io("open", path, Outcome::NotDone, error)),
+            Err(error) => Err(BackendError::of_io(Operation::Open, path, Outcome::NotDone, error)),
         }
     }
 
@@ -307,7 +310,7 @@ impl Backend for DiskBackend {
     fn settle_commit(&self, path: &str) -> BackendResult<()> {
         let (folder, _) = split(path);
         let settle = || sync_folder(&self.ensure_folder(folder)?);
-        settle().map_err(|error| BackendError::of_io("sync", path, Outcome::Unknown, error))
+        settle().map_err(|error| BackendError::of_io(Operation::Sync, path, Outcome::Unknown, error))
     }
 
     fn replace(&self, path: &str, contents: Bytes) -> BackendResult<()> {
@@ -318,11 +321,11 @@ impl Backend for DiskBackend {
                 .or_else(|error| self.stage_in_need(path, &contents, error))?;
             self.in_folder(folder, |folder| fs::rename(&staged.0, folder.join(name)))
         };
-        replace().map_err(|error| BackendError::of_io("replace", path, Outcome::Unknown, error))
+        replace().map_err(|error| BackendError::of_io(Operation::Replace, path, Outcome::Unknown, error))
     }
 
     fn copy_data(&self, from: &str, to: &str) -> BackendResult<()> {
-        let failed = |error| BackendError::of_io("copy", from, Outcome::NotDone, error);
+        let failed = |error| BackendError::of_io(Operation::Copy, from, Outcome::NotDone, error);
         let mut source = File::open(self.full(from)).map_err(failed)?;
         let mut writer = self.begin_data(to)?;
         if !reflink(&source, &writer.file) {
@@ -349,7 +352,9 @@ impl Backend for DiskBackend {
 
     fn check(&self) -> BackendResult<()> {
         let found = fs::read_dir(&self.root).map(drop);
-        found.map_err(|error| BackendError::of_io("look into", &self.root_name(), Outcome::NotDone, error))
+        found.map_err(|error| {
+            BackendError::of_io(Operation::LookInto, &self.root_name(), Outcome::NotDone, error)
+        })
     }
 
     fn probe(&self) -> BackendResult<()> {
@@ -358,8 +363,9 @@ impl Backend for DiskBackend {
         let probed = File::create_new(&file).and_then(|_| fs::hard_link(&file, &link));
         let _ = fs::remove_file(&link); // absent where the link failed
         let _ = fs::remove_file(&file); // absent where the creation failed
-        probed
-            .map_err(|error| BackendError::of_io("link files in", &self.root_name(), Outcome::NotDone, error))
+        probed.map_err(|error| {
+            BackendError::of_io(Operation::LinkFiles, &self.root_name(), Outcome::NotDone, error)
+        })
     }
 
     fn local_path(&self, path: &str) -> Option<PathBuf> {
@@ -376,7 +382,8 @@ impl Backend for DiskBackend {
             };
             Ok(file_meta(&meta).modified_us)
         };
-        touch().map_err(|error| BackendError::of_io("write in", scratch_folder, Outcome::NotDone, error))
+        touch()
+            .map_err(|error| BackendError::of_io(Operation::WriteIn, scratch_folder, Outcome::NotDone, error))
     }
 }
 
@@ -404,7 +411,8 @@ impl DataWriter for DiskWriter {
             self.file.sync_all()?;
             sync_folder(&self.folder)
         };
-        settle().map_err(|error| BackendError::of_io("write", &self.path, Outcome::NotDone, error))?;
+        settle()
+            .map_err(|error| BackendError::of_io(Operation::Write, &self.path, Outcome::NotDone, error))?;
         self.finished = true;
         Ok(())
     }

@@ -8,6 +8,7 @@ mod object;
 mod object_ahead;
 mod object_reader;
 mod object_writer;
+mod operation;
 
 use std::fmt::{self, Debug};
 use std::io::{self, Write};
@@ -23,6 +24,7 @@ use crate::environment::micros_since_epoch;
 pub use disk::DiskBackend;
 pub use object::ObjectBackend;
 pub(crate) use object_ahead::MOST_BYTES as FETCHED_AHEAD_BYTES;
+pub use operation::Operation;
 
 /// A directory or a bucket. One conformance suite tests all implementations.
 pub trait Backend: Send + Sync + Debug {
@@ -278,8 +280,8 @@ pub type BackendResult<T> = Result<T, BackendError>;
 #[derive(Debug, thiserror::Error)]
 #[error("can't {operation} {}{}", place(path), kind.explanation())]
 pub struct BackendError {
-    /// The operation, as a verb.
-    pub operation: &'static str,
+    /// The operation.
+    pub operation: Operation,
     /// The path.
     pub path: String,
     /// Why it failed, as far as a caller can act on it.
@@ -298,7 +300,7 @@ fn place(path: &str) -> String {
 
 impl BackendError {
     /// A failure that the operating system reported, or the client of a bucket by way of an open file.
-    pub(crate) fn of_io(operation: &'static str, path: &str, outcome: Outcome, error: io::Error) -> Self {
+    pub(crate) fn of_io(operation: Operation, path: &str, outcome: Outcome, error: io::Error) -> Self {
         // A file of a bucket passes on what its client said.
         let error = match error.downcast::<object_store::Error>() {
             Ok(error) => return object::failure(operation, path, outcome, error),
@@ -423,7 +425,7 @@ mod tests {
     #[test]
     fn what_the_client_of_a_bucket_said_is_not_lost_on_its_way_through_an_open_file() {
         let denied = || object_store::Error::PermissionDenied { path: "a".into(), source: "no".into() };
-        let of_io = |error: io::Error| BackendError::of_io("read", "a", Outcome::NotDone, error);
+        let of_io = |error: io::Error| BackendError::of_io(Operation::Read, "a", Outcome::NotDone, error);
         assert_eq!(of_io(denied().into()).kind, FailureKind::Denied);
         assert_eq!(of_io(io::ErrorKind::UnexpectedEof.into()).kind, FailureKind::Other);
         assert_eq!(of_io(io::ErrorKind::StorageFull.into()).kind, FailureKind::Full);

@@ -17,7 +17,7 @@ use super::object_reader::ObjectReader;
 use super::object_writer::ObjectWriter;
 use super::{
     Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, FileToOpen,
-    Opening, Outcome, is_settled, join, one_by_one,
+    Opening, Operation, Outcome, is_settled, join, one_by_one,
 };
 use crate::callers::Callers;
 use crate::environment::micros;
@@ -40,9 +40,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// How the identity of a file begins whose storage gives no entity tags. No tag has spaces.
 const WITHOUT_TAG: &str = "(no tag) ";
-
-/// The operations that change something, as errors name them.
-const WRITES: [&str; 6] = ["publish", "create", "write", "replace", "copy", "remove"];
 
 /// Any storage of the `object_store` crate that has put-if-absent.
 ///
@@ -93,7 +90,7 @@ impl ObjectBackend {
             .enable_all()
             .build()
             .map_err(|error| BackendError {
-                operation: "start the thread for",
+                operation: Operation::StartThread,
                 path: store.to_string(),
                 kind: FailureKind::Other,
                 outcome: Outcome::NotDone,
@@ -122,11 +119,11 @@ impl fmt::Debug for ObjectBackend {
 impl Backend for ObjectBackend {
     fn get(&self, path: &str) -> BackendResult<Option<Bytes>> {
         let get = async { self.store.get(&object_path(path)).await?.bytes().await };
-        absent_as_none(self.wait(get), "read", path)
+        absent_as_none(self.wait(get), Operation::Read, path)
     }
 
     fn head(&self, path: &str) -> BackendResult<Option<FileMeta>> {
-        let meta = absent_as_none(self.wait(self.store.head(&object_path(path))), "look at", path)?;
+        let meta = absent_as_none(self.wait(self.store.head(&object_path(path))), Operation::LookAt, path)?;
         Ok(meta.as_ref().map(file_meta))
     }
 
@@ -134,7 +131,7 @@ impl Backend for ObjectBackend {
         let prefix = (!folder.is_empty()).then(|| object_path(folder));
         let listed = self
             .wait(self.store.list_with_delimiter(prefix.as_ref()))
-            .map_err(|error| failure("list", folder, Outcome::NotDone, error))?;
+            .map_err(|error| failure(Operation::List, folder, Outcome::NotDone, error))?;
         let folders = listed.common_prefixes.iter().filter_map(ObjectPath::filename);
         let folders = folders.map(|name| Entry { name: name.to_owned(), file: None });
         let files = listed.objects.iter().filter_map(|object| {
@@ -173,12 +170,12 @@ impl Backend for ObjectBackend {
             Err(error) if is_taken(&error) => match self.get(path) {
                 Ok(Some(there)) if there == contents => Ok(Created::New),
                 Ok(Some(_)) => Ok(Created::Taken),
-                Ok(None) => Err(failure("publish", path, Outcome::Unknown, error)),
+                Ok(None) => Err(failure(Operation::Publish, path, Outcome::Unknown, error)),
                 Err(unread) => Err(BackendError { outcome: Outcome::Unknown, ..unread }),
             },
             Err(error) => {
                 let outcome = if had_no_effect(&error) { Outcome::NotDone } else { Outcome::Unknown };
-                Err(failure("publish", path, outcome, error))
+                Err(failure(Operation::Publish, path, outcome, error))
             }
         }
     }
@@ -189,7 +186,7 @@ impl Backend for ObjectBackend {
 
     fn replace(&self, path: &str, contents: Bytes) -> BackendResult<()> {
         let put = self.wait(self.store.put(&object_path(path), PutPayload::from(contents)));
-        put.map(|_| ()).map_err(|error| failure("replace", path, Outcome::Unknown, error))
+        put.map(|_| ()).map_err(|error| failure(Operation::Replace, path, Outcome::Unknown, error))
     }
 
     fn copy_data(&self, from: &str, to: &str) -> BackendResult<()> {
@@ -200,7 +197,7 @@ impl Backend for ObjectBackend {
             return self.copy_in_parts(&FileToOpen::new(from, meta.bytes), to);
         }
         self.wait(self.store.copy(&object_path(from), &object_path(to)))
-            .map_err(|error| failure("copy", from, Outcome::Unknown, error))
+            .map_err(|error| failure(Operation::Copy, from, Outcome::Unknown, error))
     }
 
     fn copy_pinned(&self, from: &FileToOpen<'_>, to: &str) -> BackendResult<()> {
@@ -217,22 +214,23 @@ impl Backend for ObjectBackend {
         }
         match self.wait_to_the_end(self.store.delete(&object_path(path))) {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(failure("remove", path, Outcome::Unknown, error)),
+            Err(error) => Err(failure(Operation::Remove, path, Outcome::Unknown, error)),
         }
     }
 
     fn remove_all(&self, paths: &[String]) -> BackendResult<()> {
         let Some(bucket) = &self.bucket else { return one_by_one(paths, |path| self.remove(path)) };
         let paths: Vec<ObjectPath> = paths.iter().map(|path| object_path(path)).collect();
-        self.wait_to_the_end(bucket.delete(&paths))
-            .map_err(|failed| failure("remove", failed.path.as_ref(), Outcome::Unknown, failed.error))
+        self.wait_to_the_end(bucket.delete(&paths)).map_err(|failed| {
+            failure(Operation::Remove, failed.path.as_ref(), Outcome::Unknown, failed.error)
+        })
     }
 
     fn remove_unfinished(&self, is_ours: &dyn Fn(&str) -> bool, age: Duration) -> BackendResult<usize> {
         let Some(bucket) = &self.bucket else { return Ok(0) };
         let Some(uploads) = bucket.uploads() else { return Ok(0) };
         let listed = self.wait(uploads.list());
-        let listed = listed.map_err(|error| failure("list uploads in", "", Outcome::NotDone, error))?;
+        let listed = listed.map_err(|error| failure(Operation::ListUploads, "", Outcome::NotDone, error))?;
         // The answer with the list said the service's time.
         let Some(now_us) = bucket.traffic().service_now_us() else { return Ok(0) };
         let begun_before_us = now_us.saturating_sub(micros(age));
@@ -240,7 +238,7 @@ impl Backend for ObjectBackend {
         let mut removed = 0;
         for upload in listed.into_iter().filter(is_left) {
             self.wait(uploads.abort(&upload))
-                .map_err(|error| failure("remove", &upload.path, Outcome::Unknown, error))?;
+                .map_err(|error| failure(Operation::Remove, &upload.path, Outcome::Unknown, error))?;
             removed += 1;
         }
         Ok(removed)
@@ -258,7 +256,7 @@ impl Backend for ObjectBackend {
     fn check(&self) -> BackendResult<()> {
         let nothing = ObjectPath::from(PROBE_FOLDER);
         let listed = self.wait(self.commits.list_with_delimiter(Some(&nothing)));
-        listed.map(drop).map_err(|error| failure("list", "", Outcome::NotDone, error))
+        listed.map(drop).map_err(|error| failure(Operation::List, "", Outcome::NotDone, error))
     }
 
     fn probe(&self) -> BackendResult<()> {
@@ -277,7 +275,7 @@ impl Backend for ObjectBackend {
         self.replace(&path, Bytes::new())?;
         let meta = self
             .wait(self.store.head(&object_path(&path)))
-            .map_err(|error| failure("look at", &path, Outcome::NotDone, error))?;
+            .map_err(|error| failure(Operation::LookAt, &path, Outcome::NotDone, error))?;
         Ok(meta.last_modified.timestamp_micros())
     }
 
@@ -300,7 +298,7 @@ impl ObjectBackend {
         let second = first.and_then(|_| match self.create_surely(&path, "second")? {
             Created::Taken => Ok(()),
             Created::New => Err(BackendError {
-                operation: "use",
+                operation: Operation::Use,
                 path: path.clone(),
                 kind: FailureKind::Unsuitable,
                 outcome: Outcome::NotDone,
@@ -332,7 +330,7 @@ impl ObjectBackend {
         let (path, first) = (file.path.to_owned(), self.reader(file).begin(file.is_read_whole));
         Opening::new(move || match first.wait() {
             Ok(reader) => Ok(Arc::new(reader)),
-            Err(error) => Err(failure("open", &path, Outcome::NotDone, error)),
+            Err(error) => Err(failure(Operation::Open, &path, Outcome::NotDone, error)),
         })
     }
 
@@ -360,7 +358,7 @@ impl ObjectBackend {
 
     /// Copies an object by way of this machine.
     fn copy_in_parts(&self, from: &FileToOpen<'_>, to: &str) -> BackendResult<()> {
-        let failed = |error| BackendError::of_io("copy", from.path, Outcome::NotDone, error);
+        let failed = |error| BackendError::of_io(Operation::Copy, from.path, Outcome::NotDone, error);
         let source = self.reader(from);
         let mut target = self.create_data(to)?;
         let mut offset = 0;
@@ -420,7 +418,7 @@ fn had_no_effect(error: &object_store::Error) -> bool {
 
 fn absent_as_none<T>(
     result: object_store::Result<T>,
-    operation: &'static str,
+    operation: Operation,
     path: &str,
 ) -> BackendResult<Option<T>> {
     match result {
@@ -431,7 +429,7 @@ fn absent_as_none<T>(
 }
 
 pub(super) fn failure(
-    operation: &'static str,
+    operation: Operation,
     path: &str,
     outcome: Outcome,
     error: object_store::Error,
@@ -448,11 +446,8 @@ pub(super) fn failure(
         (_, Error::NotImplemented { .. } | Error::NotSupported { .. }) => FailureKind::Unsuitable,
         _ => FailureKind::Other,
     };
-    let kind = if kind == FailureKind::Denied && WRITES.contains(&operation) {
-        FailureKind::WriteDenied
-    } else {
-        kind
-    };
+    let kind =
+        if kind == FailureKind::Denied && operation.is_write() { FailureKind::WriteDenied } else { kind };
     // The client's own error has the request's address in it; the refusal says what matters.
     let source = match refusal {
         Some(refusal) => refusal.into(),

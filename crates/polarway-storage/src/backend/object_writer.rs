@@ -8,7 +8,7 @@ use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt as _, PutPayload
 use tokio::task::JoinSet;
 
 use super::object::{failure, object_path};
-use super::{BackendResult, DataWriter, Outcome};
+use super::{BackendResult, DataWriter, Operation, Outcome};
 use crate::own_runtime::OwnRuntime;
 
 /// Size of one part of an upload, in bytes. Buckets take 10,000 parts of at least 5 MiB. A smaller object is one request.
@@ -108,7 +108,7 @@ impl DataWriter for ObjectWriter {
     fn finish(mut self: Box<Self>) -> BackendResult<()> {
         let runtime = Arc::clone(&self.runtime);
         let completed = runtime.wait(self.complete());
-        completed.map_err(|error| failure("write", &self.path, Outcome::Unknown, error))
+        completed.map_err(|error| failure(Operation::Write, &self.path, Outcome::Unknown, error))
     }
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::flight::Flight;
 use super::slots::{Slot, Slots};
-use crate::backend::{BackendError, BackendResult, Outcome};
+use crate::backend::{BackendError, BackendResult, Operation, Outcome};
 
 /// How many blocks are written to disk before memory is looked at again.
 const WRITTEN_AT_ONCE: usize = 64;
@@ -61,7 +61,7 @@ impl Blocks {
     /// No blocks, with limits for those in memory and for those in a file at `path`.
     pub(super) fn new(path: &Path, memory_bytes: u64, disk_bytes: u64) -> BackendResult<Self> {
         let slots = Slots::create(path, disk_bytes).map_err(|error| {
-            BackendError::of_io("create", &path.display().to_string(), Outcome::NotDone, error)
+            BackendError::of_io(Operation::Create, &path.display().to_string(), Outcome::NotDone, error)
         })?;
         let state = State {
             memory: LruCache::unbounded(),

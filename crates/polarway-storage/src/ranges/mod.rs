@@ -21,7 +21,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use crate::backend::{Backend, BackendError, BackendResult, Outcome};
+use crate::backend::{Backend, BackendError, BackendResult, Operation, Outcome};
 use crate::mirror::FileToRead;
 use crate::own_runtime::OwnRuntime;
 use blocks::Blocks;
@@ -112,8 +112,9 @@ impl RangeCache {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_memory(folder: &Path, memory_bytes: u64, disk_bytes: u64) -> BackendResult<Self> {
-        let failed =
-            |error| BackendError::of_io("prepare", &folder.display().to_string(), Outcome::NotDone, error);
+        let failed = |error| {
+            BackendError::of_io(Operation::Prepare, &folder.display().to_string(), Outcome::NotDone, error)
+        };
         std::fs::create_dir_all(folder).map_err(failed)?;
         let threads = tokio::runtime::Builder::new_current_thread()
             .max_blocking_threads(MOST_REQUESTS)

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::flight::Flight;
 use super::{BLOCK_BYTES, RangeCache};
-use crate::backend::{Backend, BackendError, BackendResult, Outcome};
+use crate::backend::{Backend, BackendError, BackendResult, Operation, Outcome};
 use crate::mirror::FileToRead;
 
 /// A file in a storage, and the cache that keeps what comes from it.
@@ -90,7 +90,7 @@ impl Source {
     }
 
     pub(super) fn error(&self, error: io::Error) -> BackendError {
-        BackendError::of_io("read", &self.path, Outcome::NotDone, error)
+        BackendError::of_io(Operation::Read, &self.path, Outcome::NotDone, error)
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat, unlinkat};
 use rustix::io::Errno;
 
-use crate::backend::{BackendError, FailureKind, Outcome, split};
+use crate::backend::{BackendError, FailureKind, Operation, Outcome, split};
 
 /// Why something was not removed.
 #[derive(Debug)]
@@ -72,9 +72,9 @@ pub(super) fn open_folder(root: &Path, folder: &str) -> Result<Option<OwnedFd>, 
 
 pub(super) fn failure(path: &str, why: NotRemoved) -> BackendError {
     match why {
-        NotRemoved::System(error) => BackendError::of_io("remove", path, Outcome::Unknown, error),
+        NotRemoved::System(error) => BackendError::of_io(Operation::Remove, path, Outcome::Unknown, error),
         NotRemoved::Linked => BackendError {
-            operation: "remove",
+            operation: Operation::Remove,
             path: path.to_owned(),
             kind: FailureKind::Linked,
             outcome: Outcome::NotDone,

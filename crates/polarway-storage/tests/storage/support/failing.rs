@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use polarway_storage::{
     Backend, BackendError, BackendResult, Created, DataWriter, Entry, FailureKind, FileMeta, FileToOpen,
-    Opening, Outcome, ReadAt,
+    Opening, Operation, Outcome, ReadAt,
 };
 
 use super::forward::forward;
@@ -84,7 +84,7 @@ impl Plan {
             let _ = operation(); // its answer is lost
         }
         Err(BackendError {
-            operation: "reach",
+            operation: Operation::Reach,
             path: path.to_owned(),
             kind: FailureKind::Other,
             outcome: Outcome::Unknown,
