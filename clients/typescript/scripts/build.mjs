@@ -1,6 +1,6 @@
 // Builds what is published into dist/: modules for `import` and for `require`, with their types.
 import { execFileSync } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -11,7 +11,13 @@ for (const [folder, flags] of [
   ["esm", []],
   ["cjs", ["--module", "commonjs", "--moduleResolution", "bundler", "--verbatimModuleSyntax", "false"]],
 ]) {
-  execFileSync(tsc, [...flags, "--outDir", join("dist", folder)], { cwd: project, stdio: "inherit" });
+  // Maps would lead to sources that are not published.
+  execFileSync(tsc, [...flags, "--sourceMap", "false", "--outDir", join("dist", folder)], {
+    cwd: project,
+    stdio: "inherit",
+  });
 }
 // The package's own type is "module".
 writeFileSync(join(project, "dist", "cjs", "package.json"), '{ "type": "commonjs" }\n');
+// Whoever has the package has its licence.
+copyFileSync(join(project, "..", "..", "LICENSE"), join(project, "LICENSE"));
