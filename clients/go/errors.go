@@ -146,6 +146,8 @@ var kindOfReason = map[string]error{
 	"QUERY_FAILED":         ErrQuery,
 	"QUERY_TOO_LARGE":      ErrQuery,
 	"READER_TOO_SLOW":      ErrQuery,
+	"NOT_DISTRIBUTABLE":    ErrQuery,
+	"WORKER_LOST":          ErrQuery,
 	"CANCELLED":            ErrCancelled,
 	"RESOURCE_EXHAUSTED":   ErrResourceExhausted,
 	"HANDLES_FULL":         ErrResourceExhausted,

@@ -73,10 +73,10 @@ pub use load::TableStream;
 // Their own pages are in their crates, where it is also said how they travel.
 #[doc(no_inline)]
 pub use polarway_model::{
-    At, CacheStats, Dataset, DatasetName, DatasetVersion, DeleteOptions, Description, HandleId, HandleInfo,
-    HandleOptions, InvalidHandleId, InvalidName, InvalidRequestId, LoadOptions, Published, QueryOptions,
-    QueryPhase, QuerySummary, QueryTimes, RequestId, RunningQuery, Selection, ServerInfo, Version,
-    VersionKind, WriteMode, WriteOptions,
+    At, CacheStats, Dataset, DatasetName, DatasetVersion, DeleteOptions, Description, EngineChoice,
+    EngineUsed, HandleId, HandleInfo, HandleOptions, InvalidEngine, InvalidHandleId, InvalidName,
+    InvalidRequestId, LoadOptions, Published, QueryOptions, QueryPhase, QuerySummary, QueryTimes, RequestId,
+    RunningQuery, Selection, ServerInfo, Version, VersionKind, WriteMode, WriteOptions,
 };
 #[doc(no_inline)]
 pub use polarway_proto::Reason;

@@ -239,6 +239,8 @@ impl From<polarway_query::Error> for Error {
             Query::OutOfMemory(_) | Query::Busy(_) | Query::Replaced(_) => ErrorKind::ResourceExhausted,
             Query::QueryTooLarge(_) => ErrorKind::QueryTooLarge,
             Query::ReaderTooSlow(_) => ErrorKind::ReaderTooSlow,
+            Query::NotDistributable(_) => ErrorKind::NotDistributable,
+            Query::WorkerLost(_) => ErrorKind::WorkerLost,
             Query::Interrupted => ErrorKind::Cancelled,
             Query::Deadline => ErrorKind::DeadlineExceeded,
             Query::Configuration(_) => ErrorKind::Configuration,

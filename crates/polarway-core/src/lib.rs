@@ -78,9 +78,9 @@ pub use polarway::Polarway;
 pub use polarway_handles::{Handle, HandleId, Lease};
 pub use polarway_ipc::{Chunk, Compression};
 pub use polarway_model::{
-    At, CacheStats, Dataset, DatasetName, DatasetVersion, DeleteOptions, Description, HandleInfo,
-    HandleOptions, LoadOptions, Published, QueryOptions, QueryPhase, QuerySummary, QueryTimes, RequestId,
-    Selection, Version, VersionKind, WriteMode, WriteOptions,
+    At, CacheStats, Dataset, DatasetName, DatasetVersion, DeleteOptions, Description, EngineChoice,
+    EngineUsed, HandleInfo, HandleOptions, InvalidEngine, LoadOptions, Published, QueryOptions, QueryPhase,
+    QuerySummary, QueryTimes, RequestId, Selection, Version, VersionKind, WriteMode, WriteOptions,
 };
 pub use polarway_query::{
     EngineCondition, MemoryLimit, QueryObserver, QueryOutcome, QueryStatus, duckdb_version, memory_limit,

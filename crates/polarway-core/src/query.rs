@@ -124,6 +124,7 @@ impl Polarway {
             parameters,
             keep,
             hugeint_as_text: options.hugeint_as_text,
+            engine: options.engine,
             ..Default::default()
         };
         let (sink, receivers) = query_events::channel(form);
@@ -190,8 +191,8 @@ struct Items<T> {
 impl<T> Items<T> {
     /// What the query did, if it has ended without an error.
     fn summary(&self) -> Option<QuerySummary> {
-        let Summary { rows, bytes, times } = self.summary?;
-        Some(QuerySummary { rows, bytes, datasets: self.datasets.to_vec(), times })
+        let Summary { rows, bytes, times, engine } = self.summary.clone()?;
+        Some(QuerySummary { rows, bytes, datasets: self.datasets.to_vec(), times, engine })
     }
 }
 

@@ -12,7 +12,7 @@
 //!                                         └─ Rows <── stages that pass rows to each other ──┘
 //! ```
 //!
-//! - **Files** (`files`, `store`). A plan names a file by its number in the query's list of pinned files. The store that a plan sees
+//! - **Files** ([`PinnedFiles`], `store`). A plan names a file by its number in the query's list of pinned files. The store that a plan sees
 //!   knows these alone, and reads. It opens them through [`PlanFiles`], which each worker has for its own storages.
 //! - **A query on a worker** (`service`) begins with a call that names the version, the storage, the files and the limits, and lasts
 //!   as long as this call. It has tasks, a store and memory of its own, so nothing of it is left when it is dropped: when its
@@ -32,7 +32,6 @@ mod census;
 mod channels;
 mod compute;
 mod error;
-mod files;
 mod functions;
 mod memory;
 mod peers;
@@ -48,9 +47,9 @@ mod wire;
 pub use census::WorkerStatus;
 pub use channels::{Channels, Credentials, Token};
 pub use error::{Error, Refusal};
-pub use files::{PinnedFile, PinnedFiles, PlanFiles, is_plain_path};
 pub use functions::all as functions;
 pub use peers::{Peer, PeerSource, PeerState, Peers};
+pub use polarway_query::{PinnedFile, PinnedFiles, PlanFiles, is_plain_path};
 pub use refusal::Refusal as Untranslated;
 pub use run::{Query, Rows};
 pub use scan::{StoredScan, scanned_type};

@@ -5,7 +5,7 @@ use polarway_model::DatasetName;
 use polarway_query::FileStorage;
 use tonic::{Code, Status};
 
-use crate::files::{PinnedFile, is_plain_path};
+use polarway_query::{PinnedFile, is_plain_path};
 
 /// Asks a worker about itself: from [`StatusRequest`] to [`PeerStatus`].
 pub(crate) const STATUS: &str = "/polarway.peers.v1.Peers/Status";

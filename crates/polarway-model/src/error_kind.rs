@@ -38,6 +38,10 @@ pub enum ErrorKind {
     QueryTooLarge,
     /// The result was not read for too long, while other queries waited: read it faster, or keep it under a handle.
     ReaderTooSlow,
+    /// Several workers can't run the query as it was asked for: the message says why. Let one worker run it.
+    NotDistributable,
+    /// A worker that ran a part of the query was lost: run it again.
+    WorkerLost,
     /// No query of this id runs.
     UnknownQuery,
     /// The text is not the id of a handle.

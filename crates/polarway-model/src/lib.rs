@@ -23,7 +23,10 @@ pub use handle::HandleInfo;
 pub use handle_id::{HandleId, InvalidHandleId};
 pub use load::{LoadOptions, Selection};
 pub use name::{DatasetName, InvalidName, MAX_NAME_LENGTH};
-pub use query::{HandleOptions, QueryOptions, QueryPhase, QuerySummary, QueryTimes, RunningQuery};
+pub use query::{
+    EngineChoice, EngineUsed, HandleOptions, InvalidEngine, QueryOptions, QueryPhase, QuerySummary,
+    QueryTimes, RunningQuery,
+};
 pub use request::{InvalidRequestId, RequestId};
 pub use worker::{CacheStats, ServerInfo};
 pub use write::{DeleteOptions, Published, WriteMode, WriteOptions};

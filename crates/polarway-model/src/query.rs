@@ -1,5 +1,7 @@
 //! Queries: how they are run, and what is known of them.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use polarway_table::Parameters;
@@ -25,6 +27,8 @@ pub struct QueryOptions {
     /// decimals have 38: as decimals they are refused then. A result that is kept, and a [`resumable`](Self::resumable)
     /// one, has decimals.
     pub hugeint_as_text: bool,
+    /// Which engine runs it.
+    pub engine: EngineChoice,
 }
 
 impl From<Parameters> for QueryOptions {
@@ -45,6 +49,8 @@ pub struct HandleOptions {
     /// Random bits that identify the call. A retry with the same bits finds the handle that the first call made, on any
     /// worker that shares the storage. Whoever knows them knows the handle's id. For `None`, a client draws its own.
     pub request: Option<[u8; 16]>,
+    /// Which engine runs the query.
+    pub engine: EngineChoice,
 }
 
 impl From<Parameters> for HandleOptions {
@@ -56,8 +62,82 @@ impl From<Parameters> for HandleOptions {
 /// Options that a handle does not have are left out.
 impl From<QueryOptions> for HandleOptions {
     fn from(options: QueryOptions) -> Self {
-        let QueryOptions { parameters, time, resumable: _, hugeint_as_text: _ } = options;
-        Self { parameters, time, ..Self::default() }
+        let QueryOptions { parameters, time, resumable: _, hugeint_as_text: _, engine } = options;
+        Self { parameters, time, engine, ..Self::default() }
+    }
+}
+
+/// Which engine runs a query.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum EngineChoice {
+    /// Several workers, if the query reads much and they can run it exactly; otherwise the worker that was asked.
+    #[default]
+    Auto,
+    /// The worker that was asked.
+    Local,
+    /// Several workers. A query that they can't run exactly is refused.
+    Distributed,
+}
+
+impl EngineChoice {
+    /// All choices.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Local, Self::Distributed];
+
+    /// Its name, such as `auto`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Local => "local",
+            Self::Distributed => "distributed",
+        }
+    }
+}
+
+impl fmt::Display for EngineChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for EngineChoice {
+    type Err = InvalidEngine;
+
+    fn from_str(text: &str) -> Result<Self, InvalidEngine> {
+        let found = Self::ALL.into_iter().find(|choice| choice.name() == text);
+        found.ok_or_else(|| InvalidEngine(text.to_owned()))
+    }
+}
+
+/// A text that names no engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidEngine(String);
+
+impl fmt::Display for InvalidEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is no engine: it is auto, local or distributed", self.0)
+    }
+}
+
+impl std::error::Error for InvalidEngine {}
+
+/// Which engine ran a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineUsed {
+    /// DuckDB, on the worker that was asked.
+    Local {
+        /// Why it did not run on several workers, if its size was a reason to.
+        reason: Option<String>,
+    },
+    /// Several workers.
+    Distributed {
+        /// How many took part.
+        workers: u32,
+    },
+}
+
+impl Default for EngineUsed {
+    fn default() -> Self {
+        Self::Local { reason: None }
     }
 }
 
@@ -140,6 +220,8 @@ pub struct QuerySummary {
     pub datasets: Vec<DatasetVersion>,
     /// How long it spent in each phase.
     pub times: QueryTimes,
+    /// Which engine ran it.
+    pub engine: EngineUsed,
 }
 
 /// A query that has not ended.
@@ -159,4 +241,21 @@ pub struct RunningQuery {
     pub rows: u64,
     /// The bytes of those rows in Arrow's form.
     pub bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_is_found_by_its_name_and_another_text_is_named_in_the_error() {
+        for choice in EngineChoice::ALL {
+            assert_eq!(choice.to_string().parse(), Ok(choice));
+        }
+        assert_eq!(EngineChoice::default(), EngineChoice::Auto);
+        for text in ["", "Auto", "duckdb", "local "] {
+            let error = text.parse::<EngineChoice>().unwrap_err().to_string();
+            assert!(error.contains(&format!("{text:?}")), "{error}");
+        }
+    }
 }

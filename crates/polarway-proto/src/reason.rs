@@ -119,6 +119,11 @@ reasons! {
     ReaderTooSlow, "READER_TOO_SLOW", ResourceExhausted, No,
         "The result was not read for too long while other queries waited for its place. Read it faster, select less, or keep it \
          under a handle and load that.";
+    NotDistributable, "NOT_DISTRIBUTABLE", FailedPrecondition, No,
+        "The query was to run on several workers and can't. The message says what stands against it: an operator, a function, a \
+         type, a table, or missing workers. Let one worker run it (`engine` is `auto` or `local`).";
+    WorkerLost, "WORKER_LOST", Aborted, No,
+        "A worker that ran a part of the query was lost, and the query could not be run again on the others. Run it again.";
     UnknownQuery, "UNKNOWN_QUERY", NotFound, No,
         "No query of this id runs on the worker that answered.";
     InvalidHandle, "INVALID_HANDLE", InvalidArgument, No,

@@ -5,9 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
+use polarway_model::EngineChoice;
 
 use crate::batches::BATCH_BYTES;
 use crate::memory::memory_limit;
+
+/// Below so many bytes, a query gains nothing from several workers: one reads them in seconds.
+const DISTRIBUTED_FROM_BYTES: u64 = 4 << 30;
 
 /// How an [`Engine`](crate::Engine) is set up.
 #[derive(Debug, Clone)]
@@ -34,6 +38,9 @@ pub struct EngineConfig {
     pub limits: Limits,
     /// A DuckDB database file whose tables queries read as `analytics.<table>`. It is opened read-only.
     pub analytics: Option<PathBuf>,
+    /// Queries whose files have at least this many bytes run on several workers, if there is an
+    /// [engine](crate::DistributedExecutor) for that and it can run them exactly.
+    pub distributed_from_bytes: u64,
 }
 
 /// Limits that keep queries from disturbing each other.
@@ -104,6 +111,7 @@ impl EngineConfig {
             idle_connections: 32,
             limits: Limits::default(),
             analytics: None,
+            distributed_from_bytes: DISTRIBUTED_FROM_BYTES,
         }
     }
 }
@@ -128,6 +136,8 @@ pub struct QueryOptions {
     /// Whether HUGEINT numbers are returned as text. They may have 39 digits, but Arrow's decimals only 38: longer ones are
     /// refused as decimals.
     pub hugeint_as_text: bool,
+    /// Which engine runs it.
+    pub engine: EngineChoice,
 }
 
 /// What happens with a query's result.
@@ -162,6 +172,7 @@ impl Default for QueryOptions {
             most_of_owner: None,
             keep: Keep::No,
             hugeint_as_text: false,
+            engine: EngineChoice::Auto,
         }
     }
 }

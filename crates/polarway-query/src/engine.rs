@@ -11,7 +11,9 @@ use uuid::Uuid;
 use crate::bound_plan::BoundPlan;
 use crate::catalog::Catalog;
 use crate::config::{EngineConfig, Limits, QueryOptions};
+use crate::distributed::DistributedExecutor;
 use crate::duckdb::DuckDb;
+use crate::engines::{Engines, LocalEngine};
 use crate::error::Error;
 use crate::executor::{Executor, KeptPart, KeptScan, LocalFiles};
 use crate::gate::{Dialect, Gate};
@@ -40,6 +42,7 @@ pub struct Engine(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) gate: Gate,
     duckdb: Arc<DuckDb>,
+    pub(crate) engines: Engines,
     pub(crate) registry: Arc<Registry>,
     pub(crate) limits: Limits,
     /// How many executions have begun. By this a query knows whether another one began during its own.
@@ -52,11 +55,6 @@ pub(crate) struct Shared {
 impl Shared {
     /// The parser for the gate: a text means what it means to DuckDB, whichever executor runs its plan.
     pub(crate) fn dialect(&self) -> &dyn Dialect {
-        &*self.duckdb
-    }
-
-    /// The executor for a plan. DuckDB runs all plans; a second engine would be chosen here.
-    pub(crate) fn executor(&self, _plan: &Plan) -> &dyn Executor {
         &*self.duckdb
     }
 
@@ -88,7 +86,9 @@ impl Engine {
         let gate = Gate::new(config.text_bytes, config.cached_texts);
         let admission = Admission::new(limits, Threads::new(config.idle_connections));
         let registry = Arc::new(Registry::reporting_to(observers));
+        let distributed_from_bytes = config.distributed_from_bytes;
         let duckdb = Arc::new(DuckDb::open(config, files)?);
+        let engines = Engines::new(Arc::clone(&duckdb) as Arc<dyn LocalEngine>, distributed_from_bytes);
         let watched = Watched {
             registry: Arc::clone(&registry),
             admission: Arc::clone(&admission),
@@ -98,6 +98,7 @@ impl Engine {
         let engine = Self(Arc::new(Shared {
             gate,
             duckdb,
+            engines,
             registry,
             limits,
             executions: AtomicU64::new(0),
@@ -107,6 +108,18 @@ impl Engine {
         watch::start(watched)
             .map_err(|error| Error::Configuration(format!("no thread to watch queries: {error}")))?;
         Ok(engine)
+    }
+
+    /// From now on, `executor` runs the plans that are to run on several workers. It is set once, after the engine was opened: its
+    /// workers read the files that the engine reads.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] if there is one already.
+    pub fn set_distributed(&self, executor: Arc<dyn DistributedExecutor>) -> Result<(), Error> {
+        match self.0.engines.set_distributed(executor) {
+            true => Ok(()),
+            false => Err(Error::Configuration("the engine has an executor over several workers".to_owned())),
+        }
     }
 
     /// Starts a query, or queues it, and returns at once. The whole result goes to `sink`, on the query's own thread.
@@ -174,6 +187,7 @@ impl Engine {
             form: ResultForm { batch_bytes: options.batch_bytes, hugeint_as_text: options.hugeint_as_text },
             keep: options.keep.clone(),
             limits: PlanLimits { result_rows, result_bytes, deadline: options.deadline },
+            engine: options.engine,
         };
         Ok(ResolvedPlan { plan, _held: held })
     }

@@ -46,6 +46,12 @@ pub enum Error {
     /// The reader took nothing for too long while other queries waited for the slot.
     #[error("{0}")]
     ReaderTooSlow(String),
+    /// The query was to run on several workers, and can't.
+    #[error("the query can't run on several workers: {0}")]
+    NotDistributable(String),
+    /// A worker that ran a part of the query was lost. The same query may succeed if it is run again.
+    #[error("{0}")]
+    WorkerLost(String),
     /// The text is longer or deeper than allowed.
     #[error("{0}")]
     TooLarge(String),

@@ -12,8 +12,8 @@
 //! 3. **Resolve** (`resolve`). A [`Catalog`] pins the files behind all of those names at one moment. The result is a [`Plan`],
 //!    which names files as their storage does.
 //! 4. **Execute** ([`Executor`]). The executor gets local files if it needs them ([`LocalFiles`]), runs the plan, and
-//!    passes its columns and rows to an [`Output`]. DuckDB is the executor (`duckdb`); the place for a second one is
-//!    `Shared::executor` in `engine.rs`.
+//!    passes its columns and rows to an [`Output`]. DuckDB is the executor (`duckdb`). A [`DistributedExecutor`] runs plans
+//!    over several workers; `engines.rs` chooses.
 //! 5. **Stream** ([`ResultSink`]). Batches go to the reader one by one, so that a slow reader slows the query.
 //!
 //! A table that the engine keeps can also be read without these steps, since there is no text: [`Engine::scan_kept`].
@@ -27,8 +27,10 @@ mod batches;
 mod bound_plan;
 mod catalog;
 mod config;
+mod distributed;
 mod duckdb;
 mod engine;
+mod engines;
 mod error;
 mod executor;
 mod gate;
@@ -37,6 +39,7 @@ mod memory;
 mod output;
 mod parameters;
 mod plan;
+mod plan_files;
 mod queue;
 mod resolve;
 mod run;
@@ -48,6 +51,7 @@ mod zoned_nanos;
 pub use bound_plan::{BoundPlan, BoundTable};
 pub use catalog::{AfterScan, Catalog, CatalogError, FileOptions, Listed, Reference, Relation};
 pub use config::{EngineConfig, Keep, Limits, QueryOptions};
+pub use distributed::{DistributedExecutor, DistributedFailure, DistributedQuery, ResultRows};
 pub use engine::{Engine, EngineCondition, ResolvedPlan, duckdb_version};
 pub use error::Error;
 pub use executor::{
@@ -61,7 +65,8 @@ pub use plan::{
     ExplainFormat, FileGroup, FileReference, FileStorage, ForeignFile, PartitionColumn, Plan, PlanLimits,
     PlannedTable, ResultForm, Statement, StoredTable, TableSource,
 };
-pub use polarway_model::{At, ErrorKind, QueryPhase, QueryTimes};
+pub use plan_files::{PinnedFile, PinnedFiles, PlanFiles, is_plain_path};
+pub use polarway_model::{At, EngineChoice, EngineUsed, ErrorKind, QueryPhase, QueryTimes};
 pub use queue::control::{Interrupt, InterruptHandle, Release, StopSignal};
 pub use sink::{Closed, ResultEvent, ResultSink};
 pub use status::{QueryObserver, QueryOutcome, QueryStatus, QueueState, Summary};

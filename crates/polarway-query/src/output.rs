@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use parking_lot::Mutex;
+use polarway_model::EngineUsed;
 
 use crate::batches::bytes;
 use crate::error::Error;
@@ -120,6 +121,11 @@ impl Output {
         self.check_rows(rows)?;
         self.activity.set_rows(rows);
         Ok(())
+    }
+
+    /// Notes which engine runs the query.
+    pub(crate) fn ran_on(&self, engine: EngineUsed) {
+        self.activity.ran_on(engine);
     }
 
     /// Whether rows were delivered: then the plan can't run again.

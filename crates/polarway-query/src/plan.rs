@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
-use polarway_model::DatasetName;
+use polarway_model::{DatasetName, EngineChoice};
 use uuid::Uuid;
 
 use crate::analytics::AttachedTable;
@@ -32,9 +32,21 @@ pub struct Plan {
     pub keep: Keep,
     /// The limits of the result.
     pub limits: PlanLimits,
+    /// Which engine runs it.
+    pub engine: EngineChoice,
 }
 
 impl Plan {
+    /// The bytes of all its files.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let stored = self.tables.iter().filter_map(|table| match &table.source {
+            TableSource::Stored(stored) => Some(&stored.files),
+            TableSource::Kept(_) | TableSource::Listing(..) => None,
+        });
+        stored.flatten().flat_map(|group| &group.files).map(|file| file.bytes).sum()
+    }
+
     /// Whether it can only run in the executor that keeps some of its tables.
     #[must_use]
     pub fn reads_kept_tables(&self) -> bool {

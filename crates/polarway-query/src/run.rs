@@ -76,6 +76,7 @@ impl Run {
             form: ResultForm { batch_bytes, hugeint_as_text },
             keep: std::mem::take(&mut self.options.keep),
             limits: self.limits,
+            engine: self.options.engine,
         };
         let outcome = self.resolve_and_execute(&mut plan);
         match outcome {
@@ -186,7 +187,7 @@ impl Run {
         let number = shared.executions.fetch_add(1, Ordering::Relaxed) + 1;
         // Those that hold memory now may end before this one fails.
         let mut others = self.others();
-        let outcome = shared.executor(plan).execute(plan, &mut self.output);
+        let outcome = shared.engines.execute(plan, &mut self.output);
         others.extend(self.others());
         // One that began and ended meanwhile is among neither.
         let was_alone = others.is_empty() && shared.executions.load(Ordering::Relaxed) == number;

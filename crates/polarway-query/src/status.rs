@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use polarway_model::EngineUsed;
 pub(crate) use polarway_model::{QueryPhase as Phase, QueryTimes as PhaseTimes};
 use uuid::Uuid;
 
 /// What a query did, as far as the engine knows; its [catalog](crate::Catalog) knows which versions it read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// The rows of its result.
     pub rows: u64,
@@ -15,6 +16,8 @@ pub struct Summary {
     pub bytes: u64,
     /// How long each phase took.
     pub times: PhaseTimes,
+    /// Which engine ran it.
+    pub engine: EngineUsed,
 }
 
 /// How a query ended.

@@ -36,6 +36,8 @@ var Reasons = map[string]Rule{
 	"RESOURCE_EXHAUSTED":   {Code: 8, Retry: true, Busy: true},
 	"QUERY_TOO_LARGE":      {Code: 8, Retry: false, Busy: false},
 	"READER_TOO_SLOW":      {Code: 8, Retry: false, Busy: false},
+	"NOT_DISTRIBUTABLE":    {Code: 9, Retry: false, Busy: false},
+	"WORKER_LOST":          {Code: 10, Retry: false, Busy: false},
 	"UNKNOWN_QUERY":        {Code: 5, Retry: false, Busy: false},
 	"INVALID_HANDLE":       {Code: 3, Retry: false, Busy: false},
 	"UNKNOWN_HANDLE":       {Code: 5, Retry: false, Busy: false},

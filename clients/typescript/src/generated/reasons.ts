@@ -27,6 +27,8 @@ export const REASONS = {
   RESOURCE_EXHAUSTED: { code: 8, retry: true, busy: true },
   QUERY_TOO_LARGE: { code: 8, retry: false, busy: false },
   READER_TOO_SLOW: { code: 8, retry: false, busy: false },
+  NOT_DISTRIBUTABLE: { code: 9, retry: false, busy: false },
+  WORKER_LOST: { code: 10, retry: false, busy: false },
   UNKNOWN_QUERY: { code: 5, retry: false, busy: false },
   INVALID_HANDLE: { code: 3, retry: false, busy: false },
   UNKNOWN_HANDLE: { code: 5, retry: false, busy: false },

@@ -45,8 +45,8 @@ impl Polarway {
         sql: &str,
         options: impl Into<HandleOptions>,
     ) -> Result<KeptResult> {
-        let HandleOptions { parameters, time, ttl, request } = options.into();
-        let query = QueryOptions { parameters, time, ..QueryOptions::default() };
+        let HandleOptions { parameters, time, ttl, request, engine } = options.into();
+        let query = QueryOptions { parameters, time, engine, ..QueryOptions::default() };
         let id = match request {
             Some(bits) => self.id_of_request(bits),
             None => {

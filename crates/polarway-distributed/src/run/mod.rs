@@ -17,9 +17,9 @@ use futures::stream::unfold;
 use url::Url;
 
 use crate::error::Error;
-use crate::files::PinnedFiles;
 use crate::service::Worker;
 use attempt::Attempt;
+use polarway_query::PinnedFiles;
 
 /// How often a plan may run again after workers were lost.
 const MORE_TRIES: usize = 2;

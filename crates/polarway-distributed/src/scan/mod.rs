@@ -26,9 +26,9 @@ use datafusion::physical_plan::union::UnionExec;
 use object_store::ObjectMeta;
 use polarway_query::{FileGroup, StoredTable};
 
-use crate::files::PinnedFiles;
 use crate::store::{FILES_URL, location};
 use columns::{Columns, partition_value};
+use polarway_query::PinnedFiles;
 
 /// Rows take some twice the bytes in memory that they take in a file.
 const MEMORY_PER_FILE_BYTE: usize = 2;

@@ -26,10 +26,10 @@ use crate::census::{Census, WorkerStatus};
 use crate::channels::{Channels, Token};
 use crate::compute::Compute;
 use crate::error::Error;
-use crate::files::PlanFiles;
 use crate::memory::WorkerMemory;
 use crate::session::{Functions, Spill, Spread, WorkerRuntime};
 use crate::store::Readers;
+use polarway_query::PlanFiles;
 
 /// What must be the same on all workers of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]

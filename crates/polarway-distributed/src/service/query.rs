@@ -22,10 +22,10 @@ use super::Shared;
 use super::plan_check::OnlyPinnedPlans;
 use crate::census::Counted;
 use crate::channels::QueryChannels;
-use crate::files::PinnedFile;
 use crate::session;
 use crate::store::PinnedStore;
 use crate::wire::{JoinRequest, Joined};
+use polarway_query::PinnedFile;
 
 /// datafusion-distributed's methods, for one query.
 pub(super) type TaskService = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;

@@ -10,9 +10,9 @@ use datafusion::execution::disk_manager::{DiskManager, DiskManagerBuilder, DiskM
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 
 use crate::census::Census;
-use crate::files::PinnedFile;
 use crate::memory::{QueryMemory, WorkerMemory};
 use crate::store::{OnlyPinnedFiles, PinnedStore, Readers};
+use polarway_query::PinnedFile;
 use tokio_util::sync::CancellationToken;
 
 /// Where operators spill: a folder of this worker's own, empty when it starts and when it ends.

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::census::Census;
 use crate::error::causes;
-use crate::files::{PinnedFile, PlanFiles};
+use polarway_query::{PinnedFile, PlanFiles};
 
 const NAME: &str = "pinned files";
 

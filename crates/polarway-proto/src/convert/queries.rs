@@ -61,7 +61,7 @@ impl From<v1::QueryTimes> for QueryTimes {
 
 impl From<QuerySummary> for v1::QuerySummary {
     fn from(summary: QuerySummary) -> Self {
-        let QuerySummary { rows, bytes, datasets, times } = summary;
+        let QuerySummary { rows, bytes, datasets, times, engine: _ } = summary;
         let datasets = datasets.into_iter().map(Into::into).collect();
         Self { rows, bytes, datasets, times: Some(times.into()) }
     }
@@ -73,7 +73,8 @@ impl TryFrom<v1::QuerySummary> for QuerySummary {
     fn try_from(message: v1::QuerySummary) -> Result<Self, InvalidMessage> {
         let v1::QuerySummary { rows, bytes, datasets, times } = message;
         let datasets = datasets.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
-        Ok(Self { rows, bytes, datasets, times: times.map(QueryTimes::from).unwrap_or_default() })
+        let times = times.map(QueryTimes::from).unwrap_or_default();
+        Ok(Self { rows, bytes, datasets, times, ..Self::default() })
     }
 }
 
@@ -108,6 +109,7 @@ mod tests {
             bytes: 2,
             datasets: vec![read(3), read(4)],
             times: QueryTimes { running, ..QueryTimes::default() },
+            ..QuerySummary::default()
         };
         assert_eq!(QuerySummary::try_from(v1::QuerySummary::from(summary.clone())).unwrap(), summary);
     }

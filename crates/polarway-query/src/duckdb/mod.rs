@@ -45,6 +45,7 @@ use self::view::is_wide;
 use crate::analytics::Analytics;
 use crate::bound_plan::BoundPlan;
 use crate::config::EngineConfig;
+use crate::engines::LocalEngine;
 use crate::error::Error;
 use crate::executor::{Executor, KeptPart, KeptScan, LocalFiles};
 use crate::gate::{Dialect, NamedColumns};
@@ -80,15 +81,6 @@ impl DuckDb {
             files,
             remote,
         })
-    }
-
-    /// Binds the plan's text over the types of its tables, and returns DuckDB's plan for it.
-    pub(crate) fn bind(&self, plan: &Plan) -> Result<BoundPlan, Error> {
-        let named = match plan.tables.iter().any(is_wide) {
-            true => plan.statement.columns(self)?,
-            false => &NamedColumns::All,
-        };
-        self.binding.bind(plan, named)
     }
 
     /// The size of a kept table's values as Arrow, in bytes.
@@ -191,6 +183,16 @@ impl Executor for DuckDb {
         if !is_empty {
             instance.sessions.clear();
         }
+    }
+}
+
+impl LocalEngine for DuckDb {
+    fn bind(&self, plan: &Plan) -> Result<BoundPlan, Error> {
+        let named = match plan.tables.iter().any(is_wide) {
+            true => plan.statement.columns(self)?,
+            false => &NamedColumns::All,
+        };
+        self.binding.bind(plan, named)
     }
 }
 

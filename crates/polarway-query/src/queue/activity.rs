@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use parking_lot::Mutex;
+use polarway_model::EngineUsed;
 use uuid::Uuid;
 
 use super::control::Control;
@@ -24,6 +25,7 @@ pub(crate) struct Activity {
     clock: Mutex<Clock>,
     rows: AtomicU64,
     bytes: AtomicU64,
+    engine: Mutex<EngineUsed>,
 }
 
 #[derive(Debug)]
@@ -47,6 +49,7 @@ impl Activity {
             clock: Mutex::new(Clock { phase: Phase::Waiting, since: now, times: PhaseTimes::default() }),
             rows: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            engine: Mutex::default(),
         }
     }
 
@@ -75,11 +78,21 @@ impl Activity {
         self.rows.store(rows, Ordering::Relaxed);
     }
 
+    /// Notes which engine runs it.
+    pub(crate) fn ran_on(&self, engine: EngineUsed) {
+        *self.engine.lock() = engine;
+    }
+
     pub(crate) fn summary(&self) -> Summary {
         let clock = self.clock.lock();
         let mut times = clock.times;
         times.add(clock.phase, clock.since.elapsed());
-        Summary { rows: self.rows.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed), times }
+        Summary {
+            rows: self.rows.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            times,
+            engine: self.engine.lock().clone(),
+        }
     }
 
     pub(crate) fn status(&self) -> QueryStatus {

@@ -98,7 +98,7 @@ impl QueryStream {
 
     /// What the query did; known once the stream has ended.
     pub(crate) fn summary(&self) -> Option<Summary> {
-        self.summary
+        self.summary.clone()
     }
 
     pub(crate) fn interrupt_handle(&self) -> InterruptHandle {

@@ -31,6 +31,7 @@ async fn keep(call: Call, request: CreateHandleRequest) -> Result<CreateHandleRe
         time: call.time_left(),
         ttl: ttl_us.map(ttl).transpose()?,
         request: request_id,
+        ..HandleOptions::default()
     };
     let kept = call.engine.query_handle_with(&sql, options).await.map_err(|error| call.failure(&error))?;
     call.origin.changed("keep", &kept.handle.id.to_string(), &Ok(()));

@@ -36,6 +36,8 @@ REASONS: Final[dict[str, Rule]] = {
     "RESOURCE_EXHAUSTED": Rule(8, retry=True, busy=True),
     "QUERY_TOO_LARGE": Rule(8, retry=False, busy=False),
     "READER_TOO_SLOW": Rule(8, retry=False, busy=False),
+    "NOT_DISTRIBUTABLE": Rule(9, retry=False, busy=False),
+    "WORKER_LOST": Rule(10, retry=False, busy=False),
     "UNKNOWN_QUERY": Rule(5, retry=False, busy=False),
     "INVALID_HANDLE": Rule(3, retry=False, busy=False),
     "UNKNOWN_HANDLE": Rule(5, retry=False, busy=False),

@@ -1,10 +1,14 @@
-//! The files of one query: named once by the coordinator, and by their numbers ever after.
+//! The files of one query over several workers: listed once by the worker that coordinates it, and named by their numbers from
+//! then on.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use polarway_model::DatasetName;
-use polarway_query::{CatalogError, FileGroup, FileReference, FileStorage, RemoteFile};
+
+use crate::catalog::CatalogError;
+use crate::executor::RemoteFile;
+use crate::plan::{FileGroup, FileReference, FileStorage};
 
 /// A data file that a query may read.
 #[derive(Debug, Clone, PartialEq, Eq)]
