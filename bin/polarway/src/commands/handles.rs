@@ -22,7 +22,7 @@ const NO_HANDLES: &str = "no handles: `polarway query --keep SQL` makes one";
 pub(super) async fn keep(sql: &str, query: Query) -> Result<()> {
     let client = query.connection.connect().await?;
     let parameters = parameters::values(query.parameters)?;
-    let options = HandleOptions { parameters, time: query.time, ttl: query.ttl, request: None };
+    let options = HandleOptions { parameters, time: query.time, ttl: query.ttl, ..HandleOptions::default() };
     let handle = client.query_handle_with(sql, options).await?;
     handle.keep();
     if io::stderr().is_terminal() {
