@@ -35,6 +35,9 @@ pub struct Config {
     pub query_threads: usize,
     /// How many queries may run and wait, and what each may take.
     pub query_limits: QueryLimits,
+    /// Queries whose files have at least this many bytes run on several workers, if there is an
+    /// [executor](crate::Distribution) for that and it can run them exactly.
+    pub distributed_from_bytes: u64,
     /// A DuckDB database file whose tables queries read as `analytics.<table>`, if it exists. It is opened read-only.
     pub analytics: Option<PathBuf>,
     /// Where results are kept under handles, and for how long.
@@ -175,6 +178,7 @@ impl Config {
             query_temp_bytes: 20 * GB,
             query_threads: std::thread::available_parallelism().map_or(1, usize::from),
             query_limits: QueryLimits::default(),
+            distributed_from_bytes: 4 << 30,
             analytics: Some(data_dir.join("analytics.duckdb")),
             handles: HandleConfig::new(&data_dir),
             retention: Retention::default(),

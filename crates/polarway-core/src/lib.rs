@@ -35,6 +35,7 @@ mod catalog;
 mod chunks;
 mod config;
 mod describe;
+mod distribution;
 mod error;
 mod files;
 mod folders;
@@ -70,6 +71,7 @@ pub use config::{
     BucketOptions, BucketUrl, Config, HandleConfig, HandleStoreKind, InvalidUrl, Location, Provider,
     QueryLimits, Retention, Variables,
 };
+pub use distribution::Distribution;
 pub use error::{Error, ErrorKind, Result};
 pub use handles::KeptResult;
 pub use load::{ChunkStream, TableStream};

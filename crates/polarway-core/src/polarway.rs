@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use metrics::Recorder;
@@ -19,6 +20,7 @@ use polarway_storage::{
 use crate::access::{Access, Caller, Data, Guarded, StoredFiles};
 use crate::builder::{Builder, Components};
 use crate::config::{Config, HandleStoreKind, Location};
+use crate::distribution::identity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folders::{check_apart, check_paths};
 use crate::handles::{ExternalResults, Handles, MemoryResults, ResultStore};
@@ -28,7 +30,7 @@ use crate::metrics::{
 use crate::mounts::staleness_of;
 use crate::threads::{Threads, Work};
 use crate::whole_micros::WholeMicros;
-use crate::workspace::{MIRROR_FOLDER, RANGES_FOLDER, SPILL_FOLDER, Workspace};
+use crate::workspace::{MIRROR_FOLDER, PLAN_SPILL_FOLDER, RANGES_FOLDER, SPILL_FOLDER, Workspace};
 
 /// How long after a write its retry may come. Until then, data must stay.
 const RETRY_WINDOW: Duration = Duration::from_micros(REQUEST_WINDOW_US.unsigned_abs());
@@ -65,8 +67,12 @@ pub(crate) struct EngineParts {
     pub(crate) is_in_bucket: bool,
     /// If the cold tier is a directory: its path as configured, and without symbolic links.
     pub(crate) cold_folders: Vec<PathBuf>,
+    /// Differs for each storage.
+    pub(crate) storage_identity: String,
+    /// Whether somebody asked for what an executor over several workers needs.
+    is_distributed: AtomicBool,
     /// Dropped last: it holds the files of the other parts.
-    _workspace: Workspace,
+    workspace: Workspace,
 }
 
 impl Polarway {
@@ -212,6 +218,15 @@ impl fmt::Debug for Polarway {
 }
 
 impl EngineParts {
+    /// `true` the first time.
+    pub(crate) fn begin_distribution(&self) -> bool {
+        !self.is_distributed.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn plan_spill_folder(&self) -> PathBuf {
+        self.workspace.path().join(PLAN_SPILL_FOLDER)
+    }
+
     fn open(config: &Config, components: Components, threads: Threads) -> Result<Self> {
         if config.retention.grace < RETRY_WINDOW {
             let message =
@@ -230,6 +245,7 @@ impl EngineParts {
             OpenStorage::open(config, StorageRole::Cold, measured.as_ref(), &components, &threads.served)?;
         let OpenStorage { backend, root, metrics, refused_writes: cold_refuses } = cold;
         let mut bucket_metrics = Vec::from_iter(metrics);
+        let mut storage_identity = identity(&config.cold_tier, root.as_deref());
         let cold_folders = match &config.cold_tier {
             Location::Directory(folder) => root.iter().chain([folder]).cloned().collect(),
             Location::Bucket(url) => vec![url.to_string().into()],
@@ -267,10 +283,13 @@ impl EngineParts {
                 let external =
                     ExternalResults::open(Arc::clone(&backend), config, &memory, environment.clone())?;
                 handle_places = Some(places(&backend));
+                storage_identity =
+                    format!("{storage_identity}; {}", identity(&config.handles.state, root.as_deref()));
                 Some((external, root))
             }
         };
         let files = StoredFiles::new(mirror, handle_places, ranges.clone(), config.check_bytes);
+        let plan_files = Arc::new(files.for_plans());
         let mut readable: Vec<PathBuf> = root.into_iter().collect();
         readable.push(files.folder());
         readable.extend(external.iter().filter_map(|(_, root)| root.clone()));
@@ -280,6 +299,7 @@ impl EngineParts {
             threads: config.query_threads,
             limits: config.query_limits,
             analytics: config.analytics.clone(),
+            distributed_from_bytes: config.distributed_from_bytes,
             ..EngineConfig::new(readable, workspace.path().join(SPILL_FOLDER))
         };
         let observers = measured.as_ref().map(|measured| Arc::new(QueryMetrics::new(measured.recorder)) as _);
@@ -296,7 +316,7 @@ impl EngineParts {
         };
         let handles = Handles::start(results, config.handles.ttl, Arc::clone(clock))?;
         let whole_micros = WholeMicros::new(environment.workers.clone());
-        let data = Data::new(tables, loader, queries, handles);
+        let data = Data::new(tables, loader, queries, handles, plan_files);
         Ok(Self {
             guarded: Guarded::new(data, components.policy),
             memory,
@@ -309,7 +329,9 @@ impl EngineParts {
             metrics: measured.map(|measured| EngineMetrics::new(measured.recorder, ranges, bucket_metrics)),
             is_in_bucket: is_in_bucket(config),
             cold_folders,
-            _workspace: workspace,
+            storage_identity,
+            is_distributed: AtomicBool::new(false),
+            workspace,
         })
     }
 }

@@ -20,6 +20,9 @@ pub(crate) const MIRROR_FOLDER: &str = "mirror";
 /// The folder for ranges of files that are in no directory. SQL can't read there.
 pub(crate) const RANGES_FOLDER: &str = "ranges";
 
+/// The folder for what plans over several workers spill.
+pub(crate) const PLAN_SPILL_FOLDER: &str = "plans";
+
 /// The folder for what DuckDB writes when it runs out of memory.
 pub(crate) const SPILL_FOLDER: &str = "spill";
 

@@ -18,6 +18,7 @@
 //!   as long as this call. It has tasks, a store and memory of its own, so nothing of it is left when it is dropped: when its
 //!   coordinator has gone, has left it, or its time is over. Plans and rows are taken only for queries that have begun, and a plan is
 //!   checked node by node.
+//! - **The query engine** asks a [`Coordinator`] for the queries that it chooses for several workers.
 //! - **A try** (`run`) is one such query on each worker. When a call ends early, its worker is lost: before the first row the plan
 //!   runs again over the others, twice at most.
 //! - **Peers** (`peers`) are found by a list or by one name, and asked again and again. **Channels** (`channels`) are one connection
@@ -31,6 +32,7 @@ mod bound;
 mod census;
 mod channels;
 mod compute;
+mod coordinator;
 mod error;
 mod functions;
 mod memory;
@@ -46,6 +48,7 @@ mod wire;
 
 pub use census::WorkerStatus;
 pub use channels::{Channels, Credentials, Token};
+pub use coordinator::Coordinator;
 pub use error::{Error, Refusal};
 pub use functions::all as functions;
 pub use peers::{Peer, PeerSource, PeerState, Peers};

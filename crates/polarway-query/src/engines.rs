@@ -5,14 +5,16 @@
 
 use std::sync::{Arc, OnceLock};
 
+use arrow::datatypes::SchemaRef;
 use polarway_model::{EngineChoice, EngineUsed};
 
 use crate::bound_plan::BoundPlan;
 use crate::distributed::{DistributedExecutor, DistributedFailure, DistributedQuery, ResultRows};
 use crate::error::Error;
 use crate::executor::Executor;
+use crate::explained;
 use crate::output::Output;
-use crate::plan::{Plan, TableSource};
+use crate::plan::{ExplainFormat, Plan, TableSource};
 use crate::status::Phase;
 
 /// The fewest workers over which a query is spread.
@@ -34,12 +36,18 @@ pub(crate) struct Engines {
 }
 
 /// Why a plan does not run on several workers.
-#[derive(Debug)]
-pub(crate) enum Stays {
+enum Stays {
     /// It is small, or nobody asked for it.
     Unasked,
     /// It can't.
     Unfit(String),
+}
+
+/// A plan that several workers can run.
+struct Spread {
+    query: Box<dyn DistributedQuery>,
+    /// The columns of its result.
+    schema: SchemaRef,
 }
 
 impl Engines {
@@ -52,21 +60,22 @@ impl Engines {
         self.distributed.set(executor).is_ok()
     }
 
+    /// Whether a plan is to run in DuckDB, which can begin without a request to the storage.
+    pub(crate) fn have_at_hand(&self, plan: &Plan) -> bool {
+        self.wanted(plan).is_err() && self.local.has_at_hand(plan)
+    }
+
     /// Runs a plan to its end, where it belongs.
     pub(crate) fn execute(&self, plan: &Plan, output: &mut Output) -> Result<(), Error> {
-        if plan.statement.explained.is_some() {
-            return self.local.execute(plan, output);
+        if let Some(format) = plan.statement.explained {
+            return self.explain(plan, format, output);
         }
-        let (executor, bound) = match self.choose(plan, output)? {
-            Ok(chosen) => chosen,
+        let mut spread = match self.choose(plan, output)? {
+            Ok(spread) => spread,
             Err(Stays::Unasked) => return self.local.execute(plan, output),
             Err(Stays::Unfit(reason)) => return self.stay(plan, output, DistributedFailure::Refused(reason)),
         };
-        let mut query = match executor.prepare(plan, &bound) {
-            Ok(query) => query,
-            Err(reason) => return self.stay(plan, output, DistributedFailure::Refused(reason)),
-        };
-        match run(&mut *query, plan, &bound, output) {
+        match spread.run(plan, output) {
             Ok(workers) => {
                 output.ran_on(EngineUsed::Distributed { workers });
                 Ok(())
@@ -87,30 +96,49 @@ impl Engines {
         self.local.execute(plan, output)
     }
 
-    /// The executor over several workers and the bound plan, if the plan is to run there.
+    /// The answer of EXPLAIN: DuckDB's plan, and where the query would run; or only how it would be spread.
+    fn explain(&self, plan: &Plan, format: ExplainFormat, output: &mut Output) -> Result<(), Error> {
+        if format == ExplainFormat::Distributed {
+            let choice = self.choose(plan, output)?;
+            let answer = match choice {
+                Ok(mut spread) => spread.query.describe().map_err(DistributedFailure::into_error)?,
+                Err(stays) => format!("{}\n", stays.sentence()),
+            };
+            output.check()?;
+            output.columns(&explained::columns())?;
+            return output.rows(explained::row(&explained::columns(), &answer)?);
+        }
+        self.local.execute(plan, output)?;
+        let (Some(_), Some(columns)) = (self.distributed.get(), output.schema()) else { return Ok(()) };
+        let answer = match self.choose(plan, output)? {
+            Ok(_) => "several workers would run it".to_owned(),
+            Err(stays) => stays.sentence(),
+        };
+        output.rows(explained::row(&columns, &answer)?)
+    }
+
+    /// The plan as it would run on several workers, if it is to run there.
     ///
     /// # Errors
     /// What is wrong with the text, whoever runs it, and a stop.
-    fn choose(
-        &self,
-        plan: &Plan,
-        output: &Output,
-    ) -> Result<Result<(&dyn DistributedExecutor, BoundPlan), Stays>, Error> {
+    fn choose(&self, plan: &Plan, output: &Output) -> Result<Result<Spread, Stays>, Error> {
         let executor = match self.wanted(plan) {
             Ok(executor) => executor,
             Err(stays) => return Ok(Err(stays)),
         };
         output.enter(Phase::Planning);
-        match self.local.bind(plan) {
-            Ok(bound) => Ok(Ok((executor, bound))),
+        let bound = match self.local.bind(plan) {
+            Ok(bound) => bound,
             // DuckDB's own run has the better message, with positions and names that are near.
             Err(error) if plan.engine == EngineChoice::Auto => {
                 output.check()?;
-                Ok(Err(Stays::Unfit(error.to_string())))
+                return Ok(Err(Stays::Unfit(error.to_string())));
             }
-            Err(Error::Unsupported(reason)) => Ok(Err(Stays::Unfit(reason))),
-            Err(error) => Err(error),
-        }
+            Err(Error::Unsupported(reason)) => return Ok(Err(Stays::Unfit(reason))),
+            Err(error) => return Err(error),
+        };
+        let query = executor.prepare(plan, &bound);
+        Ok(query.map(|query| Spread { query, schema: bound.schema }).map_err(Stays::Unfit))
     }
 
     /// The executor over several workers, if the plan's size and tables are for it.
@@ -141,16 +169,28 @@ impl Engines {
     }
 }
 
-fn run(
-    query: &mut dyn DistributedQuery,
-    plan: &Plan,
-    bound: &BoundPlan,
-    output: &mut Output,
-) -> Result<u32, DistributedFailure> {
-    output.check()?;
-    output.enter(Phase::Running);
-    let mut rows = ResultRows::new(output, &bound.schema, plan.form);
-    let workers = query.run(&mut rows)?;
-    rows.finish()?;
-    Ok(workers)
+impl Spread {
+    /// Runs the plan to its end, and returns how many workers took part.
+    fn run(&mut self, plan: &Plan, output: &mut Output) -> Result<u32, DistributedFailure> {
+        output.check()?;
+        output.enter(Phase::Running);
+        let mut rows = ResultRows::new(output, &self.schema, plan.form);
+        let workers = self.query.run(&mut rows)?;
+        rows.finish()?;
+        Ok(workers)
+    }
+}
+
+impl Stays {
+    /// The same for a reader of EXPLAIN.
+    fn sentence(self) -> String {
+        match self {
+            Self::Unasked => {
+                "one worker would run it: it reads less than what makes several workers worth it, or asks for \
+                 one"
+                .to_owned()
+            }
+            Self::Unfit(reason) => format!("one worker would run it: {reason}"),
+        }
+    }
 }

@@ -33,6 +33,7 @@ mod engine;
 mod engines;
 mod error;
 mod executor;
+mod explained;
 mod gate;
 mod listing;
 mod memory;

@@ -25,7 +25,7 @@ pub struct Output {
     sink: SharedSink,
     stop: StopSignal,
     limits: PlanLimits,
-    has_columns: bool,
+    columns: Option<SchemaRef>,
     has_rows: bool,
     /// Set while the plan may be the wrong one.
     supposition: Option<Arc<Supposition>>,
@@ -40,16 +40,7 @@ impl Output {
     ) -> Self {
         let stop = StopSignal(Arc::clone(&activity.control));
         let sink = Arc::new(Mutex::new(sink));
-        Self {
-            activity,
-            admission,
-            sink,
-            stop,
-            limits,
-            has_columns: false,
-            has_rows: false,
-            supposition: None,
-        }
+        Self { activity, admission, sink, stop, limits, columns: None, has_rows: false, supposition: None }
     }
 
     /// Whether the query may continue. An executor checks this between its steps.
@@ -82,17 +73,21 @@ impl Output {
     /// # Errors
     /// The result is no longer wanted.
     pub fn columns(&mut self, schema: &SchemaRef) -> Result<(), Error> {
-        if self.has_columns {
+        if self.columns.is_some() {
             return Ok(());
         }
+        self.columns = Some(Arc::clone(schema));
         if let Some(supposition) = &self.supposition
             && supposition.hold_back(schema)?
         {
-            self.has_columns = true;
             return Ok(());
         }
-        self.has_columns = true;
         self.push(ResultEvent::Columns(Arc::clone(schema))).map_err(|_| Error::Interrupted)
+    }
+
+    /// The columns that were delivered.
+    pub(crate) fn schema(&self) -> Option<SchemaRef> {
+        self.columns.clone()
     }
 
     /// Delivers the next rows. While the reader is slow, this waits.
@@ -166,7 +161,9 @@ impl Output {
     /// The plan has run, and whether it was the right one is known: the next one is the right one in any case.
     pub(crate) fn settle(&mut self) -> bool {
         let is_right = self.supposition.take().is_none_or(|supposition| supposition.check().is_ok());
-        self.has_columns &= is_right;
+        if !is_right {
+            self.columns = None;
+        }
         is_right
     }
 

@@ -13,7 +13,7 @@ use crate::analytics::AttachedTable;
 use crate::catalog::Listed;
 use crate::config::Keep;
 use crate::error::Error;
-use crate::gate::{Dialect, NamedColumns, Read};
+use crate::gate::{Dialect, NamedColumns, Read, explained_from};
 use crate::listing::Listing;
 use crate::parameters::ParameterValues;
 
@@ -67,7 +67,7 @@ pub struct Statement {
     /// Whether it may be prepared once and run again. DuckDB plans a text that reads files again each time; other texts are
     /// planned once, and `now()` would keep its first value.
     pub is_repeatable: bool,
-    /// For an EXPLAIN: `text` is the explained statement, and this is the form of the answer.
+    /// For an EXPLAIN: the form of the answer.
     pub explained: Option<ExplainFormat>,
     /// What it reads, by the author's names.
     pub(crate) reads: Vec<Read>,
@@ -80,6 +80,15 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// The SELECT: `text`, for an EXPLAIN without what comes before it.
+    pub(crate) fn select(&self) -> &str {
+        let front = match self.explained {
+            Some(_) => explained_from(&self.text),
+            None => 0,
+        };
+        &self.text[front..]
+    }
+
     /// The columns of its tables that the text may refer to. To find them takes parsing the text again, the first time.
     pub(crate) fn columns(&self, dialect: &dyn Dialect) -> Result<&NamedColumns, Error> {
         if let Some(columns) = self.columns.get() {
@@ -97,6 +106,8 @@ pub enum ExplainFormat {
     Text,
     /// JSON.
     Json,
+    /// The stages, tasks and workers of a query over several workers, in place of DuckDB's plan.
+    Distributed,
 }
 
 /// A table that a statement reads.

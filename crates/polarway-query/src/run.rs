@@ -94,7 +94,7 @@ impl Run {
             && let Some((tables, _pinned)) = suppose(&plan.statement, &references, &*self.catalog)
         {
             plan.tables = tables;
-            if self.shared.executor(plan).has_at_hand(plan) {
+            if self.shared.engines.have_at_hand(plan) {
                 return self.execute_supposing(plan, &references);
             }
         }

@@ -42,6 +42,7 @@ mod openings;
 mod own_runtime;
 mod part;
 mod partition;
+mod placed;
 mod publication;
 mod ranges;
 mod read;
@@ -81,6 +82,7 @@ pub use loader::{BatchReader, ChunkReader, Loader, Pinned};
 pub use mirror::{AdoptedState, FileToRead, LocalFile, LocalPin, Mirror, Places};
 pub use part::Part;
 pub use partition::partition_key;
+pub use placed::{PlacedFile, is_place_of_data};
 pub use polarway_model::{
     At, CacheStats, Dataset, DatasetName, InvalidName, InvalidRequestId, Published, RequestId, Version,
     VersionKind, WriteMode, WriteOptions,

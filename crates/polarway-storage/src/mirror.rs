@@ -37,7 +37,7 @@ pub struct Mirror {
 }
 
 /// Where DuckDB reads the files of a storage that need no copy and no link: those that Polarway wrote.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Places {
     backend: Arc<dyn Backend>,
     ranges: RangeCache,
@@ -157,9 +157,19 @@ impl Places {
         Uuid::new_v5(&self.namespace, format!("{}\n{state}", file.path).as_bytes())
     }
 
-    /// A file in no directory. Its URL has the folders that its link would have.
+    /// A file in a directory.
+    pub(crate) fn open_here(&self, file: FileToRead<'_>) -> BackendResult<Arc<dyn ReadAt>> {
+        file.open(&*self.backend)
+    }
+
+    /// A file in no directory.
+    pub(crate) fn range_file(&self, file: FileToRead<'_>) -> Arc<RangeFile> {
+        self.ranges.file(self.id_of(&file), &self.backend, file)
+    }
+
+    /// The same as DuckDB reads it. Its URL has the folders that its link would have.
     fn ranged(&self, file: FileToRead<'_>) -> LocalFile {
-        let ranges = self.ranges.file(self.id_of(&file), &self.backend, file);
+        let ranges = self.range_file(file);
         let values = file.adopted.map(|adopted| adopted.partition_values).unwrap_or_default();
         let mut url = ranges.root();
         for (place, value) in values.iter().enumerate() {

@@ -23,7 +23,7 @@ impl Tables {
 }
 
 /// The table of a data file, if this is the path of one.
-fn data_file(path: &str) -> Option<DatasetName> {
+pub(crate) fn data_file(path: &str) -> Option<DatasetName> {
     let (folder, file) = path.rsplit_once('/')?;
     let name = DatasetName::new(folder.split('/').next()?).ok()?;
     (folder == data_folder(&name) && is_data_file(file)).then_some(name)

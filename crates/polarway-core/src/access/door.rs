@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use polarway_query::Engine;
+use polarway_query::{Engine, PlanFiles};
 use polarway_storage::{Loader, Tables};
 
 use super::{AccessPolicy, Action, Caller, Target};
@@ -19,11 +19,18 @@ pub(crate) struct Data {
     pub(super) loader: Loader,
     pub(super) queries: Engine,
     pub(super) handles: Handles,
+    pub(super) plan_files: Arc<dyn PlanFiles>,
 }
 
 impl Data {
-    pub(crate) fn new(tables: Arc<Tables>, loader: Loader, queries: Engine, handles: Handles) -> Self {
-        Self { tables, loader, queries, handles }
+    pub(crate) fn new(
+        tables: Arc<Tables>,
+        loader: Loader,
+        queries: Engine,
+        handles: Handles,
+        plan_files: Arc<dyn PlanFiles>,
+    ) -> Self {
+        Self { tables, loader, queries, handles, plan_files }
     }
 }
 

@@ -15,6 +15,7 @@ use polarway_storage::{
     ReadFailure,
 };
 
+use super::StoredPlanFiles;
 use crate::error::{Error, ErrorKind};
 
 /// The files of the storages that queries read.
@@ -36,6 +37,11 @@ impl StoredFiles {
         check_bytes: u64,
     ) -> Self {
         Self { datasets, handles, ranges, checks: Arc::new(FileChecks::new(check_bytes)) }
+    }
+
+    /// The same for plans that other workers have made.
+    pub(crate) fn for_plans(&self) -> StoredPlanFiles {
+        StoredPlanFiles::new(self.datasets.places().clone(), self.handles.clone())
     }
 
     /// The folder that local copies lie in.
@@ -101,7 +107,8 @@ impl RemoteFiles for Ranges {
     }
 }
 
-struct RangedFile(Arc<RangeFile>);
+/// One of them.
+pub(super) struct RangedFile(pub(super) Arc<RangeFile>);
 
 impl RemoteFile for RangedFile {
     fn bytes(&self) -> u64 {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polarway_query::EngineCondition;
+use polarway_query::{DistributedExecutor, EngineCondition, PlanFiles};
 use polarway_storage::{Rounds, StandstillGuard};
 
 use crate::error::Result;
@@ -18,6 +18,16 @@ impl EngineParts {
         let data = self.guarded.without_caller();
         let clock = Arc::clone(&self.environment.clock);
         janitor::start(Arc::clone(&data.tables), Arc::clone(data.handles.store()), interval, clock)
+    }
+
+    /// The files of plans that other workers have made.
+    pub(crate) fn plan_files(&self) -> Arc<dyn PlanFiles> {
+        Arc::clone(&self.guarded.without_caller().plan_files)
+    }
+
+    /// Sets the executor over several workers.
+    pub(crate) fn set_distributed(&self, executor: Arc<dyn DistributedExecutor>) -> Result<()> {
+        Ok(self.guarded.without_caller().queries.set_distributed(executor)?)
     }
 
     /// Has it noticed when this process stands still, for a server that takes requests.

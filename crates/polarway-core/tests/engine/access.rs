@@ -154,12 +154,13 @@ fn ways() -> impl Iterator<Item = Way> {
 }
 
 /// What leads to no dataset, handle or query: how an engine is opened and scoped, and what health asks.
-const BESIDE_THE_DOOR: [&str; 11] = [
+const BESIDE_THE_DOOR: [&str; 12] = [
     "builder",
     "caller",
     "check_cold_tier",
     "check_handles",
     "cold_tier_refuses_writes",
+    "distribution", // once, for the program that opened the engine
     "memory",
     "on_behalf_of",
     "open",

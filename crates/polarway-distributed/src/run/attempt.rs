@@ -32,13 +32,14 @@ pub(super) struct Attempt {
     rows: Receiver<PlanResult<RecordBatch>>,
     _work: Work<()>,
     leases: Leases,
+    workers: usize,
     /// Why a file could not be read here.
     unread: Arc<Mutex<Option<CatalogError>>>,
     _stop: DropGuard,
 }
 
 /// The workers that take part.
-struct TakingPart(Vec<Url>);
+pub(super) struct TakingPart(pub(super) Vec<Url>);
 
 impl WorkerResolver for TakingPart {
     fn get_urls(&self) -> PlanResult<Vec<Url>> {
@@ -58,6 +59,7 @@ impl Attempt {
         let own = shared.query(&id).map(|own| (own.url().clone(), Arc::downgrade(&own)));
         let channels = QueryChannels { channels: Arc::clone(&shared.channels), query: id, own };
         let workers = TakingPart(leases.urls().to_vec());
+        let took_part = leases.urls().len();
         let state = session::coordinator(shared.spread, &shared.functions, runtime, workers, channels)
             .map_err(|error| Failure::of(error).into_error())?;
         let plan = query.plan.clone();
@@ -73,9 +75,10 @@ impl Attempt {
         if !is_spread {
             leases.release();
         }
+        let workers = if is_spread { took_part } else { 1 };
         let (sender, receiver) = mpsc::channel(BATCHES);
         let work = shared.compute.spawn(pass_on(rows, sender));
-        Ok(Self { rows: receiver, _work: work, leases, unread: store.failure(), _stop: stop })
+        Ok(Self { rows: receiver, _work: work, leases, workers, unread: store.failure(), _stop: stop })
     }
 
     /// The next rows.
@@ -92,6 +95,11 @@ impl Attempt {
                 Err(error) => Err(explain(Failure::of(error), &self.leases, &self.unread).await),
             };
         }
+    }
+
+    /// How many workers run it.
+    pub(super) fn workers(&self) -> usize {
+        self.workers
     }
 
     /// The workers that this try has lost.

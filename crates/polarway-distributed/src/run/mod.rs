@@ -4,6 +4,7 @@
 //! is lost. If no row was returned yet, the plan runs again over those that are left.
 
 mod attempt;
+mod describe;
 mod failure;
 mod leases;
 
@@ -46,6 +47,7 @@ pub struct Rows {
     tries_left: usize,
     has_rows: bool,
     is_over: bool,
+    took_part: usize,
 }
 
 impl Worker {
@@ -60,6 +62,7 @@ impl Worker {
             tries_left: MORE_TRIES,
             has_rows: false,
             is_over: false,
+            took_part: 0,
         }
     }
 }
@@ -84,6 +87,12 @@ impl Rows {
         next.transpose()
     }
 
+    /// How many workers the last try had; known once it has rows or has ended.
+    #[must_use]
+    pub fn workers(&self) -> u32 {
+        u32::try_from(self.took_part).unwrap_or(u32::MAX)
+    }
+
     /// The same as a stream.
     pub fn into_stream(self) -> impl Stream<Item = Result<RecordBatch, Error>> + Send {
         unfold(self, |mut rows| async { rows.next().await.map(|next| (next, rows)) })
@@ -95,6 +104,7 @@ impl Rows {
                 Some(attempt) => attempt.next().await,
                 None => match Attempt::start(&self.worker, &self.query, &self.workers).await {
                     Ok(attempt) => {
+                        self.took_part = attempt.workers();
                         self.attempt = Some(attempt);
                         continue;
                     }

@@ -148,6 +148,11 @@ impl Worker {
         runtime.census().status(runtime.memory.used(), runtime.spill.used(), self.0.is_draining())
     }
 
+    /// Its bounds.
+    pub(crate) fn limits(&self) -> &WorkerLimits {
+        &self.0.limits
+    }
+
     /// From now on it takes no new queries; those that run go on.
     pub fn drain(&self) {
         self.0.is_draining.store(true, Ordering::Release);

@@ -186,7 +186,7 @@ fn bind_in(
         connection.execute(&table.create(largest))?;
         connection.execute(&table.create_view())?;
     }
-    let text = &plan.statement.text;
+    let text = plan.statement.select();
     let own = columns_of(&connection, text)?;
     let columns = own.columns();
     let cast = cast_for_arrow(&columns, text, plan.form.hugeint_as_text);
@@ -197,7 +197,7 @@ fn bind_in(
     let schema = ResultColumns::new(&types.to_arrow()?, &columns, cast.is_some()).schema;
     let serialize = connection
         .prepare("SELECT CAST(json_serialize_plan(CAST(? AS VARCHAR), optimize := true) AS VARCHAR)")?;
-    let json = serialize.text(&[cast.as_ref().unwrap_or(text)])?;
+    let json = serialize.text(&[cast.as_deref().unwrap_or(text)])?;
     Ok((json.ok_or_else(|| NativeError::internal("DuckDB gave no plan"))?, schema))
 }
 

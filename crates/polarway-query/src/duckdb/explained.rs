@@ -18,7 +18,7 @@ pub(crate) fn without_files(batch: &RecordBatch, format: ExplainFormat) -> Recor
         let Some(texts) = column.as_string_opt::<i32>() else { return Arc::clone(column) };
         let cleaned = texts.iter().map(|text| {
             text.map(|text| match format {
-                ExplainFormat::Text => clean_text(text),
+                ExplainFormat::Text | ExplainFormat::Distributed => clean_text(text),
                 ExplainFormat::Json => clean_json(text),
             })
         });

@@ -14,7 +14,7 @@ pub(crate) struct Explain {
 
 /// The options of EXPLAIN, for a message about others.
 pub(crate) const USAGE: &str = "EXPLAIN takes ANALYZE and FORMAT, say EXPLAIN (ANALYZE, FORMAT json) SELECT …; formats are text \
-                                and json";
+                                and json. EXPLAIN (DISTRIBUTED) SELECT … takes nothing else";
 
 /// The EXPLAIN at the start of a text.
 ///
@@ -32,6 +32,11 @@ pub(crate) fn explain(text: &str) -> Result<Option<Explain>, usize> {
     Ok(Some(explain))
 }
 
+/// Where the explained SELECT begins, in a text that passed the gate.
+pub(crate) fn explained_from(text: &str) -> usize {
+    explain(text).ok().flatten().map_or(0, |explain| explain.end)
+}
+
 /// Reads the options after the parenthesis that ends at byte `from`.
 fn read_options<'a>(
     tokens: impl Iterator<Item = Token<'a>>,
@@ -40,8 +45,9 @@ fn read_options<'a>(
 ) -> Result<(), usize> {
     const BEGIN_A_SELECT: [&str; 8] =
         ["select", "from", "with", "values", "table", "describe", "show", "summarize"];
-    let mut follows_format = false;
+    let (mut follows_format, mut options) = (false, 0);
     for token in tokens {
+        let is_alone = explain.format == ExplainFormat::Distributed;
         if follows_format {
             if is_one_of(&token, &["json"]) {
                 explain.format = ExplainFormat::Json;
@@ -52,12 +58,19 @@ fn read_options<'a>(
         } else if token.is_symbol(")") {
             explain.end = token.end();
             return Ok(());
+        } else if is_alone || (options > 0 && is_one_of(&token, &["distributed"])) {
+            return Err(token.start);
         } else if is_one_of(&token, &["format"]) {
             follows_format = true;
+            options += 1;
+        } else if is_one_of(&token, &["distributed"]) {
+            explain.format = ExplainFormat::Distributed;
         } else if token.is_symbol("(") || is_one_of(&token, &BEGIN_A_SELECT) {
             // A parenthesis may also start the SELECT itself: then none of the option words follows.
             return Ok(());
-        } else if !token.is_symbol(",") && !is_one_of(&token, &["analyze"]) {
+        } else if is_one_of(&token, &["analyze"]) {
+            options += 1;
+        } else if !token.is_symbol(",") {
             return Err(token.start);
         }
     }
@@ -82,6 +95,8 @@ mod tests {
             ("EXPLAIN (FORMAT json) SELECT 1", ExplainFormat::Json, " SELECT 1"),
             ("EXPLAIN (ANALYZE, FORMAT 'JSON') SELECT 1", ExplainFormat::Json, " SELECT 1"),
             ("EXPLAIN (FORMAT text, ANALYZE) SELECT 1", ExplainFormat::Text, " SELECT 1"),
+            ("EXPLAIN (DISTRIBUTED) SELECT 1", ExplainFormat::Distributed, " SELECT 1"),
+            ("explain ( distributed )FROM t", ExplainFormat::Distributed, "FROM t"),
             ("EXPLAIN (SELECT 1)", ExplainFormat::Text, " (SELECT 1)"),
             ("EXPLAIN ((SELECT 1))", ExplainFormat::Text, " ((SELECT 1))"),
         ] {
@@ -94,6 +109,16 @@ mod tests {
     fn a_format_that_is_not_known_is_an_error_and_a_select_is_no_explain() {
         assert!(explain("EXPLAIN (FORMAT html) SELECT 1").is_err());
         assert!(explain("EXPLAIN (VERBOSE) SELECT 1").is_err());
+        for text in [
+            "EXPLAIN (DISTRIBUTED, ANALYZE) SELECT 1",
+            "EXPLAIN (ANALYZE, DISTRIBUTED) SELECT 1",
+            "EXPLAIN (DISTRIBUTED, FORMAT json) SELECT 1",
+            "EXPLAIN (FORMAT json, DISTRIBUTED) SELECT 1",
+            "EXPLAIN (DISTRIBUTED, DISTRIBUTED) SELECT 1",
+            "EXPLAIN (DISTRIBUTED SELECT 1",
+        ] {
+            assert!(explain(text).is_err(), "{text}");
+        }
         for text in ["SELECT 1", "FROM explain", "", "-- EXPLAIN"] {
             assert_eq!(explain(text), Ok(None), "{text}");
         }

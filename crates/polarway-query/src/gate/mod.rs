@@ -30,6 +30,7 @@ use crate::error::Error;
 use crate::listing::Listing;
 use crate::plan::Statement;
 pub(crate) use amplifiers::{PAIRING, PAIRS};
+pub(crate) use explain::explained_from;
 pub(crate) use named::NamedColumns;
 pub(crate) use parser::is_too_deep;
 use position::with_position;

@@ -1,0 +1,148 @@
+//! The executor over several workers, as the query engine asks it: translates plans, runs them, and gives their rows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::TableSource as Scanned;
+use polarway_query::{
+    BoundPlan, DistributedExecutor, DistributedFailure, DistributedQuery, Error as QueryError, Interrupt,
+    PinnedFiles, Plan, ResultRows, TableSource,
+};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::error::Error;
+use crate::peers::Peers;
+use crate::run::Query;
+use crate::scan::StoredScan;
+use crate::service::Worker;
+use crate::translate::{Tables, translate};
+
+/// Coordinates queries over the workers of a fleet.
+#[derive(Debug, Clone)]
+pub struct Coordinator {
+    worker: Worker,
+    peers: Peers,
+    runtime: Handle,
+    most_workers: usize,
+}
+
+impl Coordinator {
+    /// Queries run over `worker` and those of its peers that are ready, `most_workers` in all. Connections live on `runtime`.
+    #[must_use]
+    pub fn new(worker: Worker, peers: Peers, runtime: Handle, most_workers: usize) -> Self {
+        Self { worker, peers, runtime, most_workers }
+    }
+
+    /// The workers of a query that begins now.
+    fn ready(&self) -> Vec<Url> {
+        let mut ready = self.peers.ready();
+        ready.truncate(self.most_workers);
+        ready
+    }
+}
+
+impl DistributedExecutor for Coordinator {
+    fn workers(&self) -> usize {
+        self.ready().len()
+    }
+
+    fn prepare(&self, plan: &Plan, bound: &BoundPlan) -> Result<Box<dyn DistributedQuery>, String> {
+        let mut files = PinnedFiles::default();
+        let mut scans: HashMap<&str, Arc<dyn Scanned>> = HashMap::new();
+        for table in &plan.tables {
+            let TableSource::Stored(stored) = &table.source else { continue };
+            let scan = StoredScan::new(stored, &mut files)
+                .map_err(|reason| format!("{} {reason}", table.described))?;
+            scans.insert(&table.name, provider_as_source(Arc::new(scan)));
+        }
+        let translation = translate(bound, &Scans(scans)).map_err(|refusal| refusal.to_string())?;
+        let limits = self.worker.limits();
+        let latest = Instant::now() + limits.query_time;
+        let query = Query {
+            plan: translation.plan,
+            files,
+            memory_bytes: limits.query_memory_bytes,
+            deadline: plan.limits.deadline.map_or(latest, |deadline| deadline.min(latest)),
+        };
+        Ok(Box::new(Prepared { coordinator: self.clone(), query }))
+    }
+}
+
+/// The scans of a plan's tables, by their names in it.
+struct Scans<'p>(HashMap<&'p str, Arc<dyn Scanned>>);
+
+impl Tables for Scans<'_> {
+    fn source(&self, name: &str) -> Option<Arc<dyn Scanned>> {
+        self.0.get(name).map(Arc::clone)
+    }
+}
+
+/// A plan that was translated.
+struct Prepared {
+    coordinator: Coordinator,
+    query: Query,
+}
+
+/// Wakes the query's thread when the query is stopped.
+struct Stop(CancellationToken);
+
+impl Interrupt for Stop {
+    fn interrupt(&self) {
+        self.0.cancel();
+    }
+}
+
+impl DistributedQuery for Prepared {
+    fn run(&mut self, rows: &mut ResultRows<'_>) -> Result<u32, DistributedFailure> {
+        let Coordinator { worker, runtime, .. } = &self.coordinator;
+        let stopped = CancellationToken::new();
+        rows.attach(Arc::new(Stop(stopped.clone())));
+        rows.check()?;
+        let mut given = worker.run(self.query.clone(), self.coordinator.ready());
+        loop {
+            let next = runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = stopped.cancelled() => None,
+                    next = given.next() => Some(next),
+                }
+            });
+            let Some(next) = next else {
+                let _on_runtime = runtime.enter(); // connections close there
+                drop(given);
+                return Err(rows.check().err().unwrap_or(QueryError::Interrupted).into());
+            };
+            match next {
+                Some(Ok(batch)) => rows.push(batch.columns().to_vec(), batch.num_rows())?,
+                Some(Err(error)) => return Err(failure(error)),
+                None => return Ok(given.workers()),
+            }
+            rows.check()?;
+        }
+    }
+
+    fn describe(&mut self) -> Result<String, DistributedFailure> {
+        let Coordinator { worker, runtime, .. } = &self.coordinator;
+        let workers = self.coordinator.ready();
+        runtime.block_on(worker.describe(&self.query, &workers)).map_err(failure)
+    }
+}
+
+/// What an error means for the engine's choice.
+fn failure(error: Error) -> DistributedFailure {
+    let text = error.to_string();
+    DistributedFailure::Query(match error {
+        Error::NoWorkers(_) => return DistributedFailure::NoWorkers(text),
+        Error::WorkerLost { .. } | Error::Connection(_) => return DistributedFailure::WorkerLost(text),
+        Error::Unsupported(_) => return DistributedFailure::Refused(text),
+        Error::Deadline => QueryError::Deadline,
+        Error::OutOfMemory(_) => QueryError::OutOfMemory(text),
+        Error::Files(error) => QueryError::Catalog(error),
+        Error::Execution(_) => QueryError::Execution(text),
+        Error::Configuration(_) | Error::Internal(_) => QueryError::Internal(text),
+    })
+}

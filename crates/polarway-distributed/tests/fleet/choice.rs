@@ -1,0 +1,120 @@
+//! Which engine a query runs on, and what is said of it.
+
+use polarway_core::{EngineChoice, EngineUsed, ErrorKind, HandleStoreKind};
+
+use crate::support::{Fleet, ask, on, reason, rows};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_several_workers_can_not_run_is_refused_by_its_name() {
+    let fleet = Fleet::start().await;
+    fleet.store_trades().await;
+    for (sql, name) in [
+        ("SELECT n FROM trades USING SAMPLE 10 ROWS", "SAMPLE"),
+        ("SELECT quantile_cont(cents, 0.5) FROM trades", "quantile_cont"),
+        ("SELECT n FROM trades LIMIT 3", "order"),
+        ("SELECT {'a': n} FROM trades", "STRUCT"),
+        (
+            "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM r WHERE i < 3) SELECT * FROM r, trades",
+            "RECURSIVE",
+        ),
+        ("SELECT n FROM trades WHERE n = $1", "parameters"),
+        ("SHOW TABLES", "list of tables"),
+    ] {
+        let mut options = on(EngineChoice::Distributed);
+        if sql.contains('$') {
+            options.parameters = [1_i64].into_iter().collect();
+        }
+        let error = ask(fleet.engine(), sql, options).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotDistributable, "{sql}: {error}");
+        assert!(error.to_string().to_lowercase().contains(&name.to_lowercase()), "{sql}: {error}");
+    }
+    let wrong = ask(fleet.engine(), "SELECT nothing FROM trades", on(EngineChoice::Distributed)).await;
+    assert_eq!(wrong.unwrap_err().kind(), ErrorKind::InvalidQuery);
+    let wrong = ask(fleet.engine(), "SELECT * FROM nothing", on(EngineChoice::Distributed)).await;
+    assert_eq!(wrong.unwrap_err().kind(), ErrorKind::UnknownDataset);
+    fleet.idle().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn without_a_choice_the_bytes_of_the_files_decide() {
+    let small = Fleet::with(3, |config| config.distributed_from_bytes = u64::MAX, None).await;
+    small.store_trades().await;
+    let (_, summary) =
+        ask(small.engine(), "SELECT sum(n) FROM trades", on(EngineChoice::Auto)).await.unwrap();
+    assert_eq!(summary.engine, EngineUsed::Local { reason: None });
+
+    let large = Fleet::with(3, |config| config.distributed_from_bytes = 1, None).await;
+    large.store_trades().await;
+    let (_, summary) =
+        ask(large.engine(), "SELECT sum(n) FROM trades", on(EngineChoice::Auto)).await.unwrap();
+    assert_eq!(summary.engine, EngineUsed::Distributed { workers: 3 });
+    let (_, summary) =
+        ask(large.engine(), "SELECT sum(n) FROM trades", on(EngineChoice::Local)).await.unwrap();
+    assert_eq!(summary.engine, EngineUsed::Local { reason: None });
+    let (_, summary) = ask(large.engine(), "SELECT 42", on(EngineChoice::Auto)).await.unwrap();
+    assert_eq!(summary.engine, EngineUsed::Local { reason: None });
+
+    let sql = "SELECT quantile_cont(cents, 0.5) FROM trades";
+    let (table, summary) = ask(large.engine(), sql, on(EngineChoice::Auto)).await.unwrap();
+    assert!(reason(&summary).unwrap().contains("quantile_cont"), "{summary:?}");
+    let (local, _) = ask(large.engine(), sql, on(EngineChoice::Local)).await.unwrap();
+    assert_eq!(rows(&table), rows(&local));
+    let error = ask(large.engine(), "SELECT nothing FROM trades", on(EngineChoice::Auto)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidQuery);
+    // DuckDB's own words, as on one worker.
+    let sql = "SELECT sum(CAST(symbol AS INTEGER)) FROM trades";
+    let local = ask(large.engine(), sql, on(EngineChoice::Local)).await.unwrap_err();
+    let auto = ask(large.engine(), sql, on(EngineChoice::Auto)).await.unwrap_err();
+    assert_eq!((auto.kind(), auto.to_string()), (local.kind(), local.to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_worker_alone_runs_the_query_and_says_that_others_are_missing() {
+    let fleet = Fleet::with(1, |config| config.distributed_from_bytes = 1, None).await;
+    fleet.store_trades().await;
+    let (_, summary) =
+        ask(fleet.engine(), "SELECT sum(n) FROM trades", on(EngineChoice::Auto)).await.unwrap();
+    assert!(reason(&summary).unwrap().contains("workers"), "{summary:?}");
+    let refused = ask(fleet.engine(), "SELECT sum(n) FROM trades", on(EngineChoice::Distributed)).await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::NotDistributable);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_result_in_the_memory_of_one_worker_stays_there() {
+    let fleet = Fleet::with(3, |config| config.handles.store = HandleStoreKind::Memory, None).await;
+    fleet.store_trades().await;
+    let kept = fleet.engine().query_handle("SELECT n FROM trades").await.unwrap();
+    let sql = format!("SELECT count(*) FROM \"{}\"", kept.handle.id);
+    let error = ask(fleet.engine(), &sql, on(EngineChoice::Distributed)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotDistributable);
+    assert!(error.to_string().contains("memory of one worker"), "{error}");
+    let (table, _) = ask(fleet.engine(), &sql, on(EngineChoice::Auto)).await.unwrap();
+    assert_eq!(rows(&table), ["16000|"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn explain_says_where_a_query_would_run_and_how_it_would_be_spread() {
+    let fleet = Fleet::with(3, |config| config.distributed_from_bytes = 1, None).await;
+    fleet.store_trades().await;
+    let explain = async |sql: &str, engine| rows(&ask(fleet.engine(), sql, on(engine)).await.unwrap().0);
+    let sql = "SELECT symbol, sum(n) FROM trades GROUP BY symbol";
+    let lines = explain(&format!("EXPLAIN {sql}"), EngineChoice::Auto).await;
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].starts_with("physical_plan|"), "{lines:?}");
+    assert!(lines[1].contains("several workers would run it"), "{lines:?}");
+    let lines = explain(&format!("EXPLAIN ANALYZE {sql}"), EngineChoice::Local).await;
+    assert!(lines.last().unwrap().contains("one worker would run it"), "{lines:?}");
+    let refused = "EXPLAIN SELECT quantile_cont(cents, 0.5) FROM trades";
+    let lines = explain(refused, EngineChoice::Distributed).await;
+    assert!(lines[1].contains("quantile_cont"), "{lines:?}");
+
+    let lines = explain(&format!("EXPLAIN (DISTRIBUTED) {sql}"), EngineChoice::Auto).await;
+    let [plan] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(plan.contains("Stage 1") && plan.contains("workers: 127.0.0.1:"), "{plan}");
+    assert!(!plan.contains(".parquet"), "{plan}");
+    let lines =
+        explain("EXPLAIN (DISTRIBUTED) SELECT quantile_cont(cents, 0.5) FROM trades", EngineChoice::Auto)
+            .await;
+    assert!(lines[0].contains("quantile_cont"), "{lines:?}");
+    fleet.idle().await;
+}
