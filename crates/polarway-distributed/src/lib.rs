@@ -47,7 +47,7 @@ mod translate;
 mod wire;
 
 pub use census::WorkerStatus;
-pub use channels::{Channels, Credentials, Token};
+pub use channels::{Channels, Credentials, PeerTls, Token};
 pub use coordinator::Coordinator;
 pub use error::{Error, Refusal};
 pub use functions::all as functions;

@@ -14,25 +14,19 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower::Service;
 
-use super::CONNECT_TIMEOUT;
+use super::{CONNECT_TIMEOUT, PeerTls};
 
 /// A connection, encrypted or not.
 pub(crate) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<C: AsyncRead + AsyncWrite + Send + Unpin> Connection for C {}
 
-#[derive(Clone)]
-pub(super) struct Connector(Option<TlsConnector>);
+#[derive(Clone, Debug)]
+pub(super) struct Connector(Option<Arc<dyn PeerTls>>);
 
 impl Connector {
-    pub(super) fn new(tls: Option<Arc<rustls::ClientConfig>>) -> Self {
-        Self(tls.map(TlsConnector::from))
-    }
-}
-
-impl std::fmt::Debug for Connector {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Connector").field("is_encrypted", &self.0.is_some()).finish()
+    pub(super) fn new(tls: Option<Arc<dyn PeerTls>>) -> Self {
+        Self(tls)
     }
 }
 
@@ -55,7 +49,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-async fn connect(tls: Option<TlsConnector>, uri: &Uri) -> io::Result<TokioIo<Box<dyn Connection>>> {
+async fn connect(tls: Option<Arc<dyn PeerTls>>, uri: &Uri) -> io::Result<TokioIo<Box<dyn Connection>>> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidInput, format!("{uri} has no host and port"));
     let host = uri.host().ok_or_else(invalid)?.trim_matches(['[', ']']);
     let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await?;
@@ -63,8 +57,9 @@ async fn connect(tls: Option<TlsConnector>, uri: &Uri) -> io::Result<TokioIo<Box
     Ok(TokioIo::new(match tls {
         None => Box::new(stream),
         Some(tls) => {
-            let name = ServerName::try_from(host.to_owned()).map_err(|_| invalid())?;
-            Box::new(tls.connect(name, stream).await?)
+            let name = tls.name().unwrap_or(host).to_owned();
+            let name = ServerName::try_from(name).map_err(|_| invalid())?;
+            Box::new(TlsConnector::from(tls.client()).connect(name, stream).await?)
         }
     }))
 }

@@ -1,5 +1,6 @@
 //! How workers prove to each other that they belong together: by a token, by certificates, or by both.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -13,7 +14,19 @@ pub struct Credentials {
     /// A token that all workers know.
     pub token: Option<Token>,
     /// The CAs of the others' certificates, and a certificate of this worker's own. Without, calls are not encrypted.
-    pub tls: Option<Arc<rustls::ClientConfig>>,
+    pub tls: Option<Arc<dyn PeerTls>>,
+}
+
+/// TLS between workers. It is asked for each connection, so certificates can be renewed meanwhile.
+pub trait PeerTls: Debug + Send + Sync {
+    /// For calls that come: it must ask for a certificate.
+    fn server(&self) -> Arc<rustls::ServerConfig>;
+
+    /// For calls that go.
+    fn client(&self) -> Arc<rustls::ClientConfig>;
+
+    /// The name in the certificates of all workers; `None` if each has that of its address.
+    fn name(&self) -> Option<&str>;
 }
 
 /// A secret that all workers know. It is never shown.

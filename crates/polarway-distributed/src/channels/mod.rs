@@ -4,7 +4,7 @@ mod connector;
 mod credentials;
 mod query;
 
-pub use credentials::{Credentials, Token};
+pub use credentials::{Credentials, PeerTls, Token};
 pub(crate) use query::QueryChannels;
 
 use std::collections::HashMap;

@@ -96,7 +96,11 @@ impl Peers {
                 answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("it did not answer in time")));
             judge(shared, url, answer)
         }));
-        *self.found.write() = peers.await;
+        let peers = peers.await;
+        let before = std::mem::replace(&mut *self.found.write(), peers.clone());
+        for peer in &peers {
+            tell(before.iter().find(|before| before.url == peer.url), peer);
+        }
     }
 
     /// Looks for the workers until it is dropped, about as often as `interval` says: each process at other moments.
@@ -104,6 +108,26 @@ impl Peers {
         loop {
             self.refresh().await;
             tokio::time::sleep(interval.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
+        }
+    }
+}
+
+/// Writes to the log when a worker begins or ceases to take queries.
+fn tell(before: Option<&Peer>, now: &Peer) {
+    let is_ready = |peer: &Peer| matches!(peer.state, PeerState::Ready { .. });
+    if before.map(is_ready) == Some(is_ready(now)) {
+        return;
+    }
+    let worker = address(&now.url);
+    match &now.state {
+        PeerState::Ready { .. } => {
+            tracing::info!("the worker {worker} takes part in queries of several workers")
+        }
+        PeerState::Draining => {
+            tracing::info!("the worker {worker} takes part in no new queries: it is about to end")
+        }
+        PeerState::Other(reason) | PeerState::Unreachable(reason) => {
+            tracing::info!("the worker {worker} takes part in no queries of several workers: {reason}");
         }
     }
 }

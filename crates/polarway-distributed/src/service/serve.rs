@@ -19,7 +19,7 @@ use tonic::transport::Server;
 use tonic::transport::server::Connected;
 
 use super::Worker;
-use crate::channels::{CONNECTION_WINDOW, STREAM_WINDOW};
+use crate::channels::{CONNECTION_WINDOW, PeerTls, STREAM_WINDOW};
 use crate::error::Error;
 
 /// How often a caller's connection is tried by a ping, and how long the answer may take.
@@ -38,7 +38,7 @@ impl Worker {
     pub async fn serve(
         self,
         listener: TcpListener,
-        tls: Option<Arc<rustls::ServerConfig>>,
+        tls: Option<Arc<dyn PeerTls>>,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), Error> {
         let router = axum::Router::new().fallback(move |request: Request| {
@@ -66,7 +66,7 @@ enum Incoming {
 /// The connections that come. One that can't be made is dropped, and the others go on.
 fn accepted(
     listener: TcpListener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Arc<dyn PeerTls>>,
 ) -> BoxStream<'static, io::Result<Incoming>> {
     let streams = unfold(listener, |listener| async {
         loop {
@@ -80,9 +80,8 @@ fn accepted(
             }
         }
     });
-    let acceptor = tls.map(TlsAcceptor::from);
     let connected = streams.map(move |stream| {
-        let acceptor = acceptor.clone();
+        let acceptor = tls.as_ref().map(|tls| TlsAcceptor::from(tls.server()));
         async move {
             stream.set_nodelay(true).ok()?;
             let Some(acceptor) = acceptor else { return Some(Ok(Incoming::Plain(stream))) };
