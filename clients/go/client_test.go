@@ -316,3 +316,22 @@ func TestNumbersOf39DigitsComeAsText(t *testing.T) {
 		t.Errorf("%v, %v", texts, err)
 	}
 }
+
+func TestTheSummaryTellsWhichWorkersRanTheQuery(t *testing.T) {
+	ctx := polarwaytest.Context(t)
+	client := client(t)
+	for _, engine := range []polarway.Engine{polarway.EngineAuto, polarway.EngineLocal} {
+		reader := value(client.OpenQuery(ctx, "SELECT 42 AS answer", polarway.WithEngine(engine)))
+		for reader.Next() {
+		}
+		summary := reader.Summary()
+		if summary == nil || summary.Engine != polarway.EngineLocal || summary.Workers != 1 {
+			t.Errorf("%v: %+v, %v", engine, summary, reader.Err())
+		}
+		reader.Release()
+	}
+	_, err := client.Query(ctx, "SELECT 42", polarway.WithEngine(7))
+	if !errors.Is(err, polarway.ErrInvalidInput) {
+		t.Errorf("an engine that there is not: %v", err)
+	}
+}

@@ -90,7 +90,9 @@ func (c *Client) createHandle(ctx context.Context, query *queryRequest, call *ca
 		}
 		bits = &fresh
 	}
-	request := &pb.CreateHandleRequest{Sql: query.sql, Parameters: query.parameters, RequestId: requestID(*bits).ofTable(0)}
+	request := &pb.CreateHandleRequest{
+		Sql: query.sql, Parameters: query.parameters, RequestId: requestID(*bits).ofTable(0), Engine: query.engine,
+	}
 	if query.ttl != nil {
 		ttl := uint64(query.ttl.Microseconds())
 		request.TtlUs = &ttl

@@ -129,6 +129,12 @@ type QuerySummary struct {
 	// Datasets are those that it read, each once for each version, by name and version.
 	Datasets []DatasetVersion
 	Times    QueryTimes
+	// Engine is EngineDistributed if several workers ran the query, and EngineLocal if the one that was asked did.
+	Engine Engine
+	// Workers is how many workers took part.
+	Workers int
+	// StayedLocal says why only one did, if the query was large enough for several.
+	StayedLocal string
 }
 
 // Phase is what a query is at.
@@ -243,6 +249,12 @@ func summaryOf(message *pb.QuerySummary) *QuerySummary {
 			Planning:  durationOf(times.GetPlanningUs()),
 			Running:   durationOf(times.GetRunningUs()),
 		},
+		Engine:  EngineLocal,
+		Workers: 1,
+	}
+	if used := message.GetEngine(); used != nil {
+		summary.Engine, summary.Workers = Engine(used.GetEngine()), int(used.GetWorkers())
+		summary.StayedLocal = used.GetStayedLocal()
 	}
 	for _, one := range message.GetDatasets() {
 		summary.Datasets = append(summary.Datasets, DatasetVersion{one.GetName(), one.GetVersion()})

@@ -64,8 +64,34 @@ func HugeintAsText() QueryOption {
 	return func(request *queryRequest) { request.isHugeintText = true }
 }
 
+// Engine says which workers run a query.
+type Engine int
+
+const (
+	// EngineAuto lets the server decide, by its settings and by how much the query reads.
+	EngineAuto Engine = iota
+	// EngineLocal is the worker that is asked.
+	EngineLocal
+	// EngineDistributed is all workers together. It is an error for a query that can't be run so.
+	EngineDistributed
+)
+
+// String returns the engine's name, such as "local".
+func (e Engine) String() string { return nameOf(int(e), "auto", "local", "distributed") }
+
+// WithEngine chooses the workers that run the query. The default is [EngineAuto].
+func WithEngine(engine Engine) QueryOption {
+	return func(request *queryRequest) {
+		if engine < EngineAuto || engine > EngineDistributed {
+			request.err = invalid("%d is no engine: give EngineAuto, EngineLocal or EngineDistributed", engine)
+		}
+		request.engine = pb.Engine(engine)
+	}
+}
+
 // queryRequest is a query, as it is sent.
 type queryRequest struct {
+	engine        pb.Engine
 	isHugeintText bool
 	isResumable   bool
 	// handleBits name the handle that is made; nil for bits of this call.
@@ -162,7 +188,7 @@ type result struct {
 }
 
 func runQuery(ctx context.Context, attempt *attempt, query *queryRequest) (*result, error) {
-	request := &pb.QueryRequest{Sql: query.sql, Parameters: query.parameters, HugeintAsText: query.isHugeintText}
+	request := &pb.QueryRequest{Sql: query.sql, Parameters: query.parameters, HugeintAsText: query.isHugeintText, Engine: query.engine}
 	receiver, err := attempt.receive(ctx, pb.QueryMethod, request, 0, query.limit)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use clap::{Args, Command, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use polarway::EngineChoice;
 use polarway_server::Role;
 
 use crate::commands::token;
@@ -70,6 +71,8 @@ pub(crate) enum ClientCommand {
     Versions(Versions),
     /// Delete a dataset; older versions stay readable until retention removes them
     Rm(Rm),
+    /// Show the workers that run queries together
+    Workers(Workers),
     /// Show the server, and how its cache is doing
     Stats(Stats),
     /// Ask whether the server serves
@@ -107,6 +110,7 @@ Examples:
   polarway query -f report.sql -o report.csv
   polarway query \"FROM flights AT (VERSION => 3)\" --format json
   polarway query 'FROM flights WHERE carrier = $carrier' --param carrier=UA
+  polarway query --engine distributed 'SELECT carrier, avg(dep_delay) FROM flights GROUP BY ALL'
   late=$(polarway query --keep 'FROM flights WHERE dep_delay > 60')
   polarway query \"SELECT count(*) FROM $late\"";
 
@@ -283,6 +287,9 @@ pub(crate) struct Query {
     /// How long the query may take on the server, waiting included
     #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
     pub(crate) time: Option<std::time::Duration>,
+    /// Which workers run it: the one that is asked, all of them together, or as the server decides
+    #[arg(long, value_name = "ENGINE", value_enum)]
+    pub(crate) engine: Option<Engine>,
     /// Keep the result on the server, and print the id by which `load` and SQL name it
     #[arg(long, conflicts_with_all = ["output", "format"])]
     pub(crate) keep: bool,
@@ -291,6 +298,35 @@ pub(crate) struct Query {
     pub(crate) ttl: Option<std::time::Duration>,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// Which workers run a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// As the server is set up, and by how much the query reads
+    Auto,
+    /// The worker that is asked
+    Local,
+    /// All workers together; an error for a query that can't be run so
+    Distributed,
+}
+
+impl From<Engine> for EngineChoice {
+    fn from(engine: Engine) -> Self {
+        match engine {
+            Engine::Auto => Self::Auto,
+            Engine::Local => Self::Local,
+            Engine::Distributed => Self::Distributed,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Workers {
+    #[command(flatten)]
+    pub(crate) list: ListOptions,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }

@@ -163,3 +163,17 @@ def test_an_error_with_the_longest_message_arrives_each_time(client: Any) -> Non
             client.query("SELECT " + "long_name_" * 50_000)
         assert caught.value.reason == "INVALID_QUERY"
         assert 0 < len(str(caught.value)) < 8_192
+
+
+def test_the_summary_tells_which_workers_ran_the_query(client: Any) -> None:
+    for engine in ("auto", "local"):
+        stream = client.query_stream("SELECT 42 AS answer", engine=engine)
+        assert stream.read_all().rows() == [(42,)]
+        assert (stream.summary.engine, stream.summary.workers) == ("local", 1)
+    assert client.query_handle("SELECT 42 AS answer", engine="local").load().rows() == [(42,)]
+
+
+def test_an_engine_that_there_is_not_is_refused_before_anything_is_sent(client: Any) -> None:
+    for run in (client.query, client.query_handle):
+        with pytest.raises(polarway.InvalidInput, match="'remote' is no engine"):
+            run("SELECT 42", engine="remote")

@@ -15,7 +15,7 @@ import { count, millisecondsOf, timeOf } from "./model.js";
 import { encodedParameters } from "./parameters.js";
 import type { PreciseDate } from "./preciseDate.js";
 import type { QueryOptions } from "./query.js";
-import { checkedTimeLimit, RUN_OPTIONS } from "./query.js";
+import { checkedEngine, checkedTimeLimit, RUN_OPTIONS } from "./query.js";
 import { requestIdOf } from "./requestId.js";
 import { checkNames } from "./settings.js";
 import { schemaOf } from "./tables/decode.js";
@@ -58,6 +58,7 @@ export async function create(core: Core, sql: string, options: QueryHandleOption
     parameters: encodedParameters(options.parameters),
     // The handle's id is made of these bits, which nobody must be able to guess.
     requestId: requestIdOf(randomUUID(), 0),
+    engine: checkedEngine(options.engine),
     ...ttlOf(options.ttl),
   };
   const call = await core.call({ kind: "query", signal: options.signal });

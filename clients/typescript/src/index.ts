@@ -25,7 +25,7 @@ export type {
 } from "./model.js";
 export type { Parameters } from "./parameters.js";
 export { PreciseDate } from "./preciseDate.js";
-export type { QueryOptions } from "./query.js";
+export type { EngineChoice, QueryOptions } from "./query.js";
 export { freshRequest } from "./requestId.js";
 export type { ClientOptions, TlsOptions } from "./settings.js";
 export type { JoinHow, Texts } from "./sql/steps.js";

@@ -12,7 +12,7 @@ import type {
   RunningQuery as RunningMessage,
   QuerySummary as SummaryMessage,
 } from "./generated/polarway/v1/query_pb.js";
-import { QueryPhase } from "./generated/polarway/v1/query_pb.js";
+import { Engine, QueryPhase } from "./generated/polarway/v1/query_pb.js";
 import type { GetCacheStatsResponse, GetServerInfoResponse } from "./generated/polarway/v1/server_pb.js";
 import type { PublishedVersion } from "./generated/polarway/v1/table_pb.js";
 import { PreciseDate } from "./preciseDate.js";
@@ -117,6 +117,12 @@ export interface QuerySummary {
   /** The datasets that it read, each once for each version, by name and version. */
   readonly datasets: readonly DatasetVersion[];
   readonly times: QueryTimes;
+  /** Which workers ran it: the one that was asked, several of them together, or what only a later version knows. */
+  readonly engine: "local" | "distributed" | "unknown";
+  /** How many workers took part. */
+  readonly workers: number;
+  /** Why only one did, if the query was large enough for several. */
+  readonly stayedLocal: string | undefined;
 }
 
 /** What a query is at: it waits for others, its text is checked, its names are looked up, it is planned, it runs. */
@@ -255,9 +261,15 @@ export function publishedOf(message: PublishedVersion): Published {
   };
 }
 
+const ENGINES: Partial<Record<Engine, QuerySummary["engine"]>> = {
+  [Engine.LOCAL]: "local",
+  [Engine.DISTRIBUTED]: "distributed",
+};
+
 /** From the message at the end of a query. */
 export function summaryOf(message: SummaryMessage): QuerySummary {
   const times = message.times;
+  const used = message.engine ?? { engine: Engine.LOCAL, workers: 1, stayedLocal: "" };
   return {
     rows: count(message.rows),
     bytes: count(message.bytes),
@@ -269,6 +281,9 @@ export function summaryOf(message: SummaryMessage): QuerySummary {
       planning: millisecondsOf(times?.planningUs ?? 0n),
       running: millisecondsOf(times?.runningUs ?? 0n),
     },
+    engine: ENGINES[used.engine] ?? "unknown",
+    workers: used.workers,
+    stayedLocal: used.stayedLocal === "" ? undefined : used.stayedLocal,
   };
 }
 

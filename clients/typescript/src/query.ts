@@ -8,6 +8,7 @@ import type { Attempt, Call } from "./call.js";
 import type { Core } from "./core.js";
 import { invalidInput, protocolError, unreachable } from "./failure.js";
 import type { QueryRequestSchema, QueryResponseSchema } from "./generated/polarway/v1/query_pb.js";
+import { Engine } from "./generated/polarway/v1/query_pb.js";
 import { PolarwayService } from "./generated/polarway/v1/service_pb.js";
 import type { QuerySummary } from "./model.js";
 import { summaryOf } from "./model.js";
@@ -38,12 +39,26 @@ export interface QueryOptions {
    * Then a connection may break at any time, and the query runs once. Not together with `hugeintAsText`.
    */
   readonly resumable?: boolean | undefined;
+  /**
+   * Which workers run it: `local` is the one that is asked, `distributed` all workers together, and `auto`, the default,
+   * lets the server decide. `distributed` is an error for a query that can't be run so.
+   */
+  readonly engine?: EngineChoice | undefined;
   /** Ends the call, and stops the query, when it is aborted. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Which workers run a query: those that the server chooses, the one that is asked, or all of them together. */
+export type EngineChoice = "auto" | "local" | "distributed";
+
+const ENGINES: Record<EngineChoice, Engine> = {
+  auto: Engine.UNSPECIFIED,
+  local: Engine.LOCAL,
+  distributed: Engine.DISTRIBUTED,
+};
+
 /** The options of every call that runs a query. */
-export const RUN_OPTIONS = ["parameters", "timeLimit", "signal"];
+export const RUN_OPTIONS = ["parameters", "timeLimit", "engine", "signal"];
 
 const QUERY_OPTIONS = [...RUN_OPTIONS, "hugeintAsText", "resumable"];
 
@@ -62,7 +77,12 @@ export class Query {
     if (hugeintAsText && resumable) {
       throw invalidInput("a resumable result has its HUGEINT as decimals: leave out hugeintAsText, or resumable");
     }
-    this.request = { sql: textOf("SQL", sql), parameters: encodedParameters(options.parameters), hugeintAsText };
+    this.request = {
+      sql: textOf("SQL", sql),
+      parameters: encodedParameters(options.parameters),
+      hugeintAsText,
+      engine: checkedEngine(options.engine),
+    };
     this.timeMs = checkedTimeLimit(options.timeLimit);
     this.signal = options.signal;
   }
@@ -74,6 +94,17 @@ export function checkedTimeLimit(timeLimit: unknown): number | undefined {
     throw invalidInput(`${String(timeLimit)} is no time limit: give the milliseconds that the query may take`);
   }
   return timeLimit;
+}
+
+/** The engine that a user chose, as it is sent. */
+export function checkedEngine(engine: unknown): Engine {
+  if (engine === undefined) {
+    return Engine.UNSPECIFIED;
+  }
+  if (typeof engine !== "string" || !Object.hasOwn(ENGINES, engine)) {
+    throw invalidInput(`${String(engine)} is no engine: give "auto", "local" or "distributed"`);
+  }
+  return ENGINES[engine as EngineChoice];
 }
 
 /** The result of one run of a query, as it arrives. */

@@ -113,4 +113,16 @@ await withServer(async ({ address }) => {
     });
     assert.deepEqual(huge.toRows(), [{ h: "170141183460469231731687303715884105727" }]);
   });
+
+  await test("the summary tells which workers ran the query, and an engine that there is not is refused", async (t) => {
+    const client = clientOf(t, address);
+    const stream = client.queryStream("SELECT 42 AS answer", { engine: "local" });
+    for await (const _ of stream) {
+      // Its summary comes after its rows.
+    }
+    assert.deepEqual([stream.summary?.engine, stream.summary?.workers], ["local", 1]);
+    const engine = "remote" as "local";
+    await assert.rejects(client.query("SELECT 42", { engine }), /remote is no engine/);
+    await assert.rejects(client.queryHandle("SELECT 42", { engine }), /remote is no engine/);
+  });
 });

@@ -75,8 +75,9 @@ pub use load::TableStream;
 pub use polarway_model::{
     At, CacheStats, Dataset, DatasetName, DatasetVersion, DeleteOptions, Description, EngineChoice,
     EngineUsed, HandleId, HandleInfo, HandleOptions, InvalidEngine, InvalidHandleId, InvalidName,
-    InvalidRequestId, LoadOptions, Published, QueryOptions, QueryPhase, QuerySummary, QueryTimes, RequestId,
-    RunningQuery, Selection, ServerInfo, Version, VersionKind, WriteMode, WriteOptions,
+    InvalidRequestId, LoadOptions, Peer, PeerState, Published, QueryOptions, QueryPhase, QuerySummary,
+    QueryTimes, RequestId, RunningQuery, Selection, ServerInfo, Version, VersionKind, WriteMode,
+    WriteOptions,
 };
 #[doc(no_inline)]
 pub use polarway_proto::Reason;

@@ -14,7 +14,7 @@ use polarway_ipc::{ChunkEncoder, EncodeOptions};
 use polarway_model::{QueryOptions, QuerySummary, RunningQuery};
 use polarway_proto::client::PolarwayServiceClient;
 use polarway_proto::rpc;
-use polarway_proto::v1::{CancelQueryRequest, ListQueriesRequest, QueryRequest, QueryResponse};
+use polarway_proto::v1::{self, CancelQueryRequest, ListQueriesRequest, QueryRequest, QueryResponse};
 use polarway_table::{Parameters, Table};
 
 use crate::call::{Attempt, Call, Kind, Operation};
@@ -131,6 +131,7 @@ impl Query {
             compression: 0,
             parameters,
             hugeint_as_text: options.hugeint_as_text,
+            engine: v1::Engine::from(options.engine).into(),
         };
         Ok(Self { request, time: options.time })
     }

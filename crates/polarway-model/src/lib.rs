@@ -28,5 +28,5 @@ pub use query::{
     QueryTimes, RunningQuery,
 };
 pub use request::{InvalidRequestId, RequestId};
-pub use worker::{CacheStats, ServerInfo};
+pub use worker::{CacheStats, Peer, PeerState, ServerInfo};
 pub use write::{DeleteOptions, Published, WriteMode, WriteOptions};

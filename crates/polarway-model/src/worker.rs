@@ -40,4 +40,51 @@ pub struct ServerInfo {
     pub worker_id: String,
     /// When the process was started: microseconds since 1970-01-01 UTC.
     pub started_us: i64,
+    /// The workers that run queries together with this one, this one among them, as it last found them. Empty if it runs all
+    /// queries alone, or if the caller may not see them.
+    pub peers: Vec<Peer>,
+}
+
+/// A worker that runs queries together with others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Where the other workers call it: a host and a port.
+    pub address: String,
+    /// Whether it takes part in queries.
+    pub state: PeerState,
+    /// Why not, if it does not.
+    pub reason: Option<String>,
+    /// The queries of several workers that it takes part in.
+    pub queries: u64,
+    /// Whether it is the worker that answered.
+    pub is_own: bool,
+}
+
+/// Whether a worker takes part in the queries of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PeerState {
+    /// It does.
+    Ready,
+    /// It is about to end.
+    Draining,
+    /// It has another version, or another storage.
+    Other,
+    /// It did not answer, or refused to.
+    Unreachable,
+    /// A state that only a later version of Polarway has.
+    Unknown,
+}
+
+impl PeerState {
+    /// Its name, such as `ready`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+            Self::Other => "other",
+            Self::Unreachable => "unreachable",
+            Self::Unknown => "unknown",
+        }
+    }
 }

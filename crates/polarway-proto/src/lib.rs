@@ -49,7 +49,7 @@ pub use reason::{Reason, Retry};
 pub use v1::polarway_service_client as client;
 
 /// The revision of `polarway.v1` that this crate was generated from. It grows with every addition; nothing is ever removed.
-pub const PROTOCOL_REVISION: u32 = 4;
+pub const PROTOCOL_REVISION: u32 = 5;
 
 /// The oldest revision of `polarway.v1` that a client of this server may have been built from.
 pub const OLDEST_CLIENT_REVISION: u32 = 4;

@@ -4,11 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use polarway_core::{BucketUrl, Provider};
+use polarway_core::{BucketUrl, EngineChoice, Provider};
 
 use crate::auth::AuthConfig;
 use crate::limits::Limits;
 use crate::logging::LogFormat;
+use crate::peers::PeersConfig;
 use crate::tls::TlsFiles;
 
 /// The configuration of a server. Create one with [`ServerConfig::new`] and change its fields.
@@ -21,6 +22,10 @@ pub struct ServerConfig {
     pub engine: polarway_core::Config,
     /// The buckets that may keep handles.
     pub handle_buckets: HandleBuckets,
+    /// Which workers run a query that does not choose.
+    pub query_engine: EngineChoice,
+    /// Queries that several workers run together.
+    pub peers: PeersConfig,
     /// How callers are identified.
     pub auth: AuthConfig,
     /// The form of the log's lines. It applies only if the server is its own process.
@@ -53,6 +58,8 @@ impl ServerConfig {
             bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 50052)),
             engine: polarway_core::Config::new(data_dir),
             handle_buckets: HandleBuckets::default(),
+            query_engine: EngineChoice::Auto,
+            peers: PeersConfig::default(),
             auth: AuthConfig::default(),
             log_format: LogFormat::Text,
             slow_query: Some(Duration::from_secs(10)),

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use polarway_core::{Chunk, Compression, Handle, QueryStatus};
+use polarway_core::{Chunk, Compression, EngineChoice, Handle, QueryStatus};
 use polarway_model::{HandleInfo, RunningQuery};
 use polarway_proto::Reason;
 use polarway_proto::v1::{self, Failure};
@@ -15,6 +15,17 @@ pub(crate) fn compression(number: i32) -> Result<Compression, Failure> {
         Ok(v1::Compression::Zstd) => Ok(Compression::Zstd),
         Err(_) => Err(Reason::InvalidRequest.failure(format!(
             "{number} is no compression that this server knows: leave it out, or use LZ4_FRAME or ZSTD"
+        ))),
+    }
+}
+
+/// Which workers run a query: those that its caller chose by this number in the protocol, or the server's own choice.
+pub(crate) fn engine(number: i32, default: EngineChoice) -> Result<EngineChoice, Failure> {
+    match v1::Engine::try_from(number).map(EngineChoice::from) {
+        Ok(EngineChoice::Auto) => Ok(default),
+        Ok(chosen) => Ok(chosen),
+        Err(_) => Err(Reason::InvalidRequest.failure(format!(
+            "{number} is no engine that this server knows: leave it out, or use LOCAL or DISTRIBUTED"
         ))),
     }
 }

@@ -41,6 +41,7 @@ mod logging;
 pub mod metrics;
 mod open_files;
 mod patience;
+mod peers;
 mod process;
 mod readiness;
 mod reasons;
@@ -60,6 +61,7 @@ pub use auth::{
 pub use config::{HandleBuckets, ServerConfig};
 pub use limits::Limits;
 pub use logging::LogFormat;
+pub use peers::{PeerTlsFiles, PeersConfig, PeersError};
 pub use process::{command, run};
 pub use reload::FileError;
 pub use server::{Server, StartError};

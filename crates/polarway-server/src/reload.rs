@@ -116,6 +116,12 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
     }
 }
 
+impl<T> std::fmt::Debug for Reloaded<T> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Reloaded").finish_non_exhaustive()
+    }
+}
+
 impl<T> Drop for Reloaded<T> {
     fn drop(&mut self) {
         self.watching.abort();

@@ -24,6 +24,7 @@ use crate::http::{self, Pages};
 use crate::http2;
 use crate::metrics::{Exporter, Metrics};
 use crate::open_files;
+use crate::peers::{PeerListener, PeerService, PeersError};
 use crate::readiness::{Part, Readiness};
 use crate::service::Service;
 use crate::slow_queries::SlowQueries;
@@ -56,6 +57,7 @@ pub struct Server {
     authenticator: Arc<Authenticator>,
     exporter: Option<Exporter>,
     slow_queries: Option<Arc<SlowQueries>>,
+    peers: Option<PeerService>,
 }
 
 /// Why a server did not start, or why it ended.
@@ -78,6 +80,9 @@ pub enum StartError {
     /// TLS can't be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Workers can't run queries together.
+    #[error(transparent)]
+    Peers(#[from] PeersError),
     /// The engine can't be opened.
     #[error(transparent)]
     Engine(#[from] polarway_core::Error),
@@ -116,21 +121,18 @@ impl Server {
     /// # Errors
     /// If the server can't listen on the address, a file that it needs can't be used, or the engine can't be opened.
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
-        let tls = Tls::start(&config.tls)?;
-        let authenticator = Arc::new(Authenticator::new(&config.auth)?);
-        let (listener, local_addr, http) = listen(&config).await?;
-        let exporter = config.metrics.then(Exporter::new);
+        let front = Front::open(&config).await?;
         let slow_queries = config.slow_query.map(|slow| Arc::new(SlowQueries::from(slow)));
         let mut engine = Polarway::builder(config.engine.clone());
         if let Some(slow_queries) = &slow_queries {
             engine = engine.query_observer(Arc::clone(slow_queries) as _);
         }
-        if let Some(exporter) = &exporter {
+        if let Some(exporter) = &front.exporter {
             engine = engine.recorder(exporter.recorder());
         }
         let engine = engine.open().await?;
         tell_of_memory();
-        Ok(Self { listener, local_addr, http, tls, config, engine, authenticator, exporter, slow_queries })
+        front.before(engine, config, slow_queries)
     }
 
     /// The same with an engine that the caller has opened, for example with its own components. The engine's part of the
@@ -139,12 +141,7 @@ impl Server {
     /// # Errors
     /// If the server can't listen on the address, or a file that it needs can't be used.
     pub async fn over(engine: Polarway, config: ServerConfig) -> Result<Self, StartError> {
-        let tls = Tls::start(&config.tls)?;
-        let authenticator = Arc::new(Authenticator::new(&config.auth)?);
-        let (listener, local_addr, http) = listen(&config).await?;
-        let exporter = config.metrics.then(Exporter::new);
-        let slow_queries = None;
-        Ok(Self { listener, local_addr, http, tls, config, engine, authenticator, exporter, slow_queries })
+        Front::open(&config).await?.before(engine, config, None)
     }
 
     /// The address that the server listens on.
@@ -158,7 +155,10 @@ impl Server {
     /// # Errors
     /// If the collector of traces can't be used, or the machine gives no random bytes.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
-        let Self { listener, http, tls, config, engine, authenticator, exporter, slow_queries, .. } = self;
+        let Self {
+            listener, http, tls, config, engine, authenticator, exporter, slow_queries, peers, ..
+        } = self;
+        let view = peers.as_ref().map(PeerService::view);
         let _watched = engine.watch_for_standstill();
         let tls = tls.map(Arc::new);
         if let Some(tls) = &tls {
@@ -181,6 +181,7 @@ impl Server {
                 authenticator: Arc::clone(&authenticator),
                 tls: tls.clone(),
                 slow_queries,
+                peers: view.clone(),
             };
             let routes = http::routes(pages).map_err(|error| StartError::Random(error.into()))?;
             beside.spawn(http::serve(http, routes));
@@ -194,7 +195,7 @@ impl Server {
         let drain = Drain::new();
         let traces = config.otlp_endpoint.as_deref().map(Traces::to).transpose()?;
         let edge = Edge {
-            service: Service::new(engine, &config, Arc::clone(&metrics)),
+            service: Service::new(engine, &config, Arc::clone(&metrics), view),
             others: others(health_service, config.auth.reflection)?,
             gate: Gate::new(authenticator, config.auth.reflection),
             patience: config.upload_silence,
@@ -214,6 +215,11 @@ impl Server {
         };
         let door = Door::new(listener, most_connections(&config), &config.limits, tls, metrics);
         let serving = http2::serve(door, Arc::new(edge), &config.limits, shutdown);
+        let among_peers = async {
+            if let Some(peers) = peers {
+                peers.run(drain.clone()).await;
+            }
+        };
         let too_long = async {
             drain.begun().await;
             tokio::time::sleep(config.drain_timeout).await;
@@ -222,7 +228,7 @@ impl Server {
             tokio::time::sleep(LAST_WORDS).await;
         };
         tokio::select! {
-            () = serving => {}
+            ((), ()) = async { tokio::join!(serving, among_peers) } => {}
             () = too_long => {}
         }
         if let Some(traces) = traces {
@@ -232,21 +238,64 @@ impl Server {
     }
 }
 
-/// The listener of calls with its address, and the listener of HTTP, if there is to be one.
-async fn listen(config: &ServerConfig) -> Result<(TcpListener, SocketAddr, Option<TcpListener>), StartError> {
-    let (listener, local_addr) = bind(config.bind, "--grpc-port").await?;
-    tracing::info!("listening on {local_addr}");
-    let mut http = None;
-    if config.metrics {
-        let address = SocketAddr::new(config.bind.ip(), config.metrics_port);
-        let (listener, local_addr) = bind(address, "--metrics-port").await?;
-        tracing::info!("metrics and probes on http://{local_addr}");
-        http = Some(listener);
-    }
-    Ok((listener, local_addr, http))
+/// What callers meet: addresses on which nobody answers yet, and what is needed to know the callers.
+struct Front {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    http: Option<TcpListener>,
+    tls: Option<Tls>,
+    authenticator: Arc<Authenticator>,
+    exporter: Option<Exporter>,
+    peers: Option<PeerListener>,
 }
 
-async fn bind(address: SocketAddr, flag: &'static str) -> Result<(TcpListener, SocketAddr), StartError> {
+impl Front {
+    async fn open(config: &ServerConfig) -> Result<Self, StartError> {
+        let tls = Tls::start(&config.tls)?;
+        let authenticator = Arc::new(Authenticator::new(&config.auth)?);
+        let (listener, local_addr) = bind(config.bind, "--grpc-port").await?;
+        tracing::info!("listening on {local_addr}");
+        let mut http = None;
+        if config.metrics {
+            let address = SocketAddr::new(config.bind.ip(), config.metrics_port);
+            let (listener, local_addr) = bind(address, "--metrics-port").await?;
+            tracing::info!("metrics and probes on http://{local_addr}");
+            http = Some(listener);
+        }
+        let peers = PeerListener::bind(config, local_addr).await?;
+        let exporter = config.metrics.then(Exporter::new);
+        Ok(Self { listener, local_addr, http, tls, authenticator, exporter, peers })
+    }
+
+    /// The server of this engine.
+    fn before(
+        self,
+        engine: Polarway,
+        config: ServerConfig,
+        slow_queries: Option<Arc<SlowQueries>>,
+    ) -> Result<Server, StartError> {
+        let Self { listener, local_addr, http, tls, authenticator, exporter, peers } = self;
+        let peers = peers.map(|peers| peers.open(&config, &engine)).transpose()?;
+        Ok(Server {
+            listener,
+            local_addr,
+            http,
+            tls,
+            config,
+            engine,
+            authenticator,
+            exporter,
+            slow_queries,
+            peers,
+        })
+    }
+}
+
+/// Listens on an address. `flag` is the one that chooses its port.
+pub(crate) async fn bind(
+    address: SocketAddr,
+    flag: &'static str,
+) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |source| StartError::Bind { address, flag, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let local_addr = listener.local_addr().map_err(failed)?;

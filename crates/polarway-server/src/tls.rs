@@ -152,7 +152,7 @@ impl Handshakes {
 }
 
 /// The configuration of rustls. With CAs of clients, a client must have a certificate that one of them signed.
-fn configuration(
+pub(crate) fn configuration(
     identity: &Identity,
     client_ca: Option<Pem<'_>>,
     provider: Arc<CryptoProvider>,

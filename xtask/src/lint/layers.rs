@@ -73,6 +73,7 @@ const BELOW_CORE: &[&str] = &[
 const BELOW_SERVER: &[&str] = &[
     "polarway-bucket",
     "polarway-core",
+    "polarway-distributed",
     "polarway-duckdb-files",
     "polarway-handles",
     "polarway-ipc",
@@ -92,6 +93,7 @@ const BELOW_COMMANDS: &[&str] = &[
     "polarway-bucket",
     "polarway-client",
     "polarway-core",
+    "polarway-distributed",
     "polarway-duckdb-files",
     "polarway-handles",
     "polarway-ipc",
@@ -110,6 +112,7 @@ const BELOW_BENCH: &[&str] = &[
     "polarway-client",
     "polarway-core",
     "polarway-fleet",
+    "polarway-distributed",
     "polarway-duckdb-files",
     "polarway-handles",
     "polarway-ipc",

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use polarway::{HandleInfo, HandleOptions};
+use polarway::{EngineChoice, HandleInfo, HandleOptions};
 use serde_json::json;
 
 use super::listing::{Values, human_bytes, print};
@@ -22,7 +22,8 @@ const NO_HANDLES: &str = "no handles: `polarway query --keep SQL` makes one";
 pub(super) async fn keep(sql: &str, query: Query) -> Result<()> {
     let client = query.connection.connect().await?;
     let parameters = parameters::values(query.parameters)?;
-    let options = HandleOptions { parameters, time: query.time, ttl: query.ttl, ..HandleOptions::default() };
+    let engine = query.engine.map(EngineChoice::from).unwrap_or_default();
+    let options = HandleOptions { parameters, time: query.time, ttl: query.ttl, request: None, engine };
     let handle = client.query_handle_with(sql, options).await?;
     handle.keep();
     if io::stderr().is_terminal() {

@@ -9,6 +9,7 @@ mod queries;
 mod store;
 pub(crate) mod token;
 mod transfer;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,7 @@ async fn dispatch(command: ClientCommand) -> Result<()> {
         ClientCommand::Describe(describe) => look::describe(describe).await,
         ClientCommand::Versions(versions) => look::versions(versions).await,
         ClientCommand::Rm(rm) => store::rm(rm).await,
+        ClientCommand::Workers(workers) => workers::workers(workers).await,
         ClientCommand::Stats(stats) => look::stats(stats).await,
         ClientCommand::Health(health) => {
             health.connection.health().await?;

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use futures::{Stream, TryStreamExt as _};
-use polarway::{At, LoadOptions, QueryOptions, Selection};
+use polarway::{At, EngineChoice, LoadOptions, QueryOptions, Selection};
 
-use super::handles;
+use super::{handles, workers};
 use crate::arguments::{self, Load, OutputOptions, Query};
 use crate::failure::{Failure, Result};
 use crate::format::OutputFormat;
@@ -51,10 +51,23 @@ pub(crate) async fn query(query: Query) -> Result<()> {
     let client = query.connection.connect().await?;
     let parameters = parameters::values(query.parameters)?;
     let hugeint_as_text = output.format.is_text();
-    let options = QueryOptions { parameters, time: query.time, hugeint_as_text, ..QueryOptions::default() };
-    let rows = client.query_stream_with(&sql, options).await?;
+    let engine = query.engine.map(EngineChoice::from);
+    let options = QueryOptions {
+        parameters,
+        time: query.time,
+        hugeint_as_text,
+        engine: engine.unwrap_or_default(),
+        ..QueryOptions::default()
+    };
+    let mut rows = client.query_stream_with(&sql, options).await?;
     let schema = SchemaRef::clone(rows.schema());
-    output.write("query", &schema, None, rows).await
+    output.write("query", &schema, None, &mut rows).await?;
+    if let Some(used) = rows.summary().map(|summary| &summary.engine)
+        && (engine.is_some() || (io::stderr().is_terminal() && workers::is_unusual(used)))
+    {
+        eprintln!("{}", workers::ran_on(used));
+    }
+    Ok(())
 }
 
 fn text_of(query: &Query) -> Result<String> {

@@ -17,6 +17,22 @@ fn parameters_take_their_values_from_the_line() {
 }
 
 #[test]
+fn a_query_says_which_workers_ran_it_where_they_were_chosen() {
+    let server = Server::start(&[]);
+    let run = server.command(&["query", "--engine", "local", "SELECT 42 AS answer"]).output().unwrap();
+    assert_eq!(String::from_utf8(run.stderr).unwrap(), "ran on one worker\n");
+    let usual = server.command(&["query", "SELECT 42 AS answer"]).output().unwrap();
+    assert_eq!(String::from_utf8(usual.stderr).unwrap(), "");
+    let (code, said) = server.fail(&["query", "--engine", "distributed", "SELECT 42"]);
+    assert!(code == 1 && said.contains("not set up to run queries with others"), "{said}");
+    let (code, said) = server.fail(&["query", "--engine", "remote", "SELECT 42"]);
+    assert!(code == 2 && said.contains("remote"), "{said}");
+    let workers = server.run(&["workers"]);
+    assert!(workers.contains("docs/distributed.md"), "{workers}");
+    assert_eq!(server.run(&["workers", "--format", "json"]), "");
+}
+
+#[test]
 fn a_query_ends_when_its_time_is_over() {
     let server = Server::start(&[]);
     let endless = "SELECT sum(a.range % 7) FROM range(1000000000) a, range(1000000) b";

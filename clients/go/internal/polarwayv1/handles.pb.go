@@ -119,6 +119,7 @@ type CreateHandleRequest struct {
 	Parameters    []byte                 `protobuf:"bytes,2,opt,name=parameters,proto3" json:"parameters,omitempty"`
 	TtlUs         *uint64                `protobuf:"varint,3,opt,name=ttl_us,json=ttlUs,proto3,oneof" json:"ttl_us,omitempty"`
 	RequestId     string                 `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Engine        Engine                 `protobuf:"varint,6,opt,name=engine,proto3,enum=polarway.v1.Engine" json:"engine,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -179,6 +180,13 @@ func (x *CreateHandleRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *CreateHandleRequest) GetEngine() Engine {
+	if x != nil {
+		return x.Engine
+	}
+	return Engine_ENGINE_UNSPECIFIED
 }
 
 type CreateHandleResponse struct {
@@ -615,7 +623,7 @@ const file_polarway_v1_handles_proto_rawDesc = "" +
 	"created_us\x18\x05 \x01(\x03R\tcreatedUs\x12\x1d\n" +
 	"\n" +
 	"expires_us\x18\x06 \x01(\x03R\texpiresUs\x12\x15\n" +
-	"\x06ttl_us\x18\a \x01(\x04R\x05ttlUs\"\x93\x01\n" +
+	"\x06ttl_us\x18\a \x01(\x04R\x05ttlUs\"\xc0\x01\n" +
 	"\x13CreateHandleRequest\x12\x10\n" +
 	"\x03sql\x18\x01 \x01(\tR\x03sql\x12\x1e\n" +
 	"\n" +
@@ -623,7 +631,8 @@ const file_polarway_v1_handles_proto_rawDesc = "" +
 	"parameters\x12\x1a\n" +
 	"\x06ttl_us\x18\x03 \x01(\x04H\x00R\x05ttlUs\x88\x01\x01\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tR\trequestIdB\t\n" +
+	"request_id\x18\x05 \x01(\tR\trequestId\x12+\n" +
+	"\x06engine\x18\x06 \x01(\x0e2\x13.polarway.v1.EngineR\x06engineB\t\n" +
 	"\a_ttl_usJ\x04\b\x04\x10\x05\"x\n" +
 	"\x14CreateHandleResponse\x12+\n" +
 	"\x06handle\x18\x01 \x01(\v2\x13.polarway.v1.HandleR\x06handle\x123\n" +
@@ -674,19 +683,21 @@ var file_polarway_v1_handles_proto_goTypes = []any{
 	(*ExtendHandleResponse)(nil), // 8: polarway.v1.ExtendHandleResponse
 	(*DropHandleRequest)(nil),    // 9: polarway.v1.DropHandleRequest
 	(*DropHandleResponse)(nil),   // 10: polarway.v1.DropHandleResponse
-	(*QuerySummary)(nil),         // 11: polarway.v1.QuerySummary
+	(Engine)(0),                  // 11: polarway.v1.Engine
+	(*QuerySummary)(nil),         // 12: polarway.v1.QuerySummary
 }
 var file_polarway_v1_handles_proto_depIdxs = []int32{
-	0,  // 0: polarway.v1.CreateHandleResponse.handle:type_name -> polarway.v1.Handle
-	11, // 1: polarway.v1.CreateHandleResponse.summary:type_name -> polarway.v1.QuerySummary
-	0,  // 2: polarway.v1.GetHandleResponse.handle:type_name -> polarway.v1.Handle
-	0,  // 3: polarway.v1.ListHandlesResponse.handles:type_name -> polarway.v1.Handle
-	0,  // 4: polarway.v1.ExtendHandleResponse.handle:type_name -> polarway.v1.Handle
-	5,  // [5:5] is the sub-list for method output_type
-	5,  // [5:5] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	11, // 0: polarway.v1.CreateHandleRequest.engine:type_name -> polarway.v1.Engine
+	0,  // 1: polarway.v1.CreateHandleResponse.handle:type_name -> polarway.v1.Handle
+	12, // 2: polarway.v1.CreateHandleResponse.summary:type_name -> polarway.v1.QuerySummary
+	0,  // 3: polarway.v1.GetHandleResponse.handle:type_name -> polarway.v1.Handle
+	0,  // 4: polarway.v1.ListHandlesResponse.handles:type_name -> polarway.v1.Handle
+	0,  // 5: polarway.v1.ExtendHandleResponse.handle:type_name -> polarway.v1.Handle
+	6,  // [6:6] is the sub-list for method output_type
+	6,  // [6:6] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_polarway_v1_handles_proto_init() }

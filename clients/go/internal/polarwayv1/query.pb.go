@@ -21,6 +21,55 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Engine int32
+
+const (
+	Engine_ENGINE_UNSPECIFIED Engine = 0
+	Engine_ENGINE_LOCAL       Engine = 1
+	Engine_ENGINE_DISTRIBUTED Engine = 2
+)
+
+// Enum value maps for Engine.
+var (
+	Engine_name = map[int32]string{
+		0: "ENGINE_UNSPECIFIED",
+		1: "ENGINE_LOCAL",
+		2: "ENGINE_DISTRIBUTED",
+	}
+	Engine_value = map[string]int32{
+		"ENGINE_UNSPECIFIED": 0,
+		"ENGINE_LOCAL":       1,
+		"ENGINE_DISTRIBUTED": 2,
+	}
+)
+
+func (x Engine) Enum() *Engine {
+	p := new(Engine)
+	*p = x
+	return p
+}
+
+func (x Engine) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Engine) Descriptor() protoreflect.EnumDescriptor {
+	return file_polarway_v1_query_proto_enumTypes[0].Descriptor()
+}
+
+func (Engine) Type() protoreflect.EnumType {
+	return &file_polarway_v1_query_proto_enumTypes[0]
+}
+
+func (x Engine) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Engine.Descriptor instead.
+func (Engine) EnumDescriptor() ([]byte, []int) {
+	return file_polarway_v1_query_proto_rawDescGZIP(), []int{0}
+}
+
 type QueryPhase int32
 
 const (
@@ -63,11 +112,11 @@ func (x QueryPhase) String() string {
 }
 
 func (QueryPhase) Descriptor() protoreflect.EnumDescriptor {
-	return file_polarway_v1_query_proto_enumTypes[0].Descriptor()
+	return file_polarway_v1_query_proto_enumTypes[1].Descriptor()
 }
 
 func (QueryPhase) Type() protoreflect.EnumType {
-	return &file_polarway_v1_query_proto_enumTypes[0]
+	return &file_polarway_v1_query_proto_enumTypes[1]
 }
 
 func (x QueryPhase) Number() protoreflect.EnumNumber {
@@ -76,7 +125,7 @@ func (x QueryPhase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use QueryPhase.Descriptor instead.
 func (QueryPhase) EnumDescriptor() ([]byte, []int) {
-	return file_polarway_v1_query_proto_rawDescGZIP(), []int{0}
+	return file_polarway_v1_query_proto_rawDescGZIP(), []int{1}
 }
 
 type QueryRequest struct {
@@ -85,6 +134,7 @@ type QueryRequest struct {
 	Compression   Compression            `protobuf:"varint,2,opt,name=compression,proto3,enum=polarway.v1.Compression" json:"compression,omitempty"`
 	Parameters    []byte                 `protobuf:"bytes,10,opt,name=parameters,proto3" json:"parameters,omitempty"`
 	HugeintAsText bool                   `protobuf:"varint,11,opt,name=hugeint_as_text,json=hugeintAsText,proto3" json:"hugeint_as_text,omitempty"`
+	Engine        Engine                 `protobuf:"varint,12,opt,name=engine,proto3,enum=polarway.v1.Engine" json:"engine,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -147,6 +197,13 @@ func (x *QueryRequest) GetHugeintAsText() bool {
 	return false
 }
 
+func (x *QueryRequest) GetEngine() Engine {
+	if x != nil {
+		return x.Engine
+	}
+	return Engine_ENGINE_UNSPECIFIED
+}
+
 type QueryResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Chunk         *Chunk                 `protobuf:"bytes,1,opt,name=chunk,proto3" json:"chunk,omitempty"`
@@ -205,6 +262,7 @@ type QuerySummary struct {
 	Bytes         uint64                 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	Datasets      []*DatasetVersion      `protobuf:"bytes,3,rep,name=datasets,proto3" json:"datasets,omitempty"`
 	Times         *QueryTimes            `protobuf:"bytes,4,opt,name=times,proto3" json:"times,omitempty"`
+	Engine        *EngineUsed            `protobuf:"bytes,5,opt,name=engine,proto3" json:"engine,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -267,6 +325,73 @@ func (x *QuerySummary) GetTimes() *QueryTimes {
 	return nil
 }
 
+func (x *QuerySummary) GetEngine() *EngineUsed {
+	if x != nil {
+		return x.Engine
+	}
+	return nil
+}
+
+type EngineUsed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Engine        Engine                 `protobuf:"varint,1,opt,name=engine,proto3,enum=polarway.v1.Engine" json:"engine,omitempty"`
+	Workers       uint32                 `protobuf:"varint,2,opt,name=workers,proto3" json:"workers,omitempty"`
+	StayedLocal   string                 `protobuf:"bytes,3,opt,name=stayed_local,json=stayedLocal,proto3" json:"stayed_local,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EngineUsed) Reset() {
+	*x = EngineUsed{}
+	mi := &file_polarway_v1_query_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EngineUsed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EngineUsed) ProtoMessage() {}
+
+func (x *EngineUsed) ProtoReflect() protoreflect.Message {
+	mi := &file_polarway_v1_query_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EngineUsed.ProtoReflect.Descriptor instead.
+func (*EngineUsed) Descriptor() ([]byte, []int) {
+	return file_polarway_v1_query_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *EngineUsed) GetEngine() Engine {
+	if x != nil {
+		return x.Engine
+	}
+	return Engine_ENGINE_UNSPECIFIED
+}
+
+func (x *EngineUsed) GetWorkers() uint32 {
+	if x != nil {
+		return x.Workers
+	}
+	return 0
+}
+
+func (x *EngineUsed) GetStayedLocal() string {
+	if x != nil {
+		return x.StayedLocal
+	}
+	return ""
+}
+
 type QueryTimes struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	WaitingUs     uint64                 `protobuf:"varint,1,opt,name=waiting_us,json=waitingUs,proto3" json:"waiting_us,omitempty"`
@@ -280,7 +405,7 @@ type QueryTimes struct {
 
 func (x *QueryTimes) Reset() {
 	*x = QueryTimes{}
-	mi := &file_polarway_v1_query_proto_msgTypes[3]
+	mi := &file_polarway_v1_query_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -292,7 +417,7 @@ func (x *QueryTimes) String() string {
 func (*QueryTimes) ProtoMessage() {}
 
 func (x *QueryTimes) ProtoReflect() protoreflect.Message {
-	mi := &file_polarway_v1_query_proto_msgTypes[3]
+	mi := &file_polarway_v1_query_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -305,7 +430,7 @@ func (x *QueryTimes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryTimes.ProtoReflect.Descriptor instead.
 func (*QueryTimes) Descriptor() ([]byte, []int) {
-	return file_polarway_v1_query_proto_rawDescGZIP(), []int{3}
+	return file_polarway_v1_query_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *QueryTimes) GetWaitingUs() uint64 {
@@ -351,7 +476,7 @@ type ListQueriesRequest struct {
 
 func (x *ListQueriesRequest) Reset() {
 	*x = ListQueriesRequest{}
-	mi := &file_polarway_v1_query_proto_msgTypes[4]
+	mi := &file_polarway_v1_query_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -363,7 +488,7 @@ func (x *ListQueriesRequest) String() string {
 func (*ListQueriesRequest) ProtoMessage() {}
 
 func (x *ListQueriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_polarway_v1_query_proto_msgTypes[4]
+	mi := &file_polarway_v1_query_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -376,7 +501,7 @@ func (x *ListQueriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueriesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueriesRequest) Descriptor() ([]byte, []int) {
-	return file_polarway_v1_query_proto_rawDescGZIP(), []int{4}
+	return file_polarway_v1_query_proto_rawDescGZIP(), []int{5}
 }
 
 type ListQueriesResponse struct {
@@ -389,7 +514,7 @@ type ListQueriesResponse struct {
 
 func (x *ListQueriesResponse) Reset() {
 	*x = ListQueriesResponse{}
-	mi := &file_polarway_v1_query_proto_msgTypes[5]
+	mi := &file_polarway_v1_query_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -401,7 +526,7 @@ func (x *ListQueriesResponse) String() string {
 func (*ListQueriesResponse) ProtoMessage() {}
 
 func (x *ListQueriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_polarway_v1_query_proto_msgTypes[5]
+	mi := &file_polarway_v1_query_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -414,7 +539,7 @@ func (x *ListQueriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueriesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueriesResponse) Descriptor() ([]byte, []int) {
-	return file_polarway_v1_query_proto_rawDescGZIP(), []int{5}
+	return file_polarway_v1_query_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListQueriesResponse) GetQueries() []*RunningQuery {
@@ -446,7 +571,7 @@ type RunningQuery struct {
 
 func (x *RunningQuery) Reset() {
 	*x = RunningQuery{}
-	mi := &file_polarway_v1_query_proto_msgTypes[6]
+	mi := &file_polarway_v1_query_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -458,7 +583,7 @@ func (x *RunningQuery) String() string {
 func (*RunningQuery) ProtoMessage() {}
 
 func (x *RunningQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_polarway_v1_query_proto_msgTypes[6]
+	mi := &file_polarway_v1_query_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -471,7 +596,7 @@ func (x *RunningQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunningQuery.ProtoReflect.Descriptor instead.
 func (*RunningQuery) Descriptor() ([]byte, []int) {
-	return file_polarway_v1_query_proto_rawDescGZIP(), []int{6}
+	return file_polarway_v1_query_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RunningQuery) GetQueryId() string {
@@ -532,7 +657,7 @@ type CancelQueryRequest struct {
 
 func (x *CancelQueryRequest) Reset() {
 	*x = CancelQueryRequest{}
-	mi := &file_polarway_v1_query_proto_msgTypes[7]
+	mi := &file_polarway_v1_query_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -544,7 +669,7 @@ func (x *CancelQueryRequest) String() string {
 func (*CancelQueryRequest) ProtoMessage() {}
 
 func (x *CancelQueryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_polarway_v1_query_proto_msgTypes[7]
+	mi := &file_polarway_v1_query_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -557,7 +682,7 @@ func (x *CancelQueryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelQueryRequest.ProtoReflect.Descriptor instead.
 func (*CancelQueryRequest) Descriptor() ([]byte, []int) {
-	return file_polarway_v1_query_proto_rawDescGZIP(), []int{7}
+	return file_polarway_v1_query_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CancelQueryRequest) GetQueryId() string {
@@ -575,7 +700,7 @@ type CancelQueryResponse struct {
 
 func (x *CancelQueryResponse) Reset() {
 	*x = CancelQueryResponse{}
-	mi := &file_polarway_v1_query_proto_msgTypes[8]
+	mi := &file_polarway_v1_query_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -587,7 +712,7 @@ func (x *CancelQueryResponse) String() string {
 func (*CancelQueryResponse) ProtoMessage() {}
 
 func (x *CancelQueryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_polarway_v1_query_proto_msgTypes[8]
+	mi := &file_polarway_v1_query_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -600,7 +725,7 @@ func (x *CancelQueryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelQueryResponse.ProtoReflect.Descriptor instead.
 func (*CancelQueryResponse) Descriptor() ([]byte, []int) {
-	return file_polarway_v1_query_proto_rawDescGZIP(), []int{8}
+	return file_polarway_v1_query_proto_rawDescGZIP(), []int{9}
 }
 
 type DatasetVersion struct {
@@ -613,7 +738,7 @@ type DatasetVersion struct {
 
 func (x *DatasetVersion) Reset() {
 	*x = DatasetVersion{}
-	mi := &file_polarway_v1_query_proto_msgTypes[9]
+	mi := &file_polarway_v1_query_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -625,7 +750,7 @@ func (x *DatasetVersion) String() string {
 func (*DatasetVersion) ProtoMessage() {}
 
 func (x *DatasetVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_polarway_v1_query_proto_msgTypes[9]
+	mi := &file_polarway_v1_query_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -638,7 +763,7 @@ func (x *DatasetVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DatasetVersion.ProtoReflect.Descriptor instead.
 func (*DatasetVersion) Descriptor() ([]byte, []int) {
-	return file_polarway_v1_query_proto_rawDescGZIP(), []int{9}
+	return file_polarway_v1_query_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DatasetVersion) GetName() string {
@@ -659,7 +784,7 @@ var File_polarway_v1_query_proto protoreflect.FileDescriptor
 
 const file_polarway_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x17polarway/v1/query.proto\x12\vpolarway.v1\x1a\x17polarway/v1/table.proto\"\xa4\x01\n" +
+	"\x17polarway/v1/query.proto\x12\vpolarway.v1\x1a\x17polarway/v1/table.proto\"\xd1\x01\n" +
 	"\fQueryRequest\x12\x10\n" +
 	"\x03sql\x18\x01 \x01(\tR\x03sql\x12:\n" +
 	"\vcompression\x18\x02 \x01(\x0e2\x18.polarway.v1.CompressionR\vcompression\x12\x1e\n" +
@@ -667,15 +792,22 @@ const file_polarway_v1_query_proto_rawDesc = "" +
 	"parameters\x18\n" +
 	" \x01(\fR\n" +
 	"parameters\x12&\n" +
-	"\x0fhugeint_as_text\x18\v \x01(\bR\rhugeintAsText\"n\n" +
+	"\x0fhugeint_as_text\x18\v \x01(\bR\rhugeintAsText\x12+\n" +
+	"\x06engine\x18\f \x01(\x0e2\x13.polarway.v1.EngineR\x06engine\"n\n" +
 	"\rQueryResponse\x12(\n" +
 	"\x05chunk\x18\x01 \x01(\v2\x12.polarway.v1.ChunkR\x05chunk\x123\n" +
-	"\asummary\x18\x02 \x01(\v2\x19.polarway.v1.QuerySummaryR\asummary\"\xa0\x01\n" +
+	"\asummary\x18\x02 \x01(\v2\x19.polarway.v1.QuerySummaryR\asummary\"\xd1\x01\n" +
 	"\fQuerySummary\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\x04R\x04rows\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\x127\n" +
 	"\bdatasets\x18\x03 \x03(\v2\x1b.polarway.v1.DatasetVersionR\bdatasets\x12-\n" +
-	"\x05times\x18\x04 \x01(\v2\x17.polarway.v1.QueryTimesR\x05times\"\xaf\x01\n" +
+	"\x05times\x18\x04 \x01(\v2\x17.polarway.v1.QueryTimesR\x05times\x12/\n" +
+	"\x06engine\x18\x05 \x01(\v2\x17.polarway.v1.EngineUsedR\x06engine\"v\n" +
+	"\n" +
+	"EngineUsed\x12+\n" +
+	"\x06engine\x18\x01 \x01(\x0e2\x13.polarway.v1.EngineR\x06engine\x12\x18\n" +
+	"\aworkers\x18\x02 \x01(\rR\aworkers\x12!\n" +
+	"\fstayed_local\x18\x03 \x01(\tR\vstayedLocal\"\xaf\x01\n" +
 	"\n" +
 	"QueryTimes\x12\x1d\n" +
 	"\n" +
@@ -706,7 +838,11 @@ const file_polarway_v1_query_proto_rawDesc = "" +
 	"\x13CancelQueryResponse\">\n" +
 	"\x0eDatasetVersion\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x04R\aversion*\xaa\x01\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion*J\n" +
+	"\x06Engine\x12\x16\n" +
+	"\x12ENGINE_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fENGINE_LOCAL\x10\x01\x12\x16\n" +
+	"\x12ENGINE_DISTRIBUTED\x10\x02*\xaa\x01\n" +
 	"\n" +
 	"QueryPhase\x12\x1b\n" +
 	"\x17QUERY_PHASE_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -728,36 +864,41 @@ func file_polarway_v1_query_proto_rawDescGZIP() []byte {
 	return file_polarway_v1_query_proto_rawDescData
 }
 
-var file_polarway_v1_query_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_polarway_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_polarway_v1_query_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_polarway_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_polarway_v1_query_proto_goTypes = []any{
-	(QueryPhase)(0),             // 0: polarway.v1.QueryPhase
-	(*QueryRequest)(nil),        // 1: polarway.v1.QueryRequest
-	(*QueryResponse)(nil),       // 2: polarway.v1.QueryResponse
-	(*QuerySummary)(nil),        // 3: polarway.v1.QuerySummary
-	(*QueryTimes)(nil),          // 4: polarway.v1.QueryTimes
-	(*ListQueriesRequest)(nil),  // 5: polarway.v1.ListQueriesRequest
-	(*ListQueriesResponse)(nil), // 6: polarway.v1.ListQueriesResponse
-	(*RunningQuery)(nil),        // 7: polarway.v1.RunningQuery
-	(*CancelQueryRequest)(nil),  // 8: polarway.v1.CancelQueryRequest
-	(*CancelQueryResponse)(nil), // 9: polarway.v1.CancelQueryResponse
-	(*DatasetVersion)(nil),      // 10: polarway.v1.DatasetVersion
-	(Compression)(0),            // 11: polarway.v1.Compression
-	(*Chunk)(nil),               // 12: polarway.v1.Chunk
+	(Engine)(0),                 // 0: polarway.v1.Engine
+	(QueryPhase)(0),             // 1: polarway.v1.QueryPhase
+	(*QueryRequest)(nil),        // 2: polarway.v1.QueryRequest
+	(*QueryResponse)(nil),       // 3: polarway.v1.QueryResponse
+	(*QuerySummary)(nil),        // 4: polarway.v1.QuerySummary
+	(*EngineUsed)(nil),          // 5: polarway.v1.EngineUsed
+	(*QueryTimes)(nil),          // 6: polarway.v1.QueryTimes
+	(*ListQueriesRequest)(nil),  // 7: polarway.v1.ListQueriesRequest
+	(*ListQueriesResponse)(nil), // 8: polarway.v1.ListQueriesResponse
+	(*RunningQuery)(nil),        // 9: polarway.v1.RunningQuery
+	(*CancelQueryRequest)(nil),  // 10: polarway.v1.CancelQueryRequest
+	(*CancelQueryResponse)(nil), // 11: polarway.v1.CancelQueryResponse
+	(*DatasetVersion)(nil),      // 12: polarway.v1.DatasetVersion
+	(Compression)(0),            // 13: polarway.v1.Compression
+	(*Chunk)(nil),               // 14: polarway.v1.Chunk
 }
 var file_polarway_v1_query_proto_depIdxs = []int32{
-	11, // 0: polarway.v1.QueryRequest.compression:type_name -> polarway.v1.Compression
-	12, // 1: polarway.v1.QueryResponse.chunk:type_name -> polarway.v1.Chunk
-	3,  // 2: polarway.v1.QueryResponse.summary:type_name -> polarway.v1.QuerySummary
-	10, // 3: polarway.v1.QuerySummary.datasets:type_name -> polarway.v1.DatasetVersion
-	4,  // 4: polarway.v1.QuerySummary.times:type_name -> polarway.v1.QueryTimes
-	7,  // 5: polarway.v1.ListQueriesResponse.queries:type_name -> polarway.v1.RunningQuery
-	0,  // 6: polarway.v1.RunningQuery.phase:type_name -> polarway.v1.QueryPhase
-	7,  // [7:7] is the sub-list for method output_type
-	7,  // [7:7] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	13, // 0: polarway.v1.QueryRequest.compression:type_name -> polarway.v1.Compression
+	0,  // 1: polarway.v1.QueryRequest.engine:type_name -> polarway.v1.Engine
+	14, // 2: polarway.v1.QueryResponse.chunk:type_name -> polarway.v1.Chunk
+	4,  // 3: polarway.v1.QueryResponse.summary:type_name -> polarway.v1.QuerySummary
+	12, // 4: polarway.v1.QuerySummary.datasets:type_name -> polarway.v1.DatasetVersion
+	6,  // 5: polarway.v1.QuerySummary.times:type_name -> polarway.v1.QueryTimes
+	5,  // 6: polarway.v1.QuerySummary.engine:type_name -> polarway.v1.EngineUsed
+	0,  // 7: polarway.v1.EngineUsed.engine:type_name -> polarway.v1.Engine
+	9,  // 8: polarway.v1.ListQueriesResponse.queries:type_name -> polarway.v1.RunningQuery
+	1,  // 9: polarway.v1.RunningQuery.phase:type_name -> polarway.v1.QueryPhase
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_polarway_v1_query_proto_init() }
@@ -771,8 +912,8 @@ func file_polarway_v1_query_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_polarway_v1_query_proto_rawDesc), len(file_polarway_v1_query_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   10,
+			NumEnums:      2,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -3,4 +3,4 @@
 package polarwayv1
 
 // ProtocolRevision is the revision of the protocol that this client speaks.
-const ProtocolRevision uint32 = 4
+const ProtocolRevision uint32 = 5

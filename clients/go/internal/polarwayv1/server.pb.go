@@ -21,6 +21,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type PeerState int32
+
+const (
+	PeerState_PEER_STATE_UNSPECIFIED PeerState = 0
+	PeerState_PEER_STATE_READY       PeerState = 1
+	PeerState_PEER_STATE_DRAINING    PeerState = 2
+	PeerState_PEER_STATE_OTHER       PeerState = 3
+	PeerState_PEER_STATE_UNREACHABLE PeerState = 4
+)
+
+// Enum value maps for PeerState.
+var (
+	PeerState_name = map[int32]string{
+		0: "PEER_STATE_UNSPECIFIED",
+		1: "PEER_STATE_READY",
+		2: "PEER_STATE_DRAINING",
+		3: "PEER_STATE_OTHER",
+		4: "PEER_STATE_UNREACHABLE",
+	}
+	PeerState_value = map[string]int32{
+		"PEER_STATE_UNSPECIFIED": 0,
+		"PEER_STATE_READY":       1,
+		"PEER_STATE_DRAINING":    2,
+		"PEER_STATE_OTHER":       3,
+		"PEER_STATE_UNREACHABLE": 4,
+	}
+)
+
+func (x PeerState) Enum() *PeerState {
+	p := new(PeerState)
+	*p = x
+	return p
+}
+
+func (x PeerState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PeerState) Descriptor() protoreflect.EnumDescriptor {
+	return file_polarway_v1_server_proto_enumTypes[0].Descriptor()
+}
+
+func (PeerState) Type() protoreflect.EnumType {
+	return &file_polarway_v1_server_proto_enumTypes[0]
+}
+
+func (x PeerState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PeerState.Descriptor instead.
+func (PeerState) EnumDescriptor() ([]byte, []int) {
+	return file_polarway_v1_server_proto_rawDescGZIP(), []int{0}
+}
+
 type GetCacheStatsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -193,6 +248,7 @@ type GetServerInfoResponse struct {
 	WorkerId             string                 `protobuf:"bytes,4,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
 	StartedUs            int64                  `protobuf:"varint,5,opt,name=started_us,json=startedUs,proto3" json:"started_us,omitempty"`
 	OldestClientRevision uint32                 `protobuf:"varint,6,opt,name=oldest_client_revision,json=oldestClientRevision,proto3" json:"oldest_client_revision,omitempty"`
+	Peers                []*Peer                `protobuf:"bytes,7,rep,name=peers,proto3" json:"peers,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -269,6 +325,89 @@ func (x *GetServerInfoResponse) GetOldestClientRevision() uint32 {
 	return 0
 }
 
+func (x *GetServerInfoResponse) GetPeers() []*Peer {
+	if x != nil {
+		return x.Peers
+	}
+	return nil
+}
+
+type Peer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Address       string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	State         PeerState              `protobuf:"varint,2,opt,name=state,proto3,enum=polarway.v1.PeerState" json:"state,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Queries       uint64                 `protobuf:"varint,4,opt,name=queries,proto3" json:"queries,omitempty"`
+	IsOwn         bool                   `protobuf:"varint,5,opt,name=is_own,json=isOwn,proto3" json:"is_own,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Peer) Reset() {
+	*x = Peer{}
+	mi := &file_polarway_v1_server_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Peer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Peer) ProtoMessage() {}
+
+func (x *Peer) ProtoReflect() protoreflect.Message {
+	mi := &file_polarway_v1_server_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Peer.ProtoReflect.Descriptor instead.
+func (*Peer) Descriptor() ([]byte, []int) {
+	return file_polarway_v1_server_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Peer) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Peer) GetState() PeerState {
+	if x != nil {
+		return x.State
+	}
+	return PeerState_PEER_STATE_UNSPECIFIED
+}
+
+func (x *Peer) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Peer) GetQueries() uint64 {
+	if x != nil {
+		return x.Queries
+	}
+	return 0
+}
+
+func (x *Peer) GetIsOwn() bool {
+	if x != nil {
+		return x.IsOwn
+	}
+	return false
+}
+
 var File_polarway_v1_server_proto protoreflect.FileDescriptor
 
 const file_polarway_v1_server_proto_rawDesc = "" +
@@ -283,7 +422,7 @@ const file_polarway_v1_server_proto_rawDesc = "" +
 	"\x05bytes\x18\x05 \x01(\x04R\x05bytes\x12%\n" +
 	"\x0ecapacity_bytes\x18\x06 \x01(\x04R\rcapacityBytes\x12\x1c\n" +
 	"\tevictions\x18\a \x01(\x04R\tevictions\"\x16\n" +
-	"\x14GetServerInfoRequest\"\x84\x02\n" +
+	"\x14GetServerInfoRequest\"\xad\x02\n" +
 	"\x15GetServerInfoResponse\x12%\n" +
 	"\x0eserver_version\x18\x01 \x01(\tR\rserverVersion\x12+\n" +
 	"\x11protocol_revision\x18\x02 \x01(\rR\x10protocolRevision\x12%\n" +
@@ -291,7 +430,20 @@ const file_polarway_v1_server_proto_rawDesc = "" +
 	"\tworker_id\x18\x04 \x01(\tR\bworkerId\x12\x1d\n" +
 	"\n" +
 	"started_us\x18\x05 \x01(\x03R\tstartedUs\x124\n" +
-	"\x16oldest_client_revision\x18\x06 \x01(\rR\x14oldestClientRevisionb\x06proto3"
+	"\x16oldest_client_revision\x18\x06 \x01(\rR\x14oldestClientRevision\x12'\n" +
+	"\x05peers\x18\a \x03(\v2\x11.polarway.v1.PeerR\x05peers\"\x97\x01\n" +
+	"\x04Peer\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12,\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x16.polarway.v1.PeerStateR\x05state\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
+	"\aqueries\x18\x04 \x01(\x04R\aqueries\x12\x15\n" +
+	"\x06is_own\x18\x05 \x01(\bR\x05isOwn*\x88\x01\n" +
+	"\tPeerState\x12\x1a\n" +
+	"\x16PEER_STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10PEER_STATE_READY\x10\x01\x12\x17\n" +
+	"\x13PEER_STATE_DRAINING\x10\x02\x12\x14\n" +
+	"\x10PEER_STATE_OTHER\x10\x03\x12\x1a\n" +
+	"\x16PEER_STATE_UNREACHABLE\x10\x04b\x06proto3"
 
 var (
 	file_polarway_v1_server_proto_rawDescOnce sync.Once
@@ -305,19 +457,24 @@ func file_polarway_v1_server_proto_rawDescGZIP() []byte {
 	return file_polarway_v1_server_proto_rawDescData
 }
 
-var file_polarway_v1_server_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_polarway_v1_server_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_polarway_v1_server_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_polarway_v1_server_proto_goTypes = []any{
-	(*GetCacheStatsRequest)(nil),  // 0: polarway.v1.GetCacheStatsRequest
-	(*GetCacheStatsResponse)(nil), // 1: polarway.v1.GetCacheStatsResponse
-	(*GetServerInfoRequest)(nil),  // 2: polarway.v1.GetServerInfoRequest
-	(*GetServerInfoResponse)(nil), // 3: polarway.v1.GetServerInfoResponse
+	(PeerState)(0),                // 0: polarway.v1.PeerState
+	(*GetCacheStatsRequest)(nil),  // 1: polarway.v1.GetCacheStatsRequest
+	(*GetCacheStatsResponse)(nil), // 2: polarway.v1.GetCacheStatsResponse
+	(*GetServerInfoRequest)(nil),  // 3: polarway.v1.GetServerInfoRequest
+	(*GetServerInfoResponse)(nil), // 4: polarway.v1.GetServerInfoResponse
+	(*Peer)(nil),                  // 5: polarway.v1.Peer
 }
 var file_polarway_v1_server_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	5, // 0: polarway.v1.GetServerInfoResponse.peers:type_name -> polarway.v1.Peer
+	0, // 1: polarway.v1.Peer.state:type_name -> polarway.v1.PeerState
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_polarway_v1_server_proto_init() }
@@ -330,13 +487,14 @@ func file_polarway_v1_server_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_polarway_v1_server_proto_rawDesc), len(file_polarway_v1_server_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   4,
+			NumEnums:      1,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_polarway_v1_server_proto_goTypes,
 		DependencyIndexes: file_polarway_v1_server_proto_depIdxs,
+		EnumInfos:         file_polarway_v1_server_proto_enumTypes,
 		MessageInfos:      file_polarway_v1_server_proto_msgTypes,
 	}.Build()
 	File_polarway_v1_server_proto = out.File

@@ -23,7 +23,7 @@ from polarway._handles import HandleInfo
 from polarway._incoming import As
 from polarway._load import Selection
 from polarway._model import Dataset, Description, Published, RunningQuery, ServerInfo, Version
-from polarway._query import Parameters, Query
+from polarway._query import EngineChoice, Parameters, Query
 from polarway._store import StoreMode
 from polarway._streams import AsyncQueryStream, AsyncTableStream
 
@@ -118,6 +118,7 @@ class AsyncDistributedClient:
         time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
+        engine: EngineChoice = "auto",
         as_: Literal["polars"] = "polars",
     ) -> pl.DataFrame: ...
 
@@ -130,7 +131,8 @@ class AsyncDistributedClient:
         time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
-        as_: Literal["pandas", "arrow"],
+        engine: EngineChoice = "auto",
+        as_: As,
     ) -> Any: ...
 
     async def query(
@@ -141,10 +143,11 @@ class AsyncDistributedClient:
         time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
+        engine: EngineChoice = "auto",
         as_: As = "polars",
     ) -> Any:
         """See `DistributedClient.query`."""
-        query = Query(sql, parameters, time_limit, resumable=resumable, hugeint_as_text=hugeint_as_text)
+        query = Query(sql, parameters, time_limit, resumable=resumable, hugeint_as_text=hugeint_as_text, engine=engine)
         return await _query.query(self._core, query, as_, self._own)
 
     def load_stream(
@@ -168,10 +171,11 @@ class AsyncDistributedClient:
         time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
+        engine: EngineChoice = "auto",
         as_: As = "polars",
     ) -> AsyncQueryStream:
         """See `DistributedClient.query_stream`. It is not awaited: `async for` reads it."""
-        query = Query(sql, parameters, time_limit, resumable=resumable, hugeint_as_text=hugeint_as_text)
+        query = Query(sql, parameters, time_limit, resumable=resumable, hugeint_as_text=hugeint_as_text, engine=engine)
         return AsyncQueryStream(self._core, query, as_, self._own)
 
     async def query_handle(
@@ -181,9 +185,10 @@ class AsyncDistributedClient:
         *,
         ttl: float | timedelta | None = None,
         time_limit: float | timedelta | None = None,
+        engine: EngineChoice = "auto",
     ) -> AsyncHandle:
         """See `DistributedClient.query_handle`."""
-        info, _ = await _handles.create(self._core, Query(sql, parameters, time_limit), ttl)
+        info, _ = await _handles.create(self._core, Query(sql, parameters, time_limit, engine=engine), ttl)
         return self._own(info)
 
     async def handle(self, handle_id: str) -> AsyncHandle:

@@ -19,7 +19,7 @@ from polarway.errors import PolarwayError
 
 if TYPE_CHECKING:
     from polarway._async_client import AsyncDistributedClient
-    from polarway._query import Parameters
+    from polarway._query import EngineChoice, Parameters
     from polarway._streams import AsyncTableStream
 
 
@@ -101,6 +101,7 @@ class AsyncLazyQuery(Lazy["AsyncLazyQuery"]):
         time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
+        engine: EngineChoice = "auto",
         as_: Literal["polars"] = "polars",
     ) -> pl.DataFrame: ...
 
@@ -112,6 +113,7 @@ class AsyncLazyQuery(Lazy["AsyncLazyQuery"]):
         time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
+        engine: EngineChoice = "auto",
         as_: Literal["pandas", "arrow"],
     ) -> Any: ...
 
@@ -122,6 +124,7 @@ class AsyncLazyQuery(Lazy["AsyncLazyQuery"]):
         time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
+        engine: EngineChoice = "auto",
         as_: As = "polars",
     ) -> Any:
         """See `LazyQuery.collect`."""
@@ -131,6 +134,7 @@ class AsyncLazyQuery(Lazy["AsyncLazyQuery"]):
             time_limit=time_limit,
             resumable=resumable,
             hugeint_as_text=hugeint_as_text,
+            engine=engine,
             as_=as_,
         )
 
@@ -140,9 +144,10 @@ class AsyncLazyQuery(Lazy["AsyncLazyQuery"]):
         *,
         ttl: float | timedelta | None = None,
         time_limit: float | timedelta | None = None,
+        engine: EngineChoice = "auto",
     ) -> AsyncHandle:
         """See `LazyQuery.collect_handle`."""
-        return await self._client.query_handle(self.to_sql(), parameters, ttl=ttl, time_limit=time_limit)
+        return await self._client.query_handle(self.to_sql(), parameters, ttl=ttl, time_limit=time_limit, engine=engine)
 
 
 def _opened(client: AsyncDistributedClient, info: HandleInfo) -> AsyncHandle:

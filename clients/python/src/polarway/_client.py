@@ -27,7 +27,7 @@ from polarway._handles import HandleInfo
 from polarway._incoming import As
 from polarway._load import Selection
 from polarway._model import Dataset, Description, Published, RunningQuery, ServerInfo, Version
-from polarway._query import Parameters, Query
+from polarway._query import EngineChoice, Parameters, Query
 from polarway._store import StoreMode
 from polarway._streams import QueryStream, TableStream
 
@@ -176,6 +176,7 @@ class DistributedClient:
         time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
+        engine: EngineChoice = "auto",
         as_: Literal["polars"] = "polars",
     ) -> pl.DataFrame: ...
 
@@ -188,7 +189,8 @@ class DistributedClient:
         time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
-        as_: Literal["pandas", "arrow"],
+        engine: EngineChoice = "auto",
+        as_: As,
     ) -> Any: ...
 
     def query(
@@ -199,6 +201,7 @@ class DistributedClient:
         time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
+        engine: EngineChoice = "auto",
         as_: As = "polars",
     ) -> Any:
         """Runs a SELECT in DuckDB's dialect, or EXPLAIN, DESCRIBE, SUMMARIZE or SHOW TABLES.
@@ -219,6 +222,9 @@ class DistributedClient:
             hugeint_as_text: Whether numbers of type HUGEINT, as the sum of integers is one, come as text. They may have
                 39 digits, and a decimal of Arrow has 38: a result with such a number is refused without this. A
                 resumable result has decimals.
+            engine: Which workers run it: `"local"` is the one that is asked, `"distributed"` all workers together, and
+                `"auto"` lets the server decide, by its settings and by how much the query reads. `"distributed"` is an
+                error for a query that can't be run so.
             as_: `"polars"`, `"pandas"` or `"arrow"`, for a `pyarrow.Table`.
 
         Returns:
@@ -232,7 +238,7 @@ class DistributedClient:
             TimedOut: It took longer than its limit.
             InvalidInput: A value can't be sent, or the result can't be had in this form.
         """
-        query = Query(sql, parameters, time_limit, resumable=resumable, hugeint_as_text=hugeint_as_text)
+        query = Query(sql, parameters, time_limit, resumable=resumable, hugeint_as_text=hugeint_as_text, engine=engine)
         return drive(_query.query(self._core, query, as_, self._own))
 
     def load_stream(
@@ -274,6 +280,7 @@ class DistributedClient:
         time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
+        engine: EngineChoice = "auto",
         as_: As = "polars",
     ) -> QueryStream:
         """Runs a query and gives its rows in pieces, while the query makes them.
@@ -289,13 +296,14 @@ class DistributedClient:
             resumable: Whether the server keeps the result until all rows have arrived, so that the stream continues
                 after a break. The next rows must be taken before the server's time to live of handles is over.
             hugeint_as_text: Whether HUGEINT comes as text.
+            engine: Which workers run it.
             as_: The form of the pieces.
 
         Raises:
             PolarwayError: As in `query`. What goes wrong later is raised where the pieces are taken; unless the query
                 is resumable, a connection that breaks after the first rows is one such thing.
         """
-        query = Query(sql, parameters, time_limit, resumable=resumable, hugeint_as_text=hugeint_as_text)
+        query = Query(sql, parameters, time_limit, resumable=resumable, hugeint_as_text=hugeint_as_text, engine=engine)
         stream = QueryStream(self._core, query, as_, self._own)
         return drive(stream._begin())
 
@@ -306,6 +314,7 @@ class DistributedClient:
         *,
         ttl: float | timedelta | None = None,
         time_limit: float | timedelta | None = None,
+        engine: EngineChoice = "auto",
     ) -> Handle:
         """Runs a SELECT and keeps its result on the server.
 
@@ -317,13 +326,14 @@ class DistributedClient:
             parameters: As in `query`.
             ttl: How long the result is kept without being used: seconds, or a `timedelta`. The default is the server's.
             time_limit: As in `query`.
+            engine: As in `query`.
 
         Raises:
             PolarwayError: As in `query`.
             ResourceExhausted: The server has no room for the result.
             InvalidInput: A value can't be sent, or the server refuses the time to live.
         """
-        info, _ = drive(_handles.create(self._core, Query(sql, parameters, time_limit), ttl))
+        info, _ = drive(_handles.create(self._core, Query(sql, parameters, time_limit, engine=engine), ttl))
         return self._own(info)
 
     def handle(self, handle_id: str) -> Handle:

@@ -19,7 +19,7 @@ from polarway.errors import PolarwayError
 
 if TYPE_CHECKING:
     from polarway._client import DistributedClient
-    from polarway._query import Parameters
+    from polarway._query import EngineChoice, Parameters
     from polarway._streams import TableStream
 
 # How many rows a notebook shows.
@@ -155,6 +155,7 @@ class LazyQuery(Lazy["LazyQuery"]):
         time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
+        engine: EngineChoice = "auto",
         as_: Literal["polars"] = "polars",
     ) -> pl.DataFrame: ...
 
@@ -166,6 +167,7 @@ class LazyQuery(Lazy["LazyQuery"]):
         time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
+        engine: EngineChoice = "auto",
         as_: Literal["pandas", "arrow"],
     ) -> Any: ...
 
@@ -176,6 +178,7 @@ class LazyQuery(Lazy["LazyQuery"]):
         time_limit: float | timedelta | None = None,
         resumable: bool = False,
         hugeint_as_text: bool = False,
+        engine: EngineChoice = "auto",
         as_: As = "polars",
     ) -> Any:
         """Runs it, and returns its rows. The arguments are those of `DistributedClient.query`.
@@ -189,6 +192,7 @@ class LazyQuery(Lazy["LazyQuery"]):
             time_limit=time_limit,
             resumable=resumable,
             hugeint_as_text=hugeint_as_text,
+            engine=engine,
             as_=as_,
         )
 
@@ -198,13 +202,14 @@ class LazyQuery(Lazy["LazyQuery"]):
         *,
         ttl: float | timedelta | None = None,
         time_limit: float | timedelta | None = None,
+        engine: EngineChoice = "auto",
     ) -> Handle:
         """Runs it, and keeps its result. The arguments are those of `DistributedClient.query_handle`.
 
         Raises:
             PolarwayError: As in `query_handle`; a column that does not exist is an error of this call.
         """
-        return self._client.query_handle(self.to_sql(), parameters, ttl=ttl, time_limit=time_limit)
+        return self._client.query_handle(self.to_sql(), parameters, ttl=ttl, time_limit=time_limit, engine=engine)
 
 
 def _opened(client: DistributedClient, info: HandleInfo) -> Handle:

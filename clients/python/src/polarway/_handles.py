@@ -80,6 +80,7 @@ async def create(core: Core, query: Query, ttl: float | timedelta | None) -> tup
         ttl_us=_ttl_us(ttl),
         # The handle's id is made of these bits, which nobody must be able to guess.
         request_id=f"{uuid.uuid4()}/0",
+        engine=query.request.engine,
     )
 
     async def attempt(attempt: Attempt) -> tuple[HandleInfo, QuerySummary | None]:

@@ -23,6 +23,9 @@ later version of Polarway knows."""
 Phase = Literal["waiting", "checking", "resolving", "planning", "running", "unknown"]
 """What a query is at: it waits for others, its text is checked, its names are looked up, it is planned, it runs."""
 
+Engine = Literal["local", "distributed", "unknown"]
+"""Which workers ran a query: the one that was asked, or several of them together."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Dataset:
@@ -228,19 +231,27 @@ class QuerySummary:
         bytes: The bytes of its result in Arrow's form.
         datasets: The datasets that it read, each once for each version, by name and version.
         times: How long it spent in each phase.
+        engine: Which workers ran it: `local` is the one that was asked, `distributed` several of them together.
+        workers: How many workers took part.
+        stayed_local: Why only one did, if the query was large enough for several.
     """
 
     rows: int
     bytes: int
     datasets: tuple[DatasetVersion, ...]
     times: QueryTimes
+    engine: Engine = "local"
+    workers: int = 1
+    stayed_local: str | None = None
 
     @classmethod
     def of(cls, message: messages.QuerySummary) -> QuerySummary:
         """From the protocol's message."""
         datasets = tuple(DatasetVersion(dataset.name, dataset.version) for dataset in message.datasets)
         times = QueryTimes.of(message.times or messages.QueryTimes())
-        return cls(message.rows, message.bytes, datasets, times)
+        used = message.engine or messages.EngineUsed(messages.Engine.LOCAL, 1)
+        engine = cast(Engine, _name(used.engine))
+        return cls(message.rows, message.bytes, datasets, times, engine, used.workers, used.stayed_local or None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

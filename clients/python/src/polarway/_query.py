@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from polarway import _arguments, _incoming, _parameters
 from polarway._calls import Attempt, Call, Kind
@@ -26,6 +26,15 @@ from polarway.errors import InvalidInput, ProtocolError
 Parameters = Sequence[Any] | Mapping[str, Any]
 """The values of a query's parameters, by position or by name."""
 
+EngineChoice = Literal["auto", "local", "distributed"]
+"""Which workers run a query: those that the server chooses, the one that is asked, or all of them together."""
+
+_ENGINES: Final = {
+    "auto": messages.Engine.UNSPECIFIED,
+    "local": messages.Engine.LOCAL,
+    "distributed": messages.Engine.DISTRIBUTED,
+}
+
 # gRPC's header for it has eight digits.
 _LONGEST_S: Final = 99_999_999
 
@@ -41,15 +50,19 @@ class Query:
         *,
         resumable: bool = False,
         hugeint_as_text: bool = False,
+        engine: EngineChoice = "auto",
     ) -> None:
         if resumable and hugeint_as_text:
             raise InvalidInput(
                 "a resumable result has its HUGEINT as decimals: leave out hugeint_as_text, or resumable"
             )
+        if engine not in _ENGINES:
+            raise InvalidInput(f"{engine!r} is no engine: give 'auto', 'local' or 'distributed'")
         self.request = messages.QueryRequest(
             sql=_arguments.text(sql, "SQL"),
             parameters=_parameters.encoded(parameters),
             hugeint_as_text=bool(hugeint_as_text),
+            engine=_ENGINES[engine],
         )
         self.time_s = None if time_limit is None else min(_arguments.seconds(time_limit, "time limit"), _LONGEST_S)
         self.is_resumable = bool(resumable)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use polarway_model::{HandleInfo, HandleOptions, QuerySummary};
-use polarway_proto::v1::{CreateHandleRequest, CreateHandleResponse};
+use polarway_proto::v1::{self, CreateHandleRequest, CreateHandleResponse};
 
 use super::Handle;
 use crate::call::{Attempt, Kind, Operation};
@@ -55,6 +55,7 @@ impl DistributedClient {
                 Some(bits) => bits,
                 None => random_bits()?,
             }),
+            engine: v1::Engine::from(options.engine).into(),
         };
         let mut create = Create { request, time: options.time };
         let (info, summary) = self.call(Kind::Query).run(&mut create).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use polarway_model::{QueryPhase, QuerySummary, QueryTimes, RunningQuery};
+use polarway_model::{EngineChoice, EngineUsed, QueryPhase, QuerySummary, QueryTimes, RunningQuery};
 
 use super::{InvalidMessage, micros};
 use crate::v1;
@@ -59,11 +59,52 @@ impl From<v1::QueryTimes> for QueryTimes {
     }
 }
 
+impl From<EngineChoice> for v1::Engine {
+    fn from(choice: EngineChoice) -> Self {
+        match choice {
+            EngineChoice::Auto => Self::Unspecified,
+            EngineChoice::Local => Self::Local,
+            EngineChoice::Distributed => Self::Distributed,
+        }
+    }
+}
+
+impl From<v1::Engine> for EngineChoice {
+    fn from(choice: v1::Engine) -> Self {
+        match choice {
+            v1::Engine::Unspecified => Self::Auto,
+            v1::Engine::Local => Self::Local,
+            v1::Engine::Distributed => Self::Distributed,
+        }
+    }
+}
+
+impl From<EngineUsed> for v1::EngineUsed {
+    fn from(used: EngineUsed) -> Self {
+        let (engine, workers, stayed_local) = match used {
+            EngineUsed::Local { reason } => (v1::Engine::Local, 1, reason.unwrap_or_default()),
+            EngineUsed::Distributed { workers } => (v1::Engine::Distributed, workers, String::new()),
+        };
+        Self { engine: engine.into(), workers, stayed_local }
+    }
+}
+
+impl From<v1::EngineUsed> for EngineUsed {
+    fn from(message: v1::EngineUsed) -> Self {
+        let is_distributed = message.engine() == v1::Engine::Distributed;
+        let v1::EngineUsed { engine: _, workers, stayed_local } = message;
+        match is_distributed {
+            true => Self::Distributed { workers },
+            false => Self::Local { reason: Some(stayed_local).filter(|reason| !reason.is_empty()) },
+        }
+    }
+}
+
 impl From<QuerySummary> for v1::QuerySummary {
     fn from(summary: QuerySummary) -> Self {
-        let QuerySummary { rows, bytes, datasets, times, engine: _ } = summary;
+        let QuerySummary { rows, bytes, datasets, times, engine } = summary;
         let datasets = datasets.into_iter().map(Into::into).collect();
-        Self { rows, bytes, datasets, times: Some(times.into()) }
+        Self { rows, bytes, datasets, times: Some(times.into()), engine: Some(engine.into()) }
     }
 }
 
@@ -71,10 +112,11 @@ impl TryFrom<v1::QuerySummary> for QuerySummary {
     type Error = InvalidMessage;
 
     fn try_from(message: v1::QuerySummary) -> Result<Self, InvalidMessage> {
-        let v1::QuerySummary { rows, bytes, datasets, times } = message;
+        let v1::QuerySummary { rows, bytes, datasets, times, engine } = message;
         let datasets = datasets.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
         let times = times.map(QueryTimes::from).unwrap_or_default();
-        Ok(Self { rows, bytes, datasets, times, ..Self::default() })
+        let engine = engine.map(EngineUsed::from).unwrap_or_default();
+        Ok(Self { rows, bytes, datasets, times, engine })
     }
 }
 
@@ -101,17 +143,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_arrives_as_itself() {
+    fn a_summary_arrives_as_itself_whoever_ran_the_query() {
         let read = |version| DatasetVersion { name: "trades".parse().unwrap(), version };
         let running = Duration::from_micros(7);
-        let summary = QuerySummary {
-            rows: 1,
-            bytes: 2,
-            datasets: vec![read(3), read(4)],
-            times: QueryTimes { running, ..QueryTimes::default() },
-            ..QuerySummary::default()
-        };
-        assert_eq!(QuerySummary::try_from(v1::QuerySummary::from(summary.clone())).unwrap(), summary);
+        for engine in [
+            EngineUsed::default(),
+            EngineUsed::Local { reason: Some("median is not known".to_owned()) },
+            EngineUsed::Distributed { workers: 3 },
+        ] {
+            let summary = QuerySummary {
+                rows: 1,
+                bytes: 2,
+                datasets: vec![read(3), read(4)],
+                times: QueryTimes { running, ..QueryTimes::default() },
+                engine,
+            };
+            assert_eq!(QuerySummary::try_from(v1::QuerySummary::from(summary.clone())).unwrap(), summary);
+        }
+    }
+
+    #[test]
+    fn a_choice_of_workers_arrives_as_itself() {
+        for choice in EngineChoice::ALL {
+            assert_eq!(EngineChoice::from(v1::Engine::from(choice)), choice);
+        }
     }
 
     #[test]

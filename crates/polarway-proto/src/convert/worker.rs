@@ -1,6 +1,6 @@
 //! What a process reports about itself.
 
-use polarway_model::{CacheStats, ServerInfo};
+use polarway_model::{CacheStats, Peer, PeerState, ServerInfo};
 
 use crate::{OLDEST_CLIENT_REVISION, v1};
 
@@ -22,15 +22,16 @@ impl From<v1::GetCacheStatsResponse> for CacheStats {
 
 impl From<ServerInfo> for v1::GetServerInfoResponse {
     fn from(info: ServerInfo) -> Self {
-        let ServerInfo { server_version, protocol_revision, duckdb_version, worker_id, started_us } = info;
-        let oldest_client_revision = OLDEST_CLIENT_REVISION;
+        let ServerInfo { server_version, protocol_revision, duckdb_version, worker_id, started_us, peers } =
+            info;
         Self {
             server_version,
             protocol_revision,
             duckdb_version,
             worker_id,
             started_us,
-            oldest_client_revision,
+            oldest_client_revision: OLDEST_CLIENT_REVISION,
+            peers: peers.into_iter().map(v1::Peer::from).collect(),
         }
     }
 }
@@ -44,8 +45,50 @@ impl From<v1::GetServerInfoResponse> for ServerInfo {
             worker_id,
             started_us,
             oldest_client_revision: _,
+            peers,
         } = message;
-        Self { server_version, protocol_revision, duckdb_version, worker_id, started_us }
+        let peers = peers.into_iter().map(Peer::from).collect();
+        Self { server_version, protocol_revision, duckdb_version, worker_id, started_us, peers }
+    }
+}
+
+impl From<Peer> for v1::Peer {
+    fn from(peer: Peer) -> Self {
+        let Peer { address, state, reason, queries, is_own } = peer;
+        let (state, reason) = (v1::PeerState::from(state).into(), reason.unwrap_or_default());
+        Self { address, state, reason, queries, is_own }
+    }
+}
+
+impl From<v1::Peer> for Peer {
+    fn from(message: v1::Peer) -> Self {
+        let state = v1::PeerState::try_from(message.state).map_or(PeerState::Unknown, PeerState::from);
+        let v1::Peer { address, state: _, reason, queries, is_own } = message;
+        Self { address, state, reason: Some(reason).filter(|reason| !reason.is_empty()), queries, is_own }
+    }
+}
+
+impl From<PeerState> for v1::PeerState {
+    fn from(state: PeerState) -> Self {
+        match state {
+            PeerState::Ready => Self::Ready,
+            PeerState::Draining => Self::Draining,
+            PeerState::Other => Self::Other,
+            PeerState::Unreachable => Self::Unreachable,
+            _ => Self::Unspecified,
+        }
+    }
+}
+
+impl From<v1::PeerState> for PeerState {
+    fn from(state: v1::PeerState) -> Self {
+        match state {
+            v1::PeerState::Unspecified => Self::Unknown,
+            v1::PeerState::Ready => Self::Ready,
+            v1::PeerState::Draining => Self::Draining,
+            v1::PeerState::Other => Self::Other,
+            v1::PeerState::Unreachable => Self::Unreachable,
+        }
     }
 }
 
@@ -59,5 +102,27 @@ mod tests {
         let message = v1::GetCacheStatsResponse::from(stats);
         assert_eq!(message.hit_rate, 0.75);
         assert_eq!(CacheStats::from(message), stats);
+    }
+
+    #[test]
+    fn a_server_arrives_as_itself_with_its_peers_in_every_state() {
+        use PeerState::{Draining, Other, Ready, Unknown, Unreachable};
+
+        let peers = [Ready, Draining, Other, Unreachable, Unknown].map(|state| Peer {
+            address: "worker-1:50053".to_owned(),
+            state,
+            reason: (state != Ready).then(|| "why not".to_owned()),
+            queries: 3,
+            is_own: state == Ready,
+        });
+        let info = ServerInfo {
+            server_version: "0.1.0".to_owned(),
+            protocol_revision: 5,
+            duckdb_version: "1.5.6".to_owned(),
+            worker_id: "w".to_owned(),
+            started_us: -1,
+            peers: peers.to_vec(),
+        };
+        assert_eq!(ServerInfo::from(v1::GetServerInfoResponse::from(info.clone())), info);
     }
 }

@@ -339,6 +339,9 @@ pub struct QueryRequest {
     /// have 38: as decimals they are refused then.
     #[prost(bool, tag = "11")]
     pub hugeint_as_text: bool,
+    /// Which workers run it.
+    #[prost(enumeration = "Engine", tag = "12")]
+    pub engine: i32,
 }
 /// A step of a query. One in which nothing is set is a heartbeat: there has been nothing to send for
 /// a second.
@@ -366,6 +369,23 @@ pub struct QuerySummary {
     /// How long it spent in each phase.
     #[prost(message, optional, tag = "4")]
     pub times: ::core::option::Option<QueryTimes>,
+    /// Which workers ran it.
+    #[prost(message, optional, tag = "5")]
+    pub engine: ::core::option::Option<EngineUsed>,
+}
+/// Which workers ran a query.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EngineUsed {
+    /// ENGINE_LOCAL or ENGINE_DISTRIBUTED.
+    #[prost(enumeration = "Engine", tag = "1")]
+    pub engine: i32,
+    /// How many workers took part; 1 for one that ran on the worker that was asked.
+    #[prost(uint32, tag = "2")]
+    pub workers: u32,
+    /// Why it ran on the worker that was asked, if it was large enough for all of them. Empty
+    /// otherwise.
+    #[prost(string, tag = "3")]
+    pub stayed_local: ::prost::alloc::string::String,
 }
 /// How long a query spent in each phase, in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -443,6 +463,40 @@ pub struct DatasetVersion {
     /// The number of the version; 0 for Parquet files that Polarway did not write.
     #[prost(uint64, tag = "2")]
     pub version: u64,
+}
+/// Which workers run a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Engine {
+    /// The server decides: by its own setting, by how much the query reads, and by the workers that
+    /// are there.
+    Unspecified = 0,
+    /// The worker that was asked runs all of it.
+    Local = 1,
+    /// All workers run it together. A query that can't be run so is refused.
+    Distributed = 2,
+}
+impl Engine {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ENGINE_UNSPECIFIED",
+            Self::Local => "ENGINE_LOCAL",
+            Self::Distributed => "ENGINE_DISTRIBUTED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ENGINE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ENGINE_LOCAL" => Some(Self::Local),
+            "ENGINE_DISTRIBUTED" => Some(Self::Distributed),
+            _ => None,
+        }
+    }
 }
 /// What a query is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -533,6 +587,9 @@ pub struct CreateHandleRequest {
     /// Empty: made again, it makes another.
     #[prost(string, tag = "5")]
     pub request_id: ::prost::alloc::string::String,
+    /// Which workers run the query.
+    #[prost(enumeration = "Engine", tag = "6")]
+    pub engine: i32,
 }
 /// A step of making a handle. One in which nothing is set is a heartbeat.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -691,7 +748,7 @@ pub struct GetCacheStatsResponse {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetServerInfoRequest {}
 /// The worker that answers.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetServerInfoResponse {
     /// The version of the server program, such as `0.1.0`.
     #[prost(string, tag = "1")]
@@ -714,6 +771,70 @@ pub struct GetServerInfoResponse {
     /// one must not go on.
     #[prost(uint32, tag = "6")]
     pub oldest_client_revision: u32,
+    /// The workers that run queries together with this one, this one included, as it last found them.
+    /// Empty if it runs all queries alone, or if the caller may not see them.
+    #[prost(message, repeated, tag = "7")]
+    pub peers: ::prost::alloc::vec::Vec<Peer>,
+}
+/// A worker that runs queries together with others.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Peer {
+    /// Where the other workers call it: a host and a port.
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+    /// Whether it takes part in queries.
+    #[prost(enumeration = "PeerState", tag = "2")]
+    pub state: i32,
+    /// Why not, if it does not.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// The queries of several workers that it takes part in.
+    #[prost(uint64, tag = "4")]
+    pub queries: u64,
+    /// Whether it is the worker that answers.
+    #[prost(bool, tag = "5")]
+    pub is_own: bool,
+}
+/// Whether a worker takes part in the queries of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PeerState {
+    /// Not said.
+    Unspecified = 0,
+    /// It does.
+    Ready = 1,
+    /// It is about to end.
+    Draining = 2,
+    /// It has another version, or another storage.
+    Other = 3,
+    /// It did not answer, or refused to.
+    Unreachable = 4,
+}
+impl PeerState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PEER_STATE_UNSPECIFIED",
+            Self::Ready => "PEER_STATE_READY",
+            Self::Draining => "PEER_STATE_DRAINING",
+            Self::Other => "PEER_STATE_OTHER",
+            Self::Unreachable => "PEER_STATE_UNREACHABLE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PEER_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "PEER_STATE_READY" => Some(Self::Ready),
+            "PEER_STATE_DRAINING" => Some(Self::Draining),
+            "PEER_STATE_OTHER" => Some(Self::Other),
+            "PEER_STATE_UNREACHABLE" => Some(Self::Unreachable),
+            _ => None,
+        }
+    }
 }
 /// One part of an upload. A table is a header, its chunks and a trailer; the next table's header may
 /// follow.

@@ -17,6 +17,7 @@ use super::visitor::{FormKey, Peer, Refusal, visitor};
 use crate::auth::{Authenticator, Requester};
 use crate::failure::failure;
 use crate::metrics::{Exporter, Metrics};
+use crate::peers::PeerView;
 use crate::readiness::{Part, Readiness};
 use crate::slow_queries::SlowQueries;
 use crate::tls::Tls;
@@ -52,6 +53,7 @@ pub(crate) struct Pages {
     /// The TLS of the port for calls.
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) slow_queries: Option<Arc<SlowQueries>>,
+    pub(crate) peers: Option<PeerView>,
 }
 
 /// The pages, with the state that lasts until the server ends.
@@ -117,10 +119,10 @@ async fn status_page(
         Ok(requester) => requester,
         Err(refusal) => return refused(&refusal),
     };
-    let Pages { engine, readiness, slow_queries, .. } = &site.pages;
+    let Pages { engine, readiness, slow_queries, peers, .. } = &site.pages;
     let slow_queries = slow_queries.as_ref().map(|slow| slow.recent());
-    let status =
-        Status::look(&requester.engine(engine), site.started, readiness.problems(), slow_queries).await;
+    let (engine, problems) = (requester.engine(engine), readiness.problems());
+    let status = Status::look(&engine, site.started, problems, slow_queries, peers.as_ref()).await;
     let caller = &requester.caller;
     page(StatusCode::OK, status.page(caller.name(), &site.forms.mark(caller)))
 }

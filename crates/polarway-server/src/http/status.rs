@@ -6,9 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use polarway_core::{
     Action, CacheStats, Dataset, Handle, Polarway, QueryOutcome, QueryStatus, Target, duckdb_version,
 };
+use polarway_distributed::WorkerStatus;
+use polarway_model::Peer;
 
 use super::html::Html;
 use crate::failure::chain;
+use crate::peers::PeerView;
 use crate::readiness::Part;
 use crate::slow_queries::SlowQuery;
 
@@ -30,6 +33,8 @@ pub(super) struct Status {
     /// Each query, and whether the caller may cancel it.
     queries: Result<Vec<(QueryStatus, bool)>, String>,
     slow_queries: Option<Vec<SlowQuery>>,
+    /// The workers that run queries together, and what this one holds for such queries.
+    workers: Option<(Vec<Peer>, WorkerStatus)>,
     /// The first datasets by name, and whether these are all.
     datasets: Result<(Vec<Dataset>, bool), String>,
     handles: Result<Vec<Handle>, String>,
@@ -43,6 +48,7 @@ impl Status {
         started: SystemTime,
         problems: Vec<(Part, String)>,
         slow_queries: Option<Vec<SlowQuery>>,
+        peers: Option<&PeerView>,
     ) -> Self {
         let words = |error: polarway_core::Error| chain(&error);
         let may = |action, owner: &str| engine.authorize(action, Target::RunningQuery { owner }).is_ok();
@@ -57,12 +63,16 @@ impl Status {
             slow.retain(|query| may(Action::Read, &query.owner));
             slow
         });
+        // The addresses of workers are for those who see all of the engine.
+        let sees_all = engine.authorize(Action::Read, Target::Statistics).is_ok();
+        let workers = peers.filter(|_| sees_all).map(|peers| (peers.peers(), peers.status()));
         Self {
             uptime: started.elapsed().unwrap_or_default(),
             problems,
             refused_writes: engine.cold_tier_refuses_writes(),
             queries,
             slow_queries,
+            workers,
             datasets: engine.datasets_after("", MOST_ROWS).await.map_err(words),
             handles: engine.handles().await.map_err(words),
             cache: engine.cache_stats().map_err(words),
@@ -78,6 +88,11 @@ impl Status {
         if let Some(slow) = &self.slow_queries {
             html.markup("<section><h2>Recent slow queries</h2>");
             slow_queries(&mut html, slow);
+            html.markup("</section>");
+        }
+        if let Some((peers, own)) = &self.workers {
+            html.markup("<section><h2>Workers</h2>");
+            table_of_workers(&mut html, peers, own);
             html.markup("</section>");
         }
         section(&mut html, "Datasets", &self.datasets, |html, (datasets, are_all)| {
@@ -193,6 +208,26 @@ fn slow_queries(html: &mut Html, slow: &[SlowQuery]) {
         html.markup("</tr>");
     }
     html.markup("</table>");
+}
+
+fn table_of_workers(html: &mut Html, peers: &[Peer], own: &WorkerStatus) {
+    html.markup("<p class=\"quiet\">This worker takes part in ").data(own.queries);
+    html.markup(" queries of several workers. They hold ").data(size(own.memory_bytes as u64));
+    html.markup(" of its memory, and ").data(size(own.spilled_bytes)).markup(" of its disk.</p>");
+    html.markup(
+        "<table><tr><th>Worker</th><th>State</th><th class=\"number\">Queries</th><th>Reason</th></tr>",
+    );
+    for peer in peers.iter().take(MOST_ROWS) {
+        html.markup("<tr>").cell(&peer.address).cell(match peer.is_own {
+            true => format!("{} (this one)", peer.state.name()),
+            false => peer.state.name().to_owned(),
+        });
+        html.number(peer.queries).cell(peer.reason.as_deref().unwrap_or_default()).markup("</tr>");
+    }
+    html.markup("</table>");
+    if peers.len() > MOST_ROWS {
+        html.markup("<p class=\"quiet\">and ").data(peers.len() - MOST_ROWS).markup(" more</p>");
+    }
 }
 
 fn table_of_datasets(html: &mut Html, datasets: &[Dataset], are_all: bool) {

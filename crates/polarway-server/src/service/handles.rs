@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::{TryFutureExt as _, stream};
-use polarway_core::HandleOptions;
+use polarway_core::{EngineChoice, HandleOptions};
 use polarway_proto::Reason;
 use polarway_proto::v1::{
     CreateHandleRequest, CreateHandleResponse, DropHandleRequest, DropHandleResponse, ExtendHandleRequest,
@@ -18,20 +18,28 @@ use crate::call::Call;
 use crate::convert;
 
 /// Answers at once: the query runs inside the stream, so that heartbeats are sent meanwhile.
-pub(super) fn create(call: Call, request: CreateHandleRequest) -> Responses<CreateHandleResponse> {
-    beating(stream::once(keep(call, request).map_err(Status::from)))
+pub(super) fn create(
+    call: Call,
+    request: CreateHandleRequest,
+    default: EngineChoice,
+) -> Responses<CreateHandleResponse> {
+    beating(stream::once(keep(call, request, default).map_err(Status::from)))
 }
 
-async fn keep(call: Call, request: CreateHandleRequest) -> Result<CreateHandleResponse, Failure> {
+async fn keep(
+    call: Call,
+    request: CreateHandleRequest,
+    default: EngineChoice,
+) -> Result<CreateHandleResponse, Failure> {
     let request_id = request.request_bits()?;
-    let CreateHandleRequest { sql, parameters, ttl_us, request_id: _ } = request;
+    let CreateHandleRequest { sql, parameters, ttl_us, request_id: _, engine } = request;
     let parameters = super::query::parameters(parameters)?;
     let options = HandleOptions {
         parameters,
         time: call.time_left(),
         ttl: ttl_us.map(ttl).transpose()?,
         request: request_id,
-        ..HandleOptions::default()
+        engine: convert::engine(engine, default)?,
     };
     let kept = call.engine.query_handle_with(&sql, options).await.map_err(|error| call.failure(&error))?;
     call.origin.changed("keep", &kept.handle.id.to_string(), &Ok(()));

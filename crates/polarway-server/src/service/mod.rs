@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Response;
-use polarway_core::Polarway;
+use polarway_core::{EngineChoice, Polarway};
 use polarway_proto::transport::{End, PLAIN_BYTES, Received};
 use polarway_proto::v1::Failure;
 use polarway_proto::{Method, rpc};
@@ -32,6 +32,7 @@ use crate::call::Call;
 use crate::config::ServerConfig;
 use crate::limits::InFlight;
 use crate::metrics::Metrics;
+use crate::peers::PeerView;
 use crate::traces::TraceParent;
 
 /// The service of one engine.
@@ -40,18 +41,26 @@ pub(crate) struct Service {
     worker: Worker,
     upload_silence: Duration,
     message_bytes: usize,
+    /// For queries that do not choose.
+    query_engine: EngineChoice,
     metrics: Arc<Metrics>,
     in_flight: InFlight,
 }
 
 impl Service {
     /// The methods over this engine.
-    pub(crate) fn new(engine: Polarway, config: &ServerConfig, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        engine: Polarway,
+        config: &ServerConfig,
+        metrics: Arc<Metrics>,
+        peers: Option<PeerView>,
+    ) -> Self {
         let in_flight = InFlight::new(&config.limits, engine.memory().capacity());
         let (upload_silence, message_bytes) =
             (config.upload_silence, config.limits.chunk_bytes + PLAIN_BYTES);
-        let worker = Worker::starting_now();
-        Self { engine, worker, upload_silence, message_bytes, metrics, in_flight }
+        let worker = Worker::starting_now(peers);
+        let query_engine = config.query_engine;
+        Self { engine, worker, upload_silence, message_bytes, query_engine, metrics, in_flight }
     }
 
     /// Begins a call of this caller.
@@ -89,10 +98,16 @@ impl Service {
             }
             Method::Load => streaming::<rpc::Load>(body, async |request| Ok(load::load(call, request))).await,
             Method::Query => {
-                streaming::<rpc::Query>(body, async |request| query::query(call, request).await).await
+                let default = self.query_engine;
+                streaming::<rpc::Query>(body, async |request| query::query(call, request, default).await)
+                    .await
             }
             Method::CreateHandle => {
-                streaming::<rpc::CreateHandle>(body, async |request| Ok(handles::create(call, request))).await
+                let default = self.query_engine;
+                streaming::<rpc::CreateHandle>(body, async |request| {
+                    Ok(handles::create(call, request, default))
+                })
+                .await
             }
             Method::GetHandle => {
                 unary::<rpc::GetHandle>(body, async |request| handles::get(&call, request).await).await

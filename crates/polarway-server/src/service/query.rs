@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
-use polarway_core::{Parameters, QueryChunkStream, QueryOptions};
+use polarway_core::{EngineChoice, Parameters, QueryChunkStream, QueryOptions};
 use polarway_ipc::{ChunkDecoder, DecodeLimits};
 use polarway_proto::Reason;
 use polarway_proto::v1::{
@@ -28,21 +28,27 @@ const HEADSTART: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 /// If the query fails before the answer begins.
-pub(super) async fn query(call: Call, request: QueryRequest) -> Result<Responses<QueryResponse>, Status> {
-    let mut rows = start(call, request)?;
+pub(super) async fn query(
+    call: Call,
+    request: QueryRequest,
+    default: EngineChoice,
+) -> Result<Responses<QueryResponse>, Status> {
+    let mut rows = start(call, request, default)?;
     match tokio::time::timeout(HEADSTART, rows.next()).await {
         Ok(first) => Ok(beating(stream::iter(first.transpose()?.map(Ok)).chain(rows))),
         Err(_) => Ok(beating(rows)),
     }
 }
 
-fn start(call: Call, request: QueryRequest) -> Result<Rows, Failure> {
+fn start(call: Call, request: QueryRequest, default: EngineChoice) -> Result<Rows, Failure> {
+    let engine = convert::engine(request.engine, default)?;
     let compression = convert::compression(request.compression)?;
     let parameters = parameters(request.parameters)?;
     let options = QueryOptions {
         parameters,
         time: call.time_left(),
         hugeint_as_text: request.hugeint_as_text,
+        engine,
         ..QueryOptions::default()
     };
     let chunks = call.engine.query_chunks(&request.sql, options, compression);

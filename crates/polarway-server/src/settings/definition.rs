@@ -98,6 +98,9 @@ pub(crate) const CLIENT_VARIABLES: [&str; 2] = ["POLARWAY_URL", "POLARWAY_TIMEOU
 /// configuration file shows it.
 pub(crate) const TOKEN_VARIABLE: &str = "POLARWAY_AUTH_TOKEN";
 
+/// The token that workers show to each other. It has no flag and no key either.
+pub(crate) const PEER_TOKEN_VARIABLE: &str = "POLARWAY_PEER_TOKEN";
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -71,10 +71,13 @@ pub enum SettingsError {
     },
     /// The token has characters that no client can send. The message does not have the token.
     #[error(
-        "POLARWAY_AUTH_TOKEN has a space, a line break or a character outside of ASCII, which no client can send: use \
-         letters, digits and signs"
+        "{variable} has a space, a line break or a character outside of ASCII, which can't be sent: use letters, digits and \
+         signs"
     )]
-    Token,
+    Token {
+        /// The variable.
+        variable: &'static str,
+    },
 }
 
 fn near(nearest: Option<&str>) -> String {

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::definition::{CLIENT_VARIABLES, CONFIG_VARIABLE, Form, LOG_VARIABLE, TOKEN_VARIABLE};
+use super::definition::{
+    CLIENT_VARIABLES, CONFIG_VARIABLE, Form, LOG_VARIABLE, PEER_TOKEN_VARIABLE, TOKEN_VARIABLE,
+};
 use super::groups::settings;
 use super::show::toml_value;
 
@@ -29,6 +31,8 @@ pub fn reference() -> String {
          | `--config FILE` | `{CONFIG_VARIABLE}` | – | – | A TOML file of settings. |\n\
          | – | `{TOKEN_VARIABLE}` | – | – | A token with all rights: every call but those for health needs it. It has no flag, so that \
          lists of processes don't show it. Clients take the token that they send from the same variable. |\n\
+         | – | `{PEER_TOKEN_VARIABLE}` | – | – | The token that workers show to each other, the same on all of them: 16 characters or \
+         more. It has no flag either. |\n\
          | – | `{LOG_VARIABLE}` | – | `info` | The filter of the log, such as `debug` or `polarway_server=debug,info`. |\n\n"
     );
     let client = CLIENT_VARIABLES.map(|variable| format!("`{variable}`")).join(" and ");

@@ -9,8 +9,8 @@ use polarway_core::{Location, Provider};
 use toml::{Table, Value};
 
 use super::definition::{
-    CLIENT_VARIABLES, CONFIG_FLAG, CONFIG_VARIABLE, DEFAULT_DATA_DIR, Form, LOG_VARIABLE, PORT_FLAG, Setting,
-    TOKEN_VARIABLE,
+    CLIENT_VARIABLES, CONFIG_FLAG, CONFIG_VARIABLE, DEFAULT_DATA_DIR, Form, LOG_VARIABLE,
+    PEER_TOKEN_VARIABLE, PORT_FLAG, Setting, TOKEN_VARIABLE,
 };
 use super::error::SettingsError;
 use super::groups::settings;
@@ -124,7 +124,8 @@ impl Settings {
         if let Some(bucket) = config.handle_buckets.place().map_err(without_bucket)? {
             config.engine.handles.state = Location::Bucket(bucket);
         }
-        config.auth.token = token(sources)?;
+        config.auth.token = token(sources, TOKEN_VARIABLE)?;
+        config.peers.token = token(sources, PEER_TOKEN_VARIABLE)?;
         Ok(Self {
             config,
             log_filter: sources.variable(LOG_VARIABLE)?.map(str::to_owned),
@@ -143,12 +144,12 @@ fn without_bucket(provider: Provider) -> SettingsError {
     SettingsError::HandleBucket { store: provider.name(), flag }
 }
 
-/// The token that calls need, if one is set.
-fn token(sources: &Sources) -> Result<Option<Secret>, SettingsError> {
-    match sources.variable(TOKEN_VARIABLE)? {
+/// The token in a variable, if it is set.
+fn token(sources: &Sources, variable: &'static str) -> Result<Option<Secret>, SettingsError> {
+    match sources.variable(variable)? {
         None => Ok(None),
         Some(token) if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Some(Secret::new(token))),
-        Some(_) => Err(SettingsError::Token),
+        Some(_) => Err(SettingsError::Token { variable }),
     }
 }
 
@@ -229,7 +230,11 @@ fn unread(sources: &Sources) -> Vec<(String, Option<&'static str>)> {
     let known = || {
         let current = settings().map(|setting| setting.variable);
         let former = settings().filter_map(|setting| Some(setting.former()?.variable));
-        current.chain(former).chain(CLIENT_VARIABLES).chain([CONFIG_VARIABLE, TOKEN_VARIABLE])
+        current.chain(former).chain(CLIENT_VARIABLES).chain([
+            CONFIG_VARIABLE,
+            TOKEN_VARIABLE,
+            PEER_TOKEN_VARIABLE,
+        ])
     };
     let names =
         sources.variables.keys().filter(|name| name.starts_with(PREFIX) && sources.raw(name).is_some());
@@ -432,6 +437,37 @@ mod tests {
     }
 
     #[test]
+    fn the_token_of_workers_is_shown_nowhere_either() {
+        let settings = Settings::read(&sources(&[], &[("POLARWAY_PEER_TOKEN", "canary")])).unwrap();
+        assert!(settings.config.peers.token.is_some() && settings.unread_variables.is_empty());
+        assert!(
+            !settings.to_string().contains("canary") && !format!("{:?}", settings.config).contains("canary")
+        );
+        let error = refused(Settings::read(&sources(&[], &[("POLARWAY_PEER_TOKEN", "can ary")])));
+        assert!(error.starts_with("POLARWAY_PEER_TOKEN") && !error.contains("ary"), "{error}");
+    }
+
+    #[test]
+    fn addresses_of_workers_that_are_none_are_refused_with_where_they_came_from() {
+        for (flag, value) in [
+            ("peers", "worker-1"),
+            ("peers", "worker-1:50053,"),
+            ("peers", "http://worker-1:50053"),
+            ("peers-dns", "a:1,b:2"),
+            ("peers-dns", "workers"),
+            ("peer-bind", "50053"),
+        ] {
+            let error = refused(Settings::read(&sources(&[(flag, value)], &[])));
+            assert!(error.starts_with(&format!("--{flag} is {value:?}: it takes ")), "{error}");
+        }
+        let list = [("POLARWAY_PEERS", "worker-1:50053, [::1]:50053")];
+        let settings = Settings::read(&sources(&[], &list)).unwrap();
+        assert_eq!(settings.config.peers.list, ["worker-1:50053", "[::1]:50053"]);
+        let error = refused(Settings::read(&sources(&[("engine", "remote")], &[])));
+        assert_eq!(error, "--engine is \"remote\": it takes auto, local or distributed");
+    }
+
+    #[test]
     fn an_empty_token_is_none() {
         let settings = Settings::read(&sources(&[], &[("POLARWAY_AUTH_TOKEN", "")])).unwrap();
         assert!(!settings.config.auth.needs_token());
@@ -447,8 +483,13 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_variable_that_is_no_text_is_an_error_and_not_a_default() {
-        for variable in ["POLARWAY_DATA_DIR", "POLARWAY_CONFIG", "POLARWAY_CACHE_SIZE", "POLARWAY_AUTH_TOKEN"]
-        {
+        for variable in [
+            "POLARWAY_DATA_DIR",
+            "POLARWAY_CONFIG",
+            "POLARWAY_CACHE_SIZE",
+            "POLARWAY_AUTH_TOKEN",
+            "POLARWAY_PEER_TOKEN",
+        ] {
             let error = refused(Settings::read(&no_text(variable)));
             assert_eq!(error, format!("{variable} is set to bytes that are no UTF-8 text"));
         }

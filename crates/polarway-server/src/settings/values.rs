@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::Uri;
 use polarway_core::{BucketUrl, HandleStoreKind, Location, Provider};
+use polarway_distributed::PeerSource;
 
 use crate::{KeySource, LogFormat, Reflection};
 
@@ -31,6 +32,33 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, Invalid> {
 
     let mut found = text.to_socket_addrs().map_err(|_| EXPECTED)?;
     found.next().ok_or(EXPECTED)
+}
+
+/// An address; an empty text is none.
+pub(crate) fn optional_address(text: &str) -> Result<Option<SocketAddr>, Invalid> {
+    if text.trim().is_empty() { Ok(None) } else { address(text.trim()).map(Some) }
+}
+
+/// Hosts and ports of workers; an empty text is none.
+pub(crate) fn workers(text: &str) -> Result<Vec<String>, Invalid> {
+    const EXPECTED: &str =
+        "hosts and ports of workers with commas between them, such as worker-1:50053,worker-2:50053";
+
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let list: Vec<String> = text.split(',').map(|worker| worker.trim().to_owned()).collect();
+    PeerSource::list(list.iter().map(String::as_str)).map(|_| list).map_err(|_| EXPECTED)
+}
+
+/// A name with the port of all workers behind it; an empty text is none.
+pub(crate) fn workers_name(text: &str) -> Result<Option<String>, Invalid> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let found = PeerSource::dns(text).map(|_| Some(text.to_owned()));
+    found.map_err(|_| "one name and a port, such as polarway-workers:50053")
 }
 
 pub(crate) fn directory(text: &str) -> Result<PathBuf, Invalid> {

@@ -41,6 +41,20 @@ class VersionKind(enum.IntEnum):
     DELETE = 4
 
 
+class Engine(enum.IntEnum):
+    """Which workers run a query."""
+
+    # The server decides: by its own setting, by how much the query reads, and by the workers that
+    # are there.
+    UNSPECIFIED = 0
+
+    # The worker that was asked runs all of it.
+    LOCAL = 1
+
+    # All workers run it together. A query that can't be run so is refused.
+    DISTRIBUTED = 2
+
+
 class QueryPhase(enum.IntEnum):
     """What a query is at."""
 
@@ -61,6 +75,25 @@ class QueryPhase(enum.IntEnum):
 
     # It runs, and its rows are sent.
     RUNNING = 5
+
+
+class PeerState(enum.IntEnum):
+    """Whether a worker takes part in the queries of others."""
+
+    # Not said.
+    UNSPECIFIED = 0
+
+    # It does.
+    READY = 1
+
+    # It is about to end.
+    DRAINING = 2
+
+    # It has another version, or another storage.
+    OTHER = 3
+
+    # It did not answer, or refused to.
+    UNREACHABLE = 4
 
 
 class WriteMode(enum.IntEnum):
@@ -366,6 +399,9 @@ class QueryRequest(Message):
     # have 38: as decimals they are refused then.
     hugeint_as_text: bool = False
 
+    # Which workers run it.
+    engine: Engine | int = 0
+
 
 @dataclasses.dataclass(slots=True)
 class QueryResponse(Message):
@@ -395,6 +431,24 @@ class QuerySummary(Message):
 
     # How long it spent in each phase.
     times: QueryTimes | None = None
+
+    # Which workers ran it.
+    engine: EngineUsed | None = None
+
+
+@dataclasses.dataclass(slots=True)
+class EngineUsed(Message):
+    """Which workers ran a query."""
+
+    # ENGINE_LOCAL or ENGINE_DISTRIBUTED.
+    engine: Engine | int = 0
+
+    # How many workers took part; 1 for one that ran on the worker that was asked.
+    workers: int = 0
+
+    # Why it ran on the worker that was asked, if it was large enough for all of them. Empty
+    # otherwise.
+    stayed_local: str = ""
 
 
 @dataclasses.dataclass(slots=True)
@@ -529,6 +583,9 @@ class CreateHandleRequest(Message):
     # handle's id is made of the UUID's bits, so they must be random ones: its version does not count.
     # Empty: made again, it makes another.
     request_id: str = ""
+
+    # Which workers run the query.
+    engine: Engine | int = 0
 
 
 @dataclasses.dataclass(slots=True)
@@ -731,6 +788,30 @@ class GetServerInfoResponse(Message):
     # The oldest revision of this protocol that a client may have been built with. A client of a lower
     # one must not go on.
     oldest_client_revision: int = 0
+
+    # The workers that run queries together with this one, this one included, as it last found them.
+    # Empty if it runs all queries alone, or if the caller may not see them.
+    peers: list[Peer] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True)
+class Peer(Message):
+    """A worker that runs queries together with others."""
+
+    # Where the other workers call it: a host and a port.
+    address: str = ""
+
+    # Whether it takes part in queries.
+    state: PeerState | int = 0
+
+    # Why not, if it does not.
+    reason: str = ""
+
+    # The queries of several workers that it takes part in.
+    queries: int = 0
+
+    # Whether it is the worker that answers.
+    is_own: bool = False
 
 
 @dataclasses.dataclass(slots=True)
@@ -1032,6 +1113,7 @@ describe(
         Field(2, "compression", Kind.ENUM, of=Compression),
         Field(10, "parameters", Kind.BYTES),
         Field(11, "hugeint_as_text", Kind.BOOL),
+        Field(12, "engine", Kind.ENUM, of=Engine),
     ),
 )
 describe(
@@ -1050,6 +1132,16 @@ describe(
         Field(2, "bytes", Kind.UINT64),
         Field(3, "datasets", Kind.MESSAGE, of=DatasetVersion, repeated=True),
         Field(4, "times", Kind.MESSAGE, of=QueryTimes),
+        Field(5, "engine", Kind.MESSAGE, of=EngineUsed),
+    ),
+)
+describe(
+    EngineUsed,
+    "polarway.v1.EngineUsed",
+    (
+        Field(1, "engine", Kind.ENUM, of=Engine),
+        Field(2, "workers", Kind.UINT32),
+        Field(3, "stayed_local", Kind.STRING),
     ),
 )
 describe(
@@ -1132,6 +1224,7 @@ describe(
         Field(2, "parameters", Kind.BYTES),
         Field(3, "ttl_us", Kind.UINT64, optional=True),
         Field(5, "request_id", Kind.STRING),
+        Field(6, "engine", Kind.ENUM, of=Engine),
     ),
 )
 describe(
@@ -1264,6 +1357,18 @@ describe(
         Field(4, "worker_id", Kind.STRING),
         Field(5, "started_us", Kind.INT64),
         Field(6, "oldest_client_revision", Kind.UINT32),
+        Field(7, "peers", Kind.MESSAGE, of=Peer, repeated=True),
+    ),
+)
+describe(
+    Peer,
+    "polarway.v1.Peer",
+    (
+        Field(1, "address", Kind.STRING),
+        Field(2, "state", Kind.ENUM, of=PeerState),
+        Field(3, "reason", Kind.STRING),
+        Field(4, "queries", Kind.UINT64),
+        Field(5, "is_own", Kind.BOOL),
     ),
 )
 describe(

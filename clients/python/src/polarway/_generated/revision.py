@@ -3,4 +3,4 @@
 
 from typing import Final
 
-PROTOCOL_REVISION: Final = 4
+PROTOCOL_REVISION: Final = 5

@@ -5,17 +5,19 @@ mod buckets;
 mod data;
 mod limits;
 mod operation;
+mod peers;
 mod queries;
 mod upkeep;
 
 use super::definition::Setting;
 
 /// In the order of the help. The data directory comes before the settings of what is in it.
-const GROUPS: [&[Setting]; 7] = [
+const GROUPS: [&[Setting]; 8] = [
     access::SETTINGS,
     data::SETTINGS,
     buckets::SETTINGS,
     queries::SETTINGS,
+    peers::SETTINGS,
     upkeep::SETTINGS,
     limits::SETTINGS,
     operation::SETTINGS,

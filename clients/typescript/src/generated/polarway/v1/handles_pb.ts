@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { QuerySummary } from "./query_pb.js";
+import type { Engine, QuerySummary } from "./query_pb.js";
 import { file_polarway_v1_query } from "./query_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file polarway/v1/handles.proto.
  */
 export const file_polarway_v1_handles: GenFile = /*@__PURE__*/
-  fileDesc("Chlwb2xhcndheS92MS9oYW5kbGVzLnByb3RvEgtwb2xhcndheS52MSKAAQoGSGFuZGxlEhEKCWhhbmRsZV9pZBgBIAEoCRIOCgZzY2hlbWEYAiABKAwSDAoEcm93cxgDIAEoBBINCgVieXRlcxgEIAEoBBISCgpjcmVhdGVkX3VzGAUgASgDEhIKCmV4cGlyZXNfdXMYBiABKAMSDgoGdHRsX3VzGAcgASgEInAKE0NyZWF0ZUhhbmRsZVJlcXVlc3QSCwoDc3FsGAEgASgJEhIKCnBhcmFtZXRlcnMYAiABKAwSEwoGdHRsX3VzGAMgASgESACIAQESEgoKcmVxdWVzdF9pZBgFIAEoCUIJCgdfdHRsX3VzSgQIBBAFImcKFENyZWF0ZUhhbmRsZVJlc3BvbnNlEiMKBmhhbmRsZRgBIAEoCzITLnBvbGFyd2F5LnYxLkhhbmRsZRIqCgdzdW1tYXJ5GAIgASgLMhkucG9sYXJ3YXkudjEuUXVlcnlTdW1tYXJ5IiUKEEdldEhhbmRsZVJlcXVlc3QSEQoJaGFuZGxlX2lkGAEgASgJIjgKEUdldEhhbmRsZVJlc3BvbnNlEiMKBmhhbmRsZRgBIAEoCzITLnBvbGFyd2F5LnYxLkhhbmRsZSI7ChJMaXN0SGFuZGxlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkiVAoTTGlzdEhhbmRsZXNSZXNwb25zZRIkCgdoYW5kbGVzGAEgAygLMhMucG9sYXJ3YXkudjEuSGFuZGxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJIChNFeHRlbmRIYW5kbGVSZXF1ZXN0EhEKCWhhbmRsZV9pZBgBIAEoCRITCgZ0dGxfdXMYAiABKARIAIgBAUIJCgdfdHRsX3VzIjsKFEV4dGVuZEhhbmRsZVJlc3BvbnNlEiMKBmhhbmRsZRgBIAEoCzITLnBvbGFyd2F5LnYxLkhhbmRsZSImChFEcm9wSGFuZGxlUmVxdWVzdBIRCgloYW5kbGVfaWQYASABKAkiFAoSRHJvcEhhbmRsZVJlc3BvbnNlYgZwcm90bzM", [file_polarway_v1_query]);
+  fileDesc("Chlwb2xhcndheS92MS9oYW5kbGVzLnByb3RvEgtwb2xhcndheS52MSKAAQoGSGFuZGxlEhEKCWhhbmRsZV9pZBgBIAEoCRIOCgZzY2hlbWEYAiABKAwSDAoEcm93cxgDIAEoBBINCgVieXRlcxgEIAEoBBISCgpjcmVhdGVkX3VzGAUgASgDEhIKCmV4cGlyZXNfdXMYBiABKAMSDgoGdHRsX3VzGAcgASgEIpUBChNDcmVhdGVIYW5kbGVSZXF1ZXN0EgsKA3NxbBgBIAEoCRISCgpwYXJhbWV0ZXJzGAIgASgMEhMKBnR0bF91cxgDIAEoBEgAiAEBEhIKCnJlcXVlc3RfaWQYBSABKAkSIwoGZW5naW5lGAYgASgOMhMucG9sYXJ3YXkudjEuRW5naW5lQgkKB190dGxfdXNKBAgEEAUiZwoUQ3JlYXRlSGFuZGxlUmVzcG9uc2USIwoGaGFuZGxlGAEgASgLMhMucG9sYXJ3YXkudjEuSGFuZGxlEioKB3N1bW1hcnkYAiABKAsyGS5wb2xhcndheS52MS5RdWVyeVN1bW1hcnkiJQoQR2V0SGFuZGxlUmVxdWVzdBIRCgloYW5kbGVfaWQYASABKAkiOAoRR2V0SGFuZGxlUmVzcG9uc2USIwoGaGFuZGxlGAEgASgLMhMucG9sYXJ3YXkudjEuSGFuZGxlIjsKEkxpc3RIYW5kbGVzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCSJUChNMaXN0SGFuZGxlc1Jlc3BvbnNlEiQKB2hhbmRsZXMYASADKAsyEy5wb2xhcndheS52MS5IYW5kbGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkgKE0V4dGVuZEhhbmRsZVJlcXVlc3QSEQoJaGFuZGxlX2lkGAEgASgJEhMKBnR0bF91cxgCIAEoBEgAiAEBQgkKB190dGxfdXMiOwoURXh0ZW5kSGFuZGxlUmVzcG9uc2USIwoGaGFuZGxlGAEgASgLMhMucG9sYXJ3YXkudjEuSGFuZGxlIiYKEURyb3BIYW5kbGVSZXF1ZXN0EhEKCWhhbmRsZV9pZBgBIAEoCSIUChJEcm9wSGFuZGxlUmVzcG9uc2ViBnByb3RvMw", [file_polarway_v1_query]);
 
 /**
  * The result of a query, kept on the server until it expires. It never changes. Its id is a table
@@ -116,6 +116,13 @@ export type CreateHandleRequest = Message<"polarway.v1.CreateHandleRequest"> & {
    * @generated from field: string request_id = 5;
    */
   requestId: string;
+
+  /**
+   * Which workers run the query.
+   *
+   * @generated from field: polarway.v1.Engine engine = 6;
+   */
+  engine: Engine;
 };
 
 /**

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file polarway/v1/query.proto.
  */
 export const file_polarway_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("Chdwb2xhcndheS92MS9xdWVyeS5wcm90bxILcG9sYXJ3YXkudjEidwoMUXVlcnlSZXF1ZXN0EgsKA3NxbBgBIAEoCRItCgtjb21wcmVzc2lvbhgCIAEoDjIYLnBvbGFyd2F5LnYxLkNvbXByZXNzaW9uEhIKCnBhcmFtZXRlcnMYCiABKAwSFwoPaHVnZWludF9hc190ZXh0GAsgASgIIl4KDVF1ZXJ5UmVzcG9uc2USIQoFY2h1bmsYASABKAsyEi5wb2xhcndheS52MS5DaHVuaxIqCgdzdW1tYXJ5GAIgASgLMhkucG9sYXJ3YXkudjEuUXVlcnlTdW1tYXJ5IoIBCgxRdWVyeVN1bW1hcnkSDAoEcm93cxgBIAEoBBINCgVieXRlcxgCIAEoBBItCghkYXRhc2V0cxgDIAMoCzIbLnBvbGFyd2F5LnYxLkRhdGFzZXRWZXJzaW9uEiYKBXRpbWVzGAQgASgLMhcucG9sYXJ3YXkudjEuUXVlcnlUaW1lcyJ0CgpRdWVyeVRpbWVzEhIKCndhaXRpbmdfdXMYASABKAQSEwoLY2hlY2tpbmdfdXMYAiABKAQSFAoMcmVzb2x2aW5nX3VzGAMgASgEEhMKC3BsYW5uaW5nX3VzGAQgASgEEhIKCnJ1bm5pbmdfdXMYBSABKAQiFAoSTGlzdFF1ZXJpZXNSZXF1ZXN0IlQKE0xpc3RRdWVyaWVzUmVzcG9uc2USKgoHcXVlcmllcxgBIAMoCzIZLnBvbGFyd2F5LnYxLlJ1bm5pbmdRdWVyeRIRCgl3b3JrZXJfaWQYAiABKAkimgEKDFJ1bm5pbmdRdWVyeRIQCghxdWVyeV9pZBgBIAEoCRILCgNzcWwYAiABKAkSJgoFcGhhc2UYAyABKA4yFy5wb2xhcndheS52MS5RdWVyeVBoYXNlEhIKCnN0YXJ0ZWRfdXMYBCABKAMSEgoKZWxhcHNlZF91cxgFIAEoBBIMCgRyb3dzGAYgASgEEg0KBWJ5dGVzGAcgASgEIiYKEkNhbmNlbFF1ZXJ5UmVxdWVzdBIQCghxdWVyeV9pZBgBIAEoCSIVChNDYW5jZWxRdWVyeVJlc3BvbnNlIi8KDkRhdGFzZXRWZXJzaW9uEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoBCqqAQoKUXVlcnlQaGFzZRIbChdRVUVSWV9QSEFTRV9VTlNQRUNJRklFRBAAEhcKE1FVRVJZX1BIQVNFX1dBSVRJTkcQARIYChRRVUVSWV9QSEFTRV9DSEVDS0lORxACEhkKFVFVRVJZX1BIQVNFX1JFU09MVklORxADEhgKFFFVRVJZX1BIQVNFX1BMQU5OSU5HEAQSFwoTUVVFUllfUEhBU0VfUlVOTklORxAFYgZwcm90bzM", [file_polarway_v1_table]);
+  fileDesc("Chdwb2xhcndheS92MS9xdWVyeS5wcm90bxILcG9sYXJ3YXkudjEinAEKDFF1ZXJ5UmVxdWVzdBILCgNzcWwYASABKAkSLQoLY29tcHJlc3Npb24YAiABKA4yGC5wb2xhcndheS52MS5Db21wcmVzc2lvbhISCgpwYXJhbWV0ZXJzGAogASgMEhcKD2h1Z2VpbnRfYXNfdGV4dBgLIAEoCBIjCgZlbmdpbmUYDCABKA4yEy5wb2xhcndheS52MS5FbmdpbmUiXgoNUXVlcnlSZXNwb25zZRIhCgVjaHVuaxgBIAEoCzISLnBvbGFyd2F5LnYxLkNodW5rEioKB3N1bW1hcnkYAiABKAsyGS5wb2xhcndheS52MS5RdWVyeVN1bW1hcnkiqwEKDFF1ZXJ5U3VtbWFyeRIMCgRyb3dzGAEgASgEEg0KBWJ5dGVzGAIgASgEEi0KCGRhdGFzZXRzGAMgAygLMhsucG9sYXJ3YXkudjEuRGF0YXNldFZlcnNpb24SJgoFdGltZXMYBCABKAsyFy5wb2xhcndheS52MS5RdWVyeVRpbWVzEicKBmVuZ2luZRgFIAEoCzIXLnBvbGFyd2F5LnYxLkVuZ2luZVVzZWQiWAoKRW5naW5lVXNlZBIjCgZlbmdpbmUYASABKA4yEy5wb2xhcndheS52MS5FbmdpbmUSDwoHd29ya2VycxgCIAEoDRIUCgxzdGF5ZWRfbG9jYWwYAyABKAkidAoKUXVlcnlUaW1lcxISCgp3YWl0aW5nX3VzGAEgASgEEhMKC2NoZWNraW5nX3VzGAIgASgEEhQKDHJlc29sdmluZ191cxgDIAEoBBITCgtwbGFubmluZ191cxgEIAEoBBISCgpydW5uaW5nX3VzGAUgASgEIhQKEkxpc3RRdWVyaWVzUmVxdWVzdCJUChNMaXN0UXVlcmllc1Jlc3BvbnNlEioKB3F1ZXJpZXMYASADKAsyGS5wb2xhcndheS52MS5SdW5uaW5nUXVlcnkSEQoJd29ya2VyX2lkGAIgASgJIpoBCgxSdW5uaW5nUXVlcnkSEAoIcXVlcnlfaWQYASABKAkSCwoDc3FsGAIgASgJEiYKBXBoYXNlGAMgASgOMhcucG9sYXJ3YXkudjEuUXVlcnlQaGFzZRISCgpzdGFydGVkX3VzGAQgASgDEhIKCmVsYXBzZWRfdXMYBSABKAQSDAoEcm93cxgGIAEoBBINCgVieXRlcxgHIAEoBCImChJDYW5jZWxRdWVyeVJlcXVlc3QSEAoIcXVlcnlfaWQYASABKAkiFQoTQ2FuY2VsUXVlcnlSZXNwb25zZSIvCg5EYXRhc2V0VmVyc2lvbhIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKAQqSgoGRW5naW5lEhYKEkVOR0lORV9VTlNQRUNJRklFRBAAEhAKDEVOR0lORV9MT0NBTBABEhYKEkVOR0lORV9ESVNUUklCVVRFRBACKqoBCgpRdWVyeVBoYXNlEhsKF1FVRVJZX1BIQVNFX1VOU1BFQ0lGSUVEEAASFwoTUVVFUllfUEhBU0VfV0FJVElORxABEhgKFFFVRVJZX1BIQVNFX0NIRUNLSU5HEAISGQoVUVVFUllfUEhBU0VfUkVTT0xWSU5HEAMSGAoUUVVFUllfUEhBU0VfUExBTk5JTkcQBBIXChNRVUVSWV9QSEFTRV9SVU5OSU5HEAViBnByb3RvMw", [file_polarway_v1_table]);
 
 /**
  * A query. Its deadline is the call's, or the server's own limit where that is sooner.
@@ -53,6 +53,13 @@ export type QueryRequest = Message<"polarway.v1.QueryRequest"> & {
    * @generated from field: bool hugeint_as_text = 11;
    */
   hugeintAsText: boolean;
+
+  /**
+   * Which workers run it.
+   *
+   * @generated from field: polarway.v1.Engine engine = 12;
+   */
+  engine: Engine;
 };
 
 /**
@@ -124,6 +131,13 @@ export type QuerySummary = Message<"polarway.v1.QuerySummary"> & {
    * @generated from field: polarway.v1.QueryTimes times = 4;
    */
   times?: QueryTimes | undefined;
+
+  /**
+   * Which workers ran it.
+   *
+   * @generated from field: polarway.v1.EngineUsed engine = 5;
+   */
+  engine?: EngineUsed | undefined;
 };
 
 /**
@@ -132,6 +146,42 @@ export type QuerySummary = Message<"polarway.v1.QuerySummary"> & {
  */
 export const QuerySummarySchema: GenMessage<QuerySummary> = /*@__PURE__*/
   messageDesc(file_polarway_v1_query, 2);
+
+/**
+ * Which workers ran a query.
+ *
+ * @generated from message polarway.v1.EngineUsed
+ */
+export type EngineUsed = Message<"polarway.v1.EngineUsed"> & {
+  /**
+   * ENGINE_LOCAL or ENGINE_DISTRIBUTED.
+   *
+   * @generated from field: polarway.v1.Engine engine = 1;
+   */
+  engine: Engine;
+
+  /**
+   * How many workers took part; 1 for one that ran on the worker that was asked.
+   *
+   * @generated from field: uint32 workers = 2;
+   */
+  workers: number;
+
+  /**
+   * Why it ran on the worker that was asked, if it was large enough for all of them. Empty
+   * otherwise.
+   *
+   * @generated from field: string stayed_local = 3;
+   */
+  stayedLocal: string;
+};
+
+/**
+ * Describes the message polarway.v1.EngineUsed.
+ * Use `create(EngineUsedSchema)` to create a new message.
+ */
+export const EngineUsedSchema: GenMessage<EngineUsed> = /*@__PURE__*/
+  messageDesc(file_polarway_v1_query, 3);
 
 /**
  * How long a query spent in each phase, in microseconds.
@@ -180,7 +230,7 @@ export type QueryTimes = Message<"polarway.v1.QueryTimes"> & {
  * Use `create(QueryTimesSchema)` to create a new message.
  */
 export const QueryTimesSchema: GenMessage<QueryTimes> = /*@__PURE__*/
-  messageDesc(file_polarway_v1_query, 3);
+  messageDesc(file_polarway_v1_query, 4);
 
 /**
  * Asks for the queries of the worker that answers.
@@ -195,7 +245,7 @@ export type ListQueriesRequest = Message<"polarway.v1.ListQueriesRequest"> & {
  * Use `create(ListQueriesRequestSchema)` to create a new message.
  */
 export const ListQueriesRequestSchema: GenMessage<ListQueriesRequest> = /*@__PURE__*/
-  messageDesc(file_polarway_v1_query, 4);
+  messageDesc(file_polarway_v1_query, 5);
 
 /**
  * The queries that wait or run on the worker that answers, the oldest first. Others have their own.
@@ -223,7 +273,7 @@ export type ListQueriesResponse = Message<"polarway.v1.ListQueriesResponse"> & {
  * Use `create(ListQueriesResponseSchema)` to create a new message.
  */
 export const ListQueriesResponseSchema: GenMessage<ListQueriesResponse> = /*@__PURE__*/
-  messageDesc(file_polarway_v1_query, 5);
+  messageDesc(file_polarway_v1_query, 6);
 
 /**
  * A query that has not ended.
@@ -286,7 +336,7 @@ export type RunningQuery = Message<"polarway.v1.RunningQuery"> & {
  * Use `create(RunningQuerySchema)` to create a new message.
  */
 export const RunningQuerySchema: GenMessage<RunningQuery> = /*@__PURE__*/
-  messageDesc(file_polarway_v1_query, 6);
+  messageDesc(file_polarway_v1_query, 7);
 
 /**
  * Cancels a query.
@@ -307,7 +357,7 @@ export type CancelQueryRequest = Message<"polarway.v1.CancelQueryRequest"> & {
  * Use `create(CancelQueryRequestSchema)` to create a new message.
  */
 export const CancelQueryRequestSchema: GenMessage<CancelQueryRequest> = /*@__PURE__*/
-  messageDesc(file_polarway_v1_query, 7);
+  messageDesc(file_polarway_v1_query, 8);
 
 /**
  * The query was stopped: its caller gets CANCELLED at once.
@@ -322,7 +372,7 @@ export type CancelQueryResponse = Message<"polarway.v1.CancelQueryResponse"> & {
  * Use `create(CancelQueryResponseSchema)` to create a new message.
  */
 export const CancelQueryResponseSchema: GenMessage<CancelQueryResponse> = /*@__PURE__*/
-  messageDesc(file_polarway_v1_query, 8);
+  messageDesc(file_polarway_v1_query, 9);
 
 /**
  * A version of a dataset.
@@ -350,7 +400,42 @@ export type DatasetVersion = Message<"polarway.v1.DatasetVersion"> & {
  * Use `create(DatasetVersionSchema)` to create a new message.
  */
 export const DatasetVersionSchema: GenMessage<DatasetVersion> = /*@__PURE__*/
-  messageDesc(file_polarway_v1_query, 9);
+  messageDesc(file_polarway_v1_query, 10);
+
+/**
+ * Which workers run a query.
+ *
+ * @generated from enum polarway.v1.Engine
+ */
+export enum Engine {
+  /**
+   * The server decides: by its own setting, by how much the query reads, and by the workers that
+   * are there.
+   *
+   * @generated from enum value: ENGINE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The worker that was asked runs all of it.
+   *
+   * @generated from enum value: ENGINE_LOCAL = 1;
+   */
+  LOCAL = 1,
+
+  /**
+   * All workers run it together. A query that can't be run so is refused.
+   *
+   * @generated from enum value: ENGINE_DISTRIBUTED = 2;
+   */
+  DISTRIBUTED = 2,
+}
+
+/**
+ * Describes the enum polarway.v1.Engine.
+ */
+export const EngineSchema: GenEnum<Engine> = /*@__PURE__*/
+  enumDesc(file_polarway_v1_query, 0);
 
 /**
  * What a query is at.
@@ -405,5 +490,5 @@ export enum QueryPhase {
  * Describes the enum polarway.v1.QueryPhase.
  */
 export const QueryPhaseSchema: GenEnum<QueryPhase> = /*@__PURE__*/
-  enumDesc(file_polarway_v1_query, 0);
+  enumDesc(file_polarway_v1_query, 1);
 

@@ -4,15 +4,15 @@
 // @generated from file polarway/v1/server.proto (package polarway.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file polarway/v1/server.proto.
  */
 export const file_polarway_v1_server: GenFile = /*@__PURE__*/
-  fileDesc("Chhwb2xhcndheS92MS9zZXJ2ZXIucHJvdG8SC3BvbGFyd2F5LnYxIhYKFEdldENhY2hlU3RhdHNSZXF1ZXN0IpEBChVHZXRDYWNoZVN0YXRzUmVzcG9uc2USDAoEaGl0cxgBIAEoBBIOCgZtaXNzZXMYAiABKAQSEAoIaGl0X3JhdGUYAyABKAESDgoGdGFibGVzGAQgASgEEg0KBWJ5dGVzGAUgASgEEhYKDmNhcGFjaXR5X2J5dGVzGAYgASgEEhEKCWV2aWN0aW9ucxgHIAEoBCIWChRHZXRTZXJ2ZXJJbmZvUmVxdWVzdCKpAQoVR2V0U2VydmVySW5mb1Jlc3BvbnNlEhYKDnNlcnZlcl92ZXJzaW9uGAEgASgJEhkKEXByb3RvY29sX3JldmlzaW9uGAIgASgNEhYKDmR1Y2tkYl92ZXJzaW9uGAMgASgJEhEKCXdvcmtlcl9pZBgEIAEoCRISCgpzdGFydGVkX3VzGAUgASgDEh4KFm9sZGVzdF9jbGllbnRfcmV2aXNpb24YBiABKA1iBnByb3RvMw");
+  fileDesc("Chhwb2xhcndheS92MS9zZXJ2ZXIucHJvdG8SC3BvbGFyd2F5LnYxIhYKFEdldENhY2hlU3RhdHNSZXF1ZXN0IpEBChVHZXRDYWNoZVN0YXRzUmVzcG9uc2USDAoEaGl0cxgBIAEoBBIOCgZtaXNzZXMYAiABKAQSEAoIaGl0X3JhdGUYAyABKAESDgoGdGFibGVzGAQgASgEEg0KBWJ5dGVzGAUgASgEEhYKDmNhcGFjaXR5X2J5dGVzGAYgASgEEhEKCWV2aWN0aW9ucxgHIAEoBCIWChRHZXRTZXJ2ZXJJbmZvUmVxdWVzdCLLAQoVR2V0U2VydmVySW5mb1Jlc3BvbnNlEhYKDnNlcnZlcl92ZXJzaW9uGAEgASgJEhkKEXByb3RvY29sX3JldmlzaW9uGAIgASgNEhYKDmR1Y2tkYl92ZXJzaW9uGAMgASgJEhEKCXdvcmtlcl9pZBgEIAEoCRISCgpzdGFydGVkX3VzGAUgASgDEh4KFm9sZGVzdF9jbGllbnRfcmV2aXNpb24YBiABKA0SIAoFcGVlcnMYByADKAsyES5wb2xhcndheS52MS5QZWVyIm8KBFBlZXISDwoHYWRkcmVzcxgBIAEoCRIlCgVzdGF0ZRgCIAEoDjIWLnBvbGFyd2F5LnYxLlBlZXJTdGF0ZRIOCgZyZWFzb24YAyABKAkSDwoHcXVlcmllcxgEIAEoBBIOCgZpc19vd24YBSABKAgqiAEKCVBlZXJTdGF0ZRIaChZQRUVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQUEVFUl9TVEFURV9SRUFEWRABEhcKE1BFRVJfU1RBVEVfRFJBSU5JTkcQAhIUChBQRUVSX1NUQVRFX09USEVSEAMSGgoWUEVFUl9TVEFURV9VTlJFQUNIQUJMRRAEYgZwcm90bzM");
 
 /**
  * Asks for the state of the cache.
@@ -158,6 +158,14 @@ export type GetServerInfoResponse = Message<"polarway.v1.GetServerInfoResponse">
    * @generated from field: uint32 oldest_client_revision = 6;
    */
   oldestClientRevision: number;
+
+  /**
+   * The workers that run queries together with this one, this one included, as it last found them.
+   * Empty if it runs all queries alone, or if the caller may not see them.
+   *
+   * @generated from field: repeated polarway.v1.Peer peers = 7;
+   */
+  peers: Peer[];
 };
 
 /**
@@ -166,4 +174,101 @@ export type GetServerInfoResponse = Message<"polarway.v1.GetServerInfoResponse">
  */
 export const GetServerInfoResponseSchema: GenMessage<GetServerInfoResponse> = /*@__PURE__*/
   messageDesc(file_polarway_v1_server, 3);
+
+/**
+ * A worker that runs queries together with others.
+ *
+ * @generated from message polarway.v1.Peer
+ */
+export type Peer = Message<"polarway.v1.Peer"> & {
+  /**
+   * Where the other workers call it: a host and a port.
+   *
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * Whether it takes part in queries.
+   *
+   * @generated from field: polarway.v1.PeerState state = 2;
+   */
+  state: PeerState;
+
+  /**
+   * Why not, if it does not.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * The queries of several workers that it takes part in.
+   *
+   * @generated from field: uint64 queries = 4;
+   */
+  queries: bigint;
+
+  /**
+   * Whether it is the worker that answers.
+   *
+   * @generated from field: bool is_own = 5;
+   */
+  isOwn: boolean;
+};
+
+/**
+ * Describes the message polarway.v1.Peer.
+ * Use `create(PeerSchema)` to create a new message.
+ */
+export const PeerSchema: GenMessage<Peer> = /*@__PURE__*/
+  messageDesc(file_polarway_v1_server, 4);
+
+/**
+ * Whether a worker takes part in the queries of others.
+ *
+ * @generated from enum polarway.v1.PeerState
+ */
+export enum PeerState {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: PEER_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It does.
+   *
+   * @generated from enum value: PEER_STATE_READY = 1;
+   */
+  READY = 1,
+
+  /**
+   * It is about to end.
+   *
+   * @generated from enum value: PEER_STATE_DRAINING = 2;
+   */
+  DRAINING = 2,
+
+  /**
+   * It has another version, or another storage.
+   *
+   * @generated from enum value: PEER_STATE_OTHER = 3;
+   */
+  OTHER = 3,
+
+  /**
+   * It did not answer, or refused to.
+   *
+   * @generated from enum value: PEER_STATE_UNREACHABLE = 4;
+   */
+  UNREACHABLE = 4,
+}
+
+/**
+ * Describes the enum polarway.v1.PeerState.
+ */
+export const PeerStateSchema: GenEnum<PeerState> = /*@__PURE__*/
+  enumDesc(file_polarway_v1_server, 0);
 
