@@ -126,6 +126,7 @@ fn up(wishes: Wishes, folder: PathBuf) -> Result<()> {
     config.balancer = Some((balancer, Spread::RoundRobin));
     config.port = Some(wishes.port);
     config.server_arguments = wishes.flags;
+    let config = config.with_peers()?;
     // The logs are those of this fleet. What was stored stays.
     remove_logs(&folder);
     let mut fleet = Fleet::start(config)?;
@@ -163,6 +164,7 @@ fn tell(fleet: &Fleet, balancer: Balancer, programs: &Path) {
     println!(
         "A fleet of {} is up behind {balancer}, at {url}\n\n{workers}\n\
          use it       {program} --url {url} ls\n\
+         together     {program} --url {url} workers, and query --engine distributed\n\
          kill one     kill -9 {}, then: cargo xtask fleet restart 1\n\
          logs, data   {folder}/worker-*/log, {folder}/balancer/log, {folder}/shared\n\
          end it       cargo xtask fleet down",

@@ -37,6 +37,9 @@ pub struct FleetConfig {
     pub port: Option<u16>,
     /// Where tables and handles are, if not in folders of the fleet's own.
     pub buckets: Option<Buckets>,
+    /// Where the workers call each other, if they run queries together: an address for each of them. Empty, unless
+    /// [set](Self::with_peers) otherwise.
+    pub peers: Vec<SocketAddr>,
     /// More arguments for each worker.
     pub server_arguments: Vec<String>,
     /// More variables for each worker.
@@ -63,9 +66,20 @@ impl FleetConfig {
             balancer: None,
             port: None,
             buckets: None,
+            peers: Vec::new(),
             server_arguments: Vec::new(),
             server_variables: Vec::new(),
         }
+    }
+
+    /// The same with workers that run queries together, on free ports of this machine.
+    ///
+    /// # Errors
+    /// There are not enough free ports.
+    pub fn with_peers(mut self) -> Result<Self> {
+        let address = |_| Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)));
+        self.peers = (0..self.workers).map(address).collect::<Result<_>>()?;
+        Ok(self)
     }
 
     /// The cold tier, which all workers share.
@@ -336,6 +350,10 @@ fn start_worker(config: &FleetConfig, index: usize, address: SocketAddr) -> Resu
     };
     command.arg("--parquet-path").arg(cold);
     command.args(["--handle-store", "external", "--state-dir"]).arg(state);
+    if let Some(own) = config.peers.get(index) {
+        let all: Vec<String> = config.peers.iter().map(SocketAddr::to_string).collect();
+        command.args(["--peer-bind", &own.to_string(), "--peers", &all.join(",")]);
+    }
     command.args(&config.server_arguments);
     command.envs(config.server_variables.iter().cloned());
     Process::start(&worker_name(index), &folder, &mut command)

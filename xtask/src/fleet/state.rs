@@ -18,11 +18,13 @@ pub(super) fn write(folder: &Path, fleet: &Fleet) -> Result<()> {
     let config = fleet.config();
     let workers: Vec<String> =
         (0..fleet.worker_count()).map(|index| fleet.worker_address(index).to_string()).collect();
+    let peers: Vec<String> = config.peers.iter().map(SocketAddr::to_string).collect();
     let state = json!({
         "server": config.server.to_string_lossy(),
         "deploy": config.deploy.to_string_lossy(),
         "server_arguments": config.server_arguments,
         "workers": workers,
+        "peers": peers,
         "balancer": fleet.url().trim_start_matches("http://"),
     });
     let path = file(folder);
@@ -47,10 +49,14 @@ fn parse(text: &str, folder: &Path) -> Result<Fleet> {
         let values = state[key].as_array().with_context(|| format!("{key} is missing"))?;
         values.iter().map(|value| value.as_str().context("it is no text")).collect::<Result<Vec<_>>>()
     };
-    let workers = list("workers")?.into_iter().map(|address| Ok(address.parse()?));
-    let workers = workers.collect::<Result<Vec<SocketAddr>>>()?;
+    let addresses = |key: &str| {
+        let addresses = list(key)?.into_iter().map(|address| Ok(address.parse()?));
+        addresses.collect::<Result<Vec<SocketAddr>>>()
+    };
+    let workers = addresses("workers")?;
     let mut config = FleetConfig::new(of("server")?, folder, of("deploy")?);
     config.workers = workers.len();
+    config.peers = addresses("peers")?;
     config.server_arguments = list("server_arguments")?.into_iter().map(str::to_owned).collect();
     Fleet::left(config, &workers, Some(of("balancer")?.parse()?))
 }

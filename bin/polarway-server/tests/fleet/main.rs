@@ -9,3 +9,4 @@ mod deaths;
 mod results;
 mod rolling;
 mod shared;
+mod together;

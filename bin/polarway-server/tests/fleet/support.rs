@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use polarway_client::{DistributedClient, Error, Reason};
 use polarway_cloud::Given;
-use polarway_fleet::{Balancer, Buckets, Fleet, FleetConfig, Spread};
+use polarway_fleet::{Balancer, Buckets, Fleet, FleetConfig, Spread, free_port};
 use polarway_testing::not_run;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -70,6 +70,33 @@ impl OwnFleet {
     /// Three workers without one.
     pub(crate) fn of_workers() -> Self {
         Self::start(None, &deploy_folder(), |_| {})
+    }
+
+    /// Three workers without a balancer that run queries together.
+    pub(crate) fn of_peers() -> Self {
+        Self::of_peers_with(&[])
+    }
+
+    /// The same with more arguments for each worker.
+    pub(crate) fn of_peers_with(arguments: &[&str]) -> Self {
+        Self::start(None, &deploy_folder(), |config| {
+            *config = config.clone().with_peers().unwrap();
+            config.server_arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+            config.server_variables.push(("POLARWAY_PEER_TOKEN", "canary-token-of-peers".to_owned()));
+        })
+    }
+
+    /// A worker that takes itself for one of another fleet's, with a token of its own.
+    pub(crate) fn among(other: &Self, token: &str) -> Self {
+        let theirs = &other.fleet.config().peers;
+        Self::start(None, &deploy_folder(), |config| {
+            config.workers = 1;
+            let own = format!("127.0.0.1:{}", free_port().unwrap());
+            let all: Vec<String> = theirs.iter().map(ToString::to_string).chain([own.clone()]).collect();
+            let flags = ["--peer-bind", &own, "--peers", &all.join(",")];
+            config.server_arguments.extend(flags.map(str::to_owned));
+            config.server_variables.push(("POLARWAY_PEER_TOKEN", token.to_owned()));
+        })
     }
 
     fn start(

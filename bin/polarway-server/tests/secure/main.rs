@@ -22,3 +22,4 @@ mod tls_reload;
 mod tls_serving;
 mod tls_start;
 mod tls_strangers;
+mod tls_workers;

@@ -119,7 +119,7 @@ fn the_overlay_as_a_whole_fits_the_schemas_of_kubernetes() {
         return not_run("there is no kustomize, which puts the overlay together");
     };
     let folder = TempDir::new().unwrap();
-    for (overlay, objects) in [("base", 5), ("production", 9)] {
+    for (overlay, objects) in [("base", 5), ("distributed", 5), ("production", 9)] {
         let made = run(Command::new(&kustomize).arg("build").arg(deploy().join("kubernetes").join(overlay)));
         let path = folder.path().join(overlay);
         fs::write(&path, made).unwrap();
