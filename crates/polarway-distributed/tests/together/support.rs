@@ -105,12 +105,14 @@ impl Fleet {
         &self.members[0].engine
     }
 
-    /// Stores `trades`, in several files, with the second engine.
+    /// Stores `trades`, in several files, with the last engine.
     pub(crate) async fn store_trades(&self) {
         for file in 0..FILES {
             let mode = if file == 0 { WriteMode::Create } else { WriteMode::Append };
-            let stored =
-                self.members[1].engine.store_with("trades", trades(file), WriteOptions::new(mode)).await;
+            let stored = self.members[self.members.len() - 1]
+                .engine
+                .store_with("trades", trades(file), WriteOptions::new(mode))
+                .await;
             stored.unwrap();
         }
     }
