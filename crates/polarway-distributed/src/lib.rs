@@ -57,5 +57,5 @@ pub use refusal::Refusal as Untranslated;
 pub use run::{Query, Rows};
 pub use scan::{StoredScan, scanned_type};
 pub use service::{Identity, Worker, WorkerLimits, WorkerOptions};
-pub use session::{Functions, Spread};
+pub use session::{Functions, Spread, optimizer_rules};
 pub use translate::{Tables, Translation, translate};

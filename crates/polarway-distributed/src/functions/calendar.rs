@@ -21,9 +21,10 @@ pub(crate) const DATE_PART: Native = Native::new(
     |arguments, _| {
         let parts: &StringArray = arguments[0].as_string();
         let times = micros(&arguments[1])?;
+        let is_zoned = matches!(arguments[1].data_type(), DataType::Timestamp(_, Some(_)));
         let part = |(part, micros): (Option<&str>, Option<i64>)| -> Result<Option<i64>> {
             let (Some(part), Some(micros)) = (part, micros.filter(is_finite)) else { return Ok(None) };
-            date_part(part, micros).map(Some)
+            date_part(part, micros, is_zoned).map(Some)
         };
         Ok(Arc::new(parts.iter().zip(times.iter()).map(part).collect::<Result<Int64Array>>()?) as ArrayRef)
     },
@@ -120,20 +121,34 @@ pub(super) fn micros(times: &ArrayRef) -> Result<TimestampMicrosecondArray> {
             };
             dates.try_unary::<_, TimestampMicrosecondType, _>(micros)
         }
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            Ok(times.as_primitive::<TimestampMicrosecondType>().clone().with_timezone_opt(None::<Arc<str>>))
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+            let plain =
+                times.as_primitive::<TimestampMicrosecondType>().clone().with_timezone_opt(None::<Arc<str>>);
+            Ok(if zone.is_some() { as_zoned(&plain) } else { plain })
         }
         other => Err(unexpected("a function of times", std::slice::from_ref(other))),
     }
+}
+
+/// The times as functions of times with a zone see them: DuckDB has their milliseconds as DOUBLEs there, which are not exact
+/// for years after 287396 and before 283457 BC.
+pub(super) fn as_zoned(times: &TimestampMicrosecondArray) -> TimestampMicrosecondArray {
+    times.unary(|micros| match is_finite(&micros) {
+        true => (micros.div_euclid(1_000) as f64 as i64).saturating_mul(1_000) + micros.rem_euclid(1_000),
+        false => micros,
+    })
 }
 
 pub(super) fn is_finite(micros: &i64) -> bool {
     ![i64::MAX, -i64::MAX].contains(micros)
 }
 
-fn date_part(part: &str, micros: i64) -> Result<i64> {
+fn date_part(part: &str, micros: i64, is_zoned: bool) -> Result<i64> {
     let (day, time) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
     let (year, month, day_of_month) = civil(day);
+    let first_of_year = days_from_civil(year, 1, 1);
+    // With a zone, years before the first one are counted backwards.
+    let year = if is_zoned && year < 1 { 1 - year } else { year };
     Ok(match part {
         "year" => year,
         "month" => month,
@@ -147,7 +162,7 @@ fn date_part(part: &str, micros: i64) -> Result<i64> {
         "microsecond" => time % 60_000_000,
         "dayofweek" => (day + 4).rem_euclid(7),
         "isodow" => (day + 3).rem_euclid(7) + 1,
-        "dayofyear" => day - days_from_civil(year, 1, 1) + 1,
+        "dayofyear" => day - first_of_year + 1,
         "week" => {
             // The week belongs to the year of its Thursday.
             let thursday = day - (day + 3).rem_euclid(7) + 3;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray as _, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
 };
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit};
 use datafusion::error::Result;
 
-use super::calendar::{DAY, civil, is_finite, micros};
-use super::{Native, failed, unexpected};
+use super::calendar::{DAY, as_zoned, civil, is_finite, micros};
+use super::{Native, failed, second_type, unexpected};
 
 /// The greatest integer up to which every integer is a DOUBLE.
 const EXACT: i128 = 1 << 53;
@@ -64,12 +64,30 @@ pub(crate) const DATE_OF: Native = Native::new(
     },
 );
 
-/// The time at which a date begins.
+/// The same time without a zone, or the time at which a date begins.
 pub(crate) const TIMESTAMP_OF: Native = Native::new(
     "duckdb_timestamp_of",
     |_| Ok(DataType::Timestamp(TimeUnit::Microsecond, None)),
     |arguments, _| Ok(Arc::new(micros(&arguments[0])?) as ArrayRef),
 );
+
+/// The same time, or the time at which a date begins, in UTC.
+pub(crate) const ZONED_OF: Native = Native::new(
+    "duckdb_zoned_of",
+    |_| Ok(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
+    |arguments, _| Ok(Arc::new(as_zoned(&micros(&arguments[0])?).with_timezone("UTC")) as ArrayRef),
+);
+
+/// `cast(value, null)`: the value in the type of `null`, or an error where it has no such value.
+///
+/// DataFusion compares the value itself if a cast of it is compared: there would be no error.
+pub(crate) const CAST: Native = Native::new("duckdb_cast", second_type, |arguments, output| {
+    Ok(cast_with_options(&arguments[0], output, &CastOptions { safe: false, ..CastOptions::default() })?)
+});
+/// The same with NULL where it has no such value.
+pub(crate) const TRY_CAST: Native = Native::new("duckdb_try_cast", second_type, |arguments, output| {
+    Ok(cast_with_options(&arguments[0], output, &CastOptions { safe: true, ..CastOptions::default() })?)
+});
 
 /// A value as a text.
 pub(crate) const TEXT_OF: Native = Native::new(

@@ -6,6 +6,7 @@ mod arithmetic;
 mod calendar;
 mod casts;
 mod floats;
+mod opaque;
 mod text;
 
 use std::hash::{Hash, Hasher};
@@ -54,10 +55,13 @@ impl Native {
 
 pub(crate) use self::arithmetic::{ADD, DIVIDE_INTEGERS, MODULO, MULTIPLY, NEGATE, SUBTRACT};
 pub(crate) use self::calendar::{ADD_INTERVAL, DATE_PART, DATE_TRUNC, SUBTRACT_INTERVAL};
-pub(crate) use self::casts::{DATE_OF, DECIMAL_TO_DOUBLE, ROUND_TO_INTEGER, TEXT_OF, TIMESTAMP_OF};
+pub(crate) use self::casts::{
+    CAST, DATE_OF, DECIMAL_TO_DOUBLE, ROUND_TO_INTEGER, TEXT_OF, TIMESTAMP_OF, TRY_CAST, ZONED_OF,
+};
 pub(crate) use self::floats::{
     CANONICAL, FINITE, FROM_KEY, KEY, LOGARITHM, ROUND, ROUND_DIGITS, SQUARE_ROOT,
 };
+pub(crate) use self::opaque::{OPAQUE, opaque};
 pub(crate) use self::text::{ERROR, LIKE, SUBSTRING};
 
 /// All functions that translated plans call.
@@ -74,11 +78,14 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         DATE_TRUNC,
         ADD_INTERVAL,
         SUBTRACT_INTERVAL,
+        CAST,
+        TRY_CAST,
         DATE_OF,
         DECIMAL_TO_DOUBLE,
         ROUND_TO_INTEGER,
         TEXT_OF,
         TIMESTAMP_OF,
+        ZONED_OF,
         CANONICAL,
         FINITE,
         FROM_KEY,
@@ -87,6 +94,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         ROUND,
         ROUND_DIGITS,
         SQUARE_ROOT,
+        OPAQUE,
         ERROR,
         LIKE,
         SUBSTRING,
@@ -154,4 +162,8 @@ fn failed<T>(message: impl Into<String>) -> Result<T> {
 
 fn first_type(types: &[DataType]) -> Result<DataType> {
     types.first().cloned().ok_or_else(|| unexpected("a function", types))
+}
+
+fn second_type(types: &[DataType]) -> Result<DataType> {
+    types.get(1).cloned().ok_or_else(|| unexpected("a function", types))
 }

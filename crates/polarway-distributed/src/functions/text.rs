@@ -7,23 +7,19 @@ use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::Volatility;
 
-use super::{Native, failed};
+use super::{Native, failed, second_type};
 
 /// `error(message, null)` fails with a message, where that is not NULL. Its type is that of `null`.
 pub(crate) const ERROR: Native = Native {
     // Otherwise it could be computed where no row needs it.
     volatility: Volatility::Volatile,
-    ..Native::new(
-        "duckdb_error",
-        |types| Ok(types[1].clone()),
-        |arguments, output| {
-            let messages: &StringArray = arguments[0].as_string();
-            match messages.iter().flatten().next() {
-                Some(message) => failed(message),
-                None => Ok(datafusion::arrow::array::new_null_array(output, messages.len())),
-            }
-        },
-    )
+    ..Native::new("duckdb_error", second_type, |arguments, output| {
+        let messages: &StringArray = arguments[0].as_string();
+        match messages.iter().flatten().next() {
+            Some(message) => failed(message),
+            None => Ok(datafusion::arrow::array::new_null_array(output, messages.len())),
+        }
+    })
 };
 
 /// `substring(text, start[, length])` in characters. A negative start counts from the end, a negative length backwards.

@@ -3,9 +3,11 @@
 //! Settings of a session don't travel with a plan, so all of them come from here.
 
 mod guard;
+mod rules;
 mod runtime;
 mod stopping;
 
+pub use rules::optimizer_rules;
 pub(crate) use runtime::{Spill, WorkerRuntime};
 pub(crate) use stopping::stop_with;
 
@@ -83,6 +85,7 @@ pub(crate) fn coordinator(
     let mut builder = SessionStateBuilder::new().with_default_features();
     builder = with_functions(builder, functions)
         .with_config(settings(spread.partitions))
+        .with_optimizer_rules(optimizer_rules())
         .with_runtime_env(runtime)
         .with_distributed_worker_resolver(workers)
         .with_distributed_channel_resolver(channels)

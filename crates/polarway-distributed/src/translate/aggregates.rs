@@ -20,7 +20,7 @@ use crate::refusal::Refusal;
 const MOST_SETS: usize = 16;
 
 /// Sums beyond this may not fit into 38 digits.
-const SUM_LIMIT: f64 = 9e37;
+const SUM_LIMIT: f64 = 1e38;
 
 /// The number of rows.
 pub(super) fn count_all() -> Expr {

@@ -1,11 +1,12 @@
 //! Casts, by the types from and to which they go.
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::logical_expr::{Expr, cast, try_cast};
+use datafusion::logical_expr::{Expr, cast};
 
 use super::types::arrow_type;
 use crate::bound::SqlType;
-use crate::functions::{DATE_OF, DECIMAL_TO_DOUBLE, ROUND_TO_INTEGER, TEXT_OF, TIMESTAMP_OF};
+use crate::functions::{
+    CAST, DATE_OF, DECIMAL_TO_DOUBLE, ROUND_TO_INTEGER, TEXT_OF, TIMESTAMP_OF, TRY_CAST, ZONED_OF,
+};
 use crate::refusal::Refusal;
 
 /// A value of one type as one of another.
@@ -14,9 +15,12 @@ pub(super) fn cast_to(value: Expr, from: &SqlType, to: &SqlType, is_try: bool) -
         return Ok(value);
     }
     let target = arrow_type(to)?;
-    let plain =
-        |value: Expr| if is_try { try_cast(value, target.clone()) } else { cast(value, target.clone()) };
-    let whole = || DataType::Decimal128(38, 0);
+    let failing = |value: Expr, to: &SqlType, is_try: bool| {
+        let function = if is_try { TRY_CAST } else { CAST };
+        Ok::<_, Refusal>(function.call(vec![value, super::constants::null(to)?]))
+    };
+    let plain = |value: Expr| failing(value, to, is_try);
+    let whole = |value: Expr| failing(value, &SqlType::HugeInt, false);
     Ok(match (from, to) {
         (SqlType::Null, _) if matches!(value, Expr::Literal(..)) => super::constants::null(to)?,
         (from, SqlType::Double | SqlType::Float) if from.is_small_integer() => cast(value, target),
@@ -24,14 +28,14 @@ pub(super) fn cast_to(value: Expr, from: &SqlType, to: &SqlType, is_try: bool) -
         (SqlType::Float, SqlType::Double) => cast(value, target),
         (SqlType::Boolean, to) if to.is_small_integer() => cast(value, target),
         (from, SqlType::Boolean) if from.is_small_integer() => cast(value, target),
-        (from, to) if from.is_integer() && (to.is_integer() || to.is_decimal()) => plain(value),
+        (from, to) if from.is_integer() && (to.is_integer() || to.is_decimal()) => plain(value)?,
         // Arrow would cut the fraction, and rounds from one decimal to another.
-        (SqlType::Decimal { scale: 0, .. }, to) if to.is_integer() => plain(value),
-        (SqlType::Decimal { .. }, SqlType::HugeInt) if !is_try => cast(value, whole()),
-        (SqlType::Decimal { .. }, to) if to.is_integer() && !is_try => cast(cast(value, whole()), target),
-        (SqlType::Decimal { .. }, SqlType::Decimal { .. }) => plain(value),
+        (SqlType::Decimal { scale: 0, .. }, to) if to.is_integer() => plain(value)?,
+        (SqlType::Decimal { .. }, SqlType::HugeInt) if !is_try => whole(value)?,
+        (SqlType::Decimal { .. }, to) if to.is_integer() && !is_try => plain(whole(value)?)?,
+        (SqlType::Decimal { .. }, SqlType::Decimal { .. }) => plain(value)?,
         (SqlType::Double, to) if to.is_small_integer() && *to != SqlType::UBigInt && !is_try => {
-            cast(ROUND_TO_INTEGER.call(vec![value]), target)
+            plain(ROUND_TO_INTEGER.call(vec![value]))?
         }
         (from, SqlType::Varchar) if from.is_integer() || from.is_decimal() || *from == SqlType::Boolean => {
             cast(value, target)
@@ -42,12 +46,11 @@ pub(super) fn cast_to(value: Expr, from: &SqlType, to: &SqlType, is_try: bool) -
             TEXT_OF.call(vec![value])
         }
         (SqlType::Date, SqlType::Timestamp) if !is_try => TIMESTAMP_OF.call(vec![value]),
-        (SqlType::Date, SqlType::TimestampTz) if !is_try => cast(TIMESTAMP_OF.call(vec![value]), target),
+        (SqlType::Date, SqlType::TimestampTz) if !is_try => ZONED_OF.call(vec![value]),
         (SqlType::Timestamp | SqlType::TimestampTz, SqlType::Date) if !is_try => DATE_OF.call(vec![value]),
         // The session's zone is UTC.
-        (SqlType::Timestamp, SqlType::TimestampTz) | (SqlType::TimestampTz, SqlType::Timestamp) => {
-            cast(value, target)
-        }
+        (SqlType::Timestamp, SqlType::TimestampTz) => ZONED_OF.call(vec![value]),
+        (SqlType::TimestampTz, SqlType::Timestamp) => TIMESTAMP_OF.call(vec![value]),
         (from, to) => return Err(Refusal::Cast { from: from.to_string(), to: to.to_string() }),
     })
 }

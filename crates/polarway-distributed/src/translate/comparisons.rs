@@ -1,7 +1,8 @@
 //! Comparisons, and values as keys of groups, joins and orders.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::expr::Sort;
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, cast};
 
 use super::Translator;
 use super::relation::Relation;
@@ -45,8 +46,10 @@ pub(super) fn compare(left: Expr, name: &str, right: Expr, sql_type: &SqlType) -
 }
 
 impl Translator<'_> {
+    /// What rows are ordered by, without constants, in which all rows are equal.
     pub(super) fn orders(&self, orders: &[OrderBy], input: &Relation) -> Result<Vec<Sort>, Refusal> {
-        let sort = |order: &OrderBy| {
+        let mut sorts = Vec::with_capacity(orders.len());
+        for order in orders {
             let value = key(self.expression(&order.expression, input)?, &order.expression.sql_type())?;
             let is_ascending = match order.direction.as_str() {
                 "ASCENDING" => true,
@@ -58,8 +61,18 @@ impl Translator<'_> {
                 "NULLS LAST" | "NULLS_LAST" => false,
                 other => return Err(Refusal::Expression(format!("ORDER BY {other}"))),
             };
-            Ok(value.sort(is_ascending, is_null_first))
-        };
-        orders.iter().map(sort).collect()
+            // A window's frame takes numbers, and not times of day.
+            let is_time = order.expression.sql_type() == SqlType::Time;
+            let value = if is_time { cast(value, DataType::Int64) } else { value };
+            if !is_constant(&value) {
+                sorts.push(value.sort(is_ascending, is_null_first));
+            }
+        }
+        Ok(sorts)
     }
+}
+
+/// Whether the value is the same for all rows.
+pub(super) fn is_constant(value: &Expr) -> bool {
+    value.column_refs().is_empty() && !value.is_volatile()
 }

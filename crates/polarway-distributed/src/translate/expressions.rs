@@ -123,6 +123,10 @@ fn operator_of(
             if let Some(other) = children.iter().find(|child| common_type(&children[0], child).is_err()) {
                 return Err(Refusal::Form(format!("{of} in values of {}", other.sql_type())));
             }
+            if matches!(&children[0], Expression::Constant(constant) if constant.is_null) {
+                // DataFusion does not compute the list, and an error in it is lost.
+                return Err(Refusal::Expression("NULL IN".to_owned()));
+            }
             let is_negated = operator == "COMPARE_NOT_IN";
             let value = super::comparisons::key(values.remove(0), &of)?;
             let list = values.into_iter().map(|value| super::comparisons::key(value, &of));

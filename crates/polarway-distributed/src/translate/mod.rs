@@ -52,8 +52,15 @@ pub struct Translation {
 /// What is not known to mean the same.
 pub fn translate(bound: &BoundPlan, tables: &dyn Tables) -> Result<Translation, Refusal> {
     let operator = bound::plan(&bound.json)?;
-    let mut translator =
-        Translator { bound, tables, next: 0, delims: Vec::new(), ctes: HashMap::new(), size: 0 };
+    let mut translator = Translator {
+        bound,
+        tables,
+        next: 0,
+        delims: Vec::new(),
+        ctes: HashMap::new(),
+        size: 0,
+        has_union: false,
+    };
     let relation = translator.operator(&operator)?;
     named(relation, bound)
 }
@@ -69,6 +76,8 @@ struct Translator<'t> {
     ctes: HashMap<u64, Relation>,
     /// How many operators were made.
     size: usize,
+    /// Whether one of them is a union.
+    has_union: bool,
 }
 
 /// Gives the columns the names and types of the answer.

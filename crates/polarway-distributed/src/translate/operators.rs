@@ -11,6 +11,7 @@ use super::expressions::joined;
 use super::relation::{OutputColumn, Relation, RowOrder};
 use super::types::{arrow_type, is_same};
 use crate::bound::{Expression, Filter, LimitValue, Operator, SqlType};
+use crate::functions::opaque;
 use crate::refusal::Refusal;
 
 /// The most operators of a translated plan: those that are read several times are translated several times.
@@ -44,7 +45,15 @@ impl Translator<'_> {
             Operator::DelimGet { types } => self.delim_get(types),
             Operator::OrderBy(sort) => {
                 let input = self.only(&sort.children)?;
-                let orders = self.orders(&sort.orders, &input)?;
+                let mut orders = self.orders(&sort.orders, &input)?;
+                if self.has_union {
+                    for order in &mut orders {
+                        order.expr = opaque(order.expr.clone());
+                    }
+                }
+                if orders.is_empty() {
+                    return input.mapped(&sort.projection_map);
+                }
                 let plan = LogicalPlanBuilder::new(input.plan.clone()).sort(orders)?.build()?;
                 Relation { plan, order: RowOrder::Given, ..input }.mapped(&sort.projection_map)
             }

@@ -29,6 +29,7 @@ impl Translator<'_> {
         let types = |relation: &Relation| -> Vec<SqlType> {
             relation.columns.iter().map(|column| column.sql_type.clone()).collect()
         };
+        self.has_union = true;
         let types_of_one = types(&one);
         if types_of_one != types(&other) {
             return Err(form("a UNION"));

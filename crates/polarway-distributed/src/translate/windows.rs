@@ -13,7 +13,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::Translator;
 use super::aggregates::whole;
-use super::comparisons::key;
+use super::comparisons::{is_constant, key};
 use super::operators::form;
 use super::relation::{OutputColumn, Relation, RowOrder};
 use super::types::arrow_type;
@@ -83,10 +83,13 @@ impl Translator<'_> {
         }
         let partition_by =
             called.partitions.iter().map(|part| key(self.expression(part, input)?, &part.sql_type()));
+        let mut partition_by = partition_by.collect::<Result<Vec<_>, _>>()?;
+        partition_by.retain(|value| !is_constant(value));
+        let order_by = self.orders(&called.orders, input)?;
         let over = Over {
-            partition_by: partition_by.collect::<Result<_, _>>()?,
-            order_by: self.orders(&called.orders, input)?,
-            frame: frame(called)?,
+            partition_by,
+            frame: frame(called, order_by.is_empty())?,
+            order_by,
             filter: called.filter.as_ref().map(|filter| self.expression(filter, input)).transpose()?,
         };
         let types: Vec<SqlType> = called.children.iter().map(Expression::sql_type).collect();
@@ -102,7 +105,7 @@ impl Translator<'_> {
                 | "WINDOW_AGGREGATE"
         );
         let is_by_rows = called.kind == "WINDOW_AGGREGATE" && !is_repeatable_window(called);
-        if called.orders.is_empty() && (!is_ranked || is_by_rows) {
+        if over.order_by.is_empty() && (!is_ranked || is_by_rows) {
             return Err(Refusal::Order(called.kind.clone()));
         }
         if over.filter.is_some() && called.kind != "WINDOW_AGGREGATE" {
@@ -236,7 +239,7 @@ fn is_repeatable_window(window: &Window) -> bool {
     }
 }
 
-fn frame(window: &Window) -> Result<WindowFrame, Refusal> {
+fn frame(window: &Window, is_unordered: bool) -> Result<WindowFrame, Refusal> {
     let ends_with = |suffix: &str| window.start.ends_with(suffix) || window.end.ends_with(suffix);
     let is_whole = window.start == "UNBOUNDED_PRECEDING" && window.end == "UNBOUNDED_FOLLOWING";
     let units = match () {
@@ -247,7 +250,7 @@ fn frame(window: &Window) -> Result<WindowFrame, Refusal> {
     let start = bound(&window.start, window.start_expr.as_ref(), units)?;
     let end = bound(&window.end, window.end_expr.as_ref(), units)?;
     // Without an order all rows are equal in it.
-    if window.orders.is_empty() && units == WindowFrameUnits::Range {
+    if is_unordered && units == WindowFrameUnits::Range {
         let unbounded = ScalarValue::UInt64(None);
         return Ok(WindowFrame::new_bounds(
             WindowFrameUnits::Rows,
@@ -255,7 +258,21 @@ fn frame(window: &Window) -> Result<WindowFrame, Refusal> {
             WindowFrameBound::Following(unbounded),
         ));
     }
+    if !is_forward(&start, &end) {
+        return Err(Refusal::Operator("WINDOW that ends before it starts".to_owned()));
+    }
     Ok(WindowFrame::new_bounds(units, start, end))
+}
+
+/// Whether a frame can have rows: DataFusion takes no other.
+fn is_forward(start: &WindowFrameBound, end: &WindowFrameBound) -> bool {
+    use WindowFrameBound::{CurrentRow, Following, Preceding};
+    match (start, end) {
+        (Preceding(start), Preceding(end)) => start.is_null() || (!end.is_null() && start >= end),
+        (Following(start), Following(end)) => end.is_null() || (!start.is_null() && start <= end),
+        (Preceding(_), _) | (CurrentRow, CurrentRow | Following(_)) => true,
+        (CurrentRow | Following(_), _) => false,
+    }
 }
 
 fn bound(

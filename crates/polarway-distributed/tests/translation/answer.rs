@@ -1,7 +1,9 @@
 //! Where two answers differ.
 
 use arrow::array::{Array, AsArray as _, RecordBatch};
-use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use arrow::datatypes::{
+    DataType, Date32Type, Float32Type, Float64Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
+};
 use arrow::util::display::array_value_to_string;
 
 /// How far a float may be from the other, in parts of it: the order in which several threads add is left to chance.
@@ -57,6 +59,14 @@ fn cell(column: &dyn Array, row: usize) -> Cell {
         _ if column.is_null(row) => Cell::Null,
         DataType::Float64 => Cell::Float(column.as_primitive::<Float64Type>().value(row)),
         DataType::Float32 => Cell::Float(column.as_primitive::<Float32Type>().value(row).into()),
+        // Their texts can't be made for all of them.
+        DataType::Date32 => Cell::Text(column.as_primitive::<Date32Type>().value(row).to_string()),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            Cell::Text(column.as_primitive::<TimestampMicrosecondType>().value(row).to_string())
+        }
+        DataType::Time64(TimeUnit::Microsecond) => {
+            Cell::Text(column.as_primitive::<Time64MicrosecondType>().value(row).to_string())
+        }
         _ => Cell::Text(array_value_to_string(column, row).unwrap()),
     }
 }

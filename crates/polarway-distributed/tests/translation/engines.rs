@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
+use arrow::datatypes::Schema;
 use datafusion::catalog::MemTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::TableSource;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use polarway_distributed::{Tables, Untranslated, functions, translate};
+use polarway_distributed::{Tables, Untranslated, functions, optimizer_rules, translate};
 use polarway_query::{Error, QueryOptions};
 use tokio::runtime::Runtime;
 
@@ -57,7 +59,8 @@ impl Tables for Sources<'_> {
 impl Engines {
     pub(crate) fn new() -> Self {
         let config = SessionConfig::new().with_target_partitions(3).with_batch_size(1_000);
-        let session = SessionContext::new_with_config(config);
+        let builder = SessionStateBuilder::new().with_default_features().with_config(config);
+        let session = SessionContext::new_with_state(builder.with_optimizer_rules(optimizer_rules()).build());
         for function in functions() {
             session.register_udf(function.as_ref().clone());
         }
@@ -80,9 +83,21 @@ impl Engines {
             true => self.bench.store_empty(name, rows.schema()),
             false => self.bench.store(name, &parts),
         }
-        let partitions = parts.into_iter().map(|part| vec![part]).collect();
+        let mut partitions: Vec<_> = parts.into_iter().map(|part| vec![part]).collect();
+        if partitions.is_empty() {
+            partitions.push(Vec::new());
+        }
         let table = MemTable::try_new(rows.schema(), partitions).unwrap();
         self.sources.insert(name.to_owned(), provider_as_source(Arc::new(table)));
+    }
+
+    /// Adds the rows that a query of DuckDB's gives.
+    pub(crate) fn add_query(&mut self, name: &str, sql: &str) {
+        let rows = self.bench.query(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let fields = rows.schema();
+        let plain = fields.fields().iter().map(|field| field.as_ref().clone().with_metadata(HashMap::new()));
+        let schema = Arc::new(Schema::new(plain.collect::<Vec<_>>()));
+        self.add(name, &RecordBatch::try_new(schema, rows.columns().to_vec()).unwrap());
     }
 
     /// Adds the table of a Parquet file.

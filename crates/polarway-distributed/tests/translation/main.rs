@@ -4,6 +4,8 @@
 mod answer;
 mod corpus;
 mod engines;
+mod kinds;
+mod random;
 #[path = "../../../polarway-core/tests/answers/statements.rs"]
 mod statements;
 #[path = "../../../polarway-query/tests/support/mod.rs"]
