@@ -178,7 +178,7 @@ impl Config {
             query_temp_bytes: 20 * GB,
             query_threads: std::thread::available_parallelism().map_or(1, usize::from),
             query_limits: QueryLimits::default(),
-            distributed_from_bytes: 4 << 30,
+            distributed_from_bytes: 4 * GB,
             analytics: Some(data_dir.join("analytics.duckdb")),
             handles: HandleConfig::new(&data_dir),
             retention: Retention::default(),
