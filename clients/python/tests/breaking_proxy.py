@@ -50,6 +50,11 @@ class Proxy:
         """For each connection, how many bytes for the server came at once, one time after the other."""
         self._threads[0].start()
 
+    def fail(self) -> None:
+        """Fails at the next byte."""
+        with self._lock:
+            self._fails_after = self.count
+
     def close(self) -> None:
         """Ends all connections."""
         if self._is_closed:

@@ -13,7 +13,7 @@ export class BreakingProxy {
   readonly #sockets = new Set<Socket>();
   readonly #server = createServer((client) => this.#forward(client));
   readonly #target: { host: string; port: number };
-  readonly #failsAfter: number;
+  #failsAfter: number;
   readonly #how: How;
   /** The bytes that have gone through. */
   count = 0;
@@ -39,6 +39,11 @@ export class BreakingProxy {
 
   get address(): string {
     return `127.0.0.1:${this.port}`;
+  }
+
+  /** Fails at the next byte. */
+  fail(): void {
+    this.#failsAfter = this.count;
   }
 
   /** Ends all connections. */
