@@ -15,7 +15,8 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// What an error means, by its kind: only connections have errors that DataFusion does not know.
+    /// What an error means, by its kind: only connections, and queries that were ended from outside, have errors that DataFusion
+    /// does not know.
     pub(super) fn of(error: DataFusionError) -> Self {
         let text = error.strip_backtrace();
         Self::Query(match error.find_root() {

@@ -62,7 +62,9 @@ impl Leases {
                 version: worker.0.identity.version.clone(),
                 storage: worker.0.identity.storage.clone(),
                 url: url.to_string(),
-                remaining_ms: u64::try_from(remaining(query.deadline).as_millis()).unwrap_or(u64::MAX),
+                // Not a moment less: here the deadline is known best.
+                remaining_ms: u64::try_from(remaining(query.deadline).as_millis())
+                    .map_or(u64::MAX, |ms| ms.saturating_add(1)),
                 memory_bytes: query.memory_bytes as u64,
                 files: files.clone(),
             };

@@ -80,6 +80,9 @@ impl Rows {
             next = self.advance() => next,
             () = deadline => Err(Error::Deadline),
         };
+        // Workers end the query then, too, and what they were doing fails in its own words.
+        let is_late = Instant::now() >= self.query.deadline;
+        let next = next.map_err(|error| if is_late { Error::Deadline } else { error });
         if !matches!(next, Ok(Some(_))) {
             self.is_over = true;
             self.attempt = None;

@@ -12,7 +12,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, Schema};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
-use datafusion::common::{Result, exec_err, internal_datafusion_err};
+use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -92,6 +92,11 @@ fn until(filter: &JoinFilter, stopped: &CancellationToken) -> JoinFilter {
     JoinFilter::new(stopping, filter.column_indices().to_vec(), Arc::clone(filter.schema()))
 }
 
+/// Why a condition fails: not for anything in the query, so it is left to the calls between workers to say why.
+#[derive(Debug, thiserror::Error)]
+#[error("the query is over")]
+struct QueryOver;
+
 /// A condition that fails once its query is over.
 #[derive(Debug)]
 struct UntilStopped {
@@ -102,7 +107,7 @@ struct UntilStopped {
 impl PhysicalExpr for UntilStopped {
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         match self.stopped.is_cancelled() {
-            true => exec_err!("the query is over"),
+            true => Err(DataFusionError::External(Box::new(QueryOver))),
             false => self.condition.evaluate(batch),
         }
     }
