@@ -146,8 +146,10 @@ def sending(theirs: socket.socket, sent: bytes) -> threading.Thread:
     """A thread that sends this, and nothing behind it."""
 
     def send() -> None:
-        theirs.sendall(sent)
-        theirs.shutdown(socket.SHUT_WR)
+        # Whoever has found a fault reads no more.
+        with contextlib.suppress(OSError):
+            theirs.sendall(sent)
+            theirs.shutdown(socket.SHUT_WR)
 
     thread = threading.Thread(target=send)
     thread.start()
