@@ -29,6 +29,7 @@ mod catalog;
 mod config;
 mod distributed;
 mod duckdb;
+mod duckdb_json;
 mod engine;
 mod engines;
 mod error;
@@ -53,6 +54,7 @@ pub use bound_plan::{BoundPlan, BoundTable};
 pub use catalog::{AfterScan, Catalog, CatalogError, FileOptions, Listed, Reference, Relation};
 pub use config::{EngineConfig, Keep, Limits, QueryOptions};
 pub use distributed::{DistributedExecutor, DistributedFailure, DistributedQuery, ResultRows};
+pub use duckdb_json::{json_depth, read_json};
 pub use engine::{Engine, EngineCondition, ResolvedPlan, duckdb_version};
 pub use error::Error;
 pub use executor::{

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::position::with_position;
 use super::{Dialect, explain, instead, refusal};
+use crate::duckdb_json::{json_depth, read_json};
 use crate::error::Error;
 use crate::plan::ExplainFormat;
 
@@ -28,10 +29,12 @@ pub(super) fn parse(dialect: &dyn Dialect, text: &str) -> Result<(Value, Option<
 
 fn parse_select(dialect: &dyn Dialect, text: &str) -> Result<Value, Error> {
     let json = dialect.tree(text)?;
-    if depth(&json) > DEEPEST_TREE {
+    if json_depth(&json) > DEEPEST_TREE {
         return Err(Error::TooLarge("the query nests too deep; split it".to_owned()));
     }
-    let mut tree = from_json(&json)?;
+    // A literal like 1e400 is written as Infinity.
+    let mut tree = read_json(&json, |_| "null".to_owned())
+        .map_err(|error| Error::Internal(format!("DuckDB's tree is not JSON: {error}")))?;
     if tree["error"] == true {
         return Err(parse_error(&tree, text));
     }
@@ -57,63 +60,6 @@ fn parse_error(tree: &Value, text: &str) -> Error {
         true => Error::TooLarge("the query nests too deep; split it".to_owned()),
         false => Error::Syntax(with_position(message, text, position)),
     }
-}
-
-/// How deep arrays and objects nest, without recursion.
-fn depth(json: &str) -> usize {
-    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
-    for byte in json.bytes() {
-        match (in_text, byte) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (_, b'"') => in_text = !in_text,
-            (false, b'{' | b'[') => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            (false, b'}' | b']') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-/// Parses DuckDB's JSON, whose depth is already limited.
-fn from_json(json: &str) -> Result<Value, Error> {
-    let parse = |json: &str| {
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        deserializer.disable_recursion_limit();
-        deserializer.into_iter::<Value>().next().unwrap_or(Ok(Value::Null))
-    };
-    // A literal like 1e400 is written as Infinity, which JSON does not have.
-    parse(json)
-        .or_else(|_| parse(&without_infinities(json)))
-        .map_err(|error| Error::Internal(format!("DuckDB's tree is not JSON: {error}")))
-}
-
-fn without_infinities(json: &str) -> String {
-    let mut cleaned = String::with_capacity(json.len());
-    let (mut in_text, mut escaped) = (false, false);
-    let mut rest = json;
-    while let Some(character) = rest.chars().next() {
-        if !in_text {
-            let special = ["-Infinity", "Infinity", "NaN"].into_iter().find(|word| rest.starts_with(word));
-            if let Some(word) = special {
-                cleaned.push_str("null");
-                rest = &rest[word.len()..];
-                continue;
-            }
-        }
-        match (in_text, character) {
-            (true, _) if escaped => escaped = false,
-            (true, '\\') => escaped = true,
-            (_, '"') => in_text = !in_text,
-            _ => {}
-        }
-        cleaned.push(character);
-        rest = &rest[character.len_utf8()..];
-    }
-    cleaned
 }
 
 /// Whether DuckDB gives up because a text nests too deep.
