@@ -99,6 +99,7 @@ impl Interrupt for Stop {
 impl DistributedQuery for Prepared {
     fn run(&mut self, rows: &mut ResultRows<'_>) -> Result<u32, DistributedFailure> {
         let Coordinator { worker, runtime, .. } = &self.coordinator;
+        let _on_runtime = runtime.enter(); // the query's connections close there, however it ends
         let stopped = CancellationToken::new();
         rows.attach(Arc::new(Stop(stopped.clone())));
         rows.check()?;
@@ -112,8 +113,6 @@ impl DistributedQuery for Prepared {
                 }
             });
             let Some(next) = next else {
-                let _on_runtime = runtime.enter(); // connections close there
-                drop(given);
                 return Err(rows.check().err().unwrap_or(QueryError::Interrupted).into());
             };
             match next {
