@@ -86,8 +86,8 @@ impl Tables {
             return Err(Error::ForeignTable { name: name.clone(), folder: folder.to_owned(), format });
         }
         for entry in entries {
-            if entry.name.starts_with(['_', '.']) {
-                continue; // Polarway's own files, and metadata of other writers
+            if !is_visible(&entry.name) {
+                continue;
             }
             let path = join(folder, &entry.name);
             match entry.file {
@@ -353,4 +353,9 @@ fn values_of(partitions: &[(String, Option<String>)], columns: &[&String]) -> Op
     let value = |column: &&String| partitions.iter().find(|(name, _)| name == *column);
     let values: Option<Vec<_>> = columns.iter().map(|column| Some(value(column)?.1.clone())).collect();
     values.filter(|values| values.len() == partitions.len())
+}
+
+/// Whether a name can be that of a table's file or folder. Others are Polarway's own, and metadata of other writers.
+pub(crate) fn is_visible(name: &str) -> bool {
+    !name.starts_with(['_', '.'])
 }

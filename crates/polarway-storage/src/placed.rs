@@ -5,6 +5,7 @@ use std::sync::Arc;
 use polarway_model::DatasetName;
 use polarway_parquet::ReadAt;
 
+use crate::adopt::is_visible;
 use crate::backend::BackendResult;
 use crate::mirror::{FileToRead, Places};
 use crate::partition::parse_folder;
@@ -54,9 +55,10 @@ fn is_place_of_adopted(dataset: &DatasetName, path: &str) -> bool {
     };
     let (folders, file) =
         below.rsplit_once('/').map_or((None, below), |(folders, file)| (Some(folders), file));
-    let is_visible = |name: &str| !name.is_empty() && !name.starts_with(['_', '.']);
     let mut folders = folders.into_iter().flat_map(|folders| folders.split('/'));
-    is_visible(file) && folders.all(|folder| is_visible(folder) && parse_folder(folder).is_some())
+    !file.is_empty()
+        && is_visible(file)
+        && folders.all(|folder| is_visible(folder) && parse_folder(folder).is_some())
 }
 
 #[cfg(test)]
