@@ -37,7 +37,7 @@ async fn two_hundred_queries_at_once_are_answered_or_told_why_not_and_leave_noth
         all_ended(&crowd.clients[0]).await;
         until("the end of the threads", async || {
             let (for_queries, others) = server.threads();
-            // Some begin when they are first needed, and stay.
+            // The server looks after itself each second, and that keeps some of the runtime's idle threads.
             (for_queries <= IDLE_QUERY_THREADS && others <= other_threads + 2).then_some(())
         })
         .await;

@@ -66,36 +66,30 @@ async fn rows_left(mut rows: Rows) -> Result<usize, Error> {
     Ok(count)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_that_is_killed_before_the_first_row_costs_only_time() {
+/// Sends a signal to one of the workers before the first row; the others give the answer.
+async fn costs_only_time(signal: &str) {
     let tables = Tables::new();
     let table = stored(&tables);
     let (peers, stuck, all) = with_a_stuck_one(&tables).await;
     let mut rows = peers[0].worker.run(grouped(&table), all);
     begun(&mut rows, &peers).await;
     let started = Instant::now();
-    stuck.signal("-KILL");
+    stuck.signal(signal);
     assert_eq!(rows_left(rows).await.unwrap(), 10);
-    println!("the answer {:?} after a kill", started.elapsed());
+    println!("the answer {:?} after {signal}", started.elapsed());
     for peer in &peers {
         peer.idle().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_is_killed_before_the_first_row_costs_only_time() {
+    costs_only_time("-KILL").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_stands_still_before_the_first_row_costs_only_time() {
-    let tables = Tables::new();
-    let table = stored(&tables);
-    let (peers, stuck, all) = with_a_stuck_one(&tables).await;
-    let mut rows = peers[0].worker.run(grouped(&table), all);
-    begun(&mut rows, &peers).await;
-    let started = Instant::now();
-    stuck.signal("-STOP");
-    assert_eq!(rows_left(rows).await.unwrap(), 10);
-    println!("the answer {:?} after a stop", started.elapsed());
-    for peer in &peers {
-        peer.idle().await;
-    }
+    costs_only_time("-STOP").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
