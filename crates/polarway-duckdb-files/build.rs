@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// Where `cargo xtask libduckdb` put DuckDB's headers.
-const HEADERS_VARIABLE: &str = "POLARWAY_DUCKDB_HEADERS";
+const HEADERS_VARIABLE: &str = "DUCKDB_HEADERS";
 
 /// What `libduckdb-sys` says where it compiles DuckDB itself.
 const BUNDLED_VARIABLE: &str = "DEP_DUCKDB_INCLUDE";

@@ -26,7 +26,7 @@ pub(crate) const VERSION: &str = "1.5.6";
 pub(crate) const FOLDER_VARIABLE: &str = "DUCKDB_LIB_DIR";
 
 /// The variable that names the folder of its C++ headers to `polarway-duckdb-files`.
-pub(crate) const HEADERS_VARIABLE: &str = "POLARWAY_DUCKDB_HEADERS";
+pub(crate) const HEADERS_VARIABLE: &str = "DUCKDB_HEADERS";
 
 /// The feature that compiles DuckDB from source.
 const BUNDLED_FEATURE: &str = "polarway-core/bundled";

@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn the_settings_link_the_library_in_programs_and_in_doc_tests() {
         let expect = "[env]\nDUCKDB_LIB_DIR = \"/cache/lib\"\n\
-                      POLARWAY_DUCKDB_HEADERS = \"/cache/headers\"\n[build]\n\
+                      DUCKDB_HEADERS = \"/cache/headers\"\n[build]\n\
                       rustflags = [\"-C\",\"link-arg=-Wl,-rpath,/cache/lib\"]\n\
                       rustdocflags = [\"-C\",\"link-arg=-Wl,-rpath,/cache/lib\"]\n";
         assert_eq!(render(Some(&linked("/cache/lib"))), expect);
