@@ -137,12 +137,23 @@ func (c *Client) ServerInfo(ctx context.Context) (*ServerInfo, error) {
 	if err := c.unary(ctx, pb.GetServerInfoMethod, &pb.GetServerInfoRequest{}, &answer, nil); err != nil {
 		return nil, err
 	}
+	var peers []Peer
+	for _, peer := range answer.GetPeers() {
+		peers = append(peers, Peer{
+			Address: peer.GetAddress(),
+			State:   knownOf(int32(peer.GetState()), PeerUnreachable),
+			Reason:  peer.GetReason(),
+			Queries: peer.GetQueries(),
+			IsOwn:   peer.GetIsOwn(),
+		})
+	}
 	return &ServerInfo{
 		ServerVersion:    answer.GetServerVersion(),
 		ProtocolRevision: answer.GetProtocolRevision(),
 		DuckDBVersion:    answer.GetDuckdbVersion(),
 		WorkerID:         answer.GetWorkerId(),
 		Started:          timeOf(answer.GetStartedUs()),
+		Peers:            peers,
 	}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/polarway/polarway/clients/go"
 	"github.com/polarway/polarway/clients/go/internal/polarwaytest"
 )
 
@@ -124,5 +125,29 @@ func TestWorkersThatAreKilledBehindNginxLoseNoCallAndWriteNothingTwice(t *testin
 	}
 	if described := value(client.Describe(ctx, "appended")); described.Rows != 12_000 || described.Version != 13 {
 		t.Errorf("%+v", described)
+	}
+}
+
+func TestAWorkerTellsWithWhomItRunsQueries(t *testing.T) {
+	ctx := polarwaytest.Context(t)
+	if alone := value(client(t).ServerInfo(ctx)); len(alone.Peers) != 0 {
+		t.Errorf("%+v", alone.Peers)
+	}
+	own, nobody := polarwaytest.FreeAddress(t), "127.0.0.1:1"
+	client := clientOf(t, polarwaytest.Start(t, "--peer-bind", own, "--peers", own+","+nobody))
+	var peers []polarway.Peer
+	for len(peers) < 2 && ctx.Err() == nil {
+		time.Sleep(20 * time.Millisecond)
+		peers = value(client.ServerInfo(ctx)).Peers
+	}
+	for _, peer := range peers {
+		isOwn := peer.Address == own
+		state := polarway.PeerUnreachable
+		if isOwn {
+			state = polarway.PeerReady
+		}
+		if peer.IsOwn != isOwn || peer.State != state || (peer.Reason == "") != isOwn {
+			t.Errorf("%+v", peer)
+		}
 	}
 }

@@ -188,6 +188,44 @@ type ServerInfo struct {
 	WorkerID string
 	// Started is when it was started, in UTC.
 	Started time.Time
+	// Peers are the workers that run queries together with it, itself among them, as it last found them. There are none if it
+	// runs all queries alone, or if the caller may not see them.
+	Peers []Peer
+}
+
+// PeerState tells whether a worker takes part in the queries of others.
+type PeerState int
+
+// The states of a worker. One that a later version of Polarway knows is PeerUnknown.
+const (
+	PeerUnknown PeerState = iota
+	// PeerReady takes part.
+	PeerReady
+	// PeerDraining is about to end.
+	PeerDraining
+	// PeerOther has another version, or another storage.
+	PeerOther
+	// PeerUnreachable did not answer, or refused to.
+	PeerUnreachable
+)
+
+// String returns the state's name, such as "ready".
+func (s PeerState) String() string {
+	return nameOf(int(s), "unknown", "ready", "draining", "other", "unreachable")
+}
+
+// Peer is a worker that runs queries together with others.
+type Peer struct {
+	// Address is where the other workers call it: a host and a port.
+	Address string
+	// State tells whether it takes part in queries.
+	State PeerState
+	// Reason is why not, if it does not.
+	Reason string
+	// Queries is how many queries of several workers it takes part in.
+	Queries uint64
+	// IsOwn tells whether it is the worker that answered.
+	IsOwn bool
 }
 
 // CacheStats tells how the cache of the worker that answered is doing. Counts are since its start.

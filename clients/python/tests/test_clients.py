@@ -7,6 +7,7 @@ import inspect
 import logging
 import pickle
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -76,6 +77,18 @@ def test_a_server_says_who_it_is(client: Any) -> None:
     assert info.duckdb_version
     assert info.protocol_revision > 0
     assert timedelta(0) <= datetime.now(UTC) - info.started < timedelta(days=1)
+    assert info.peers == ()
+
+
+def test_a_server_says_which_workers_run_queries_together_with_it(kind: str, nobody: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        own = f"127.0.0.1:{bound.getsockname()[1]}"
+    flags = ("--peer-bind", own, "--peers", f"{own},{nobody}")
+    with server.running(tmp_path, *flags) as address, clients.client(kind, address) as client:
+        while len(peers := client.server_info().peers) < 2:
+            time.sleep(0.02)
+        states = {peer.address: (peer.state, peer.is_own, peer.reason is None) for peer in peers}
+        assert states == {own: ("ready", True, True), nobody: ("unreachable", False, False)}
 
 
 def test_the_state_of_the_cache_is_a_dict_with_a_hit_rate(client: Any) -> None:

@@ -14,6 +14,8 @@ export type {
   Dataset,
   DatasetVersion,
   Description,
+  Peer,
+  PeerState,
   Phase,
   Published,
   QuerySummary,

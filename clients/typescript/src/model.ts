@@ -13,7 +13,12 @@ import type {
   QuerySummary as SummaryMessage,
 } from "./generated/polarway/v1/query_pb.js";
 import { Engine, QueryPhase } from "./generated/polarway/v1/query_pb.js";
-import type { GetCacheStatsResponse, GetServerInfoResponse } from "./generated/polarway/v1/server_pb.js";
+import type {
+  GetCacheStatsResponse,
+  GetServerInfoResponse,
+  Peer as PeerMessage,
+} from "./generated/polarway/v1/server_pb.js";
+import { PeerState as PeerStateMessage } from "./generated/polarway/v1/server_pb.js";
 import type { PublishedVersion } from "./generated/polarway/v1/table_pb.js";
 import { PreciseDate } from "./preciseDate.js";
 import { schemaOf } from "./tables/decode.js";
@@ -157,6 +162,31 @@ export interface ServerInfo {
   readonly workerId: string;
   /** When it was started. */
   readonly started: PreciseDate;
+  /**
+   * The workers that run queries together with it, itself among them, as it last found them. Empty if it runs all queries
+   * alone, or if the caller may not see them.
+   */
+  readonly peers: readonly Peer[];
+}
+
+/**
+ * Whether a worker takes part in the queries of others: it does, it is about to end, it has another version or another
+ * storage, or it did not answer.
+ */
+export type PeerState = "ready" | "draining" | "other" | "unreachable" | "unknown";
+
+/** A worker that runs queries together with others. */
+export interface Peer {
+  /** Where the other workers call it: a host and a port. */
+  readonly address: string;
+  /** Whether it takes part in queries. */
+  readonly state: PeerState;
+  /** Why not, if it does not. */
+  readonly reason: string | undefined;
+  /** The queries of several workers that it takes part in. */
+  readonly queries: number;
+  /** Whether it is the worker that answered. */
+  readonly isOwn: boolean;
 }
 
 /** How the cache of a worker is doing. */
@@ -316,6 +346,24 @@ export function serverInfoOf(message: GetServerInfoResponse): ServerInfo {
     duckdbVersion: message.duckdbVersion,
     workerId: message.workerId,
     started: timeOf(message.startedUs),
+    peers: message.peers.map(peerOf),
+  };
+}
+
+const PEER_STATES: Partial<Record<PeerStateMessage, PeerState>> = {
+  [PeerStateMessage.READY]: "ready",
+  [PeerStateMessage.DRAINING]: "draining",
+  [PeerStateMessage.OTHER]: "other",
+  [PeerStateMessage.UNREACHABLE]: "unreachable",
+};
+
+function peerOf(message: PeerMessage): Peer {
+  return {
+    address: message.address,
+    state: PEER_STATES[message.state] ?? "unknown",
+    reason: message.reason === "" ? undefined : message.reason,
+    queries: count(message.queries),
+    isOwn: message.isOwn,
   };
 }
 

@@ -87,17 +87,32 @@ await test("behind nginx, calls are answered while a worker is killed", async (t
   }
 });
 
+await test("a worker tells with whom it runs queries", async (t) => {
+  const end = atEnd(t);
+  const alone = clientOf(t, (await startServer(end)).address);
+  assert.deepEqual((await alone.serverInfo()).peers, []);
+  const [own, nobody] = [await freeAddress(), "127.0.0.1:1"];
+  const { address } = await startServer(end, ["--peer-bind", own, "--peers", `${own},${nobody}`]);
+  const client = clientOf(t, address);
+  let { peers } = await client.serverInfo();
+  while (peers.length < 2) {
+    await sleep(20);
+    ({ peers } = await client.serverInfo());
+  }
+  const states = peers.map(({ address, state, isOwn, reason }) => [address, state, isOwn, reason === undefined]);
+  assert.deepEqual(
+    new Set(states.map(String)),
+    new Set([`${own},ready,true,true`, `${nobody},unreachable,false,false`]),
+  );
+});
+
 /** nginx before these workers, and where it listens. */
 async function nginxBefore(
   end: (stop: () => Promise<void>) => void,
   folder: string,
   servers: readonly string[],
 ): Promise<string> {
-  const free = createServer().listen(0, "127.0.0.1");
-  await once(free, "listening");
-  const address = `127.0.0.1:${(free.address() as AddressInfo).port}`;
-  free.close();
-  await once(free, "close");
+  const address = await freeAddress();
   const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder};`);
   const configuration = `
 daemon off;
@@ -127,6 +142,15 @@ http {
     await sleep(20);
   }
   assert.equal(nginx.exitCode, null, "nginx did not start");
+  return address;
+}
+
+async function freeAddress(): Promise<string> {
+  const free = createServer().listen(0, "127.0.0.1");
+  await once(free, "listening");
+  const address = `127.0.0.1:${(free.address() as AddressInfo).port}`;
+  free.close();
+  await once(free, "close");
   return address;
 }
 

@@ -26,6 +26,10 @@ Phase = Literal["waiting", "checking", "resolving", "planning", "running", "unkn
 Engine = Literal["local", "distributed", "unknown"]
 """Which workers ran a query: the one that was asked, or several of them together."""
 
+PeerState = Literal["ready", "draining", "other", "unreachable", "unknown"]
+"""Whether a worker takes part in the queries of others: it does, it is about to end, it has another version or another
+storage, or it did not answer."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Dataset:
@@ -294,6 +298,8 @@ class ServerInfo:
         duckdb_version: The version of DuckDB that runs the queries, such as `1.5.6`.
         worker_id: Tells the workers behind a load balancer apart. New at each start.
         started: When it was started, in UTC.
+        peers: The workers that run queries together with it, itself among them, as it last found them. Empty if it runs
+            all queries alone, or if the caller may not see them.
     """
 
     server_version: str
@@ -301,13 +307,39 @@ class ServerInfo:
     duckdb_version: str
     worker_id: str
     started: datetime
+    peers: tuple[Peer, ...]
 
     @classmethod
     def of(cls, message: messages.GetServerInfoResponse) -> ServerInfo:
         """From the protocol's message."""
         started = from_us(message.started_us)
-        revision = message.protocol_revision
-        return cls(message.server_version, revision, message.duckdb_version, message.worker_id, started)
+        revision, peers = message.protocol_revision, tuple(map(Peer.of, message.peers))
+        return cls(message.server_version, revision, message.duckdb_version, message.worker_id, started, peers)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Peer:
+    """A worker that runs queries together with others.
+
+    Attributes:
+        address: Where the other workers call it: a host and a port.
+        state: Whether it takes part in queries.
+        reason: Why not, if it does not.
+        queries: The queries of several workers that it takes part in.
+        is_own: Whether it is the worker that answered.
+    """
+
+    address: str
+    state: PeerState
+    reason: str | None
+    queries: int
+    is_own: bool
+
+    @classmethod
+    def of(cls, message: messages.Peer) -> Peer:
+        """From the protocol's message."""
+        state = cast(PeerState, _name(message.state))
+        return cls(message.address, state, message.reason or None, message.queries, message.is_own)
 
 
 def schema_in_polars(schema: Any) -> pl.Schema:
