@@ -15,6 +15,7 @@ import enum
 import math
 import operator
 import struct
+from collections.abc import Callable
 from typing import Any, ClassVar, Final, Generic, NoReturn, TypeAlias, TypeVar
 
 from polarway.errors import MalformedMessage
@@ -88,14 +89,11 @@ class Field:
     optional: bool = False
     # The group of fields of which one at the most is set.
     oneof: str | None = None
-    # Whether it is written as a number of variable length.
-    is_number: bool = dataclasses.field(init=False)
     tag: int = dataclasses.field(init=False)
     tag_bytes: bytes = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         tag = self.number << 3 | _WIRE_TYPES.get(self.kind, _VARINT)
-        object.__setattr__(self, "is_number", tag & 7 == _VARINT)
         object.__setattr__(self, "tag", tag)
         object.__setattr__(self, "tag_bytes", _varint_bytes(tag))
 
@@ -107,11 +105,15 @@ class Message:
 
     FULL_NAME: ClassVar[str] = ""
     FIELDS: ClassVar[tuple[Field, ...]] = ()
-    # The fields by their tags, which have number and wire type in them.
-    BY_TAG: ClassVar[dict[int, Field]] = {}
+    # What reads the fields, by their tags, which have number and wire type in them. To look at a field's type each time
+    # takes as long as to read it.
+    TAKERS: ClassVar[dict[int, Taker]] = {}
     # For each field in a oneof, the names of the others in it.
     RIVALS: ClassVar[dict[str, tuple[str, ...]]] = {}
 
+
+Taker: TypeAlias = "Callable[[Message, _Reader], None]"
+"""Reads a value of a field, and puts it into a message."""
 
 M = TypeVar("M", bound=Message)
 Request = TypeVar("Request", bound=Message)
@@ -133,12 +135,12 @@ def describe(message_type: type[Message], full_name: str, fields: tuple[Field, .
     """Gives a class of messages its table. Generated code calls this once for each."""
     message_type.FULL_NAME = full_name
     message_type.FIELDS = fields
-    message_type.BY_TAG = {field.tag: field for field in fields}
     message_type.RIVALS = {
         field.name: tuple(other.name for other in fields if other.oneof == field.oneof and other is not field)
         for field in fields
         if field.oneof is not None
     }
+    message_type.TAKERS = {field.tag: _taker(field, message_type.RIVALS.get(field.name, ())) for field in fields}
 
 
 def encode(message: Message) -> bytes:
@@ -395,38 +397,70 @@ class _Reader:
 
 def _read_message(message: Message, reader: _Reader) -> None:
     """Sets the fields that come. A message that is there is merged with, and what is repeated is added to."""
-    message_type = type(message)
+    takers = type(message).TAKERS
     while (tag := reader.tag()) is not None:
-        field = message_type.BY_TAG.get(tag)
-        if field is None:
+        take = takers.get(tag)
+        if take is None:
             reader.skip(tag)
-        elif field.kind is Kind.MAP:
-            key, entry = _read_entry(field, reader.part(message_type.FULL_NAME))
-            getattr(message, field.name)[key] = entry
-        elif field.repeated:
-            getattr(message, field.name).append(_read_value(field, reader, None))
         else:
-            setattr(message, field.name, _read_value(field, reader, getattr(message, field.name)))
-            for rival in message_type.RIVALS.get(field.name, ()):
-                setattr(message, rival, None)
+            take(message, reader)
 
 
-def _read_value(field: Field, reader: _Reader, present: Any) -> Any:
+def _taker(field: Field, rivals: tuple[str, ...]) -> Taker:
+    """What reads a value of this field.
+
+    Args:
+        field: The field.
+        rivals: The names of the others in its oneof.
+    """
+    name = field.name
+
+    def take(message: Message, reader: _Reader) -> None:
+        setattr(message, name, read(reader))
+        for rival in rivals:
+            setattr(message, rival, None)
+
+    def take_part(message: Message, reader: _Reader) -> None:
+        present = getattr(message, name)
+        setattr(message, name, _read_part(field, reader, present))
+        for rival in rivals:
+            setattr(message, rival, None)
+
+    def take_repeated(message: Message, reader: _Reader) -> None:
+        getattr(message, name).append(read(reader))
+
+    def take_entry(message: Message, reader: _Reader) -> None:
+        key, entry = _read_entry(field, reader.part(message.FULL_NAME))
+        getattr(message, name)[key] = entry
+
+    if field.kind is Kind.MAP:
+        return take_entry
+    read = _value_reader(field)
+    if field.repeated:
+        return take_repeated
+    return take_part if field.kind is Kind.MESSAGE else take
+
+
+def _value_reader(field: Field) -> Callable[[_Reader], Any]:
+    """What reads a value of this field's type."""
     kind = field.kind
-    if field.is_number:
-        return _number(field, reader.varint())
-    if kind is Kind.BYTES:
-        return reader.bytes()
-    if kind is Kind.STRING:
-        return reader.text(field.name)
-    if kind is Kind.MESSAGE:
-        assert field.of is not None  # It is generated so.
-        message = field.of() if present is None else present
-        _read_message(message, reader.part(field.of.FULL_NAME))
-        return message
-    if kind is Kind.DOUBLE:
-        return reader.fixed(_DOUBLE)
-    return reader.fixed(_FIXED32)
+    readers: dict[Kind, Callable[[_Reader], Any]] = {
+        Kind.STRING: lambda reader: reader.text(field.name),
+        Kind.BYTES: _Reader.bytes,
+        Kind.MESSAGE: lambda reader: _read_part(field, reader, None),
+        Kind.UINT64: _Reader.varint,
+        Kind.FIXED32: lambda reader: reader.fixed(_FIXED32),
+        Kind.DOUBLE: lambda reader: reader.fixed(_DOUBLE),
+    }
+    return readers.get(kind, lambda reader: _number(field, reader.varint()))
+
+
+def _read_part(field: Field, reader: _Reader, present: Message | None) -> Message:
+    """A message in another one. It is merged with the one that is present."""
+    assert field.of is not None  # It is generated so.
+    part: Message = field.of() if present is None else present
+    _read_message(part, reader.part(part.FULL_NAME))
+    return part
 
 
 def _read_entry(field: Field, reader: _Reader) -> tuple[str, str]:
@@ -444,8 +478,6 @@ def _read_entry(field: Field, reader: _Reader) -> tuple[str, str]:
 def _number(field: Field, number: int) -> int | bool:
     """The value of a field that is written as this number, of which only the bits count that its type has."""
     kind = field.kind
-    if kind is Kind.UINT64:
-        return number
     if kind is Kind.BOOL:
         return number != 0
     if kind is Kind.UINT32:
