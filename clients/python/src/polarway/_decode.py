@@ -66,6 +66,11 @@ class Table:
             raise ProtocolError(f"what the server sent is no table: {error}") from None
         return self._known_form().incoming.piece(batches)
 
+    @property
+    def takes_long(self) -> bool:
+        """Whether a piece takes time for each row, mostly without Python's lock."""
+        return self._form is None or self._form.incoming.takes_long
+
     def joined(self, pieces: Sequence[Any]) -> Any:
         """The table that consists of these pieces."""
         return self._known_form().incoming.joined(pieces)

@@ -12,7 +12,7 @@ from polarway._transport import Job
 # Chunks are decoded in groups of about this size. A group costs some calls into Arrow and polars, whatever its size.
 # But the memory of gRPC's messages is used again for later ones only after it was decoded.
 _GROUP_BYTES: Final = 4 << 20
-_PLACED_GROUP_BYTES: Final = 16 << 20
+_PLACED_GROUP_BYTES: Final = 32 << 20
 
 
 class Chunks(Protocol):
@@ -41,7 +41,7 @@ async def gathered(core: Core, chunks: Chunks, table: Table) -> Any:
         if group_bytes < (_PLACED_GROUP_BYTES if is_placed else _GROUP_BYTES):
             continue
         await decoded()
-        if is_placed:
+        if is_placed and not table.takes_long:
             # Nothing is copied: two threads would only wait for each other.
             decoding = None
             pieces.append(table.piece(group))

@@ -25,6 +25,9 @@ class Incoming:
     makes one table of all pieces, in their order. Both may take long, and belong on a thread of their own.
     """
 
+    takes_long = False
+    """Whether a piece takes time for each row."""
+
     def __init__(self, schema: Any) -> None:
         self._schema = schema
 
@@ -50,6 +53,9 @@ class _ToPandas(Incoming):
 
 class _ToPolars(Incoming):
     """Columns of types that polars lacks are converted; those of one name get a number."""
+
+    # Texts are, too: polars has them as views.
+    takes_long = True
 
     def __init__(self, schema: Any) -> None:
         super().__init__(schema)
