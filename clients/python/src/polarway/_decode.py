@@ -107,16 +107,26 @@ class _Decoder:
 
     def batches(self, ipc: Any, rows: int) -> list[Any]:
         """The batches of a chunk, which should have so many rows."""
-        if self._form.has_dictionaries:
-            found = self._read_with_dictionaries(ipc, rows)
-        else:
-            messages = [message for message in pa.ipc.MessageReader.open_stream(ipc) if message.type == _BATCH]
-            found = [pa.ipc.read_record_batch(message, self._form.schema) for message in messages]
+        found = self._read_with_dictionaries(ipc, rows) if self._form.has_dictionaries else self._read(ipc)
         missing = rows - sum(batch.num_rows for batch in found)
         if missing > 0:
             raise ValueError(f"a chunk of {rows} rows ends {missing} rows early")
         if missing < 0:
             raise ValueError(f"a chunk of {rows} rows has {-missing} rows more")
+        return found
+
+    def _read(self, ipc: Any) -> list[Any]:
+        found: list[Any] = []
+        source = pa.BufferReader(ipc)
+        # Arrow's readers of streams would read the schema once more.
+        while source.tell() < ipc.size:
+            try:
+                message = pa.ipc.read_message(source)
+            except EOFError:
+                # The end mark.
+                break
+            if message.type == _BATCH:
+                found.append(pa.ipc.read_record_batch(message, self._form.schema))
         return found
 
     def _read_with_dictionaries(self, ipc: Any, rows: int) -> list[Any]:
