@@ -37,9 +37,10 @@ from http2_peer import (
     frame,
     message,
 )
-from polarway import _http2
+from polarway import _headers
 from polarway._generated import messages
-from polarway._http2 import Broken, Connection, Status
+from polarway._headers import Broken, Status
+from polarway._http2 import Connection
 from polarway._memory import ALIGNMENT, place_message
 from polarway._wire import decode, encode
 
@@ -78,7 +79,7 @@ def test_a_request_has_its_headers_and_its_message() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 126, 127, 128, 254, 255, 256, 16_000])
 def test_a_header_of_any_length_is_read_as_it_was_written(size: int) -> None:
-    encoded = _http2._literal(("name", "v" * size))
+    encoded = _headers._literal(("name", "v" * size))
     assert decoded(encoded) == [("name", "v" * size)]
 
 

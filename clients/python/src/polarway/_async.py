@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -15,6 +15,7 @@ from polarway._address import Address
 from polarway._blocking import check_process
 from polarway._channel import failure_of, open_async
 from polarway._transport import CallFailed, Headers, Job, Pace, Worker
+from polarway._wire import Bytes
 from polarway.errors import InvalidInput
 
 T = TypeVar("T")
@@ -26,6 +27,8 @@ _THREADS: Final = 2
 
 class AsyncTransport:
     """gRPC for asyncio. Its connections belong to an event loop; if another one runs, they are made again."""
+
+    takes_pieces = False
 
     def __init__(self, credentials: grpc.ChannelCredentials | None) -> None:
         self._credentials = credentials
@@ -154,13 +157,13 @@ class AsyncOutgoing:
         self._call = call
         self._address = address
 
-    async def send(self, message: bytes, within_s: float) -> bool:
+    async def send(self, message: Sequence[Bytes], within_s: float) -> bool:
         """See `Outgoing`."""
         if self._call.done():
             return False
         try:
             async with asyncio.timeout(within_s):
-                await self._call.write(message)
+                await self._call.write(b"".join(message))
         except (grpc.RpcError, asyncio.InvalidStateError):
             return False
         except asyncio.CancelledError:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
+import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import grpc
 
 from polarway._address import Address
 from polarway._channel import failure_of, open_blocking
-from polarway._direct import Direct, DirectIncoming, Request
-from polarway._transport import CallFailed, Headers, Incoming, Job, Pace, Worker
+from polarway._direct import Direct
+from polarway._direct_calls import DirectIncoming, DirectOutgoing, Request
+from polarway._memory import joined
+from polarway._transport import CallFailed, Headers, Incoming, Job, Outgoing, Pace, Worker
 from polarway._watchdog import Watchdog
+from polarway._wire import Bytes
 from polarway.errors import InvalidInput, PolarwayError
 
 T = TypeVar("T")
@@ -40,7 +44,10 @@ def drive(flow: Awaitable[T]) -> T:
 
 
 class BlockingTransport:
-    """gRPC for threads. Any number of threads may use it at the same time."""
+    """gRPC for threads, and connections of our own. Any number of threads may use it at the same time."""
+
+    # Windows has no call for it.
+    takes_pieces = hasattr(socket.socket, "sendmsg")
 
     def __init__(self, credentials: grpc.ChannelCredentials | None) -> None:
         self._credentials = credentials
@@ -75,10 +82,16 @@ class BlockingTransport:
             return DirectIncoming(self._direct_to(worker), Request(path, headers, message), by_grpc, self._watchdog)
         return by_grpc()
 
-    def upload(self, worker: Worker, path: str, headers: Headers) -> BlockingOutgoing:
+    def upload(self, worker: Worker, path: str, headers: Headers) -> Outgoing:
         """See `Transport`."""
-        method = self._channel(worker).stream_unary(path)
-        return BlockingOutgoing(lambda messages: method.future(messages, metadata=headers), worker.address)
+
+        def by_grpc() -> BlockingOutgoing:
+            method = self._channel(worker).stream_unary(path)
+            return BlockingOutgoing(lambda messages: method.future(messages, metadata=headers), worker.address)
+
+        if self.takes_pieces and not worker.address.is_secure:
+            return DirectOutgoing(self._direct_to(worker), Request(path, headers), by_grpc, self._watchdog)
+        return by_grpc()
 
     async def sleep(self, seconds: float) -> None:
         """See `Transport`."""
@@ -210,14 +223,15 @@ class BlockingOutgoing:
         self._call = begin(self)
         self._call.add_done_callback(self._over)
 
-    async def send(self, message: bytes, within_s: float) -> bool:
+    async def send(self, message: Sequence[Bytes], within_s: float) -> bool:
         """See `Outgoing`."""
+        whole = joined(message)
         with self._changed:
             if not self._changed.wait_for(lambda: self._is_over or len(self._waiting) < _ROOM, within_s):
                 raise TimeoutError
             if self._is_over:
                 return False
-            self._waiting.append(message)
+            self._waiting.append(whole)
             self._changed.notify_all()
             return True
 

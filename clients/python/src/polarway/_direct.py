@@ -1,25 +1,20 @@
-"""Loads over connections of their own, beside gRPC's: they take half the time, and half of a processor's.
+"""Connections of our own to a worker, beside gRPC's: calls over them take half the time, and half of a processor's.
 
-Such a connection only saves time. Whatever fails before the answer has begun is asked again over gRPC, which tells what
-is wrong. What fails later is a broken stream like any other: it continues at its next row.
+Such a connection only saves time. After a call that failed on one, the worker is asked over gRPC for a while.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import socket
 import threading
 import time
-from collections.abc import Callable
 from typing import Final
 
 from polarway._address import Address
-from polarway._channel import failure_of_status, hung_up
-from polarway._http2 import Broken, Connection
+from polarway._headers import Broken
+from polarway._http2 import Connection
 from polarway._memory import place_message
-from polarway._transport import CallFailed, Headers, Incoming
 from polarway._watchdog import Watchdog
-from polarway._wire import Bytes
 
 # How long an address of a host may take to connect. gRPC has reached one of them before.
 _CONNECT_S: Final = 0.5
@@ -30,15 +25,6 @@ _KEEP_S: Final = 10.0
 
 # How long a worker is only asked over gRPC after that was needed.
 _PAUSE_S: Final = 10.0
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked."""
-
-    path: str
-    headers: Headers
-    message: bytes
 
 
 class Direct:
@@ -134,99 +120,3 @@ class Direct:
             self._family = family
             return Connection(connected, str(self.address), place_message)
         raise failed or OSError("no address")
-
-
-class DirectIncoming:
-    """See `Incoming`."""
-
-    def __init__(self, direct: Direct, request: Request, by_grpc: Callable[[], Incoming], watchdog: Watchdog) -> None:
-        self._direct = direct
-        self._request = request
-        self._by_grpc = by_grpc
-        self._watchdog = watchdog
-        self._connection: Connection | None = None
-        # The call over gRPC, if it had to be made.
-        self._other: Incoming | None = None
-        self._has_begun = self._is_late = self._is_ended = False
-        self._deadline: float | None = None
-        watchdog.watch(self)
-
-    async def next(self, within_s: float) -> Bytes | None:
-        """See `Incoming`."""
-        if self._other is not None:
-            return await self._other.next(within_s)
-        deadline = time.monotonic() + within_s
-        self._deadline = deadline
-        try:
-            message = self._next()
-        except (OSError, Broken) as error:
-            self._close()
-            if self._is_late:
-                self._direct.pause()
-                raise TimeoutError from None
-            if self._has_begun:
-                raise CallFailed(hung_up(self._direct.address, error)) from None
-        else:
-            if message is None:
-                self._give_back()
-            self._has_begun = True
-            return message
-        finally:
-            self._deadline = None
-        self._direct.pause()
-        self._other = self._by_grpc()
-        return await self._other.next(max(0.0, deadline - time.monotonic()))
-
-    def cancel(self) -> None:
-        """See `Incoming`."""
-        if self._other is not None:
-            self._other.cancel()
-        self._close()
-
-    def look(self, now: float) -> None:
-        """See `Watched`."""
-        deadline = self._deadline
-        if deadline is not None and deadline < now:
-            self._is_late = True
-            self.end()
-
-    def end(self) -> None:
-        """See `Watched`."""
-        self._is_ended = True
-        connection = self._connection
-        if connection is not None:
-            connection.abort()
-
-    def _next(self) -> Bytes | None:
-        """The next message; `None` behind the last.
-
-        Raises:
-            CallFailed: The server says why the call failed.
-            Broken, OSError: There is none, for another reason.
-        """
-        if self._connection is None:
-            self._connection = self._direct.take()
-            self._connection.begin(self._request.path, self._request.headers, self._request.message)
-            if self._is_ended:
-                raise Broken("the call was ended")
-        message = self._connection.next()
-        status = self._connection.status
-        if status is None or status.code == 0:
-            return message
-        failure = failure_of_status(status.code, status.message, status.details, self._direct.address)
-        if failure.reason is None and not self._has_begun:
-            raise Broken("the server gives no reason")
-        self._give_back()
-        raise CallFailed(failure)
-
-    def _give_back(self) -> None:
-        self._watchdog.leave(self)
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._direct.give_back(connection)
-
-    def _close(self) -> None:
-        self._watchdog.leave(self)
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()

@@ -1,27 +1,25 @@
 """HTTP/2 for one call of gRPC at a time, on a socket of its own.
 
 grpcio hands each part of a message from one of its threads to another, and copies it more than once. Here the thread
-that waits for a message reads it from the socket to where it stays, without Python's lock. This module knows neither
-retries nor what a call means; whatever is not as expected is a `Broken`.
+that waits for a message reads it from the socket to where it stays, and one that sends gives the socket the pieces of a
+message as they lie in memory, both without Python's lock. This module knows neither retries nor what a call means;
+whatever is not as expected is a `Broken`.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
-import dataclasses
-import functools
 import os
 import socket
 import struct
-import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-import hpack
-
+from polarway import _headers
+from polarway._headers import MOST_HEADER_BYTES, Broken, Status
+from polarway._pieces import Pieces, send_all
 from polarway._transport import Headers
+from polarway._wire import Bytes
 
 Place = Callable[[memoryview, int], memoryview]
 """Gives memory for a message, whose first bytes and whose size are known."""
@@ -32,7 +30,6 @@ MOST_REQUEST_BYTES: Final = 16 << 10
 MOST_MESSAGE_BYTES: Final = 256 << 20
 """The longest message. The server's are far shorter."""
 
-_MOST_HEADER_BYTES: Final = 64 << 10
 # A server's message is seldom longer, and then it is one frame.
 _FRAME_BYTES: Final = 1 << 20
 # What may be on its way to this client.
@@ -40,13 +37,19 @@ _WINDOW_BYTES: Final = 16 << 20
 # What a stream and a connection may be sent before more is allowed, as HTTP/2 has it.
 _FIRST_WINDOW_BYTES: Final = 65_535
 _MOST_WINDOW_BYTES: Final = (1 << 31) - 1
+# The longest frame that a server takes which has not said more.
+_FIRST_FRAME_BYTES: Final = 16 << 10
 # What is read with the head of a frame, and copied. The rest of the frame is read to where it stays.
 _BUFFER_BYTES: Final = 8 << 10
 # How much of a message is shown to whoever gives it memory.
 _HEAD_BYTES: Final = 64
 # A message begins with a byte that tells whether it is compressed, and with its length.
-_PREFIX_BYTES: Final = 5
-_FRAME_HEAD_BYTES: Final = 9
+_PREFIX: Final = struct.Struct(">BI")
+# A frame begins with its length in two parts, its type, its flags and its stream.
+_FRAME_HEAD: Final = struct.Struct(">HBBBI")
+# How long a server may be silent that has to take messages or to answer. After that it is asked whether it is there,
+# and may be silent for as long once more. It is so with gRPC, too.
+_SILENCE_S: Final = 5.0
 # A connection that has had so many streams is given up before their numbers end.
 _LAST_STREAM: Final = 1 << 30
 
@@ -74,25 +77,7 @@ _SETTING_WINDOW: Final = 4
 _SETTING_FRAME: Final = 5
 _SETTING_HEADERS: Final = 6
 
-# HPACK: the table of earlier headers has no room, which says so once more; and the entry for the status 200.
-_NO_TABLE: Final = b"\x20"
-_STATUS_200: Final = b"\x88"
-
 _ERROR_NONE: Final = 0
-
-
-class Broken(Exception):
-    """The connection ended, or what came over it is not what a server of gRPC sends."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Status:
-    """How the server says that a call ended."""
-
-    code: int
-    message: str
-    # The bytes of `grpc-status-details-bin`.
-    details: bytes | None
 
 
 class Connection:
@@ -117,32 +102,87 @@ class Connection:
         self._trailers = b""
         # What came since the server was last told that it may send as much more.
         self._taken_of_stream = self._taken_of_connection = 0
-        # What the server takes from this client: all streams together, and each.
-        self._room = self._room_of_stream = _FIRST_WINDOW_BYTES
+        # What the server takes from this client: all streams together, the current one, each new one, and one frame.
+        self._room = self._room_of_stream = self._first_room_of_stream = _FIRST_WINDOW_BYTES
+        self._most_of_frame = _FIRST_FRAME_BYTES
+        # Whether all of the current request was sent.
+        self._is_sent = False
         # Whether the server makes no more calls on this connection.
         self._is_leaving = False
         self.status: Status | None = None
         """How the last call ended; `None` until it has."""
 
-    def begin(self, path: str, headers: Headers, message: bytes) -> None:
-        """Sends a request.
+    def begin(self, path: str, headers: Headers, message: bytes | None) -> None:
+        """Sends a request. Without a message it is the beginning of one whose messages are sent next.
 
         Raises:
             Broken: It can't be sent over this connection.
             OSError: The connection broke.
         """
-        block = _NO_TABLE + _pseudo_headers(path, self._authority) + b"".join(map(_literal, headers))
-        if max(len(block), _PREFIX_BYTES + len(message)) > MOST_REQUEST_BYTES:
+        block = _headers.request(path, self._authority, headers)
+        if max(len(block), _PREFIX.size + len(message or b"")) > MOST_REQUEST_BYTES:
             raise Broken("the request is too long")
         self._stream += 2
         self._left = self._padding = self._taken_of_stream = 0
         self._is_answered = self._is_last = False
         self._trailers, self.status = b"", None
-        self._room -= _PREFIX_BYTES + len(message)
-        head = _frame_head(_HEADERS, _END_HEADERS, self._stream, len(block))
-        body = _frame_head(_DATA, _END_STREAM, self._stream, _PREFIX_BYTES + len(message))
-        self._waiting += b"".join((head, block, body, struct.pack(">xI", len(message)), message))
-        self._send()
+        self._room_of_stream = self._first_room_of_stream
+        self._is_sent = message is not None
+        self._waiting += _frame_head(_HEADERS, _END_HEADERS, self._stream, len(block)) + block
+        if message is None:
+            # It goes out with the first of them.
+            self._socket.settimeout(2 * _SILENCE_S)
+            return
+        size = _PREFIX.size + len(message)
+        self._room -= size
+        self._send(_frame_head(_DATA, _END_STREAM, self._stream, size), _PREFIX.pack(0, len(message)), message)
+
+    def send(self, message: Sequence[Bytes]) -> bool:
+        """Sends a message, which is in pieces, as fast as the server takes it.
+
+        Returns:
+            Whether more may be sent; if not, the server has begun to answer.
+
+        Raises:
+            Broken: The server is silent, or what comes is no answer.
+            OSError: The connection broke.
+        """
+        left = Pieces(message)
+        left = Pieces([_PREFIX.pack(0, left.size), *message])
+        while left.size:
+            room = min(self._room, self._room_of_stream)
+            self._take_what_came(waits=room <= 0)
+            if self._is_answered:
+                return False
+            room = min(left.size, self._room, self._room_of_stream)
+            if room <= 0:
+                continue
+            self._room -= room
+            self._room_of_stream -= room
+            sent: list[Bytes] = []
+            while room:
+                size = min(room, self._most_of_frame)
+                room -= size
+                sent += [_frame_head(_DATA, 0, self._stream, size), *left.take(size)]
+            try:
+                self._send(*sent)
+            except TimeoutError:
+                raise Broken("the server takes nothing") from None
+        return True
+
+    def finish(self) -> None:
+        """Says that all messages are sent, and waits until the server begins to answer.
+
+        Raises:
+            Broken: The server is silent, or what comes is no answer.
+            OSError: The connection broke.
+        """
+        self._is_sent = not self._is_answered
+        if self._is_sent:
+            self._send(_frame_head(_DATA, _END_STREAM, self._stream, 0))
+        while not self._is_answered:
+            self._take_what_came(waits=True)
+        self._socket.settimeout(None)
 
     def next(self) -> memoryview | None:
         """Waits for the next message; `None` is the end of the call, with `status`.
@@ -151,19 +191,16 @@ class Connection:
             Broken: What comes is no message.
             OSError: The connection broke.
         """
-        head = memoryview(bytearray(_PREFIX_BYTES + _HEAD_BYTES))
         if not self._find_data():
-            self.status = _status(self._trailers)
+            self.status = _headers.status(self._trailers)
             return None
-        self._read(head[:_PREFIX_BYTES])
-        size = int.from_bytes(head[1:_PREFIX_BYTES], "big")
-        if head[0] != 0 or size > MOST_MESSAGE_BYTES:
+        is_compressed, size = _PREFIX.unpack(self._shown(_PREFIX.size))
+        if is_compressed or size > MOST_MESSAGE_BYTES:
             raise Broken("a message is compressed or too long")
         if size == 0:
             # A heartbeat.
             return memoryview(b"")
-        known = head[_PREFIX_BYTES : _PREFIX_BYTES + size]
-        self._read(known)
+        known = self._shown(min(size, _HEAD_BYTES))
         message = self._place(known, size)
         message[: len(known)] = known
         self._read(message[len(known) :])
@@ -172,20 +209,22 @@ class Connection:
     @property
     def is_reusable(self) -> bool:
         """Whether another call can be made, after the end of the last one."""
-        is_over = self.status is not None and not self._is_leaving and self._stream < _LAST_STREAM
-        return is_over and min(self._room, self._room_of_stream) >= MOST_REQUEST_BYTES
+        is_over = self.status is not None and self._is_sent and not self._is_leaving and self._stream < _LAST_STREAM
+        return is_over and min(self._room, self._first_room_of_stream) >= MOST_REQUEST_BYTES
 
     @property
     def is_quiet(self) -> bool:
         """Whether nothing came since the last call. Otherwise it ended, or the server asks whether anybody is there."""
+        time_limit = self._socket.gettimeout()
         self._socket.setblocking(False)
         try:
             self._socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
-            self._socket.setblocking(True)
             return True
         except OSError:
             pass
+        finally:
+            self._socket.settimeout(time_limit)
         return False
 
     def abort(self) -> None:
@@ -207,9 +246,53 @@ class Connection:
         # Nobody reads the answer any more.
         self.close()
 
-    def _send(self) -> None:
+    def _send(self, *pieces: Bytes) -> None:
+        """Sends what waits, and then these bytes."""
         waiting, self._waiting = self._waiting, b""
-        self._socket.sendall(waiting)
+        if sum(map(len, pieces)) <= MOST_REQUEST_BYTES:
+            self._socket.sendall(b"".join((waiting, *pieces)))
+        else:
+            send_all(self._socket, (waiting, *pieces))
+
+    def _take_what_came(self, *, waits: bool) -> None:
+        """Reads the frames that came while messages are sent, up to the beginning of an answer.
+
+        Args:
+            waits: Whether to wait for one at least.
+        """
+        while not self._is_answered:
+            if self._start == self._end and self.is_quiet:
+                if not waits:
+                    return
+                self._wait()
+            self._read_frame()
+            waits = False
+
+    def _wait(self) -> None:
+        """Waits until something comes."""
+        time_limit = self._socket.gettimeout()
+        self._socket.settimeout(_SILENCE_S)
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except TimeoutError:
+            self._send(_frame_head(_PING, 0, 0, 8), bytes(8))
+            try:
+                self._socket.recv(1, socket.MSG_PEEK)
+            except TimeoutError:
+                raise Broken("the server is silent") from None
+        finally:
+            self._socket.settimeout(time_limit)
+
+    def _shown(self, size: int) -> memoryview:
+        """The next bytes of messages. They stay until more is read."""
+        start, end = self._start, self._start + size
+        if size <= self._left and end <= self._end:
+            self._start = end
+            self._left -= size
+            return self._buffer[start:end]
+        shown = memoryview(bytearray(size))
+        self._read(shown)
+        return shown
 
     def _read(self, target: memoryview) -> None:
         """Fills this memory with the next bytes of messages."""
@@ -234,9 +317,9 @@ class Connection:
 
     def _read_frame(self) -> None:
         """Reads a frame, of one with data only its beginning."""
-        head = self._taken(_FRAME_HEAD_BYTES)
-        size, kind, flags = int.from_bytes(head[:3], "big"), head[3], head[4]
-        stream = int.from_bytes(head[5:], "big") & 0x7FFF_FFFF
+        high, low, kind, flags, stream = _FRAME_HEAD.unpack(self._taken(_FRAME_HEAD.size))
+        size = high << 8 | low
+        stream &= 0x7FFF_FFFF
         if size > _FRAME_BYTES:
             raise Broken(f"a frame of {size} bytes")
         if kind == _DATA:
@@ -294,14 +377,14 @@ class Connection:
             raise Broken("a frame has more padding than bytes")
         block = block[: len(block) - padding]
         while not flags & _END_HEADERS:
-            head = self._taken(_FRAME_HEAD_BYTES)
-            flags = head[4]
-            size += int.from_bytes(head[:3], "big")
-            if head[3] != _CONTINUATION or int.from_bytes(head[5:], "big") & 0x7FFF_FFFF != stream:
+            high, low, kind, flags, continued = _FRAME_HEAD.unpack(self._taken(_FRAME_HEAD.size))
+            part = high << 8 | low
+            size += part
+            if kind != _CONTINUATION or continued & 0x7FFF_FFFF != stream:
                 raise Broken("headers are not continued")
-            if size > _MOST_HEADER_BYTES:
+            if size > MOST_HEADER_BYTES:
                 raise Broken("too many headers")
-            block += self._payload(int.from_bytes(head[:3], "big"))
+            block += self._payload(part)
         return block
 
     def _take_headers(self, block: bytes, flags: int, stream: int) -> None:
@@ -310,7 +393,7 @@ class Connection:
         self._is_last = bool(flags & _END_STREAM)
         if not self._is_answered:
             # A proxy that fails answers with another one. Most answers need not be decoded to know that.
-            if not block.removeprefix(_NO_TABLE).startswith(_STATUS_200) and _headers(block).get(":status") != "200":
+            if not _headers.is_success(block):
                 raise Broken("the answer is no success of HTTP")
             self._is_answered = True
         elif not self._is_last:
@@ -325,20 +408,26 @@ class Connection:
             raise Broken("settings are cut off")
         for name, value in struct.iter_unpack(">HI", payload):
             if name == _SETTING_WINDOW:
-                self._room_of_stream = value
-        self._answer(_frame_head(_SETTINGS, _ACK, 0, 0))
+                self._room_of_stream += value - self._first_room_of_stream
+                self._first_room_of_stream = value
+            elif name == _SETTING_FRAME:
+                self._most_of_frame = max(value, _FIRST_FRAME_BYTES)
+        self._send(_frame_head(_SETTINGS, _ACK, 0, 0))
 
     def _take_ping(self, payload: bytes, flags: int) -> None:
         if len(payload) != 8:
             raise Broken("a ping has another size")
         if not flags & _ACK:
-            self._answer(_frame_head(_PING, _ACK, 0, 8) + payload)
+            self._send(_frame_head(_PING, _ACK, 0, 8), payload)
 
     def _take_window(self, payload: bytes, stream: int) -> None:
         if len(payload) != 4:
             raise Broken("a window's frame has another size")
+        room = int.from_bytes(payload, "big") & 0x7FFF_FFFF
         if stream == 0:
-            self._room += int.from_bytes(payload, "big") & 0x7FFF_FFFF
+            self._room += room
+        elif stream == self._stream:
+            self._room_of_stream += room
 
     def _take_goaway(self, payload: bytes) -> None:
         if len(payload) < 8:
@@ -356,12 +445,8 @@ class Connection:
         if stream == self._stream:
             raise Broken(f"the server ended the call with error {int.from_bytes(payload, 'big')}")
 
-    def _answer(self, frame: bytes) -> None:
-        self._waiting += frame
-        self._send()
-
     def _payload(self, size: int) -> bytes:
-        if size > _MOST_HEADER_BYTES:
+        if size > MOST_HEADER_BYTES:
             raise Broken(f"a frame of {size} bytes")
         return self._taken(size)
 
@@ -412,7 +497,7 @@ def _beginning() -> bytes:
         (_SETTING_PUSH, 0),
         (_SETTING_WINDOW, _WINDOW_BYTES),
         (_SETTING_FRAME, _FRAME_BYTES),
-        (_SETTING_HEADERS, _MOST_HEADER_BYTES),
+        (_SETTING_HEADERS, MOST_HEADER_BYTES),
     )
     payload = b"".join(struct.pack(">HI", *setting) for setting in settings)
     return b"".join(
@@ -428,62 +513,4 @@ def _beginning() -> bytes:
 
 
 def _frame_head(kind: int, flags: int, stream: int, size: int) -> bytes:
-    return struct.pack(">HBBBI", size >> 8, size & 0xFF, kind, flags, stream)
-
-
-@functools.lru_cache(16)
-def _pseudo_headers(path: str, authority: str) -> bytes:
-    named = ((":method", "POST"), (":scheme", "http"), (":path", path), (":authority", authority))
-    return b"".join(map(_literal, (*named, ("content-type", "application/grpc"), ("te", "trailers"))))
-
-
-def _literal(header: tuple[str, str]) -> bytes:
-    """A header in HPACK that no table has or gets."""
-    name, value = (text.encode() for text in header)
-    return b"".join((b"\x10", _length(name), name, _length(value), value))
-
-
-def _length(text: bytes) -> bytes:
-    """The length of a text that is written without Huffman's code: seven bits, or as many as it needs."""
-    left = len(text) - 0x7F
-    if left < 0:
-        return bytes((len(text),))
-    encoded = bytearray((0x7F,))
-    while left >= 0x80:
-        encoded.append(left & 0x7F | 0x80)
-        left >>= 7
-    encoded.append(left)
-    return bytes(encoded)
-
-
-def _headers(block: bytes) -> dict[str, str]:
-    """What a block of headers says.
-
-    Raises:
-        Broken: It is none.
-    """
-    decoder = hpack.Decoder(_MOST_HEADER_BYTES)
-    decoder.header_table_size = decoder.max_allowed_table_size = 0
-    try:
-        return {str(name, "latin-1"): str(value, "latin-1") for name, value in decoder.decode(block, raw=True)}
-    except hpack.HPACKError as error:
-        raise Broken(f"headers are malformed: {error}") from None
-
-
-@functools.lru_cache(16)
-def _status(trailers: bytes) -> Status:
-    """What the last headers of an answer say about the call.
-
-    Raises:
-        Broken: They don't say how it ended.
-    """
-    found = _headers(trailers)
-    code = found.get("grpc-status", "")
-    if not (code.isascii() and code.isdigit()):
-        raise Broken("an answer ends without a status")
-    # Whatever can't be read of the details is as good as none.
-    details = None
-    with contextlib.suppress(binascii.Error, ValueError):
-        encoded = found.get("grpc-status-details-bin", "")
-        details = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True) or None
-    return Status(int(code), urllib.parse.unquote(found.get("grpc-message", "")), details)
+    return _FRAME_HEAD.pack(size >> 8, size & 0xFF, kind, flags, stream)

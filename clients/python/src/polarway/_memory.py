@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -32,6 +33,13 @@ def note_message(size: int) -> None:
     """Notes that a message of so many bytes is sent or received: after a large one, memory is kept for the next."""
     if size >= _LARGE_BYTES:
         keep_for_messages()
+
+
+def joined(pieces: Sequence[Bytes]) -> bytes:
+    """The message that is in these pieces."""
+    message = b"".join(pieces)
+    note_message(len(message))
+    return message
 
 
 @functools.cache

@@ -13,17 +13,17 @@ from polarway._calls import Attempt
 from polarway._encode import encoded
 from polarway._failure import Failure
 from polarway._generated import messages, methods
-from polarway._memory import note_message
+from polarway._memory import joined
 from polarway._outgoing import Outgoing
 from polarway._progress import Progress
 from polarway._transport import CallFailed, Job
 from polarway._transport import Outgoing as Upload
-from polarway._wire import decode, encode, field_of, framed
+from polarway._wire import Bytes, decode, encode, field_of, framed
 
 # A worker that receives nothing for a while takes the client for dead.
 _HEARTBEAT_S: Final = 1.0
 
-_HEARTBEAT: Final = encode(messages.StoreRequest())
+_HEARTBEAT: Final[Sequence[Bytes]] = (encode(messages.StoreRequest()),)
 
 _CHUNK: Final = field_of(messages.StoreRequest, "chunk")
 _IPC: Final = field_of(messages.Chunk, "ipc")
@@ -45,7 +45,7 @@ async def send(attempt: Attempt, tables: Sequence[Table], progress: Progress) ->
         InvalidInput: A row is too large, or Arrow can't write a column.
         Exception: What reading the tables raised.
     """
-    parts = _Parts(tables)
+    parts = _Parts(tables, joins=not attempt.transport.takes_pieces)
     upload = attempt.upload(methods.STORE)
     try:
         progress.again()
@@ -68,7 +68,7 @@ async def _send_all(attempt: Attempt, upload: Upload, parts: _Parts, progress: P
         job = attempt.transport.start(parts.next)
         if not await _sent(attempt, upload, part.message):
             return
-        progress.advance(part.rows, len(part.message))
+        progress.advance(part.rows, sum(map(len, part.message)))
 
 
 async def _ready(attempt: Attempt, upload: Upload, job: Job[_Part]) -> _Part:
@@ -85,7 +85,7 @@ async def _ready(attempt: Attempt, upload: Upload, job: Job[_Part]) -> _Part:
         return part
 
 
-async def _sent(attempt: Attempt, upload: Upload, message: bytes) -> bool:
+async def _sent(attempt: Attempt, upload: Upload, message: Sequence[Bytes]) -> bool:
     """Sends a message; false if the worker has answered."""
     try:
         is_taken = await upload.send(message, attempt.timeout_s)
@@ -111,9 +111,9 @@ def _stuck(attempt: Attempt, what: str, bound_s: float) -> CallFailed:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Part:
-    """A message, or the error in its place; neither behind the last one."""
+    """A message in pieces, or the error in its place; neither behind the last one."""
 
-    message: bytes | None = None
+    message: Sequence[Bytes] | None = None
     rows: int = 0
     # It is no exception of the thread that encodes, where its being a `TimeoutError` would mean something else.
     error: BaseException | None = None
@@ -122,9 +122,9 @@ class _Part:
 class _Parts:
     """The messages of an upload, which one thread after another encodes."""
 
-    def __init__(self, tables: Sequence[Table]) -> None:
+    def __init__(self, tables: Sequence[Table], *, joins: bool) -> None:
         self.began = time.monotonic()
-        self._messages = _messages(tables)
+        self._messages = _messages(tables, joins)
         self._lock = threading.Lock()
         self._is_stopped = False
 
@@ -143,17 +143,16 @@ class _Parts:
         self._is_stopped = True
 
 
-def _messages(tables: Sequence[Table]) -> Iterator[_Part]:
+def _messages(tables: Sequence[Table], joins: bool) -> Iterator[_Part]:
     for index, table in enumerate(tables):
         is_last = index + 1 == len(tables)
-        yield _Part(encode(messages.StoreRequest(header=dataclasses.replace(table.header, last=is_last))))
+        yield _Part([encode(messages.StoreRequest(header=dataclasses.replace(table.header, last=is_last)))])
         rows, checksum = 0, 0
         for chunk in encoded(table.source.schema, table.source.batches()):
             rows += chunk.rows
             for piece in chunk.ipc:
                 checksum = zlib.crc32(piece, checksum)
             place = encode(messages.Chunk(first_row=chunk.first_row, rows=chunk.rows))
-            message = b"".join(framed(_CHUNK, [*framed(_IPC, chunk.ipc), place]))
-            note_message(len(message))
-            yield _Part(message, chunk.rows)
-        yield _Part(encode(messages.StoreRequest(trailer=messages.StoreTrailer(rows=rows, crc32=checksum))))
+            message = framed(_CHUNK, [*framed(_IPC, chunk.ipc), place])
+            yield _Part([joined(message)] if joins else message, chunk.rows)
+        yield _Part([encode(messages.StoreRequest(trailer=messages.StoreTrailer(rows=rows, crc32=checksum)))])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from polarway._address import Address
@@ -73,23 +73,24 @@ class Incoming(Protocol):
 class Outgoing(Protocol):
     """The messages that a client sends in one call, and the server's answer."""
 
-    async def send(self, message: bytes, within_s: float) -> bool:
-        """Sends a message as soon as there is room for it.
+    async def send(self, message: Sequence[Bytes], within_s: float) -> bool:
+        """Sends a message, which is in pieces, as soon as there is room for it.
 
         Returns:
             Whether more may be sent; if not, the server has answered early, or the call failed: `answer` tells.
 
         Raises:
+            CallFailed: The call failed.
             TimeoutError: The server took nothing in this time.
         """
         ...
 
-    async def answer(self, within_s: float) -> bytes:
+    async def answer(self, within_s: float) -> Bytes:
         """Says that all is sent, and waits for the answer.
 
         Raises:
             CallFailed: The call failed.
-            TimeoutError: No answer came in this time. The call goes on, so this can be called again.
+            TimeoutError: No answer came in this time.
         """
         ...
 
@@ -112,6 +113,9 @@ class Job(Protocol[T_co]):
 
 class Transport(Protocol):
     """Calls to workers, waits, and threads."""
+
+    takes_pieces: bool
+    """Whether an upload sends the pieces of a message as they are. Otherwise they are joined, better on a thread."""
 
     async def unary(self, worker: Worker, path: str, message: bytes, headers: Headers, within_s: float) -> bytes:
         """Makes a call with one message and one answer. The server gets the time limit too.
