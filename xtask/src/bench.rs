@@ -3,12 +3,13 @@
 //! Two programs hold the table in memory and wait for commands: `polarway-bench`, which calls the engine, and `peers.py`,
 //! which calls pyarrow, polars and DuckDB. With `--python` there is a third, `client.py`, which calls the Python client, and with
 //! `--clients` there are programs that call the clients of other languages. With `--cloud` both measure tables in a bucket, and the
-//! peers are those of `cloud_peers.py`. Their turns alternate in every round, so that whatever slows the machine down slows all of
+//! peers are those of `cloud_peers.py`. With `--distributed` the engine's program runs several servers, and there are no peers. Their turns alternate in every round, so that whatever slows the machine down slows all of
 //! them; what is compared are medians.
 
 mod client_measures;
 mod cloud;
 mod cloud_measures;
+mod distributed;
 mod measures;
 mod participant;
 mod peers;
@@ -17,7 +18,7 @@ mod report;
 
 use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -31,6 +32,7 @@ use crate::{Subcommand, cargo, libduckdb, python_client, tpch};
 use client_measures::CLIENT_MEASURES;
 use cloud::Bucket;
 use cloud_measures::CLOUD_MEASURES;
+use distributed::Part;
 use measures::{MEASURES, Measure, Party};
 use participant::Participant;
 use peers::Peers;
@@ -41,13 +43,16 @@ pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "bench",
     summary: "measure speed, beside pyarrow, Arrow Flight, polars, DuckDB and ArcticDB",
     usage: "
-Usage: cargo xtask bench [--python | --clients | --cloud] [--rows N] [--rounds N] [--only NAME]... [--json PATH]
+Usage: cargo xtask bench [--python | --clients | --cloud | --distributed] [--rows N] [--rounds N] [--only NAME]...
+                         [--programs DIR] [--json PATH]
 
   --python     measure the Python client, beside pyarrow's Flight and the Rust client
   --clients    measure the clients of other languages, beside what their users would take otherwise
   --cloud      measure tables in a bucket with 30 ms a request and 90 MB/s a stream, beside DuckDB's httpfs and ArcticDB
+  --distributed  measure TPC-H on several workers, beside one: all on the same cores, and each with a tenth of a core, which
+               takes the right to make control groups
   --rows N     rows of the table (default 10000000, which is 640 MB)
-  --rounds N   rounds that count, after one that warms up (default 7; 9 with --python and --clients)
+  --rounds N   rounds that count, after one that warms up (default 7; 9 with --python and --clients, 3 with --distributed)
   --only NAME  measure only this: load-parquet, load-parquet-adopted, load-parquet-filling, store, cached-load,
                query-overhead-new, query-overhead-seen, latest-version-known, latest-version-cold, list-versions,
                network-cached-load, network-load-parquet, network-store, network-cached-load-small, network-select-42,
@@ -56,7 +61,9 @@ Usage: cargo xtask bench [--python | --clients | --cloud] [--rows N] [--rounds N
                python-load-arrow, python-load-polars, python-wide-arrow, python-wide-polars, python-load-small,
                python-store, python-import; with --clients: typescript-load, typescript-load-small, go-load,
                go-load-cpu, go-load-small; with --cloud:
-               cloud-query-cold, cloud-query-again, cloud-load, cloud-store, cloud-cached-load-small
+               cloud-query-cold, cloud-query-again, cloud-load, cloud-store, cloud-cached-load-small; with --distributed:
+               overhead, scaling, figures
+  --programs DIR  build nothing, and take the programs of this folder
   --json PATH  where the numbers go (default: bench.json in the target folder)
 
 The peers live in a Python virtual environment in the cache folder. The table is generated there once per number of rows.
@@ -74,6 +81,8 @@ enum Subject {
     Clients,
     /// Tables in a bucket.
     Cloud,
+    /// Queries of several workers.
+    Distributed,
 }
 
 struct Options {
@@ -81,13 +90,22 @@ struct Options {
     rows: u64,
     rounds: usize,
     measures: Vec<&'static Measure>,
+    /// With `--distributed`, in place of measures.
+    parts: Vec<Part>,
+    programs: Option<PathBuf>,
     json: Option<PathBuf>,
 }
 
 fn run(arguments: lexopt::Parser) -> Result<()> {
     let mut options = parse(arguments)?;
-    let libduckdb = libduckdb::ensure()?;
     let target = cargo::target_folder()?;
+    let json = options.json.clone().unwrap_or_else(|| target.join("bench.json"));
+    if options.subject == Subject::Distributed {
+        let work = ScratchFolder::create_in(&target, "bench")?;
+        let programs = programs(&options, &target)?;
+        let report = distributed::measure(&options.parts, options.rounds, &programs, work.path())?;
+        return tell(&report.to_text(), &report.to_json(), &json);
+    }
     let mut installed = Peers::prepare(&cache_folder()?)?;
     let mut table = installed.table(&cache_folder()?, options.rows)?;
     if options.subject == Subject::Cloud {
@@ -95,9 +113,7 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
         table.peers = installed.versions();
     }
 
-    eprintln!("bench: building polarway-bench in release mode");
-    let program = ["--release", "--package", "polarway-bench"];
-    cargo::run(libduckdb.cargo("build").args(program).args(["--package", "polarway-server-bin"]))?;
+    let programs = programs(&options, &target)?;
     // Beside the build and not in /tmp, which often is memory: storing is measured down to the disk.
     let work = ScratchFolder::create_in(&target, "bench")?;
     // One nginx is before both, so both have to know where it is.
@@ -105,7 +121,7 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
         ("POLARWAY_BENCH_NGINX_PORT", polarway_fleet::free_port()?.to_string()),
         ("POLARWAY_BENCH_FLIGHT_PORT", polarway_fleet::free_port()?.to_string()),
     ];
-    let mut ours = Command::new(target.join("release").join("polarway-bench"));
+    let mut ours = Command::new(programs.join("polarway-bench"));
     // The peers, over pyarrow, keep memory that was freed. glibc returns that of large tables, in some runs and not in others,
     // and to get it again takes as long as half a load.
     ours.envs([
@@ -127,7 +143,7 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
     ours.envs(ports.clone());
     let bucket = match options.subject {
         Subject::Cloud => Some(Bucket::start(&cache_folder()?, work.path())?),
-        Subject::Engine | Subject::PythonClient | Subject::Clients => None,
+        _ => None,
     };
     let mut peers = installed.call();
     if let Some(bucket) = &bucket {
@@ -138,7 +154,7 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
     peers.arg(&table.folder).arg(work.path().join("peers"));
     peers.envs(ports);
     let peers = Participant::start("peers", &mut peers)?;
-    let server = target.join("release").join("polarway-server");
+    let server = programs.join("polarway-server");
     let is_wanted =
         |language: &str| options.measures.iter().any(|measure| measure.name.starts_with(language));
     let mut clients = Vec::new();
@@ -166,16 +182,37 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
         measurements.push(measure_in_turns(measure, options.rounds, &mut participants)?);
     }
     let report = Report { table, rounds: options.rounds, measurements };
-    let json = options.json.unwrap_or_else(|| target.join("bench.json"));
-    fs::write(&json, report.to_json()).with_context(|| format!("writing {}", json.display()))?;
-    std::io::stdout().write_all(report.to_text().as_bytes())?;
+    tell(&report.to_text(), &report.to_json(), &json)
+}
+
+/// The folder of the programs, which are built unless there are others to take.
+fn programs(options: &Options, target: &Path) -> Result<PathBuf> {
+    if let Some(programs) = &options.programs {
+        return Ok(programs.clone());
+    }
+    eprintln!("bench: building polarway-bench in release mode");
+    let packages = ["--release", "--package", "polarway-bench", "--package", "polarway-server-bin"];
+    cargo::run(libduckdb::ensure()?.cargo("build").args(packages))?;
+    Ok(target.join("release"))
+}
+
+fn tell(text: &str, numbers: &str, json: &Path) -> Result<()> {
+    fs::write(json, numbers).with_context(|| format!("writing {}", json.display()))?;
+    std::io::stdout().write_all(text.as_bytes())?;
     eprintln!("bench: the numbers are in {}", json.display());
     Ok(())
 }
 
 fn parse(mut arguments: lexopt::Parser) -> Result<Options> {
-    let mut options =
-        Options { subject: Subject::Engine, rows: 10_000_000, rounds: 0, measures: Vec::new(), json: None };
+    let mut options = Options {
+        subject: Subject::Engine,
+        rows: 10_000_000,
+        rounds: 0,
+        measures: Vec::new(),
+        parts: Vec::new(),
+        programs: None,
+        json: None,
+    };
     let mut rounds = None;
     let mut names = Vec::new();
     while let Some(argument) = arguments.next()? {
@@ -183,6 +220,8 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Options> {
             Long("python") => options.subject = Subject::PythonClient,
             Long("clients") => options.subject = Subject::Clients,
             Long("cloud") => options.subject = Subject::Cloud,
+            Long("distributed") => options.subject = Subject::Distributed,
+            Long("programs") => options.programs = Some(std::path::absolute(arguments.value()?)?),
             Long("rows") => options.rows = arguments.value()?.parse()?,
             Long("rounds") => rounds = Some(arguments.value()?.parse()?),
             Long("json") => options.json = Some(PathBuf::from(arguments.value()?)),
@@ -190,14 +229,21 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Options> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let takes_longer = matches!(options.subject, Subject::PythonClient | Subject::Clients);
-    options.rounds = rounds.unwrap_or(if takes_longer { 9 } else { 7 });
+    options.rounds = rounds.unwrap_or(match options.subject {
+        Subject::PythonClient | Subject::Clients => 9,
+        Subject::Engine | Subject::Cloud => 7,
+        Subject::Distributed => 3,
+    });
     ensure!(options.rows > 0 && options.rounds > 0, "--rows and --rounds must be at least 1");
     let all: &'static [Measure] = match options.subject {
         Subject::Engine => &MEASURES,
         Subject::PythonClient => &PYTHON_MEASURES,
         Subject::Clients => &CLIENT_MEASURES,
         Subject::Cloud => &CLOUD_MEASURES,
+        Subject::Distributed => {
+            options.parts = distributed::parts(&names)?;
+            return Ok(options);
+        }
     };
     for name in &names {
         let Some(measure) = all.iter().find(|measure| measure.name == name) else {
@@ -318,6 +364,16 @@ mod tests {
         let of_cloud = options(&["--cloud"]).unwrap();
         assert_eq!((of_cloud.subject, of_cloud.measures.len()), (Subject::Cloud, CLOUD_MEASURES.len()));
         assert!(options(&["--cloud", "--only", "store"]).is_err());
+    }
+
+    #[test]
+    fn queries_of_several_workers_are_measured_in_parts() {
+        let all = options(&["--distributed"]).unwrap();
+        assert_eq!((all.rounds, &*all.parts), (3, &Part::ALL[..]));
+        let one = options(&["--distributed", "--only", "scaling", "--rounds", "1"]).unwrap();
+        assert_eq!((one.rounds, &*one.parts), (1, &[Part::Scaling][..]));
+        assert!(options(&["--distributed", "--only", "store"]).is_err());
+        assert!(options(&["--only", "scaling"]).is_err());
     }
 
     #[test]

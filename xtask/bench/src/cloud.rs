@@ -1,4 +1,4 @@
-//! Tables in a bucket behind a line like that to a cloud. The variables that name the bucket come from `cargo xtask bench --cloud`.
+//! Tables in a bucket behind a line like that to a cloud. The variables that name the bucket come from `cargo xtask bench`.
 
 use std::env;
 use std::fs;
@@ -59,14 +59,15 @@ pub(crate) struct Place {
     /// The URL of the service.
     pub(crate) endpoint: String,
     /// The same as a folder of this machine.
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 impl Place {
-    fn of_variables() -> Result<Self> {
+    pub(crate) fn of_variables() -> Result<Self> {
         let variable = |name: &str| {
             let name = format!("POLARWAY_BENCH_BUCKET{name}");
-            env::var(&name).with_context(|| format!("{name} is not set: `cargo xtask bench --cloud` sets it"))
+            env::var(&name)
+                .with_context(|| format!("{name} is not set: `cargo xtask bench` sets it with --cloud"))
         };
         Ok(Self {
             url: format!("s3://{}/{PREFIX}", variable("")?),

@@ -15,6 +15,7 @@ mod queries;
 mod secure;
 mod server;
 mod sql;
+mod together;
 mod tpch;
 mod versions;
 mod whole_table;
@@ -34,6 +35,7 @@ use protocol::Measured;
 use queries::Queries;
 use secure::Secure;
 use sql::Sql;
+use together::Together;
 use tpch::Tpch;
 use versions::Versions;
 use whole_table::WholeTable;
@@ -68,6 +70,7 @@ struct Bench {
     crowd: Option<Crowd>,
     balanced: Option<Balanced>,
     cloud: Option<Cloud>,
+    together: Option<Together>,
     memory: Option<Handles>,
     external: Option<Handles>,
 }
@@ -77,6 +80,9 @@ impl Bench {
     async fn measure(&mut self, name: &str) -> Result<Measured> {
         match name {
             "cloud-query-cold" => self.cloud().await?.query_cold().await,
+            _ if name.contains("-distributed-") || name.contains("-local-") => {
+                self.together()?.measure(name).await
+            }
             _ => self.seconds(name).await.map(Measured::from),
         }
     }
@@ -173,6 +179,13 @@ impl Bench {
         Ok(match self.tpch.take() {
             Some(ready) => self.tpch.insert(ready),
             None => self.tpch.insert(Tpch::set_up(&self.work.join("tpch")).await?),
+        })
+    }
+
+    fn together(&mut self) -> Result<&mut Together> {
+        Ok(match self.together.take() {
+            Some(ready) => self.together.insert(ready),
+            None => self.together.insert(Together::set_up(&self.work.join("together"))?),
         })
     }
 

@@ -9,7 +9,7 @@ use crate::open;
 use crate::plain::Plain;
 use crate::server::Server;
 
-const TABLES: [&str; 8] =
+pub(crate) const TABLES: [&str; 8] =
     ["customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier"];
 
 /// How many queries there are.
@@ -24,8 +24,7 @@ pub(crate) struct Tpch {
 impl Tpch {
     /// Stores the tables that the variable `POLARWAY_TPCH` names the folder of.
     pub(crate) async fn set_up(folder: &Path) -> Result<Self> {
-        let source =
-            PathBuf::from(std::env::var_os("POLARWAY_TPCH").context("POLARWAY_TPCH names no folder")?);
+        let source = source()?;
         let server = Server::start(folder, "0").await?;
         let plain = Plain::open(folder)?;
         let files = open(&folder.join("source"), 0).await?;
@@ -37,12 +36,7 @@ impl Tpch {
             server.client.store(table, files.load(table).await?).await?;
             plain.view(folder, table)?;
         }
-        let text = |number| {
-            let file = source.join(format!("queries/{number:02}.sql"));
-            std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))
-        };
-        let texts = (1..=QUERIES).map(text).collect::<Result<_>>()?;
-        Ok(Self { server, plain, texts })
+        Ok(Self { server, plain, texts: texts(&source)? })
     }
 
     /// All queries by Polarway, or the one of this number.
@@ -70,4 +64,18 @@ impl Tpch {
             }
         }
     }
+}
+
+/// The folder that the variable `POLARWAY_TPCH` names.
+pub(crate) fn source() -> Result<PathBuf> {
+    Ok(PathBuf::from(std::env::var_os("POLARWAY_TPCH").context("POLARWAY_TPCH names no folder")?))
+}
+
+/// The texts of the queries.
+pub(crate) fn texts(source: &Path) -> Result<Vec<String>> {
+    let text = |number| {
+        let file = source.join(format!("queries/{number:02}.sql"));
+        std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))
+    };
+    (1..=QUERIES).map(text).collect()
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::balancer::{Balancer, Spread};
+use crate::cpu_share::CpuShare;
 use crate::health;
 use crate::ports::free_port;
 use crate::process::{Process, ProcessId, log_file};
@@ -112,6 +113,8 @@ pub struct Fleet {
 struct Worker {
     address: SocketAddr,
     process: Process,
+    /// Ends after the process.
+    share: Option<CpuShare>,
 }
 
 impl Fleet {
@@ -139,7 +142,7 @@ impl Fleet {
         for index in 0..fleet.config.workers {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
             let process = start_worker(&fleet.config, index, address)?;
-            fleet.workers.push(Worker { address, process });
+            fleet.workers.push(Worker { address, process, share: None });
         }
         for worker in &mut fleet.workers {
             wait_until_it_serves(&mut worker.process, worker.address)?;
@@ -232,6 +235,18 @@ impl Fleet {
         self.workers[index].process.id().signal("CONT")
     }
 
+    /// Holds each worker to this part of a core, until it ends or is restarted. The kernel must allow it: that of Linux does so for
+    /// root, or for whoever may change its control groups.
+    ///
+    /// # Errors
+    /// There are no control groups, or they can't be changed.
+    pub fn hold_workers(&mut self, cores: f64) -> Result<()> {
+        for worker in &mut self.workers {
+            worker.share = Some(CpuShare::hold(worker.process.id(), cores)?);
+        }
+        Ok(())
+    }
+
     /// Has the balancer read its configuration again, which ends its clients' connections once their calls are over. Whether it
     /// can do that.
     ///
@@ -252,6 +267,7 @@ impl Fleet {
     pub fn restart(&mut self, index: usize) -> Result<()> {
         let worker = &mut self.workers[index];
         worker.process.end()?;
+        worker.share = None;
         worker.process = start_worker(&self.config, index, worker.address)?;
         Ok(())
     }
@@ -282,7 +298,7 @@ impl Fleet {
     pub fn left(config: FleetConfig, workers: &[SocketAddr], balancer: Option<SocketAddr>) -> Result<Self> {
         let workers = workers.iter().enumerate().map(|(index, address)| {
             let process = Process::recorded(&worker_name(index), &config.worker_folder(index))?;
-            Ok(Worker { address: *address, process })
+            Ok(Worker { address: *address, process, share: None })
         });
         let workers = workers.collect::<Result<Vec<_>>>()?;
         let balancer = match balancer {

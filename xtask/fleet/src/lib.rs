@@ -19,6 +19,7 @@
 //! ```
 
 mod balancer;
+mod cpu_share;
 mod deploy;
 mod fleet;
 mod health;
@@ -26,6 +27,7 @@ mod ports;
 mod process;
 
 pub use balancer::{Balancer, Spread};
+pub use cpu_share::can_hold_workers;
 pub use fleet::{Buckets, Fleet, FleetConfig};
 pub use ports::free_port;
 pub use process::ProcessId;

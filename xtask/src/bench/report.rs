@@ -172,15 +172,15 @@ fn verdicts(measurement: &Measurement) -> impl Iterator<Item = bool> {
     measurement.limit_verdict().into_iter().chain(received).chain(rivals)
 }
 
-fn word(passed: bool) -> &'static str {
+pub(super) fn word(passed: bool) -> &'static str {
     if passed { "pass" } else { "FAIL" }
 }
 
-fn cores() -> usize {
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn median(seconds: &[f64]) -> f64 {
+pub(super) fn median(seconds: &[f64]) -> f64 {
     let mut sorted = seconds.to_vec();
     sorted.sort_by(f64::total_cmp);
     match sorted.len() {
@@ -197,7 +197,7 @@ fn extremes(seconds: &[f64]) -> (f64, f64) {
 }
 
 /// Three digits that matter, in the unit that keeps them readable.
-fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     let (value, unit) = match seconds.abs() {
         magnitude if magnitude < 1e-3 => (seconds * 1e6, "µs"),
         magnitude if magnitude < 1.0 => (seconds * 1e3, "ms"),
