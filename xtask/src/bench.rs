@@ -28,7 +28,7 @@ use lexopt::ValueExt as _;
 use crate::folders::{ScratchFolder, cache_folder};
 use crate::go_client::Go;
 use crate::typescript_client::TypescriptClient;
-use crate::{Subcommand, cargo, libduckdb, python_client, tpch};
+use crate::{Subcommand, cargo, libduckdb, python_client, tpc};
 use client_measures::CLIENT_MEASURES;
 use cloud::Bucket;
 use cloud_measures::CLOUD_MEASURES;
@@ -138,7 +138,7 @@ fn run(arguments: lexopt::Parser) -> Result<()> {
         }
     }
     if options.measures.iter().any(|measure| measure.name.starts_with("tpch")) {
-        ours.env(tpch::FOLDER_VARIABLE, tpch::provide(&cache_folder()?, 1.0)?);
+        ours.env(tpc::TPCH.folder_variable, tpc::TPCH.provide(&cache_folder()?, 1.0)?);
     }
     ours.envs(ports.clone());
     let bucket = match options.subject {

@@ -24,7 +24,7 @@ mod quickstart;
 mod run;
 mod sbom;
 mod test;
-mod tpch;
+mod tpc;
 mod typescript_client;
 mod versitygw;
 

@@ -14,11 +14,15 @@ use super::cloud;
 use crate::folders::cache_folder;
 use crate::go_client::Go;
 use crate::python::Python;
+use crate::tpc::{Suite, TPCDS, TPCH};
 use crate::typescript_client::TypescriptClient;
-use crate::{peers, python_client, tpch};
+use crate::{peers, python_client};
 
 /// The smallest scale at which each query of TPC-H has something to answer.
 const TPCH_SCALE: f64 = 0.1;
+
+/// A scale at which three in four queries of TPC-DS have something to answer, in seconds.
+const TPCDS_SCALE: f64 = 0.01;
 
 /// The variable by which tests know which balancers are there: their names, with commas between.
 const BALANCERS_VARIABLE: &str = "POLARWAY_BALANCERS";
@@ -39,10 +43,8 @@ pub(super) fn provide(only_balancers: bool) -> Provided {
         provided.note("strace", strace);
         let browser = provide_program("chromium", "chromium", &["--version"]);
         provided.note("chromium", browser);
-        let tables = cache_folder().and_then(|cache| tpch::provide(&cache, TPCH_SCALE));
-        let tables =
-            provided.note("the tables of TPC-H, for which Python with venv and a network are needed", tables);
-        provided.variables.extend(tables.map(|folder| (tpch::FOLDER_VARIABLE, folder.into())));
+        provided.tables("TPC-H", &TPCH, TPCH_SCALE);
+        provided.tables("TPC-DS", &TPCDS, TPCDS_SCALE);
         let peers = cache_folder().and_then(|cache| peers::provide(&cache));
         let what = "pyarrow, polars and DuckDB, for which Python 3.11 with venv and a network are needed";
         let peers = provided.note(what, peers);
@@ -88,6 +90,14 @@ impl Provided {
     pub(super) fn buckets(&mut self, folder: &Path) -> Option<Servers> {
         let what = "buckets of S3, Azure and Google, for which Go, Node.js, npm and a network are needed";
         self.note(what, cloud::start(folder))
+    }
+
+    /// The tables and queries of a suite.
+    fn tables(&mut self, name: &str, suite: &Suite, scale: f64) {
+        let tables = cache_folder().and_then(|cache| suite.provide(&cache, scale));
+        let what = format!("the tables of {name}, for which Python with venv and a network are needed");
+        let tables = self.note(&what, tables);
+        self.variables.extend(tables.map(|folder| (suite.folder_variable, folder.into())));
     }
 
     fn note<T>(&mut self, what: &str, outcome: Result<T>) -> Option<T> {
