@@ -26,6 +26,9 @@ pub(crate) const PLAN_SPILL_FOLDER: &str = "plans";
 /// The folder for what DuckDB writes when it runs out of memory.
 pub(crate) const SPILL_FOLDER: &str = "spill";
 
+/// All folders of a process.
+const FOLDERS: [&str; 4] = [MIRROR_FOLDER, RANGES_FOLDER, PLAN_SPILL_FOLDER, SPILL_FOLDER];
+
 const PREFIX: &str = "worker-";
 const LOCK_FILE: &str = "lock";
 
@@ -91,8 +94,8 @@ fn holds_only_ours(folder: &Path) -> io::Result<bool> {
         let entry = entry?;
         let is_ours = match entry.file_name().to_str() {
             Some(LOCK_FILE) => entry.file_type()?.is_file(),
-            Some(MIRROR_FOLDER | RANGES_FOLDER | SPILL_FOLDER) => entry.file_type()?.is_dir(),
-            _ => false,
+            Some(name) => FOLDERS.contains(&name) && entry.file_type()?.is_dir(),
+            None => false,
         };
         if !is_ours {
             return Ok(false);
@@ -112,6 +115,10 @@ mod tests {
         let dead = data.path().join("tmp/worker-dead");
         fs::create_dir(&dead).unwrap();
         File::create(dead.join(LOCK_FILE)).unwrap();
+        for folder in FOLDERS {
+            fs::create_dir(dead.join(folder)).unwrap();
+            fs::write(dead.join(folder).join("left"), "x").unwrap();
+        }
         let foreign = data.path().join("tmp/mine");
         fs::create_dir(&foreign).unwrap();
         let _other = Workspace::open(data.path()).unwrap();
