@@ -35,6 +35,9 @@ pub struct Functions {
     pub window: Vec<Arc<WindowUDF>>,
 }
 
+/// A plan of one partition has nothing that brings rows together, and would stay on one worker.
+const FEWEST_PARTITIONS: usize = 2;
+
 /// How a query is spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spread {
@@ -46,8 +49,8 @@ pub struct Spread {
 
 impl Default for Spread {
     fn default() -> Self {
-        let partitions = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { partitions, bytes_per_partition: 16 << 20 }
+        let partitions = std::thread::available_parallelism().map_or(FEWEST_PARTITIONS, usize::from);
+        Self { partitions: partitions.max(FEWEST_PARTITIONS), bytes_per_partition: 16 << 20 }
     }
 }
 
@@ -93,7 +96,7 @@ pub(crate) fn coordinator(
         .with_distributed_planner()
         .with_distributed_file_scan_config_bytes_per_partition(spread.bytes_per_partition)?
         .with_distributed_metrics_collection(false)?
-        .with_distributed_desired_task_count_handler(guard::one_task_for_a_limit);
+        .with_distributed_desired_task_count_handler(guard::one_task_for_all_rows);
     Ok(builder.build())
 }
 

@@ -1,4 +1,5 @@
 //! Workers in this process, and tables in a folder that all of them read.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -15,7 +16,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use polarway_distributed::{
     Channels, Credentials, Error, Functions, Identity, PinnedFile, PinnedFiles, PlanFiles, Query, Spread,
-    StoredScan, Token, Worker, WorkerLimits, WorkerOptions,
+    StoredScan, Token, Worker, WorkerLimits, WorkerOptions, functions,
 };
 use polarway_model::DatasetName;
 use polarway_query::{CatalogError, FileGroup, FileReference, RemoteFile, RemoteReadError, StoredTable};
@@ -170,14 +171,18 @@ impl Peer {
     }
 
     pub(crate) async fn with(root: &Path, identity: Identity, limits: WorkerLimits) -> Self {
+        Self::spreading(root, identity, limits, forced()).await
+    }
+
+    async fn spreading(root: &Path, identity: Identity, limits: WorkerLimits, spread: Spread) -> Self {
         let files = Folder::at(root);
         let spill = tempfile::tempdir().unwrap();
         let options = WorkerOptions {
             identity,
             token: Some(Token::new(TOKEN).unwrap()),
             files: Arc::new(Files(Arc::clone(&files))),
-            functions: Functions::default(),
-            spread: forced(),
+            functions: Functions { scalar: functions(), ..Functions::default() },
+            spread,
             limits,
             spill_folder: spill.path().to_owned(),
         };
@@ -214,9 +219,13 @@ impl Drop for Peer {
 }
 
 pub(crate) async fn fleet(root: &Path, workers: usize) -> Vec<Peer> {
+    fleet_spreading(root, workers, forced()).await
+}
+
+pub(crate) async fn fleet_spreading(root: &Path, workers: usize, spread: Spread) -> Vec<Peer> {
     let mut peers = Vec::new();
     for _ in 0..workers {
-        peers.push(Peer::start(root).await);
+        peers.push(Peer::spreading(root, identity(), WorkerLimits::default(), spread).await);
     }
     peers
 }

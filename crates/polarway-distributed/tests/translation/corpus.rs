@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::engines::{Engines, Outcome};
+use crate::engines::{Engines, Outcome, on_a_thread_of_queries};
 use crate::statements::statements;
 
 const TABLES: [&str; 5] = ["airlines", "airports", "flights", "planes", "weather"];
@@ -11,35 +11,48 @@ const TABLES: [&str; 5] = ["airlines", "airports", "flights", "planes", "weather
 /// At least so many of the corpus are translated.
 const LEAST_TRANSLATED: usize = 325;
 
-/// The form of a plan is read on the query's own thread, which has such a stack.
-pub(crate) const STACK_BYTES: usize = 64 << 20;
+/// Of these, at least so many run on more than one worker: most others read no table, or nothing that is worth it.
+const LEAST_DISTRIBUTED: usize = 170;
 
 #[test]
 fn each_query_of_the_corpus_is_answered_as_duckdb_answers_it_or_refused_by_name() {
-    let run = || {
-        let mut engines = Engines::new();
-        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/data/nycflights13");
-        for table in TABLES {
-            engines.add_file(table, &data.join(table).with_extension("parquet"));
-        }
-        let mut same = 0;
-        let (mut refused, mut wrong) = (BTreeMap::<String, usize>::new(), Vec::new());
-        for (file, sql) in queries() {
-            match engines.ask(&sql) {
-                Outcome::Same => same += 1,
-                Outcome::Refused(reason) => *refused.entry(reason).or_default() += 1,
-                outcome => wrong.push(format!("{file}: {sql}\n{outcome:?}")),
-            }
-        }
-        report(same, &refused);
-        assert!(wrong.is_empty(), "{} differ or fail:\n\n{}", wrong.len(), wrong.join("\n\n"));
-        assert!(same >= LEAST_TRANSLATED, "only {same} were translated");
-    };
-    std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run).unwrap().join().unwrap();
+    on_a_thread_of_queries(|| {
+        ask_all(Engines::new());
+    });
 }
 
-fn report(same: usize, refused: &BTreeMap<String, usize>) {
-    println!("{same} are the same, {} are refused:", refused.values().sum::<usize>());
+#[test]
+fn three_workers_answer_each_query_of_the_corpus_as_duckdb_answers_it_or_refuse_it_by_name() {
+    on_a_thread_of_queries(|| {
+        let distributed = ask_all(Engines::of_three_workers());
+        assert!(distributed >= LEAST_DISTRIBUTED, "only {distributed} ran on several workers");
+    });
+}
+
+/// Asks all, and returns how many ran on more than one worker.
+fn ask_all(mut engines: Engines) -> usize {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/data/nycflights13");
+    for table in TABLES {
+        engines.add_file(table, &data.join(table).with_extension("parquet"));
+    }
+    let mut same = 0;
+    let (mut refused, mut wrong) = (BTreeMap::<String, usize>::new(), Vec::new());
+    for (file, sql) in queries() {
+        match engines.ask(&sql) {
+            Outcome::Same => same += 1,
+            Outcome::Refused(reason) => *refused.entry(reason).or_default() += 1,
+            outcome => wrong.push(format!("{file}: {sql}\n{outcome:?}")),
+        }
+    }
+    report(same, engines.distributed(), &refused);
+    assert!(wrong.is_empty(), "{} differ or fail:\n\n{}", wrong.len(), wrong.join("\n\n"));
+    assert!(same >= LEAST_TRANSLATED, "only {same} were translated");
+    engines.distributed()
+}
+
+fn report(same: usize, distributed: usize, refused: &BTreeMap<String, usize>) {
+    let all_refused: usize = refused.values().sum();
+    println!("{same} are the same, {distributed} of them on several workers, {all_refused} are refused:");
     let mut refused: Vec<_> = refused.iter().collect();
     refused.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     for (reason, count) in refused {

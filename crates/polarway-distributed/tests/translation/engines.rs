@@ -1,37 +1,36 @@
-//! Both engines over the same tables: DuckDB as the local executor, and DataFusion in this process for translated plans.
+//! Both engines over the same tables: DuckDB as the local executor, and another one for translated plans.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::Schema;
-use datafusion::catalog::MemTable;
-use datafusion::datasource::provider_as_source;
-use datafusion::error::DataFusionError;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::TableSource;
-use datafusion::prelude::{SessionConfig, SessionContext};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use polarway_distributed::{Tables, Untranslated, functions, optimizer_rules, translate};
+use polarway_distributed::{Tables, Untranslated, translate};
 use polarway_query::{Error, QueryOptions};
-use tokio::runtime::Runtime;
 
 use crate::answer::difference;
+use crate::executors::{Alone, Executor, Fleet, Sources};
 use crate::support::Bench;
 
-/// The longest time of a translated plan, on a busy machine.
-const LONGEST: Duration = Duration::from_secs(60);
+/// The form of a plan is read on the query's own thread, which has such a stack.
+const STACK_BYTES: usize = 64 << 20;
+
+/// Runs a test on a thread like that of a query.
+pub(crate) fn on_a_thread_of_queries(test: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().stack_size(STACK_BYTES).spawn(test).unwrap().join().unwrap();
+}
 
 /// The engines, with tables.
 pub(crate) struct Engines {
     bench: Bench,
-    sources: HashMap<String, Arc<dyn TableSource>>,
-    session: SessionContext,
-    runtime: Runtime,
+    executor: Box<dyn Executor>,
+    /// The parts of each table.
+    parts: usize,
 }
 
 /// How a query went.
@@ -45,36 +44,46 @@ pub(crate) enum Outcome {
     Differs(String),
 }
 
-struct Sources<'e> {
-    engines: &'e Engines,
+/// The tables of a plan, by their names in it.
+struct Named<'s> {
+    sources: &'s Sources,
     names: HashMap<String, String>,
 }
 
-impl Tables for Sources<'_> {
+impl Tables for Named<'_> {
     fn source(&self, name: &str) -> Option<Arc<dyn TableSource>> {
-        self.engines.sources.get(self.names.get(name)?).map(Arc::clone)
+        self.sources.tables.get(self.names.get(name)?).map(Arc::clone)
     }
 }
 
 impl Engines {
+    /// Translated plans run in this process, over tables in memory.
     pub(crate) fn new() -> Self {
-        let config = SessionConfig::new().with_target_partitions(3).with_batch_size(1_000);
-        let builder = SessionStateBuilder::new().with_default_features().with_config(config);
-        let session = SessionContext::new_with_state(builder.with_optimizer_rules(optimizer_rules()).build());
-        for function in functions() {
-            session.register_udf(function.as_ref().clone());
-        }
-        Self {
-            bench: Bench::with(|config| config.threads = 1),
-            sources: HashMap::new(),
-            session,
-            runtime: Runtime::new().unwrap(),
-        }
+        Self::with(Box::new(Alone::new()))
+    }
+
+    /// Translated plans run over three workers, spread as far as they can be.
+    pub(crate) fn of_three_workers() -> Self {
+        Self::with(Box::new(Fleet::new(2)))
+    }
+
+    /// The same with so many threads for a query on each worker, and so many files for each table.
+    pub(crate) fn of_three_workers_with(partitions: usize, parts: usize) -> Self {
+        Self { parts, ..Self::with(Box::new(Fleet::new(partitions))) }
+    }
+
+    fn with(executor: Box<dyn Executor>) -> Self {
+        Self { bench: Bench::with(|config| config.threads = 1), executor, parts: 3 }
+    }
+
+    /// How many plans ran on more than one worker.
+    pub(crate) fn distributed(&self) -> usize {
+        self.executor.distributed()
     }
 
     /// Adds a table in several parts.
     pub(crate) fn add(&mut self, name: &str, rows: &RecordBatch) {
-        let part = rows.num_rows().div_ceil(3).max(1);
+        let part = rows.num_rows().div_ceil(self.parts).max(1);
         let parts: Vec<RecordBatch> = (0..rows.num_rows())
             .step_by(part)
             .map(|start| rows.slice(start, part.min(rows.num_rows() - start)))
@@ -83,12 +92,7 @@ impl Engines {
             true => self.bench.store_empty(name, rows.schema()),
             false => self.bench.store(name, &parts),
         }
-        let mut partitions: Vec<_> = parts.into_iter().map(|part| vec![part]).collect();
-        if partitions.is_empty() {
-            partitions.push(Vec::new());
-        }
-        let table = MemTable::try_new(rows.schema(), partitions).unwrap();
-        self.sources.insert(name.to_owned(), provider_as_source(Arc::new(table)));
+        self.executor.add(name, &rows.schema(), &parts);
     }
 
     /// Adds the rows that a query of DuckDB's gives.
@@ -143,15 +147,10 @@ impl Engines {
         let names = resolved.plan.tables.iter();
         let names =
             names.map(|table| (table.name.clone(), dataset(&table.described).to_lowercase())).collect();
-        let translation = translate(&bound, &Sources { engines: self, names })
+        let sources = self.executor.sources();
+        let translation = translate(&bound, &Named { sources: &sources, names })
             .map_err(|refusal: Untranslated| Failure::Refused(refusal.to_string()))?;
-        let batches = self.runtime.block_on(async {
-            let answer = async { self.session.execute_logical_plan(translation.plan).await?.collect().await };
-            // A plan that never ends fails by its name.
-            let timed = tokio::time::timeout(LONGEST, answer).await;
-            timed.unwrap_or_else(|_| Err(DataFusionError::Execution("it takes too long".to_owned())))
-        });
-        let batches = batches.map_err(|error| failed(&error))?;
+        let batches = self.executor.run(translation.plan, sources.files).map_err(Failure::Failed)?;
         let renamed = batches.into_iter().map(|batch| {
             RecordBatch::try_new(Arc::clone(&bound.schema), batch.columns().to_vec())
                 .map_err(|error| failed(&error))

@@ -4,10 +4,14 @@
 mod answer;
 mod corpus;
 mod engines;
+mod executors;
 mod kinds;
 mod random;
+mod spread;
 #[path = "../../../polarway-core/tests/answers/statements.rs"]
 mod statements;
 #[path = "../../../polarway-query/tests/support/mod.rs"]
 mod support;
-mod tpch;
+mod tpc;
+#[path = "../distributed/support.rs"]
+mod workers;

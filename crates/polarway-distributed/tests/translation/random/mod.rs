@@ -16,8 +16,7 @@ use self::expressions::Maker;
 use self::form::Form;
 use self::functions::functions;
 use self::tables::{TABLES, rows_of};
-use crate::corpus::STACK_BYTES;
-use crate::engines::{Engines, Outcome};
+use crate::engines::{Engines, Outcome, on_a_thread_of_queries};
 
 /// Queries over the same tables.
 const QUERIES: usize = 120;
@@ -42,7 +41,7 @@ struct Tally {
 
 #[test]
 fn random_queries_are_answered_as_duckdb_answers_them_or_refused_by_name() {
-    let run = || {
+    on_a_thread_of_queries(|| {
         let functions = functions();
         let mut maker = Maker::new(&functions);
         let (started, mut tally) = (Instant::now(), Tally::default());
@@ -57,8 +56,7 @@ fn random_queries_are_answered_as_duckdb_answers_them_or_refused_by_name() {
         println!("{same} are the same, {refused} are refused");
         assert!(differences.is_empty(), "{}", differences.join("\n\n"));
         assert!(same > refused / 3, "only {same} were translated, {refused} refused");
-    };
-    std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run).unwrap().join().unwrap();
+    });
 }
 
 /// Makes tables from a seed, and asks queries of them.
