@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use super::cloud::Bucket;
 use super::participant::Participant;
 use crate::folders::cache_folder;
-use crate::tpch;
+use crate::tpc;
 use report::Report;
 
 /// The queries of TPC-H.
@@ -125,7 +125,7 @@ pub(super) fn measure(parts: &[Part], rounds: usize, programs: &Path, work: &Pat
     }
     let mut ours = Command::new(programs.join("polarway-bench"));
     ours.arg(work).arg(work.join("polarway"));
-    ours.env(tpch::FOLDER_VARIABLE, tpch::provide(&cache, 1.0)?);
+    ours.env(tpc::TPCH.folder_variable, tpc::TPCH.provide(&cache, 1.0)?);
     let bucket = match parts.contains(&Part::Figures) {
         true => Some(Bucket::start(&cache, work)?),
         false => None,
