@@ -1,10 +1,18 @@
-//! Warns of mounts on which a worker sees the writes of other workers late.
+//! What the mount of a folder means for its files.
 //!
-//! The newest commit is found by asking for the one behind it. An NFS client may answer "not found" from its cache for up
-//! to a minute, unless a mount option turns that off. No data is lost: the server decides whether a commit can be created. But a
-//! version that another worker has acknowledged is not visible in this minute.
+//! **Absence that is remembered.** The newest commit is found by asking for the one behind it. An NFS client may answer "not found" from
+//! its cache for up to a minute, unless a mount option turns that off. No data is lost: the server decides whether a commit can be
+//! created. But a version that another worker has acknowledged is not visible in this minute.
+//!
+//! **A network between.** A read from a network filesystem costs a round trip, and DuckDB's own reads of files are many and small.
 
 use std::path::Path;
+
+/// The kinds of filesystems whose files are on other machines. Those of programs (`fuse.sshfs`, `fuse.gcsfuse`) are counted among
+/// them: all of their reads are slow.
+const REMOTE_KINDS: [&str; 11] =
+    ["9p", "afs", "beegfs", "ceph", "cifs", "gpfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"];
+const PROGRAM_KIND: &str = "fuse.";
 
 /// With any of these mount options, a client does not cache for long that a file is absent.
 const NEVER_STALE: [&str; 5] =
@@ -12,19 +20,31 @@ const NEVER_STALE: [&str; 5] =
 
 /// A warning, if the folder is on a mount that hides the newest commits of other workers for a while.
 pub(crate) fn staleness_of(folder: &Path) -> Option<String> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?; // Linux has it; elsewhere nothing is known
-    let point = stale_mount(&mounts, folder)?;
+    let point = stale_mount(&mounts()?, folder)?;
     Some(format!(
         "{point} is an NFS mount that remembers for a while that a file is absent, so versions that other workers store are \
          seen late: mount it with lookupcache=positive"
     ))
 }
 
+/// Whether reading the folder's files goes over a network. The folder's path must have no links.
+pub(crate) fn is_remote(folder: &Path) -> bool {
+    mounts().is_some_and(|mounts| is_on_remote_mount(&mounts, folder))
+}
+
+/// The mounts that this process sees. Linux tells them; elsewhere nothing is known.
+fn mounts() -> Option<String> {
+    std::fs::read_to_string("/proc/self/mountinfo").ok()
+}
+
+fn is_on_remote_mount(mounts: &str, folder: &Path) -> bool {
+    let is_remote = |mount: Mount| REMOTE_KINDS.contains(&mount.kind) || mount.kind.starts_with(PROGRAM_KIND);
+    Mount::of(mounts, folder).is_some_and(is_remote)
+}
+
 /// The mount point of a folder, if it is one of those. The folder's path must have no links.
 fn stale_mount(mounts: &str, folder: &Path) -> Option<String> {
-    let holding = mounts.lines().filter_map(Mount::parse).filter(|mount| folder.starts_with(&mount.point));
-    // If there are several mounts at one place, only the last is visible.
-    let mount = holding.max_by_key(|mount| mount.point.len())?;
+    let mount = Mount::of(mounts, folder)?;
     let is_nfs = matches!(mount.kind, "nfs" | "nfs4");
     let is_stale = !mount.options.split(',').any(|option| NEVER_STALE.contains(&option));
     (is_nfs && is_stale).then_some(mount.point)
@@ -38,6 +58,13 @@ struct Mount<'a> {
 }
 
 impl<'a> Mount<'a> {
+    /// The one that a folder is on.
+    fn of(mounts: &'a str, folder: &Path) -> Option<Self> {
+        let holding = mounts.lines().filter_map(Self::parse).filter(|mount| folder.starts_with(&mount.point));
+        // If there are several mounts at one place, only the last is visible.
+        holding.max_by_key(|mount| mount.point.len())
+    }
+
     fn parse(line: &'a str) -> Option<Self> {
         let (place, filesystem) = line.split_once(" - ")?;
         let mut filesystem = filesystem.split(' ');
@@ -73,6 +100,9 @@ mod tests {
 44 40 0:54 / /shared/local rw - tmpfs none rw,size=4k
 45 22 0:55 / /twice rw - nfs4 server:/export rw,hard
 46 45 0:56 / /twice rw - ext4 /dev/sdb1 rw
+47 22 0:57 / /windows rw - cifs //server/share rw
+48 22 0:58 / /ssh rw - fuse.sshfs user@server:/ rw
+49 22 8:17 / /stick rw - fuseblk /dev/sdb1 rw
 a line of nonsense
 ";
 
@@ -95,8 +125,20 @@ a line of nonsense
     }
 
     #[test]
-    fn a_local_folder_is_nothing_to_warn_of() {
+    fn a_folder_is_remote_if_the_mount_that_holds_it_is() {
+        for folder in ["/shared/cold", "/careful", "/slow", "/windows/cold", "/ssh/cold"] {
+            assert!(is_on_remote_mount(MOUNTS, Path::new(folder)), "{folder}");
+        }
+        for folder in ["/", "/shared/local/cold", "/sharedness", "/twice/cold", "/stick/cold"] {
+            assert!(!is_on_remote_mount(MOUNTS, Path::new(folder)), "{folder}");
+        }
+    }
+
+    #[test]
+    fn a_local_folder_is_nothing_to_warn_of_and_is_not_remote() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(staleness_of(&folder.path().canonicalize().unwrap()), None);
+        let folder = folder.path().canonicalize().unwrap();
+        assert_eq!(staleness_of(&folder), None);
+        assert!(!is_remote(&folder));
     }
 }

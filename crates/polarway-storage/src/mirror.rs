@@ -134,7 +134,7 @@ impl Places {
         Self { backend, ranges, namespace: Uuid::now_v7() }
     }
 
-    /// Whether files are read by ranges, since they are in no directory.
+    /// Whether files are read by ranges, since they are in no directory, or in one that is far away.
     pub fn read_ranges(&self) -> bool {
         self.backend.local_path("").is_none()
     }

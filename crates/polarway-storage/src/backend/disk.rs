@@ -43,6 +43,8 @@ pub struct DiskBackend {
     staged: AtomicU64,
     /// Reserved space for commits that free space.
     reserve: Option<Reserve>,
+    /// Whether each read waits for a network.
+    is_far_away: bool,
 }
 
 impl DiskBackend {
@@ -66,7 +68,20 @@ impl DiskBackend {
         for parent in root.ancestors().skip(1).take(existing.max(1)) {
             let _ = sync_folder(parent); // this process may have no right to open it
         }
-        Ok(Self { root, settled_folders: Mutex::default(), staged: AtomicU64::new(0), reserve: None })
+        Ok(Self {
+            root,
+            settled_folders: Mutex::default(),
+            staged: AtomicU64::new(0),
+            reserve: None,
+            is_far_away: false,
+        })
+    }
+
+    /// Says that each read waits for a network. Other programs then get its files as those of a bucket: by ranges, through a cache.
+    #[must_use]
+    pub fn far_away(mut self) -> Self {
+        self.is_far_away = true;
+        self
     }
 
     /// Reserves some space in the directory, from the first commit on, so that a dataset can be deleted and its data removed on a
@@ -369,7 +384,7 @@ impl Backend for DiskBackend {
     }
 
     fn local_path(&self, path: &str) -> Option<PathBuf> {
-        Some(self.full(path))
+        (!self.is_far_away).then(|| self.full(path))
     }
 
     fn now_us(&self, scratch_folder: &str) -> BackendResult<i64> {

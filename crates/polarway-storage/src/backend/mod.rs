@@ -167,7 +167,7 @@ pub trait Backend: Send + Sync + Debug {
         self.remove(PROBE)
     }
 
-    /// The path at which other programs on this machine can read the file, if they can.
+    /// The path at which other programs on this machine can read the file, if they can do so without waiting for a network.
     fn local_path(&self, path: &str) -> Option<PathBuf>;
 
     /// The storage's own time, of the same clock as [`FileMeta::modified_us`].

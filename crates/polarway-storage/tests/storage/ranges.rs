@@ -11,8 +11,8 @@ use bytes::Bytes;
 use object_store::memory::InMemory;
 use polarway_parquet::{EncodeOptions, FileReader, TableEncoder};
 use polarway_storage::{
-    AdoptedState, Backend, FileToRead, LocalFile, Mirror, ObjectBackend, Places, RangeCache, RangeFile,
-    ReadAt as _, ReadFailure,
+    AdoptedState, Backend, DiskBackend, FileToRead, LocalFile, Mirror, ObjectBackend, Places, RangeCache,
+    RangeFile, ReadAt as _, ReadFailure,
 };
 use polarway_testing::Noise;
 use tempfile::TempDir;
@@ -267,6 +267,25 @@ fn only_what_is_held_is_found_by_its_url() {
     for absent in [gone.as_str(), "polarway://", "polarway://x/data.parquet", "/etc/passwd", ""] {
         assert!(setup.cache.find(absent).is_none(), "{absent}");
     }
+}
+
+#[test]
+fn a_file_in_a_directory_is_read_where_it_is_unless_the_directory_is_far_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, contents) = (folder.path().canonicalize().unwrap(), b"some bytes".to_vec());
+    let disk = || DiskBackend::open(root.join("cold")).unwrap();
+    disk().replace("a/file", Bytes::from(contents.clone())).unwrap();
+    let cache = RangeCache::with_memory(&root.join("ranges"), MIB, MIB).unwrap();
+    let place = |disk: DiskBackend| {
+        let places = Places::new(Arc::new(disk), cache.clone());
+        let mirror = Mirror::new(places, root.join("mirror"), 1).unwrap();
+        mirror.local(FileToRead { path: "a/file", bytes: contents.len() as u64, adopted: None }).unwrap()
+    };
+    assert_eq!(place(disk()).path(), root.join("cold/a/file"));
+    let far = place(disk().far_away());
+    let mut read = vec![0; contents.len()];
+    cache.find(far.path().to_str().unwrap()).unwrap().read(0, &mut read, &|| false).unwrap();
+    assert_eq!(read, contents);
 }
 
 #[test]

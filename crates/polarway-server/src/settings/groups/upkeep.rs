@@ -64,7 +64,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         variable: "POLARWAY_MIRROR_SIZE",
         value_name: "GB",
         form: Form::Number,
-        about: "What SQL has read of data files that lie in no directory is kept on disk for the next query. This is how much it may take, in GB. Copies of files that DuckDB can't read may take as much besides.",
+        about: "What SQL has read of data files in a bucket or on a network filesystem is kept on disk for the next query. This is how much it may take, in GB. Copies of files that DuckDB can't read may take as much besides.",
         default: None,
         apply: |config, text| {
             values::gigabytes_above_zero(text).map(|bytes| config.engine.mirror_bytes = bytes)
