@@ -26,13 +26,15 @@
 //! - **Sessions** (`session`) have all their settings from here, since settings don't travel. A limit inside of a scan keeps its stage
 //!   to one task.
 //! - **Plans run on threads of their own** (`compute`), and stop with their query also where they compute for long (`session`).
-//! - **A census** ([`WorkerStatus`]) counts what is alive: all of it is zero when nothing is left.
+//! - **A census** ([`WorkerStatus`]) counts what is alive: all of it is zero when nothing is left. [`WorkerCounts`] says what was
+//!   done.
 
 mod bound;
 mod census;
 mod channels;
 mod compute;
 mod coordinator;
+mod counters;
 mod error;
 mod functions;
 mod memory;
@@ -49,6 +51,7 @@ mod wire;
 pub use census::WorkerStatus;
 pub use channels::{Channels, Credentials, PeerTls, Token};
 pub use coordinator::Coordinator;
+pub use counters::WorkerCounts;
 pub use error::{Error, Refusal};
 pub use functions::all as functions;
 pub use peers::{Peer, PeerSource, PeerState, Peers};

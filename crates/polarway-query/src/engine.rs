@@ -12,6 +12,7 @@ use crate::bound_plan::BoundPlan;
 use crate::catalog::Catalog;
 use crate::config::{EngineConfig, Limits, QueryOptions};
 use crate::distributed::DistributedExecutor;
+use crate::distributed_outcome::DistributedCounts;
 use crate::duckdb::DuckDb;
 use crate::engines::{Engines, LocalEngine};
 use crate::error::Error;
@@ -120,6 +121,13 @@ impl Engine {
             true => Ok(()),
             false => Err(Error::Configuration("the engine has an executor over several workers".to_owned())),
         }
+    }
+
+    /// How the queries ended that were to run on several workers. One that ran out of memory runs again when others have ended, and
+    /// then counts twice.
+    #[must_use]
+    pub fn distributed_counts(&self) -> DistributedCounts {
+        self.0.engines.outcomes()
     }
 
     /// Starts a query, or queues it, and returns at once. The whole result goes to `sink`, on the query's own thread.

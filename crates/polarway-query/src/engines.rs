@@ -10,6 +10,7 @@ use polarway_model::{EngineChoice, EngineUsed};
 
 use crate::bound_plan::BoundPlan;
 use crate::distributed::{DistributedExecutor, DistributedFailure, DistributedQuery, ResultRows};
+use crate::distributed_outcome::{CountedOutcomes, DistributedCounts, DistributedOutcome, StayCause};
 use crate::error::Error;
 use crate::executor::Executor;
 use crate::explained;
@@ -33,14 +34,15 @@ pub(crate) struct Engines {
     distributed: OnceLock<Arc<dyn DistributedExecutor>>,
     /// Files of so many bytes are reason enough to spread a query.
     distributed_from_bytes: u64,
+    outcomes: CountedOutcomes,
 }
 
 /// Why a plan does not run on several workers.
 enum Stays {
     /// It is small, or nobody asked for it.
     Unasked,
-    /// It can't.
-    Unfit(String),
+    /// It can't, in these words.
+    Unfit(StayCause, String),
 }
 
 /// A plan that several workers can run.
@@ -52,7 +54,13 @@ struct Spread {
 
 impl Engines {
     pub(crate) fn new(local: Arc<dyn LocalEngine>, distributed_from_bytes: u64) -> Self {
-        Self { local, distributed: OnceLock::new(), distributed_from_bytes }
+        let (distributed, outcomes) = (OnceLock::new(), CountedOutcomes::default());
+        Self { local, distributed, distributed_from_bytes, outcomes }
+    }
+
+    /// How the queries ended that were to run on several workers.
+    pub(crate) fn outcomes(&self) -> DistributedCounts {
+        self.outcomes.now()
     }
 
     /// `false` if there is one already.
@@ -70,30 +78,30 @@ impl Engines {
         if let Some(format) = plan.statement.explained {
             return self.explain(plan, format, output);
         }
-        let mut spread = match self.choose(plan, output)? {
-            Ok(spread) => spread,
+        let (cause, failure) = match self.choose(plan, output)? {
             Err(Stays::Unasked) => return self.local.execute(plan, output),
-            Err(Stays::Unfit(reason)) => return self.stay(plan, output, DistributedFailure::Refused(reason)),
+            Err(Stays::Unfit(cause, reason)) => (cause, DistributedFailure::Refused(reason)),
+            Ok(mut spread) => match spread.run(plan, output) {
+                Ok(workers) => {
+                    self.outcomes.count(DistributedOutcome::Done);
+                    output.ran_on(EngineUsed::Distributed { workers });
+                    return Ok(());
+                }
+                Err(failure) => (StayCause::of_failure(&failure), failure),
+            },
         };
-        match spread.run(plan, output) {
-            Ok(workers) => {
-                output.ran_on(EngineUsed::Distributed { workers });
-                Ok(())
+        match why_it_stays(plan, output, failure) {
+            Ok(reason) => {
+                self.outcomes.count(DistributedOutcome::Local(cause));
+                tracing::debug!(reason, "a query runs on one worker");
+                output.ran_on(EngineUsed::Local { reason: Some(reason) });
+                self.local.execute(plan, output)
             }
-            Err(failure) => self.stay(plan, output, failure),
+            Err(error) => {
+                self.outcomes.count(DistributedOutcome::of_error(&error));
+                Err(error)
+            }
         }
-    }
-
-    /// Runs a plan in DuckDB that several workers can't run, unless it must run there or has given rows.
-    fn stay(&self, plan: &Plan, output: &mut Output, failure: DistributedFailure) -> Result<(), Error> {
-        output.check()?;
-        if plan.engine == EngineChoice::Distributed || output.has_rows() {
-            return Err(failure.into_error());
-        }
-        let reason = failure.into_reason()?;
-        tracing::debug!(reason, "a query runs on one worker");
-        output.ran_on(EngineUsed::Local { reason: Some(reason) });
-        self.local.execute(plan, output)
     }
 
     /// The answer of EXPLAIN: DuckDB's plan, and where the query would run; or only how it would be spread.
@@ -132,21 +140,23 @@ impl Engines {
             // DuckDB's own run has the better message, with positions and names that are near.
             Err(error) if plan.engine == EngineChoice::Auto => {
                 output.check()?;
-                return Ok(Err(Stays::Unfit(error.to_string())));
+                return Ok(Err(Stays::Unfit(StayCause::Plan, error.to_string())));
             }
-            Err(Error::Unsupported(reason)) => return Ok(Err(Stays::Unfit(reason))),
+            Err(Error::Unsupported(reason)) => return Ok(Err(Stays::Unfit(StayCause::Plan, reason))),
             Err(error) => return Err(error),
         };
         let query = executor.prepare(plan, &bound);
-        Ok(query.map(|query| Spread { query, schema: bound.schema }).map_err(Stays::Unfit))
+        let unfit = |reason| Stays::Unfit(StayCause::Plan, reason);
+        Ok(query.map(|query| Spread { query, schema: bound.schema }).map_err(unfit))
     }
 
     /// The executor over several workers, if the plan's size and tables are for it.
     fn wanted(&self, plan: &Plan) -> Result<&dyn DistributedExecutor, Stays> {
-        let unfit = |reason: &str| Err(Stays::Unfit(reason.to_owned()));
+        let unfit = |cause, reason: String| Err(Stays::Unfit(cause, reason));
         let executor = match (plan.engine, self.distributed.get()) {
             (EngineChoice::Distributed, None) => {
-                return unfit("this worker is not set up to run queries with others");
+                let reason = "this worker is not set up to run queries with others";
+                return unfit(StayCause::Workers, reason.to_owned());
             }
             (EngineChoice::Local, _) | (_, None) => return Err(Stays::Unasked),
             (EngineChoice::Auto, _) if plan.bytes() < self.distributed_from_bytes => {
@@ -155,17 +165,30 @@ impl Engines {
             (_, Some(executor)) => executor,
         };
         if plan.keep.table().is_some() {
-            return unfit("its result is kept in the memory of one worker");
+            return unfit(StayCause::Memory, "its result is kept in the memory of one worker".to_owned());
         }
         if let Some(kept) = plan.tables.iter().find(|table| matches!(table.source, TableSource::Kept(_))) {
-            return Err(Stays::Unfit(format!("{} is in the memory of one worker", kept.described)));
+            return unfit(StayCause::Memory, format!("{} is in the memory of one worker", kept.described));
         }
         match executor.workers() {
-            workers if workers < FEWEST_WORKERS => Err(Stays::Unfit(format!(
-                "it takes {FEWEST_WORKERS} workers, and {workers} can take part now"
-            ))),
+            workers if workers < FEWEST_WORKERS => unfit(
+                StayCause::Workers,
+                format!("it takes {FEWEST_WORKERS} workers, and {workers} can take part now"),
+            ),
             _ => Ok(&**executor),
         }
+    }
+}
+
+/// Why DuckDB now runs a plan that several workers can't run.
+///
+/// # Errors
+/// The query's error, if it must run on several workers, has given rows, or was stopped.
+fn why_it_stays(plan: &Plan, output: &Output, failure: DistributedFailure) -> Result<String, Error> {
+    output.check()?;
+    match plan.engine == EngineChoice::Distributed || output.has_rows() {
+        true => Err(failure.into_error()),
+        false => failure.into_reason(),
     }
 }
 
@@ -190,7 +213,7 @@ impl Stays {
                  one"
                 .to_owned()
             }
-            Self::Unfit(reason) => format!("one worker would run it: {reason}"),
+            Self::Unfit(_, reason) => format!("one worker would run it: {reason}"),
         }
     }
 }

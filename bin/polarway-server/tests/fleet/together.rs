@@ -148,13 +148,58 @@ async fn a_worker_that_ends_finishes_its_part_of_a_query_and_takes_no_new_one() 
     until_peers_are(&client, &[PeerState::Ready, PeerState::Ready, PeerState::Unreachable]).await;
 }
 
+/// A page of a worker's HTTP port.
+async fn page(fleet: &OwnFleet, worker: usize, path: &str) -> String {
+    let log = fleet.fleet.worker_log(worker);
+    let (_, after) = log.split_once("metrics and probes on ").unwrap();
+    let address = after.lines().next().unwrap();
+    reqwest::get(format!("{address}{path}")).await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_worker_counts_what_it_does_for_queries_of_several() {
+    let flags = ["--metrics", "--metrics-port", "0", "--distributed-from", "0.000001"];
+    let fleet = OwnFleet::of_peers_with(&flags);
+    let client = fleet.client_of_worker(0).await;
+    client.store("wide", wide(20_000, 1)).await.unwrap();
+    until_peers_are(&client, &THREE).await;
+    let (_, used) =
+        run(&client, "SELECT n % 10, count(*) FROM wide GROUP BY 1", EngineChoice::Distributed).await;
+    assert_eq!(used, EngineUsed::Distributed { workers: 3 });
+    let approximate = "SELECT approx_count_distinct(n) FROM wide";
+    let error = client.query_with(approximate, on(EngineChoice::Distributed)).await;
+    assert_eq!(refused(error), Reason::NotDistributable);
+    client.query_with(approximate, on(EngineChoice::Auto)).await.unwrap();
+    client.query_with(approximate, on(EngineChoice::Local)).await.unwrap();
+
+    let (mut plans, mut sums) = (0.0, [0.0; 2]);
+    for worker in 0..3 {
+        let page = page(&fleet, worker, "/metrics").await;
+        let value = |series: &str| -> f64 {
+            let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+            line.unwrap_or_else(|| panic!("no {series} in {page}")).parse().unwrap()
+        };
+        let asked = if worker == 0 { 1.0 } else { 0.0 };
+        for (outcome, why) in [("done", "none"), ("refused", "none"), ("local", "plan")] {
+            let series = format!("polarway_distributed_queries_total{{outcome=\"{outcome}\",why=\"{why}\"}}");
+            assert_eq!(value(&series), asked, "{series} of worker {worker}");
+        }
+        assert_eq!(value("polarway_distributed_tries_total"), asked, "worker {worker}");
+        assert_eq!(value("polarway_distributed_workers{state=\"ready\"}"), 3.0, "worker {worker}");
+        plans += value("polarway_distributed_plans_total{outcome=\"taken\"}");
+        assert_eq!(value("polarway_distributed_plans_total{outcome=\"refused\"}"), 0.0);
+        for (sum, direction) in sums.iter_mut().zip(["sent", "received"]) {
+            *sum += value(&format!("polarway_distributed_moved_bytes_total{{direction=\"{direction}\"}}"));
+        }
+    }
+    assert!(plans > 1.0 && 0.0 < sums[1] && sums[1] <= sums[0], "{plans} {sums:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_status_page_lists_the_workers() {
     let fleet = OwnFleet::of_peers_with(&["--metrics", "--metrics-port", "0"]);
     until_peers_are(&fleet.client_of_worker(0).await, &THREE).await;
-    let log = fleet.fleet.worker_log(0);
-    let (_, after) = log.split_once("metrics and probes on ").unwrap();
-    let page = reqwest::get(after.lines().next().unwrap()).await.unwrap().text().await.unwrap();
+    let page = page(&fleet, 0, "/").await;
     for peer in &fleet.fleet.config().peers {
         assert!(page.contains(&format!("<td>{peer}</td>")), "{page}");
     }

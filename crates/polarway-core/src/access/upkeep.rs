@@ -54,6 +54,7 @@ impl EngineParts {
             cache: data.loader.cache_stats(),
             queue: data.queries.queue(),
             condition: data.queries.condition(),
+            distributed: data.queries.distributed_counts(),
             cold: data.tables.change_counts(),
             state: data.handles.store().change_counts(),
         };

@@ -7,7 +7,10 @@ use metrics::{Counter, Gauge, Histogram, Recorder};
 use parking_lot::Mutex;
 use polarway_handles::Handle;
 use polarway_model::CacheStats;
-use polarway_query::{EngineCondition, QueryObserver, QueryOutcome, QueryStatus, QueueState};
+use polarway_query::{
+    DistributedCounts, DistributedOutcome, EngineCondition, QueryObserver, QueryOutcome, QueryStatus,
+    QueueState, StayCause,
+};
 use polarway_storage::{ChangeCounts, CommitKind, MemoryBudget, RangeCache};
 
 use super::list;
@@ -27,6 +30,8 @@ pub(crate) struct EngineMetrics {
     memory_used: Gauge,
     memory_capacity: Gauge,
     queue: QueueMetrics,
+    /// Each outcome with its counter.
+    distributed: [(DistributedOutcome, Counter); DistributedOutcome::ALL.len()],
     cold: ChangeMetrics,
     state: ChangeMetrics,
     handles: Gauge,
@@ -75,6 +80,7 @@ pub(crate) struct Sample {
     pub(crate) cache: CacheStats,
     pub(crate) queue: QueueState,
     pub(crate) condition: EngineCondition,
+    pub(crate) distributed: DistributedCounts,
     pub(crate) cold: ChangeCounts,
     /// Of the storage of handles, if they have one.
     pub(crate) state: Option<ChangeCounts>,
@@ -102,6 +108,9 @@ impl EngineMetrics {
                 stuck: list::QUERIES_STUCK.register_gauge(recorder, &[]),
                 restarts: list::QUERY_ENGINE_RESTARTS.register_counter(recorder, &[]),
             },
+            distributed: DistributedOutcome::ALL.map(|outcome| {
+                (outcome, list::DISTRIBUTED_QUERIES.register_counter(recorder, &labels(outcome)))
+            }),
             cold: ChangeMetrics::new(recorder, "cold"),
             state: ChangeMetrics::new(recorder, "state"),
             handles: list::HANDLES.register_gauge(recorder, &[]),
@@ -113,7 +122,7 @@ impl EngineMetrics {
 
     /// Sets the metrics that are read and not counted.
     pub(crate) fn sample(&self, memory: &MemoryBudget, sample: &Sample) {
-        let Sample { cache, queue, condition, cold, state } = sample;
+        let Sample { cache, queue, condition, distributed, cold, state } = sample;
         self.cache.hit_rate.set(cache.hit_rate());
         self.cache.hits.absolute(cache.hits);
         self.cache.misses.absolute(cache.misses);
@@ -129,6 +138,9 @@ impl EngineMetrics {
         self.queue.waiting.set(queue.waiting as f64);
         self.queue.stuck.set(queue.stuck as f64);
         self.queue.restarts.absolute(condition.replaced);
+        for (outcome, counter) in &self.distributed {
+            counter.absolute(distributed.of(*outcome));
+        }
         self.cold.set(cold);
         if let Some(state) = state {
             self.state.set(state);
@@ -148,6 +160,26 @@ impl EngineMetrics {
     pub(crate) fn count_handles(&self, handles: &[Handle]) {
         self.handles.set(handles.len() as f64);
         self.handles_bytes.set(handles.iter().map(|handle| handle.bytes).sum::<u64>() as f64);
+    }
+}
+
+/// The values of the labels `outcome` and `why`.
+fn labels(outcome: DistributedOutcome) -> [&'static str; 2] {
+    match outcome {
+        DistributedOutcome::Done => ["done", "none"],
+        DistributedOutcome::Refused => ["refused", "none"],
+        DistributedOutcome::Lost => ["lost", "none"],
+        DistributedOutcome::Failed => ["failed", "none"],
+        DistributedOutcome::Local(cause) => [
+            "local",
+            match cause {
+                StayCause::Plan => "plan",
+                StayCause::Memory => "memory",
+                StayCause::Workers => "workers",
+                StayCause::Lost => "lost",
+                StayCause::Failed => "failed",
+            },
+        ],
     }
 }
 

@@ -117,6 +117,25 @@ pub(super) const QUERY_ENGINE_RESTARTS: Metric = Metric::counter(
     "How often a query broke DuckDB, so that a new one was opened.",
 );
 
+pub(super) const DISTRIBUTED_QUERIES: Metric = Metric::counter(
+    "polarway_distributed_queries_total",
+    &[
+        MetricLabel {
+            name: "outcome",
+            values: "`done` (several workers ran it to its end), `local` (the worker that was asked ran it alone), `refused` (it \
+                     asked for several workers, which can't run it), `lost` (a worker was lost, and it could not run again) or \
+                     `failed` (it failed or was stopped)",
+        },
+        MetricLabel {
+            name: "why",
+            values: "for `local`: `plan` (something in it is not known to run on several workers), `memory` (a table or its result \
+                     is in the memory of one worker), `workers` (too few were ready), `lost` (workers were lost before the first \
+                     row) or `failed` (it failed there before the first row); otherwise `none`",
+        },
+    ],
+    "Queries that were to run on several workers, by the worker that was asked.",
+);
+
 pub(super) const STORAGE_DURATION: Metric = Metric::histogram(
     "polarway_storage_operation_duration_seconds",
     &[STORAGE, BACKEND, OPERATION],
@@ -223,6 +242,7 @@ pub const ENGINE_METRICS: &[Metric] = &[
     QUERY_DURATION,
     QUERY_PHASE_DURATION,
     QUERY_ENGINE_RESTARTS,
+    DISTRIBUTED_QUERIES,
     STORAGE_DURATION,
     STORAGE_ERRORS,
     STORAGE_READ_BYTES,

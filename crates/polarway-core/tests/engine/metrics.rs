@@ -8,7 +8,7 @@ use ::metrics::{
     Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 use polarway_core::metrics::ENGINE_METRICS;
-use polarway_core::{Config, ErrorKind, Polarway};
+use polarway_core::{Config, EngineChoice, ErrorKind, Polarway, QueryOptions};
 
 use crate::support::{config, trades};
 
@@ -108,6 +108,21 @@ async fn a_query_that_the_queue_refuses_is_counted_as_refused() {
     assert_eq!(refused.kind(), ErrorKind::ResourceExhausted, "{refused}");
     assert_eq!(counted.number("polarway_queries_total outcome=refused"), 1);
     drop(holds);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_asks_for_several_workers_where_there_is_one_is_counted_as_refused_by_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (polarway, counted) = opened(config(&folder)).await;
+    let options = QueryOptions { engine: EngineChoice::Distributed, ..QueryOptions::default() };
+    let refused = polarway.query_with("SELECT 42", options).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotDistributable, "{refused}");
+    polarway.query("SELECT 42").await.unwrap();
+    polarway.sample_metrics().await;
+    let ended =
+        |labels: &str| counted.number(&format!("polarway_distributed_queries_total outcome={labels}"));
+    assert_eq!(ended("refused why=none"), 1);
+    assert_eq!(ended("done why=none") + ended("failed why=none") + ended("local why=workers"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

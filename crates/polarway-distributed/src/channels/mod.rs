@@ -8,6 +8,7 @@ pub use credentials::{Credentials, PeerTls, Token};
 pub(crate) use query::QueryChannels;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -23,6 +24,7 @@ use tonic::{Request, Status, Streaming};
 use tonic_prost::ProstCodec;
 use url::Url;
 
+use crate::counters::Counters;
 use crate::wire::{JOIN, JoinRequest, Joined, PeerStatus, STATUS, StatusRequest};
 use connector::Connector;
 
@@ -44,6 +46,8 @@ pub struct Channels {
     /// Where connections live, whichever thread makes the first call.
     runtime: Handle,
     authorization: Option<HeaderValue>,
+    /// Those of the worker that calls.
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Channels {
@@ -58,6 +62,7 @@ impl Channels {
             open: Mutex::default(),
             connector: Connector::new(credentials.tls.clone()),
             authorization: credentials.token.as_ref().map(Token::header).transpose()?,
+            counters: Arc::default(),
         })
     }
 

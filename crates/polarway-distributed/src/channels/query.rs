@@ -15,6 +15,8 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body_util::BodyExt as _;
+use tonic::body::Body;
 use tower::ServiceExt as _;
 use url::Url;
 use uuid::Uuid;
@@ -45,12 +47,21 @@ impl ChannelResolver for QueryChannels {
         let authorization = self.channels.authorization.clone();
         let query = HeaderValue::from_str(&self.query.to_string())
             .map_err(|error| exec_datafusion_err!("{error}"))?;
-        let service = channel.map_request(move |mut request: http::Request<tonic::body::Body>| {
+        let service = channel.map_request(move |mut request: http::Request<Body>| {
             request.headers_mut().insert(HeaderName::from_static(QUERY_HEADER), query.clone());
             if let Some(value) = &authorization {
                 request.headers_mut().insert(AUTHORIZATION, value.clone());
             }
             request
+        });
+        let counters = Arc::clone(&self.channels.counters);
+        let service = service.map_response(move |answer: http::Response<Body>| {
+            answer.map(|body| {
+                Body::new(body.map_frame(move |frame| {
+                    counters.received_bytes.add(frame.data_ref().map_or(0, |data| data.len() as u64));
+                    frame
+                }))
+            })
         });
         Ok(grpc::create_worker_client(grpc::BoxCloneSyncChannel::new(service)))
     }

@@ -51,6 +51,7 @@ impl Attempt {
     pub(super) async fn start(worker: &Worker, query: &Query, workers: &[Url]) -> Result<Self, Error> {
         // Each try is a query of its own to the workers: what is left of an earlier one can't be taken for it.
         let id = Uuid::now_v7();
+        worker.0.counters().tries.add(1);
         let mut leases = Leases::take(worker, id, query, workers).await?;
         let shared = &worker.0;
         let stopped = CancellationToken::new();

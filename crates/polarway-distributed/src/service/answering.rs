@@ -32,7 +32,7 @@ pub(super) async fn answer(
     request: Request<Body>,
 ) -> Result<Response<Body>, Status> {
     let counted = shared.runtime.census().task();
-    let service = query.service();
+    let (service, counters) = (query.service(), Arc::clone(shared.counters()));
     let (heads, head) = tokio::sync::oneshot::channel();
     let (sender, frames) = mpsc::channel(FRAMES);
     let work = shared.compute.spawn(async move {
@@ -47,6 +47,8 @@ pub(super) async fn answer(
         }
         let mut body = pin!(body);
         while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+            let sent = frame.as_ref().ok().and_then(|frame| frame.data_ref());
+            counters.sent_bytes.add(sent.map_or(0, |data| data.len() as u64));
             if sender.send(frame).await.is_err() {
                 return;
             }

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::census::{Census, WorkerStatus};
 use crate::channels::{Channels, Token};
 use crate::compute::Compute;
+use crate::counters::{Counters, WorkerCounts};
 use crate::error::Error;
 use crate::memory::WorkerMemory;
 use crate::session::{Functions, Spill, Spread, WorkerRuntime};
@@ -148,6 +149,12 @@ impl Worker {
         runtime.census().status(runtime.memory.used(), runtime.spill.used(), self.0.is_draining())
     }
 
+    /// What it has done for queries since it was opened.
+    #[must_use]
+    pub fn counts(&self) -> WorkerCounts {
+        self.0.counters().now()
+    }
+
     /// Its bounds.
     pub(crate) fn limits(&self) -> &WorkerLimits {
         &self.0.limits
@@ -160,6 +167,10 @@ impl Worker {
 }
 
 impl Shared {
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.channels.counters
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::Acquire)
     }

@@ -13,6 +13,7 @@ use datafusion_distributed::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::counters::Counters;
 use crate::session;
 use crate::store::{FILES_URL, PinnedStore};
 
@@ -56,6 +57,7 @@ const OPERATORS: &[&str] = &[
 pub(super) struct OnlyPinnedPlans {
     pub(super) store: Arc<PinnedStore>,
     pub(super) stopped: CancellationToken,
+    pub(super) counters: Arc<Counters>,
 }
 
 impl WorkerPlanRewriteHandler for OnlyPinnedPlans {
@@ -63,10 +65,15 @@ impl WorkerPlanRewriteHandler for OnlyPinnedPlans {
         &self,
         event: WorkerPlanRewriteEvent<'_>,
     ) -> Result<WorkerPlanRewriteEventResponse> {
-        event.plan.apply(|node| {
+        let checked = event.plan.apply(|node| {
             self.check(node)?;
             Ok(TreeNodeRecursion::Continue)
-        })?;
+        });
+        match &checked {
+            Ok(_) => self.counters.plans.add(1),
+            Err(_) => self.counters.plans_refused.add(1),
+        }
+        checked?;
         Ok(WorkerPlanRewriteEventResponse::new(session::stop_with(event.plan, &self.stopped)?))
     }
 }
@@ -129,8 +136,13 @@ mod tests {
     fn check(plan: Arc<dyn ExecutionPlan>) -> Result<(), String> {
         let config = datafusion::prelude::SessionConfig::new();
         let event = WorkerPlanRewriteEvent { plan, session_config: &config };
-        let handler = OnlyPinnedPlans { store: one_file().0, stopped: CancellationToken::new() };
-        handler.rewrite_worker_plan(event).map(drop).map_err(|error| error.to_string())
+        let counters = Arc::<Counters>::default();
+        let (store, stopped) = (one_file().0, CancellationToken::new());
+        let handler = OnlyPinnedPlans { store, stopped, counters: Arc::clone(&counters) };
+        let checked = handler.rewrite_worker_plan(event).map(drop).map_err(|error| error.to_string());
+        let counted = counters.now();
+        assert_eq!((counted.plans, counted.plans_refused), if checked.is_ok() { (1, 0) } else { (0, 1) });
+        checked
     }
 
     #[test]

@@ -107,7 +107,11 @@ impl WorkerSessionBuilder for TaskSessions {
         context: WorkerQueryContext,
     ) -> Result<SessionState, DataFusionError> {
         let (partitions, functions) = (self.shared.spread.partitions, &self.shared.functions);
-        let check = OnlyPinnedPlans { store: Arc::clone(&self.store), stopped: self.stopped.clone() };
+        let check = OnlyPinnedPlans {
+            store: Arc::clone(&self.store),
+            stopped: self.stopped.clone(),
+            counters: Arc::clone(self.shared.counters()),
+        };
         Ok(session::worker(context.builder, partitions, functions, self.channels.clone(), check))
     }
 }

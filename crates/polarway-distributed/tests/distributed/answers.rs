@@ -49,4 +49,11 @@ async fn an_aggregate_runs_on_all_workers_and_leaves_nothing_behind() {
     for peer in &peers {
         peer.idle().await;
     }
+    let counts: Vec<_> = peers.iter().map(|peer| peer.worker.counts()).collect();
+    assert_eq!(counts.iter().map(|counts| counts.tries).collect::<Vec<_>>(), [1, 0, 0]);
+    assert!(counts.iter().all(|counts| counts.plans > 0 && counts.plans_refused == 0), "{counts:?}");
+    let (sent, received) = counts.iter().fold((0, 0), |(sent, received), worker| {
+        (sent + worker.sent_bytes, received + worker.received_bytes)
+    });
+    assert!(0 < received && received <= sent, "{counts:?}");
 }

@@ -81,11 +81,14 @@ pub(crate) fn routes(pages: Pages) -> Result<Router, getrandom::Error> {
 }
 
 async fn metrics(State(site): State<Arc<Site>>) -> Response {
-    let Pages { engine, metrics, exporter, readiness, tls, .. } = &site.pages;
+    let Pages { engine, metrics, exporter, readiness, tls, peers, .. } = &site.pages;
     engine.sample_metrics().await;
     metrics.ready.set(if readiness.problems().is_empty() { 1.0 } else { 0.0 });
     if let Some(expiry) = tls.as_ref().and_then(|tls| tls.valid_until().duration_since(UNIX_EPOCH).ok()) {
         metrics.certificate_expiry.set(expiry.as_secs_f64());
+    }
+    if let Some(peers) = peers {
+        metrics.together.sample(&peers.peers(), &peers.status(), &peers.counts());
     }
     ([(header::CONTENT_TYPE, METRICS_TYPE)], exporter.render()).into_response()
 }

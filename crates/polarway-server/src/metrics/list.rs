@@ -63,6 +63,48 @@ pub(super) const CERTIFICATE_EXPIRY: Metric = Metric::gauge(
     "When the TLS certificate expires, in seconds since 1970-01-01 UTC; 0 without TLS.",
 );
 
+pub(super) const WORKERS: Metric = Metric::gauge(
+    "polarway_distributed_workers",
+    &[MetricLabel {
+        name: "state",
+        values: "`ready`, `draining`, `other` (another version or another storage) or `unreachable`",
+    }],
+    "Workers that this one knows for queries of several workers, itself among them, as it last found them.",
+);
+pub(super) const PARTS: Metric = Metric::gauge(
+    "polarway_distributed_parts",
+    &[],
+    "Queries of several workers that this one takes part in now.",
+);
+pub(super) const DISTRIBUTED_MEMORY_BYTES: Metric = Metric::gauge(
+    "polarway_distributed_memory_bytes",
+    &[],
+    "The memory that queries of several workers have reserved on this one, in bytes.",
+);
+pub(super) const DISTRIBUTED_SPILLED_BYTES: Metric = Metric::gauge(
+    "polarway_distributed_spilled_bytes",
+    &[],
+    "What these queries have on disk now because it does not fit into their memory, in bytes.",
+);
+pub(super) const TRIES: Metric = Metric::counter(
+    "polarway_distributed_tries_total",
+    &[],
+    "Tries to run a query on several workers, by the worker that was asked. A query runs again when a worker was lost.",
+);
+pub(super) const PLANS: Metric = Metric::counter(
+    "polarway_distributed_plans_total",
+    &[MetricLabel {
+        name: "outcome",
+        values: "`taken`, or `refused` (it does more than compute over the files of its query: no worker sends such a plan)",
+    }],
+    "Plans for a part of a query that came to this worker.",
+);
+pub(super) const MOVED_BETWEEN_WORKERS: Metric = Metric::counter(
+    "polarway_distributed_moved_bytes_total",
+    &[MetricLabel { name: "direction", values: "`sent` or `received`" }],
+    "Bytes of rows that went over the network between this worker and others.",
+);
+
 pub(super) const READY: Metric =
     Metric::gauge("polarway_ready", &[], "Whether the worker is ready, as `/readyz` says: 1 or 0.");
 pub(super) const BUILD_INFO: Metric = Metric::gauge(
@@ -111,6 +153,13 @@ pub(super) const SERVER_METRICS: &[Metric] = &[
     CONNECTIONS_REFUSED,
     HANDSHAKES_FAILED,
     CERTIFICATE_EXPIRY,
+    WORKERS,
+    PARTS,
+    DISTRIBUTED_MEMORY_BYTES,
+    DISTRIBUTED_SPILLED_BYTES,
+    TRIES,
+    PLANS,
+    MOVED_BETWEEN_WORKERS,
     READY,
     BUILD_INFO,
     START_TIME,

@@ -8,6 +8,7 @@ mod exporter;
 mod list;
 mod process;
 mod reference;
+mod together;
 
 use metrics::{Counter, Gauge, Recorder};
 use polarway_core::duckdb_version;
@@ -17,6 +18,7 @@ use polarway_proto::PROTOCOL_REVISION;
 pub(crate) use calls::{Beginning, Calls, OpenCall};
 pub(crate) use exporter::Exporter;
 pub use reference::reference;
+use together::Together;
 
 /// Every metric of a server: its own and those of its engine.
 pub fn all() -> impl Iterator<Item = &'static Metric> {
@@ -28,6 +30,7 @@ pub(crate) struct Metrics {
     pub(crate) calls: Calls,
     pub(crate) moved: Moved,
     pub(crate) connections: Connections,
+    pub(crate) together: Together,
     /// Whether the worker is ready.
     pub(crate) ready: Gauge,
     /// When the TLS certificate expires.
@@ -43,6 +46,7 @@ impl Metrics {
             calls: Calls::new(recorder),
             moved: Moved::new(recorder),
             connections: Connections::new(recorder),
+            together: Together::new(recorder),
             ready: list::READY.register_gauge(recorder, &[]),
             certificate_expiry: list::CERTIFICATE_EXPIRY.register_gauge(recorder, &[]),
         }

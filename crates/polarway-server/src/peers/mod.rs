@@ -12,7 +12,7 @@ use std::time::Duration;
 use polarway_core::{Distribution, EngineChoice, Polarway};
 use polarway_distributed::{
     Channels, Coordinator, Credentials, Functions, Identity, PeerTls, Peers, Spread, Token, Worker,
-    WorkerLimits, WorkerOptions, WorkerStatus, functions,
+    WorkerCounts, WorkerLimits, WorkerOptions, WorkerStatus, functions,
 };
 use polarway_model::{Peer, PeerState};
 use tokio::net::TcpListener;
@@ -164,6 +164,11 @@ impl PeerView {
     /// What this worker holds for queries of several workers.
     pub(crate) fn status(&self) -> WorkerStatus {
         self.worker.status()
+    }
+
+    /// What it has done for them since its start.
+    pub(crate) fn counts(&self) -> WorkerCounts {
+        self.worker.counts()
     }
 }
 
