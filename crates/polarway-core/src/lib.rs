@@ -85,7 +85,8 @@ pub use polarway_model::{
     QuerySummary, QueryTimes, RequestId, Selection, Version, VersionKind, WriteMode, WriteOptions,
 };
 pub use polarway_query::{
-    EngineCondition, MemoryLimit, QueryObserver, QueryOutcome, QueryStatus, duckdb_version, memory_limit,
+    CallIds, EngineCondition, MemoryLimit, QueryObserver, QueryOutcome, QueryStatus, duckdb_version,
+    memory_limit,
 };
 pub use polarway_storage::{MemoryBudget, Reservation, StandstillGuard};
 pub use polarway_table::{DUCKDB_TYPE_KEY, Parameter, Parameters, Table, duckdb_type, params};

@@ -8,6 +8,7 @@ use std::io;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 /// The stack of a thread: the plan of a query nests as deep as its text.
 const STACK_BYTES: usize = 8 << 20;
@@ -27,10 +28,10 @@ impl Compute {
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
 
-    /// Runs work there.
+    /// Runs work there. What it logs belongs to the caller's span.
     pub(crate) fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Work<T> {
         let mut tasks = JoinSet::new();
-        tasks.spawn_on(work, &self.handle);
+        tasks.spawn_on(work.in_current_span(), &self.handle);
         Work(tasks)
     }
 }

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::peers::Peers;
 use crate::run::Query;
 use crate::scan::StoredScan;
-use crate::service::Worker;
+use crate::service::{PART, Worker};
 use crate::translate::{Tables, translate};
 
 /// Coordinates queries over the workers of a fleet.
@@ -66,6 +66,8 @@ impl DistributedExecutor for Coordinator {
             plan: translation.plan,
             files,
             memory_bytes: limits.query_memory_bytes,
+            id: plan.query,
+            call: plan.call.clone(),
             deadline: plan.limits.deadline.map_or(latest, |deadline| deadline.min(latest)),
         };
         Ok(Box::new(Prepared { coordinator: self.clone(), query }))
@@ -99,6 +101,7 @@ impl Interrupt for Stop {
 impl DistributedQuery for Prepared {
     fn run(&mut self, rows: &mut ResultRows<'_>) -> Result<u32, DistributedFailure> {
         let Coordinator { worker, runtime, .. } = &self.coordinator;
+        let _span = tracing::info_span!(target: PART, "distributed", query_id = %self.query.id).entered();
         let _on_runtime = runtime.enter(); // the query's connections close there, however it ends
         let stopped = CancellationToken::new();
         rows.attach(Arc::new(Stop(stopped.clone())));

@@ -59,6 +59,6 @@ pub use polarway_query::{PinnedFile, PinnedFiles, PlanFiles, is_plain_path};
 pub use refusal::Refusal as Untranslated;
 pub use run::{Query, Rows};
 pub use scan::{StoredScan, scanned_type};
-pub use service::{Identity, Worker, WorkerLimits, WorkerOptions};
+pub use service::{Identity, Part, PartObserver, Worker, WorkerLimits, WorkerOptions};
 pub use session::{Functions, Spread, optimizer_rules};
 pub use translate::{Tables, Translation, translate};

@@ -55,6 +55,14 @@ pub(crate) struct JoinRequest {
     pub(crate) memory_bytes: u64,
     #[prost(message, repeated, tag = "7")]
     pub(crate) files: Vec<FileMessage>,
+    /// The id of the query at the worker that was asked: `query` differs for each try.
+    #[prost(bytes = "vec", tag = "8")]
+    pub(crate) engine_query: Vec<u8>,
+    /// The call that the query came by, for logs and traces.
+    #[prost(string, optional, tag = "9")]
+    pub(crate) request_id: Option<String>,
+    #[prost(string, optional, tag = "10")]
+    pub(crate) traceparent: Option<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -116,6 +116,15 @@ impl EngineConfig {
     }
 }
 
+/// The call that a query belongs to, as logs and traces know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallIds {
+    /// Its id in the log.
+    pub request_id: Arc<str>,
+    /// Its place in a trace that is recorded, as the header `traceparent` of W3C Trace Context.
+    pub traceparent: Option<Arc<str>>,
+}
+
 /// How one query is run: made by the layer above from a program's options, with a deadline and one batch of values.
 #[derive(Debug, Clone)]
 pub struct QueryOptions {
@@ -138,6 +147,8 @@ pub struct QueryOptions {
     pub hugeint_as_text: bool,
     /// Which engine runs it.
     pub engine: EngineChoice,
+    /// The call that it belongs to, if it came by one.
+    pub call: Option<CallIds>,
 }
 
 /// What happens with a query's result.
@@ -173,6 +184,7 @@ impl Default for QueryOptions {
             keep: Keep::No,
             hugeint_as_text: false,
             engine: EngineChoice::Auto,
+            call: None,
         }
     }
 }

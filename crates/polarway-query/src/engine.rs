@@ -196,6 +196,8 @@ impl Engine {
             keep: options.keep.clone(),
             limits: PlanLimits { result_rows, result_bytes, deadline: options.deadline },
             engine: options.engine,
+            query: Uuid::now_v7(),
+            call: options.call.clone(),
         };
         Ok(ResolvedPlan { plan, _held: held })
     }

@@ -53,7 +53,7 @@ mod zoned_nanos;
 
 pub use bound_plan::{BoundPlan, BoundTable};
 pub use catalog::{AfterScan, Catalog, CatalogError, FileOptions, Listed, Reference, Relation};
-pub use config::{EngineConfig, Keep, Limits, QueryOptions};
+pub use config::{CallIds, EngineConfig, Keep, Limits, QueryOptions};
 pub use distributed::{DistributedExecutor, DistributedFailure, DistributedQuery, ResultRows};
 pub use distributed_outcome::{DistributedCounts, DistributedOutcome, StayCause};
 pub use duckdb_json::{json_depth, read_json};

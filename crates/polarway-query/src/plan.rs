@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::analytics::AttachedTable;
 use crate::catalog::Listed;
-use crate::config::Keep;
+use crate::config::{CallIds, Keep};
 use crate::error::Error;
 use crate::gate::{Dialect, NamedColumns, Read, explained_from};
 use crate::listing::Listing;
@@ -34,6 +34,10 @@ pub struct Plan {
     pub limits: PlanLimits,
     /// Which engine runs it.
     pub engine: EngineChoice,
+    /// The id of its query.
+    pub query: Uuid,
+    /// The call that its query belongs to.
+    pub call: Option<CallIds>,
 }
 
 impl Plan {

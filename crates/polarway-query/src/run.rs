@@ -77,6 +77,8 @@ impl Run {
             keep: std::mem::take(&mut self.options.keep),
             limits: self.limits,
             engine: self.options.engine,
+            query: self.output.activity().id,
+            call: self.options.call.take(),
         };
         let outcome = self.resolve_and_execute(&mut plan);
         match outcome {

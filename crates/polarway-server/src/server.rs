@@ -194,6 +194,9 @@ impl Server {
         watches.spawn(watch_queries(engine.clone(), health.clone(), readiness.clone()));
         let drain = Drain::new();
         let traces = config.otlp_endpoint.as_deref().map(Traces::to).transpose()?;
+        if let Some((view, traces)) = view.as_ref().zip(traces.as_ref()) {
+            view.record(traces.clone());
+        }
         let edge = Edge {
             service: Service::new(engine, &config, Arc::clone(&metrics), view),
             others: others(health_service, config.auth.reflection)?,

@@ -3,6 +3,8 @@
 //! A caller's `traceparent` (W3C Trace Context) makes the span a part of the caller's trace, and says whether it is recorded. Spans
 //! wait in a bounded queue for a thread that sends them. If a collector is slow or down, spans are lost, and calls are not affected.
 
+use std::any::Any;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -22,6 +24,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span, SpanData, SpanExporter};
 use parking_lot::Mutex;
 use polarway_core::QueryTimes;
+use polarway_distributed::{Part, PartObserver};
 use tonic::Code;
 
 use crate::failure::chain;
@@ -35,6 +38,9 @@ const FLUSH_TIME: Duration = Duration::from_secs(5);
 
 /// The name of the service, if `OTEL_SERVICE_NAME` gives no other.
 const SERVICE_NAME: &str = "polarway";
+
+/// The name of the span of a part in a query of several workers.
+const PART: &str = "part";
 
 /// Sends spans to a collector.
 #[derive(Clone)]
@@ -86,6 +92,17 @@ impl Traces {
         Some(CallTrace { span, tracer: self.tracer.clone() })
     }
 
+    /// Begins the span of a part that this worker takes in a query of a call that another worker records. It ends when it is
+    /// dropped.
+    fn begin_part(&self, part: &Part) -> Option<Span> {
+        let header = [("traceparent".to_owned(), part.traceparent.clone()?)];
+        let parent = self.propagator.extract_with_context(&Context::new(), &HashMap::from(header));
+        let mut attributes = vec![KeyValue::new("polarway.query_id", part.query.to_string())];
+        attributes.extend(part.request_id.clone().map(|id| KeyValue::new("polarway.request_id", id)));
+        let span = self.tracer.span_builder(PART).with_kind(SpanKind::Server).with_attributes(attributes);
+        Some(span.start_with_context(&self.tracer, &parent))
+    }
+
     /// Sends the spans that are still queued.
     pub(crate) async fn finish(self) {
         // It blocks until they are sent.
@@ -94,6 +111,12 @@ impl Traces {
         if let Ok(Err(error)) = finished {
             tracing::warn!(error = chain(&error), "the last traces could not be sent");
         }
+    }
+}
+
+impl PartObserver for Traces {
+    fn begins(&self, part: &Part) -> Option<Box<dyn Any + Send + Sync>> {
+        self.begin_part(part).map(|span| Box::new(span) as _)
     }
 }
 
@@ -138,6 +161,12 @@ pub(crate) struct TraceParent {
 }
 
 impl TraceParent {
+    /// The same for another worker: a header of W3C Trace Context.
+    pub(crate) fn header(&self) -> String {
+        let Self { context, .. } = self;
+        format!("00-{}-{}-{:02x}", context.trace_id(), context.span_id(), context.trace_flags().to_u8())
+    }
+
     /// Records the phases of a query that ends now.
     pub(crate) fn record_query(&self, times: QueryTimes) {
         let parent = Context::new().with_remote_span_context(self.context.clone());

@@ -79,10 +79,18 @@ impl OwnFleet {
 
     /// The same with more arguments for each worker.
     pub(crate) fn of_peers_with(arguments: &[&str]) -> Self {
+        Self::of_peers_with_variables(arguments, &[])
+    }
+
+    /// The same with more variables in its environment.
+    pub(crate) fn of_peers_with_variables(arguments: &[&str], variables: &[(&'static str, &str)]) -> Self {
         Self::start(None, &deploy_folder(), |config| {
             *config = config.clone().with_peers().unwrap();
             config.server_arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
             config.server_variables.push(("POLARWAY_PEER_TOKEN", "canary-token-of-peers".to_owned()));
+            config
+                .server_variables
+                .extend(variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
         })
     }
 

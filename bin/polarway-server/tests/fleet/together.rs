@@ -9,6 +9,7 @@ use polarway_client::{
     Table,
 };
 
+use crate::collector::{Collector, attribute};
 use crate::support::{OwnFleet, client_of, numbers, refused, same, sum_of, wide};
 
 /// How long workers may take to find each other, or a query to begin, on a machine that is busy with other things.
@@ -193,6 +194,53 @@ async fn each_worker_counts_what_it_does_for_queries_of_several() {
         }
     }
     assert!(plans > 1.0 && 0.0 < sums[1] && sums[1] <= sums[0], "{plans} {sums:?}");
+}
+
+/// The value of a field in a line of a log.
+fn field<'l>(line: &'l str, name: &str) -> &'l str {
+    let (_, after) = line.split_once(&format!("{name}=")).unwrap_or_else(|| panic!("no {name} in {line}"));
+    after.trim_start_matches('"').split(['"', ' ', '}']).next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ids_of_a_call_are_in_the_logs_and_traces_of_all_workers_of_its_query() {
+    let collector = Collector::start().await;
+    let variables =
+        [("RUST_LOG", "info,polarway::sql=debug,polarway::part=debug"), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
+    let fleet = OwnFleet::of_peers_with_variables(&["--otlp-endpoint", &collector.url()], &variables);
+    let client = fleet.client_of_worker(0).await;
+    client.store("wide", wide(20_000, 1)).await.unwrap();
+    until_peers_are(&client, &THREE).await;
+    let (_, used) = run(&client, "SELECT max(n) AS asked_for FROM wide", EngineChoice::Distributed).await;
+    assert_eq!(used, EngineUsed::Distributed { workers: 3 });
+
+    let line = |worker: usize, wanted: &str| {
+        let log = fleet.fleet.worker_log(worker);
+        let line = log.lines().find(|line| line.contains(wanted)).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("no {wanted:?} in {log}"))
+    };
+    let asked = line(0, "asked_for");
+    for worker in 0..3 {
+        let part = line(worker, "takes part in a query");
+        for id in ["query_id", "request_id", "trace_id"] {
+            assert_eq!(field(&part, id), field(&asked, id), "{part}");
+        }
+    }
+    let begin = Instant::now();
+    let parts = loop {
+        let parts: Vec<_> = collector.spans().into_iter().filter(|span| span.name == "part").collect();
+        if parts.len() == 3 {
+            break parts;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{parts:#?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let spans = collector.spans();
+    let query = spans.iter().find(|span| span.name == "Query").unwrap();
+    for part in &parts {
+        assert_eq!((&part.trace_id, &part.parent_span_id), (&query.trace_id, &query.span_id), "{part:?}");
+        assert_eq!(attribute(part, "polarway.query_id").unwrap(), field(&asked, "query_id"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

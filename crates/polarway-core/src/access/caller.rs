@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use polarway_query::CallIds;
+
 use super::{AccessPolicy, Action, Target};
 
 /// The name of callers who don't say who they are.
@@ -25,12 +27,13 @@ pub struct Caller {
     name: Arc<str>,
     rights: Option<Arc<dyn AccessPolicy>>,
     quota: Quota,
+    call: Option<CallIds>,
 }
 
 impl Caller {
     /// A caller of this name. Whoever makes one has found out who it is.
     pub fn named(name: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), rights: None, quota: Quota::default() }
+        Self { name: name.into(), rights: None, quota: Quota::default(), call: None }
     }
 
     /// The caller where nobody says who asks: the program around an engine, and all clients of a server that knows none apart.
@@ -55,6 +58,17 @@ impl Caller {
     #[must_use]
     pub fn with_quota(self, quota: Quota) -> Self {
         Self { quota, ..self }
+    }
+
+    /// The same caller in one of its calls: what its queries log and trace belongs to that call, on whichever worker.
+    #[must_use]
+    pub fn in_call(self, call: CallIds) -> Self {
+        Self { call: Some(call), ..self }
+    }
+
+    /// The call that it makes now, if that is known.
+    pub(super) fn call(&self) -> Option<&CallIds> {
+        self.call.as_ref()
     }
 
     /// How much it may have at a time.

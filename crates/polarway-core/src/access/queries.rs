@@ -18,7 +18,8 @@ impl Access {
     ) -> Result<InterruptHandle> {
         let data = self.authorize(Action::Query, Target::Engine)?;
         let (owner, most_of_owner) = (self.caller().shared_name(), self.caller().quota().queries);
-        let options = QueryOptions { owner, most_of_owner, ..options };
+        let call = self.caller().call().cloned();
+        let options = QueryOptions { owner, most_of_owner, call, ..options };
         Ok(data.queries.start(sql, catalog, options, sink)?)
     }
 

@@ -18,6 +18,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
 use tonic::body::Body;
 use tower::ServiceExt as _;
+use tracing::Instrument as _;
 use url::Url;
 use uuid::Uuid;
 
@@ -86,7 +87,7 @@ impl WorkerChannel for Own {
         let query = self.query()?;
         // The end of this stream says that the query has ended.
         let sent = sent.map(Ok).take_until(query.stopped().clone().cancelled_owned()).boxed();
-        query.tasks().coordinator_channel(headers, sent).await
+        query.tasks().coordinator_channel(headers, sent).instrument(query.span().clone()).await
     }
 
     async fn execute_task(

@@ -56,6 +56,7 @@ impl Leases {
     ) -> Result<Self, Error> {
         let channels = Arc::clone(&worker.0.channels);
         let files: Vec<FileMessage> = query.files.all().iter().map(FileMessage::from).collect();
+        let call = query.call.as_ref();
         let joins = join_all(workers.iter().map(|url| {
             let request = JoinRequest {
                 query: id.as_bytes().to_vec(),
@@ -67,6 +68,9 @@ impl Leases {
                     .map_or(u64::MAX, |ms| ms.saturating_add(1)),
                 memory_bytes: query.memory_bytes as u64,
                 files: files.clone(),
+                engine_query: query.id.as_bytes().to_vec(),
+                request_id: call.map(|call| call.request_id.to_string()),
+                traceparent: call.and_then(|call| call.traceparent.as_deref().map(str::to_owned)),
             };
             join(&channels, url, request)
         }));

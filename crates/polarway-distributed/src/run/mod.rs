@@ -16,11 +16,12 @@ use datafusion::logical_expr::LogicalPlan;
 use futures::Stream;
 use futures::stream::unfold;
 use url::Url;
+use uuid::Uuid;
 
 use crate::error::Error;
 use crate::service::Worker;
 use attempt::Attempt;
-use polarway_query::PinnedFiles;
+use polarway_query::{CallIds, PinnedFiles};
 
 /// How often a plan may run again after workers were lost.
 const MORE_TRIES: usize = 2;
@@ -36,6 +37,10 @@ pub struct Query {
     pub memory_bytes: usize,
     /// When it ends, whatever its state.
     pub deadline: Instant,
+    /// Its id where it was asked, in the logs of all workers.
+    pub id: Uuid,
+    /// The call that it came by.
+    pub call: Option<CallIds>,
 }
 
 /// The rows of a query. Dropping them ends it on all workers.

@@ -8,6 +8,7 @@ use tonic::body::Body;
 use tonic::server::Grpc;
 use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::stoppable::Stoppable;
@@ -72,10 +73,11 @@ async fn task(shared: &Shared, request: Request<Body>) -> Response<Body> {
         .into_http();
     };
     let request = request.map(|body| Stoppable::request(body, &query));
+    let answer = answering::answer(shared, &query, request).instrument(query.span().clone());
     tokio::select! {
         biased;
         () = query.stopped().cancelled() => query.ended().into_http(),
-        answer = answering::answer(shared, &query, request) => match answer {
+        answer = answer => match answer {
             Ok(answer) => answer.map(|body| Stoppable::answer(body, &query)),
             Err(status) => status.into_http(),
         },

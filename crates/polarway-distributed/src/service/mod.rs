@@ -5,17 +5,20 @@
 
 mod answering;
 mod gateway;
+mod part;
 mod plan_check;
 mod query;
 mod serve;
 mod stoppable;
 
+pub(crate) use part::PART;
+pub use part::{Part, PartObserver};
 pub(crate) use query::RunningQuery;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -110,6 +113,7 @@ pub(crate) struct Shared {
     pub(crate) compute: Compute,
     pub(crate) channels: Arc<Channels>,
     queries: Mutex<HashMap<Uuid, Arc<RunningQuery>>>,
+    observer: OnceLock<Arc<dyn PartObserver>>,
     slots: Arc<Semaphore>,
     is_draining: AtomicBool,
 }
@@ -136,6 +140,7 @@ impl Worker {
             runtime: WorkerRuntime { readers, memory: WorkerMemory::new(limits.memory_bytes), spill },
             channels,
             queries: Mutex::default(),
+            observer: OnceLock::new(),
             slots: Arc::new(Semaphore::new(limits.queries)),
             is_draining: AtomicBool::new(false),
             limits,
@@ -158,6 +163,11 @@ impl Worker {
     /// Its bounds.
     pub(crate) fn limits(&self) -> &WorkerLimits {
         &self.0.limits
+    }
+
+    /// From now on, `observer` learns of each part that the worker takes. Only the first one does.
+    pub fn observe(&self, observer: Arc<dyn PartObserver>) {
+        let _ = self.0.observer.set(observer);
     }
 
     /// From now on it takes no new queries; those that run go on.

@@ -71,7 +71,10 @@ impl WorkerPlanRewriteHandler for OnlyPinnedPlans {
         });
         match &checked {
             Ok(_) => self.counters.plans.add(1),
-            Err(_) => self.counters.plans_refused.add(1),
+            Err(error) => {
+                tracing::warn!(reason = error.strip_backtrace(), "a plan of another worker was refused");
+                self.counters.plans_refused.add(1);
+            }
         }
         checked?;
         Ok(WorkerPlanRewriteEventResponse::new(session::stop_with(event.plan, &self.stopped)?))

@@ -1,8 +1,9 @@
 //! A query that this worker takes part in, from its coordinator's call to the end of that call.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::session_state::SessionState;
@@ -15,10 +16,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 use tower::util::BoxCloneSyncService;
+use tracing::Span;
 use url::Url;
 use uuid::Uuid;
 
 use super::Shared;
+use super::part::{PART, Part};
 use super::plan_check::OnlyPinnedPlans;
 use crate::census::Counted;
 use crate::channels::QueryChannels;
@@ -37,6 +40,7 @@ pub(crate) struct RunningQuery {
     service: TaskService,
     stopped: CancellationToken,
     why: OnceLock<Why>,
+    span: Span,
     _counted: Counted,
 }
 
@@ -72,6 +76,11 @@ impl RunningQuery {
     /// Cancelled when the query ends here.
     pub(crate) fn stopped(&self) -> &CancellationToken {
         &self.stopped
+    }
+
+    /// The span of the lines that the log has about it.
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
     }
 
     pub(super) fn service(&self) -> TaskService {
@@ -121,13 +130,19 @@ struct Lease {
     shared: Arc<Shared>,
     id: Uuid,
     query: Arc<RunningQuery>,
+    began: Instant,
     _slot: OwnedSemaphorePermit,
+    _observed: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         self.shared.queries.lock().remove(&self.id);
         self.query.stop(Why::Left);
+        let (ms, is_late) =
+            (self.began.elapsed().as_millis(), matches!(self.query.why.get(), Some(Why::Late)));
+        let ended = || tracing::debug!(target: PART, ms, is_late, "the part in a query has ended");
+        self.query.span.in_scope(ended);
     }
 }
 
@@ -151,9 +166,11 @@ impl Shared {
         let time = Duration::from_millis(request.remaining_ms).min(self.limits.query_time);
         let memory =
             usize::try_from(request.memory_bytes).unwrap_or(usize::MAX).min(self.limits.query_memory_bytes);
+        let part = Part::of(&request);
         let files = self.allowed(request)?;
-        let query =
-            self.begin(id, url, &files, memory).map_err(|error| Status::internal(error.to_string()))?;
+        let query = self
+            .begin(id, url, &files, memory, part.span())
+            .map_err(|error| Status::internal(error.to_string()))?;
         {
             let mut queries = self.queries.lock();
             if queries.contains_key(&id) {
@@ -161,7 +178,17 @@ impl Shared {
             }
             queries.insert(id, Arc::clone(&query));
         }
-        let lease = Lease { shared: Arc::clone(self), id, query, _slot: slot };
+        let begun = || tracing::debug!(target: PART, files = files.len(), "takes part in a query");
+        query.span.in_scope(begun);
+        let observed = self.observer.get().and_then(|observer| observer.begins(&part));
+        let lease = Lease {
+            shared: Arc::clone(self),
+            id,
+            query,
+            began: Instant::now(),
+            _slot: slot,
+            _observed: observed,
+        };
         let end = async move {
             tokio::select! {
                 () = tokio::time::sleep(time) => lease.query.stop(Why::Late),
@@ -204,6 +231,7 @@ impl Shared {
         url: Url,
         files: &[PinnedFile],
         memory: usize,
+        span: Span,
     ) -> Result<Arc<RunningQuery>> {
         let stopped = CancellationToken::new();
         let (runtime, store) = self.runtime.of_query(files, memory, stopped.clone())?;
@@ -211,13 +239,14 @@ impl Shared {
         let message_bytes = self.limits.message_bytes;
         Ok(Arc::new_cyclic(|query| {
             let own = Some((url.clone(), query.clone()));
-            let channels = QueryChannels { channels: Arc::clone(&self.channels), query: id, own };
+            let channels =
+                QueryChannels { channels: Arc::clone(&self.channels), query: id, own, reports: None };
             let sessions =
                 TaskSessions { shared: Arc::clone(self), store, stopped: stopped.clone(), channels };
             let tasks = Tasks::from_session_builder(sessions).with_runtime_env(runtime);
             let service = tasks.clone().into_worker_server().max_decoding_message_size(message_bytes);
             let service = BoxCloneSyncService::new(service);
-            RunningQuery { url, tasks, service, stopped, why: OnceLock::new(), _counted: counted }
+            RunningQuery { url, tasks, service, stopped, why: OnceLock::new(), span, _counted: counted }
         }))
     }
 }

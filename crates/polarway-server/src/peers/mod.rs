@@ -23,6 +23,7 @@ use self::tls::WorkerTls;
 use crate::config::ServerConfig;
 use crate::drain::Drain;
 use crate::server::{StartError, bind};
+use crate::traces::Traces;
 
 /// How often a worker looks for the others.
 const LOOK: Duration = Duration::from_secs(2);
@@ -156,6 +157,11 @@ impl PeerService {
 }
 
 impl PeerView {
+    /// From now on, the parts that this worker takes in queries of recorded calls are recorded.
+    pub(crate) fn record(&self, traces: Traces) {
+        self.worker.observe(Arc::new(traces));
+    }
+
     /// The workers, this one among them, as they were last found.
     pub(crate) fn peers(&self) -> Vec<Peer> {
         self.peers.all().into_iter().map(described).collect()

@@ -12,6 +12,7 @@ use datafusion::logical_expr::{LogicalPlan, TableSource};
 use polarway_distributed::{Query, Spread, StoredScan};
 use polarway_query::{PinnedFiles, StoredTable};
 use tokio::runtime::Runtime;
+use uuid::Uuid;
 
 use super::{Executor, LONGEST, Sources};
 use crate::workers::{Peer, Tables, fleet_spreading, forced, found, urls};
@@ -61,7 +62,14 @@ impl Executor for Fleet {
     }
 
     fn run(&self, plan: LogicalPlan, files: PinnedFiles) -> Result<Vec<RecordBatch>, String> {
-        let query = Query { plan, files, memory_bytes: MEMORY_BYTES, deadline: Instant::now() + LONGEST };
+        let query = Query {
+            plan,
+            files,
+            memory_bytes: MEMORY_BYTES,
+            deadline: Instant::now() + LONGEST,
+            id: Uuid::now_v7(),
+            call: None,
+        };
         self.runtime.block_on(async {
             let mut rows = self.peers[0].worker.run(query, urls(&self.peers));
             let mut batches = Vec::new();
