@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use arrow::array::RecordBatch;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::TableSource as Scanned;
 use polarway_query::{
@@ -16,7 +17,7 @@ use url::Url;
 
 use crate::error::Error;
 use crate::peers::Peers;
-use crate::run::Query;
+use crate::run::{Query, Rows};
 use crate::scan::StoredScan;
 use crate::service::{PART, Worker};
 use crate::translate::{Tables, translate};
@@ -68,6 +69,7 @@ impl DistributedExecutor for Coordinator {
             memory_bytes: limits.query_memory_bytes,
             id: plan.query,
             call: plan.call.clone(),
+            is_analyzed: plan.statement.explained.is_some_and(|explained| explained.is_analyzed),
             deadline: plan.limits.deadline.map_or(latest, |deadline| deadline.min(latest)),
         };
         Ok(Box::new(Prepared { coordinator: self.clone(), query }))
@@ -98,8 +100,13 @@ impl Interrupt for Stop {
     }
 }
 
-impl DistributedQuery for Prepared {
-    fn run(&mut self, rows: &mut ResultRows<'_>) -> Result<u32, DistributedFailure> {
+impl Prepared {
+    /// Runs the query, and gives each batch away. Returns its rows, which have ended.
+    fn run_with(
+        &self,
+        rows: &mut ResultRows<'_>,
+        mut give: impl FnMut(&mut ResultRows<'_>, RecordBatch) -> Result<(), QueryError>,
+    ) -> Result<Rows, DistributedFailure> {
         let Coordinator { worker, runtime, .. } = &self.coordinator;
         let _span = tracing::info_span!(target: PART, "distributed", query_id = %self.query.id).entered();
         let _on_runtime = runtime.enter(); // the query's connections close there, however it ends
@@ -119,12 +126,31 @@ impl DistributedQuery for Prepared {
                 return Err(rows.check().err().unwrap_or(QueryError::Interrupted).into());
             };
             match next {
-                Some(Ok(batch)) => rows.push(batch.columns().to_vec(), batch.num_rows())?,
+                Some(Ok(batch)) => give(rows, batch)?,
                 Some(Err(error)) => return Err(failure(error)),
-                None => return Ok(given.workers()),
+                None => return Ok(given),
             }
             rows.check()?;
         }
+    }
+}
+
+impl DistributedQuery for Prepared {
+    fn run(&mut self, rows: &mut ResultRows<'_>) -> Result<u32, DistributedFailure> {
+        let give = |rows: &mut ResultRows<'_>, batch: RecordBatch| {
+            rows.push(batch.columns().to_vec(), batch.num_rows())
+        };
+        Ok(self.run_with(rows, give)?.workers())
+    }
+
+    fn analyze(&mut self, rows: &mut ResultRows<'_>) -> Result<(u32, String), DistributedFailure> {
+        let (began, mut given) = (Instant::now(), 0);
+        let ended = self.run_with(rows, |_, batch| {
+            given += batch.num_rows();
+            Ok(())
+        })?;
+        let stages = ended.analysis().unwrap_or_default();
+        Ok((ended.workers(), format!("{given} rows after {:.1?}\n{stages}", began.elapsed())))
     }
 
     fn describe(&mut self) -> Result<String, DistributedFailure> {

@@ -35,6 +35,13 @@ pub trait DistributedQuery {
     /// Why it gave no rows, or not all of them.
     fn run(&mut self, rows: &mut ResultRows<'_>) -> Result<u32, DistributedFailure>;
 
+    /// Runs it to its end as [`run`](Self::run) does, and drops its rows: `rows` says only whether it may go on. Returns how many
+    /// workers took part, and for a reader what each of them did in each stage.
+    ///
+    /// # Errors
+    /// Why it could not be run to its end.
+    fn analyze(&mut self, rows: &mut ResultRows<'_>) -> Result<(u32, String), DistributedFailure>;
+
     /// Its stages, their tasks, and the workers that would run them, for a reader.
     ///
     /// # Errors

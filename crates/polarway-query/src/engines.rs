@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::executor::Executor;
 use crate::explained;
 use crate::output::Output;
-use crate::plan::{ExplainFormat, Plan, TableSource};
+use crate::plan::{ExplainFormat, Explained, Plan, TableSource};
 use crate::status::Phase;
 
 /// The fewest workers over which a query is spread.
@@ -75,8 +75,8 @@ impl Engines {
 
     /// Runs a plan to its end, where it belongs.
     pub(crate) fn execute(&self, plan: &Plan, output: &mut Output) -> Result<(), Error> {
-        if let Some(format) = plan.statement.explained {
-            return self.explain(plan, format, output);
+        if let Some(explained) = plan.statement.explained {
+            return self.explain(plan, explained, output);
         }
         let (cause, failure) = match self.choose(plan, output)? {
             Err(Stays::Unasked) => return self.local.execute(plan, output),
@@ -104,11 +104,18 @@ impl Engines {
         }
     }
 
-    /// The answer of EXPLAIN: DuckDB's plan, and where the query would run; or only how it would be spread.
-    fn explain(&self, plan: &Plan, format: ExplainFormat, output: &mut Output) -> Result<(), Error> {
-        if format == ExplainFormat::Distributed {
+    /// The answer of EXPLAIN: DuckDB's plan, and where the query would run; or only how it would be, or was, spread.
+    fn explain(&self, plan: &Plan, explained: Explained, output: &mut Output) -> Result<(), Error> {
+        let is_spread = match explained.format {
+            ExplainFormat::Distributed => true,
+            // It asks what running the query takes where it is to run.
+            ExplainFormat::Text => explained.is_analyzed && plan.engine == EngineChoice::Distributed,
+            ExplainFormat::Json => false,
+        };
+        if is_spread {
             let choice = self.choose(plan, output)?;
             let answer = match choice {
+                Ok(spread) if explained.is_analyzed => self.analyze(plan, spread, output)?,
                 Ok(mut spread) => spread.query.describe().map_err(DistributedFailure::into_error)?,
                 Err(stays) => format!("{}\n", stays.sentence()),
             };
@@ -123,6 +130,26 @@ impl Engines {
             Err(stays) => stays.sentence(),
         };
         output.rows(explained::row(&columns, &answer)?)
+    }
+
+    /// Runs a plan, drops its rows, and says what that took.
+    fn analyze(&self, plan: &Plan, mut spread: Spread, output: &mut Output) -> Result<String, Error> {
+        output.check()?;
+        output.enter(Phase::Running);
+        let mut rows = ResultRows::new(output, &spread.schema, plan.form);
+        let analyzed = spread.query.analyze(&mut rows).map_err(DistributedFailure::into_error);
+        drop(rows);
+        match analyzed {
+            Ok((workers, answer)) => {
+                self.outcomes.count(DistributedOutcome::Done);
+                output.ran_on(EngineUsed::Distributed { workers });
+                Ok(answer)
+            }
+            Err(error) => {
+                self.outcomes.count(DistributedOutcome::of_error(&error));
+                Err(error)
+            }
+        }
     }
 
     /// The plan as it would run on several workers, if it is to run there.

@@ -67,8 +67,8 @@ pub use memory::{MemoryLimit, memory_limit};
 pub use output::Output;
 pub use parameters::ParameterValues;
 pub use plan::{
-    ExplainFormat, FileGroup, FileReference, FileStorage, ForeignFile, PartitionColumn, Plan, PlanLimits,
-    PlannedTable, ResultForm, Statement, StoredTable, TableSource,
+    ExplainFormat, Explained, FileGroup, FileReference, FileStorage, ForeignFile, PartitionColumn, Plan,
+    PlanLimits, PlannedTable, ResultForm, Statement, StoredTable, TableSource,
 };
 pub use plan_files::{PinnedFile, PinnedFiles, PlanFiles, is_plain_path};
 pub use polarway_model::{At, EngineChoice, EngineUsed, ErrorKind, QueryPhase, QueryTimes};

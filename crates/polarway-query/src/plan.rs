@@ -71,8 +71,8 @@ pub struct Statement {
     /// Whether it may be prepared once and run again. DuckDB plans a text that reads files again each time; other texts are
     /// planned once, and `now()` would keep its first value.
     pub is_repeatable: bool,
-    /// For an EXPLAIN: the form of the answer.
-    pub explained: Option<ExplainFormat>,
+    /// For an EXPLAIN: what it asks for.
+    pub explained: Option<Explained>,
     /// What it reads, by the author's names.
     pub(crate) reads: Vec<Read>,
     /// The columns of these tables that it may refer to, once somebody asked.
@@ -101,6 +101,15 @@ impl Statement {
         let columns = NamedColumns::of_text(dialect, &self.text)?;
         Ok(self.columns.get_or_init(|| columns))
     }
+}
+
+/// What an EXPLAIN asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Explained {
+    /// The form of the answer.
+    pub format: ExplainFormat,
+    /// Whether the query is run, and the answer says what that took.
+    pub is_analyzed: bool,
 }
 
 /// The form of EXPLAIN's answer.

@@ -3,9 +3,11 @@
 mod connector;
 mod credentials;
 mod query;
+mod reports;
 
 pub use credentials::{Credentials, PeerTls, Token};
 pub(crate) use query::QueryChannels;
+pub(crate) use reports::{TaskReport, TaskReports};
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -23,6 +23,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::Channels;
+use super::reports::{Reporting, TaskReports};
 use crate::service::RunningQuery;
 use crate::wire::QUERY_HEADER;
 
@@ -33,11 +34,23 @@ pub(crate) struct QueryChannels {
     pub(crate) query: Uuid,
     /// The worker of this process, if it takes part. Weak, since what it holds holds this.
     pub(crate) own: Option<(Url, Weak<RunningQuery>)>,
+    /// Where the coordinator keeps what tasks report, if it asks for it.
+    pub(crate) reports: Option<Arc<TaskReports>>,
 }
 
 #[async_trait]
 impl ChannelResolver for QueryChannels {
     async fn get_worker_client_for_url(&self, url: &Url) -> Result<Box<dyn WorkerChannel>> {
+        let worker = self.worker(url)?;
+        Ok(match &self.reports {
+            Some(reports) => Box::new(Reporting { worker, url: url.clone(), reports: Arc::clone(reports) }),
+            None => worker,
+        })
+    }
+}
+
+impl QueryChannels {
+    fn worker(&self, url: &Url) -> Result<Box<dyn WorkerChannel>> {
         if let Some((own, query)) = &self.own
             && own == url
         {

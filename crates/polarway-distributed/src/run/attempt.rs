@@ -16,9 +16,10 @@ use url::Url;
 use uuid::Uuid;
 
 use super::Query;
+use super::analysis::Analysis;
 use super::failure::Failure;
 use super::leases::Leases;
-use crate::channels::QueryChannels;
+use crate::channels::{QueryChannels, TaskReports};
 use crate::compute::Work;
 use crate::error::Error;
 use crate::service::Worker;
@@ -33,6 +34,8 @@ pub(super) struct Attempt {
     _work: Work<()>,
     leases: Leases,
     workers: usize,
+    /// What it took, if somebody asks.
+    analysis: Option<Analysis>,
     /// Why a file could not be read here.
     unread: Arc<Mutex<Option<CatalogError>>>,
     _stop: DropGuard,
@@ -58,7 +61,13 @@ impl Attempt {
         let runtime = shared.runtime.of_query(query.files.all(), query.memory_bytes, stopped.clone());
         let (runtime, store) = runtime.map_err(|error| Failure::of(error).into_error())?;
         let own = shared.query(&id).map(|own| (own.url().clone(), Arc::downgrade(&own)));
-        let channels = QueryChannels { channels: Arc::clone(&shared.channels), query: id, own };
+        let reports = query.is_analyzed.then(Arc::<TaskReports>::default);
+        let channels = QueryChannels {
+            channels: Arc::clone(&shared.channels),
+            query: id,
+            own,
+            reports: reports.clone(),
+        };
         let workers = TakingPart(leases.urls().to_vec());
         let took_part = leases.urls().len();
         let state = session::coordinator(shared.spread, &shared.functions, runtime, workers, channels)
@@ -67,19 +76,22 @@ impl Attempt {
         let stop = stopped.clone().drop_guard();
         let planned = shared.compute.spawn(async move {
             let plan = session::stop_with(state.create_physical_plan(&plan).await?, &stopped)?;
-            let is_spread = plan.is::<DistributedExec>();
-            Ok((is_spread, execute_stream(plan, state.task_ctx())?))
+            let rows = execute_stream(Arc::clone(&plan), state.task_ctx())?;
+            Ok((plan, rows))
         });
         let failed = || Error::Internal("the query could not be planned".to_owned());
         let planned: PlanResult<_> = planned.done().await.ok_or_else(failed)?;
-        let (is_spread, rows) = planned.map_err(|error| Failure::of(error).into_error())?;
+        let (plan, rows) = planned.map_err(|error| Failure::of(error).into_error())?;
+        let is_spread = plan.is::<DistributedExec>();
+        let analysis = reports.map(|reports| Analysis { plan, reports });
         if !is_spread {
             leases.release();
         }
         let workers = if is_spread { took_part } else { 1 };
         let (sender, receiver) = mpsc::channel(BATCHES);
         let work = shared.compute.spawn(pass_on(rows, sender));
-        Ok(Self { rows: receiver, _work: work, leases, workers, unread: store.failure(), _stop: stop })
+        let unread = store.failure();
+        Ok(Self { rows: receiver, _work: work, leases, workers, analysis, unread, _stop: stop })
     }
 
     /// The next rows.
@@ -101,6 +113,11 @@ impl Attempt {
     /// How many workers run it.
     pub(super) fn workers(&self) -> usize {
         self.workers
+    }
+
+    /// What it took for each stage and worker, once it has given its last row, if the query asks for it.
+    pub(super) fn analysis(&self) -> Option<String> {
+        self.analysis.as_ref().map(Analysis::text)
     }
 
     /// The workers that this try has lost.

@@ -30,8 +30,12 @@ impl Worker {
             let shared = &self.0;
             let stopped = CancellationToken::new();
             let (runtime, _) = shared.runtime.of_query(query.files.all(), query.memory_bytes, stopped)?;
-            let channels =
-                QueryChannels { channels: Arc::clone(&shared.channels), query: Uuid::now_v7(), own: None };
+            let channels = QueryChannels {
+                channels: Arc::clone(&shared.channels),
+                query: Uuid::now_v7(),
+                own: None,
+                reports: None,
+            };
             let workers = TakingPart(workers.to_vec());
             let state = session::coordinator(shared.spread, &shared.functions, runtime, workers, channels)?;
             state.create_physical_plan(&query.plan).await

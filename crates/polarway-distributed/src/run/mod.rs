@@ -3,6 +3,7 @@
 //! A try begins on each worker with a call that lasts as long as the try ([`Leases`]). When one of these calls fails, its worker
 //! is lost. If no row was returned yet, the plan runs again over those that are left.
 
+mod analysis;
 mod attempt;
 mod describe;
 mod failure;
@@ -41,6 +42,8 @@ pub struct Query {
     pub id: Uuid,
     /// The call that it came by.
     pub call: Option<CallIds>,
+    /// Whether its tasks report what they did: [`Rows::analysis`] says it.
+    pub is_analyzed: bool,
 }
 
 /// The rows of a query. Dropping them ends it on all workers.
@@ -53,6 +56,7 @@ pub struct Rows {
     has_rows: bool,
     is_over: bool,
     took_part: usize,
+    analysis: Option<String>,
 }
 
 impl Worker {
@@ -68,6 +72,7 @@ impl Worker {
             has_rows: false,
             is_over: false,
             took_part: 0,
+            analysis: None,
         }
     }
 }
@@ -90,7 +95,7 @@ impl Rows {
         let next = next.map_err(|error| if is_late { Error::Deadline } else { error });
         if !matches!(next, Ok(Some(_))) {
             self.is_over = true;
-            self.attempt = None;
+            self.analysis = self.attempt.take().and_then(|attempt| attempt.analysis());
         }
         next.transpose()
     }
@@ -99,6 +104,12 @@ impl Rows {
     #[must_use]
     pub fn workers(&self) -> u32 {
         u32::try_from(self.took_part).unwrap_or(u32::MAX)
+    }
+
+    /// What each worker did in each stage, for a reader; known after the last row, if the query asks for it.
+    #[must_use]
+    pub fn analysis(&self) -> Option<&str> {
+        self.analysis.as_deref()
     }
 
     /// The same as a stream.

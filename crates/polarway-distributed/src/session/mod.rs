@@ -13,6 +13,7 @@ pub(crate) use stopping::stop_with;
 
 use std::sync::Arc;
 
+use crate::channels::QueryChannels;
 use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -83,8 +84,9 @@ pub(crate) fn coordinator(
     functions: &Functions,
     runtime: Arc<RuntimeEnv>,
     workers: impl WorkerResolver + 'static,
-    channels: impl ChannelResolver + Send + Sync + 'static,
+    channels: QueryChannels,
 ) -> Result<SessionState> {
+    let reports = channels.reports.is_some();
     let mut builder = SessionStateBuilder::new().with_default_features();
     builder = with_functions(builder, functions)
         .with_config(settings(spread.partitions))
@@ -95,7 +97,7 @@ pub(crate) fn coordinator(
         .with_physical_optimizer_rule(Arc::new(stopping::YieldingJoins))
         .with_distributed_planner()
         .with_distributed_file_scan_config_bytes_per_partition(spread.bytes_per_partition)?
-        .with_distributed_metrics_collection(false)?
+        .with_distributed_metrics_collection(reports)?
         .with_distributed_desired_task_count_handler(guard::one_task_for_all_rows);
     Ok(builder.build())
 }

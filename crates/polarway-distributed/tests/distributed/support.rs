@@ -252,7 +252,15 @@ impl Plans {
     pub(crate) fn query(self, plan: LogicalPlan) -> Query {
         let deadline = Instant::now() + Duration::from_secs(60);
         let id = uuid::Uuid::now_v7();
-        Query { plan, files: self.files, memory_bytes: 256 << 20, deadline, id, call: None }
+        Query {
+            plan,
+            files: self.files,
+            memory_bytes: 256 << 20,
+            deadline,
+            id,
+            call: None,
+            is_analyzed: false,
+        }
     }
 }
 

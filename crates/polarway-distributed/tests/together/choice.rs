@@ -112,6 +112,23 @@ async fn explain_says_where_a_query_would_run_and_how_it_would_be_spread() {
     let [plan] = lines.as_slice() else { panic!("{lines:?}") };
     assert!(plan.contains("Stage 1") && plan.contains("workers: 127.0.0.1:"), "{plan}");
     assert!(!plan.contains(".parquet"), "{plan}");
+    for analyze in ["EXPLAIN (ANALYZE, DISTRIBUTED)", "EXPLAIN (DISTRIBUTED, ANALYZE)", "EXPLAIN ANALYZE"] {
+        let (table, summary) =
+            ask(fleet.engine(), &format!("{analyze} {sql}"), on(EngineChoice::Distributed)).await.unwrap();
+        assert_eq!(summary.engine, EngineUsed::Distributed { workers: 3 }, "{analyze}");
+        let lines = rows(&table);
+        let [answer] = lines.as_slice() else { panic!("{lines:?}") };
+        // Four symbols and none: some times from the tasks that read files, and once in all.
+        assert!(answer.contains("5 rows after "), "{answer}");
+        assert!(answer.contains("stage 1, tasks: 3, ") && answer.contains(": 16000 rows, "), "{answer}");
+        assert!(answer.contains("stage 2, tasks: 3, 5 rows, "), "{answer}");
+        assert_eq!(answer.matches(" on 127.0.0.1:").count(), 6, "{answer}");
+        assert!(answer.contains(", read ") && !answer.contains(".parquet"), "{answer}");
+        assert!(answer.contains("AggregateExec: mode=Partial"), "{answer}");
+    }
+    let lines =
+        explain("EXPLAIN (ANALYZE, DISTRIBUTED) SELECT count(*) FROM trades WHERE n < 0", EngineChoice::Auto);
+    assert!(lines.await[0].contains("1 rows after "));
     let lines =
         explain("EXPLAIN (DISTRIBUTED) SELECT quantile_cont(cents, 0.5) FROM trades", EngineChoice::Auto)
             .await;

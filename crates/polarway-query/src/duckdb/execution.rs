@@ -186,7 +186,7 @@ impl Execution<'_> {
         while let Some(batch) = rows.next(&columns.schema).map_err(&failed)? {
             columns.check(&batch)?;
             let batch = match self.plan.statement.explained {
-                Some(format) => explained::without_files(&batch, format),
+                Some(explain) => explained::without_files(&batch, explain.format),
                 None => batch,
             };
             if let Some(joined) = joiner.push(batch).map_err(joining)? {

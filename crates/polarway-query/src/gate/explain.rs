@@ -2,19 +2,19 @@
 
 use polarway_sql::{Kind, Token, tokens};
 
-use crate::plan::ExplainFormat;
+use crate::plan::{ExplainFormat, Explained};
 
 /// What comes before the SELECT.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Explain {
-    pub(crate) format: ExplainFormat,
+    pub(crate) explained: Explained,
     /// The offset of the byte after it.
     pub(crate) end: usize,
 }
 
 /// The options of EXPLAIN, for a message about others.
-pub(crate) const USAGE: &str = "EXPLAIN takes ANALYZE and FORMAT, say EXPLAIN (ANALYZE, FORMAT json) SELECT …; formats are text \
-                                and json. EXPLAIN (DISTRIBUTED) SELECT … takes nothing else";
+pub(crate) const USAGE: &str = "EXPLAIN takes ANALYZE, FORMAT and DISTRIBUTED, say EXPLAIN (ANALYZE, FORMAT json) SELECT …; \
+                                formats are text and json, and DISTRIBUTED has none";
 
 /// The EXPLAIN at the start of a text.
 ///
@@ -23,10 +23,18 @@ pub(crate) const USAGE: &str = "EXPLAIN takes ANALYZE and FORMAT, say EXPLAIN (A
 pub(crate) fn explain(text: &str) -> Result<Option<Explain>, usize> {
     let mut tokens = tokens(text).significant();
     let Some(first) = tokens.next().filter(|token| is_one_of(token, &["explain"])) else { return Ok(None) };
-    let mut explain = Explain { format: ExplainFormat::Text, end: first.end() };
+    let explained = Explained { format: ExplainFormat::Text, is_analyzed: false };
+    let mut explain = Explain { explained, end: first.end() };
     match tokens.next() {
-        Some(next) if is_one_of(&next, &["analyze"]) => explain.end = next.end(),
-        Some(next) if next.is_symbol("(") => read_options(tokens, next.end(), &mut explain)?,
+        Some(next) if is_one_of(&next, &["analyze"]) => {
+            explain.explained.is_analyzed = true;
+            explain.end = next.end();
+        }
+        Some(next) if next.is_symbol("(") => {
+            if let Some(read) = read_options(tokens, next.end())? {
+                explain = read;
+            }
+        }
         _ => {}
     }
     Ok(Some(explain))
@@ -37,39 +45,29 @@ pub(crate) fn explained_from(text: &str) -> usize {
     explain(text).ok().flatten().map_or(0, |explain| explain.end)
 }
 
-/// Reads the options after the parenthesis that ends at byte `from`.
-fn read_options<'a>(
-    tokens: impl Iterator<Item = Token<'a>>,
-    from: usize,
-    explain: &mut Explain,
-) -> Result<(), usize> {
+/// Reads the options after the parenthesis that ends at byte `from`; `None` if it starts the SELECT itself, so that none of the
+/// option words follows.
+fn read_options<'a>(tokens: impl Iterator<Item = Token<'a>>, from: usize) -> Result<Option<Explain>, usize> {
     const BEGIN_A_SELECT: [&str; 8] =
         ["select", "from", "with", "values", "table", "describe", "show", "summarize"];
-    let (mut follows_format, mut options) = (false, 0);
+    let (mut format, mut is_analyzed, mut follows_format) = (None, false, false);
     for token in tokens {
-        let is_alone = explain.format == ExplainFormat::Distributed;
         if follows_format {
-            if is_one_of(&token, &["json"]) {
-                explain.format = ExplainFormat::Json;
-            } else if !is_one_of(&token, &["text"]) {
-                return Err(token.start);
-            }
+            let named = [("json", ExplainFormat::Json), ("text", ExplainFormat::Text)];
+            let named = named.into_iter().find(|(name, _)| is_one_of(&token, &[name]));
+            format = Some(named.ok_or(token.start)?.1);
             follows_format = false;
         } else if token.is_symbol(")") {
-            explain.end = token.end();
-            return Ok(());
-        } else if is_alone || (options > 0 && is_one_of(&token, &["distributed"])) {
-            return Err(token.start);
-        } else if is_one_of(&token, &["format"]) {
+            let explained = Explained { format: format.unwrap_or(ExplainFormat::Text), is_analyzed };
+            return Ok(Some(Explain { explained, end: token.end() }));
+        } else if is_one_of(&token, &["format"]) && format != Some(ExplainFormat::Distributed) {
             follows_format = true;
-            options += 1;
-        } else if is_one_of(&token, &["distributed"]) {
-            explain.format = ExplainFormat::Distributed;
+        } else if is_one_of(&token, &["distributed"]) && format.is_none() {
+            format = Some(ExplainFormat::Distributed);
         } else if token.is_symbol("(") || is_one_of(&token, &BEGIN_A_SELECT) {
-            // A parenthesis may also start the SELECT itself: then none of the option words follows.
-            return Ok(());
+            return Ok(None);
         } else if is_one_of(&token, &["analyze"]) {
-            options += 1;
+            is_analyzed = true;
         } else if !token.is_symbol(",") {
             return Err(token.start);
         }
@@ -89,19 +87,23 @@ mod tests {
 
     #[test]
     fn what_stands_in_front_is_cut_off_and_the_rest_is_not_touched() {
-        for (text, format, rest) in [
-            ("EXPLAIN SELECT 1", ExplainFormat::Text, " SELECT 1"),
-            ("/* a */ explain analyze FROM t", ExplainFormat::Text, " FROM t"),
-            ("EXPLAIN (FORMAT json) SELECT 1", ExplainFormat::Json, " SELECT 1"),
-            ("EXPLAIN (ANALYZE, FORMAT 'JSON') SELECT 1", ExplainFormat::Json, " SELECT 1"),
-            ("EXPLAIN (FORMAT text, ANALYZE) SELECT 1", ExplainFormat::Text, " SELECT 1"),
-            ("EXPLAIN (DISTRIBUTED) SELECT 1", ExplainFormat::Distributed, " SELECT 1"),
-            ("explain ( distributed )FROM t", ExplainFormat::Distributed, "FROM t"),
-            ("EXPLAIN (SELECT 1)", ExplainFormat::Text, " (SELECT 1)"),
-            ("EXPLAIN ((SELECT 1))", ExplainFormat::Text, " ((SELECT 1))"),
+        for (text, format, is_analyzed, rest) in [
+            ("EXPLAIN SELECT 1", ExplainFormat::Text, false, " SELECT 1"),
+            ("/* a */ explain analyze FROM t", ExplainFormat::Text, true, " FROM t"),
+            ("EXPLAIN (ANALYZE) SELECT 1", ExplainFormat::Text, true, " SELECT 1"),
+            ("EXPLAIN (FORMAT json) SELECT 1", ExplainFormat::Json, false, " SELECT 1"),
+            ("EXPLAIN (ANALYZE, FORMAT 'JSON') SELECT 1", ExplainFormat::Json, true, " SELECT 1"),
+            ("EXPLAIN (FORMAT text, ANALYZE) SELECT 1", ExplainFormat::Text, true, " SELECT 1"),
+            ("EXPLAIN (DISTRIBUTED) SELECT 1", ExplainFormat::Distributed, false, " SELECT 1"),
+            ("EXPLAIN (DISTRIBUTED, ANALYZE) SELECT 1", ExplainFormat::Distributed, true, " SELECT 1"),
+            ("EXPLAIN (ANALYZE, DISTRIBUTED) SELECT 1", ExplainFormat::Distributed, true, " SELECT 1"),
+            ("explain ( distributed )FROM t", ExplainFormat::Distributed, false, "FROM t"),
+            ("EXPLAIN (SELECT 1)", ExplainFormat::Text, false, " (SELECT 1)"),
+            ("EXPLAIN ((SELECT 1))", ExplainFormat::Text, false, " ((SELECT 1))"),
         ] {
             let found = explain(text).unwrap().unwrap();
-            assert_eq!((found.format, &text[found.end..]), (format, rest), "{text}");
+            assert_eq!(found.explained, Explained { format, is_analyzed }, "{text}");
+            assert_eq!(&text[found.end..], rest, "{text}");
         }
     }
 
@@ -110,8 +112,7 @@ mod tests {
         assert!(explain("EXPLAIN (FORMAT html) SELECT 1").is_err());
         assert!(explain("EXPLAIN (VERBOSE) SELECT 1").is_err());
         for text in [
-            "EXPLAIN (DISTRIBUTED, ANALYZE) SELECT 1",
-            "EXPLAIN (ANALYZE, DISTRIBUTED) SELECT 1",
+            "EXPLAIN (FORMAT) SELECT 1",
             "EXPLAIN (DISTRIBUTED, FORMAT json) SELECT 1",
             "EXPLAIN (FORMAT json, DISTRIBUTED) SELECT 1",
             "EXPLAIN (DISTRIBUTED, DISTRIBUTED) SELECT 1",

@@ -6,14 +6,14 @@ use super::position::with_position;
 use super::{Dialect, explain, instead, refusal};
 use crate::duckdb_json::{json_depth, read_json};
 use crate::error::Error;
-use crate::plan::ExplainFormat;
+use crate::plan::Explained;
 
 /// How deep the tree may be. Parsing, checking and planning all recurse, on stacks of 16 MiB.
 /// Deeper texts also take DuckDB long to plan, and planning can't be interrupted.
 const DEEPEST_TREE: usize = 1_000;
 
-/// The tree of the one statement in `text`, and the form of its plan if it follows an EXPLAIN.
-pub(super) fn parse(dialect: &dyn Dialect, text: &str) -> Result<(Value, Option<ExplainFormat>), Error> {
+/// The tree of the one statement in `text`, and what the EXPLAIN before it asks for.
+pub(super) fn parse(dialect: &dyn Dialect, text: &str) -> Result<(Value, Option<Explained>), Error> {
     if text.contains('\0') {
         return Err(Error::Syntax("the query holds a NUL character".to_owned()));
     }
@@ -24,7 +24,7 @@ pub(super) fn parse(dialect: &dyn Dialect, text: &str) -> Result<(Value, Option<
     // Spaces in its place keep all positions the same.
     let (front, select) = text.split_at(explain.end);
     let select = format!("{}{select}", " ".repeat(front.len()));
-    Ok((parse_select(dialect, &select)?, Some(explain.format)))
+    Ok((parse_select(dialect, &select)?, Some(explain.explained)))
 }
 
 fn parse_select(dialect: &dyn Dialect, text: &str) -> Result<Value, Error> {

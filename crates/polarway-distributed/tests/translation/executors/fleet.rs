@@ -69,6 +69,7 @@ impl Executor for Fleet {
             deadline: Instant::now() + LONGEST,
             id: Uuid::now_v7(),
             call: None,
+            is_analyzed: false,
         };
         self.runtime.block_on(async {
             let mut rows = self.peers[0].worker.run(query, urls(&self.peers));
