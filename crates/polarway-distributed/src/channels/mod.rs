@@ -1,5 +1,6 @@
 //! Connections to other workers: one to each, which is watched by pings and made again after it failed.
 
+mod compact;
 mod connector;
 mod credentials;
 mod query;

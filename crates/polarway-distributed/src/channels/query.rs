@@ -23,6 +23,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::Channels;
+use super::compact::compact;
 use super::reports::{Reporting, TaskReports};
 use crate::service::RunningQuery;
 use crate::wire::QUERY_HEADER;
@@ -111,7 +112,7 @@ impl WorkerChannel for Own {
         _: &Arc<TaskContext>,
     ) -> Result<Vec<BoxStream<'static, Result<RecordBatch>>>> {
         let (streams, _) = self.query()?.tasks().execute_task(request).await?;
-        Ok(streams.into_iter().map(|stream| stream.boxed()).collect())
+        Ok(streams.into_iter().map(|stream| stream.map(|batch| compact(batch?)).boxed()).collect())
     }
 
     async fn get_worker_info(&mut self, _: GetWorkerInfoRequest) -> Result<GetWorkerInfoResponse> {

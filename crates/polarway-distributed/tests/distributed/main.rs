@@ -5,6 +5,7 @@ mod answers;
 mod endings;
 mod limits;
 mod losses;
+mod memory;
 mod process;
 mod refusals;
 mod support;

@@ -149,7 +149,7 @@ pub(crate) struct Peer {
     pub(crate) url: Url,
     pub(crate) files: Arc<Folder>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
-    _spill: TempDir,
+    spill: TempDir,
 }
 
 pub(crate) fn identity() -> Identity {
@@ -196,7 +196,12 @@ impl Peer {
             let stopped = async { drop(stopped.await) };
             serving.serve(listener, None, stopped).await.unwrap();
         });
-        Self { worker, url, files, stop: Some(stop), _spill: spill }
+        Self { worker, url, files, stop: Some(stop), spill }
+    }
+
+    /// Where it spills.
+    pub(crate) fn spill(&self) -> &Path {
+        self.spill.path()
     }
 
     /// Waits until nothing of any query is left on it, and returns how long that took.
