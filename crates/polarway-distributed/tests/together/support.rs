@@ -1,6 +1,7 @@
 //! Three engines in this process, over one folder, each with a worker.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,7 @@ pub(crate) struct Member {
 /// The engines, and their folder.
 pub(crate) struct Fleet {
     pub(crate) members: Vec<Member>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Fleet {
@@ -54,7 +55,7 @@ impl Fleet {
         let mut members = Vec::new();
         let mut seams = Vec::new();
         for number in 0..engines {
-            let cold = folder.path().join("cold");
+            let cold = cold_folder(&folder);
             let mut config = Config::new(folder.path().join(format!("worker-{number}"))).with_cold_tier(cold);
             config.janitor_interval = None;
             config.handles.store = HandleStoreKind::External;
@@ -97,12 +98,17 @@ impl Fleet {
             let coordinator = Coordinator::new(member.worker.clone(), peers, Handle::current(), engines);
             seam.set_executor(Arc::new(coordinator)).unwrap();
         }
-        Self { members, _folder: folder }
+        Self { members, folder }
     }
 
     /// The engine that is asked.
     pub(crate) fn engine(&self) -> &Polarway {
         &self.members[0].engine
+    }
+
+    /// The folder of the datasets.
+    pub(crate) fn cold(&self) -> PathBuf {
+        cold_folder(&self.folder)
     }
 
     /// Stores `trades`, in several files, with the last engine.
@@ -127,6 +133,10 @@ impl Fleet {
             }
         }
     }
+}
+
+fn cold_folder(folder: &TempDir) -> PathBuf {
+    folder.path().join("cold")
 }
 
 /// The rows of one file.
