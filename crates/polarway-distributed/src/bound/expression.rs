@@ -40,6 +40,11 @@ pub(crate) enum Expression {
     Function(Function),
     Aggregate(Box<Aggregate>),
     Window(Box<Window>),
+    /// The items of a list, each in a row.
+    Unnest {
+        list: Box<Expression>,
+        sql_type: SqlType,
+    },
     /// One that is not known, by its name.
     Unknown(String),
 }
@@ -92,6 +97,11 @@ pub(crate) struct Aggregate {
     pub(crate) children: Vec<Expression>,
     pub(crate) aggregate_type: String,
     pub(crate) filter: Option<Expression>,
+    #[serde(default)]
+    pub(crate) order_bys: Option<OrderBys>,
+    /// What else it was called with.
+    #[serde(default)]
+    pub(crate) function_data: Value,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -143,6 +153,7 @@ impl Expression {
         match self {
             Self::Column { sql_type, .. }
             | Self::Operator { sql_type, .. }
+            | Self::Unnest { sql_type, .. }
             | Self::Cast { to: sql_type, .. } => sql_type.clone(),
             Self::Constant(constant) => constant.sql_type.clone(),
             Self::Comparison { .. } | Self::Conjunction { .. } | Self::Between(_) => SqlType::Boolean,
@@ -186,6 +197,10 @@ impl Expression {
             "BOUND_FUNCTION" => Self::Function(Function::deserialize(value)?),
             "BOUND_AGGREGATE" => Self::Aggregate(Box::new(Aggregate::deserialize(value)?)),
             "BOUND_WINDOW" => Self::Window(Box::new(Window::deserialize(value)?)),
+            "BOUND_UNNEST" => Self::Unnest {
+                list: field(&mut value, "child")?,
+                sql_type: field(&mut value, "return_type")?,
+            },
             other => Self::Unknown(other.to_owned()),
         })
     }

@@ -9,7 +9,7 @@ mod sql_type;
 
 pub(crate) use self::expression::{Aggregate, Constant, Expression, Function, OrderBy, Window};
 pub(crate) use self::operator::{
-    AggregateNode, AnyJoin, ColumnIndex, Condition, Distinct, Filter, Get, Join, LimitValue, Operator,
+    AggregateNode, AnyJoin, Chunk, ColumnIndex, Condition, Distinct, Filter, Get, Join, LimitValue, Operator,
     SetOperation, TableFilter,
 };
 pub(crate) use self::sql_type::SqlType;

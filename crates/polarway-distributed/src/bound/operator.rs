@@ -39,7 +39,9 @@ pub(crate) enum Operator {
         types: Vec<SqlType>,
     },
     Values(Values),
+    Chunk(Chunk),
     Window(Windows),
+    Unnest(Unnest),
     /// One that is not known, by its name.
     Unknown(String),
 }
@@ -239,6 +241,27 @@ pub(crate) struct Windows {
     pub(crate) expressions: Vec<Expression>,
 }
 
+/// Rows that DuckDB already has.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Chunk {
+    #[serde(rename = "chunk_types")]
+    pub(crate) types: Vec<SqlType>,
+    pub(crate) collection: Collection,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Collection {
+    /// Column by column.
+    #[serde(default)]
+    pub(crate) values: Vec<Vec<Constant>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Unnest {
+    pub(crate) children: Vec<Operator>,
+    pub(crate) expressions: Vec<Expression>,
+}
+
 impl Operator {
     fn of(mut value: Value) -> Result<Self, serde_json::Error> {
         let name = text(&value, "type").strip_prefix("LOGICAL_").unwrap_or_default().to_owned();
@@ -266,6 +289,8 @@ impl Operator {
             "DUMMY_SCAN" => Ok(Self::DummyScan),
             "EMPTY_RESULT" => types(&mut value, "return_types").map(|types| Self::Empty { types }),
             "EXPRESSION_GET" => Values::deserialize(value).map(Self::Values),
+            "CHUNK_GET" => Chunk::deserialize(value).map(Self::Chunk),
+            "UNNEST" => Unnest::deserialize(value).map(Self::Unnest),
             "WINDOW" => Windows::deserialize(value).map(Self::Window),
             _ => return Ok(Self::Unknown(name)),
         };

@@ -37,7 +37,15 @@ pub(crate) enum SqlType {
     TimestampNs,
     TimestampTz,
     Interval,
+    Blob,
+    /// A text that is JSON.
+    Json,
     List(Box<SqlType>),
+    /// A list of always so many items.
+    Array(Box<SqlType>, i32),
+    /// Fields with their names, which are empty where the query gives none.
+    Struct(Vec<(String, SqlType)>),
+    Map(Box<SqlType>, Box<SqlType>),
     /// One that is not known, by its name.
     Unknown(String),
 }
@@ -70,12 +78,18 @@ impl SqlType {
         matches!(self, Self::Decimal { .. })
     }
 
+    /// A type whose values hold others.
+    pub(crate) fn is_nested(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Array(..) | Self::Struct(_) | Self::Map(..))
+    }
+
     fn of(value: &Value) -> Self {
         let (id, info) = (text(value, "id"), &value["type_info"]);
-        // An alias is a type of its own, such as JSON.
-        let alias = text(info, "alias");
-        if !alias.is_empty() {
-            return Self::Unknown(alias.to_owned());
+        // An alias is a type of its own.
+        match text(info, "alias") {
+            "" => {}
+            "JSON" if id == "VARCHAR" => return Self::Json,
+            alias => return Self::Unknown(alias.to_owned()),
         }
         match id {
             "NULL" | "\"NULL\"" | "SQLNULL" => Self::Null,
@@ -107,10 +121,26 @@ impl SqlType {
                     _ => Self::Unknown(id.to_owned()),
                 }
             }
+            "BLOB" => Self::Blob,
             "LIST" => Self::List(Box::new(Self::of(&info["child_type"]))),
+            "ARRAY" => match info["size"].as_i64().map(i32::try_from) {
+                Some(Ok(size)) => Self::Array(Box::new(Self::of(&info["child_type"])), size),
+                _ => Self::Unknown(id.to_owned()),
+            },
+            "STRUCT" => Self::Struct(fields(info)),
+            // A list of pairs.
+            "MAP" => match fields(&info["child_type"]["type_info"]).as_slice() {
+                [(_, key), (_, value)] => Self::Map(Box::new(key.clone()), Box::new(value.clone())),
+                _ => Self::Unknown(id.to_owned()),
+            },
             other => Self::Unknown(other.to_owned()),
         }
     }
+}
+
+fn fields(info: &Value) -> Vec<(String, SqlType)> {
+    let fields = info["child_types"].as_array().map(Vec::as_slice).unwrap_or_default();
+    fields.iter().map(|field| (text(field, "first").to_owned(), SqlType::of(&field["second"]))).collect()
 }
 
 impl<'de> Deserialize<'de> for SqlType {
@@ -145,7 +175,16 @@ impl fmt::Display for SqlType {
             Self::TimestampTz => "TIMESTAMP WITH TIME ZONE",
             Self::Interval => "INTERVAL",
             Self::Decimal { width, scale } => return write!(f, "DECIMAL({width}, {scale})"),
+            Self::Blob => "BLOB",
+            Self::Json => "JSON",
             Self::List(item) => return write!(f, "{item}[]"),
+            Self::Array(item, size) => return write!(f, "{item}[{size}]"),
+            Self::Struct(fields) => {
+                let fields: Vec<_> =
+                    fields.iter().map(|(name, sql_type)| format!("{name} {sql_type}")).collect();
+                return write!(f, "STRUCT({})", fields.join(", "));
+            }
+            Self::Map(key, value) => return write!(f, "MAP({key}, {value})"),
             Self::Unknown(name) => name,
         };
         f.write_str(name)

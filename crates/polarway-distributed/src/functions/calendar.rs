@@ -163,14 +163,29 @@ fn date_part(part: &str, micros: i64, is_zoned: bool) -> Result<i64> {
         "dayofweek" => (day + 4).rem_euclid(7),
         "isodow" => (day + 3).rem_euclid(7) + 1,
         "dayofyear" => day - first_of_year + 1,
-        "week" => {
-            // The week belongs to the year of its Thursday.
-            let thursday = day - (day + 3).rem_euclid(7) + 3;
-            let (year, ..) = civil(thursday);
-            (thursday - days_from_civil(year, 1, 1)) / 7 + 1
+        "week" => iso_week(day).1,
+        "isoyear" => iso_week(day).0,
+        "yearweek" => match iso_week(day) {
+            (year @ 1.., week) => year * 100 + week,
+            (year, week) => year * 100 - week,
+        },
+        "century" => {
+            if year > 0 {
+                (year - 1) / 100 + 1
+            } else {
+                year / 100 - 1
+            }
         }
+        "era" => i64::from(year > 0),
         other => return failed(format!("{other} is not a known part of a time")),
     })
+}
+
+/// The week of a day, and the year of which it is one: that of its Thursday.
+fn iso_week(day: i64) -> (i64, i64) {
+    let thursday = day - (day + 3).rem_euclid(7) + 3;
+    let (year, ..) = civil(thursday);
+    (year, (thursday - days_from_civil(year, 1, 1)) / 7 + 1)
 }
 
 fn date_trunc(part: &str, micros: i64) -> Result<i64> {
@@ -218,7 +233,7 @@ pub(super) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-fn days_of_month(year: i64, month: i64) -> i64 {
+pub(super) fn days_of_month(year: i64, month: i64) -> i64 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,

@@ -1,16 +1,13 @@
-//! Casts with DuckDB's rounding, range and forms of text.
+//! Casts with DuckDB's rounding and range.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray as _, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
-};
-use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
+use datafusion::arrow::array::{ArrayRef, AsArray as _, Decimal128Array, Float64Array};
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit};
-use datafusion::error::Result;
 
-use super::calendar::{DAY, as_zoned, civil, is_finite, micros};
-use super::{Native, failed, second_type, unexpected};
+use super::calendar::{DAY, as_zoned, is_finite, micros};
+use super::{Native, failed, second_type};
 
 /// The greatest integer up to which every integer is a DOUBLE.
 const EXACT: i128 = 1 << 53;
@@ -88,54 +85,3 @@ pub(crate) const CAST: Native = Native::new("duckdb_cast", second_type, |argumen
 pub(crate) const TRY_CAST: Native = Native::new("duckdb_try_cast", second_type, |arguments, output| {
     Ok(cast_with_options(&arguments[0], output, &CastOptions { safe: true, ..CastOptions::default() })?)
 });
-
-/// A value as a text.
-pub(crate) const TEXT_OF: Native = Native::new(
-    "duckdb_text_of",
-    |_| Ok(DataType::Utf8),
-    |arguments, _| {
-        let values = &arguments[0];
-        let texts: StringArray = match values.data_type() {
-            DataType::Date32 => {
-                let dates: &Date32Array = values.as_primitive();
-                dates.iter().map(|day| day.map(|day| date(day.into())).transpose()).collect::<Result<_>>()?
-            }
-            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-                let zone = if zone.is_some() { "+00" } else { "" };
-                let text = |time: i64| {
-                    let (day, time) = (time.div_euclid(DAY), time.rem_euclid(DAY));
-                    Ok(format!("{} {}{zone}", date(day)?, clock(time)))
-                };
-                micros(values)?.iter().map(|time| time.map(text).transpose()).collect::<Result<_>>()?
-            }
-            DataType::Time64(TimeUnit::Microsecond) => {
-                let times = cast(values, &DataType::Int64)?;
-                let times: &Int64Array = times.as_primitive();
-                times.iter().map(|time| time.map(clock)).collect()
-            }
-            other => return Err(unexpected("duckdb_text_of", std::slice::from_ref(other))),
-        };
-        Ok(Arc::new(texts) as ArrayRef)
-    },
-);
-
-fn date(day: i64) -> Result<String> {
-    let (year, month, day) = civil(day);
-    // Other years have other forms, with signs and names of eras.
-    match (1..=9999).contains(&year) {
-        true => Ok(format!("{year:04}-{month:02}-{day:02}")),
-        false => {
-            failed("the text of a date before year 1 or after 9999 is not known to the distributed engine")
-        }
-    }
-}
-
-fn clock(micros: i64) -> String {
-    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
-    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    let clock = format!("{hour:02}:{minute:02}:{second:02}");
-    match fraction {
-        0 => clock,
-        fraction => format!("{clock}.{}", format!("{fraction:06}").trim_end_matches('0')),
-    }
-}

@@ -3,25 +3,28 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray as _, Float32Array, Float64Array, Int32Array, Int64Array};
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type};
 use datafusion::error::Result;
 
-use super::{Native, failed, first_type, unexpected};
+use super::{Native, failed, first_type, second_type, unexpected};
 
 /// The same number for all numbers that DuckDB calls equal. Arrow compares these as DuckDB does.
-pub(crate) const CANONICAL: Native = Native::new("duckdb_canonical", first_type, |arguments, output| {
-    let number = &arguments[0];
-    Ok(match output {
+pub(crate) const CANONICAL: Native =
+    Native::new("duckdb_canonical", first_type, |arguments, _| canonical_numbers(&arguments[0]));
+
+pub(super) fn canonical_numbers(numbers: &ArrayRef) -> Result<ArrayRef> {
+    Ok(match numbers.data_type() {
         DataType::Float64 => {
-            Arc::new(number.as_primitive::<Float64Type>().unary::<_, Float64Type>(canonical))
+            Arc::new(numbers.as_primitive::<Float64Type>().unary::<_, Float64Type>(canonical))
         }
         DataType::Float32 => {
             let canonical = |number: f32| if number.is_nan() { f32::NAN } else { number + 0.0 };
-            Arc::new(number.as_primitive::<Float32Type>().unary::<_, Float32Type>(canonical)) as ArrayRef
+            Arc::new(numbers.as_primitive::<Float32Type>().unary::<_, Float32Type>(canonical)) as ArrayRef
         }
-        _ => return Err(unexpected("duckdb_canonical", std::slice::from_ref(output))),
+        other => return Err(unexpected("duckdb_canonical", std::slice::from_ref(other))),
     })
-});
+}
 
 /// An integer that is greater where a DOUBLE is.
 pub(crate) const KEY: Native = Native::new(
@@ -44,6 +47,24 @@ pub(crate) const FROM_KEY: Native = Native::new(
         Ok(Arc::new(keys.unary::<_, Float64Type>(|key| f64::from_bits(ordered(key).cast_unsigned()))))
     },
 );
+
+/// An integer for each DOUBLE or FLOAT, whose bits it has as a DOUBLE.
+pub(crate) const BITS: Native = Native::new(
+    "duckdb_bits",
+    |_| Ok(DataType::Int64),
+    |arguments, _| {
+        let numbers = cast(&arguments[0], &DataType::Float64)?;
+        let numbers = numbers.as_primitive::<Float64Type>();
+        Ok(Arc::new(numbers.unary::<_, Int64Type>(|number| number.to_bits().cast_signed())) as ArrayRef)
+    },
+);
+
+/// `from_bits(bits, null)`: the number, of the type of `null`.
+pub(crate) const FROM_BITS: Native = Native::new("duckdb_from_bits", second_type, |arguments, output| {
+    let bits: &Int64Array = arguments[0].as_primitive();
+    let numbers: Float64Array = bits.unary(|bits| f64::from_bits(bits.cast_unsigned()));
+    Ok(cast(&numbers, output)?)
+});
 
 /// The same number, or an error if it is not finite.
 pub(crate) const FINITE: Native = Native::new("duckdb_finite", first_type, |arguments, _| {

@@ -5,9 +5,20 @@
 mod arithmetic;
 mod calendar;
 mod casts;
+mod collected;
+mod days;
 mod floats;
+mod keys;
+mod letters;
+mod lists;
+mod maps;
 mod opaque;
+mod quantiles;
+mod retyped;
+mod structs;
+mod sums;
 mod text;
+mod time_texts;
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -56,13 +67,24 @@ impl Native {
 pub(crate) use self::arithmetic::{ADD, DIVIDE_INTEGERS, MODULO, MULTIPLY, NEGATE, SUBTRACT};
 pub(crate) use self::calendar::{ADD_INTERVAL, DATE_PART, DATE_TRUNC, SUBTRACT_INTERVAL};
 pub(crate) use self::casts::{
-    CAST, DATE_OF, DECIMAL_TO_DOUBLE, ROUND_TO_INTEGER, TEXT_OF, TIMESTAMP_OF, TRY_CAST, ZONED_OF,
+    CAST, DATE_OF, DECIMAL_TO_DOUBLE, ROUND_TO_INTEGER, TIMESTAMP_OF, TRY_CAST, ZONED_OF,
 };
+pub(crate) use self::collected::{COUNTED, JOINED};
+pub(crate) use self::days::{DAY_NAME, LAST_DAY, MAKE_DATE, MAKE_TIME, MONTH_NAME};
 pub(crate) use self::floats::{
-    CANONICAL, FINITE, FROM_KEY, KEY, LOGARITHM, ROUND, ROUND_DIGITS, SQUARE_ROOT,
+    BITS, CANONICAL, FINITE, FROM_BITS, FROM_KEY, KEY, LOGARITHM, ROUND, ROUND_DIGITS, SQUARE_ROOT,
 };
-pub(crate) use self::opaque::{OPAQUE, opaque};
+pub(crate) use self::keys::{FROM_NESTED_KEY, NESTED_KEY, SORT_KEY, order_word};
+pub(crate) use self::letters::{FIRST_CHARACTERS, JOINED_VALUES, LAST_CHARACTERS, LOWER, UPPER};
+pub(crate) use self::lists::{FIRST_OF, ITEM, LENGTH, LIST, ORDERED, SLICE, SORT_ITEMS, SPLIT};
+pub(crate) use self::maps::{MAP_ENTRIES, MAP_KEYS, MAP_LENGTH, MAP_VALUES};
+pub(crate) use self::opaque::{NULLABLE, OPAQUE, opaque};
+pub(crate) use self::quantiles::{CONTINUOUS_QUANTILES, DISCRETE_QUANTILES};
+pub(crate) use self::retyped::{RETYPED, retyped};
+pub(crate) use self::structs::{FIELD, PACK};
+pub(crate) use self::sums::NARROWED;
 pub(crate) use self::text::{ERROR, LIKE, SUBSTRING};
+pub(crate) use self::time_texts::TEXT_OF;
 
 /// All functions that translated plans call.
 #[must_use]
@@ -86,7 +108,9 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         TEXT_OF,
         TIMESTAMP_OF,
         ZONED_OF,
+        BITS,
         CANONICAL,
+        FROM_BITS,
         FINITE,
         FROM_KEY,
         KEY,
@@ -94,7 +118,41 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         ROUND,
         ROUND_DIGITS,
         SQUARE_ROOT,
+        DAY_NAME,
+        LAST_DAY,
+        MAKE_DATE,
+        MAKE_TIME,
+        MONTH_NAME,
+        COUNTED,
+        JOINED,
+        CONTINUOUS_QUANTILES,
+        DISCRETE_QUANTILES,
+        FROM_NESTED_KEY,
+        NESTED_KEY,
+        SORT_KEY,
+        FIRST_OF,
+        ITEM,
+        LENGTH,
+        LIST,
+        ORDERED,
+        SLICE,
+        SORT_ITEMS,
+        SPLIT,
+        MAP_ENTRIES,
+        MAP_KEYS,
+        MAP_LENGTH,
+        MAP_VALUES,
+        FIRST_CHARACTERS,
+        JOINED_VALUES,
+        LAST_CHARACTERS,
+        LOWER,
+        UPPER,
+        NULLABLE,
         OPAQUE,
+        RETYPED,
+        FIELD,
+        PACK,
+        NARROWED,
         ERROR,
         LIKE,
         SUBSTRING,
@@ -141,7 +199,9 @@ impl ScalarUDFImpl for NativeUdf {
         if args.number_rows == 0 {
             return Ok(ColumnarValue::Array(new_null_array(output, 0)));
         }
-        let is_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        // A nested scalar would lose what its inner fields say beside their types.
+        let is_constant =
+            !output.is_nested() && args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if is_constant { 1 } else { args.number_rows };
         let arrays = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
         let result = (self.native.run)(&arrays, output)?;

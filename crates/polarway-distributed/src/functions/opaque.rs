@@ -1,7 +1,8 @@
-//! Values of which a plan does not know that they are constant.
+//! Values of which a plan does not know that they are constant, or never NULL.
 //!
 //! Of a union whose parts have a column that is constant in each, DataFusion leaves that column out when it sorts each partition. A
-//! sort with a limit then compares rows of several partitions by the other columns alone, and drops those that come first.
+//! sort with a limit then compares rows of several partitions by the other columns alone, and drops those that come first. In the same
+//! way it takes a column for constant that is NULL in the rows that found no partner in a join.
 
 use std::sync::Arc;
 
@@ -15,6 +16,10 @@ pub(crate) const OPAQUE: Native = Native {
     volatility: Volatility::Volatile,
     ..Native::new("duckdb_opaque", first_type, |arguments, _| Ok(Arc::clone(&arguments[0])))
 };
+
+/// The same value, of which a plan does not know that it is never NULL.
+pub(crate) const NULLABLE: Native =
+    Native::new("duckdb_nullable", first_type, |arguments, _| Ok(Arc::clone(&arguments[0])));
 
 /// The same value, which no plan takes for a constant.
 pub(crate) fn opaque(value: Expr) -> Expr {

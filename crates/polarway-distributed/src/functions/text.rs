@@ -61,25 +61,11 @@ pub(crate) const LIKE: Native = Native::new(
     },
 );
 
+/// What of the text lies between two places, which may be outside of it.
 fn substring(text: &str, start: i64, length: i64) -> &str {
-    let characters = || i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
-    let mut length = length;
-    let begin = match start {
-        1.. => (start - 1).min(characters()),
-        0 => {
-            length -= 1;
-            if length <= 0 && length > -1 {
-                return "";
-            }
-            0
-        }
-        _ => (characters() + start).max(0),
-    };
-    let (begin, end) = match length {
-        0 => return "",
-        1.. => (begin, characters().min(begin.saturating_add(length))),
-        _ => ((begin + length).max(0), begin),
-    };
+    let count = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    let begin = if start < 0 { count + start } else { start - 1 };
+    let (begin, end) = (begin.min(begin + length), begin.max(begin + length));
     let place = |character: i64| {
         let character = usize::try_from(character).unwrap_or_default();
         text.char_indices().nth(character).map_or(text.len(), |(place, _)| place)
@@ -142,8 +128,8 @@ mod tests {
     fn a_part_of_a_text_may_be_counted_from_its_end() {
         let part = |start, length| substring("hello", start, length);
         assert_eq!(
-            [part(-3, 2), part(0, 2), part(2, -1), part(9, 1), part(-9, 3)],
-            ["ll", "h", "h", "", "hel"]
+            [part(-3, 2), part(0, 2), part(2, -1), part(9, 1), part(-9, 3), part(-6, 3), part(8, -6)],
+            ["ll", "h", "h", "", "", "he", "ello"]
         );
         assert_eq!(substring("äöü", 2, 1), "ö");
     }

@@ -8,19 +8,20 @@ use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlanBuilder, cast, lit
 use std::sync::Arc;
 
 use super::Translator;
-use super::comparisons::key;
-use super::operators::exact;
+use super::collected::{Collection, is_at_extreme, is_unordered_list};
+use super::comparisons::{from_key, key};
+use super::groups::Groups;
 use super::relation::{OutputColumn, Relation, RowOrder};
 use super::types::arrow_type;
 use crate::bound::{Aggregate, AggregateNode, Expression, SqlType};
-use crate::functions::{DECIMAL_TO_DOUBLE, ERROR, FINITE, FROM_KEY, KEY};
+use crate::functions::{DECIMAL_TO_DOUBLE, FINITE, FROM_KEY, KEY, NARROWED};
 use crate::refusal::Refusal;
 
 /// The most grouping sets: each reads the rows again.
 const MOST_SETS: usize = 16;
 
-/// Sums beyond this may not fit into 38 digits.
-const SUM_LIMIT: f64 = 1e38;
+/// The digits of Arrow's widest decimals.
+const MOST_DIGITS: u8 = 76;
 
 /// The number of rows.
 pub(super) fn count_all() -> Expr {
@@ -30,10 +31,8 @@ pub(super) fn count_all() -> Expr {
 /// The greatest value, of types whose values Arrow compares.
 pub(super) fn max(value: Expr, sql_type: &SqlType) -> Result<Expr, Refusal> {
     match sql_type {
-        SqlType::Float | SqlType::Double | SqlType::Interval | SqlType::List(_) | SqlType::Unknown(_) => {
-            Err(Refusal::Function(format!("max({sql_type})")))
-        }
-        _ => Ok(aggregate::min_max::max_udaf().call(vec![value])),
+        SqlType::Float | SqlType::Double => Err(Refusal::Function(format!("max({sql_type})"))),
+        _ => from_key(aggregate::min_max::max_udaf().call(vec![key(value, sql_type)?]), sql_type),
     }
 }
 
@@ -78,9 +77,10 @@ impl Translator<'_> {
         for place in set {
             let group = node.groups.get(*place).ok_or_else(|| super::operators::form("a grouping set"))?;
             let sql_type = group.sql_type();
-            groups.push((key(self.expression(group, &input)?, &sql_type)?, sql_type));
+            groups.push((self.expression(group, &input)?, sql_type));
         }
-        let mut made = Made { parts: Vec::new(), is_repeatable: true };
+        let Groups { keys, parts, shown } = self.groups(groups, &input)?;
+        let mut made = Made { parts, is_repeatable: true };
         let mut results = Vec::with_capacity(node.expressions.len());
         for expression in &node.expressions {
             let Expression::Aggregate(aggregate) = expression else {
@@ -91,21 +91,14 @@ impl Translator<'_> {
                 aggregate.return_type.clone(),
             ));
         }
-        let mut columns = Vec::with_capacity(groups.len());
-        let mut named = Vec::with_capacity(groups.len());
-        for (group, sql_type) in groups {
-            let name = self.fresh();
-            named.push((exact(group, &sql_type, &input.plan)?, name.clone(), sql_type.clone()));
-            columns.push(OutputColumn { column: Column::new_unqualified(name), sql_type, refused: None });
-        }
-        let grouped = self.grouping(input, named, made.parts)?;
+        let grouped = self.grouping(input, keys, made.parts)?;
         let grouped = Relation { is_repeatable: grouped.is_repeatable && made.is_repeatable, ..grouped };
         // All groups, NULL where the set has none; the aggregates; the bits of grouping().
         let mut values = Vec::new();
         for (place, group) in node.groups.iter().enumerate() {
             let sql_type = group.sql_type();
             let value = match set.iter().position(|grouped| *grouped == place) {
-                Some(found) => columns[found].value()?,
+                Some(found) => shown[found].0.clone(),
                 None => super::constants::null(&sql_type)?,
             };
             values.push((value, sql_type));
@@ -115,7 +108,15 @@ impl Translator<'_> {
             let bits = function.iter().fold(0_i64, |bits, place| bits << 1 | i64::from(!set.contains(place)));
             values.push((lit(bits), SqlType::BigInt));
         }
-        self.project(grouped, values)
+        let mut result = self.project(grouped, values)?;
+        for (expression, column) in node.expressions.iter().zip(&mut result.columns[node.groups.len()..]) {
+            if let Expression::Aggregate(called) = expression
+                && is_unordered_list(called)
+            {
+                column.refused = Some(Refusal::Order(called.name.clone()));
+            }
+        }
+        Ok(result)
     }
 
     /// Groups the rows by these values; aggregates need no work after them.
@@ -125,18 +126,13 @@ impl Translator<'_> {
         groups: Vec<(Expr, SqlType)>,
         aggregates: Vec<(Expr, SqlType)>,
     ) -> Result<Relation, Refusal> {
-        let mut named = Vec::with_capacity(groups.len());
+        let (mut named, mut columns) = (Vec::with_capacity(groups.len()), Vec::new());
         for (group, sql_type) in groups {
-            named.push((group, self.fresh(), sql_type));
+            let name = self.fresh();
+            let column = Column::new_unqualified(name.clone());
+            columns.push(OutputColumn { column, sql_type, refused: None });
+            named.push((name, group));
         }
-        let mut columns: Vec<OutputColumn> = named
-            .iter()
-            .map(|(_, name, sql_type)| OutputColumn {
-                column: Column::new_unqualified(name.clone()),
-                sql_type: sql_type.clone(),
-                refused: None,
-            })
-            .collect();
         let mut parts = Vec::with_capacity(aggregates.len());
         for (aggregate, sql_type) in aggregates {
             let name = self.fresh();
@@ -147,19 +143,20 @@ impl Translator<'_> {
         Ok(Relation { columns, ..grouped })
     }
 
-    fn grouping(
+    /// Groups the rows by these keys, with these of DataFusion's aggregates, all under the names of their columns.
+    pub(super) fn grouping(
         &mut self,
         input: Relation,
-        groups: Vec<(Expr, String, SqlType)>,
+        keys: Vec<(String, Expr)>,
         parts: Vec<(String, Expr)>,
     ) -> Result<Relation, Refusal> {
-        let order = if groups.is_empty() { RowOrder::AtMostOne } else { RowOrder::Any };
-        let groups: Vec<Expr> = groups.into_iter().map(|(group, name, _)| group.alias(name)).collect();
+        let order = if keys.is_empty() { RowOrder::AtMostOne } else { RowOrder::Any };
+        let keys: Vec<Expr> = keys.into_iter().map(|(name, key)| key.alias(name)).collect();
         let mut parts: Vec<Expr> = parts.into_iter().map(|(name, part)| part.alias(name)).collect();
-        if groups.is_empty() && parts.is_empty() {
+        if keys.is_empty() && parts.is_empty() {
             parts.push(count_all().alias(self.fresh()));
         }
-        let plan = LogicalPlanBuilder::new(input.plan.clone()).aggregate(groups, parts)?.build()?;
+        let plan = LogicalPlanBuilder::new(input.plan.clone()).aggregate(keys, parts)?.build()?;
         Ok(Relation { plan, columns: Vec::new(), order, size: input.size + 1, ..input })
     }
 
@@ -172,7 +169,10 @@ impl Translator<'_> {
         made: &mut Made,
     ) -> Result<Expr, Refusal> {
         let types: Vec<SqlType> = called.children.iter().map(Expression::sql_type).collect();
-        let arguments = called.children.iter().map(|child| self.expression(child, input));
+        // An order of rows, by which a value is chosen, can't be read like others.
+        let is_by_key = is_at_extreme(called);
+        let read = called.children.iter().take(if is_by_key { 1 } else { usize::MAX });
+        let arguments = read.map(|child| self.expression(child, input));
         let mut arguments = arguments.collect::<Result<Vec<_>, _>>()?;
         let options = Options {
             filter: called.filter.as_ref().map(|filter| self.expression(filter, input)).transpose()?,
@@ -206,10 +206,11 @@ impl Translator<'_> {
                 };
                 match sql_type {
                     Double => FROM_KEY.call(vec![part(udaf, vec![KEY.call(arguments)])]),
-                    Float | SqlType::Interval | SqlType::List(_) | SqlType::Unknown(_) => {
-                        return Err(unknown());
+                    Float => return Err(unknown()),
+                    _ => {
+                        let value = key(arguments.remove(0), sql_type).map_err(|_| unknown())?;
+                        from_key(part(udaf, vec![value]), sql_type)?
                     }
-                    _ => part(udaf, arguments),
                 }
             }
             ("sum" | "sum_no_overflow", [sql_type])
@@ -222,18 +223,16 @@ impl Translator<'_> {
                 if matches!(called.return_type, HugeInt | Decimal { width: 38, .. }) =>
             {
                 let value = arguments.remove(0);
-                let sum = part(aggregate::sum::sum_udaf(), vec![cast(value.clone(), output.clone())]);
                 match (&types[0], &output) {
                     // A sum of 10^19 rows still fits.
-                    (Decimal { width: ..=19, .. }, _) => sum,
-                    (_, DataType::Decimal128(_, scale)) => {
-                        let near =
-                            part(aggregate::sum::sum_udaf(), vec![DECIMAL_TO_DOUBLE.call(vec![value])]);
-                        let limit = SUM_LIMIT / 10_f64.powi(i32::from(*scale));
-                        let is_far = near.clone().gt(lit(limit)).or(near.lt(lit(-limit)));
-                        let null = super::constants::null(&called.return_type)?;
-                        let error = ERROR.call(vec![lit("a sum does not fit into 38 digits"), null]);
-                        when(is_far, error).otherwise(sum)?
+                    (Decimal { width: ..=19, .. }, _) => {
+                        part(aggregate::sum::sum_udaf(), vec![cast(value, output)])
+                    }
+                    (of, DataType::Decimal128(_, scale)) => {
+                        let wide = cast(value, DataType::Decimal256(MOST_DIGITS, *scale));
+                        let sum = part(aggregate::sum::sum_udaf(), vec![wide]);
+                        let is_whole = lit(*of == HugeInt);
+                        NARROWED.call(vec![sum, is_whole, super::constants::null(&called.return_type)?])
                     }
                     _ => return Err(unknown()),
                 }
@@ -275,6 +274,15 @@ impl Translator<'_> {
                 made.is_repeatable = false;
                 FINITE.call(vec![value])
             }
+            ("bit_and", [of]) if of.is_small_integer() => {
+                part(aggregate::bit_and_or_xor::bit_and_udaf(), arguments)
+            }
+            ("bit_or", [of]) if of.is_small_integer() => {
+                part(aggregate::bit_and_or_xor::bit_or_udaf(), arguments)
+            }
+            ("bit_xor", [of]) if of.is_small_integer() => {
+                part(aggregate::bit_and_or_xor::bit_xor_udaf(), arguments)
+            }
             ("bool_and", [Boolean]) => part(aggregate::bool_and_or::bool_and_udaf(), arguments),
             ("bool_or", [Boolean]) => part(aggregate::bool_and_or::bool_or_udaf(), arguments),
             ("count_if" | "countif", [Boolean])
@@ -286,7 +294,17 @@ impl Translator<'_> {
                 let sum = when(sum.clone().is_null(), none).otherwise(sum)?;
                 if called.return_type == HugeInt { sum } else { cast(sum, output) }
             }
-            _ => return Err(unknown()),
+            _ => {
+                let name = self.fresh();
+                let mut add = |udaf: Arc<AggregateUDF>, arguments: Vec<Expr>| {
+                    made.add(name.clone(), options.call(udaf, arguments))
+                };
+                let mut of = Collection { called, input, add: &mut add, is_repeatable: true };
+                let value = self.collected(&mut of, arguments)?;
+                let is_repeatable = of.is_repeatable;
+                made.is_repeatable &= is_repeatable;
+                value.ok_or_else(unknown)?
+            }
         })
     }
 }

@@ -22,7 +22,9 @@ pub(super) fn cast_to(value: Expr, from: &SqlType, to: &SqlType, is_try: bool) -
     let plain = |value: Expr| failing(value, to, is_try);
     let whole = |value: Expr| failing(value, &SqlType::HugeInt, false);
     Ok(match (from, to) {
-        (SqlType::Null, _) if matches!(value, Expr::Literal(..)) => super::constants::null(to)?,
+        (SqlType::Null, _) if matches!(value, Expr::Literal(..) | Expr::Column(_)) => {
+            super::constants::null(to)?
+        }
         (from, SqlType::Double | SqlType::Float) if from.is_small_integer() => cast(value, target),
         (SqlType::HugeInt | SqlType::Decimal { .. }, SqlType::Double) => DECIMAL_TO_DOUBLE.call(vec![value]),
         (SqlType::Float, SqlType::Double) => cast(value, target),
@@ -40,11 +42,10 @@ pub(super) fn cast_to(value: Expr, from: &SqlType, to: &SqlType, is_try: bool) -
         (from, SqlType::Varchar) if from.is_integer() || from.is_decimal() || *from == SqlType::Boolean => {
             cast(value, target)
         }
-        (SqlType::Date | SqlType::Timestamp | SqlType::TimestampTz | SqlType::Time, SqlType::Varchar)
-            if !is_try =>
-        {
-            TEXT_OF.call(vec![value])
-        }
+        (
+            SqlType::Date | SqlType::Timestamp | SqlType::TimestampTz | SqlType::Time | SqlType::Interval,
+            SqlType::Varchar,
+        ) => TEXT_OF.call(vec![value]),
         (SqlType::Date, SqlType::Timestamp) if !is_try => TIMESTAMP_OF.call(vec![value]),
         (SqlType::Date, SqlType::TimestampTz) if !is_try => ZONED_OF.call(vec![value]),
         (SqlType::Timestamp | SqlType::TimestampTz, SqlType::Date) if !is_try => DATE_OF.call(vec![value]),

@@ -5,9 +5,10 @@ use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, cast};
 
 use super::Translator;
+use super::constants::null;
 use super::relation::Relation;
 use crate::bound::{OrderBy, SqlType};
-use crate::functions::CANONICAL;
+use crate::functions::{CANONICAL, FROM_NESTED_KEY, NESTED_KEY};
 use crate::refusal::Refusal;
 
 pub(super) fn binary(left: Expr, operator: Operator, right: Expr) -> Expr {
@@ -18,10 +19,43 @@ pub(super) fn binary(left: Expr, operator: Operator, right: Expr) -> Expr {
 pub(super) fn key(value: Expr, sql_type: &SqlType) -> Result<Expr, Refusal> {
     match sql_type {
         SqlType::Float | SqlType::Double => Ok(CANONICAL.call(vec![value])),
-        SqlType::Interval | SqlType::List(_) | SqlType::Unknown(_) => {
-            Err(Refusal::Type(format!("{sql_type}, when they are compared,")))
-        }
-        _ => Ok(value),
+        nested if nested.is_nested() && is_comparable(nested) => Ok(NESTED_KEY.call(vec![value])),
+        comparable if is_comparable(comparable) => Ok(value),
+        _ => Err(Refusal::Type(format!("{sql_type}, when they are compared,"))),
+    }
+}
+
+/// The type of keys.
+pub(super) fn key_type(sql_type: &SqlType) -> SqlType {
+    if sql_type.is_nested() { SqlType::Blob } else { sql_type.clone() }
+}
+
+/// The value of a key.
+pub(super) fn from_key(key: Expr, sql_type: &SqlType) -> Result<Expr, Refusal> {
+    match sql_type.is_nested() {
+        // Its key does not tell 0 from -0.
+        true if holds_float(sql_type) => Err(Refusal::Type(format!("{sql_type}, when they are grouped,"))),
+        true => Ok(FROM_NESTED_KEY.call(vec![key, null(sql_type)?])),
+        false => Ok(key),
+    }
+}
+
+/// Whether values may be equal and not the same: 0 and -0.
+pub(super) fn holds_float(sql_type: &SqlType) -> bool {
+    match sql_type {
+        SqlType::List(item) | SqlType::Array(item, _) => holds_float(item),
+        SqlType::Struct(fields) => fields.iter().any(|(_, sql_type)| holds_float(sql_type)),
+        other => other.is_float(),
+    }
+}
+
+fn is_comparable(sql_type: &SqlType) -> bool {
+    match sql_type {
+        // One interval has several forms, and a map any order.
+        SqlType::Interval | SqlType::Map(..) | SqlType::Json | SqlType::Unknown(_) => false,
+        SqlType::List(item) | SqlType::Array(item, _) => is_comparable(item),
+        SqlType::Struct(fields) => fields.iter().all(|(_, sql_type)| is_comparable(sql_type)),
+        _ => true,
     }
 }
 

@@ -5,6 +5,7 @@ use datafusion::logical_expr::{Expr, lit};
 use datafusion::scalar::ScalarValue;
 use serde_json::Value;
 
+use super::nested_constants::{bytes, nested};
 use super::types::arrow_type;
 use crate::bound::{Constant, SqlType};
 use crate::refusal::Refusal;
@@ -31,7 +32,9 @@ pub(super) fn scalar(constant: &Constant) -> Result<ScalarValue, Refusal> {
     let micros = integer;
     Ok(match sql_type {
         SqlType::Boolean => ScalarValue::Boolean(Some(value.as_bool().ok_or_else(unreadable)?)),
-        SqlType::Varchar => ScalarValue::Utf8(Some(value.as_str().ok_or_else(unreadable)?.to_owned())),
+        SqlType::Varchar | SqlType::Json => {
+            ScalarValue::Utf8(Some(value.as_str().ok_or_else(unreadable)?.to_owned()))
+        }
         SqlType::TinyInt | SqlType::SmallInt | SqlType::Integer | SqlType::BigInt => {
             ScalarValue::Int64(Some(integer()?)).cast_to(&data_type)?
         }
@@ -60,6 +63,8 @@ pub(super) fn scalar(constant: &Constant) -> Result<ScalarValue, Refusal> {
             let interval = IntervalMonthDayNano::new(small("months")?, small("days")?, nanos);
             ScalarValue::IntervalMonthDayNano(Some(interval))
         }
+        SqlType::Blob => ScalarValue::Binary(Some(value.as_str().and_then(bytes).ok_or_else(unreadable)?)),
+        of if of.is_nested() => nested(of, value)?,
         other => return Err(Refusal::Type(other.to_string())),
     })
 }

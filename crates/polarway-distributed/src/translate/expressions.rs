@@ -1,7 +1,7 @@
 //! Expressions.
 
 use datafusion::logical_expr::expr::{Case, InList};
-use datafusion::logical_expr::{Expr, Operator as Binary};
+use datafusion::logical_expr::{Expr, ExprSchemable as _, Operator as Binary};
 
 use super::Translator;
 use super::casts::cast_to;
@@ -10,6 +10,7 @@ use super::constants::constant;
 use super::relation::Relation;
 use super::scalar_functions::function;
 use crate::bound::{Expression, SqlType};
+use crate::functions::NULLABLE;
 use crate::refusal::Refusal;
 
 impl Translator<'_> {
@@ -51,18 +52,22 @@ impl Translator<'_> {
                         Box::new(translate(&check.then_expr)?),
                     ));
                 }
-                Expr::Case(Case::new(None, branches, Some(Box::new(translate(&case.else_expr)?))))
+                cases(branches, translate(&case.else_expr)?, input)?
             }
             Expression::Operator { operator, children, sql_type } => {
                 let values = children.iter().map(translate).collect::<Result<Vec<_>, _>>()?;
-                operator_of(operator, children, values, sql_type)?
+                operator_of(operator, children, values, sql_type, input)?
             }
             Expression::Function(called) => {
+                if let Some(value) = self.of_unordered(called, input)? {
+                    return Ok(value);
+                }
                 let values = called.children.iter().map(translate).collect::<Result<Vec<_>, _>>()?;
                 function(called, values)?
             }
             Expression::Aggregate(aggregate) => return Err(Refusal::Expression(aggregate.name.clone())),
             Expression::Window(window) => return Err(Refusal::Expression(window.kind.clone())),
+            Expression::Unnest { .. } => return Err(Refusal::Expression("UNNEST".to_owned())),
             Expression::Unknown(name) => return Err(Refusal::Expression(name.clone())),
         })
     }
@@ -82,11 +87,23 @@ pub(super) fn joined(parts: Vec<Expr>, operator: Binary) -> Result<Expr, Refusal
     all.ok_or_else(|| Refusal::Form("a conjunction of nothing".to_owned()))
 }
 
+/// CASE with these branches.
+fn cases(branches: Vec<(Box<Expr>, Box<Expr>)>, otherwise: Expr, input: &Relation) -> Result<Expr, Refusal> {
+    let schema = input.plan.schema();
+    let results = branches.iter().map(|(_, result)| result.as_ref()).chain([&otherwise]);
+    let nullable = results.map(|result| result.nullable(schema)).collect::<Result<Vec<_>, _>>()?;
+    let case = Expr::Case(Case::new(None, branches, Some(Box::new(otherwise))));
+    // The conditions may exclude all NULLs. DataFusion's logical and physical plans don't always find that alike, and must.
+    let is_found = nullable.contains(&true) && !case.nullable(schema)?;
+    Ok(if is_found { NULLABLE.call(vec![case]) } else { case })
+}
+
 fn operator_of(
     operator: &str,
     children: &[Expression],
     mut values: Vec<Expr>,
     sql_type: &SqlType,
+    input: &Relation,
 ) -> Result<Expr, Refusal> {
     let unknown = || Refusal::Expression(operator.to_owned());
     if values.is_empty() {
@@ -104,7 +121,7 @@ fn operator_of(
             let branches: Vec<_> = branches.collect();
             match branches.is_empty() {
                 true => last,
-                false => Expr::Case(Case::new(None, branches, Some(Box::new(last)))),
+                false => cases(branches, last, input)?,
             }
         }
         "OPERATOR_NULLIF" => {
@@ -112,11 +129,7 @@ fn operator_of(
             let is_equal =
                 compare(values[0].clone(), "COMPARE_EQUAL", values[1].clone(), &common_type(one, other)?)?;
             let null = super::constants::null(sql_type)?;
-            Expr::Case(Case::new(
-                None,
-                vec![(Box::new(is_equal), Box::new(null))],
-                Some(Box::new(values.remove(0))),
-            ))
+            cases(vec![(Box::new(is_equal), Box::new(null))], values.remove(0), input)?
         }
         "COMPARE_IN" | "COMPARE_NOT_IN" => {
             let of = children[0].sql_type();
@@ -130,7 +143,16 @@ fn operator_of(
             let is_negated = operator == "COMPARE_NOT_IN";
             let value = super::comparisons::key(values.remove(0), &of)?;
             let list = values.into_iter().map(|value| super::comparisons::key(value, &of));
-            Expr::InList(InList::new(Box::new(value), list.collect::<Result<_, _>>()?, is_negated))
+            let list = list.collect::<Result<Vec<_>, _>>()?;
+            match list.iter().all(|item| matches!(item, Expr::Literal(..))) {
+                true => Expr::InList(InList::new(Box::new(value), list, is_negated)),
+                // DataFusion takes a CASE in a list for what it is where there are no rows.
+                false => {
+                    let equal = list.into_iter().map(|item| binary(value.clone(), Binary::Eq, item));
+                    let is_in = joined(equal.collect(), Binary::Or)?;
+                    if is_negated { Expr::Not(Box::new(is_in)) } else { is_in }
+                }
+            }
         }
         _ => return Err(unknown()),
     })

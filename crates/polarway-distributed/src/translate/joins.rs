@@ -127,6 +127,7 @@ impl Translator<'_> {
             JoinType::RightSemi | JoinType::RightAnti => right.clone().mapped(right_map)?.columns,
             _ => columns.columns,
         };
+        self.has_parts |= matches!(kind, JoinType::Left | JoinType::Right | JoinType::Full);
         let both = both(&left, &right);
         let plan = join_plan(left, right, kind, conditions, filter)?;
         Ok(Relation { plan, columns, ..both })
@@ -145,6 +146,7 @@ impl Translator<'_> {
         if equal + distinct != conditions.len() || equal > 1 || (equal == 1 && distinct > 0) {
             return Err(Refusal::Operator("MARK join of this form".to_owned()));
         }
+        self.has_parts = true;
         let size = left.size + right.size;
         // The partners, each once, with a mark.
         let keys: Vec<(Expr, SqlType)> = Vec::new();
@@ -197,21 +199,7 @@ impl Translator<'_> {
                 (crossed, value)
             }
         };
-        let mut values = Vec::with_capacity(kept.len() + 1);
-        let mut refused = Vec::with_capacity(kept.len());
-        for column in &kept {
-            values.push(match &column.refused {
-                None => (column.value()?, column.sql_type.clone()),
-                Some(_) => (null(&SqlType::Null)?, SqlType::Null),
-            });
-            refused.push(column.refused.clone());
-        }
-        values.push((value, SqlType::Boolean));
-        let mut result = self.project(joined, values)?;
-        for (column, refused) in result.columns.iter_mut().zip(refused) {
-            column.refused = refused;
-        }
-        Ok(result)
+        self.extended(joined, &kept, vec![(value, SqlType::Boolean)])
     }
 
     /// The one partner of each row; several are an error.
@@ -249,6 +237,7 @@ impl Translator<'_> {
             Ok(Pair { left: pair.left.clone(), operator: pair.operator, right: column.value()? })
         });
         let pairs = pairs.collect::<Result<Vec<_>, Refusal>>()?;
+        self.has_parts = true;
         let partners: Vec<OutputColumn> = grouped.columns[count..].to_vec();
         let kept = left.clone().mapped(left_map)?.columns;
         let plan = join_plan(left, grouped, JoinType::Left, pairs, None)?;
@@ -288,6 +277,7 @@ fn type_of(value: &Expr, of: &Relation) -> Result<SqlType, Refusal> {
         DataType::Int64 => SqlType::BigInt,
         DataType::Float64 => SqlType::Double,
         DataType::Utf8 => SqlType::Varchar,
+        DataType::Binary => SqlType::Blob,
         DataType::Date32 => SqlType::Date,
         other => return Err(Refusal::Type(format!("{other}, computed as a join's key,"))),
     })

@@ -5,22 +5,28 @@
 
 mod aggregates;
 mod casts;
+mod collected;
 mod comparisons;
 mod constants;
 mod expressions;
+mod frames;
+mod groups;
 mod joins;
+mod nested;
+mod nested_constants;
 mod operators;
 mod relation;
 mod scalar_functions;
 mod scans;
 mod sets;
+mod time_functions;
 mod types;
+mod unnest;
 mod windows;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::compute::can_cast_types;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableSource};
 use polarway_query::BoundPlan;
@@ -59,7 +65,7 @@ pub fn translate(bound: &BoundPlan, tables: &dyn Tables) -> Result<Translation, 
         delims: Vec::new(),
         ctes: HashMap::new(),
         size: 0,
-        has_union: false,
+        has_parts: false,
     };
     let relation = translator.operator(&operator)?;
     named(relation, bound)
@@ -76,8 +82,8 @@ struct Translator<'t> {
     ctes: HashMap<u64, Relation>,
     /// How many operators were made.
     size: usize,
-    /// Whether one of them is a union.
-    has_union: bool,
+    /// Whether one of them puts rows together that have parts of their own: a union, or a join that keeps rows without a partner.
+    has_parts: bool,
 }
 
 /// Gives the columns the names and types of the answer.
@@ -92,11 +98,7 @@ fn named(relation: Relation, bound: &BoundPlan) -> Result<Translation, Refusal> 
         let given = types::arrow_type(&column.sql_type)?;
         let value = match given == *field.data_type() {
             true => value,
-            false
-                if types::is_same(&given, field.data_type()) && can_cast_types(&given, field.data_type()) =>
-            {
-                datafusion::logical_expr::cast(value, field.data_type().clone())
-            }
+            false if types::is_same(&given, field.data_type()) => types::as_type(value, field.data_type())?,
             false => return Err(Refusal::Type(field.data_type().to_string())),
         };
         // Several columns may have the same name, which DataFusion does not allow.

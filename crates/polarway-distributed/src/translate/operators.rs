@@ -2,15 +2,15 @@
 
 use datafusion::common::Column;
 use datafusion::logical_expr::{
-    Expr, ExprSchemable as _, LogicalPlan, LogicalPlanBuilder, Operator as Binary, cast,
+    Expr, ExprSchemable as _, LogicalPlan, LogicalPlanBuilder, Operator as Binary,
 };
 
 use super::Translator;
 use super::constants::constant;
 use super::expressions::joined;
 use super::relation::{OutputColumn, Relation, RowOrder};
-use super::types::{arrow_type, is_same};
-use crate::bound::{Expression, Filter, LimitValue, Operator, SqlType};
+use super::types::{arrow_type, as_type, is_same};
+use crate::bound::{Chunk, Constant, Expression, Filter, LimitValue, Operator, SqlType};
 use crate::functions::opaque;
 use crate::refusal::Refusal;
 
@@ -46,7 +46,7 @@ impl Translator<'_> {
             Operator::OrderBy(sort) => {
                 let input = self.only(&sort.children)?;
                 let mut orders = self.orders(&sort.orders, &input)?;
-                if self.has_union {
+                if self.has_parts {
                     for order in &mut orders {
                         order.expr = opaque(order.expr.clone());
                     }
@@ -82,7 +82,12 @@ impl Translator<'_> {
             }
             Operator::DummyScan => Ok(Relation {
                 plan: LogicalPlanBuilder::empty(true).build()?,
-                columns: Vec::new(),
+                // Its row has a column in DuckDB, that nothing reads.
+                columns: vec![OutputColumn {
+                    column: Column::new_unqualified(self.fresh()),
+                    sql_type: SqlType::Integer,
+                    refused: Some(form("a row without columns")),
+                }],
                 order: RowOrder::AtMostOne,
                 is_repeatable: true,
                 size: 1,
@@ -91,6 +96,11 @@ impl Translator<'_> {
             Operator::Values(values) => {
                 let input = self.only(&values.children)?;
                 self.values(&input, &values.expressions)
+            }
+            Operator::Chunk(chunk) => self.chunk(chunk),
+            Operator::Unnest(unnest) => {
+                let input = self.only(&unnest.children)?;
+                self.unnest(input, &unnest.expressions)
             }
             Operator::Window(windows) => {
                 let input = self.only(&windows.children)?;
@@ -137,6 +147,22 @@ impl Translator<'_> {
         })
     }
 
+    /// These columns of a relation under new names, whether they can be read or not, and more values.
+    pub(super) fn extended(
+        &mut self,
+        input: Relation,
+        columns: &[OutputColumn],
+        more: Vec<(Expr, SqlType)>,
+    ) -> Result<Relation, Refusal> {
+        let mut values = columns.iter().map(OutputColumn::carried).collect::<Result<Vec<_>, _>>()?;
+        values.extend(more);
+        let mut extended = self.project(input, values)?;
+        for (column, was) in extended.columns.iter_mut().zip(columns) {
+            column.refused.clone_from(&was.refused);
+        }
+        Ok(extended)
+    }
+
     pub(super) fn projection(
         &mut self,
         input: Relation,
@@ -161,8 +187,15 @@ impl Translator<'_> {
             if let Expression::Column { index, .. } = expression
                 && let Some(refusal) = &input.column(*index)?.refused
             {
-                values.push((super::constants::null(&SqlType::Null)?, SqlType::Null));
+                values.push(input.column(*index)?.carried()?);
                 refused.push(Some(refusal.clone()));
+                continue;
+            }
+            if let Expression::Function(called) = expression
+                && called.name == "create_sort_key"
+            {
+                values.push((self.sort_key(called, &input)?, sql_type));
+                refused.push(Some(Refusal::Order(called.name.clone())));
                 continue;
             }
             values.push((self.expression(expression, &input)?, sql_type));
@@ -182,20 +215,8 @@ impl Translator<'_> {
             return Err(Refusal::TooLarge);
         }
         let order = relation.order;
-        let mut refused = Vec::with_capacity(relation.columns.len());
-        let mut values = Vec::with_capacity(relation.columns.len());
-        for column in &relation.columns {
-            let value = match &column.refused {
-                None => (column.value()?, column.sql_type.clone()),
-                Some(_) => (super::constants::null(&SqlType::Null)?, SqlType::Null),
-            };
-            values.push(value);
-            refused.push(column.refused.clone());
-        }
-        let mut again = self.project(relation, values)?;
-        for (column, refused) in again.columns.iter_mut().zip(refused) {
-            column.refused = refused;
-        }
+        let columns = relation.columns.clone();
+        let mut again = self.extended(relation, &columns, Vec::new())?;
         again.order = if order == RowOrder::AtMostOne { order } else { RowOrder::Any };
         Ok(again)
     }
@@ -267,6 +288,29 @@ impl Translator<'_> {
         self.literal_rows(rows, &types)
     }
 
+    /// Rows that stand in the plan, column by column.
+    fn chunk(&mut self, chunk: &Chunk) -> Result<Relation, Refusal> {
+        let columns = &chunk.collection.values;
+        let count = columns.first().map_or(0, Vec::len);
+        if columns.len() != chunk.types.len() || columns.iter().any(|column| column.len() != count) {
+            return Err(form("a chunk"));
+        }
+        if count > MOST_VALUES {
+            return Err(Refusal::TooLarge);
+        }
+        if count == 0 {
+            return self.empty(&chunk.types);
+        }
+        let row = |row: usize| {
+            let value = |(column, sql_type): (&Vec<Constant>, &SqlType)| {
+                cast_if_null(constant(&column[row])?, sql_type)
+            };
+            columns.iter().zip(&chunk.types).map(value).collect::<Result<Vec<_>, Refusal>>()
+        };
+        let rows = (0..count).map(row).collect::<Result<Vec<_>, _>>()?;
+        self.literal_rows(rows, &chunk.types)
+    }
+
     /// A table of these rows.
     pub(super) fn literal_rows(
         &mut self,
@@ -298,7 +342,7 @@ pub(super) fn exact(value: Expr, sql_type: &SqlType, input: &LogicalPlan) -> Res
     let (given, wanted) = (value.get_type(input.schema())?, arrow_type(sql_type)?);
     match given == wanted {
         true => Ok(value),
-        false if is_same(&given, &wanted) => Ok(cast(value, wanted)),
+        false if is_same(&given, &wanted) => as_type(value, &wanted),
         false => Err(Refusal::Form(format!("{value} has type {given} and not {wanted}"))),
     }
 }

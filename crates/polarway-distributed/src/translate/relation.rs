@@ -3,6 +3,7 @@
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
+use super::constants::null;
 use crate::bound::SqlType;
 use crate::refusal::Refusal;
 
@@ -22,7 +23,7 @@ pub(super) struct Relation {
 pub(super) struct OutputColumn {
     pub(super) column: Column,
     pub(super) sql_type: SqlType,
-    /// Why it can't be read.
+    /// Why it can't be read. With [`Refusal::Order`], it has the right items in an order that nothing gives.
     pub(super) refused: Option<Refusal>,
 }
 
@@ -48,12 +49,32 @@ impl OutputColumn {
             None => Ok(Expr::Column(self.column.clone())),
         }
     }
+
+    /// What stands for the column in new columns over the same rows, whether it can be read or not.
+    pub(super) fn carried(&self) -> Result<(Expr, SqlType), Refusal> {
+        match &self.refused {
+            None | Some(Refusal::Order(_)) => Ok((Expr::Column(self.column.clone()), self.sql_type.clone())),
+            Some(_) => Ok((null(&SqlType::Null)?, SqlType::Null)),
+        }
+    }
+
+    /// The value for a use to which the order of its items does not matter.
+    pub(super) fn unordered(&self) -> Result<Expr, Refusal> {
+        match &self.refused {
+            Some(Refusal::Order(_)) => Ok(Expr::Column(self.column.clone())),
+            _ => self.value(),
+        }
+    }
 }
 
 impl Relation {
     pub(super) fn column(&self, index: usize) -> Result<&OutputColumn, Refusal> {
         let missing = || Refusal::Form(format!("there is no column {index}"));
         self.columns.get(index).ok_or_else(missing)
+    }
+
+    pub(super) fn types(&self) -> Vec<SqlType> {
+        self.columns.iter().map(|column| column.sql_type.clone()).collect()
     }
 
     /// The same with these of its columns; all if none are named.

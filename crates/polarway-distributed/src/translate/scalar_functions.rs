@@ -5,44 +5,16 @@ use datafusion::logical_expr::{Expr, ScalarUDF, cast, lit};
 use datafusion::scalar::ScalarValue;
 use std::sync::Arc;
 
-use super::comparisons::binary;
+use super::comparisons::{binary, from_key, key};
+use super::time_functions::time_function;
 use super::types::arrow_type;
 use crate::bound::{Function, SqlType};
 use crate::functions::{
-    ADD, ADD_INTERVAL, DATE_PART, DATE_TRUNC, DIVIDE_INTEGERS, ERROR, LIKE, LOGARITHM, MODULO, MULTIPLY,
-    NEGATE, Native, ROUND, ROUND_DIGITS, SQUARE_ROOT, SUBSTRING, SUBTRACT, SUBTRACT_INTERVAL,
+    ADD, DIVIDE_INTEGERS, ERROR, FIRST_CHARACTERS, FIRST_OF, JOINED_VALUES, LAST_CHARACTERS, LIKE, LOGARITHM,
+    LOWER, MODULO, MULTIPLY, NEGATE, Native, ROUND, ROUND_DIGITS, SQUARE_ROOT, SUBSTRING, SUBTRACT, UPPER,
+    order_word,
 };
 use crate::refusal::Refusal;
-
-/// Parts of times that are functions, or that `date_part` takes, by DuckDB's names.
-const PARTS: [(&str, &str); 22] = [
-    ("year", "year"),
-    ("month", "month"),
-    ("day", "day"),
-    ("dayofmonth", "day"),
-    ("decade", "decade"),
-    ("quarter", "quarter"),
-    ("hour", "hour"),
-    ("minute", "minute"),
-    ("second", "second"),
-    ("millisecond", "millisecond"),
-    ("milliseconds", "millisecond"),
-    ("microsecond", "microsecond"),
-    ("microseconds", "microsecond"),
-    ("dayofweek", "dayofweek"),
-    ("weekday", "dayofweek"),
-    ("dow", "dayofweek"),
-    ("isodow", "isodow"),
-    ("dayofyear", "dayofyear"),
-    ("doy", "dayofyear"),
-    ("week", "week"),
-    ("weekofyear", "week"),
-    ("mon", "month"),
-];
-
-/// Parts that times are cut to.
-const CUTS: [&str; 10] =
-    ["year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"];
 
 pub(super) fn function(called: &Function, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
     let types: Vec<SqlType> = called.children.iter().map(|child| child.sql_type()).collect();
@@ -59,11 +31,10 @@ fn known(
     types: &[SqlType],
     mut arguments: Vec<Expr>,
 ) -> Result<Option<Expr>, Refusal> {
-    use SqlType::{BigInt, Date, Decimal, Double, Float, Integer, Interval, Timestamp, TimestampTz, Varchar};
+    use SqlType::{BigInt, Decimal, Double, Float, Integer, Varchar};
     let udf = |udf: Arc<ScalarUDF>, arguments: Vec<Expr>| udf.call(arguments);
     let call = |native: Native, arguments: Vec<Expr>| native.call(arguments);
     let output_type = arrow_type(output)?;
-    let count = arguments.len();
     let second = arguments.get(1).and_then(text);
     let is_same = types.windows(2).all(|pair| pair[0] == pair[1]) && types.first() == Some(output);
     Ok(Some(match (name, types) {
@@ -147,8 +118,29 @@ fn known(
         ("substring" | "substr", [Varchar, BigInt]) | ("substring" | "substr", [Varchar, BigInt, BigInt]) => {
             call(SUBSTRING, arguments)
         }
-        ("left", [Varchar, BigInt]) if positive(&arguments[1]) => {
-            call(SUBSTRING, vec![arguments.remove(0), lit(1_i64), arguments.remove(0)])
+        ("array_extract" | "list_extract" | "list_element", [Varchar, BigInt]) => {
+            arguments.push(lit(1_i64));
+            call(SUBSTRING, arguments)
+        }
+        ("left", [Varchar, BigInt]) => call(FIRST_CHARACTERS, arguments),
+        ("right", [Varchar, BigInt]) => call(LAST_CHARACTERS, arguments),
+        ("upper" | "ucase", [Varchar]) => call(UPPER, arguments),
+        ("lower" | "lcase", [Varchar]) => call(LOWER, arguments),
+        ("concat_ws", [Varchar, _, ..]) if are_texts(types) => call(JOINED_VALUES, arguments),
+        ("concat", [_, ..]) if are_texts(types) => {
+            arguments.insert(0, lit(""));
+            call(JOINED_VALUES, arguments)
+        }
+        ("~~*" | "!~~*", [Varchar, Varchar]) => {
+            let arguments = arguments.into_iter().map(|text| call(LOWER, vec![text])).collect();
+            let is_like = call(LIKE, arguments);
+            if name == "~~*" { is_like } else { Expr::Not(Box::new(is_like)) }
+        }
+        ("greatest" | "least", [first, ..]) if types.iter().all(|sql_type| sql_type == first) => {
+            // Only values that can be compared, and of which no two are equal and not the same.
+            from_key(key(arguments[0].clone(), first)?, first)?;
+            arguments.insert(0, lit(order_word(name == "least", false)));
+            call(FIRST_OF, arguments)
         }
         ("~~", [Varchar, Varchar]) => call(LIKE, arguments),
         ("!~~", [Varchar, Varchar]) => Expr::Not(Box::new(call(LIKE, arguments))),
@@ -158,37 +150,13 @@ fn known(
             udf(string::replace(), arguments)
         }
         ("error", [Varchar]) => call(ERROR, vec![arguments.remove(0), super::constants::null(output)?]),
-        // Times.
-        (part, [Date | Timestamp | TimestampTz]) if part_of(part).is_some() && *output == BigInt => {
-            call(DATE_PART, vec![lit(part_of(part).unwrap_or_default()), arguments.remove(0)])
-        }
-        ("date_part" | "datepart", [Varchar, Date | Timestamp | TimestampTz]) if *output == BigInt => {
-            let Some(part) = text(&arguments[0]).and_then(|part| part_of(&part.to_lowercase())) else {
-                return Ok(None);
+        _ => {
+            let of_times = time_function(name, output, types, arguments.clone())?;
+            return match of_times {
+                Some(value) => Ok(Some(value)),
+                None => super::nested::function(name, output, types, arguments),
             };
-            call(DATE_PART, vec![lit(part), arguments.remove(1)])
         }
-        ("date_trunc" | "datetrunc", [Varchar, Date | Timestamp | TimestampTz])
-            if matches!(output, Timestamp | TimestampTz) =>
-        {
-            let part = text(&arguments[0]).map(|part| part.to_lowercase());
-            let Some(part) = part.filter(|part| CUTS.contains(&part.as_str())) else { return Ok(None) };
-            call(DATE_TRUNC, vec![lit(part), arguments.remove(1)])
-        }
-        ("+", [Date | Timestamp | TimestampTz, Interval]) => call(ADD_INTERVAL, arguments),
-        ("+", [Interval, Date | Timestamp | TimestampTz]) => {
-            arguments.reverse();
-            call(ADD_INTERVAL, arguments)
-        }
-        ("-", [Date | Timestamp | TimestampTz, Interval]) => call(SUBTRACT_INTERVAL, arguments),
-        ("-", [Date, Date]) if *output == BigInt && count == 2 => {
-            let days = |date: Expr| {
-                cast(cast(date, datafusion::arrow::datatypes::DataType::Int32), output_type.clone())
-            };
-            let right = arguments.remove(1);
-            call(SUBTRACT, vec![days(arguments.remove(0)), days(right)])
-        }
-        _ => return Ok(None),
     }))
 }
 
@@ -205,18 +173,14 @@ fn is_unsigned(sql_type: &SqlType) -> bool {
     matches!(sql_type, SqlType::UTinyInt | SqlType::USmallInt | SqlType::UInteger | SqlType::UBigInt)
 }
 
-fn part_of(name: &str) -> Option<&'static str> {
-    PARTS.iter().find(|(known, _)| *known == name).map(|(_, part)| *part)
-}
-
 /// A constant text.
-fn text(argument: &Expr) -> Option<String> {
+pub(super) fn text(argument: &Expr) -> Option<String> {
     match argument {
         Expr::Literal(ScalarValue::Utf8(text), _) => text.clone(),
         _ => None,
     }
 }
 
-fn positive(argument: &Expr) -> bool {
-    matches!(argument, Expr::Literal(ScalarValue::Int64(Some(1..)), _))
+fn are_texts(types: &[SqlType]) -> bool {
+    types.iter().all(|sql_type| *sql_type == SqlType::Varchar)
 }

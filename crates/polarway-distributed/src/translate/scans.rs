@@ -1,15 +1,15 @@
-//! Scans of tables, and ranges of numbers.
+//! Scans of tables, ranges of numbers, and constant lists.
 
 use datafusion::common::Column;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, Operator as Binary, cast, lit};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, Operator as Binary, lit};
 
 use super::Translator;
 use super::comparisons::compare;
 use super::constants::constant;
 use super::expressions::joined;
 use super::relation::{OutputColumn, Relation, RowOrder};
-use super::types::{arrow_type, is_read_as};
-use crate::bound::{ColumnIndex, Get, SqlType, TableFilter};
+use super::types::{arrow_type, as_type, is_read_as};
+use crate::bound::{ColumnIndex, Expression, Get, Operator, SqlType, TableFilter};
 use crate::refusal::Refusal;
 
 /// The most numbers of a range: they travel in the plan.
@@ -19,6 +19,9 @@ impl Translator<'_> {
     pub(super) fn get(&mut self, get: &Get) -> Result<Relation, Refusal> {
         if matches!(get.name.as_str(), "range" | "generate_series") {
             return self.range(get);
+        }
+        if get.name == "unnest" {
+            return self.listed(get);
         }
         if get.name != "seq_scan" {
             return Err(Refusal::Operator(format!("GET of {}", get.name)));
@@ -56,7 +59,7 @@ impl Translator<'_> {
                     match *stored == wanted {
                         true => projected.push(column.alias(&fresh)),
                         false if is_read_as(stored, &wanted) => {
-                            projected.push(cast(column, wanted).alias(&fresh))
+                            projected.push(as_type(column, &wanted)?.alias(&fresh));
                         }
                         false => {
                             refused =
@@ -74,14 +77,16 @@ impl Translator<'_> {
         let plan = LogicalPlanBuilder::new(scan).project(projected)?.build()?;
         let table = Relation { plan, columns, order: RowOrder::Any, is_repeatable: true, size: 2 };
 
-        let filters = get.table_filters.filters.iter();
-        let filters =
-            filters.map(|filter| self.table_filter(&filter.value, table.column(filter.key)?, &table));
-        let filters: Vec<Expr> = filters.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        let table = self.filtered(table, filters)?;
+        self.read(table, get)
+    }
 
+    /// The rows that pass the scan's filters, with the columns that it reads.
+    fn read(&mut self, rows: Relation, get: &Get) -> Result<Relation, Refusal> {
+        let filters = get.table_filters.filters.iter();
+        let filters = filters.map(|filter| self.table_filter(&filter.value, rows.column(filter.key)?, &rows));
+        let filters: Vec<Expr> = filters.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         let places = self.places(get)?;
-        table.mapped(&places)?.mapped(&get.projection_ids)
+        self.filtered(rows, filters)?.mapped(&places)?.mapped(&get.projection_ids)
     }
 
     /// `range`, or `generate_series`, of constant BIGINTs.
@@ -114,11 +119,20 @@ impl Translator<'_> {
             true => self.empty(&[SqlType::BigInt])?,
             false => self.literal_rows(rows, &[SqlType::BigInt])?,
         };
-        let places = self.places(get)?;
-        let filters = get.table_filters.filters.iter();
-        let filters = filters.map(|filter| self.table_filter(&filter.value, rows.column(filter.key)?, &rows));
-        let filters: Vec<Expr> = filters.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        self.filtered(rows, filters)?.mapped(&places)?.mapped(&get.projection_ids)
+        self.read(rows, get)
+    }
+
+    /// The items of a constant list.
+    fn listed(&mut self, get: &Get) -> Result<Relation, Refusal> {
+        let ([list], [item]) = (get.parameters.as_slice(), get.returned_types.as_slice()) else {
+            return Err(Refusal::Operator(format!("GET of {}", get.name)));
+        };
+        let list =
+            Expression::Unnest { list: Box::new(Expression::Constant(list.clone())), sql_type: item.clone() };
+        let nothing = self.operator(&Operator::DummyScan)?;
+        // Behind the column of the row that was there before.
+        let rows = self.unnest(nothing, &[list])?.mapped(&[1])?;
+        self.read(rows, get)
     }
 
     /// The columns that are read.

@@ -1,14 +1,15 @@
 //! Set operations, and distinct rows.
 
-use datafusion::common::{JoinType, NullEquality};
+use datafusion::common::{Column, JoinType, NullEquality};
 use datafusion::logical_expr::logical_plan::Join;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use std::sync::Arc;
 
 use super::Translator;
-use super::comparisons::key;
+use super::comparisons::{holds_float, key};
+use super::groups::Groups;
 use super::operators::form;
-use super::relation::{Relation, RowOrder};
+use super::relation::{OutputColumn, Relation, RowOrder};
 use crate::bound::{Distinct, SetOperation, SqlType};
 use crate::refusal::Refusal;
 
@@ -26,34 +27,30 @@ impl Translator<'_> {
 
     /// All rows of both; their types are the same.
     pub(super) fn union_all(&mut self, one: Relation, other: Relation) -> Result<Relation, Refusal> {
-        let types = |relation: &Relation| -> Vec<SqlType> {
-            relation.columns.iter().map(|column| column.sql_type.clone()).collect()
-        };
-        self.has_union = true;
-        let types_of_one = types(&one);
-        if types_of_one != types(&other) {
+        self.has_parts = true;
+        let types = one.types();
+        if types != other.types() {
             return Err(form("a UNION"));
         }
         let is_repeatable = one.is_repeatable && other.is_repeatable;
         let size = one.size + other.size + 1;
         let (one, other) = (self.just_columns(one)?, self.just_columns(other)?);
         let plan = LogicalPlanBuilder::new(one.plan).union(other.plan)?.build()?;
-        let values = plan.schema().columns().into_iter().map(Expr::Column).zip(types_of_one).collect();
+        let values = plan.schema().columns().into_iter().map(Expr::Column).zip(types).collect();
         let order = RowOrder::Any;
         self.project(Relation { plan, columns: Vec::new(), order, is_repeatable, size }, values)
     }
 
     pub(super) fn distinct_rows(&mut self, rows: Relation) -> Result<Relation, Refusal> {
-        let groups = rows
-            .columns
-            .iter()
-            .map(|column| Ok((key(column.value()?, &column.sql_type)?, column.sql_type.clone())));
-        let groups = groups.collect::<Result<Vec<_>, Refusal>>()?;
-        if groups.is_empty() {
+        let values = rows.columns.iter().map(|column| Ok((column.value()?, column.sql_type.clone())));
+        let values = values.collect::<Result<Vec<_>, Refusal>>()?;
+        if values.is_empty() {
             return Err(form("a DISTINCT of no columns"));
         }
         let order = rows.order;
-        let distinct = self.grouped(rows, groups, Vec::new())?;
+        let Groups { keys, parts, shown } = self.groups(values, &rows)?;
+        let grouped = self.grouping(rows, keys, parts)?;
+        let distinct = self.project(grouped, shown)?;
         Ok(Relation { order: if order == RowOrder::AtMostOne { order } else { RowOrder::Any }, ..distinct })
     }
 
@@ -81,8 +78,7 @@ impl Translator<'_> {
         let place = self.row_number(targets, orders);
         let name = self.fresh();
         let plan = LogicalPlanBuilder::new(input.plan.clone()).window(vec![place.alias(&name)])?.build()?;
-        let is_first = Expr::Column(datafusion::common::Column::new_unqualified(name))
-            .eq(datafusion::logical_expr::lit(1_u64));
+        let is_first = Expr::Column(Column::new_unqualified(name)).eq(datafusion::logical_expr::lit(1_u64));
         let numbered = Relation { plan, is_repeatable: false, order: RowOrder::Any, ..input };
         self.filtered(numbered, vec![is_first])
     }
@@ -92,20 +88,21 @@ impl Translator<'_> {
         sets: &SetOperation,
         is_intersect: bool,
     ) -> Result<Relation, Refusal> {
-        if sets.setop_all {
-            let name = if is_intersect { "INTERSECT ALL" } else { "EXCEPT ALL" };
-            return Err(Refusal::Operator(name.to_owned()));
-        }
         let [one, other] = sets.children.as_slice() else { return Err(form("a set operation")) };
         let (one, other) = (self.operator(one)?, self.operator(other)?);
-        let (one, other) = (self.distinct_rows(one)?, self.distinct_rows(other)?);
-        let mut pairs = Vec::with_capacity(one.columns.len());
-        for (left, right) in one.columns.iter().zip(&other.columns) {
-            if left.sql_type != right.sql_type {
-                return Err(form("a set operation"));
-            }
-            pairs.push((left.value()?, right.value()?));
+        if one.types() != other.types() {
+            return Err(form("a set operation"));
         }
+        let (one, other) = match sets.setop_all {
+            // Of rows that are equal, each has its number: the first one has the first one of the other side for a partner.
+            true => (self.numbered(one)?, self.numbered(other)?),
+            false => (self.distinct_rows(one)?, self.distinct_rows(other)?),
+        };
+        let keys = |relation: &Relation| {
+            let keys = relation.columns.iter().map(|column| key(column.value()?, &column.sql_type));
+            keys.collect::<Result<Vec<_>, Refusal>>()
+        };
+        let pairs = keys(&one)?.into_iter().zip(keys(&other)?).collect();
         let join = Join::try_new(
             Arc::new(one.plan.clone()),
             Arc::new(other.plan.clone()),
@@ -116,12 +113,32 @@ impl Translator<'_> {
             NullEquality::NullEqualsNull,
             false,
         )?;
+        let mut columns = one.columns.clone();
+        if sets.setop_all {
+            columns.pop();
+        }
         Ok(Relation {
             plan: LogicalPlan::Join(join),
+            columns,
+            order: RowOrder::Any,
             is_repeatable: one.is_repeatable && other.is_repeatable,
             size: one.size + other.size + 1,
-            ..one
         })
+    }
+
+    /// With one more column: the number of each row among those that are equal to it.
+    fn numbered(&mut self, rows: Relation) -> Result<Relation, Refusal> {
+        if let Some(sql_type) = rows.types().iter().find(|sql_type| holds_float(sql_type)) {
+            return Err(Refusal::Type(format!("{sql_type}, when they are counted,")));
+        }
+        let keys = rows.columns.iter().map(|column| key(column.value()?, &column.sql_type));
+        let number = self.row_number(keys.collect::<Result<_, _>>()?, Vec::new());
+        let name = self.fresh();
+        let plan = LogicalPlanBuilder::new(rows.plan.clone()).window(vec![number.alias(&name)])?.build()?;
+        let mut columns = rows.columns;
+        let column = Column::new_unqualified(name);
+        columns.push(OutputColumn { column, sql_type: SqlType::UBigInt, refused: None });
+        Ok(Relation { plan, columns, ..rows })
     }
 
     /// The plan has the columns, in their order, and no others.

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use datafusion::logical_expr::{Expr, cast, lit};
+use datafusion::scalar::ScalarValue;
 
 use crate::bound::SqlType;
+use crate::functions::RETYPED;
 use crate::refusal::Refusal;
 
 pub(super) fn arrow_type(sql_type: &SqlType) -> Result<DataType, Refusal> {
@@ -32,9 +35,33 @@ pub(super) fn arrow_type(sql_type: &SqlType) -> Result<DataType, Refusal> {
         SqlType::TimestampNs => DataType::Timestamp(TimeUnit::Nanosecond, None),
         SqlType::TimestampTz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         SqlType::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
+        SqlType::Blob => DataType::Binary,
+        SqlType::Json => DataType::Utf8,
         SqlType::List(item) => DataType::List(Arc::new(Field::new("item", arrow_type(item)?, true))),
+        SqlType::Array(item, size) => {
+            DataType::FixedSizeList(Arc::new(Field::new("item", arrow_type(item)?, true)), *size)
+        }
+        SqlType::Struct(fields) => {
+            let field =
+                |(name, sql_type): &(String, SqlType)| Ok(Field::new(name, arrow_type(sql_type)?, true));
+            DataType::Struct(fields.iter().map(field).collect::<Result<_, Refusal>>()?)
+        }
+        SqlType::Map(key, value) => {
+            let (key, value) =
+                (Field::new("key", arrow_type(key)?, false), Field::new("value", arrow_type(value)?, true));
+            let entries = DataType::Struct(vec![key, value].into());
+            DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
+        }
         SqlType::Unknown(name) => return Err(Refusal::Type(name.clone())),
     })
+}
+
+/// The value in another type that holds the same values.
+pub(super) fn as_type(value: Expr, wanted: &DataType) -> Result<Expr, Refusal> {
+    match wanted.is_nested() {
+        true => Ok(RETYPED.call(vec![value, lit(ScalarValue::try_from(wanted)?)])),
+        false => Ok(cast(value, wanted.clone())),
+    }
 }
 
 /// Whether two Arrow types hold the same values, so that a cast changes none.
@@ -47,7 +74,17 @@ pub(super) fn is_same(one: &DataType, other: &DataType) -> bool {
         (DataType::Dictionary(_, values), other) | (other, DataType::Dictionary(_, values)) => {
             is_same(values, other)
         }
+        (one, other) if is_bytes(one) && is_bytes(other) => true,
         (DataType::List(one), DataType::List(other)) => is_same(one.data_type(), other.data_type()),
+        (DataType::FixedSizeList(one, one_size), DataType::FixedSizeList(other, other_size)) => {
+            one_size == other_size && is_same(one.data_type(), other.data_type())
+        }
+        (DataType::Map(one, _), DataType::Map(other, _)) => is_same(one.data_type(), other.data_type()),
+        // What their fields are called is nobody's matter but the answer's.
+        (DataType::Struct(one), DataType::Struct(other)) => {
+            one.len() == other.len()
+                && one.iter().zip(other).all(|(one, other)| is_same(one.data_type(), other.data_type()))
+        }
         (one, other) => one == other,
     }
 }
@@ -62,6 +99,10 @@ pub(super) fn is_read_as(stored: &DataType, read: &DataType) -> bool {
         }
         (stored, read) => is_same(stored, read),
     }
+}
+
+fn is_bytes(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
 }
 
 fn is_text(data_type: &DataType) -> bool {

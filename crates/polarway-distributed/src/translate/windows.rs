@@ -6,16 +6,15 @@ use datafusion::functions_aggregate as aggregate;
 use datafusion::functions_window as window;
 use datafusion::logical_expr::expr::{Sort, WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::{
-    Expr, LogicalPlanBuilder, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
-    cast, lit,
+    Expr, LogicalPlanBuilder, WindowFrame, WindowFrameUnits, WindowFunctionDefinition, cast, lit, when,
 };
-use datafusion::scalar::ScalarValue;
 
 use super::Translator;
 use super::aggregates::whole;
-use super::comparisons::{is_constant, key};
+use super::comparisons::{is_constant, key, key_type};
+use super::frames::{frame, has_frame, is_over_whole, is_repeatable_window, is_whole, number, whole_frame};
 use super::operators::form;
-use super::relation::{OutputColumn, Relation, RowOrder};
+use super::relation::{Relation, RowOrder};
 use super::types::arrow_type;
 use crate::bound::{Expression, SqlType, Window};
 use crate::functions::DECIMAL_TO_DOUBLE;
@@ -46,24 +45,12 @@ impl Translator<'_> {
         }
         let kept = input.columns.clone();
         let input = Relation { plan, order: RowOrder::Any, is_repeatable, size: input.size + 1, ..input };
-        let mut values = Vec::with_capacity(kept.len() + results.len());
-        for column in &kept {
-            values.push(match &column.refused {
-                None => (column.value()?, column.sql_type.clone()),
-                Some(_) => (super::constants::null(&SqlType::Null)?, SqlType::Null),
-            });
-        }
-        values.extend(results);
-        let mut result = self.project(input, values)?;
-        for (column, OutputColumn { refused, .. }) in result.columns.iter_mut().zip(kept) {
-            column.refused = refused;
-        }
-        Ok(result)
+        self.extended(input, &kept, results)
     }
 
     /// The number of each row among those with the same targets, from 1.
     pub(super) fn row_number(&mut self, partition_by: Vec<Expr>, order_by: Vec<Sort>) -> Expr {
-        let frame = WindowFrame::new(Some(true));
+        let frame = WindowFrame::new((!order_by.is_empty()).then_some(true));
         let over = Over { partition_by, order_by, frame, filter: None };
         over.call(WindowFunctionDefinition::WindowUDF(window::row_number::row_number_udwf()), Vec::new())
     }
@@ -75,8 +62,12 @@ impl Translator<'_> {
         calls: &mut Vec<(Expr, String)>,
     ) -> Result<Expr, Refusal> {
         let refused = |what: &str| Refusal::Function(format!("{} with {what}", called.kind));
-        if called.ignore_nulls || called.distinct || !called.arg_orders.is_empty() {
-            return Err(refused("IGNORE NULLS, DISTINCT or an order of its own"));
+        if called.ignore_nulls || called.distinct {
+            return Err(refused("IGNORE NULLS or DISTINCT"));
+        }
+        let has_own_order = !called.arg_orders.is_empty();
+        if has_own_order && !(called.orders.is_empty() && is_over_whole(called)) {
+            return Err(refused("an order of its own"));
         }
         if called.exclude_clause != "NO_OTHER" {
             return Err(refused("EXCLUDE"));
@@ -85,13 +76,22 @@ impl Translator<'_> {
             called.partitions.iter().map(|part| key(self.expression(part, input)?, &part.sql_type()));
         let mut partition_by = partition_by.collect::<Result<Vec<_>, _>>()?;
         partition_by.retain(|value| !is_constant(value));
-        let order_by = self.orders(&called.orders, input)?;
+        let orders = if has_own_order { &called.arg_orders } else { &called.orders };
+        let order_by = self.orders(orders, input)?;
+        // DataFusion has no ranges of bytes.
+        let is_by_bytes = orders.iter().any(|order| key_type(&order.expression.sql_type()) == SqlType::Blob);
         let over = Over {
             partition_by,
-            frame: frame(called, order_by.is_empty())?,
+            frame: match has_own_order || (is_by_bytes && !has_frame(called)) {
+                true => whole_frame(),
+                false => frame(called, order_by.is_empty())?,
+            },
             order_by,
             filter: called.filter.as_ref().map(|filter| self.expression(filter, input)).transpose()?,
         };
+        if is_by_bytes && over.frame.units == WindowFrameUnits::Range {
+            return Err(Refusal::Operator("WINDOW with a range of bytes".to_owned()));
+        }
         let types: Vec<SqlType> = called.children.iter().map(Expression::sql_type).collect();
         let arguments = called.children.iter().map(|child| self.expression(child, input));
         let mut arguments = arguments.collect::<Result<Vec<_>, _>>()?;
@@ -135,6 +135,17 @@ impl Translator<'_> {
             "WINDOW_RANK_DENSE" => cast(add(udwf(window::rank::dense_rank_udwf()), Vec::new()), output),
             "WINDOW_PERCENT_RANK" => add(udwf(window::rank::percent_rank_udwf()), Vec::new()),
             "WINDOW_CUME_DIST" => add(udwf(window::cume_dist::cume_dist_udwf()), Vec::new()),
+            "WINDOW_NTILE" | "WINDOW_NTH_VALUE" => {
+                let number = called.children.last().and_then(number).filter(|number| *number > 0);
+                let number = number.ok_or_else(|| refused("a number that is not constant"))?;
+                match arguments.as_mut_slice() {
+                    [_] => cast(add(udwf(window::ntile::ntile_udwf()), vec![lit(number)]), output),
+                    [value, _] => {
+                        add(udwf(window::nth_value::nth_value_udwf()), vec![value.clone(), lit(number)])
+                    }
+                    _ => return Err(form("a window")),
+                }
+            }
             "WINDOW_LAG" | "WINDOW_LEAD" => {
                 let function = match called.kind.as_str() {
                     "WINDOW_LAG" => window::lead_lag::lag_udwf(),
@@ -165,7 +176,18 @@ impl Translator<'_> {
                             "min" => aggregate::min_max::min_udaf(),
                             _ => aggregate::min_max::max_udaf(),
                         };
-                        add(udaf(function), arguments)
+                        let value = arguments.remove(0);
+                        let extreme = add(udaf(function), vec![value.clone()]);
+                        match is_whole(called) {
+                            true => extreme,
+                            // Where the last value leaves the frame, DataFusion keeps it. It may run over the rows backwards, so
+                            // they leave frames that begin with the first row, too.
+                            false => {
+                                let count = add(udaf(aggregate::count::count_udaf()), vec![value]);
+                                let none = super::constants::null(&called.return_type)?;
+                                when(count.eq(lit(0_i64)), none).otherwise(extreme)?
+                            }
+                        }
                     }
                     ("sum", [sql_type]) if sql_type.is_small_integer() && called.return_type == HugeInt => {
                         add(udaf(aggregate::sum::sum_udaf()), vec![whole(arguments.remove(0), sql_type)])
@@ -178,6 +200,16 @@ impl Translator<'_> {
                         let sum = add(udaf(aggregate::sum::sum_udaf()), vec![whole(value.clone(), sql_type)]);
                         let count = add(udaf(aggregate::count::count_udaf()), vec![value]);
                         DECIMAL_TO_DOUBLE.call(vec![sum]) / cast(count, DataType::Float64)
+                    }
+                    // No row can leave their frames.
+                    ("bool_and" | "bool_or", [SqlType::Boolean])
+                        if is_whole(called) || (over.order_by.is_empty() && is_repeatable_window(called)) =>
+                    {
+                        let function = match called.name.as_str() {
+                            "bool_and" => aggregate::bool_and_or::bool_and_udaf(),
+                            _ => aggregate::bool_and_or::bool_or_udaf(),
+                        };
+                        add(udaf(function), arguments)
                     }
                     // Moving sums of floats drift differently.
                     _ => {
@@ -225,83 +257,4 @@ fn by_sort(calls: Vec<(Expr, String)>) -> Vec<Vec<Expr>> {
         }
     }
     groups.into_iter().map(|(_, group)| group).collect()
-}
-
-/// Whether rows that are equal in the order get the same values.
-fn is_repeatable_window(window: &Window) -> bool {
-    match window.kind.as_str() {
-        "WINDOW_RANK" | "WINDOW_RANK_DENSE" | "WINDOW_PERCENT_RANK" | "WINDOW_CUME_DIST" => true,
-        "WINDOW_AGGREGATE" => {
-            let is_whole = window.start == "UNBOUNDED_PRECEDING" && window.end == "UNBOUNDED_FOLLOWING";
-            is_whole || !(window.start.ends_with("_ROWS") || window.end.ends_with("_ROWS"))
-        }
-        _ => false,
-    }
-}
-
-fn frame(window: &Window, is_unordered: bool) -> Result<WindowFrame, Refusal> {
-    let ends_with = |suffix: &str| window.start.ends_with(suffix) || window.end.ends_with(suffix);
-    let is_whole = window.start == "UNBOUNDED_PRECEDING" && window.end == "UNBOUNDED_FOLLOWING";
-    let units = match () {
-        () if ends_with("_ROWS") || is_whole => WindowFrameUnits::Rows,
-        () if ends_with("_GROUPS") => return Err(Refusal::Operator("WINDOW with GROUPS".to_owned())),
-        () => WindowFrameUnits::Range,
-    };
-    let start = bound(&window.start, window.start_expr.as_ref(), units)?;
-    let end = bound(&window.end, window.end_expr.as_ref(), units)?;
-    // Without an order all rows are equal in it.
-    if is_unordered && units == WindowFrameUnits::Range {
-        let unbounded = ScalarValue::UInt64(None);
-        return Ok(WindowFrame::new_bounds(
-            WindowFrameUnits::Rows,
-            WindowFrameBound::Preceding(unbounded.clone()),
-            WindowFrameBound::Following(unbounded),
-        ));
-    }
-    if !is_forward(&start, &end) {
-        return Err(Refusal::Operator("WINDOW that ends before it starts".to_owned()));
-    }
-    Ok(WindowFrame::new_bounds(units, start, end))
-}
-
-/// Whether a frame can have rows: DataFusion takes no other.
-fn is_forward(start: &WindowFrameBound, end: &WindowFrameBound) -> bool {
-    use WindowFrameBound::{CurrentRow, Following, Preceding};
-    match (start, end) {
-        (Preceding(start), Preceding(end)) => start.is_null() || (!end.is_null() && start >= end),
-        (Following(start), Following(end)) => end.is_null() || (!start.is_null() && start <= end),
-        (Preceding(_), _) | (CurrentRow, CurrentRow | Following(_)) => true,
-        (CurrentRow | Following(_), _) => false,
-    }
-}
-
-fn bound(
-    name: &str,
-    offset: Option<&Expression>,
-    units: WindowFrameUnits,
-) -> Result<WindowFrameBound, Refusal> {
-    let rows = || {
-        let rows = offset.and_then(number).and_then(|rows| u64::try_from(rows).ok());
-        let rows = rows.filter(|_| units == WindowFrameUnits::Rows);
-        rows.ok_or_else(|| Refusal::Operator(format!("WINDOW from {name}")))
-    };
-    Ok(match name {
-        "UNBOUNDED_PRECEDING" => WindowFrameBound::Preceding(ScalarValue::UInt64(None)),
-        "UNBOUNDED_FOLLOWING" => WindowFrameBound::Following(ScalarValue::UInt64(None)),
-        "CURRENT_ROW_RANGE" | "CURRENT_ROW_ROWS" => WindowFrameBound::CurrentRow,
-        "EXPR_PRECEDING_ROWS" => WindowFrameBound::Preceding(ScalarValue::UInt64(Some(rows()?))),
-        "EXPR_FOLLOWING_ROWS" => WindowFrameBound::Following(ScalarValue::UInt64(Some(rows()?))),
-        other => return Err(Refusal::Operator(format!("WINDOW from {other}"))),
-    })
-}
-
-/// A constant integer.
-fn number(expression: &Expression) -> Option<i64> {
-    match expression {
-        Expression::Constant(constant) if !constant.is_null && constant.sql_type.is_small_integer() => {
-            constant.value.as_i64()
-        }
-        Expression::Cast { child, to, .. } if to.is_small_integer() => number(child),
-        _ => None,
-    }
 }

@@ -36,8 +36,10 @@ pub(crate) struct Engines {
 /// How a query went.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Both give the same answer, or both an error.
+    /// Both give the same answer.
     Same,
+    /// Both give an error.
+    BothFail,
     Refused(String),
     /// The translated plan fails alone.
     Fails(String),
@@ -120,7 +122,7 @@ impl Engines {
             Ok(answer) => Ok(answer),
         };
         match (ours, self.bench.query(sql)) {
-            (Err(_), Err(_)) => Outcome::Same,
+            (Err(_), Err(_)) => Outcome::BothFail,
             (Err(error), Ok(_)) => Outcome::Fails(error),
             (Ok(_), Err(error)) => Outcome::Differs(format!("DuckDB alone refuses: {error}")),
             (Ok((ours, is_ordered)), Ok(theirs)) => match difference(&ours, &theirs, is_ordered) {

@@ -2,10 +2,12 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answer;
+mod collected;
 mod corpus;
 mod engines;
 mod executors;
 mod kinds;
+mod nested;
 mod random;
 mod spread;
 #[path = "../../../polarway-core/tests/answers/statements.rs"]

@@ -21,6 +21,7 @@ pub(super) fn functions() -> Vec<Function> {
     all.texts();
     all.times();
     all.casts();
+    all.nested();
     all.0
 }
 
@@ -150,11 +151,13 @@ impl Functions {
         }
         self.add(Varchar, "trim({}, {})", &[Varchar, Varchar]);
         self.add(Varchar, "replace({}, {}, {})", &[Varchar, Varchar, Varchar]);
+        self.add(Texts, "string_split({}, 'a')", &[Varchar]);
         self.add(Varchar, "replace({}, 'a', {})", &[Varchar, Varchar]);
         self.add(Varchar, "substring({}, {})", &[Varchar, SmallInt]);
         self.add(Varchar, "substring({}, {}, {})", &[Varchar, TinyInt, TinyInt]);
         self.add(Varchar, "left({}, {})", &[Varchar, TinyInt]);
         self.add(Varchar, "right({}, {})", &[Varchar, TinyInt]);
+        self.add(Varchar, "({})[{}]", &[Varchar, TinyInt]);
         self.add(Varchar, "repeat({}, 3)", &[Varchar]);
         self.add(Varchar, "lpad({}, 4, 'x')", &[Varchar]);
         self.add(Varchar, "rpad({}, 4, 'x')", &[Varchar]);
@@ -205,10 +208,38 @@ impl Functions {
             self.add(Varchar, "dayname({})", &[of]);
             self.add(Date, "last_day({})", &[of]);
         }
+        self.add(BigInt, "century({})", &[Date]);
+        self.add(BigInt, "era({})", &[Timestamp]);
+        self.add(Varchar, "monthname({})", &[Date]);
+        self.add_failing(Date, "make_date({}, {}, {})", &[SmallInt, TinyInt, TinyInt]);
+        self.add_failing(Time, "make_time({}, {}, {})", &[TinyInt, TinyInt, Double]);
         self.add_failing(BigInt, "({} - {})", &[Date, Date]);
         self.add_failing(Date, "({} + {})", &[Date, Integer]);
         self.add_failing(Date, "({} - {})", &[Date, Integer]);
         self.add(Double, "epoch({})", &[Timestamp]);
+    }
+
+    fn nested(&mut self) {
+        for (of, item) in [(Numbers, Integer), (Texts, Varchar)] {
+            self.add(of, "[{}]", &[item]);
+            self.add(of, "[{}, {}, {}]", &[item, item, item]);
+            self.add(of, "list_sort({})", &[of]);
+            self.add(of, "list_sort({}, 'DESC', 'NULLS FIRST')", &[of]);
+            self.add(of, "list_reverse_sort({})", &[of]);
+            self.add(of, "list_concat({}, {})", &[of, of]);
+            self.add(of, "({})[2:3]", &[of]);
+            self.add(of, "({})[{}:{}]", &[of, TinyInt, TinyInt]);
+            self.add(of, "({})[:{}]", &[of, TinyInt]);
+            self.add(item, "({})[{}]", &[of, TinyInt]);
+            self.add(item, "list_extract({}, 1)", &[of]);
+            self.add(BigInt, "len({})", &[of]);
+            self.add(Boolean, "list_contains({}, {})", &[of, item]);
+        }
+        self.add(Pair, "{'a': {}, 'b': {}}", &[Double, Varchar]);
+        self.add(Double, "({}).a", &[Pair]);
+        self.add(Varchar, "({}).b", &[Pair]);
+        self.add(Boolean, "(row({}, {}) = row({}, {}))", &[Integer, Varchar, Integer, Varchar]);
+        self.add(Boolean, "(row({}, {}) < row({}, {}))", &[Date, Numbers, Date, Numbers]);
     }
 
     fn casts(&mut self) {

@@ -16,16 +16,11 @@ const JOINS: [(&str, bool); 7] = [
     ("LEFT JOIN", true),
 ];
 
-/// Aggregates of a value of any type, whose results are the same in any order of rows.
-const OF_ANY: [&str; 5] = ["count({})", "count(DISTINCT {})", "min({})", "max({})", "count({})"];
-
-/// Aggregates of numbers whose sums are exact. Deviations are not: near zero their rounding is all there is.
-const OF_EXACT: [&str; 5] = ["sum({})", "avg({})", "sum(DISTINCT {})", "avg(DISTINCT {})", "median({})"];
-
 impl Maker<'_> {
     /// A query of any kind.
     pub(super) fn query(&mut self) -> Form {
-        let query = match self.noise.below(8) {
+        let query = match self.noise.below(9) {
+            8 => self.unnested(),
             0 => return self.of_one_row(),
             1 => return self.ordered(),
             2 => self.selected(2).0,
@@ -133,37 +128,17 @@ impl Maker<'_> {
         Form::piece("SELECT {}{} FROM {}{}", vec![distinct, Form::list(", ", values), from, filter])
     }
 
-    pub(super) fn aggregate(&mut self, scope: &Scope) -> Form {
-        let call = match self.noise.below(6) {
-            0 => Form::piece("count(*)", Vec::new()),
-            1 => Form::piece("bool_and({})", vec![self.value(Type::Boolean, scope, 1)]),
-            2 | 3 => {
-                let text = self.pick(&OF_EXACT);
-                let of = self.pick(&[
-                    Type::SmallInt,
-                    Type::Integer,
-                    Type::Decimal(9, 3),
-                    Type::Decimal(38, 10),
-                    Type::BigInt,
-                    Type::Boolean,
-                ]);
-                match scope.iter().find(|(name, _)| name.ends_with(".x")) {
-                    Some((x, _)) if self.one_in(3) => {
-                        Form::piece(text, vec![Form::value(Type::Double, x.clone(), Vec::new())])
-                    }
-                    _ => Form::piece(text, vec![self.value(of, scope, 1)]),
-                }
-            }
-            _ => {
-                let text = self.pick(&OF_ANY);
-                Form::piece(text, vec![self.any(scope, 1).0])
-            }
-        };
-        let filter = match self.one_in(4) {
-            true => Form::clause(" FILTER ({})", vec![self.value(Type::Boolean, scope, 1)]),
-            false => Form::nothing(),
-        };
-        Form::piece("{}{}", vec![call, filter])
+    /// The items of lists as rows, some of them with other columns.
+    fn unnested(&mut self) -> Form {
+        let (from, scope) = self.source();
+        let lists = (0..1 + self.noise.below(2)).map(|_| {
+            let of = self.pick(&[Type::Numbers, Type::Texts]);
+            Form::piece("unnest({})", vec![self.value(of, &scope, 2)])
+        });
+        let mut values: Vec<Form> = lists.collect();
+        values.extend(self.values(2, &scope, 1).into_iter().map(|(value, _)| value));
+        let filter = self.filter(&scope);
+        Form::piece("SELECT {} FROM {}{}", vec![Form::list(", ", values), from, filter])
     }
 
     fn grouped(&mut self) -> Form {

@@ -24,6 +24,13 @@ pub(super) enum Type {
     Timestamp,
     TimestampTz,
     Interval,
+    Blob,
+    /// A list of INTEGERs.
+    Numbers,
+    /// A list of VARCHARs.
+    Texts,
+    /// A DOUBLE and a VARCHAR.
+    Pair,
 }
 
 use Type::*;
@@ -36,7 +43,7 @@ pub(super) const DECIMALS: [Type; 4] = [Decimal(4, 1), Decimal(9, 3), Decimal(18
 pub(super) const TIMES: [Type; 3] = [Date, Timestamp, TimestampTz];
 
 /// All types of columns.
-pub(super) const STORED: [Type; 20] = [
+pub(super) const STORED: [Type; 24] = [
     Boolean,
     TinyInt,
     SmallInt,
@@ -57,6 +64,10 @@ pub(super) const STORED: [Type; 20] = [
     Time,
     Timestamp,
     TimestampTz,
+    Blob,
+    Numbers,
+    Texts,
+    Pair,
 ];
 
 impl Type {
@@ -169,6 +180,18 @@ impl Type {
                 "infinity",
                 "-infinity",
             ],
+            Blob => &["", "a", "b", "\\x00", "a\\xFFb", "\\x80"],
+            Numbers => &["[]", "[1]", "[1, NULL]", "[1, 2, 3]", "[NULL]", "[2147483647, -1]", "[1, 2]"],
+            Texts => &["[]", "[a]", "[a, b]", "[a, NULL, c]", "[NULL]", "[äö, '', ab]"],
+            Pair => &[
+                "{'a': 1, 'b': x}",
+                "{'a': NULL, 'b': x}",
+                "{'a': 1, 'b': NULL}",
+                "{'a': NaN, 'b': y}",
+                "{'a': -0.0, 'b': x}",
+                "{'a': 0.0, 'b': x}",
+                "{'a': NULL, 'b': NULL}",
+            ],
             Interval => &["0 days", "1 month", "-1 month", "13 months", "1 day", "-36 hours", "1.5 seconds"],
         }
     }
@@ -198,6 +221,10 @@ impl Type {
             Timestamp => "ts",
             TimestampTz => "tz",
             Interval => "iv",
+            Blob => "bl",
+            Numbers => "li",
+            Texts => "ls",
+            Pair => "st",
         }
     }
 }
@@ -224,6 +251,10 @@ impl fmt::Display for Type {
             Timestamp => "TIMESTAMP",
             TimestampTz => "TIMESTAMPTZ",
             Interval => "INTERVAL",
+            Blob => "BLOB",
+            Numbers => "INTEGER[]",
+            Texts => "VARCHAR[]",
+            Pair => "STRUCT(a DOUBLE, b VARCHAR)",
         };
         f.write_str(name)
     }

@@ -7,7 +7,7 @@ use super::form::Form;
 const RANKS: [&str; 4] = ["rank()", "dense_rank()", "percent_rank()", "cume_dist()"];
 
 /// Functions of the place of a row.
-const PLACES: [&str; 2] = ["row_number()", "ntile(3)"];
+const PLACES: [&str; 3] = ["row_number()", "ntile(3)", "ntile(50)"];
 
 /// Functions of a value in another row.
 const OF_OTHERS: [&str; 8] = [
@@ -21,7 +21,7 @@ const OF_OTHERS: [&str; 8] = [
     "nth_value({}, 2)",
 ];
 
-const FRAMES: [&str; 9] = [
+const FRAMES: [&str; 11] = [
     " ROWS BETWEEN 1 PRECEDING AND 2 FOLLOWING",
     " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING",
     " ROWS BETWEEN 2 FOLLOWING AND 1 FOLLOWING",
@@ -31,6 +31,8 @@ const FRAMES: [&str; 9] = [
     " GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
     " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW",
     " ROWS 3 PRECEDING",
+    " GROUPS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
+    " GROUPS BETWEEN CURRENT ROW AND 2 FOLLOWING",
 ];
 
 impl Maker<'_> {

@@ -1,0 +1,32 @@
+//! Sums of large numbers.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray as _, Decimal128Array};
+use datafusion::arrow::datatypes::{DataType, Decimal256Type};
+use datafusion::error::Result;
+
+use super::structs::last_type;
+use super::{Native, failed, unexpected};
+
+/// What HUGEINTs can't have in Arrow.
+const TOO_LARGE: u128 = 10_u128.pow(38);
+
+/// `narrowed(sum, null)`: a sum that was made with more digits, in the type of `null`. Like those of DuckDB, sums of decimals may
+/// have all values of 128 bits.
+pub(crate) const NARROWED: Native = Native::new("duckdb_narrowed", last_type, |arguments, output| {
+    let sums = arguments[0].as_primitive::<Decimal256Type>();
+    let is_whole = arguments[1].as_boolean().value(0);
+    let DataType::Decimal128(precision, scale) = output else {
+        return Err(unexpected("duckdb_narrowed", std::slice::from_ref(output)));
+    };
+    let narrowed = sums.iter().map(|sum| {
+        let Some(sum) = sum else { return Ok(None) };
+        match sum.to_i128().filter(|sum| !is_whole || sum.unsigned_abs() < TOO_LARGE) {
+            Some(sum) => Ok(Some(sum)),
+            None => failed("a sum does not fit into 128 bits"),
+        }
+    });
+    let narrowed = narrowed.collect::<Result<Decimal128Array>>()?;
+    Ok(Arc::new(narrowed.with_precision_and_scale(*precision, *scale)?) as ArrayRef)
+});
