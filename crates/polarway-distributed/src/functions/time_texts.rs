@@ -91,7 +91,8 @@ mod tests {
             [date(0), date(-719_163), date(2_932_897)],
             ["1970-01-01", "0001-12-31 (BC)", "10000-01-01"]
         );
-        let of = |months, days, micros| interval(IntervalMonthDayNano::new(months, days, micros * 1_000));
+        let of =
+            |months, days, micros: i64| interval(IntervalMonthDayNano::new(months, days, micros * 1_000));
         assert_eq!(of(14, -3, 0), "1 year 2 months -3 days");
         assert_eq!(of(-13, 0, 1), "-1 year -1 month 00:00:00.000001");
         assert_eq!([of(0, 0, 0), of(0, 0, -250_000)], ["00:00:00", "-00:00:00.25"]);

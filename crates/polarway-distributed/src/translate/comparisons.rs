@@ -1,8 +1,12 @@
 //! Comparisons, and values as keys of groups, joins and orders.
 
+use std::sync::Arc;
+
 use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::expr::Sort;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, cast};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 
 use super::Translator;
 use super::constants::null;
@@ -84,7 +88,12 @@ impl Translator<'_> {
     pub(super) fn orders(&self, orders: &[OrderBy], input: &Relation) -> Result<Vec<Sort>, Refusal> {
         let mut sorts = Vec::with_capacity(orders.len());
         for order in orders {
-            let value = key(self.expression(&order.expression, input)?, &order.expression.sql_type())?;
+            let sql_type = order.expression.sql_type();
+            if sql_type.is_nested() && holds_float(&sql_type) {
+                // DuckDB gives their -0 as 0.
+                return Err(Refusal::Type(format!("{sql_type}, when rows are ordered by it,")));
+            }
+            let value = key(self.expression(&order.expression, input)?, &sql_type)?;
             let is_ascending = match order.direction.as_str() {
                 "ASCENDING" => true,
                 "DESCENDING" => false,
@@ -96,9 +105,9 @@ impl Translator<'_> {
                 other => return Err(Refusal::Expression(format!("ORDER BY {other}"))),
             };
             // A window's frame takes numbers, and not times of day.
-            let is_time = order.expression.sql_type() == SqlType::Time;
+            let is_time = sql_type == SqlType::Time;
             let value = if is_time { cast(value, DataType::Int64) } else { value };
-            if !is_constant(&value) {
+            if !becomes_constant(&value, input) {
                 sorts.push(value.sort(is_ascending, is_null_first));
             }
         }
@@ -106,7 +115,14 @@ impl Translator<'_> {
     }
 }
 
-/// Whether the value is the same for all rows.
-pub(super) fn is_constant(value: &Expr) -> bool {
+/// Whether the value is the same for all rows, or DataFusion finds that when it simplifies it: `coalesce(1, x)`.
+pub(super) fn becomes_constant(value: &Expr, input: &Relation) -> bool {
+    let context = SimplifyContext::builder().with_schema(Arc::clone(input.plan.schema())).build();
+    let simplified = ExprSimplifier::new(context).simplify(value.clone());
+    // What it can't simplify stays as it is.
+    is_constant(simplified.as_ref().unwrap_or(value))
+}
+
+fn is_constant(value: &Expr) -> bool {
     value.column_refs().is_empty() && !value.is_volatile()
 }

@@ -5,7 +5,7 @@ use datafusion::logical_expr::{Expr, LogicalPlanBuilder, Operator as Binary, lit
 
 use super::Translator;
 use super::aggregates::{count_all, max};
-use super::comparisons::{binary, comparison, is_constant, key};
+use super::comparisons::{becomes_constant, binary, comparison, key};
 use super::constants::null;
 use super::expressions::joined;
 use super::operators::form;
@@ -95,7 +95,7 @@ impl Translator<'_> {
             right: key(self.expression(&condition.right, right)?, &sql_type)?,
         };
         // DataFusion loses such conditions.
-        match is_constant(&pair.left) || is_constant(&pair.right) {
+        match becomes_constant(&pair.left, left) || becomes_constant(&pair.right, right) {
             true => Err(Refusal::Operator("COMPARISON_JOIN on a constant".to_owned())),
             false => Ok(pair),
         }

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{
 
 use super::Translator;
 use super::aggregates::whole;
-use super::comparisons::{is_constant, key, key_type};
+use super::comparisons::{becomes_constant, key, key_type};
 use super::frames::{frame, has_frame, is_over_whole, is_repeatable_window, is_whole, number, whole_frame};
 use super::operators::form;
 use super::relation::{Relation, RowOrder};
@@ -75,7 +75,7 @@ impl Translator<'_> {
         let partition_by =
             called.partitions.iter().map(|part| key(self.expression(part, input)?, &part.sql_type()));
         let mut partition_by = partition_by.collect::<Result<Vec<_>, _>>()?;
-        partition_by.retain(|value| !is_constant(value));
+        partition_by.retain(|value| !becomes_constant(value, input));
         let orders = if has_own_order { &called.arg_orders } else { &called.orders };
         let order_by = self.orders(orders, input)?;
         // DataFusion has no ranges of bytes.

@@ -53,6 +53,7 @@ fn a_window_may_be_ordered_or_parted_by_constants() {
         "SELECT n, rank() OVER (PARTITION BY 1 ORDER BY 'a'), sum(n) OVER (ORDER BY 'a') FROM t",
         "SELECT n, sum(n) OVER (PARTITION BY 'a' ORDER BY 1, n) FROM t",
         "SELECT n FROM t ORDER BY n > NULL, n",
+        "SELECT n, sum(n) OVER (PARTITION BY [1] = [coalesce(1, n)] ORDER BY coalesce('a', ts::VARCHAR), n) FROM t",
     ]);
     all_are_refused(&["SELECT row_number() OVER (ORDER BY 'a') FROM t"]);
 }
@@ -84,6 +85,19 @@ fn a_window_may_be_ordered_by_any_type() {
         "SELECT n, lag(n) OVER (ORDER BY tm, n), sum(n) OVER (ORDER BY tm) FROM t",
         "SELECT n, lag(n) OVER (ORDER BY n = 2, n), sum(n) OVER (ORDER BY n = 2) FROM t",
     ]);
+}
+
+#[test]
+fn a_join_on_what_becomes_constant_is_refused() {
+    all_are_refused(&[
+        "SELECT count(*) FROM t AS a JOIN t AS b ON coalesce(1, a.n) IS NOT DISTINCT FROM b.n",
+    ]);
+    all_are_same(&["SELECT count(*) FROM t AS a JOIN t AS b ON coalesce(a.n, 1) IS NOT DISTINCT FROM b.n"]);
+}
+
+#[test]
+fn an_order_by_nested_floats_is_refused() {
+    all_are_refused(&["SELECT {'d': n / 2} AS s FROM t ORDER BY s", "SELECT n FROM t ORDER BY [-n / 2]"]);
 }
 
 #[test]
