@@ -58,8 +58,8 @@ Usage: cargo xtask bench [--python | --clients | --cloud | --distributed] [--row
                network-cached-load, network-load-parquet, network-store, network-cached-load-small, network-select-42,
                network-ping, network-point-query, network-stream, network-64-clients, network-64-clients-table,
                nginx-cached-load, nginx-cached-load-small, handle-memory, handle-external, handle-memory-follow-up, handle-external-follow-up, tpch-all, or one of tpch-01 to tpch-22; with --python:
-               python-load-arrow, python-load-polars, python-wide-arrow, python-wide-polars, python-load-small,
-               python-store, python-import; with --clients: typescript-load, typescript-load-small, go-load,
+               python-load-arrow, python-load-polars, python-wide-arrow, python-wide-polars, python-small-arrow,
+               python-small-polars, python-store, python-import; with --clients: typescript-load, typescript-load-small, go-load,
                go-load-cpu, go-load-small; with --cloud:
                cloud-query-cold, cloud-query-again, cloud-load, cloud-store, cloud-cached-load-small; with --distributed:
                overhead, scaling, figures

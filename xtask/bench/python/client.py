@@ -111,7 +111,8 @@ MEASURES = {
     "python-load-polars": (cached, lambda: load("stored", "polars")),
     "python-wide-arrow": (cached, lambda: load("wide", "arrow", WIDE_ROWS)),
     "python-wide-polars": (cached, lambda: load("wide", "polars", WIDE_ROWS)),
-    "python-load-small": (cached, lambda: load_small("polars")),
+    "python-small-arrow": (cached, lambda: load_small("arrow")),
+    "python-small-polars": (cached, lambda: load_small("polars")),
     "python-store": (uncached_ready, store),
     "python-import": (lambda: None, imported),
 }

@@ -2,7 +2,7 @@
 
 use super::measures::{Measure, ours, peer};
 
-pub(super) const PYTHON_MEASURES: [Measure; 7] = [
+pub(super) const PYTHON_MEASURES: [Measure; 8] = [
     Measure {
         name: "python-load-arrow",
         about: "load a cached table over loopback into a pyarrow table (the peer: Flight, from memory)",
@@ -32,11 +32,18 @@ pub(super) const PYTHON_MEASURES: [Measure; 7] = [
         rivals: &[peer("flight.do_get_wide_polars", Some(1.0))],
     },
     Measure {
-        name: "python-load-small",
-        about: "load a cached table of 1,000 rows into polars (the peer: Flight into a pyarrow table)",
+        name: "python-small-arrow",
+        about: "load a cached table of 1,000 rows into a pyarrow table",
         moves_the_table: false,
         limit_seconds: None,
         rivals: &[peer("flight.do_get_small", Some(1.0)), ours("network-cached-load-small", None)],
+    },
+    Measure {
+        name: "python-small-polars",
+        about: "load a cached table of 1,000 rows into polars (the peers: Flight and pl.from_arrow, and Flight alone)",
+        moves_the_table: false,
+        limit_seconds: None,
+        rivals: &[peer("flight.do_get_small_polars", Some(1.0)), peer("flight.do_get_small", None)],
     },
     Measure {
         name: "python-store",
