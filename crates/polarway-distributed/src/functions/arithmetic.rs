@@ -34,9 +34,13 @@ pub(crate) const DIVIDE_INTEGERS: Native =
             |one, other| one.checked_div(other),
         )
     });
-/// The rest of the division of integers.
+/// The rest of the division of integers. It fails where the quotient does not fit.
 pub(crate) const MODULO: Native = Native::new("duckdb_modulo", first_type, |arguments, _| {
-    by_other_than_zero(arguments, |one, other| numeric::rem(one, other), |one, other| one.checked_rem(other))
+    let rest = |one: &ArrayRef, other: &ArrayRef| {
+        numeric::div(one, other)?;
+        numeric::rem(one, other)
+    };
+    by_other_than_zero(arguments, rest, |one, other| one.checked_rem(other))
 });
 
 fn product(types: &[DataType]) -> Result<DataType> {

@@ -11,9 +11,9 @@ use datafusion::error::Result;
 use super::calendar::{DAY, civil, days_from_civil, days_of_month, is_finite, micros};
 use super::{Native, failed};
 
-static DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-static MONTHS: [&str; 12] = [
+const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",

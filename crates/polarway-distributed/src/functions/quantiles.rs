@@ -64,9 +64,11 @@ impl Fraction {
     fn between(&self, count: usize, number: impl Fn(usize) -> Option<f64>) -> Option<f64> {
         let place = count.checked_sub(1)? as f64 * (self.number as f64 / self.of as f64);
         let (low, high) = (number(place.floor() as usize)?, number(place.ceil() as usize)?);
-        Some(match place.floor() == place.ceil() {
+        let part = place - place.floor();
+        Some(match part == 0.0 {
             true => low,
-            false => low + (high - low) * (place - place.floor()),
+            // Two infinite values have no difference.
+            false => low * (1.0 - part) + high * part,
         })
     }
 }

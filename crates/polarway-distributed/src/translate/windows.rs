@@ -2,6 +2,7 @@
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Column;
+use datafusion::common::tree_node::TreeNode as _;
 use datafusion::functions_aggregate as aggregate;
 use datafusion::functions_window as window;
 use datafusion::logical_expr::expr::{Sort, WindowFunction, WindowFunctionParams};
@@ -17,8 +18,17 @@ use super::operators::form;
 use super::relation::{Relation, RowOrder};
 use super::types::arrow_type;
 use crate::bound::{Expression, SqlType, Window};
-use crate::functions::DECIMAL_TO_DOUBLE;
+use crate::functions::{DECIMAL_TO_DOUBLE, NESTED_KEY};
 use crate::refusal::Refusal;
+
+/// Whether nested values are compared in it: DataFusion plans no partitions by that.
+fn compares_nested(value: &Expr) -> bool {
+    let is_key = |value: &Expr| NESTED_KEY.is_called_by(value);
+    let compares = |part: &Expr| {
+        Ok(matches!(part, Expr::BinaryExpr(compared) if is_key(&compared.left) || is_key(&compared.right)))
+    };
+    value.exists(compares).unwrap_or(true)
+}
 
 /// What a window function is over.
 struct Over {
@@ -76,6 +86,9 @@ impl Translator<'_> {
             called.partitions.iter().map(|part| key(self.expression(part, input)?, &part.sql_type()));
         let mut partition_by = partition_by.collect::<Result<Vec<_>, _>>()?;
         partition_by.retain(|value| !becomes_constant(value, input));
+        if partition_by.iter().any(compares_nested) {
+            return Err(refused("PARTITION BY a comparison of nested values"));
+        }
         let orders = if has_own_order { &called.arg_orders } else { &called.orders };
         let order_by = self.orders(orders, input)?;
         // DataFusion has no ranges of bytes.

@@ -164,6 +164,24 @@ fn a_sum_of_decimals_may_have_39_digits_while_one_of_hugeints_may_not() {
 }
 
 #[test]
+fn a_rest_whose_quotient_does_not_fit_fails() {
+    all_fail(&["SELECT (-2147483647 - CAST(n AS INTEGER)) % CAST(n - 2 AS INTEGER) FROM t WHERE n = 1"]);
+    all_are_same(&["SELECT (-2147483640 - n) % (n - 2), n % (n - 2), -5 % n FROM t"]);
+}
+
+#[test]
+fn a_median_between_infinite_values_is_infinite() {
+    all_are_same(&[
+        "SELECT median(n / 0), median(-n / 0), quantile_cont(n * 0.1::DOUBLE, [0.25, 0.9]) FROM t WHERE n < 3",
+    ]);
+}
+
+#[test]
+fn a_window_by_compared_lists_is_refused() {
+    all_are_refused(&["SELECT row_number() OVER (PARTITION BY [n] <= [2] ORDER BY n) FROM t"]);
+}
+
+#[test]
 fn a_group_of_zeros_shows_a_zero_that_it_has() {
     all_are_same(&[
         "SELECT 1 / x FROM (SELECT CAST('-0.0' AS DOUBLE) AS x FROM t GROUP BY ALL)",

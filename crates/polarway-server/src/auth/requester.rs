@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use polarway_core::{AccessPolicy, Action, Caller, Polarway, Target};
+use polarway_core::{AccessPolicy, Action, CallIds, Caller, Polarway, Target};
 
 use super::audit::Origin;
 use super::session::Session;
@@ -20,6 +20,13 @@ impl Requester {
     /// The engine on this caller's behalf.
     pub(crate) fn engine(&self, engine: &Polarway) -> Polarway {
         engine.on_behalf_of(self.caller.clone())
+    }
+
+    /// The same for one call, whose ids follow it.
+    pub(crate) fn engine_in_call(&self, engine: &Polarway, traceparent: Option<String>) -> Polarway {
+        let request_id = self.origin.id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let ids = CallIds { request_id: request_id.into(), traceparent: traceparent.map(Into::into) };
+        engine.on_behalf_of(self.caller.clone().in_call(ids))
     }
 
     /// For a caller who needs no token.

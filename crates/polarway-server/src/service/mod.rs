@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Response;
-use polarway_core::{CallIds, EngineChoice, Polarway};
+use polarway_core::{EngineChoice, Polarway};
 use polarway_proto::transport::{End, PLAIN_BYTES, Received};
 use polarway_proto::v1::Failure;
 use polarway_proto::{Method, rpc};
@@ -75,11 +75,8 @@ impl Service {
     ) -> Result<Call, Failure> {
         let address = requester.origin.from.map(|address| address.ip());
         let place = self.in_flight.enter(&requester.caller, address)?;
-        let request_id = requester.origin.id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
-        let traceparent = trace.as_ref().map(TraceParent::header);
-        let ids = CallIds { request_id: request_id.into(), traceparent: traceparent.map(Into::into) };
         Ok(Call {
-            engine: self.engine.on_behalf_of(requester.caller.in_call(ids)),
+            engine: requester.engine_in_call(&self.engine, trace.as_ref().map(TraceParent::header)),
             deadline,
             metrics: Arc::clone(&self.metrics),
             origin: requester.origin,
