@@ -55,11 +55,6 @@ impl Native {
         ScalarUDF::from(NativeUdf { native: self, signature: Signature::variadic_any(self.volatility) })
     }
 
-    /// Whether an expression is a call of it.
-    pub(crate) fn is_called_by(self, expression: &Expr) -> bool {
-        matches!(expression, Expr::ScalarFunction(called) if called.name() == self.name)
-    }
-
     /// A call.
     pub(crate) fn call(self, arguments: Vec<Expr>) -> Expr {
         Expr::ScalarFunction(datafusion::logical_expr::expr::ScalarFunction::new_udf(

@@ -18,14 +18,15 @@ use super::operators::form;
 use super::relation::{Relation, RowOrder};
 use super::types::arrow_type;
 use crate::bound::{Expression, SqlType, Window};
-use crate::functions::{DECIMAL_TO_DOUBLE, NESTED_KEY};
+use crate::functions::DECIMAL_TO_DOUBLE;
 use crate::refusal::Refusal;
 
-/// Whether nested values are compared in it: DataFusion plans no partitions by that.
-fn compares_nested(value: &Expr) -> bool {
-    let is_key = |value: &Expr| NESTED_KEY.is_called_by(value);
+/// Whether results of functions are compared in it: DataFusion does not see that rows are in order by that, and plans no
+/// partitions.
+fn compares_calls(value: &Expr) -> bool {
+    let is_call = |value: &Expr| matches!(value, Expr::ScalarFunction(_));
     let compares = |part: &Expr| {
-        Ok(matches!(part, Expr::BinaryExpr(compared) if is_key(&compared.left) || is_key(&compared.right)))
+        Ok(matches!(part, Expr::BinaryExpr(compared) if is_call(&compared.left) || is_call(&compared.right)))
     };
     value.exists(compares).unwrap_or(true)
 }
@@ -86,8 +87,8 @@ impl Translator<'_> {
             called.partitions.iter().map(|part| key(self.expression(part, input)?, &part.sql_type()));
         let mut partition_by = partition_by.collect::<Result<Vec<_>, _>>()?;
         partition_by.retain(|value| !becomes_constant(value, input));
-        if partition_by.iter().any(compares_nested) {
-            return Err(refused("PARTITION BY a comparison of nested values"));
+        if partition_by.iter().any(compares_calls) {
+            return Err(refused("PARTITION BY a comparison of computed values"));
         }
         let orders = if has_own_order { &called.arg_orders } else { &called.orders };
         let order_by = self.orders(orders, input)?;

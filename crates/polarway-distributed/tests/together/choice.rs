@@ -10,9 +10,9 @@ async fn what_several_workers_can_not_run_is_refused_by_its_name() {
     fleet.store_trades().await;
     for (sql, name) in [
         ("SELECT n FROM trades USING SAMPLE 10 ROWS", "SAMPLE"),
-        ("SELECT quantile_cont(cents, 0.5) FROM trades", "quantile_cont"),
+        ("SELECT approx_count_distinct(cents) FROM trades", "approx_count_distinct"),
         ("SELECT n FROM trades LIMIT 3", "order"),
-        ("SELECT {'a': n} FROM trades", "STRUCT"),
+        ("SELECT union_value(a := n) FROM trades", "union"),
         (
             "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM r WHERE i < 3) SELECT * FROM r, trades",
             "RECURSIVE",
@@ -54,9 +54,9 @@ async fn without_a_choice_the_bytes_of_the_files_decide() {
     let (_, summary) = ask(large.engine(), "SELECT 42", on(EngineChoice::Auto)).await.unwrap();
     assert_eq!(summary.engine, EngineUsed::Local { reason: None });
 
-    let sql = "SELECT quantile_cont(cents, 0.5) FROM trades";
+    let sql = "SELECT approx_count_distinct(cents) FROM trades";
     let (table, summary) = ask(large.engine(), sql, on(EngineChoice::Auto)).await.unwrap();
-    assert!(reason(&summary).unwrap().contains("quantile_cont"), "{summary:?}");
+    assert!(reason(&summary).unwrap().contains("approx_count_distinct"), "{summary:?}");
     let (local, _) = ask(large.engine(), sql, on(EngineChoice::Local)).await.unwrap();
     assert_eq!(rows(&table), rows(&local));
     let error = ask(large.engine(), "SELECT nothing FROM trades", on(EngineChoice::Auto)).await.unwrap_err();
@@ -104,9 +104,9 @@ async fn explain_says_where_a_query_would_run_and_how_it_would_be_spread() {
     assert!(lines[1].contains("several workers would run it"), "{lines:?}");
     let lines = explain(&format!("EXPLAIN ANALYZE {sql}"), EngineChoice::Local).await;
     assert!(lines.last().unwrap().contains("one worker would run it"), "{lines:?}");
-    let refused = "EXPLAIN SELECT quantile_cont(cents, 0.5) FROM trades";
+    let refused = "EXPLAIN SELECT approx_count_distinct(cents) FROM trades";
     let lines = explain(refused, EngineChoice::Distributed).await;
-    assert!(lines[1].contains("quantile_cont"), "{lines:?}");
+    assert!(lines[1].contains("approx_count_distinct"), "{lines:?}");
 
     let lines = explain(&format!("EXPLAIN (DISTRIBUTED) {sql}"), EngineChoice::Auto).await;
     let [plan] = lines.as_slice() else { panic!("{lines:?}") };
@@ -130,8 +130,8 @@ async fn explain_says_where_a_query_would_run_and_how_it_would_be_spread() {
         explain("EXPLAIN (ANALYZE, DISTRIBUTED) SELECT count(*) FROM trades WHERE n < 0", EngineChoice::Auto);
     assert!(lines.await[0].contains("1 rows after "));
     let lines =
-        explain("EXPLAIN (DISTRIBUTED) SELECT quantile_cont(cents, 0.5) FROM trades", EngineChoice::Auto)
+        explain("EXPLAIN (DISTRIBUTED) SELECT approx_count_distinct(cents) FROM trades", EngineChoice::Auto)
             .await;
-    assert!(lines[0].contains("quantile_cont"), "{lines:?}");
+    assert!(lines[0].contains("approx_count_distinct"), "{lines:?}");
     fleet.idle().await;
 }

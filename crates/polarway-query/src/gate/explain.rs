@@ -65,7 +65,8 @@ fn read_options<'a>(tokens: impl Iterator<Item = Token<'a>>, from: usize) -> Res
         } else if is_one_of(&token, &["distributed"]) && format.is_none() {
             format = Some(ExplainFormat::Distributed);
         } else if token.is_symbol("(") || is_one_of(&token, &BEGIN_A_SELECT) {
-            return Ok(None);
+            let has_options = format.is_some() || is_analyzed;
+            return if has_options { Err(token.start) } else { Ok(None) };
         } else if is_one_of(&token, &["analyze"]) {
             is_analyzed = true;
         } else if !token.is_symbol(",") {
