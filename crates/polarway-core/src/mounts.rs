@@ -18,58 +18,52 @@ const PROGRAM_KIND: &str = "fuse.";
 const NEVER_STALE: [&str; 5] =
     ["lookupcache=none", "lookupcache=pos", "lookupcache=positive", "noac", "acdirmax=0"];
 
-/// A warning, if the folder is on a mount that hides the newest commits of other workers for a while.
-pub(crate) fn staleness_of(folder: &Path) -> Option<String> {
-    let point = stale_mount(&mounts()?, folder)?;
-    Some(format!(
-        "{point} is an NFS mount that remembers for a while that a file is absent, so versions that other workers store are \
-         seen late: mount it with lookupcache=positive"
-    ))
-}
-
-/// Whether reading the folder's files goes over a network. The folder's path must have no links.
-pub(crate) fn is_remote(folder: &Path) -> bool {
-    mounts().is_some_and(|mounts| is_on_remote_mount(&mounts, folder))
-}
-
-/// The mounts that this process sees. Linux tells them; elsewhere nothing is known.
-fn mounts() -> Option<String> {
-    std::fs::read_to_string("/proc/self/mountinfo").ok()
-}
-
-fn is_on_remote_mount(mounts: &str, folder: &Path) -> bool {
-    let is_remote = |mount: Mount| REMOTE_KINDS.contains(&mount.kind) || mount.kind.starts_with(PROGRAM_KIND);
-    Mount::of(mounts, folder).is_some_and(is_remote)
-}
-
-/// The mount point of a folder, if it is one of those. The folder's path must have no links.
-fn stale_mount(mounts: &str, folder: &Path) -> Option<String> {
-    let mount = Mount::of(mounts, folder)?;
-    let is_nfs = matches!(mount.kind, "nfs" | "nfs4");
-    let is_stale = !mount.options.split(',').any(|option| NEVER_STALE.contains(&option));
-    (is_nfs && is_stale).then_some(mount.point)
-}
-
 /// A line of `/proc/self/mountinfo`.
-struct Mount<'a> {
+pub(crate) struct Mount {
     point: String,
-    kind: &'a str,
-    options: &'a str,
+    kind: String,
+    options: String,
 }
 
-impl<'a> Mount<'a> {
-    /// The one that a folder is on.
-    fn of(mounts: &'a str, folder: &Path) -> Option<Self> {
+impl Mount {
+    /// The one that a folder is on, whose path must have no links. Linux tells it; elsewhere nothing is known.
+    pub(crate) fn holding(folder: &Path) -> Option<Self> {
+        Self::of(&std::fs::read_to_string("/proc/self/mountinfo").ok()?, folder)
+    }
+
+    /// Whether reading its files goes over a network.
+    pub(crate) fn is_remote(&self) -> bool {
+        REMOTE_KINDS.contains(&&*self.kind) || self.kind.starts_with(PROGRAM_KIND)
+    }
+
+    /// A warning, if it hides the newest commits of other workers for a while.
+    pub(crate) fn warning(&self) -> Option<String> {
+        self.is_stale().then(|| {
+            format!(
+                "{} is an NFS mount that remembers for a while that a file is absent, so versions that other workers store are \
+                 seen late: mount it with lookupcache=positive",
+                self.point
+            )
+        })
+    }
+
+    fn is_stale(&self) -> bool {
+        let is_nfs = matches!(&*self.kind, "nfs" | "nfs4");
+        is_nfs && !self.options.split(',').any(|option| NEVER_STALE.contains(&option))
+    }
+
+    fn of(mounts: &str, folder: &Path) -> Option<Self> {
         let holding = mounts.lines().filter_map(Self::parse).filter(|mount| folder.starts_with(&mount.point));
         // If there are several mounts at one place, only the last is visible.
         holding.max_by_key(|mount| mount.point.len())
     }
 
-    fn parse(line: &'a str) -> Option<Self> {
+    fn parse(line: &str) -> Option<Self> {
         let (place, filesystem) = line.split_once(" - ")?;
         let mut filesystem = filesystem.split(' ');
         let (kind, options) = (filesystem.next()?, filesystem.nth(1)?);
-        Some(Self { point: unescaped(place.split(' ').nth(4)?), kind, options })
+        let point = unescaped(place.split(' ').nth(4)?);
+        Some(Self { point, kind: kind.to_owned(), options: options.to_owned() })
     }
 }
 
@@ -119,26 +113,27 @@ a line of nonsense
             ("/twice/cold", None),
             ("/", None),
         ] {
-            assert_eq!(stale_mount(MOUNTS, Path::new(folder)).as_deref(), point, "{folder}");
+            let stale = Mount::of(MOUNTS, Path::new(folder)).filter(Mount::is_stale);
+            assert_eq!(stale.map(|mount| mount.point).as_deref(), point, "{folder}");
         }
-        assert_eq!(stale_mount("", Path::new("/shared")), None);
+        assert!(Mount::of("", Path::new("/shared")).is_none());
     }
 
     #[test]
     fn a_folder_is_remote_if_the_mount_that_holds_it_is() {
         for folder in ["/shared/cold", "/careful", "/slow", "/windows/cold", "/ssh/cold"] {
-            assert!(is_on_remote_mount(MOUNTS, Path::new(folder)), "{folder}");
+            assert!(Mount::of(MOUNTS, Path::new(folder)).unwrap().is_remote(), "{folder}");
         }
         for folder in ["/", "/shared/local/cold", "/sharedness", "/twice/cold", "/stick/cold"] {
-            assert!(!is_on_remote_mount(MOUNTS, Path::new(folder)), "{folder}");
+            assert!(!Mount::of(MOUNTS, Path::new(folder)).unwrap().is_remote(), "{folder}");
         }
     }
 
     #[test]
     fn a_local_folder_is_nothing_to_warn_of_and_is_not_remote() {
         let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().canonicalize().unwrap();
-        assert_eq!(staleness_of(&folder), None);
-        assert!(!is_remote(&folder));
+        let mount = Mount::holding(&folder.path().canonicalize().unwrap());
+        assert_eq!(mount.as_ref().and_then(Mount::warning), None);
+        assert!(!mount.is_some_and(|mount| mount.is_remote()));
     }
 }

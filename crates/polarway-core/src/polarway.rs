@@ -27,7 +27,7 @@ use crate::handles::{ExternalResults, Handles, MemoryResults, ResultStore};
 use crate::metrics::{
     BucketMetrics, EngineMetrics, MeasuredStorage, QueryMetrics, RefusedWrites, StateTraffic, StorageRole,
 };
-use crate::mounts::{is_remote, staleness_of};
+use crate::mounts::Mount;
 use crate::threads::{Threads, Work};
 use crate::whole_micros::WholeMicros;
 use crate::workspace::{MIRROR_FOLDER, PLAN_SPILL_FOLDER, RANGES_FOLDER, SPILL_FOLDER, Workspace};
@@ -396,10 +396,12 @@ impl OpenStorage {
         let storage: Arc<dyn Backend> = match location {
             Location::Directory(folder) => {
                 let disk = DiskBackend::open(folder)?.with_reserve();
-                let disk = if is_remote(disk.root()) { disk.far_away() } else { disk };
+                let mount = Mount::holding(disk.root());
+                let is_remote = mount.as_ref().is_some_and(Mount::is_remote);
+                let disk = if is_remote { disk.far_away() } else { disk };
                 tried_to_write(&disk.probe());
-                if let Some(staleness) = staleness_of(disk.root()) {
-                    tracing::warn!("{what}: {staleness}");
+                if let Some(warning) = mount.as_ref().and_then(Mount::warning) {
+                    tracing::warn!("{what}: {warning}");
                 }
                 root = Some(disk.root().to_owned());
                 Arc::new(disk)

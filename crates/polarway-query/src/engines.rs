@@ -83,8 +83,7 @@ impl Engines {
             Err(Stays::Unfit(cause, reason)) => (cause, DistributedFailure::Refused(reason)),
             Ok(mut spread) => match spread.run(plan, output) {
                 Ok(workers) => {
-                    self.outcomes.count(DistributedOutcome::Done);
-                    output.ran_on(EngineUsed::Distributed { workers });
+                    self.ran_together(workers, output);
                     return Ok(());
                 }
                 Err(failure) => (StayCause::of_failure(&failure), failure),
@@ -97,11 +96,18 @@ impl Engines {
                 output.ran_on(EngineUsed::Local { reason: Some(reason) });
                 self.local.execute(plan, output)
             }
-            Err(error) => {
-                self.outcomes.count(DistributedOutcome::of_error(&error));
-                Err(error)
-            }
+            Err(error) => Err(self.failed(error)),
         }
+    }
+
+    fn ran_together(&self, workers: u32, output: &mut Output) {
+        self.outcomes.count(DistributedOutcome::Done);
+        output.ran_on(EngineUsed::Distributed { workers });
+    }
+
+    fn failed(&self, error: Error) -> Error {
+        self.outcomes.count(DistributedOutcome::of_error(&error));
+        error
     }
 
     /// The answer of EXPLAIN: DuckDB's plan, and where the query would run; or only how it would be, or was, spread.
@@ -137,19 +143,11 @@ impl Engines {
         output.check()?;
         output.enter(Phase::Running);
         let mut rows = ResultRows::new(output, &spread.schema, plan.form);
-        let analyzed = spread.query.analyze(&mut rows).map_err(DistributedFailure::into_error);
+        let analyzed = spread.query.analyze(&mut rows);
         drop(rows);
-        match analyzed {
-            Ok((workers, answer)) => {
-                self.outcomes.count(DistributedOutcome::Done);
-                output.ran_on(EngineUsed::Distributed { workers });
-                Ok(answer)
-            }
-            Err(error) => {
-                self.outcomes.count(DistributedOutcome::of_error(&error));
-                Err(error)
-            }
-        }
+        let (workers, answer) = analyzed.map_err(|failure| self.failed(failure.into_error()))?;
+        self.ran_together(workers, output);
+        Ok(answer)
     }
 
     /// The plan as it would run on several workers, if it is to run there.

@@ -9,6 +9,7 @@ use polarway_fleet::{Balancer, Fleet, FleetConfig, Spread};
 
 use crate::clock::timed;
 use crate::network::{SMALL_ROWS, short};
+use crate::server::program;
 use crate::whole_table::read_arrow;
 
 /// Where nginx is to listen, and where it finds the Flight server: the caller's choice, as a peer has to know them, too.
@@ -28,7 +29,7 @@ impl Balanced {
     /// Starts both and stores the table and a small one, and loads them into the worker's cache.
     pub(crate) async fn set_up(data: &Path, folder: &Path) -> Result<Self> {
         let table = read_arrow(&data.join("table.arrow"))?;
-        let server = std::env::current_exe()?.with_file_name("polarway-server");
+        let server = program()?;
         let mut config = FleetConfig::new(server, folder, with_flight(folder)?);
         config.workers = 1;
         config.balancer = Some((Balancer::Nginx, Spread::RoundRobin));

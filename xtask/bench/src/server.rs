@@ -12,6 +12,11 @@ use crate::cloud::Place;
 /// What each call has to bring: a server on a network asks for it.
 pub(crate) const TOKEN: &str = "bench-R5t0yq2cVn8";
 
+/// The program `polarway-server`, built beside this one.
+pub(crate) fn program() -> Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("polarway-server"))
+}
+
 /// `polarway-server` on a free port, as it stands on a network: with a token, metrics and a log. It ends with this value.
 pub(crate) struct Server {
     process: Child,
@@ -47,8 +52,7 @@ impl Server {
         tls: Option<(&Path, &Path)>,
         settings: &[&str],
     ) -> Result<Self> {
-        // Built beside this program.
-        let program = std::env::current_exe()?.with_file_name("polarway-server");
+        let program = program()?;
         let mut command = Command::new(&program);
         if let Some((certificate, key)) = tls {
             command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from polarway._channel import failure_of_status, hung_up
 from polarway._direct import Direct
@@ -19,6 +20,8 @@ from polarway._http2 import Connection
 from polarway._transport import CallFailed, Headers, Incoming, Outgoing
 from polarway._watchdog import Watchdog
 from polarway._wire import Bytes
+
+Other = TypeVar("Other", bound=Incoming | Outgoing)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,17 +34,26 @@ class Request:
     message: bytes | None = None
 
 
-class _DirectCall:
-    """A call that may have a connection of our own."""
+class _DirectCall(Generic[Other]):
+    """A call that has a connection of our own, or is made over gRPC in its place."""
 
-    def __init__(self, direct: Direct, request: Request, watchdog: Watchdog) -> None:
+    def __init__(self, direct: Direct, request: Request, by_grpc: Callable[[], Other], watchdog: Watchdog) -> None:
         self._direct = direct
         self._request = request
+        self._by_grpc = by_grpc
         self._watchdog = watchdog
+        # The call over gRPC, if it had to be made.
+        self._other: Other | None = None
         self._connection: Connection | None = None
         self._is_late = self._is_ended = False
         self._deadline: float | None = None
         watchdog.watch(self)
+
+    def cancel(self) -> None:
+        """See `Incoming` and `Outgoing`."""
+        if self._other is not None:
+            self._other.cancel()
+        self._close()
 
     def look(self, now: float) -> None:
         """See `Watched`."""
@@ -70,6 +82,12 @@ class _DirectCall:
             raise Broken("the call was ended")
         return connection
 
+    def _instead(self) -> Other:
+        """The same call over gRPC."""
+        self._direct.pause()
+        self._other = self._by_grpc()
+        return self._other
+
     def _failure(self, status: Status) -> Failure:
         return failure_of_status(status.code, status.message, status.details, self._direct.address)
 
@@ -94,14 +112,11 @@ class _DirectCall:
             connection.close()
 
 
-class DirectIncoming(_DirectCall):
+class DirectIncoming(_DirectCall[Incoming]):
     """See `Incoming`."""
 
     def __init__(self, direct: Direct, request: Request, by_grpc: Callable[[], Incoming], watchdog: Watchdog) -> None:
-        super().__init__(direct, request, watchdog)
-        self._by_grpc = by_grpc
-        # The call over gRPC, if it had to be made.
-        self._other: Incoming | None = None
+        super().__init__(direct, request, by_grpc, watchdog)
         self._has_begun = False
 
     async def next(self, within_s: float) -> Bytes | None:
@@ -123,15 +138,7 @@ class DirectIncoming(_DirectCall):
             return message
         finally:
             self._deadline = None
-        self._direct.pause()
-        self._other = self._by_grpc()
-        return await self._other.next(max(0.0, deadline - time.monotonic()))
-
-    def cancel(self) -> None:
-        """See `Incoming`."""
-        if self._other is not None:
-            self._other.cancel()
-        self._close()
+        return await self._instead().next(max(0.0, deadline - time.monotonic()))
 
     def _next(self) -> Bytes | None:
         """The next message; `None` behind the last.
@@ -152,14 +159,11 @@ class DirectIncoming(_DirectCall):
         raise CallFailed(failure)
 
 
-class DirectOutgoing(_DirectCall):
+class DirectOutgoing(_DirectCall[Outgoing]):
     """See `Outgoing`."""
 
     def __init__(self, direct: Direct, request: Request, by_grpc: Callable[[], Outgoing], watchdog: Watchdog) -> None:
-        super().__init__(direct, request, watchdog)
-        self._by_grpc = by_grpc
-        # The call over gRPC, if it had to be made.
-        self._other: Outgoing | None = None
+        super().__init__(direct, request, by_grpc, watchdog)
         # Whether the connection took no more. The server may have said why before.
         self._is_cut = False
 
@@ -194,12 +198,6 @@ class DirectOutgoing(_DirectCall):
         finally:
             self._deadline = None
 
-    def cancel(self) -> None:
-        """See `Outgoing`."""
-        if self._other is not None:
-            self._other.cancel()
-        self._close()
-
     def _broken(self, error: Exception) -> Exception:
         self._direct.pause()
         return super()._broken(error)
@@ -209,8 +207,7 @@ class DirectOutgoing(_DirectCall):
             self._begun()
         except (OSError, Broken):
             self._close()
-            self._direct.pause()
-            self._other = self._by_grpc()
+            self._instead()
 
     def _open(self) -> Connection:
         if self._connection is None:

@@ -104,6 +104,13 @@ pub(crate) struct Aggregate {
     pub(crate) function_data: Value,
 }
 
+impl Aggregate {
+    /// The order in which it takes the values.
+    pub(crate) fn orders(&self) -> &[OrderBy] {
+        self.order_bys.as_ref().map(|by| by.orders.as_slice()).unwrap_or_default()
+    }
+}
+
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct OrderBys {
     pub(crate) orders: Vec<OrderBy>,

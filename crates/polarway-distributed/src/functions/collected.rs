@@ -8,12 +8,13 @@ use datafusion::arrow::array::{
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::{SortOptions, take};
 use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::row::Rows;
 use datafusion::error::Result;
 
 use super::keys::rows;
+use super::lists::places;
 use super::retyped::retyped;
-use super::structs::last_type;
-use super::{Native, unexpected};
+use super::{Native, last_type, unexpected};
 
 /// `joined(texts, separator)`: the texts that are not NULL, in their order; NULL if there are none.
 pub(crate) const JOINED: Native = Native::new(
@@ -65,7 +66,7 @@ pub(super) struct Sorted<'l> {
     pub(super) values: &'l ArrayRef,
     /// For each list, the places of its values.
     pub(super) places: Vec<Vec<usize>>,
-    keys: datafusion::arrow::row::Rows,
+    keys: Rows,
 }
 
 impl<'l> Sorted<'l> {
@@ -73,15 +74,11 @@ impl<'l> Sorted<'l> {
         let values = lists.values();
         let order = SortOptions { descending: is_descending, nulls_first: false };
         let keys = rows(&[Arc::clone(values)], &[order])?;
-        let of_list = |(row, bounds): (usize, &[i32])| {
-            let places = (bounds[0]..bounds[1]).filter_map(|place| usize::try_from(place).ok());
-            let mut places: Vec<usize> =
-                places.filter(|place| lists.is_valid(row) && values.is_valid(*place)).collect();
+        let places = places(lists, |places| {
+            places.retain(|place| values.is_valid(*place));
             places.sort_by(|one, other| keys.row(*one).cmp(&keys.row(*other)));
-            places
-        };
-        let places = lists.value_offsets().windows(2).enumerate().map(of_list).collect();
-        Ok(Self { values, places, keys })
+        });
+        Ok(Self { values, places: places.into_iter().map(Option::unwrap_or_default).collect(), keys })
     }
 
     fn is_same(&self, one: usize, other: usize) -> bool {

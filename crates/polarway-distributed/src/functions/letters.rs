@@ -6,6 +6,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray as _, StringArray};
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 
 use super::Native;
+use super::text::{count, place_of};
 
 /// A text in capital letters.
 pub(crate) const UPPER: Native = Native::new(
@@ -71,10 +72,7 @@ fn cut(arguments: &[ArrayRef], part: fn(&str, usize) -> &str, place: fn(i64, i64
     let numbers = arguments[1].as_primitive::<Int64Type>();
     let cut = |(text, number): (Option<&'_ str>, Option<i64>)| {
         let (text, number) = (text?, number?);
-        let count = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
-        let character = usize::try_from(place(count, number)).unwrap_or_default();
-        let place = text.char_indices().nth(character).map_or(text.len(), |(place, _)| place);
-        Some(part(text, place).to_owned())
+        Some(part(text, place_of(text, place(count(text), number))).to_owned())
     };
     Arc::new(texts.iter().zip(numbers).map(cut).collect::<StringArray>())
 }

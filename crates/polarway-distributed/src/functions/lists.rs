@@ -13,8 +13,7 @@ use datafusion::error::Result;
 
 use super::keys::{order, rows};
 use super::retyped::retyped;
-use super::structs::last_type;
-use super::{Native, first_type, second_type, unexpected};
+use super::{Native, first_type, last_type, second_type, unexpected};
 
 /// `list(item, …, null)`: the items as a list of the type of `null`.
 pub(crate) const LIST: Native = Native::new("duckdb_list", last_type, |arguments, output| {
@@ -162,7 +161,7 @@ pub(crate) const FIRST_OF: Native = Native::new("duckdb_first_of", second_type, 
 });
 
 /// The places of the items of each list, arranged.
-fn places(lists: &ListArray, arrange: impl Fn(&mut Vec<usize>)) -> Vec<Option<Vec<usize>>> {
+pub(super) fn places(lists: &ListArray, arrange: impl Fn(&mut Vec<usize>)) -> Vec<Option<Vec<usize>>> {
     let bounds = lists.value_offsets().windows(2).enumerate();
     let of_list = |(row, bounds): (usize, &[i32])| {
         lists.is_valid(row).then(|| {

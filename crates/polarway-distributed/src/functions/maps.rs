@@ -7,8 +7,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::error::Result;
 
 use super::retyped::retyped;
-use super::structs::last_type;
-use super::{Native, unexpected};
+use super::{Native, last_type, unexpected};
 
 /// `map_entries(map, null)`: a list of the pairs of keys and values, of the type of `null`.
 pub(crate) const MAP_ENTRIES: Native = Native::new("duckdb_map_entries", last_type, |arguments, output| {

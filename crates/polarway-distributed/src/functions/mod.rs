@@ -227,3 +227,7 @@ fn first_type(types: &[DataType]) -> Result<DataType> {
 fn second_type(types: &[DataType]) -> Result<DataType> {
     types.get(1).cloned().ok_or_else(|| unexpected("a function", types))
 }
+
+fn last_type(types: &[DataType]) -> Result<DataType> {
+    types.last().cloned().ok_or_else(|| unexpected("a function", types))
+}

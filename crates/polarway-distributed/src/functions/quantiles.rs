@@ -8,9 +8,8 @@ use datafusion::arrow::compute::{cast, take};
 use datafusion::arrow::datatypes::{DataType, Float64Type};
 use datafusion::error::{DataFusionError, Result};
 
-use super::Native;
 use super::collected::Sorted;
-use super::structs::last_type;
+use super::{Native, last_type};
 
 /// `quantiles(values, fractions, is_descending, null)`: the values at these fractions of the values in order, such as `9/10 1/2`.
 /// Each is one of the values. The result is of the type of `null`: a list, or one value for one fraction.

@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::error::{DataFusionError, Result};
 
 use super::retyped::retyped;
-use super::{Native, unexpected};
+use super::{Native, last_type, unexpected};
 
 /// `pack(value, …, null)`: the values as the fields of one, of the type of `null`.
 pub(crate) const PACK: Native = Native::new("duckdb_pack", last_type, |arguments, output| {
@@ -29,7 +29,3 @@ pub(crate) const FIELD: Native = Native::new("duckdb_field", last_type, |argumen
     let nulls = NullBuffer::union(values.nulls(), field.nulls());
     Ok(make_array(field.to_data().into_builder().nulls(nulls).build()?))
 });
-
-pub(super) fn last_type(types: &[DataType]) -> Result<DataType> {
-    types.last().cloned().ok_or_else(|| unexpected("a function", types))
-}

@@ -6,14 +6,13 @@ use datafusion::arrow::array::{ArrayRef, AsArray as _, Decimal128Array};
 use datafusion::arrow::datatypes::{DataType, Decimal256Type};
 use datafusion::error::Result;
 
-use super::structs::last_type;
-use super::{Native, failed, unexpected};
+use super::{Native, failed, last_type, unexpected};
 
 /// What HUGEINTs can't have in Arrow.
 const TOO_LARGE: u128 = 10_u128.pow(38);
 
-/// `narrowed(sum, null)`: a sum that was made with more digits, in the type of `null`. Like those of DuckDB, sums of decimals may
-/// have all values of 128 bits.
+/// `narrowed(sum, is_whole, null)`: a sum that was made with more digits, in the type of `null`. Like those of DuckDB, sums of
+/// decimals may have all values of 128 bits, and sums of whole numbers 38 digits.
 pub(crate) const NARROWED: Native = Native::new("duckdb_narrowed", last_type, |arguments, output| {
     let sums = arguments[0].as_primitive::<Decimal256Type>();
     let is_whole = arguments[1].as_boolean().value(0);

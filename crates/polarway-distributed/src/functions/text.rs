@@ -63,14 +63,20 @@ pub(crate) const LIKE: Native = Native::new(
 
 /// What of the text lies between two places, which may be outside of it.
 fn substring(text: &str, start: i64, length: i64) -> &str {
-    let count = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
-    let begin = if start < 0 { count + start } else { start - 1 };
+    let begin = if start < 0 { count(text) + start } else { start - 1 };
     let (begin, end) = (begin.min(begin + length), begin.max(begin + length));
-    let place = |character: i64| {
-        let character = usize::try_from(character).unwrap_or_default();
-        text.char_indices().nth(character).map_or(text.len(), |(place, _)| place)
-    };
-    text.get(place(begin)..place(end)).unwrap_or_default()
+    text.get(place_of(text, begin)..place_of(text, end)).unwrap_or_default()
+}
+
+/// How many characters a text has.
+pub(super) fn count(text: &str) -> i64 {
+    i64::try_from(text.chars().count()).unwrap_or(i64::MAX)
+}
+
+/// The byte at which a character begins, from 0. Of one that is outside of the text, it is the start or the end of the text.
+pub(super) fn place_of(text: &str, character: i64) -> usize {
+    let character = usize::try_from(character).unwrap_or_default();
+    text.char_indices().nth(character).map_or(text.len(), |(place, _)| place)
 }
 
 /// Goes back to the last `%` when what follows it does not match.

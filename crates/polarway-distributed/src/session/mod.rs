@@ -13,7 +13,6 @@ pub(crate) use stopping::stop_with;
 
 use std::sync::Arc;
 
-use crate::channels::QueryChannels;
 use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -24,6 +23,8 @@ use datafusion_distributed::{
     ChannelResolver, DistributedConfig, DistributedExt as _, DistributedTaskContext,
     SessionStateBuilderExt as _, WorkerPlanRewriteHandler, WorkerResolver,
 };
+
+use crate::channels::QueryChannels;
 
 /// The functions that plans may call beside those of DataFusion. All workers of a version have the same.
 #[derive(Debug, Clone, Default)]

@@ -10,7 +10,7 @@ use super::comparisons::key;
 use super::constants::null;
 use super::operators::form;
 use super::relation::Relation;
-use crate::bound::{Aggregate, Expression, Function, OrderBy, SqlType};
+use crate::bound::{Aggregate, Constant, Expression, Function, SqlType};
 use crate::functions::{
     CONTINUOUS_QUANTILES, COUNTED, DISCRETE_QUANTILES, FIELD, FROM_NESTED_KEY, JOINED, NESTED_KEY, ORDERED,
     PACK, SORT_ITEMS, SORT_KEY, order_word,
@@ -28,10 +28,6 @@ pub(super) struct Collection<'a> {
 }
 
 impl Collection<'_> {
-    fn orders(&self) -> &[OrderBy] {
-        self.called.order_bys.as_ref().map(|by| by.orders.as_slice()).unwrap_or_default()
-    }
-
     fn is_distinct(&self) -> bool {
         self.called.aggregate_type == "DISTINCT"
     }
@@ -54,7 +50,7 @@ impl Translator<'_> {
         let output = &called.return_type;
         let is_distinct = of.is_distinct();
         Ok(Some(match (called.name.as_str(), types.as_slice()) {
-            ("list" | "array_agg", [sql_type]) if of.orders().is_empty() => {
+            ("list" | "array_agg", [sql_type]) if of.called.orders().is_empty() => {
                 if is_distinct && !is_exact(sql_type) {
                     return Ok(None);
                 }
@@ -62,7 +58,7 @@ impl Translator<'_> {
             }
             ("list" | "array_agg", [sql_type]) => self.in_order(of, arguments.remove(0), sql_type)?,
             ("string_agg" | "group_concat" | "listagg", [SqlType::Varchar]) => {
-                if of.orders().is_empty() {
+                if of.called.orders().is_empty() {
                     return Err(Refusal::Order(called.name.clone()));
                 }
                 let Some(separator) = called.function_data["separator"].as_str() else { return Ok(None) };
@@ -91,7 +87,7 @@ impl Translator<'_> {
 
     /// A list of the values in the order that is given.
     fn in_order(&self, of: &mut Collection<'_>, value: Expr, sql_type: &SqlType) -> Result<Expr, Refusal> {
-        let sorts = self.orders(of.orders(), of.input)?;
+        let sorts = self.orders(of.called.orders(), of.input)?;
         let is_by_value = sorts.iter().any(|sort| sort.expr == value);
         let words: Vec<_> = sorts.iter().map(|sort| order_word(sort.asc, sort.nulls_first)).collect();
         if of.is_distinct() {
@@ -196,8 +192,7 @@ pub(super) fn is_at_extreme(called: &Aggregate) -> bool {
 
 /// Whether it is a list of values in no order.
 pub(super) fn is_unordered_list(called: &Aggregate) -> bool {
-    let orders = called.order_bys.as_ref().is_some_and(|by| !by.orders.is_empty());
-    matches!(called.name.as_str(), "list" | "array_agg") && !orders
+    matches!(called.name.as_str(), "list" | "array_agg") && called.orders().is_empty()
 }
 
 /// A type of whose values no two are equal and not the same.
@@ -217,7 +212,7 @@ fn pair(key: Expr, key_type: SqlType, value: Expr, sql_type: &SqlType) -> Result
 fn fractions(called: &Aggregate) -> Option<(String, bool)> {
     let data = &called.function_data;
     let word = |quantile: &serde_json::Value| {
-        let constant: crate::bound::Constant = serde_json::from_value(quantile.clone()).ok()?;
+        let constant: Constant = serde_json::from_value(quantile.clone()).ok()?;
         let number = constant.value.as_i64().filter(|_| !constant.is_null)?;
         match constant.sql_type {
             SqlType::Decimal { scale, .. } => {

@@ -149,14 +149,13 @@ impl Translator<'_> {
         self.has_parts = true;
         let size = left.size + right.size;
         // The partners, each once, with a mark.
-        let keys: Vec<(Expr, SqlType)> = Vec::new();
-        let mut keys = keys;
+        let mut keys = Vec::with_capacity(conditions.len());
         for pair in &conditions {
             keys.push((pair.right.clone(), type_of(&pair.right, &right)?));
         }
         let marked = self.project(right.clone(), keys)?;
         let partners = self.distinct_rows(marked.clone())?;
-        let values = partners.columns.iter().map(|column| Ok((column.value()?, column.sql_type.clone())));
+        let values = partners.columns.iter().map(OutputColumn::typed);
         let mut values = values.collect::<Result<Vec<_>, Refusal>>()?;
         values.push((lit(true), SqlType::Boolean));
         let partners = self.project(partners, values)?;
@@ -222,11 +221,11 @@ impl Translator<'_> {
         let mut values = keys;
         let count = values.len();
         for column in &wanted {
-            values.push((column.value()?, column.sql_type.clone()));
+            values.push(column.typed()?);
         }
         let right = self.project(right, values)?;
         let (groups, rest) = right.columns.split_at(count);
-        let groups = groups.iter().map(|column| Ok((column.value()?, column.sql_type.clone())));
+        let groups = groups.iter().map(OutputColumn::typed);
         let groups = groups.collect::<Result<Vec<_>, Refusal>>()?;
         let mut aggregates = vec![(count_all(), SqlType::BigInt)];
         for column in rest {
@@ -244,7 +243,7 @@ impl Translator<'_> {
         let joined = Relation { plan, columns: kept.clone(), order: RowOrder::Any, is_repeatable, size };
         let mut result = Vec::with_capacity(kept.len() + partners.len());
         for column in &kept {
-            result.push((column.value()?, column.sql_type.clone()));
+            result.push(column.typed()?);
         }
         let [rows, partners @ ..] = partners.as_slice() else { return Err(form("a SINGLE join")) };
         for column in partners {

@@ -50,6 +50,11 @@ impl OutputColumn {
         }
     }
 
+    /// The value with its type.
+    pub(super) fn typed(&self) -> Result<(Expr, SqlType), Refusal> {
+        Ok((self.value()?, self.sql_type.clone()))
+    }
+
     /// What stands for the column in new columns over the same rows, whether it can be read or not.
     pub(super) fn carried(&self) -> Result<(Expr, SqlType), Refusal> {
         match &self.refused {

@@ -42,7 +42,7 @@ impl Translator<'_> {
     }
 
     pub(super) fn distinct_rows(&mut self, rows: Relation) -> Result<Relation, Refusal> {
-        let values = rows.columns.iter().map(|column| Ok((column.value()?, column.sql_type.clone())));
+        let values = rows.columns.iter().map(OutputColumn::typed);
         let values = values.collect::<Result<Vec<_>, Refusal>>()?;
         if values.is_empty() {
             return Err(form("a DISTINCT of no columns"));
@@ -98,10 +98,6 @@ impl Translator<'_> {
             true => (self.numbered(one)?, self.numbered(other)?),
             false => (self.distinct_rows(one)?, self.distinct_rows(other)?),
         };
-        let keys = |relation: &Relation| {
-            let keys = relation.columns.iter().map(|column| key(column.value()?, &column.sql_type));
-            keys.collect::<Result<Vec<_>, Refusal>>()
-        };
         let pairs = keys(&one)?.into_iter().zip(keys(&other)?).collect();
         let join = Join::try_new(
             Arc::new(one.plan.clone()),
@@ -131,8 +127,7 @@ impl Translator<'_> {
         if let Some(sql_type) = rows.types().iter().find(|sql_type| holds_float(sql_type)) {
             return Err(Refusal::Type(format!("{sql_type}, when they are counted,")));
         }
-        let keys = rows.columns.iter().map(|column| key(column.value()?, &column.sql_type));
-        let number = self.row_number(keys.collect::<Result<_, _>>()?, Vec::new());
+        let number = self.row_number(keys(&rows)?, Vec::new());
         let name = self.fresh();
         let plan = LogicalPlanBuilder::new(rows.plan.clone()).window(vec![number.alias(&name)])?.build()?;
         let mut columns = rows.columns;
@@ -143,8 +138,13 @@ impl Translator<'_> {
 
     /// The plan has the columns, in their order, and no others.
     fn just_columns(&mut self, relation: Relation) -> Result<Relation, Refusal> {
-        let values = relation.columns.iter().map(|column| Ok((column.value()?, column.sql_type.clone())));
+        let values = relation.columns.iter().map(OutputColumn::typed);
         let values = values.collect::<Result<_, Refusal>>()?;
         self.project(relation, values)
     }
+}
+
+/// What rows are compared by.
+fn keys(relation: &Relation) -> Result<Vec<Expr>, Refusal> {
+    relation.columns.iter().map(|column| key(column.value()?, &column.sql_type)).collect()
 }

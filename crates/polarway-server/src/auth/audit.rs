@@ -32,7 +32,7 @@ macro_rules! line {
             target: TARGET,
             caller = &*$origin.caller,
             from = $origin.from.map(tracing::field::display),
-            request_id = $origin.id.as_ref().and_then(|id| id.to_str().ok()),
+            request_id = $origin.request_id(),
             outcome = $outcome,
             $($what)*
         )
@@ -40,6 +40,11 @@ macro_rules! line {
 }
 
 impl Origin {
+    /// The id of the call as a text.
+    pub(super) fn request_id(&self) -> Option<&str> {
+        self.id.as_ref()?.to_str().ok()
+    }
+
     /// The caller changed something. A failure is logged only if the change may have happened nevertheless.
     pub(crate) fn changed<T>(&self, what: &str, name: &str, outcome: &Result<T, Failure>) {
         match outcome {

@@ -24,8 +24,8 @@ impl Requester {
 
     /// The same for one call, whose ids follow it.
     pub(crate) fn engine_in_call(&self, engine: &Polarway, traceparent: Option<String>) -> Polarway {
-        let request_id = self.origin.id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
-        let ids = CallIds { request_id: request_id.into(), traceparent: traceparent.map(Into::into) };
+        let request_id = self.origin.request_id().unwrap_or_default().into();
+        let ids = CallIds { request_id, traceparent: traceparent.map(Into::into) };
         engine.on_behalf_of(self.caller.clone().in_call(ids))
     }
 

@@ -11,6 +11,7 @@ use polarway_fleet::{Buckets, Fleet, FleetConfig, free_port};
 use super::asked::Setup;
 use crate::clock::timed;
 use crate::cloud::Place;
+use crate::server::program;
 
 /// What each worker has of a core, where they are held.
 const SHARE: f64 = 0.1;
@@ -28,7 +29,7 @@ pub(super) struct Workers {
 impl Workers {
     /// Starts workers over the folder's tables, or over a bucket's, and waits until they have found each other.
     pub(super) async fn start(folder: &Path, setup: Setup, bucket: Option<&Place>) -> Result<Self> {
-        let server = std::env::current_exe()?.with_file_name("polarway-server");
+        let server = program()?;
         let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
         let mut config = FleetConfig::new(server, folder.join("workers"), deploy);
         config.workers = setup.count;
