@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray as _, Date32Array, StringArray, Time64MicrosecondArray,
 };
-use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, TimeUnit};
 use datafusion::error::Result;
 
 use super::calendar::{DAY, civil, days_from_civil, days_of_month, is_finite, micros};
@@ -58,6 +58,20 @@ pub(crate) const LAST_DAY: Native = Native::new(
     },
 );
 
+/// A date and a number of days.
+pub(crate) const ADD_DAYS: Native = Native::new(
+    "duckdb_add_days",
+    |_| Ok(DataType::Date32),
+    |arguments, _| moved(arguments, |date, days| date.checked_add(days)),
+);
+
+/// A date without a number of days.
+pub(crate) const SUBTRACT_DAYS: Native = Native::new(
+    "duckdb_subtract_days",
+    |_| Ok(DataType::Date32),
+    |arguments, _| moved(arguments, |date, days| date.checked_sub(days)),
+);
+
 /// `make_date(year, month, day)`; an error if there is none.
 pub(crate) const MAKE_DATE: Native = Native::new(
     "duckdb_make_date",
@@ -105,6 +119,24 @@ pub(crate) const MAKE_TIME: Native = Native::new(
         Ok(Arc::new(times) as ArrayRef)
     },
 );
+
+/// Dates that are moved by numbers of days; those that are infinite stay.
+fn moved(arguments: &[ArrayRef], by: fn(i32, i32) -> Option<i32>) -> Result<ArrayRef> {
+    let (dates, days) = (arguments[0].as_primitive::<Date32Type>(), arguments[1].as_primitive::<Int32Type>());
+    let moved = |(date, days): (Option<i32>, Option<i32>)| -> Result<Option<i32>> {
+        let (Some(date), Some(days)) = (date, days) else { return Ok(None) };
+        match by(date, days).filter(is_finite_date) {
+            _ if !is_finite_date(&date) => Ok(Some(date)),
+            None => failed("Date out of range"),
+            moved => Ok(moved),
+        }
+    };
+    Ok(Arc::new(dates.iter().zip(days).map(moved).collect::<Result<Date32Array>>()?))
+}
+
+fn is_finite_date(date: &i32) -> bool {
+    ![i32::MAX, -i32::MAX].contains(date)
+}
 
 fn named(times: &ArrayRef, name: fn(i64) -> Option<&'static &'static str>) -> Result<ArrayRef> {
     let names = days(times)?.into_iter().map(|day| name(day?).copied());

@@ -3,6 +3,7 @@
 //! They have no state and travel by name: each session, on every worker, has to register [`all`].
 
 mod arithmetic;
+mod averages;
 mod calendar;
 mod casts;
 mod collected;
@@ -65,12 +66,13 @@ impl Native {
 }
 
 pub(crate) use self::arithmetic::{ADD, DIVIDE_INTEGERS, MODULO, MULTIPLY, NEGATE, SUBTRACT};
+pub(crate) use self::averages::AVERAGE;
 pub(crate) use self::calendar::{ADD_INTERVAL, DATE_PART, DATE_TRUNC, SUBTRACT_INTERVAL};
 pub(crate) use self::casts::{
     CAST, DATE_OF, DECIMAL_TO_DOUBLE, ROUND_TO_INTEGER, TIMESTAMP_OF, TRY_CAST, ZONED_OF,
 };
 pub(crate) use self::collected::{COUNTED, JOINED};
-pub(crate) use self::days::{DAY_NAME, LAST_DAY, MAKE_DATE, MAKE_TIME, MONTH_NAME};
+pub(crate) use self::days::{ADD_DAYS, DAY_NAME, LAST_DAY, MAKE_DATE, MAKE_TIME, MONTH_NAME, SUBTRACT_DAYS};
 pub(crate) use self::floats::{
     BITS, CANONICAL, FINITE, FROM_BITS, FROM_KEY, KEY, LOGARITHM, ROUND, ROUND_DIGITS, SQUARE_ROOT,
 };
@@ -96,6 +98,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         DIVIDE_INTEGERS,
         MODULO,
         NEGATE,
+        AVERAGE,
         DATE_PART,
         DATE_TRUNC,
         ADD_INTERVAL,
@@ -118,6 +121,8 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         ROUND,
         ROUND_DIGITS,
         SQUARE_ROOT,
+        ADD_DAYS,
+        SUBTRACT_DAYS,
         DAY_NAME,
         LAST_DAY,
         MAKE_DATE,

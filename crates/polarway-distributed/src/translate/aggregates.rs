@@ -12,16 +12,14 @@ use super::collected::{Collection, is_at_extreme, is_unordered_list};
 use super::comparisons::{from_key, key};
 use super::groups::Groups;
 use super::relation::{OutputColumn, Relation, RowOrder};
+use super::sums::{average, sum};
 use super::types::arrow_type;
 use crate::bound::{Aggregate, AggregateNode, Expression, SqlType};
-use crate::functions::{DECIMAL_TO_DOUBLE, FINITE, FROM_KEY, KEY, NARROWED};
+use crate::functions::{FINITE, FROM_KEY, KEY};
 use crate::refusal::Refusal;
 
 /// The most grouping sets: each reads the rows again.
 const MOST_SETS: usize = 16;
-
-/// The digits of Arrow's widest decimals.
-const MOST_DIGITS: u8 = 76;
 
 /// The number of rows.
 pub(super) fn count_all() -> Expr {
@@ -191,7 +189,7 @@ impl Translator<'_> {
             made.add(self.fresh(), options.call(udaf, arguments))
         };
         let output = arrow_type(&called.return_type)?;
-        use SqlType::{BigInt, Boolean, Decimal, Double, Float, HugeInt};
+        use SqlType::{BigInt, Boolean, Double, Float, HugeInt};
         Ok(match (called.name.as_str(), types.as_slice()) {
             ("count_star", []) => part(aggregate::count::count_udaf(), vec![lit(1_i64)]),
             ("count", [sql_type]) => {
@@ -213,42 +211,11 @@ impl Translator<'_> {
                     }
                 }
             }
-            ("sum" | "sum_no_overflow", [sql_type])
-                if sql_type.is_small_integer() || *sql_type == Boolean =>
-            {
-                let sum = part(aggregate::sum::sum_udaf(), vec![whole(arguments.remove(0), sql_type)]);
-                if called.return_type == HugeInt { sum } else { cast(sum, output) }
+            ("sum" | "sum_no_overflow", [sql_type]) if *sql_type != Double => {
+                sum(arguments.remove(0), sql_type, &called.return_type, &mut part)?.ok_or_else(unknown)?
             }
-            ("sum", [HugeInt | Decimal { .. }])
-                if matches!(called.return_type, HugeInt | Decimal { width: 38, .. }) =>
-            {
-                let value = arguments.remove(0);
-                match (&types[0], &output) {
-                    // A sum of 10^19 rows still fits.
-                    (Decimal { width: ..=19, .. }, _) => {
-                        part(aggregate::sum::sum_udaf(), vec![cast(value, output)])
-                    }
-                    (of, DataType::Decimal128(_, scale)) => {
-                        let wide = cast(value, DataType::Decimal256(MOST_DIGITS, *scale));
-                        let sum = part(aggregate::sum::sum_udaf(), vec![wide]);
-                        let is_whole = lit(*of == HugeInt);
-                        NARROWED.call(vec![sum, is_whole, super::constants::null(&called.return_type)?])
-                    }
-                    _ => return Err(unknown()),
-                }
-            }
-            ("avg" | "mean", [sql_type]) if sql_type.is_small_integer() => {
-                let value = arguments.remove(0);
-                let sum = part(aggregate::sum::sum_udaf(), vec![whole(value.clone(), sql_type)]);
-                let count = part(aggregate::count::count_udaf(), vec![value]);
-                DECIMAL_TO_DOUBLE.call(vec![sum]) / cast(count, DataType::Float64)
-            }
-            ("avg" | "mean", [Decimal { width: ..=19, scale }]) if called.return_type == Double => {
-                let value = arguments.remove(0);
-                let wide = cast(value.clone(), DataType::Decimal128(38, *scale));
-                let sum = part(aggregate::sum::sum_udaf(), vec![wide]);
-                let count = part(aggregate::count::count_udaf(), vec![value]);
-                DECIMAL_TO_DOUBLE.call(vec![sum]) / cast(count, DataType::Float64)
+            ("avg" | "mean", [sql_type]) if *sql_type != Double => {
+                average(arguments.remove(0), sql_type, &mut part).ok_or_else(unknown)?
             }
             ("sum", [Double]) => {
                 let sum = part(aggregate::sum::sum_udaf(), arguments);

@@ -19,6 +19,7 @@ mod relation;
 mod scalar_functions;
 mod scans;
 mod sets;
+mod sums;
 mod time_functions;
 mod types;
 mod unnest;

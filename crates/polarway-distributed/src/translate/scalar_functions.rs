@@ -31,7 +31,7 @@ fn known(
     types: &[SqlType],
     mut arguments: Vec<Expr>,
 ) -> Result<Option<Expr>, Refusal> {
-    use SqlType::{BigInt, Decimal, Double, Float, Integer, Varchar};
+    use SqlType::{BigInt, Double, Float, Integer, Varchar};
     let udf = |udf: Arc<ScalarUDF>, arguments: Vec<Expr>| udf.call(arguments);
     let call = |native: Native, arguments: Vec<Expr>| native.call(arguments);
     let output_type = arrow_type(output)?;
@@ -56,21 +56,9 @@ fn known(
             },
             arguments,
         ),
-        ("+" | "-", [Decimal { scale, .. }, Decimal { scale: other, .. }])
-            if scale == other && matches!(output, Decimal { scale: of_output, .. } if of_output == scale) =>
-        {
-            let wide =
-                arguments.into_iter().zip(types).map(|(argument, sql_type)| match sql_type == output {
-                    true => argument,
-                    false => cast(argument, output_type.clone()),
-                });
-            call(if name == "+" { ADD } else { SUBTRACT }, wide.collect())
-        }
-        ("*", [Decimal { width, scale }, Decimal { width: other, scale: other_scale }]) if matches!(output, Decimal { scale: of_output, .. } if *of_output == scale + other_scale) =>
-        {
-            let product = Decimal { width: (width + other).min(38), scale: scale + other_scale };
-            let value = call(MULTIPLY, arguments);
-            if product == *output { value } else { cast(value, output_type) }
+        ("+" | "-" | "*", [one, other]) if output.is_decimal() => {
+            let (Some(one), Some(other)) = (as_decimal(one), as_decimal(other)) else { return Ok(None) };
+            return decimals(name, (one, other), output, arguments);
         }
         ("/", [Double | Float, Double | Float]) if is_same => {
             let right = arguments.remove(1);
@@ -158,6 +146,39 @@ fn known(
             };
         }
     }))
+}
+
+/// The width and scale of a decimal, or of a HUGEINT, which DuckDB calculates with decimals as it is.
+fn as_decimal(sql_type: &SqlType) -> Option<(u8, i8)> {
+    match sql_type {
+        SqlType::Decimal { width, scale } => Some((*width, *scale)),
+        SqlType::HugeInt => Some((38, 0)),
+        _ => None,
+    }
+}
+
+/// Sums, differences and products of decimals.
+fn decimals(
+    operator: &str,
+    (one, other): ((u8, i8), (u8, i8)),
+    output: &SqlType,
+    arguments: Vec<Expr>,
+) -> Result<Option<Expr>, Refusal> {
+    let SqlType::Decimal { scale, .. } = output else { return Ok(None) };
+    let output_type = arrow_type(output)?;
+    Ok(match operator {
+        "+" | "-" if one.1 == *scale && other.1 == *scale => {
+            let operator = if operator == "+" { ADD } else { SUBTRACT };
+            let wide = arguments.into_iter().map(|argument| cast(argument, output_type.clone()));
+            Some(operator.call(wide.collect()))
+        }
+        "*" if one.1 + other.1 == *scale => {
+            let product = SqlType::Decimal { width: (one.0 + other.0).min(38), scale: *scale };
+            let value = MULTIPLY.call(arguments);
+            Some(if product == *output { value } else { cast(value, output_type) })
+        }
+        _ => None,
+    })
 }
 
 fn round_to_digits(mut arguments: Vec<Expr>) -> Result<Expr, Refusal> {

@@ -7,8 +7,8 @@ use super::scalar_functions::text;
 use super::types::arrow_type;
 use crate::bound::SqlType;
 use crate::functions::{
-    ADD_INTERVAL, DATE_PART, DATE_TRUNC, DAY_NAME, LAST_DAY, MAKE_DATE, MAKE_TIME, MONTH_NAME, SUBTRACT,
-    SUBTRACT_INTERVAL,
+    ADD_DAYS, ADD_INTERVAL, DATE_PART, DATE_TRUNC, DAY_NAME, LAST_DAY, MAKE_DATE, MAKE_TIME, MONTH_NAME,
+    SUBTRACT, SUBTRACT_DAYS, SUBTRACT_INTERVAL,
 };
 use crate::refusal::Refusal;
 
@@ -52,7 +52,7 @@ pub(super) fn time_function(
     types: &[SqlType],
     mut arguments: Vec<Expr>,
 ) -> Result<Option<Expr>, Refusal> {
-    use SqlType::{BigInt, Date, Double, Interval, Timestamp, TimestampTz, Varchar};
+    use SqlType::{BigInt, Date, Double, Integer, Interval, Timestamp, TimestampTz, Varchar};
     Ok(Some(match (name, types) {
         (part, [Date | Timestamp]) if PARTS_WITHOUT_ZONE.contains(&part) && *output == BigInt => {
             DATE_PART.call(vec![lit(part), arguments.remove(0)])
@@ -84,6 +84,12 @@ pub(super) fn time_function(
             ADD_INTERVAL.call(arguments)
         }
         ("-", [Date | Timestamp | TimestampTz, Interval]) => SUBTRACT_INTERVAL.call(arguments),
+        ("+", [Date, Integer]) => ADD_DAYS.call(arguments),
+        ("+", [Integer, Date]) => {
+            arguments.reverse();
+            ADD_DAYS.call(arguments)
+        }
+        ("-", [Date, Integer]) => SUBTRACT_DAYS.call(arguments),
         ("-", [Date, Date]) if *output == BigInt => {
             let output = arrow_type(output)?;
             let days = |date: Expr| cast(cast(date, DataType::Int32), output.clone());

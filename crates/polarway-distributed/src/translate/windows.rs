@@ -1,6 +1,5 @@
 //! Window functions.
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Column;
 use datafusion::common::tree_node::TreeNode as _;
 use datafusion::functions_aggregate as aggregate;
@@ -11,14 +10,13 @@ use datafusion::logical_expr::{
 };
 
 use super::Translator;
-use super::aggregates::whole;
 use super::comparisons::{becomes_constant, key, key_type};
 use super::frames::{frame, has_frame, is_over_whole, is_repeatable_window, is_whole, number, whole_frame};
 use super::operators::form;
 use super::relation::{Relation, RowOrder};
+use super::sums::{average, sum};
 use super::types::arrow_type;
 use crate::bound::{Expression, SqlType, Window};
-use crate::functions::DECIMAL_TO_DOUBLE;
 use crate::refusal::Refusal;
 
 /// Whether results of functions are compared in it: DataFusion does not see that rows are in order by that, and plans no
@@ -179,7 +177,10 @@ impl Translator<'_> {
             "WINDOW_FIRST_VALUE" => add(udwf(window::nth_value::first_value_udwf()), arguments),
             "WINDOW_LAST_VALUE" => add(udwf(window::nth_value::last_value_udwf()), arguments),
             "WINDOW_AGGREGATE" => {
-                use SqlType::HugeInt;
+                let unknown = || {
+                    let types: Vec<_> = types.iter().map(ToString::to_string).collect();
+                    Refusal::Function(format!("{}({}) OVER", called.name, types.join(", ")))
+                };
                 match (called.name.as_str(), types.as_slice()) {
                     ("count_star", []) => add(udaf(aggregate::count::count_udaf()), vec![lit(1_i64)]),
                     ("count", [_]) => add(udaf(aggregate::count::count_udaf()), arguments),
@@ -203,17 +204,15 @@ impl Translator<'_> {
                             }
                         }
                     }
-                    ("sum", [sql_type]) if sql_type.is_small_integer() && called.return_type == HugeInt => {
-                        add(udaf(aggregate::sum::sum_udaf()), vec![whole(arguments.remove(0), sql_type)])
+                    ("sum" | "sum_no_overflow", [sql_type]) => {
+                        let mut add = |function, arguments| add(udaf(function), arguments);
+                        // Moving sums of floats drift differently.
+                        sum(arguments.remove(0), sql_type, &called.return_type, &mut add)?
+                            .ok_or_else(unknown)?
                     }
-                    ("sum", [SqlType::Decimal { width: ..=19, .. }]) => {
-                        add(udaf(aggregate::sum::sum_udaf()), vec![cast(arguments.remove(0), output)])
-                    }
-                    ("avg" | "mean", [sql_type]) if sql_type.is_small_integer() => {
-                        let value = arguments.remove(0);
-                        let sum = add(udaf(aggregate::sum::sum_udaf()), vec![whole(value.clone(), sql_type)]);
-                        let count = add(udaf(aggregate::count::count_udaf()), vec![value]);
-                        DECIMAL_TO_DOUBLE.call(vec![sum]) / cast(count, DataType::Float64)
+                    ("avg" | "mean", [sql_type]) => {
+                        let mut add = |function, arguments| add(udaf(function), arguments);
+                        average(arguments.remove(0), sql_type, &mut add).ok_or_else(unknown)?
                     }
                     // No row can leave their frames.
                     ("bool_and" | "bool_or", [SqlType::Boolean])
@@ -225,11 +224,7 @@ impl Translator<'_> {
                         };
                         add(udaf(function), arguments)
                     }
-                    // Moving sums of floats drift differently.
-                    _ => {
-                        let types: Vec<_> = types.iter().map(ToString::to_string).collect();
-                        return Err(Refusal::Function(format!("{}({}) OVER", called.name, types.join(", "))));
-                    }
+                    _ => return Err(unknown()),
                 }
             }
             other => return Err(Refusal::Function(other.to_owned())),

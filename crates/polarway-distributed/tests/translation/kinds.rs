@@ -11,7 +11,7 @@ pub(crate) fn all_are_same(queries: &[&str]) {
 }
 
 /// Both engines give an error for these.
-fn all_fail(queries: &[&str]) {
+pub(crate) fn all_fail(queries: &[&str]) {
     let engines = engines();
     for sql in queries {
         assert_eq!(engines.ask(sql), Outcome::BothFail, "{sql}");
@@ -259,5 +259,24 @@ fn parts_of_texts_are_counted_in_characters_from_both_ends() {
         "SELECT concat_ws('-', 'a', NULL, CAST(n AS VARCHAR)), concat_ws(NULL, 'a', 'b'), concat('a', NULL) FROM t",
         "SELECT 'ÄB' || n ILIKE 'äb_', 'aB' NOT ILIKE '%' || n FROM t",
         "SELECT greatest(n, 2, NULL), least(CAST(n AS VARCHAR), 'b'), greatest(-0.0::DOUBLE, n * 0.0) FROM t",
+    ]);
+}
+
+#[test]
+fn dates_are_moved_by_days_unless_they_are_infinite() {
+    let days = "CAST(n * 1000 - 2000 AS INTEGER)";
+    all_are_same(&[
+        &format!(
+            "SELECT DATE '2024-02-29' + {days}, {days} + DATE '0044-03-15 (BC)', DATE '2024-03-01' - {days} FROM t"
+        ),
+        &format!("SELECT CAST(ts AS DATE) + {days}, CAST(ts AS DATE) - {days} FROM t WHERE n <> 2"),
+        "SELECT DATE 'infinity' + 2147483647, DATE '-infinity' - CAST(n AS INTEGER) FROM t",
+        "SELECT DATE '2024-02-29' + CAST(NULL AS INTEGER), CAST(NULL AS DATE) - CAST(n AS INTEGER) FROM t",
+        "SELECT DATE '1970-01-01' + 2147483646, DATE '1970-01-02' - 2147483647 FROM t",
+    ]);
+    all_fail(&[
+        "SELECT DATE '1970-01-02' + CAST(n + 2147483643 AS INTEGER) FROM t",
+        "SELECT DATE '1970-01-01' - CAST(n + 2147483644 AS INTEGER) FROM t",
+        "SELECT DATE '9999-12-31' + 2147483647 - CAST(n AS INTEGER) FROM t",
     ]);
 }

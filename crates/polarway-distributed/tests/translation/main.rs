@@ -14,6 +14,7 @@ mod spread;
 mod statements;
 #[path = "../../../polarway-query/tests/support/mod.rs"]
 mod support;
+mod totals;
 mod tpc;
 #[path = "../distributed/support.rs"]
 mod workers;

@@ -55,7 +55,10 @@ impl Maker<'_> {
                 let of = self.pick(&[
                     Type::SmallInt,
                     Type::Integer,
+                    Type::HugeInt,
+                    Type::Decimal(4, 1),
                     Type::Decimal(9, 3),
+                    Type::Decimal(18, 2),
                     Type::Decimal(38, 10),
                     Type::BigInt,
                     Type::Boolean,

@@ -65,6 +65,11 @@ impl Functions {
                     &format!("CAST(({{}} {operator} {{}}) AS VARCHAR)"),
                     &[of, SmallInt],
                 );
+                self.add_failing(
+                    Varchar,
+                    &format!("CAST(({{}} {operator} {{}}) AS VARCHAR)"),
+                    &[HugeInt, of],
+                );
             }
             self.add(of, "(-{})", &[of]);
             self.add(of, "abs({})", &[of]);
@@ -215,6 +220,7 @@ impl Functions {
         self.add_failing(Time, "make_time({}, {}, {})", &[TinyInt, TinyInt, Double]);
         self.add_failing(BigInt, "({} - {})", &[Date, Date]);
         self.add_failing(Date, "({} + {})", &[Date, Integer]);
+        self.add_failing(Date, "({} + {})", &[Integer, Date]);
         self.add_failing(Date, "({} - {})", &[Date, Integer]);
         self.add(Double, "epoch({})", &[Timestamp]);
     }
