@@ -3,16 +3,13 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray as _, Int64Array, PrimitiveArray, StringArray, TimestampMicrosecondArray,
+    ArrayRef, AsArray as _, Int64Array, PrimitiveArray, StringArray, TimestampMicrosecondArray,
 };
-use datafusion::arrow::datatypes::{
-    DataType, Date32Type, IntervalMonthDayNanoType, TimeUnit, TimestampMicrosecondType,
-};
+use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalMonthDayNanoType, TimeUnit};
 use datafusion::error::Result;
 
-use super::{Native, failed, unexpected};
-
-pub(super) const DAY: i64 = 86_400_000_000;
+use super::moments::{DAY, Moment, is_finite, is_in_range, is_zoned, micros, moments};
+use super::{Native, failed, unexpected, zoned};
 
 /// `date_part(part, time)`, as a BIGINT.
 pub(crate) const DATE_PART: Native = Native::new(
@@ -20,13 +17,13 @@ pub(crate) const DATE_PART: Native = Native::new(
     |_| Ok(DataType::Int64),
     |arguments, _| {
         let parts: &StringArray = arguments[0].as_string();
-        let times = micros(&arguments[1])?;
-        let is_zoned = matches!(arguments[1].data_type(), DataType::Timestamp(_, Some(_)));
-        let part = |(part, micros): (Option<&str>, Option<i64>)| -> Result<Option<i64>> {
-            let (Some(part), Some(micros)) = (part, micros.filter(is_finite)) else { return Ok(None) };
-            date_part(part, micros, is_zoned).map(Some)
+        let is_zoned = is_zoned(&arguments[1]);
+        let part = |(part, moment): (Option<&str>, Option<Moment>)| -> Result<Option<i64>> {
+            let (Some(part), Some(moment)) = (part, moment) else { return Ok(None) };
+            date_part(part, moment, is_zoned).map(Some)
         };
-        Ok(Arc::new(parts.iter().zip(times.iter()).map(part).collect::<Result<Int64Array>>()?) as ArrayRef)
+        let parts = parts.iter().zip(moments(&arguments[1])?).map(part);
+        Ok(Arc::new(parts.collect::<Result<Int64Array>>()?) as ArrayRef)
     },
 );
 
@@ -37,16 +34,26 @@ pub(crate) const DATE_TRUNC: Native = Native::new(
     |arguments, output| {
         let parts: &StringArray = arguments[0].as_string();
         let times = micros(&arguments[1])?;
+        let is_zoned = is_zoned(&arguments[1]);
         let cut = |(part, micros): (Option<&str>, Option<i64>)| -> Result<Option<i64>> {
             let (Some(part), Some(micros)) = (part, micros) else { return Ok(None) };
-            if !is_finite(&micros) { Ok(Some(micros)) } else { date_trunc(part, micros).map(Some) }
+            if !is_finite(&micros) {
+                return Ok(Some(micros));
+            }
+            let cut = date_trunc(part, Moment::of(micros, is_zoned))?;
+            match cut.micros() {
+                // DuckDB does not look whether such a time is in range.
+                _ if is_zoned => Ok(Some(cut.day.wrapping_mul(DAY).wrapping_add(cut.time))),
+                Some(micros) => Ok(Some(micros)),
+                None => failed("a time is out of range"),
+            }
         };
         let cut = parts.iter().zip(times.iter()).map(cut).collect::<Result<TimestampMicrosecondArray>>()?;
         with_zone(cut, output)
     },
 );
 
-/// A time and an interval: first the months, where the day is at most the month's last, then the days, then the rest.
+/// A time and an interval.
 pub(crate) const ADD_INTERVAL: Native = Native::new(
     "duckdb_add_interval",
     |types| time_type(&types[0]),
@@ -60,6 +67,7 @@ pub(crate) const SUBTRACT_INTERVAL: Native = Native::new(
 );
 
 fn moved(arguments: &[ArrayRef], output: &DataType, sign: i64) -> Result<ArrayRef> {
+    let is_zoned = is_zoned(&arguments[0]);
     let times = micros(&arguments[0])?;
     let intervals: &PrimitiveArray<IntervalMonthDayNanoType> = arguments[1].as_primitive();
     let add = |(micros, interval): (Option<i64>, Option<_>)| -> Result<Option<i64>> {
@@ -67,21 +75,26 @@ fn moved(arguments: &[ArrayRef], output: &DataType, sign: i64) -> Result<ArrayRe
         if !is_finite(&micros) {
             return Ok(Some(micros));
         }
-        let interval: datafusion::arrow::datatypes::IntervalMonthDayNano = interval;
-        let (months, days) = (sign * i64::from(interval.months), sign * i64::from(interval.days));
-        let rest = sign * (interval.nanoseconds / 1_000);
-        let (day, time) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
-        let moved = add_months(day, months).checked_add(days).and_then(|day| day.checked_mul(DAY));
-        match moved.and_then(|start| start.checked_add(time)).and_then(|micros| micros.checked_add(rest)) {
-            Some(micros) if is_finite(&micros) => Ok(Some(micros)),
-            _ => failed("a time and an interval give a time out of range"),
+        let moved = if is_zoned { zoned::moved } else { moved_time };
+        match moved(micros, interval, sign) {
+            Some(micros) => Ok(Some(micros)),
+            None => failed("a time and an interval give a time out of range"),
         }
     };
     let moved = times.iter().zip(intervals.iter()).map(add).collect::<Result<TimestampMicrosecondArray>>()?;
     with_zone(moved, output)
 }
 
-fn add_months(day: i64, months: i64) -> i64 {
+/// Without a zone, first the months are added, where the day is at most the month's last, then the days, then the rest.
+fn moved_time(micros: i64, interval: IntervalMonthDayNano, sign: i64) -> Option<i64> {
+    let (months, days) = (sign * i64::from(interval.months), sign * i64::from(interval.days));
+    let rest = sign * (interval.nanoseconds / 1_000);
+    let Moment { day, time } = Moment::of(micros, false);
+    let moved = Moment { day: add_months(day, months).checked_add(days)?, time };
+    moved.micros()?.checked_add(rest).filter(is_in_range)
+}
+
+pub(super) fn add_months(day: i64, months: i64) -> i64 {
     if months == 0 {
         return day;
     }
@@ -107,44 +120,7 @@ fn with_zone(times: TimestampMicrosecondArray, output: &DataType) -> Result<Arra
     }
 }
 
-/// Dates and times in microseconds since 1970; infinite dates become infinite times.
-pub(super) fn micros(times: &ArrayRef) -> Result<TimestampMicrosecondArray> {
-    match times.data_type() {
-        DataType::Date32 => {
-            let dates = times.as_primitive::<Date32Type>();
-            let micros = |day: i32| match day {
-                i32::MAX => Ok(i64::MAX),
-                day if day == -i32::MAX => Ok(-i64::MAX),
-                day => i64::from(day)
-                    .checked_mul(DAY)
-                    .map_or_else(|| failed("a date is out of range for times"), Ok),
-            };
-            dates.try_unary::<_, TimestampMicrosecondType, _>(micros)
-        }
-        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-            let plain =
-                times.as_primitive::<TimestampMicrosecondType>().clone().with_timezone_opt(None::<Arc<str>>);
-            Ok(if zone.is_some() { as_zoned(&plain) } else { plain })
-        }
-        other => Err(unexpected("a function of times", std::slice::from_ref(other))),
-    }
-}
-
-/// The times as functions of times with a zone see them: DuckDB has their milliseconds as DOUBLEs there, which are not exact
-/// for years after 287396 and before 283457 BC.
-pub(super) fn as_zoned(times: &TimestampMicrosecondArray) -> TimestampMicrosecondArray {
-    times.unary(|micros| match is_finite(&micros) {
-        true => (micros.div_euclid(1_000) as f64 as i64).saturating_mul(1_000) + micros.rem_euclid(1_000),
-        false => micros,
-    })
-}
-
-pub(super) fn is_finite(micros: &i64) -> bool {
-    ![i64::MAX, -i64::MAX].contains(micros)
-}
-
-fn date_part(part: &str, micros: i64, is_zoned: bool) -> Result<i64> {
-    let (day, time) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
+fn date_part(part: &str, Moment { day, time }: Moment, is_zoned: bool) -> Result<i64> {
     let (year, month, day_of_month) = civil(day);
     let first_of_year = days_from_civil(year, 1, 1);
     // With a zone, years before the first one are counted backwards.
@@ -188,10 +164,9 @@ fn iso_week(day: i64) -> (i64, i64) {
     (year, (thursday - days_from_civil(year, 1, 1)) / 7 + 1)
 }
 
-fn date_trunc(part: &str, micros: i64) -> Result<i64> {
-    let (day, time) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
+fn date_trunc(part: &str, Moment { day, time }: Moment) -> Result<Moment> {
     let (year, month, _) = civil(day);
-    let start = match part {
+    let day = match part {
         "year" => days_from_civil(year, 1, 1),
         "quarter" => days_from_civil(year, (month - 1) / 3 * 3 + 1, 1),
         "month" => days_from_civil(year, month, 1),
@@ -206,10 +181,10 @@ fn date_trunc(part: &str, micros: i64) -> Result<i64> {
                 "microsecond" => 1,
                 other => return failed(format!("{other} is not a known part of a time")),
             };
-            return Ok(micros - time % unit);
+            return Ok(Moment { day, time: time - time % unit });
         }
     };
-    start.checked_mul(DAY).map_or_else(|| failed("a time is out of range"), Ok)
+    Ok(Moment { day, time: 0 })
 }
 
 /// Year, month and day of a day since 1970, in the Gregorian calendar of all times.

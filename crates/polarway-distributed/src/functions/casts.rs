@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray as _, Decimal128Array, Float64Array};
+use datafusion::arrow::array::{
+    ArrayRef, AsArray as _, Decimal128Array, Float64Array, TimestampMicrosecondArray,
+};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit};
+use datafusion::error::Result;
 
-use super::calendar::{DAY, as_zoned, is_finite, micros};
-use super::{Native, failed, second_type};
+use super::moments::{Moment, is_finite, is_zoned, micros};
+use super::{Native, failed, second_type, zoned};
 
 /// The greatest integer up to which every integer is a DOUBLE.
 const EXACT: i128 = 1 << 53;
@@ -50,11 +53,13 @@ pub(crate) const DATE_OF: Native = Native::new(
     "duckdb_date_of",
     |_| Ok(DataType::Date32),
     |arguments, _| {
+        let is_zoned = is_zoned(&arguments[0]);
         let days = micros(&arguments[0])?.try_unary::<_, Date32Type, _>(|micros| match micros {
             i64::MAX => Ok(i32::MAX),
             micros if !is_finite(&micros) => Ok(-i32::MAX),
             micros => {
-                i32::try_from(micros.div_euclid(DAY)).or_else(|_| failed("a time is out of range for dates"))
+                let day = i32::try_from(Moment::of(micros, is_zoned).day);
+                day.or_else(|_| failed("a time is out of range for dates"))
             }
         })?;
         Ok(Arc::new(days) as ArrayRef)
@@ -65,15 +70,27 @@ pub(crate) const DATE_OF: Native = Native::new(
 pub(crate) const TIMESTAMP_OF: Native = Native::new(
     "duckdb_timestamp_of",
     |_| Ok(DataType::Timestamp(TimeUnit::Microsecond, None)),
-    |arguments, _| Ok(Arc::new(micros(&arguments[0])?) as ArrayRef),
+    |arguments, _| {
+        let times = micros(&arguments[0])?;
+        let times = if is_zoned(&arguments[0]) { said(&times)? } else { times };
+        Ok(Arc::new(times) as ArrayRef)
+    },
 );
 
 /// The same time, or the time at which a date begins, in UTC.
 pub(crate) const ZONED_OF: Native = Native::new(
     "duckdb_zoned_of",
     |_| Ok(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
-    |arguments, _| Ok(Arc::new(as_zoned(&micros(&arguments[0])?).with_timezone("UTC")) as ArrayRef),
+    |arguments, _| Ok(Arc::new(said(&micros(&arguments[0])?)?.with_timezone("UTC")) as ArrayRef),
 );
+
+/// The times as the calendar of times with a zone says them.
+fn said(times: &TimestampMicrosecondArray) -> Result<TimestampMicrosecondArray> {
+    times.try_unary(|micros| match is_finite(&micros) {
+        true => zoned::said(micros).map_or_else(|| failed("a time is out of range for a zone"), Ok),
+        false => Ok(micros),
+    })
+}
 
 /// `cast(value, null)`: the value in the type of `null`, or an error where it has no such value.
 ///

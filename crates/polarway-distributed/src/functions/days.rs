@@ -8,7 +8,8 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, TimeUnit};
 use datafusion::error::Result;
 
-use super::calendar::{DAY, civil, days_from_civil, days_of_month, is_finite, micros};
+use super::calendar::{civil, days_from_civil, days_of_month};
+use super::moments::moments;
 use super::{Native, failed};
 
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -145,6 +146,5 @@ fn named(times: &ArrayRef, name: fn(i64) -> Option<&'static &'static str>) -> Re
 
 /// The days of times that are finite.
 fn days(times: &ArrayRef) -> Result<Vec<Option<i64>>> {
-    let times = micros(times)?;
-    Ok(times.iter().map(|time| time.filter(is_finite).map(|time| time.div_euclid(DAY))).collect())
+    Ok(moments(times)?.into_iter().map(|moment| moment.map(|moment| moment.day)).collect())
 }

@@ -13,6 +13,7 @@ mod keys;
 mod letters;
 mod lists;
 mod maps;
+mod moments;
 mod opaque;
 mod quantiles;
 mod retyped;
@@ -20,6 +21,7 @@ mod structs;
 mod sums;
 mod text;
 mod time_texts;
+mod zoned;
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;

@@ -8,7 +8,8 @@ use datafusion::arrow::datatypes::{
     DataType, Date32Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
 };
 
-use super::calendar::{DAY, civil, is_finite, micros};
+use super::calendar::civil;
+use super::moments::{Moment, is_finite, micros};
 use super::{Native, unexpected};
 
 /// A value as a text.
@@ -27,11 +28,14 @@ pub(crate) const TEXT_OF: Native = Native::new(
                 values.as_primitive::<Date32Type>().iter().map(|day| day.map(text)).collect()
             }
             DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-                let zone = if zone.is_some() { "+00" } else { "" };
+                let (is_zoned, zone) = (zone.is_some(), if zone.is_some() { "+00" } else { "" });
                 let text = |time: i64| match time {
                     i64::MAX => "infinity".to_owned(),
                     time if !is_finite(&time) => "-infinity".to_owned(),
-                    time => format!("{} {}{zone}", date(time.div_euclid(DAY)), clock(time.rem_euclid(DAY))),
+                    time => {
+                        let Moment { day, time } = Moment::of(time, is_zoned);
+                        format!("{} {}{zone}", date(day), clock(time))
+                    }
                 };
                 micros(values)?.iter().map(|time| time.map(text)).collect()
             }

@@ -80,6 +80,10 @@ pub(super) fn comparison(name: &str) -> Result<Operator, Refusal> {
 
 /// Two values of one type, compared.
 pub(super) fn compare(left: Expr, name: &str, right: Expr, sql_type: &SqlType) -> Result<Expr, Refusal> {
+    if is_null(&right) && !matches!(left, Expr::Literal(..)) && is_constant(&left) {
+        // DuckDB could not compute it. DataFusion does not compute what is compared with NULL, and the error is lost.
+        return Err(Refusal::Expression(format!("{name} of a constant and NULL")));
+    }
     Ok(binary(key(left, sql_type)?, comparison(name)?, key(right, sql_type)?))
 }
 
@@ -121,6 +125,10 @@ pub(super) fn becomes_constant(value: &Expr, input: &Relation) -> bool {
     let simplified = ExprSimplifier::new(context).simplify(value.clone());
     // What it can't simplify stays as it is.
     is_constant(simplified.as_ref().unwrap_or(value))
+}
+
+fn is_null(value: &Expr) -> bool {
+    matches!(value, Expr::Literal(scalar, _) if scalar.is_null())
 }
 
 fn is_constant(value: &Expr) -> bool {

@@ -131,6 +131,18 @@ fn a_cast_that_fails_fails_too_where_its_result_is_compared() {
 }
 
 #[test]
+fn an_error_in_a_constant_that_is_compared_with_null_is_not_lost() {
+    all_are_refused(&[
+        "SELECT CAST('x' AS TINYINT) >= CAST(NULL AS TINYINT) FROM t",
+        "SELECT CAST(CAST(300 AS INTEGER) AS TINYINT) = NULL FROM t",
+    ]);
+    all_are_same(&[
+        "SELECT n >= NULL, NULL < CAST(n AS TINYINT), CAST(5 AS TINYINT) = NULL FROM t",
+        "SELECT nullif(n, NULL), n IS DISTINCT FROM NULL FROM t",
+    ]);
+}
+
+#[test]
 fn a_subquery_may_be_compared_with_a_constant() {
     let engines = engines();
     for (sql, is_same) in [

@@ -18,3 +18,4 @@ mod totals;
 mod tpc;
 #[path = "../distributed/support.rs"]
 mod workers;
+mod zoned;

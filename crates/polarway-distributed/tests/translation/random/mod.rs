@@ -16,7 +16,7 @@ use polarway_testing::{Noise, is_long};
 use self::expressions::Maker;
 use self::form::Form;
 use self::functions::functions;
-use self::tables::{TABLES, rows_of};
+use self::tables::{ROWS, TABLES, rows_of};
 use crate::engines::{Engines, Outcome, on_a_thread_of_queries};
 
 /// Queries over the same tables.
@@ -71,7 +71,7 @@ fn first_seed() -> u64 {
 fn round(seed: u64, maker: &mut Maker<'_>, tally: &mut Tally) {
     let mut noise = Noise::new(seed + 1);
     let mut engines = Engines::new();
-    for (name, rows) in TABLES {
+    for (name, rows) in TABLES.into_iter().chain(ROWS.map(|name| (name, 1))) {
         engines.add_query(name, &rows_of(&mut noise, rows));
     }
     maker.noise = noise;

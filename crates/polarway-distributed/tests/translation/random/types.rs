@@ -192,7 +192,20 @@ impl Type {
                 "{'a': 0.0, 'b': x}",
                 "{'a': NULL, 'b': NULL}",
             ],
-            Interval => &["0 days", "1 month", "-1 month", "13 months", "1 day", "-36 hours", "1.5 seconds"],
+            Interval => &[
+                "0 days",
+                "1 month",
+                "-1 month",
+                "13 months",
+                "1 day",
+                "-36 hours",
+                "1.5 seconds",
+                "-0.0007 seconds",
+                "1 month 2 days 3 hours",
+                "1 month -1 day",
+                "-3 months 30 days -1.002003 seconds",
+                "10 days",
+            ],
         }
     }
 
