@@ -107,8 +107,10 @@ impl<'m> Maker<'m> {
         }
         let (place, function) = known[self.noise.below(known.len())];
         self.used.push(place);
+        self.may_fail = may_fail && !function.may_skip;
         let parts = function.arguments.iter().map(|argument| self.value(*argument, scope, depth - 1));
         let parts = parts.collect();
+        self.may_fail = may_fail;
         Form::value(of, function.text.clone(), parts)
     }
 

@@ -11,6 +11,9 @@ pub(super) struct Function {
     pub(super) arguments: Vec<Type>,
     /// Whether it fails for some values.
     pub(super) may_fail: bool,
+    /// Whether its result may be known from some of its arguments, and nothing says from which. Each engine leaves out others, so
+    /// none of them may fail.
+    pub(super) may_skip: bool,
 }
 
 /// All of them.
@@ -29,11 +32,22 @@ struct Functions(Vec<Function>);
 
 impl Functions {
     fn add(&mut self, of: Type, text: &str, arguments: &[Type]) {
-        self.0.push(Function { of, text: text.to_owned(), arguments: arguments.to_vec(), may_fail: false });
+        let (text, arguments) = (text.to_owned(), arguments.to_vec());
+        self.0.push(Function { of, text, arguments, may_fail: false, may_skip: false });
     }
 
     fn add_failing(&mut self, of: Type, text: &str, arguments: &[Type]) {
-        self.0.push(Function { of, text: text.to_owned(), arguments: arguments.to_vec(), may_fail: true });
+        self.add(of, text, arguments);
+        self.last().may_fail = true;
+    }
+
+    fn add_skipping(&mut self, text: &str, arguments: &[Type]) {
+        self.add(Boolean, text, arguments);
+        self.last().may_skip = true;
+    }
+
+    fn last(&mut self) -> &mut Function {
+        self.0.last_mut().unwrap()
     }
 
     fn numbers(&mut self) {
@@ -110,9 +124,9 @@ impl Functions {
             for operator in ["=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"] {
                 self.add(Boolean, &format!("({{}} {operator} {{}})"), &[of, of]);
             }
-            self.add(Boolean, "({} BETWEEN {} AND {})", &[of, of, of]);
-            self.add(Boolean, "({} IN ({}, {}))", &[of, of, of]);
-            self.add(Boolean, "({} NOT IN ({}, {}, {}))", &[of, of, of, of]);
+            self.add_skipping("({} BETWEEN {} AND {})", &[of, of, of]);
+            self.add_skipping("({} IN ({}, {}))", &[of, of, of]);
+            self.add_skipping("({} NOT IN ({}, {}, {}))", &[of, of, of, of]);
             self.add(Boolean, "({} IS NULL)", &[of]);
             self.add(Boolean, "({} IS NOT NULL)", &[of]);
             self.add(of, "CASE WHEN {} THEN {} ELSE {} END", &[Boolean, of, of]);
@@ -127,7 +141,7 @@ impl Functions {
             self.add(of, "least({}, {}, {})", &[of, of, of]);
         }
         for text in ["({} AND {})", "({} OR {})"] {
-            self.add(Boolean, text, &[Boolean, Boolean]);
+            self.add_skipping(text, &[Boolean, Boolean]);
         }
         for text in ["(NOT {})", "({} IS TRUE)", "({} IS NOT FALSE)", "({} IS UNKNOWN)"] {
             self.add(Boolean, text, &[Boolean]);
