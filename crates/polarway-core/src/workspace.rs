@@ -1,7 +1,7 @@
 //! The folder for one process's temporary files: `tmp/worker-…` under the data directory.
 //!
 //! Processes may share a data directory. Each holds a lock on its own folder. A process that starts removes the folders
-//! that nobody locks: their processes have died.
+//! that nobody locks: their processes have died, perhaps while they made or removed them.
 
 use std::fs::{self, File};
 use std::io;
@@ -49,9 +49,12 @@ impl Workspace {
             remove_left_over(&parent)?;
             loop {
                 let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent.canonicalize()?)?;
-                let lock = File::create_new(folder.path().join(LOCK_FILE))?;
+                // Until it is locked, another process may remove it as left over.
+                let lock = match File::create_new(folder.path().join(LOCK_FILE)) {
+                    Err(error) if is_taken(&error) => continue,
+                    made => made?,
+                };
                 lock.lock()?;
-                // Before it was locked, another process may have removed it as left over.
                 if folder.path().join(LOCK_FILE).exists() {
                     return Ok(Self { folder, _lock: lock });
                 }
@@ -68,6 +71,11 @@ impl Workspace {
     }
 }
 
+/// Whether another process has locked a folder, or removed it.
+fn is_taken(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists)
+}
+
 fn remove_left_over(parent: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
@@ -78,8 +86,10 @@ fn remove_left_over(parent: &Path) -> io::Result<()> {
         if !is_workers || !holds_only_ours(&folder).unwrap_or(false) {
             continue;
         }
-        // A folder without a lock file is being made or removed right now.
-        let Ok(lock) = File::open(folder.join(LOCK_FILE)) else { continue };
+        // Without a lock file it is being made or removed, or its process died in the middle of that. Whoever makes it takes
+        // another one if there is a lock file already.
+        let path = folder.join(LOCK_FILE);
+        let Ok(lock) = File::open(&path).or_else(|_| File::create_new(&path)) else { continue };
         if lock.try_lock().is_ok() {
             tracing::debug!(folder = %folder.display(), "removing what a dead process left");
             let _ = fs::remove_dir_all(&folder); // another process may remove it too
@@ -119,10 +129,16 @@ mod tests {
             fs::create_dir(dead.join(folder)).unwrap();
             fs::write(dead.join(folder).join("left"), "x").unwrap();
         }
+        let half_made = data.path().join("tmp/worker-half-made");
+        fs::create_dir(&half_made).unwrap();
+        let half_removed = data.path().join("tmp/worker-half-removed");
+        fs::create_dir_all(half_removed.join(SPILL_FOLDER)).unwrap();
+        fs::write(half_removed.join(SPILL_FOLDER).join("left"), "x").unwrap();
         let foreign = data.path().join("tmp/mine");
         fs::create_dir(&foreign).unwrap();
         let _other = Workspace::open(data.path()).unwrap();
-        assert!(living.path().exists() && foreign.exists() && !dead.exists());
+        assert!(living.path().exists() && foreign.exists());
+        assert!(!dead.exists() && !half_made.exists() && !half_removed.exists());
     }
 
     #[test]
