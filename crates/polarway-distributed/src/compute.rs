@@ -34,6 +34,11 @@ impl Compute {
         tasks.spawn_on(work.in_current_span(), &self.handle);
         Work(tasks)
     }
+
+    /// Spawns work there that nobody waits for. It ends with the worker at the latest.
+    pub(crate) fn detach(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.handle.spawn(work);
+    }
 }
 
 /// Work on the threads of plans. Dropping it ends the work where it next waits.

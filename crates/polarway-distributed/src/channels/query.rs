@@ -16,6 +16,7 @@ use futures::stream::BoxStream;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
@@ -82,12 +83,22 @@ impl QueryChannels {
     }
 }
 
+/// Waits for an answer as long as its query lasts: a task may wait for a plan that never comes, and would hold the query meanwhile.
+async fn until<T>(stopped: &CancellationToken, answer: impl Future<Output = Result<T>>) -> Result<T> {
+    let answer = stopped.run_until_cancelled(answer).await;
+    answer.unwrap_or_else(|| Err(ended()))
+}
+
+fn ended() -> DataFusionError {
+    exec_datafusion_err!("the query has ended on this worker")
+}
+
 /// The worker of this process: plans and rows get there without being written into messages.
 struct Own(Weak<RunningQuery>);
 
 impl Own {
     fn query(&self) -> Result<Arc<RunningQuery>> {
-        self.0.upgrade().ok_or_else(|| exec_datafusion_err!("the query has ended on this worker"))
+        self.0.upgrade().ok_or_else(ended)
     }
 }
 
@@ -99,9 +110,11 @@ impl WorkerChannel for Own {
         sent: BoxStream<'static, CoordinatorToWorkerMsg>,
     ) -> Result<BoxStream<'static, Result<WorkerToCoordinatorMsg>>> {
         let query = self.query()?;
+        let stopped = query.stopped().clone();
         // The end of this stream says that the query has ended.
-        let sent = sent.map(Ok).take_until(query.stopped().clone().cancelled_owned()).boxed();
-        query.tasks().coordinator_channel(headers, sent).instrument(query.span().clone()).await
+        let sent = sent.map(Ok).take_until(stopped.clone().cancelled_owned()).boxed();
+        let answers = query.tasks().coordinator_channel(headers, sent).instrument(query.span().clone());
+        until(&stopped, answers).await
     }
 
     async fn execute_task(
@@ -111,7 +124,8 @@ impl WorkerChannel for Own {
         _: ExecutionPlanMetricsSet,
         _: &Arc<TaskContext>,
     ) -> Result<Vec<BoxStream<'static, Result<RecordBatch>>>> {
-        let (streams, _) = self.query()?.tasks().execute_task(request).await?;
+        let query = self.query()?;
+        let (streams, _) = until(query.stopped(), query.tasks().execute_task(request)).await?;
         Ok(streams.into_iter().map(|stream| stream.map(|batch| compact(batch?)).boxed()).collect())
     }
 

@@ -8,6 +8,7 @@ mod gateway;
 mod part;
 mod plan_check;
 mod query;
+mod reclaiming;
 mod serve;
 mod stoppable;
 

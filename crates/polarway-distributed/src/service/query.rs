@@ -2,10 +2,11 @@
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use datafusion_distributed::{Worker as Tasks, WorkerQueryContext, WorkerSessionBuilder};
 use futures::Stream;
@@ -38,6 +39,8 @@ pub(crate) struct RunningQuery {
     url: Url,
     tasks: Tasks,
     service: TaskService,
+    /// It lives as long as any operator of the query.
+    runtime: Weak<RuntimeEnv>,
     stopped: CancellationToken,
     why: OnceLock<Why>,
     span: Span,
@@ -143,6 +146,7 @@ impl Drop for Lease {
             (self.began.elapsed().as_millis(), matches!(self.query.why.get(), Some(Why::Late)));
         let ended = || tracing::debug!(target: PART, ms, is_late, "the part in a query has ended");
         self.query.span.in_scope(ended);
+        self.shared.reclaim(self.query.runtime.clone());
     }
 }
 
@@ -243,10 +247,20 @@ impl Shared {
                 QueryChannels { channels: Arc::clone(&self.channels), query: id, own, reports: None };
             let sessions =
                 TaskSessions { shared: Arc::clone(self), store, stopped: stopped.clone(), channels };
+            let own_runtime = Arc::downgrade(&runtime);
             let tasks = Tasks::from_session_builder(sessions).with_runtime_env(runtime);
             let service = tasks.clone().into_worker_server().max_decoding_message_size(message_bytes);
             let service = BoxCloneSyncService::new(service);
-            RunningQuery { url, tasks, service, stopped, why: OnceLock::new(), span, _counted: counted }
+            RunningQuery {
+                url,
+                tasks,
+                service,
+                runtime: own_runtime,
+                stopped,
+                why: OnceLock::new(),
+                span,
+                _counted: counted,
+            }
         }))
     }
 }

@@ -122,3 +122,25 @@ async fn a_worker_ends_a_query_that_is_longer_than_it_allows() {
     drop(rows);
     all_idle(&peers).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thread_that_keeps_dropped_values_alive_delays_the_end_of_a_query_only_until_it_goes_on() {
+    let tables = Tables::new();
+    let peers = fleet(tables.root(), 3).await;
+    let mut rows = peers[0].worker.run(grouped(&tables), urls(&peers));
+    assert!(matches!(rows.next().await, Some(Ok(_))));
+    // The plans of tasks are in a map without locks, which frees nothing as long as any thread may still read it.
+    let (reads_on, is_over) = std::sync::mpsc::channel::<()>();
+    let reader = std::thread::spawn(move || {
+        let _reads = crossbeam_epoch::pin();
+        let _ = is_over.recv();
+    });
+    drop(rows);
+    while peers.iter().any(|peer| peer.worker.status().queries > 0) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    drop(reads_on);
+    reader.join().unwrap();
+    all_idle(&peers).await;
+}
