@@ -97,6 +97,10 @@ impl FleetConfig {
         self.folder.join(format!("worker-{}", index + 1))
     }
 
+    fn data_folder(&self, index: usize) -> PathBuf {
+        self.worker_folder(index).join("data")
+    }
+
     fn balancer_folder(&self) -> PathBuf {
         self.folder.join("balancer")
     }
@@ -209,6 +213,11 @@ impl Fleet {
     /// What the balancer has written to its log.
     pub fn balancer_log(&self) -> String {
         self.balancer.as_ref().map(|(_, process)| process.log()).unwrap_or_default()
+    }
+
+    /// The data directory of one worker.
+    pub fn data_folder(&self, index: usize) -> PathBuf {
+        self.config.data_folder(index)
     }
 
     /// Kills a worker as a power cut would.
@@ -359,7 +368,7 @@ fn start_worker(config: &FleetConfig, index: usize, address: SocketAddr) -> Resu
             command.env_remove(name);
         }
     }
-    command.args(["--bind", &address.to_string(), "--data-dir"]).arg(folder.join("data"));
+    command.args(["--bind", &address.to_string(), "--data-dir"]).arg(config.data_folder(index));
     let (cold, state) = match &config.buckets {
         Some(Buckets { cold, state }) => (cold.into(), state.into()),
         None => (config.cold_folder(), config.state_folder()),

@@ -45,16 +45,8 @@ impl OwnFleet {
 
     /// The same with tables and handles in a bucket, at a place that nobody else uses.
     pub(crate) fn over_bucket(balancer: Balancer, given: &Given) -> Self {
-        Self::start(Some((balancer, Spread::RoundRobin)), &deploy_folder(), |config| {
-            let place = format!("{}/fleet-{}", given.url, Uuid::now_v7());
-            config.buckets =
-                Some(Buckets { cold: format!("{place}/cold"), state: format!("{place}/handles") });
-            config.server_variables.clone_from(&given.variables);
-            if let Some(endpoint) = given.endpoint() {
-                let arguments = ["--bucket-plain-http", "--bucket-endpoint", &endpoint];
-                config.server_arguments.extend(arguments.map(str::to_owned));
-            }
-        })
+        let balancer = Some((balancer, Spread::RoundRobin));
+        Self::start(balancer, &deploy_folder(), |config| over_bucket(config, given))
     }
 
     /// Three workers behind nginx, with a file in which something else stands than in ours.
@@ -85,12 +77,24 @@ impl OwnFleet {
     /// The same with more variables in its environment.
     pub(crate) fn of_peers_with_variables(arguments: &[&str], variables: &[(&'static str, &str)]) -> Self {
         Self::start(None, &deploy_folder(), |config| {
-            *config = config.clone().with_peers().unwrap();
-            config.server_arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-            config.server_variables.push(("POLARWAY_PEER_TOKEN", "canary-token-of-peers".to_owned()));
-            config
-                .server_variables
-                .extend(variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
+            with_peers(config, arguments);
+            let variables = variables.iter().map(|(name, value)| (*name, (*value).to_owned()));
+            config.server_variables.extend(variables);
+        })
+    }
+
+    /// Three workers behind this balancer that run queries together, with more arguments for each.
+    pub(crate) fn of_peers_behind(balancer: Balancer, arguments: &[&str]) -> Self {
+        Self::start(Some((balancer, Spread::RoundRobin)), &deploy_folder(), |config| {
+            with_peers(config, arguments);
+        })
+    }
+
+    /// Three workers without a balancer that run queries together, with tables and handles in a bucket.
+    pub(crate) fn of_peers_over_bucket(given: &Given) -> Self {
+        Self::start(None, &deploy_folder(), |config| {
+            with_peers(config, &[]);
+            over_bucket(config, given);
         })
     }
 
@@ -119,6 +123,15 @@ impl OwnFleet {
         Self { fleet: Fleet::start(config).unwrap(), _folder: folder }
     }
 
+    /// A page of the HTTP port of a worker whose arguments have `--metrics`.
+    pub(crate) async fn page(&self, worker: usize, path: &str) -> String {
+        let log = self.fleet.worker_log(worker);
+        // It was perhaps started more than once.
+        let (_, after) = log.rsplit_once("metrics and probes on ").unwrap();
+        let address = after.lines().next().unwrap();
+        reqwest::get(format!("{address}{path}")).await.unwrap().text().await.unwrap()
+    }
+
     /// A client of the whole fleet.
     pub(crate) async fn client(&self) -> DistributedClient {
         client_of(self.fleet.url()).await
@@ -127,6 +140,24 @@ impl OwnFleet {
     /// A client of one worker.
     pub(crate) async fn client_of_worker(&self, index: usize) -> DistributedClient {
         client_of(self.fleet.worker_url(index)).await
+    }
+}
+
+/// Workers run queries together.
+fn with_peers(config: &mut FleetConfig, arguments: &[&str]) {
+    *config = config.clone().with_peers().unwrap();
+    config.server_arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    config.server_variables.push(("POLARWAY_PEER_TOKEN", "canary-token-of-peers".to_owned()));
+}
+
+/// Tables and handles are in a bucket, at a place that nobody else uses.
+fn over_bucket(config: &mut FleetConfig, given: &Given) {
+    let place = format!("{}/fleet-{}", given.url, Uuid::now_v7());
+    config.buckets = Some(Buckets { cold: format!("{place}/cold"), state: format!("{place}/handles") });
+    config.server_variables.extend(given.variables.iter().cloned());
+    if let Some(endpoint) = given.endpoint() {
+        let arguments = ["--bucket-plain-http", "--bucket-endpoint", &endpoint];
+        config.server_arguments.extend(arguments.map(str::to_owned));
     }
 }
 

@@ -8,6 +8,8 @@ use polarway_client::{
     DistributedClient, EngineChoice, EngineUsed, HandleOptions, PeerState, QueryOptions, QueryPhase, Reason,
     Table,
 };
+use polarway_cloud::Given;
+use polarway_testing::not_run;
 
 use crate::collector::{Collector, attribute};
 use crate::support::{OwnFleet, client_of, numbers, refused, same, sum_of, wide};
@@ -73,6 +75,33 @@ async fn three_processes_answer_one_query_together_as_one_of_them_would() {
     let options = HandleOptions { engine: EngineChoice::Distributed, ..HandleOptions::default() };
     let kept = client.query_handle_with("SELECT n FROM wide WHERE n < 100", options).await.unwrap();
     assert_eq!(sum_of(&kept.load().await.unwrap()), (0..100).sum::<i64>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_processes_read_buckets_for_one_query() {
+    let given = Given::all();
+    if given.is_empty() {
+        not_run("there are no servers of buckets: `cargo xtask test` starts them");
+    }
+    for given in given {
+        let fleet = OwnFleet::of_peers_over_bucket(&given);
+        let client = fleet.client_of_worker(0).await;
+        client.store("wide", wide(20_000, 1)).await.unwrap();
+        client.append("wide", wide(20_000, 2)).await.unwrap();
+        until_peers_are(&client, &THREE).await;
+        for sql in [
+            "SELECT n % 10 AS k, count(*) AS rows, min(name) AS first FROM wide GROUP BY k ORDER BY k",
+            "SELECT a.n, a.name, b.a FROM wide AS a JOIN wide AS b ON a.n = b.n ORDER BY ALL LIMIT 500",
+        ] {
+            let (alone, _) = run(&client, sql, EngineChoice::Local).await;
+            let (together, used) = run(&client, sql, EngineChoice::Distributed).await;
+            assert_eq!(used, EngineUsed::Distributed { workers: 3 }, "{}: {sql}", given.url);
+            assert!(same(&alone, &together), "{}: {sql}\n{alone}\n{together}", given.url);
+        }
+        let options = HandleOptions { engine: EngineChoice::Distributed, ..HandleOptions::default() };
+        let kept = client.query_handle_with("SELECT n FROM wide WHERE n < 100", options).await.unwrap();
+        assert_eq!(sum_of(&kept.load().await.unwrap()), 2 * (0..100).sum::<i64>());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,14 +178,6 @@ async fn a_worker_that_ends_finishes_its_part_of_a_query_and_takes_no_new_one() 
     until_peers_are(&client, &[PeerState::Ready, PeerState::Ready, PeerState::Unreachable]).await;
 }
 
-/// A page of a worker's HTTP port.
-async fn page(fleet: &OwnFleet, worker: usize, path: &str) -> String {
-    let log = fleet.fleet.worker_log(worker);
-    let (_, after) = log.split_once("metrics and probes on ").unwrap();
-    let address = after.lines().next().unwrap();
-    reqwest::get(format!("{address}{path}")).await.unwrap().text().await.unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn each_worker_counts_what_it_does_for_queries_of_several() {
     let flags = ["--metrics", "--metrics-port", "0", "--distributed-from", "0.000001"];
@@ -175,7 +196,7 @@ async fn each_worker_counts_what_it_does_for_queries_of_several() {
 
     let (mut plans, mut sums) = (0.0, [0.0; 2]);
     for worker in 0..3 {
-        let page = page(&fleet, worker, "/metrics").await;
+        let page = fleet.page(worker, "/metrics").await;
         let value = |series: &str| -> f64 {
             let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
             line.unwrap_or_else(|| panic!("no {series} in {page}")).parse().unwrap()
@@ -247,7 +268,7 @@ async fn the_ids_of_a_call_are_in_the_logs_and_traces_of_all_workers_of_its_quer
 async fn the_status_page_lists_the_workers() {
     let fleet = OwnFleet::of_peers_with(&["--metrics", "--metrics-port", "0"]);
     until_peers_are(&fleet.client_of_worker(0).await, &THREE).await;
-    let page = page(&fleet, 0, "/").await;
+    let page = fleet.page(0, "/").await;
     for peer in &fleet.fleet.config().peers {
         assert!(page.contains(&format!("<td>{peer}</td>")), "{page}");
     }

@@ -4,9 +4,11 @@ mod actions;
 mod actor;
 mod handles;
 mod model;
+mod questions;
 mod report;
 mod shared;
 mod table;
+mod together;
 mod trouble;
 
 use std::sync::Arc;
@@ -57,14 +59,19 @@ async fn workers_that_die_and_stop_over_buckets_cost_no_client_anything() {
     }
 }
 
-async fn chaos(own: OwnFleet, behind: &str, seconds: u64) {
+/// Random numbers, whose seed is printed and can be given.
+fn noise(what: &str, time: Duration) -> fastrand::Rng {
     let seed = match std::env::var("POLARWAY_CHAOS_SEED") {
         Ok(seed) => seed.parse().expect("POLARWAY_CHAOS_SEED is no number"),
         Err(_) => fastrand::u64(..),
     };
+    println!("chaos: {what} for {time:?}, POLARWAY_CHAOS_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
+}
+
+async fn chaos(own: OwnFleet, behind: &str, seconds: u64) {
     let time = Duration::from_secs(seconds);
-    println!("chaos: behind {behind} for {time:?}, POLARWAY_CHAOS_SEED={seed}");
-    let mut noise = fastrand::Rng::with_seed(seed);
+    let mut noise = noise(&format!("behind {behind}"), time);
     let report = Arc::new(Report::default());
     let world = Arc::new(World::prepare(&own.client().await).await);
 

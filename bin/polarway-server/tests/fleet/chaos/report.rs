@@ -28,6 +28,11 @@ impl Report {
         times.longest = times.longest.max(took);
     }
 
+    /// How often something was done.
+    pub(super) fn count(&self, what: &str) -> u64 {
+        self.done.lock().unwrap().get(what).map_or(0, |times| times.count)
+    }
+
     pub(super) fn wrong(&self, what: String) {
         println!("chaos: WRONG: {what}");
         self.wrong.lock().unwrap().push(what);
