@@ -24,6 +24,8 @@ impl Compute {
     pub(crate) fn open(threads: usize) -> io::Result<Self> {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(threads.max(1)).thread_name("polarway-plans").thread_stack_size(STACK_BYTES);
+        // What a thread has dropped from a map without locks waits on that thread until it uses such a map again.
+        builder.on_thread_park(|| crossbeam_epoch::pin().flush());
         let runtime = builder.enable_all().build()?;
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }

@@ -1,8 +1,9 @@
 //! Frees what a query has left, though nobody asks for it any more.
 //!
 //! datafusion-distributed keeps the plans of tasks in a map without locks (moka, over crossbeam-epoch). Such a map frees what it has
-//! dropped only when no thread may still read it, and looks for that only while somebody uses such a map. Where a thread of the
-//! last query was interrupted at that moment, the plans stay, with their files, until the next query comes.
+//! dropped only when no thread may still read it, and looks for that only while somebody uses such a map. So the plans of the last
+//! query would stay, with their files, until the next query comes. Here somebody looks again until they are gone; what each thread
+//! of plans has dropped it shows when it goes idle.
 
 use std::sync::Weak;
 use std::time::Duration;
