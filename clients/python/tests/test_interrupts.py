@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import IO
 
@@ -64,7 +65,7 @@ def script(text: str, address: str) -> list[str]:
 @pytest.mark.parametrize("text", [BLOCKING, STREAM, AWAITED, SCAN], ids=["query", "stream", "asyncio", "scan"])
 def test_ctrl_c_ends_the_program_and_the_query(text: str, address: str) -> None:
     with DistributedClient(address) as observer:
-        assert observer.queries() == []
+        _until_no_query_runs(observer)
         with subprocess.Popen(
             script(text, address), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as running:
@@ -75,8 +76,14 @@ def test_ctrl_c_ends_the_program_and_the_query(text: str, address: str) -> None:
             running.send_signal(signal.SIGINT)
             _, errors = running.communicate(timeout=PATIENCE_S)
             assert errors.strip().endswith("KeyboardInterrupt")
-        while observer.queries():
-            pass
+        _until_no_query_runs(observer)
+
+
+def _until_no_query_runs(observer: DistributedClient) -> None:
+    """Waits until the server has ended what a connection that broke, here or in another test, has left."""
+    end = time.monotonic() + PATIENCE_S
+    while running := observer.queries():
+        assert time.monotonic() < end, running
 
 
 LOADS = """
