@@ -8,6 +8,7 @@ mod calendar;
 mod casts;
 mod collected;
 mod days;
+mod expansions;
 mod floats;
 mod keys;
 mod letters;
@@ -16,6 +17,7 @@ mod maps;
 mod moments;
 mod opaque;
 mod quantiles;
+mod repeatable;
 mod retyped;
 mod structs;
 mod sums;
@@ -33,6 +35,8 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
+
+use crate::session::Functions;
 
 /// A function over columns. NULLs are its own matter.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +88,7 @@ pub(crate) use self::lists::{FIRST_OF, ITEM, LENGTH, LIST, ORDERED, SLICE, SORT_
 pub(crate) use self::maps::{MAP_ENTRIES, MAP_KEYS, MAP_LENGTH, MAP_VALUES};
 pub(crate) use self::opaque::{NULLABLE, OPAQUE, opaque};
 pub(crate) use self::quantiles::{CONTINUOUS_QUANTILES, DISCRETE_QUANTILES};
+pub(crate) use self::repeatable::{ROUNDED, VARIANCE, total, total_of_squares};
 pub(crate) use self::retyped::{RETYPED, retyped};
 pub(crate) use self::structs::{FIELD, PACK};
 pub(crate) use self::sums::NARROWED;
@@ -92,7 +97,7 @@ pub(crate) use self::time_texts::TEXT_OF;
 
 /// All functions that translated plans call.
 #[must_use]
-pub fn all() -> Vec<Arc<ScalarUDF>> {
+pub fn all() -> Functions {
     let natives = [
         ADD,
         SUBTRACT,
@@ -154,6 +159,8 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         LAST_CHARACTERS,
         LOWER,
         UPPER,
+        ROUNDED,
+        VARIANCE,
         NULLABLE,
         OPAQUE,
         RETYPED,
@@ -164,7 +171,11 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         LIKE,
         SUBSTRING,
     ];
-    natives.into_iter().map(|native| Arc::new(native.to_udf())).collect()
+    Functions {
+        scalar: natives.into_iter().map(|native| Arc::new(native.to_udf())).collect(),
+        aggregate: vec![total(), total_of_squares()],
+        window: Vec::new(),
+    }
 }
 
 #[derive(Debug)]

@@ -5,11 +5,11 @@ use datafusion::logical_expr::{
     Expr, ExprSchemable as _, LogicalPlan, LogicalPlanBuilder, Operator as Binary,
 };
 
-use super::Translator;
 use super::constants::constant;
 use super::expressions::joined;
 use super::relation::{OutputColumn, Relation, RowOrder};
 use super::types::{arrow_type, as_type, is_same};
+use super::{Cte, Translator};
 use crate::bound::{Chunk, Constant, Expression, Filter, LimitValue, Operator, SqlType};
 use crate::functions::opaque;
 use crate::refusal::Refusal;
@@ -67,18 +67,18 @@ impl Translator<'_> {
             Operator::Except(sets) => self.intersect_or_except(sets, false),
             Operator::MaterializedCte(cte) => {
                 let [definition, rest] = cte.children.as_slice() else { return Err(form("a CTE")) };
-                let definition = self.operator(definition)?;
-                self.ctes.insert(cte.table_index, definition);
+                let rows = self.operator(definition)?;
+                self.ctes.insert(cte.table_index, Cte { rows, is_read: false });
                 self.operator(rest)
             }
             Operator::CteRef { cte_index } => {
                 let missing = || Refusal::Operator("recursive CTE".to_owned());
-                let definition = self.ctes.get(cte_index).ok_or_else(missing)?.clone();
-                if !definition.is_repeatable {
-                    // It may be read once only, and nobody counts.
-                    return Err(Refusal::Order("a CTE that is read".to_owned()));
+                let cte = self.ctes.get_mut(cte_index).ok_or_else(missing)?;
+                let (rows, was_read) = (cte.rows.clone(), std::mem::replace(&mut cte.is_read, true));
+                if was_read && !rows.is_repeatable {
+                    return Err(Refusal::Order("a CTE that is read twice".to_owned()));
                 }
-                self.again(definition)
+                self.again(rows)
             }
             Operator::DummyScan => Ok(Relation {
                 plan: LogicalPlanBuilder::empty(true).build()?,

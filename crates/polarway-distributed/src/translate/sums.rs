@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::functions_aggregate as aggregate;
+use datafusion::functions_aggregate::count::count_udaf;
+use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::{AggregateUDF, Expr, cast, lit};
 
 use super::aggregates::whole;
 use super::constants::null;
 use super::types::arrow_type;
 use crate::bound::SqlType;
-use crate::functions::{AVERAGE, NARROWED};
+use crate::functions::{self, AVERAGE, FINITE, NARROWED, ROUNDED, VARIANCE, total_of_squares};
 use crate::refusal::Refusal;
 
 /// The digits of Arrow's widest decimals.
@@ -51,8 +52,30 @@ pub(super) fn average(value: Expr, of: &SqlType, add: &mut Add<'_>) -> Option<Ex
     }
     let is_short = matches!(of, SmallInt | Decimal { width: ..=4, .. });
     let sum = exact(value.clone(), of, add);
-    let count = add(aggregate::count::count_udaf(), vec![value]);
+    let count = add(count_udaf(), vec![value]);
     Some(AVERAGE.call(vec![sum, count, lit(is_short)]))
+}
+
+/// An aggregate of DOUBLEs that is the same in any order of rows; `None` if it is not known.
+pub(super) fn repeatable(name: &str, value: &Expr, add: &mut Add<'_>) -> Option<Expr> {
+    let mut total = |udaf| add(udaf, vec![value.clone()]);
+    let root = |value: Expr| datafusion::functions::math::sqrt().call(vec![value]);
+    let mut variance = |is_sample: bool| {
+        let parts = vec![total(functions::total()), total(total_of_squares()), total(count_udaf())];
+        FINITE.call(vec![VARIANCE.call([parts, vec![lit(is_sample)]].concat())])
+    };
+    Some(match name {
+        "sum" => ROUNDED.call(vec![total(functions::total())]),
+        "avg" | "mean" => {
+            let sum = ROUNDED.call(vec![total(functions::total())]);
+            sum / cast(total(count_udaf()), DataType::Float64)
+        }
+        "variance" | "var_samp" => variance(true),
+        "var_pop" => variance(false),
+        "stddev" | "stddev_samp" => root(variance(true)),
+        "stddev_pop" => root(variance(false)),
+        _ => return None,
+    })
 }
 
 /// The sum as a decimal with enough digits.
@@ -65,7 +88,7 @@ fn exact(value: Expr, of: &SqlType, add: &mut Add<'_>) -> Expr {
         SqlType::HugeInt => cast(value, DataType::Decimal256(MOST_DIGITS, 0)),
         _ => whole(value, of),
     };
-    add(aggregate::sum::sum_udaf(), vec![value])
+    add(sum_udaf(), vec![value])
 }
 
 /// Whether a sum may not fit into 128 bits. With 19 digits, one of 10^19 rows does.

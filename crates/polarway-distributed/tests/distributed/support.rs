@@ -15,8 +15,8 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use polarway_distributed::{
-    Channels, Credentials, Error, Functions, Identity, PinnedFile, PinnedFiles, PlanFiles, Query, Spread,
-    StoredScan, Token, Worker, WorkerLimits, WorkerOptions, functions,
+    Channels, Credentials, Error, Identity, PinnedFile, PinnedFiles, PlanFiles, Query, Spread, StoredScan,
+    Token, Worker, WorkerLimits, WorkerOptions, functions,
 };
 use polarway_model::DatasetName;
 use polarway_query::{CatalogError, FileGroup, FileReference, RemoteFile, RemoteReadError, StoredTable};
@@ -181,7 +181,7 @@ impl Peer {
             identity,
             token: Some(Token::new(TOKEN).unwrap()),
             files: Arc::new(Files(Arc::clone(&files))),
-            functions: Functions { scalar: functions(), ..Functions::default() },
+            functions: functions(),
             spread,
             limits,
             spill_folder: spill.path().to_owned(),

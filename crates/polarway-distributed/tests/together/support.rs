@@ -11,8 +11,8 @@ use polarway_core::{
     QuerySummary, Table, WriteMode, WriteOptions,
 };
 use polarway_distributed::{
-    Channels, Coordinator, Credentials, Functions, Identity, PeerSource, Peers, Spread, Token, Worker,
-    WorkerLimits, WorkerOptions,
+    Channels, Coordinator, Credentials, Identity, PeerSource, Peers, Spread, Token, Worker, WorkerLimits,
+    WorkerOptions,
 };
 use polarway_query::PlanFiles;
 use tempfile::TempDir;
@@ -73,7 +73,7 @@ impl Fleet {
                 identity: Identity { version: "test".to_owned(), storage: seam.storage().to_owned() },
                 token: Some(token.clone()),
                 files: seam.files(),
-                functions: Functions { scalar: polarway_distributed::functions(), ..Functions::default() },
+                functions: polarway_distributed::functions(),
                 spread: Spread { partitions: 2, bytes_per_partition: 1 },
                 limits: WorkerLimits::default(),
                 spill_folder: seam.spill_folder(),

@@ -26,7 +26,7 @@ pub(crate) fn all_are_refused(queries: &[&str]) {
     }
 }
 
-fn engines() -> Engines {
+pub(crate) fn engines() -> Engines {
     let mut engines = Engines::new();
     let rows = "SELECT n, ts, TIME '12:00:00' + to_seconds(n) AS tm FROM (VALUES (1, TIMESTAMP 'infinity'), \
                 (2, TIMESTAMP '290309-12-22 (BC) 00:00:00'), (3, TIMESTAMP '294246-12-31 23:59:59')) AS v(n, ts)";
@@ -283,6 +283,7 @@ fn dates_are_moved_by_days_unless_they_are_infinite() {
         ),
         &format!("SELECT CAST(ts AS DATE) + {days}, CAST(ts AS DATE) - {days} FROM t WHERE n <> 2"),
         "SELECT DATE 'infinity' + 2147483647, DATE '-infinity' - CAST(n AS INTEGER) FROM t",
+        "SELECT dayofweek(d), year(d), week(d), last_day(d), monthname(d), CAST(d AS VARCHAR) FROM (SELECT DATE '1970-01-01' + CAST(n * 700000000 AS INTEGER) AS d FROM t)",
         "SELECT DATE '2024-02-29' + CAST(NULL AS INTEGER), CAST(NULL AS DATE) - CAST(n AS INTEGER) FROM t",
         "SELECT DATE '1970-01-01' + 2147483646, DATE '1970-01-02' - 2147483647 FROM t",
     ]);

@@ -1,7 +1,7 @@
 //! Sums and averages of exact numbers, of groups and of frames.
 
 use crate::engines::{Engines, Outcome};
-use crate::kinds::{all_are_same, all_fail};
+use crate::kinds::{all_are_refused, all_are_same, all_fail, engines};
 
 const NINES: &str = "99999999999999999999999999999999999999";
 
@@ -92,6 +92,20 @@ fn an_average_whose_sum_has_more_than_128_bits_fails() {
 }
 
 #[test]
+fn a_sum_fails_only_if_it_does_not_fit_itself() {
+    let engines = engines();
+    let nines = format!("CAST('{NINES}' AS DECIMAL(38, 0))");
+    let values = format!("CASE n WHEN 3 THEN -{nines} ELSE {nines} END");
+    for call in ["sum", "avg"] {
+        let outcome = engines.ask(&format!("SELECT {call}({values}) FROM t"));
+        assert!(matches!(outcome, Outcome::Same | Outcome::OverflowsOnTheWay), "{call}: {outcome:?}");
+        let frame = "ORDER BY n ROWS BETWEEN CURRENT ROW AND CURRENT ROW";
+        let outcome = engines.ask(&format!("SELECT n, {call}({nines}) OVER ({frame}) FROM t"));
+        assert!(matches!(outcome, Outcome::Same | Outcome::OverflowsOnTheWay), "{call}: {outcome:?}");
+    }
+}
+
+#[test]
 fn hugeints_are_calculated_with_decimals_as_they_are() {
     let half = "CAST('0.5' AS DECIMAL(38, 1))";
     all_are_same(&[
@@ -106,4 +120,50 @@ fn hugeints_are_calculated_with_decimals_as_they_are() {
         &format!("SELECT CAST('{NINES}' AS HUGEINT) + CAST(n AS DECIMAL(38, 0)) FROM t"),
         &format!("SELECT -CAST('{NINES}' AS DECIMAL(38, 0)) - CAST(n AS HUGEINT) FROM t"),
     ]);
+}
+
+/// Asks over a table `r` of 5 000 rows, in groups `g` of 500, with a DOUBLE `x` whose sums are rounded.
+fn engines_of_fractions() -> Engines {
+    let mut engines = Engines::new();
+    engines.add_query("r", "SELECT i % 10 AS g, i, 1 / (1 + i * 7919 % 4999) AS x FROM range(5000) AS r(i)");
+    engines
+}
+
+#[test]
+fn rows_that_are_read_twice_have_the_same_sums_each_time() {
+    let engines = engines_of_fractions();
+    let sums =
+        "sum(x) AS a, avg(-x) AS b, stddev(x) AS c, stddev_pop(x) AS d, var_samp(x) AS e, var_pop(x) AS f";
+    let totals = format!("SELECT g, {sums} FROM r GROUP BY g");
+    for sql in [
+        format!("WITH c AS MATERIALIZED ({totals}) SELECT count(*) FROM c AS one JOIN c AS other USING (a, b, c, d, e, f)"),
+        format!("WITH c AS MATERIALIZED ({totals}) SELECT count(*) FROM c WHERE (a, b, c, d, e, f) NOT IN (FROM c SELECT (a, b, c, d, e, f))"),
+        format!("WITH c AS MATERIALIZED ({totals}) SELECT one.g, one.c / one.b, other.c / other.b FROM c AS one, c AS other WHERE one.g = other.g - 1"),
+        format!("SELECT count(*) FROM (SELECT a, count(*) FROM ({totals}) GROUP BY ROLLUP (a, b))"),
+        format!("SELECT g FROM ({totals}) AS o WHERE a = (SELECT max(a) FROM ({totals}) AS i WHERE i.b = o.b)"),
+        "WITH c AS MATERIALIZED (SELECT sum(x) FILTER (i < 0) AS a, var_samp(x) FILTER (i = 7) AS b, var_pop(x) FILTER (i = 7) AS c FROM r) SELECT * FROM c UNION ALL FROM c".to_owned(),
+    ] {
+        assert_eq!(engines.ask(&sql), Outcome::Same, "{sql}");
+    }
+}
+
+#[test]
+fn rows_that_may_be_others_each_time_are_read_once() {
+    let engines = engines_of_fractions();
+    let some = "SELECT g, i, sum(i) OVER (ORDER BY g, i ROWS 3 PRECEDING) AS s FROM r ORDER BY i LIMIT 20";
+    let once = format!("WITH c AS MATERIALIZED ({some}) SELECT max(s) FROM c");
+    assert_eq!(engines.ask(&once), Outcome::Same);
+    for sql in [
+        format!("WITH c AS MATERIALIZED ({some}) SELECT count(*) FROM c AS one JOIN c AS other USING (g)"),
+        format!(
+            "WITH c AS MATERIALIZED ({some}), d AS MATERIALIZED (SELECT max(s) AS s FROM c) FROM d UNION ALL FROM d"
+        ),
+    ] {
+        assert!(matches!(engines.ask(&sql), Outcome::Refused(_)), "{sql}");
+    }
+    let of_pairs =
+        "WITH c AS MATERIALIZED (SELECT covar_pop(n / 3, n / 7) AS v FROM t) FROM c UNION ALL FROM c";
+    let of_distinct =
+        "WITH c AS MATERIALIZED (SELECT sum(DISTINCT n / 3) AS v FROM t) FROM c UNION ALL FROM c";
+    all_are_refused(&[of_pairs, of_distinct]);
 }

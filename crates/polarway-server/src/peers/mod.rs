@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use polarway_core::{Distribution, EngineChoice, Polarway};
 use polarway_distributed::{
-    Channels, Coordinator, Credentials, Functions, Identity, PeerTls, Peers, Spread, Token, Worker,
-    WorkerCounts, WorkerLimits, WorkerOptions, WorkerStatus, functions,
+    Channels, Coordinator, Credentials, Identity, PeerTls, Peers, Spread, Token, Worker, WorkerCounts,
+    WorkerLimits, WorkerOptions, WorkerStatus, functions,
 };
 use polarway_model::{Peer, PeerState};
 use tokio::net::TcpListener;
@@ -108,7 +108,7 @@ fn options(config: &ServerConfig, engine: &Distribution, token: Option<Token>) -
         },
         token,
         files: engine.files(),
-        functions: Functions { scalar: functions(), ..Functions::default() },
+        functions: functions(),
         spread: Spread { bytes_per_partition: PARTITION_BYTES, ..Spread::default() },
         limits: WorkerLimits {
             queries: peers.queries,

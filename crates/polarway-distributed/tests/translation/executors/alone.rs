@@ -27,8 +27,12 @@ impl Alone {
         let config = SessionConfig::new().with_target_partitions(3).with_batch_size(1_000);
         let builder = SessionStateBuilder::new().with_default_features().with_config(config);
         let session = SessionContext::new_with_state(builder.with_optimizer_rules(optimizer_rules()).build());
-        for function in functions() {
+        let functions = functions();
+        for function in functions.scalar {
             session.register_udf(function.as_ref().clone());
+        }
+        for function in functions.aggregate {
+            session.register_udaf(function.as_ref().clone());
         }
         Self { tables: HashMap::new(), session, runtime: Runtime::new().unwrap() }
     }

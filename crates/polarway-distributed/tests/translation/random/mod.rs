@@ -81,7 +81,7 @@ fn round(seed: u64, maker: &mut Maker<'_>, tally: &mut Tally) {
         maker.learn(!matches!(outcome, Outcome::Refused(_)));
         match outcome {
             Outcome::Same => tally.same += 1,
-            Outcome::BothFail => tally.failing += 1,
+            Outcome::BothFail | Outcome::OverflowsOnTheWay => tally.failing += 1,
             Outcome::Refused(_) => tally.refused += 1,
             Outcome::Fails(_) | Outcome::Differs(_) => {
                 let found = format!("seed {seed}, query {number}: {}", smallest(&engines, query));
@@ -98,7 +98,7 @@ fn smallest(engines: &Engines, query: Form) -> String {
     let shows = |sql: &str| match engines.ask(sql) {
         Outcome::Fails(_) => is_failure,
         Outcome::Differs(_) => !is_failure,
-        Outcome::Same | Outcome::BothFail | Outcome::Refused(_) => false,
+        Outcome::Same | Outcome::BothFail | Outcome::OverflowsOnTheWay | Outcome::Refused(_) => false,
     };
     let sql = query.shrunk(shows).sql();
     format!("{sql}\n{:?}", engines.ask(&sql))
