@@ -11,17 +11,13 @@ mod support;
 use std::sync::Arc;
 
 use arrow::array::*;
-use arrow::compute::concat_batches;
 use arrow::datatypes::*;
 use polarway_query::{Error, QueryOptions};
 use support::{Bench, FIRST_COMMIT, MINUTE, batch, rows_of};
 
 fn ask(bench: &Bench, sql: &str, values: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, Error> {
     let parameters = (!values.is_empty()).then(|| batch(values));
-    let options = QueryOptions { parameters, ..QueryOptions::default() };
-    let stream = bench.start(sql, options)?;
-    let schema = stream.schema();
-    Ok(concat_batches(&schema, &stream.collect::<Result<Vec<_>, _>>()?).unwrap())
+    bench.query_as(sql, QueryOptions { parameters, ..QueryOptions::default() })
 }
 
 fn rows(bench: &Bench, sql: &str, values: Vec<(&str, ArrayRef)>) -> Vec<String> {

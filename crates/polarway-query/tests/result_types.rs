@@ -12,7 +12,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, RecordBatch, StringArray};
-use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use polarway_query::{Error, QueryOptions};
 use polarway_table::{DUCKDB_TYPE_KEY, duckdb_type, text_options, texts};
@@ -353,11 +352,9 @@ fn a_query_with_values_for_parameters_has_its_types_from_them() {
     ] {
         let parameters = RecordBatch::try_from_iter([("1", value)]).unwrap();
         let options = QueryOptions { parameters: Some(parameters), ..QueryOptions::default() };
-        let stream = bench.start("SELECT $1 AS v", options).unwrap();
-        let schema = stream.schema();
-        assert_eq!(duckdb_type(schema.field(0)), Some(duckdb));
-        let batches = stream.collect::<Result<Vec<_>, _>>().unwrap();
-        assert_eq!(text_of(&concat_batches(&schema, &batches).unwrap()), [expect]);
+        let rows = bench.query_as("SELECT $1 AS v", options).unwrap();
+        assert_eq!(duckdb_type(rows.schema().field(0)), Some(duckdb));
+        assert_eq!(text_of(&rows), [expect]);
     }
 }
 
@@ -409,10 +406,7 @@ fn numbers_of_any_length_come_as_text_where_that_is_asked_for() {
     let bench = Bench::new();
     let sql = "SELECT 170141183460469231731687303715884105727::HUGEINT AS n, [sum(1)] AS l, 5 AS i";
     let ask = |hugeint_as_text: bool| {
-        let options = QueryOptions { hugeint_as_text, ..QueryOptions::default() };
-        let stream = bench.start(sql, options)?;
-        let schema = stream.schema();
-        Ok(concat_batches(&schema, &stream.collect::<Result<Vec<_>, Error>>()?).unwrap())
+        bench.query_as(sql, QueryOptions { hugeint_as_text, ..QueryOptions::default() })
     };
     // In turns: a statement that was kept is not taken for the other form.
     for _ in 0..3 {

@@ -121,12 +121,18 @@ impl Engines {
 
     /// Asks both.
     pub(crate) fn ask(&self, sql: &str) -> Outcome {
-        let ours = match self.translated(sql) {
+        self.ask_with(sql, None)
+    }
+
+    /// Asks both, with the values of parameters.
+    pub(crate) fn ask_with(&self, sql: &str, values: Option<&RecordBatch>) -> Outcome {
+        let options = || QueryOptions { parameters: values.cloned(), ..QueryOptions::default() };
+        let ours = match self.translated(sql, &options()) {
             Err(Failure::Refused(refusal)) => return Outcome::Refused(refusal),
             Err(Failure::Failed(error)) => Err(error),
             Ok(answer) => Ok(answer),
         };
-        match (ours, self.bench.query(sql)) {
+        match (ours, self.bench.query_as(sql, options())) {
             (Err(_), Err(_)) => Outcome::BothFail,
             (Err(error), Ok(_)) => Outcome::Fails(error),
             (Ok(_), Err(error)) if error.to_string().contains(SUM_OVERFLOWS) => Outcome::OverflowsOnTheWay,
@@ -139,12 +145,10 @@ impl Engines {
     }
 
     /// The answer of the translated plan, and whether its order is given.
-    fn translated(&self, sql: &str) -> Result<(RecordBatch, bool), Failure> {
+    fn translated(&self, sql: &str, options: &QueryOptions) -> Result<(RecordBatch, bool), Failure> {
         let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
         let engine = &self.bench.engine;
-        let resolved = engine
-            .plan(sql, &*self.bench.folder, &QueryOptions::default())
-            .map_err(|error| failed(&error))?;
+        let resolved = engine.plan(sql, &*self.bench.folder, options).map_err(|error| failed(&error))?;
         if resolved.plan.statement.explained.is_some() {
             return Err(Failure::Refused("EXPLAIN".to_owned()));
         }

@@ -8,6 +8,7 @@ mod engines;
 mod executors;
 mod kinds;
 mod nested;
+mod parameters;
 mod random;
 mod spread;
 #[path = "../../../polarway-core/tests/answers/statements.rs"]

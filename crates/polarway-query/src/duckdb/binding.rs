@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use parking_lot::Mutex;
 use polarway_sql::identifier;
 
@@ -16,6 +16,7 @@ use super::instances::Instances;
 use super::native::{ColumnTypes, Connection, NativeError};
 use super::result_types::{ResultColumns, cast_for_arrow};
 use super::sandbox::Purpose;
+use super::values::constant;
 use super::view::{TypedColumn, typed_columns};
 use crate::bound_plan::{BoundPlan, BoundTable};
 use crate::config::EngineConfig;
@@ -91,9 +92,6 @@ impl Binding {
         if !plan.statement.attached.is_empty() {
             return unsupported("a query of the analytics database");
         }
-        if !plan.statement.bound.is_empty() {
-            return unsupported("a query with parameters");
-        }
         let mut tables = Vec::with_capacity(plan.tables.len());
         for (place, table) in plan.tables.iter().enumerate() {
             match &table.source {
@@ -107,10 +105,7 @@ impl Binding {
                 TableSource::Listing(..) => return unsupported("a list of tables"),
             }
         }
-        let work = |_: &mut (), instance: &Arc<Instance>| {
-            bind_in(instance, plan, &tables)
-                .map_err(|error| diagnose(&error, Origin::OtherText, &Hidden::default()))
-        };
+        let work = |_: &mut (), instance: &Arc<Instance>| bind_in(instance, plan, &tables);
         let (json, schema) = self.instances()?.run(&mut (), |()| true, work)?;
         let tables = tables.into_iter().map(|table| (table.name.clone(), table.bound())).collect();
         Ok(BoundPlan { json, schema, tables })
@@ -179,19 +174,34 @@ fn bind_in(
     instance: &Instance,
     plan: &Plan,
     tables: &[EmptyTable<'_>],
-) -> Result<(String, SchemaRef), NativeError> {
-    let connection = instance.sessions.connect()?;
+) -> Result<(String, SchemaRef), Error> {
+    let failed = |error: NativeError| diagnose(&error, Origin::OtherText, &Hidden::default());
+    let connection = instance.sessions.connect().map_err(failed)?;
     let largest = tables.iter().map(|table| table.bytes).max().unwrap_or_default();
     for table in tables {
-        connection.execute(&table.create(largest))?;
-        connection.execute(&table.create_view())?;
+        connection.execute(&table.create(largest)).map_err(failed)?;
+        connection.execute(&table.create_view()).map_err(failed)?;
     }
-    let text = plan.statement.select();
-    let own = columns_of(&connection, text)?;
+    let constant = constant(&connection, plan, failed)?;
+    let text = constant.as_ref().map_or(plan.statement.select(), |constant| &constant.text);
+    let (json, schema) = written(&connection, text, plan.form.hugeint_as_text).map_err(failed)?;
+    Ok(match constant {
+        Some(constant) => (json, with_names(&schema, constant.names)),
+        None => (json, schema),
+    })
+}
+
+/// The plan of a text without parameters, and the columns of its result.
+fn written(
+    connection: &Connection,
+    text: &str,
+    hugeint_as_text: bool,
+) -> Result<(String, SchemaRef), NativeError> {
+    let own = columns_of(connection, text)?;
     let columns = own.columns();
-    let cast = cast_for_arrow(&columns, text, plan.form.hugeint_as_text);
+    let cast = cast_for_arrow(&columns, text, hugeint_as_text);
     let types = match &cast {
-        Some(cast) => columns_of(&connection, cast)?,
+        Some(cast) => columns_of(connection, cast)?,
         None => own,
     };
     let schema = ResultColumns::new(&types.to_arrow()?, &columns, cast.is_some()).schema;
@@ -199,6 +209,12 @@ fn bind_in(
         .prepare("SELECT CAST(json_serialize_plan(CAST(? AS VARCHAR), optimize := true) AS VARCHAR)")?;
     let json = serialize.text(&[cast.as_deref().unwrap_or(text)])?;
     Ok((json.ok_or_else(|| NativeError::internal("DuckDB gave no plan"))?, schema))
+}
+
+fn with_names(schema: &SchemaRef, names: Vec<String>) -> SchemaRef {
+    let fields = schema.fields().iter().zip(names);
+    let fields = fields.map(|(field, name)| field.as_ref().clone().with_name(name)).collect::<Vec<_>>();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
 /// The columns of a text. A query that was started, if only as far as that, would be carried on when it is dropped.

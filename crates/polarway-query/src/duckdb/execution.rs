@@ -11,9 +11,10 @@ use super::explained;
 use super::instance::Instance;
 use super::kept;
 use super::local_tables::LocalTables;
-use super::native::{Connection, NativeError, Pending, Prepared, Rows, Value};
+use super::native::{Connection, NativeError, Pending, Prepared, Rows};
 use super::result_types::{ResultColumns, cast_for_arrow};
 use super::sessions::Session;
+use super::values::bind_values;
 use crate::batches::Joiner;
 use crate::error::Error;
 use crate::output::Output;
@@ -162,12 +163,7 @@ impl Execution<'_> {
         mut prepared: Prepared,
         failed: impl Fn(NativeError) -> Error,
     ) -> Result<Pending, Error> {
-        let parameters = &self.plan.parameters;
-        for (its_name, name) in &self.plan.statement.bound {
-            let value = Value::of(parameters.value(name)?, 0)
-                .map_err(|reason| Error::Parameters(format!("the value of ${name} {reason}")))?;
-            prepared.bind(its_name, &value).map_err(|error| Error::Internal(error.to_string()))?;
-        }
+        bind_values(&mut prepared, self.plan)?;
         // An interrupt before this point may be lost, a later one is not; the check catches the earlier one.
         let pending = prepared.pending().map_err(failed)?;
         self.output.check()?;

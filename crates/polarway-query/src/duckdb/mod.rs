@@ -25,6 +25,7 @@ mod scan;
 mod sessions;
 mod sql_type;
 mod stored_types;
+mod values;
 mod view;
 
 use std::path::PathBuf;

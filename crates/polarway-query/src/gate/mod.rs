@@ -35,6 +35,7 @@ pub(crate) use named::NamedColumns;
 pub(crate) use parser::is_too_deep;
 use position::with_position;
 use recent::Recent;
+pub(crate) use splice::with_values;
 use splice::{Cut, Form};
 use tree::{Refusal, RefusalKind, Source, TableUse};
 

@@ -128,18 +128,9 @@ pub(crate) const POSITION: &str = "p";
 /// values for positions with a gap. Empty if there are none inside.
 pub(crate) fn naming_cuts(text: &str, cuts: &[Cut]) -> Vec<Cut> {
     let is_inside = |token: &Token<'_>| cuts.iter().any(|cut| (cut.start..cut.end).contains(&token.start));
-    let mut marks = 0;
-    let parameters = tokens(text).significant().filter(|token| token.kind == Kind::Parameter);
-    let positional: Vec<(String, Token<'_>)> = parameters
-        .filter_map(|token| match &token.text[1..] {
-            "" => {
-                marks += 1;
-                Some((marks.to_string(), token))
-            }
-            name if name.bytes().all(|byte| byte.is_ascii_digit()) => Some((name.to_owned(), token)),
-            _ => None,
-        })
-        .collect();
+    let is_position = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+    let positional: Vec<(String, Token<'_>)> =
+        parameters(text).filter(|(name, _)| is_position(name)).collect();
     if !positional.iter().any(|(_, token)| is_inside(token)) {
         return Vec::new();
     }
@@ -151,6 +142,27 @@ pub(crate) fn naming_cuts(text: &str, cuts: &[Cut]) -> Vec<Cut> {
             replacement: format!("${POSITION}{position}"),
         })
         .collect()
+}
+
+/// The text with something else in place of each parameter, by its name. `None` if there is nothing for one of them.
+pub(crate) fn with_values(text: &str, value: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let cut = |(name, token): (String, Token<'_>)| {
+        Some(Cut { start: token.start, end: token.end(), replacement: value(&name)? })
+    };
+    apply(text, parameters(text).map(cut).collect::<Option<_>>()?)
+}
+
+/// The parameters of a text with their names. That of a positional one is its number.
+fn parameters(text: &str) -> impl Iterator<Item = (String, Token<'_>)> {
+    let mut marks = 0;
+    let parameters = tokens(text).significant().filter(|token| token.kind == Kind::Parameter);
+    parameters.map(move |token| match &token.text[1..] {
+        "" => {
+            marks += 1;
+            (marks.to_string(), token)
+        }
+        name => (name.to_owned(), token),
+    })
 }
 
 /// The byte after a table's name, which may have up to three parts.
@@ -266,6 +278,19 @@ mod tests {
             let cut = Cut { start, end: text.len(), replacement: String::new() };
             let cuts = naming_cuts(text, &[cut]);
             assert_eq!(apply(text, cuts).as_deref(), Some(expect));
+        }
+    }
+
+    #[test]
+    fn each_parameter_has_its_value_wherever_it_stands() {
+        let value = |name: &str| (name != "none").then(|| format!("<{name}>"));
+        for (text, expect) in [
+            ("SELECT ?, '?', ? -- ?", Some("SELECT <1>, '?', <2> -- ?")),
+            ("SELECT $2 + $x, $$?$$, \"$1\"", Some("SELECT <2> + <x>, $$?$$, \"$1\"")),
+            ("SELECT $x + $none", None),
+            ("SELECT 1", Some("SELECT 1")),
+        ] {
+            assert_eq!(with_values(text, value).as_deref(), expect, "{text}");
         }
     }
 }

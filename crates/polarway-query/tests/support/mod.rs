@@ -198,10 +198,11 @@ impl Bench {
     }
 
     pub(crate) fn query_with(&self, catalog: Arc<dyn Catalog>, sql: &str) -> Result<RecordBatch, Error> {
-        let stream = self.start_over(catalog, sql, QueryOptions::default())?;
-        let schema = stream.schema();
-        let batches: Vec<RecordBatch> = stream.collect::<Result<_, _>>()?;
-        Ok(concat_batches(&schema, &batches).unwrap())
+        all_of(self.start_over(catalog, sql, QueryOptions::default())?)
+    }
+
+    pub(crate) fn query_as(&self, sql: &str, options: QueryOptions) -> Result<RecordBatch, Error> {
+        all_of(self.start(sql, options)?)
     }
 
     /// The result as the text of its rows, values apart by `|`.
@@ -236,6 +237,13 @@ pub(crate) fn rows_of(batch: &RecordBatch) -> Vec<String> {
     (0..batch.num_rows())
         .map(|row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|"))
         .collect()
+}
+
+/// All rows of a result.
+fn all_of(stream: QueryStream) -> Result<RecordBatch, Error> {
+    let schema = stream.schema();
+    let batches: Vec<RecordBatch> = stream.collect::<Result<_, _>>()?;
+    Ok(concat_batches(&schema, &batches).unwrap())
 }
 
 pub(crate) fn write(file: &Path, batch: &RecordBatch) {
