@@ -1,5 +1,6 @@
 //! Connections to other workers: one to each, which is watched by pings and made again after it failed.
 
+mod apart;
 mod compact;
 mod connector;
 mod credentials;
@@ -37,9 +38,12 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const PING_INTERVAL: Duration = Duration::from_secs(2);
 /// How long the answer to a ping may take.
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
-/// What a stream of rows may have in flight, and all of a connection. A shuffle has a stream for each pair of tasks.
-pub(crate) const STREAM_WINDOW: u32 = 8 << 20;
-pub(crate) const CONNECTION_WINDOW: u32 = 64 << 20;
+/// What a stream of rows may have in flight: one partition of a task has a stream.
+pub(crate) const STREAM_WINDOW: u32 = 1 << 20;
+/// The most that HTTP/2 has for a connection: streams whose readers wait must not hold up the others.
+pub(crate) const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+/// What a stream may hold of rows that have arrived and wait for their reader, beside the last message.
+pub(crate) const UNREAD_BYTES: usize = 256 << 10;
 
 /// The connections of a process to its peers.
 #[derive(Debug)]

@@ -24,6 +24,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::Channels;
+use super::apart::Apart;
 use super::compact::compact;
 use super::reports::{Reporting, TaskReports};
 use crate::service::RunningQuery;
@@ -79,7 +80,8 @@ impl QueryChannels {
                 }))
             })
         });
-        Ok(grpc::create_worker_client(grpc::BoxCloneSyncChannel::new(service)))
+        let worker = grpc::create_worker_client(grpc::BoxCloneSyncChannel::new(service));
+        Ok(Box::new(Apart(worker)))
     }
 }
 

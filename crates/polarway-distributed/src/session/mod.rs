@@ -24,7 +24,7 @@ use datafusion_distributed::{
     SessionStateBuilderExt as _, WorkerPlanRewriteHandler, WorkerResolver,
 };
 
-use crate::channels::QueryChannels;
+use crate::channels::{QueryChannels, UNREAD_BYTES};
 
 /// The functions that plans may call beside those of DataFusion. All workers of a version have the same.
 #[derive(Debug, Clone, Default)]
@@ -99,6 +99,7 @@ pub(crate) fn coordinator(
         .with_distributed_planner()
         .with_distributed_file_scan_config_bytes_per_partition(spread.bytes_per_partition)?
         .with_distributed_metrics_collection(reports)?
+        .with_distributed_worker_connection_buffer_budget_bytes(UNREAD_BYTES)?
         .with_distributed_desired_task_count_handler(guard::one_task_for_all_rows);
     Ok(builder.build())
 }

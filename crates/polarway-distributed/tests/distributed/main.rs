@@ -7,5 +7,6 @@ mod limits;
 mod losses;
 mod memory;
 mod process;
+mod readers;
 mod refusals;
 mod support;
