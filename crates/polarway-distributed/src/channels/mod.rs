@@ -34,10 +34,11 @@ use connector::Connector;
 
 /// How long a connection may take to be made.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How often a connection is tried by a ping, also when nothing happens on it.
-const PING_INTERVAL: Duration = Duration::from_secs(2);
-/// How long the answer to a ping may take.
-const PING_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often either side tries a connection by a ping, also when nothing happens on it.
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(2);
+/// How long the answer to a ping may take. With the interval, and the question who of all is silent, it is how long a worker that
+/// stands still can hold up a query: less than six seconds.
+pub(crate) const PING_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// What a stream of rows may have in flight: one partition of a task has a stream.
 pub(crate) const STREAM_WINDOW: u32 = 1 << 20;
 /// The most that HTTP/2 has for a connection: streams whose readers wait must not hold up the others.

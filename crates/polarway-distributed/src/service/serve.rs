@@ -19,12 +19,9 @@ use tonic::transport::Server;
 use tonic::transport::server::Connected;
 
 use super::Worker;
-use crate::channels::{CONNECTION_WINDOW, PeerTls, STREAM_WINDOW};
+use crate::channels::{CONNECTION_WINDOW, PING_INTERVAL, PING_TIMEOUT, PeerTls, STREAM_WINDOW};
 use crate::error::Error;
 
-/// How often a caller's connection is tried by a ping, and how long the answer may take.
-const PING_INTERVAL: Duration = Duration::from_secs(2);
-const PING_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a caller may take to agree on TLS.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Handshakes at once; more callers wait.
