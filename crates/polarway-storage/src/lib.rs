@@ -49,6 +49,7 @@ mod read;
 mod retry;
 mod snapshot;
 mod sources;
+mod staged;
 mod standstill;
 mod storage_clock;
 mod stored_chunks;
@@ -92,6 +93,7 @@ pub use ranges::{CachedRanges, RANGE_PREFIX, RangeCache, RangeFile, RangeStats, 
 pub use read::TableReader;
 pub use retry::REQUEST_WINDOW_US;
 pub use snapshot::{AdoptedFile, Snapshot, SnapshotFile};
+pub use staged::{StagedFile, StagedWriter};
 pub use standstill::StandstillGuard;
 pub use tables::{Settings, Tables};
 pub use vacuum::Vacuumed;

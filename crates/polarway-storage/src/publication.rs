@@ -23,6 +23,8 @@ pub(crate) struct Publication<'a> {
     dataset: &'a Dataset,
     write: Write,
     upload: Upload,
+    /// The files of other workers that a table is made of, before the upload's.
+    staged: Vec<Upload>,
     /// The adopted files that a first append takes in.
     copies: Vec<Upload>,
     /// What the dictionaries of the version will hold, if that is known.
@@ -38,8 +40,21 @@ impl Tables {
         upload: Upload,
         origin: &Origin,
     ) -> Result<Published> {
+        self.publish_with(dataset, write, upload, Vec::new(), origin)
+    }
+
+    /// The same with files of other workers before the upload's, where a table is made or replaced.
+    pub(crate) fn publish_with(
+        &self,
+        dataset: &Dataset,
+        write: Write,
+        upload: Upload,
+        staged: Vec<Upload>,
+        origin: &Origin,
+    ) -> Result<Published> {
+        let (copies, categories) = (Vec::new(), None);
         let mut publication =
-            Publication { tables: self, dataset, write, upload, copies: Vec::new(), categories: None };
+            Publication { tables: self, dataset, write, upload, staged, copies, categories };
         let conclusion = self.carry_out(dataset, origin, &mut publication)?;
         if let Conclusion::Committed(commit) = &conclusion {
             publication.check_kept(commit)?;
@@ -120,7 +135,8 @@ impl Change for Publication<'_> {
             (WriteMode::Append, Some(present)) => self.append_to(&present, newest)?,
             _ => {
                 self.categories = self.upload.categories.clone();
-                let files = self.upload.file.iter().cloned().collect();
+                let uploads = self.staged.iter().chain([&self.upload]);
+                let files = uploads.filter_map(|upload| upload.file.clone()).collect();
                 self.draft(CommitKind::Overwrite, &self.upload.schema, files)
             }
         };
@@ -128,7 +144,7 @@ impl Change for Publication<'_> {
     }
 
     fn uploads(&mut self) -> impl Iterator<Item = &mut Upload> {
-        self.copies.iter_mut().chain([&mut self.upload])
+        self.copies.iter_mut().chain(&mut self.staged).chain([&mut self.upload])
     }
 }
 
@@ -164,12 +180,16 @@ impl Publication<'_> {
     }
 
     /// Of a table that is kept while it is used, commits are removed in the end. A writer that slept while all of that happened
-    /// to what it had begun finds its number free and its file gone.
+    /// to what it had begun finds its number free and its files gone.
     fn check_kept(&self, commit: &Arc<Commit>) -> Result<()> {
-        if self.write.ttl.is_none() || self.upload.file.is_none() {
+        if self.write.ttl.is_none() {
             return Ok(());
         }
-        if self.tables.backend.head(self.upload.path())?.is_some() {
+        let mut is_whole = true;
+        for upload in self.staged.iter().chain([&self.upload]).filter(|upload| upload.file.is_some()) {
+            is_whole &= self.tables.backend.head(upload.path())?.is_some();
+        }
+        if is_whole {
             return Ok(());
         }
         let mut end = Decided(|newest: Option<&Arc<Commit>>| match newest {

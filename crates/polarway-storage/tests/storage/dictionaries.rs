@@ -1,6 +1,7 @@
 //! Dictionaries over appends, compactions and restarts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowDictionaryKeyType, Int8Type, Int16Type};
@@ -8,7 +9,8 @@ use arrow_array::{ArrayRef, DictionaryArray, PrimitiveArray, RecordBatch, String
 use arrow_buffer::ArrowNativeType;
 use arrow_schema::DataType;
 use polarway_parquet::{EncodeOptions, FileReader, LocalFile, TableEncoder};
-use polarway_storage::{At, DatasetName, Tables, WriteMode, WriteOptions};
+use polarway_storage::{At, DatasetName, StagedFile, Tables, WriteMode, WriteOptions};
+use uuid::Uuid;
 
 use crate::support::{name, on_disk, open, write};
 
@@ -98,6 +100,24 @@ fn appends_of_the_same_values_keep_the_keys_whoever_makes_them() {
     assert_eq!(keys(&tables, &words, At::Newest), DataType::Int8);
     put(&open(&folder), &words, &coded::<Int8Type>(&texts(28..129)), APPEND);
     assert_eq!(keys(&tables, &words, At::Newest), DataType::Int16, "129 values are one too many");
+}
+
+#[test]
+fn files_of_several_workers_have_keys_that_are_wide_enough_for_all_of_them() {
+    let (tables, folder) = on_disk();
+    let words = name("words");
+    let parts: Vec<Vec<String>> = (0..3).map(|place| texts(place * 60..place * 60 + 60)).collect();
+    let stage = |part: &Vec<String>| {
+        let batch = coded::<Int8Type>(part);
+        let mut writer = open(&folder).stage(&words, Uuid::now_v7(), batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish(|| true).unwrap().unwrap()
+    };
+    let files: Vec<StagedFile> = parts.iter().map(stage).collect();
+    let schema = coded::<Int8Type>(&parts[0]).schema();
+    tables.publish_staged(&words, &schema, Duration::MAX, "reports".into(), &files).unwrap();
+    assert_eq!(keys(&tables, &words, At::Newest), DataType::Int16);
+    assert_eq!(rows(&open(&folder), &words), reversed(&parts));
 }
 
 #[test]

@@ -24,5 +24,6 @@ mod races;
 mod ranges;
 mod retention;
 mod selection;
+mod staged;
 mod statistics;
 mod tidying;
