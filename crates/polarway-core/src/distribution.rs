@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use polarway_query::{DistributedExecutor, PlanFiles};
+use polarway_query::{DistributedExecutor, PlanFiles, ResultFiles};
 use uuid::Uuid;
 
 use crate::config::Location;
@@ -32,6 +32,11 @@ impl Distribution {
     /// Opens the files of plans, those of other workers among them.
     pub fn files(&self) -> Arc<dyn PlanFiles> {
         self.engine.plan_files()
+    }
+
+    /// Writes files of results that are kept, for queries that other workers coordinate. `None` if results are kept in memory.
+    pub fn result_files(&self) -> Option<Arc<dyn ResultFiles>> {
+        self.engine.result_files()
     }
 
     /// A text that differs for each storage: workers of one storage have the same.

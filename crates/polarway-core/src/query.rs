@@ -10,7 +10,7 @@ use arrow::datatypes::SchemaRef;
 use futures::{Stream, TryStreamExt as _};
 use polarway_ipc::{Chunk, Compression};
 use polarway_model::{DatasetVersion, QueryOptions, QuerySummary};
-use polarway_query::{EngineCondition, Keep, QueryStatus, Summary};
+use polarway_query::{EngineCondition, Keep, QueryStatus, ResultKeeper, Summary};
 use polarway_storage::WaitingCaller;
 use polarway_table::Table;
 
@@ -73,9 +73,14 @@ impl Polarway {
         self.stream(sql, options.into(), Keep::No).await
     }
 
-    /// The rows of a query for a handle.
-    pub(crate) async fn stream_to_keep(&self, sql: &str, options: QueryOptions) -> Result<QueryStream> {
-        self.stream(sql, options, Keep::ByCaller).await
+    /// The rows of a query for a handle. There are none where several workers have written them for its keeper.
+    pub(crate) async fn stream_to_keep(
+        &self,
+        sql: &str,
+        options: QueryOptions,
+        keeper: Arc<dyn ResultKeeper>,
+    ) -> Result<QueryStream> {
+        self.stream(sql, options, Keep::ByCaller(keeper)).await
     }
 
     async fn stream(&self, sql: &str, options: QueryOptions, keep: Keep) -> Result<QueryStream> {

@@ -11,6 +11,7 @@ pub(crate) struct Census {
     tasks: Arc<AtomicUsize>,
     files: Arc<AtomicUsize>,
     reads: Arc<AtomicUsize>,
+    writes: Arc<AtomicUsize>,
 }
 
 /// One thing that is counted until it is dropped.
@@ -52,6 +53,11 @@ impl Census {
         count(&self.reads)
     }
 
+    /// A file of a kept result that is being written.
+    pub(crate) fn write(&self) -> Counted {
+        count(&self.writes)
+    }
+
     pub(crate) fn queries(&self) -> usize {
         self.queries.load(Ordering::Acquire)
     }
@@ -64,6 +70,7 @@ impl Census {
             tasks: read(&self.tasks),
             files: read(&self.files),
             reads: read(&self.reads),
+            writes: read(&self.writes),
             memory_bytes,
             spilled_bytes,
             is_draining,
@@ -84,6 +91,8 @@ pub struct WorkerStatus {
     pub files: usize,
     /// Reads that hold a thread.
     pub reads: usize,
+    /// Files of kept results that are being written.
+    pub writes: usize,
     /// Memory that operators have reserved.
     pub memory_bytes: usize,
     /// What is spilled to disk.

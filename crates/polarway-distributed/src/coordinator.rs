@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::TableSource as Scanned;
 use polarway_query::{
     BoundPlan, DistributedExecutor, DistributedFailure, DistributedQuery, Error as QueryError, Interrupt,
-    PinnedFiles, Plan, ResultRows, TableSource,
+    Keep, PinnedFiles, Plan, ResultKeeper, ResultRows, TableSource,
 };
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::error::Error;
+use crate::keep::{Kept, has_order};
 use crate::peers::Peers;
 use crate::run::{Query, Rows};
 use crate::scan::StoredScan;
@@ -71,8 +73,16 @@ impl DistributedExecutor for Coordinator {
             call: plan.call.clone(),
             is_analyzed: plan.statement.explained.is_some_and(|explained| explained.is_analyzed),
             deadline: plan.limits.deadline.map_or(latest, |deadline| deadline.min(latest)),
+            kept: None,
         };
-        Ok(Box::new(Prepared { coordinator: self.clone(), query }))
+        let keeper = match &plan.keep {
+            Keep::ByCaller(keeper) if self.worker.keeps_results() && !has_order(&query.plan) => {
+                Some(Arc::clone(keeper))
+            }
+            _ => None,
+        };
+        let columns = Arc::clone(&bound.schema);
+        Ok(Box::new(Prepared { coordinator: self.clone(), query, columns, keeper }))
     }
 }
 
@@ -89,6 +99,10 @@ impl Tables for Scans<'_> {
 struct Prepared {
     coordinator: Coordinator,
     query: Query,
+    /// The columns of its result.
+    columns: SchemaRef,
+    /// Who keeps its result, if workers may write it.
+    keeper: Option<Arc<dyn ResultKeeper>>,
 }
 
 /// Wakes the query's thread when the query is stopped.
@@ -105,7 +119,7 @@ impl Prepared {
     fn run_with(
         &self,
         rows: &mut ResultRows<'_>,
-        mut give: impl FnMut(&mut ResultRows<'_>, RecordBatch) -> Result<(), QueryError>,
+        mut give: impl FnMut(&mut ResultRows<'_>, &Rows, RecordBatch) -> Result<(), QueryError>,
     ) -> Result<Rows, DistributedFailure> {
         let Coordinator { worker, runtime, .. } = &self.coordinator;
         let _span = tracing::info_span!(target: PART, "distributed", query_id = %self.query.id).entered();
@@ -126,7 +140,7 @@ impl Prepared {
                 return Err(rows.check().err().unwrap_or(QueryError::Interrupted).into());
             };
             match next {
-                Some(Ok(batch)) => give(rows, batch)?,
+                Some(Ok(batch)) => give(rows, &given, batch)?,
                 Some(Err(error)) => return Err(failure(error)),
                 None => return Ok(given),
             }
@@ -137,15 +151,29 @@ impl Prepared {
 
 impl DistributedQuery for Prepared {
     fn run(&mut self, rows: &mut ResultRows<'_>) -> Result<u32, DistributedFailure> {
-        let give = |rows: &mut ResultRows<'_>, batch: RecordBatch| {
-            rows.push(batch.columns().to_vec(), batch.num_rows())
+        let keep = |keeper: &Arc<dyn ResultKeeper>| {
+            let columns = keeper.columns(&self.columns).map_err(QueryError::Catalog)?;
+            Ok::<_, QueryError>(Kept { keeper: Arc::clone(keeper), columns })
         };
-        Ok(self.run_with(rows, give)?.workers())
+        self.query.kept = self.keeper.as_ref().map(keep).transpose()?;
+        let give = |rows: &mut ResultRows<'_>, given: &Rows, batch: RecordBatch| {
+            let (Some(keeper), Some(gathered)) = (&self.keeper, given.gathered()) else {
+                return rows.push(batch.columns().to_vec(), batch.num_rows());
+            };
+            let (kept_rows, kept_bytes) = gathered.size();
+            rows.written(kept_rows, kept_bytes)?;
+            keeper.check(gathered.arrow_bytes()).map_err(QueryError::Catalog)
+        };
+        let ended = self.run_with(rows, give)?;
+        if let (Some(keeper), Some(gathered)) = (&self.keeper, ended.gathered()) {
+            keeper.written(gathered.files());
+        }
+        Ok(ended.workers())
     }
 
     fn analyze(&mut self, rows: &mut ResultRows<'_>) -> Result<(u32, String), DistributedFailure> {
         let (began, mut given) = (Instant::now(), 0);
-        let ended = self.run_with(rows, |_, batch| {
+        let ended = self.run_with(rows, |_, _, batch| {
             given += batch.num_rows();
             Ok(())
         })?;

@@ -26,6 +26,7 @@
 //! - **Sessions** (`session`) have all their settings from here, since settings don't travel. A limit inside of a scan keeps its stage
 //!   to one task.
 //! - **Plans run on threads of their own** (`compute`), and stop with their query also where they compute for long (`session`).
+//! - **A result that is kept** (`keep`) is written by the tasks, a file each, and their coordinator learns of the files.
 //! - **A census** ([`WorkerStatus`]) counts what is alive: all of it is zero when nothing is left. [`WorkerCounts`] says what was
 //!   done.
 
@@ -37,6 +38,7 @@ mod coordinator;
 mod counters;
 mod error;
 mod functions;
+mod keep;
 mod memory;
 mod peers;
 mod refusal;
@@ -54,6 +56,7 @@ pub use coordinator::Coordinator;
 pub use counters::WorkerCounts;
 pub use error::{Error, Refusal};
 pub use functions::all as functions;
+pub use keep::Kept;
 pub use peers::{Peer, PeerSource, PeerState, Peers};
 pub use polarway_query::{PinnedFile, PinnedFiles, PlanFiles, is_plain_path};
 pub use refusal::Refusal as Untranslated;

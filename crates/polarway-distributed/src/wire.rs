@@ -1,11 +1,15 @@
 //! The messages between workers that are ours. Both ends are of the same version, which is the first thing that they check, so
 //! the messages are defined here alone and are no part of the public protocol.
 
-use polarway_model::DatasetName;
-use polarway_query::FileStorage;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion_proto::protobuf;
+use polarway_model::{DatasetName, HandleId};
+use polarway_query::{FileStorage, PinnedFile, is_plain_path};
 use tonic::{Code, Status};
 
-use polarway_query::{PinnedFile, is_plain_path};
+use crate::keep::Kept;
 
 /// Asks a worker about itself: from [`StatusRequest`] to [`PeerStatus`].
 pub(crate) const STATUS: &str = "/polarway.peers.v1.Peers/Status";
@@ -63,6 +67,19 @@ pub(crate) struct JoinRequest {
     pub(crate) request_id: Option<String>,
     #[prost(string, optional, tag = "10")]
     pub(crate) traceparent: Option<String>,
+    /// What becomes of the result, if the workers may keep it.
+    #[prost(message, optional, tag = "11")]
+    pub(crate) kept: Option<KeptMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct KeptMessage {
+    /// The id of the handle that it becomes.
+    #[prost(string, tag = "1")]
+    pub(crate) handle: String,
+    /// The columns of its files.
+    #[prost(message, optional, tag = "2")]
+    pub(crate) columns: Option<protobuf::Schema>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -115,5 +132,65 @@ impl TryFrom<FileMessage> for PinnedFile {
             bytes: message.bytes,
             identity: message.identity,
         })
+    }
+}
+
+impl TryFrom<&Kept> for KeptMessage {
+    type Error = String;
+
+    fn try_from(kept: &Kept) -> Result<Self, String> {
+        let columns = protobuf::Schema::try_from(&*kept.columns).map_err(|error| error.to_string())?;
+        Ok(Self { handle: kept.keeper.handle().to_string(), columns: Some(columns) })
+    }
+}
+
+impl TryFrom<KeptMessage> for (HandleId, SchemaRef) {
+    type Error = Status;
+
+    fn try_from(message: KeptMessage) -> Result<Self, Status> {
+        let refused = |why: String| Status::new(Code::PermissionDenied, why);
+        let handle = message.handle.parse().map_err(|_| {
+            refused(format!("{:?} is no handle: a result is kept nowhere else", message.handle))
+        })?;
+        let columns = message.columns.unwrap_or_default();
+        let columns = Schema::try_from(&columns).map_err(|error| refused(error.to_string()))?;
+        Ok((handle, Arc::new(columns)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+
+    use super::*;
+
+    fn read(handle: &str, columns: &Schema) -> Result<(HandleId, SchemaRef), Status> {
+        let columns = Some(protobuf::Schema::try_from(columns).unwrap());
+        KeptMessage { handle: handle.to_owned(), columns }.try_into()
+    }
+
+    #[test]
+    fn the_columns_of_a_kept_result_arrive_with_all_that_they_carry() {
+        let inner = Field::new("item", DataType::Decimal128(38, 0), true);
+        let inner = inner.with_metadata([("duckdb".to_owned(), "HUGEINT".to_owned())].into());
+        let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let columns = Schema::new_with_metadata(
+            vec![
+                Field::new("list", DataType::List(Arc::new(inner)), true),
+                Field::new("time", time, false).with_metadata([("k".to_owned(), "v".to_owned())].into()),
+            ],
+            [("origin".to_owned(), "a test".to_owned())].into(),
+        );
+        let id = HandleId::from_bits([7; 16]);
+        assert_eq!(read(&id, &columns).unwrap(), (id, Arc::new(columns)));
+    }
+
+    #[test]
+    fn a_result_is_kept_in_handles_and_nowhere_else() {
+        let id = HandleId::from_bits([7; 16]);
+        for place in ["", "trades", "../cold/trades", id.code(), "h_", &format!("{id}/../x"), "/etc/passwd"] {
+            let refused = read(place, &Schema::empty()).unwrap_err();
+            assert_eq!(refused.code(), Code::PermissionDenied, "{place}");
+        }
     }
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use arrow_schema::SchemaRef;
 use polarway_model::HandleId;
 use polarway_storage::{
-    ChangeCounts, DatasetName, Error as StorageError, Lease, Leased, Snapshot, TableWriter, Tables, Write,
+    ChangeCounts, DatasetName, Error as StorageError, Lease, Leased, Snapshot, StagedFile, StagedWriter,
+    TableWriter, Tables, Write,
 };
+use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::handle::Handle;
@@ -42,6 +44,38 @@ impl ExternalHandles {
         owner: Arc<str>,
     ) -> Result<TableWriter<&Tables>> {
         Ok(self.tables.writer(&table_name(id)?, schema, Write::leased(ttl))?.owned_by(owner))
+    }
+
+    /// Starts to write a file of a handle that another worker may publish.
+    ///
+    /// # Errors
+    /// A column that can't be stored.
+    pub fn stage(&self, id: HandleId, file: Uuid, schema: SchemaRef) -> Result<StagedWriter> {
+        Ok(self.tables.stage(&table_name(id)?, file, schema)?)
+    }
+
+    /// Makes a handle of the files that workers have written for it, for its owner.
+    ///
+    /// # Errors
+    /// A handle with this id exists already, a file that is not there, or an error of the storage.
+    pub fn publish_staged(
+        &self,
+        id: HandleId,
+        schema: &SchemaRef,
+        ttl: Duration,
+        owner: Arc<str>,
+        files: &[StagedFile],
+    ) -> Result<()> {
+        self.tables.publish_staged(&table_name(id)?, schema, ttl, owner, files)?;
+        Ok(())
+    }
+
+    /// Removes what workers have written for a handle and nobody publishes. What is not there is no error.
+    ///
+    /// # Errors
+    /// An error of the storage.
+    pub fn discard_staged(&self, id: HandleId, files: &[Uuid]) -> Result<()> {
+        Ok(self.tables.discard_staged(&table_name(id)?, files)?)
     }
 
     /// Returns a handle and its exact files, and extends its lease.

@@ -6,10 +6,10 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
 /// The target size of batches, in bytes, unless a query has another one.
-pub(crate) const BATCH_BYTES: usize = 1 << 20;
+pub const BATCH_BYTES: usize = 1 << 20;
 
-/// Collects batches until they have the target size.
-pub(crate) struct Joiner {
+/// Joins small batches of a result.
+pub struct Joiner {
     schema: SchemaRef,
     target_bytes: usize,
     collected: Vec<RecordBatch>,
@@ -17,12 +17,17 @@ pub(crate) struct Joiner {
 }
 
 impl Joiner {
-    pub(crate) fn new(schema: SchemaRef, target_bytes: usize) -> Self {
+    /// Collects batches of these columns until they have the target size.
+    #[must_use]
+    pub fn new(schema: SchemaRef, target_bytes: usize) -> Self {
         Self { schema, target_bytes, collected: Vec::new(), collected_bytes: 0 }
     }
 
     /// Adds a batch; returns a joined one once there is enough.
-    pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>, ArrowError> {
+    ///
+    /// # Errors
+    /// Batches that can't be joined: they have other columns, or too much text for 32-bit offsets.
+    pub fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>, ArrowError> {
         self.collected_bytes += bytes(&batch);
         self.collected.push(batch);
         if self.collected_bytes < self.target_bytes {
@@ -32,7 +37,10 @@ impl Joiner {
     }
 
     /// Returns the remaining rows.
-    pub(crate) fn finish(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn finish(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
         self.collected_bytes = 0;
         let collected = std::mem::take(&mut self.collected);
         match collected.as_slice() {
@@ -44,7 +52,8 @@ impl Joiner {
 }
 
 /// The bytes that a batch's rows use, without unused space in its buffers.
-pub(crate) fn bytes(batch: &RecordBatch) -> usize {
+#[must_use]
+pub fn bytes(batch: &RecordBatch) -> usize {
     batch
         .columns()
         .iter()

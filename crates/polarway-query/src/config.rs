@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use polarway_model::EngineChoice;
 
 use crate::batches::BATCH_BYTES;
+use crate::kept_files::ResultKeeper;
 use crate::memory::memory_limit;
 
 /// Below so many bytes, a query gains nothing from several workers: one reads them in seconds.
@@ -152,13 +153,14 @@ pub struct QueryOptions {
 }
 
 /// What happens with a query's result.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub enum Keep {
     /// Its rows are delivered.
     #[default]
     No,
-    /// Its rows are delivered to someone who keeps them as a table. A plan is refused, because it is a text.
-    ByCaller,
+    /// Its rows are delivered to someone who keeps them as a table, or several workers write them for that keeper. A plan is
+    /// refused, because it is a text.
+    ByCaller(Arc<dyn ResultKeeper>),
     /// It becomes a table that the engine keeps under this name until [`remove_kept`](crate::Engine::remove_kept); no rows are
     /// delivered. A plan is refused.
     AsTable(String),
@@ -168,8 +170,12 @@ impl Keep {
     pub(crate) fn table(&self) -> Option<&str> {
         match self {
             Self::AsTable(name) => Some(name),
-            Self::No | Self::ByCaller => None,
+            Self::No | Self::ByCaller(_) => None,
         }
+    }
+
+    pub(crate) fn is_kept(&self) -> bool {
+        !matches!(self, Self::No)
     }
 }
 

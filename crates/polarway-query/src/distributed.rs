@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
+use polarway_model::ErrorKind;
 
 use crate::batches::Joiner;
 use crate::bound_plan::BoundPlan;
+use crate::catalog::CatalogError;
 use crate::error::Error;
 use crate::output::Output;
 use crate::plan::{Plan, ResultForm};
@@ -87,7 +89,8 @@ impl DistributedFailure {
                 | Error::Deadline
                 | Error::Busy(_)
                 | Error::QueryTooLarge(_)
-                | Error::ReaderTooSlow(_)),
+                | Error::ReaderTooSlow(_)
+                | Error::Catalog(CatalogError::Failed { kind: ErrorKind::QuotaExceeded, .. })),
             ) => Err(error),
             Self::Query(error) => Ok(error.to_string()),
         }
@@ -134,6 +137,14 @@ impl<'o> ResultRows<'o> {
             Some(joined) => self.give(joined),
             None => Ok(()),
         }
+    }
+
+    /// Notes how much workers have written of a result that its keeper gets as files, in all.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn written(&mut self, rows: u64, bytes: u64) -> Result<(), Error> {
+        self.output.written(rows, bytes)
     }
 
     /// Delivers the rest of the rows, and the columns if there was no row.

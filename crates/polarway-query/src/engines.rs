@@ -94,6 +94,7 @@ impl Engines {
                 self.outcomes.count(DistributedOutcome::Local(cause));
                 tracing::debug!(reason, "a query runs on one worker");
                 output.ran_on(EngineUsed::Local { reason: Some(reason) });
+                output.written(0, 0)?; // what the workers wrote is given up
                 self.local.execute(plan, output)
             }
             Err(error) => Err(self.failed(error)),

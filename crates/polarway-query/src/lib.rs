@@ -37,6 +37,7 @@ mod error;
 mod executor;
 mod explained;
 mod gate;
+mod kept_files;
 mod listing;
 mod memory;
 mod output;
@@ -51,6 +52,7 @@ mod status;
 mod supposition;
 mod zoned_nanos;
 
+pub use batches::{BATCH_BYTES, Joiner, bytes as result_bytes};
 pub use bound_plan::{BoundPlan, BoundTable};
 pub use catalog::{AfterScan, Catalog, CatalogError, FileOptions, Listed, Reference, Relation};
 pub use config::{CallIds, EngineConfig, Keep, Limits, QueryOptions};
@@ -62,6 +64,7 @@ pub use error::Error;
 pub use executor::{
     Executor, KeptPart, KeptScan, LocalFiles, LocalGroup, RemoteFile, RemoteFiles, RemoteReadError,
 };
+pub use kept_files::{ResultFile, ResultFiles, ResultKeeper, WrittenFile};
 pub use listing::Listing;
 pub use memory::{MemoryLimit, memory_limit};
 pub use output::Output;

@@ -98,12 +98,7 @@ impl Output {
         self.await_decision()?;
         let (rows, size) = self.activity.count(batch.num_rows() as u64, bytes(&batch) as u64);
         self.check_rows(rows)?;
-        if size > self.limits.result_bytes {
-            return Err(Error::QueryTooLarge(format!(
-                "the result has more than the {} bytes that are allowed; select fewer rows or columns, or aggregate",
-                self.limits.result_bytes
-            )));
-        }
+        self.check_bytes(size)?;
         self.has_rows = true;
         self.push(ResultEvent::Rows(batch)).map_err(|_| Error::Interrupted)
     }
@@ -114,8 +109,19 @@ impl Output {
     /// These are more than allowed.
     pub fn kept_rows(&mut self, rows: u64) -> Result<(), Error> {
         self.check_rows(rows)?;
-        self.activity.set_rows(rows);
+        self.activity.set_size(rows, 0);
         Ok(())
+    }
+
+    /// Notes how much of a result workers have written that is not delivered, in all.
+    ///
+    /// # Errors
+    /// The query was stopped, or this is more than allowed.
+    pub(crate) fn written(&mut self, rows: u64, bytes: u64) -> Result<(), Error> {
+        self.check()?;
+        self.activity.set_size(rows, bytes);
+        self.check_rows(rows)?;
+        self.check_bytes(bytes)
     }
 
     /// Notes which engine runs the query.
@@ -134,6 +140,16 @@ impl Output {
             true => Err(Error::QueryTooLarge(format!(
                 "the result has more than the {} rows that are allowed; end the query in LIMIT, or aggregate",
                 self.limits.result_rows
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    fn check_bytes(&self, bytes: u64) -> Result<(), Error> {
+        match bytes > self.limits.result_bytes {
+            true => Err(Error::QueryTooLarge(format!(
+                "the result has more than the {} bytes that are allowed; select fewer rows or columns, or aggregate",
+                self.limits.result_bytes
             ))),
             false => Ok(()),
         }

@@ -9,7 +9,7 @@ use tracing::Span;
 use uuid::Uuid;
 
 use crate::catalog::{Catalog, Reference};
-use crate::config::{Keep, QueryOptions};
+use crate::config::QueryOptions;
 use crate::engine::Shared;
 use crate::error::Error;
 use crate::output::Output;
@@ -63,7 +63,7 @@ impl Run {
         self.output.enter(Phase::Checking);
         let statement =
             self.shared.gate.check(self.shared.dialect(), &self.output.activity().sql, &*self.catalog)?;
-        if self.options.keep != Keep::No && statement.explained.is_some() {
+        if self.options.keep.is_kept() && statement.explained.is_some() {
             return Err(Error::NotAllowed("a plan can't be kept: EXPLAIN answers with text".to_owned()));
         }
         let parameters = ParameterValues::new(self.options.parameters.take());
@@ -92,7 +92,7 @@ impl Run {
         self.output.check()?;
         self.output.enter(Phase::Resolving);
         let references = plan.parameters.references(self.shared.dialect(), &plan.statement)?;
-        if plan.keep == Keep::No
+        if !plan.keep.is_kept()
             && let Some((tables, _pinned)) = suppose(&plan.statement, &references, &*self.catalog)
         {
             plan.tables = tables;

@@ -8,10 +8,14 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::SchemaRef;
+use polarway_model::HandleId;
 use polarway_query::{
     At, Catalog, CatalogError, Engine, Error, Keep, Listed, QueryOptions, QueryStatus, Reference, Relation,
+    ResultKeeper, WrittenFile,
 };
 use support::{Bench, Folder, batch, rows_of};
+use uuid::Uuid;
 
 /// A catalog that is far away, and remembers what it saw last.
 struct Remembering {
@@ -213,12 +217,36 @@ fn a_query_that_waits_for_the_answer_ends_by_its_deadline_and_when_it_is_cancell
     assert_eq!(bench.rows("SELECT count(*) FROM t"), ["5"]);
 }
 
+/// Keeps rows alone: no other worker writes files for it.
+#[derive(Debug)]
+struct RowsAlone;
+
+impl ResultKeeper for RowsAlone {
+    fn handle(&self) -> HandleId {
+        HandleId::from_bits([0; 16])
+    }
+
+    fn columns(&self, result: &SchemaRef) -> Result<SchemaRef, CatalogError> {
+        Ok(Arc::clone(result))
+    }
+
+    fn expect(&self, _: &[Uuid]) {}
+
+    fn check(&self, _: u64) -> Result<(), CatalogError> {
+        Ok(())
+    }
+
+    fn written(&self, files: Vec<WrittenFile>) {
+        panic!("one worker alone wrote {files:?}");
+    }
+}
+
 #[test]
 fn a_result_that_is_kept_is_made_of_what_the_catalog_says() {
     let bench = Bench::new();
     bench.store("t", &[numbers([1])]);
     bench.store("t", &[numbers([2])]);
-    for keep in [Keep::ByCaller, Keep::AsTable("kept".to_owned())] {
+    for keep in [Keep::ByCaller(Arc::new(RowsAlone)), Keep::AsTable("kept".to_owned())] {
         let catalog = Remembering::of(&bench, 1, || Ok(()));
         let options = QueryOptions { keep, ..QueryOptions::default() };
         let stream = bench.start_over(catalog, "FROM t", options).unwrap();

@@ -9,6 +9,7 @@ mod support;
 mod calls;
 mod chaos;
 mod deaths;
+mod kept;
 mod results;
 mod rolling;
 mod shared;

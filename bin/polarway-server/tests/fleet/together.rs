@@ -15,7 +15,7 @@ use crate::collector::{Collector, attribute};
 use crate::support::{OwnFleet, client_of, numbers, refused, same, sum_of, wide};
 
 /// How long workers may take to find each other, or a query to begin, on a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Pairs of rows: seconds of work for three workers.
 const LONG: &str =
@@ -28,7 +28,7 @@ fn on(engine: EngineChoice) -> QueryOptions {
     QueryOptions { engine, ..QueryOptions::default() }
 }
 
-async fn run(client: &DistributedClient, sql: &str, engine: EngineChoice) -> (Table, EngineUsed) {
+pub(crate) async fn run(client: &DistributedClient, sql: &str, engine: EngineChoice) -> (Table, EngineUsed) {
     let mut rows = client.query_stream_with(sql, on(engine)).await.unwrap();
     let batches: Vec<RecordBatch> = (&mut rows).try_collect().await.unwrap();
     let table = Table::new(rows.schema().clone(), batches);
@@ -36,7 +36,7 @@ async fn run(client: &DistributedClient, sql: &str, engine: EngineChoice) -> (Ta
 }
 
 /// Waits until a worker sees the others in these states, in the order of the list.
-async fn until_peers_are(client: &DistributedClient, expect: &[PeerState]) {
+pub(crate) async fn until_peers_are(client: &DistributedClient, expect: &[PeerState]) {
     let begin = Instant::now();
     loop {
         let peers = client.server_info().await.unwrap().peers;
@@ -49,7 +49,7 @@ async fn until_peers_are(client: &DistributedClient, expect: &[PeerState]) {
     }
 }
 
-const THREE: [PeerState; 3] = [PeerState::Ready; 3];
+pub(crate) const THREE: [PeerState; 3] = [PeerState::Ready; 3];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_processes_answer_one_query_together_as_one_of_them_would() {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polarway_query::{DistributedExecutor, EngineCondition, PlanFiles};
+use polarway_query::{DistributedExecutor, EngineCondition, PlanFiles, ResultFiles};
 use polarway_storage::{Rounds, StandstillGuard};
 
 use crate::error::Result;
@@ -23,6 +23,11 @@ impl EngineParts {
     /// The files of plans that other workers have made.
     pub(crate) fn plan_files(&self) -> Arc<dyn PlanFiles> {
         Arc::clone(&self.guarded.without_caller().plan_files)
+    }
+
+    /// Writes files of kept results for queries that other workers coordinate.
+    pub(crate) fn result_files(&self) -> Option<Arc<dyn ResultFiles>> {
+        self.guarded.without_caller().handles.results().result_files()
     }
 
     /// Sets the executor over several workers.

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use polarway_handles::{Handle, HandleId, HandleStore, KeptTable, MemoryHandles, TableHolder};
 use polarway_ipc::{Chunk, Compression};
 use polarway_model::Selection;
-use polarway_query::{Engine, KeptPart, KeptScan, Relation, TableSource};
+use polarway_query::{Engine, KeptPart, KeptScan, Relation, ResultFiles, TableSource};
 use polarway_storage::{Clock, IdSource, Part, Reservation};
 
 use super::KeptResult;
@@ -94,6 +94,10 @@ impl ResultStore for MemoryResults {
             Ok(KeptResult { handle, summary: Some(summary) })
         };
         keep.boxed()
+    }
+
+    fn result_files(&self) -> Option<Arc<dyn ResultFiles>> {
+        None
     }
 
     fn open(&self, id: HandleId) -> Result<Box<dyn HandleRows>> {

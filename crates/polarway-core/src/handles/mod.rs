@@ -3,8 +3,10 @@
 mod create;
 mod external;
 mod in_use;
+mod keeping;
 mod memory;
 mod results;
+mod staging;
 mod store;
 
 use std::str::FromStr;

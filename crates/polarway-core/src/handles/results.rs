@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use polarway_handles::{Handle, HandleId, HandleStore};
 use polarway_ipc::Compression;
 use polarway_model::{QueryOptions, Selection};
-use polarway_query::Relation;
+use polarway_query::{Relation, ResultFiles};
 
 use super::KeptResult;
 use crate::access::HandleQuota;
@@ -47,6 +47,9 @@ pub(crate) trait ResultStore: Send + Sync {
         sql: &'a str,
         wanted: Wanted,
     ) -> BoxFuture<'a, Result<KeptResult>>;
+
+    /// Writes files of results for queries that other workers coordinate; `None` where results are in memory.
+    fn result_files(&self) -> Option<Arc<dyn ResultFiles>>;
 
     /// The rows of a handle that is about to be read. This counts as a use of the handle. It blocks.
     ///

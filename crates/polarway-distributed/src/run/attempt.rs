@@ -22,6 +22,7 @@ use super::leases::Leases;
 use crate::channels::{QueryChannels, TaskReports};
 use crate::compute::Work;
 use crate::error::Error;
+use crate::keep::{Gathered, file_name, is_kept_by_tasks};
 use crate::service::Worker;
 use crate::session;
 
@@ -36,6 +37,8 @@ pub(super) struct Attempt {
     workers: usize,
     /// What it took, if somebody asks.
     analysis: Option<Analysis>,
+    /// What its tasks have kept, if they keep the result.
+    gathered: Option<Gathered>,
     /// Why a file could not be read here.
     unread: Arc<Mutex<Option<CatalogError>>>,
     _stop: DropGuard,
@@ -55,6 +58,11 @@ impl Attempt {
         // Each try is a query of its own to the workers: what is left of an earlier one can't be taken for it.
         let id = Uuid::now_v7();
         worker.0.counters().tries.add(1);
+        if let Some(kept) = &query.kept {
+            // No stage has more tasks than there are workers.
+            let names: Vec<Uuid> = (0..workers.len().max(1) as u64).map(|task| file_name(id, task)).collect();
+            kept.keeper.expect(&names);
+        }
         let mut leases = Leases::take(worker, id, query, workers).await?;
         let shared = &worker.0;
         let stopped = CancellationToken::new();
@@ -70,7 +78,10 @@ impl Attempt {
         };
         let workers = TakingPart(leases.urls().to_vec());
         let took_part = leases.urls().len();
-        let state = session::coordinator(shared.spread, &shared.functions, runtime, workers, channels)
+        let kept = query.kept.as_ref();
+        let place =
+            kept.and_then(|kept| shared.place(kept.keeper.handle(), Arc::clone(&kept.columns), id, &stopped));
+        let state = session::coordinator(shared.spread, &shared.functions, runtime, workers, channels, place)
             .map_err(|error| Failure::of(error).into_error())?;
         let plan = query.plan.clone();
         let stop = stopped.clone().drop_guard();
@@ -83,6 +94,7 @@ impl Attempt {
         let planned: PlanResult<_> = planned.done().await.ok_or_else(failed)?;
         let (plan, rows) = planned.map_err(|error| Failure::of(error).into_error())?;
         let is_spread = plan.is::<DistributedExec>();
+        let gathered = is_kept_by_tasks(&plan).then(|| Gathered::of(id));
         let analysis = reports.map(|reports| Analysis { plan, reports });
         if !is_spread {
             leases.release();
@@ -91,7 +103,7 @@ impl Attempt {
         let (sender, receiver) = mpsc::channel(BATCHES);
         let work = shared.compute.spawn(pass_on(rows, sender));
         let unread = store.failure();
-        Ok(Self { rows: receiver, _work: work, leases, workers, analysis, unread, _stop: stop })
+        Ok(Self { rows: receiver, _work: work, leases, workers, analysis, gathered, unread, _stop: stop })
     }
 
     /// The next rows.
@@ -104,10 +116,25 @@ impl Attempt {
             };
             return match next {
                 Ok(Some(batch)) if batch.num_rows() == 0 => continue,
-                Ok(next) => Ok(next),
+                Ok(next) => {
+                    if let (Some(figures), Some(gathered)) = (&next, &mut self.gathered) {
+                        gathered.add(figures).map_err(Error::Files)?;
+                    }
+                    Ok(next)
+                }
                 Err(error) => Err(explain(Failure::of(error), &self.leases, &self.unread).await),
             };
         }
+    }
+
+    /// What its tasks have kept so far; `None` if it gives rows.
+    pub(super) fn gathered(&self) -> Option<&Gathered> {
+        self.gathered.as_ref()
+    }
+
+    /// The same, at its end.
+    pub(super) fn into_gathered(self) -> Option<Gathered> {
+        self.gathered
     }
 
     /// How many workers run it.

@@ -37,7 +37,8 @@ impl Worker {
                 reports: None,
             };
             let workers = TakingPart(workers.to_vec());
-            let state = session::coordinator(shared.spread, &shared.functions, runtime, workers, channels)?;
+            let state =
+                session::coordinator(shared.spread, &shared.functions, runtime, workers, channels, None)?;
             state.create_physical_plan(&query.plan).await
         };
         let planned: Result<_> = planned.await;

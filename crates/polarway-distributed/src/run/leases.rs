@@ -16,7 +16,7 @@ use super::{Query, address, remaining};
 use crate::channels::{Channels, is_of_connection};
 use crate::error::{Error, Refusal};
 use crate::service::Worker;
-use crate::wire::{FileMessage, JoinRequest, Joined};
+use crate::wire::{FileMessage, JoinRequest, Joined, KeptMessage};
 
 /// How long a worker may take to answer that it takes part, and whether it is still there.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -57,6 +57,7 @@ impl Leases {
         let channels = Arc::clone(&worker.0.channels);
         let files: Vec<FileMessage> = query.files.all().iter().map(FileMessage::from).collect();
         let call = query.call.as_ref();
+        let kept = query.kept.as_ref().map(KeptMessage::try_from).transpose().map_err(Error::Unsupported)?;
         let joins = join_all(workers.iter().map(|url| {
             let request = JoinRequest {
                 query: id.as_bytes().to_vec(),
@@ -70,6 +71,7 @@ impl Leases {
                 files: files.clone(),
                 engine_query: query.id.as_bytes().to_vec(),
                 request_id: call.map(|call| call.request_id.to_string()),
+                kept: kept.clone(),
                 traceparent: call.and_then(|call| call.traceparent.as_deref().map(str::to_owned)),
             };
             join(&channels, url, request)

@@ -20,6 +20,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::keep::{Gathered, Kept};
 use crate::service::Worker;
 use attempt::Attempt;
 use polarway_query::{CallIds, PinnedFiles};
@@ -44,6 +45,8 @@ pub struct Query {
     pub call: Option<CallIds>,
     /// Whether its tasks report what they did: [`Rows::analysis`] says it.
     pub is_analyzed: bool,
+    /// Who keeps its result, if its tasks may write it.
+    pub kept: Option<Kept>,
 }
 
 /// The rows of a query. Dropping them ends it on all workers.
@@ -57,6 +60,7 @@ pub struct Rows {
     is_over: bool,
     took_part: usize,
     analysis: Option<String>,
+    gathered: Option<Gathered>,
 }
 
 impl Worker {
@@ -73,13 +77,14 @@ impl Worker {
             is_over: false,
             took_part: 0,
             analysis: None,
+            gathered: None,
         }
     }
 }
 
 impl Rows {
     /// The next rows; `None` after the last ones, or after an error. Until it is called again, the query goes on only as far as
-    /// the buffers of its connections take rows.
+    /// the buffers of its connections take rows. Where its tasks keep the result, each batch is their figures.
     pub async fn next(&mut self) -> Option<Result<RecordBatch, Error>> {
         if self.is_over {
             return None;
@@ -95,7 +100,10 @@ impl Rows {
         let next = next.map_err(|error| if is_late { Error::Deadline } else { error });
         if !matches!(next, Ok(Some(_))) {
             self.is_over = true;
-            self.analysis = self.attempt.take().and_then(|attempt| attempt.analysis());
+            if let Some(attempt) = self.attempt.take() {
+                self.analysis = attempt.analysis();
+                self.gathered = attempt.into_gathered();
+            }
         }
         next.transpose()
     }
@@ -110,6 +118,11 @@ impl Rows {
     #[must_use]
     pub fn analysis(&self) -> Option<&str> {
         self.analysis.as_deref()
+    }
+
+    /// What the tasks of the last try have kept so far; `None` if it gives rows.
+    pub(crate) fn gathered(&self) -> Option<&Gathered> {
+        self.attempt.as_ref().map_or(self.gathered.as_ref(), Attempt::gathered)
     }
 
     /// The same as a stream.
@@ -132,7 +145,7 @@ impl Rows {
             };
             match tried {
                 Ok(next) => {
-                    self.has_rows |= next.is_some();
+                    self.has_rows |= next.is_some() && self.gathered().is_none();
                     return Ok(next);
                 }
                 Err(error) => self.try_again(error)?,

@@ -22,8 +22,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arrow::datatypes::SchemaRef;
 use parking_lot::Mutex;
+use polarway_model::HandleId;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::census::{Census, WorkerStatus};
@@ -31,10 +34,11 @@ use crate::channels::{Channels, Token};
 use crate::compute::Compute;
 use crate::counters::{Counters, WorkerCounts};
 use crate::error::Error;
+use crate::keep::Place;
 use crate::memory::WorkerMemory;
 use crate::session::{Functions, Spill, Spread, WorkerRuntime};
 use crate::store::Readers;
-use polarway_query::PlanFiles;
+use polarway_query::{PlanFiles, ResultFiles};
 
 /// What must be the same on all workers of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +91,8 @@ pub struct WorkerOptions {
     pub token: Option<Token>,
     /// Opens the files of queries.
     pub files: Arc<dyn PlanFiles>,
+    /// Writes files of kept results; `None` if it keeps none where others find them.
+    pub result_files: Option<Arc<dyn ResultFiles>>,
     /// The functions of plans.
     pub functions: Functions,
     /// How its queries are spread.
@@ -107,6 +113,7 @@ pub(crate) struct Shared {
     /// Differs for each process.
     pub(crate) instance: Uuid,
     pub(crate) token: Option<Token>,
+    pub(crate) result_files: Option<Arc<dyn ResultFiles>>,
     pub(crate) functions: Functions,
     pub(crate) spread: Spread,
     pub(crate) limits: WorkerLimits,
@@ -135,6 +142,7 @@ impl Worker {
             identity: options.identity,
             instance: Uuid::now_v7(),
             token: options.token,
+            result_files: options.result_files,
             functions: options.functions,
             spread: options.spread,
             compute: Compute::open(options.spread.partitions).map_err(no_threads)?,
@@ -161,6 +169,11 @@ impl Worker {
         self.0.counters().now()
     }
 
+    /// Whether it writes files of kept results.
+    pub(crate) fn keeps_results(&self) -> bool {
+        self.0.result_files.is_some()
+    }
+
     /// Its bounds.
     pub(crate) fn limits(&self) -> &WorkerLimits {
         &self.0.limits
@@ -184,6 +197,19 @@ impl Shared {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::Acquire)
+    }
+
+    /// Where the tasks of a try write here; `None` if this worker keeps no results where others find them.
+    pub(crate) fn place(
+        &self,
+        handle: HandleId,
+        columns: SchemaRef,
+        attempt: Uuid,
+        stopped: &CancellationToken,
+    ) -> Option<Arc<Place>> {
+        let (files, stopped) = (Arc::clone(self.result_files.as_ref()?), stopped.clone());
+        let census = Arc::clone(self.runtime.census());
+        Some(Arc::new(Place { files, handle, columns, attempt, stopped, census }))
     }
 
     /// A query that this worker takes part in.

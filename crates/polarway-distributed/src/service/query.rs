@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
+use arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
@@ -26,9 +27,11 @@ use super::part::{PART, Part};
 use super::plan_check::OnlyPinnedPlans;
 use crate::census::Counted;
 use crate::channels::QueryChannels;
+use crate::keep::Place;
 use crate::session;
 use crate::store::PinnedStore;
 use crate::wire::{JoinRequest, Joined};
+use polarway_model::HandleId;
 use polarway_query::PinnedFile;
 
 /// datafusion-distributed's methods, for one query.
@@ -110,6 +113,8 @@ struct TaskSessions {
     store: Arc<PinnedStore>,
     stopped: CancellationToken,
     channels: QueryChannels,
+    /// Where the result is kept, if it is.
+    place: Option<Arc<Place>>,
 }
 
 #[async_trait::async_trait]
@@ -123,6 +128,7 @@ impl WorkerSessionBuilder for TaskSessions {
             store: Arc::clone(&self.store),
             stopped: self.stopped.clone(),
             counters: Arc::clone(self.shared.counters()),
+            place: self.place.clone(),
         };
         Ok(session::worker(context.builder, partitions, functions, self.channels.clone(), check))
     }
@@ -150,6 +156,17 @@ impl Drop for Lease {
     }
 }
 
+/// What is asked of this worker for a query.
+struct Asked<'f> {
+    id: Uuid,
+    url: Url,
+    files: &'f [PinnedFile],
+    memory: usize,
+    /// The handle that the result becomes, and the columns of its files.
+    kept: Option<(HandleId, SchemaRef)>,
+    span: Span,
+}
+
 impl Shared {
     /// Takes part in a query until the stream is dropped or the query's time is over. The stream's first message says so.
     pub(super) fn join(
@@ -171,10 +188,10 @@ impl Shared {
         let memory =
             usize::try_from(request.memory_bytes).unwrap_or(usize::MAX).min(self.limits.query_memory_bytes);
         let part = Part::of(&request);
+        let kept = self.allowed_kept(&request)?;
         let files = self.allowed(request)?;
-        let query = self
-            .begin(id, url, &files, memory, part.span())
-            .map_err(|error| Status::internal(error.to_string()))?;
+        let asked = Asked { id, url, files: &files, memory, kept, span: part.span() };
+        let query = self.begin(asked).map_err(|error| Status::internal(error.to_string()))?;
         {
             let mut queries = self.queries.lock();
             if queries.contains_key(&id) {
@@ -229,15 +246,19 @@ impl Shared {
         request.files.into_iter().map(allowed).collect()
     }
 
-    fn begin(
-        self: &Arc<Self>,
-        id: Uuid,
-        url: Url,
-        files: &[PinnedFile],
-        memory: usize,
-        span: Span,
-    ) -> Result<Arc<RunningQuery>> {
+    /// What becomes of a query's result, if it is kept and may be.
+    fn allowed_kept(&self, request: &JoinRequest) -> Result<Option<(HandleId, SchemaRef)>, Status> {
+        let Some(kept) = request.kept.clone() else { return Ok(None) };
+        match &self.result_files {
+            Some(_) => kept.try_into().map(Some),
+            None => Err(Status::failed_precondition("it keeps results in its memory alone")),
+        }
+    }
+
+    fn begin(self: &Arc<Self>, asked: Asked<'_>) -> Result<Arc<RunningQuery>> {
+        let Asked { id, url, files, memory, kept, span } = asked;
         let stopped = CancellationToken::new();
+        let place = kept.and_then(|(handle, columns)| self.place(handle, columns, id, &stopped));
         let (runtime, store) = self.runtime.of_query(files, memory, stopped.clone())?;
         let counted = self.runtime.census().query();
         let message_bytes = self.limits.message_bytes;
@@ -245,8 +266,8 @@ impl Shared {
             let own = Some((url.clone(), query.clone()));
             let channels =
                 QueryChannels { channels: Arc::clone(&self.channels), query: id, own, reports: None };
-            let sessions =
-                TaskSessions { shared: Arc::clone(self), store, stopped: stopped.clone(), channels };
+            let (shared, stopped) = (Arc::clone(self), stopped.clone());
+            let sessions = TaskSessions { shared, store, stopped: stopped.clone(), channels, place };
             let own_runtime = Arc::downgrade(&runtime);
             let tasks = Tasks::from_session_builder(sessions).with_runtime_env(runtime);
             let service = tasks.clone().into_worker_server().max_decoding_message_size(message_bytes);

@@ -25,6 +25,7 @@ use datafusion_distributed::{
 };
 
 use crate::channels::{QueryChannels, UNREAD_BYTES};
+use crate::keep::{KeepCodec, KeptByTasks, Place};
 
 /// The functions that plans may call beside those of DataFusion. All workers of a version have the same.
 #[derive(Debug, Clone, Default)]
@@ -86,6 +87,7 @@ pub(crate) fn coordinator(
     runtime: Arc<RuntimeEnv>,
     workers: impl WorkerResolver + 'static,
     channels: QueryChannels,
+    kept: Option<Arc<Place>>,
 ) -> Result<SessionState> {
     let reports = channels.reports.is_some();
     let mut builder = SessionStateBuilder::new().with_default_features();
@@ -95,12 +97,17 @@ pub(crate) fn coordinator(
         .with_runtime_env(runtime)
         .with_distributed_worker_resolver(workers)
         .with_distributed_channel_resolver(channels)
+        .with_distributed_user_codec(KeepCodec)
         .with_physical_optimizer_rule(Arc::new(stopping::YieldingJoins))
         .with_distributed_planner()
         .with_distributed_file_scan_config_bytes_per_partition(spread.bytes_per_partition)?
         .with_distributed_metrics_collection(reports)?
         .with_distributed_worker_connection_buffer_budget_bytes(UNREAD_BYTES)?
         .with_distributed_desired_task_count_handler(guard::one_task_for_all_rows);
+    if let Some(place) = kept {
+        // After all rules that make the plan: it is over the whole of it.
+        builder = builder.with_physical_optimizer_rule(Arc::new(KeptByTasks(place)));
+    }
     Ok(builder.build())
 }
 
@@ -123,6 +130,7 @@ pub(crate) fn worker(
     with_functions(given, functions)
         .with_config(config)
         .with_distributed_channel_resolver(channels)
+        .with_distributed_user_codec(KeepCodec)
         .with_distributed_worker_plan_rewrite_handler(check)
         .build()
 }

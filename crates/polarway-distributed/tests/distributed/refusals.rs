@@ -28,6 +28,7 @@ fn caller(tables: &Tables, token: Option<&str>) -> (Worker, tempfile::TempDir) {
         identity: identity(),
         token: token.clone(),
         files: Arc::new(Files(Folder::at(tables.root()))),
+        result_files: None,
         functions: Functions::default(),
         spread: forced(),
         limits: WorkerLimits::default(),

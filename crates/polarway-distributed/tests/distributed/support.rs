@@ -181,6 +181,7 @@ impl Peer {
             identity,
             token: Some(Token::new(TOKEN).unwrap()),
             files: Arc::new(Files(Arc::clone(&files))),
+            result_files: None,
             functions: functions(),
             spread,
             limits,
@@ -265,6 +266,7 @@ impl Plans {
             id,
             call: None,
             is_analyzed: false,
+            kept: None,
         }
     }
 }

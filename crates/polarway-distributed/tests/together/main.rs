@@ -5,5 +5,6 @@ mod adopted;
 mod answers;
 mod choice;
 mod endings;
+mod kept;
 mod rights;
 mod support;

@@ -59,7 +59,7 @@ impl Fleet {
             let mut config = Config::new(folder.path().join(format!("worker-{number}"))).with_cold_tier(cold);
             config.janitor_interval = None;
             config.handles.store = HandleStoreKind::External;
-            config.handles.state = folder.path().join("state").to_str().unwrap().parse().unwrap();
+            config.handles.state = state_folder(&folder).to_str().unwrap().parse().unwrap();
             change(&mut config);
             let mut builder = Polarway::builder(config);
             if let Some(policy) = &policy {
@@ -73,6 +73,7 @@ impl Fleet {
                 identity: Identity { version: "test".to_owned(), storage: seam.storage().to_owned() },
                 token: Some(token.clone()),
                 files: seam.files(),
+                result_files: seam.result_files(),
                 functions: polarway_distributed::functions(),
                 spread: Spread { partitions: 2, bytes_per_partition: 1 },
                 limits: WorkerLimits::default(),
@@ -111,6 +112,11 @@ impl Fleet {
         cold_folder(&self.folder)
     }
 
+    /// The folder of the handles.
+    pub(crate) fn state(&self) -> PathBuf {
+        state_folder(&self.folder)
+    }
+
     /// Stores `trades`, in several files, with the last engine.
     pub(crate) async fn store_trades(&self) {
         for file in 0..FILES {
@@ -133,6 +139,10 @@ impl Fleet {
             }
         }
     }
+}
+
+fn state_folder(folder: &TempDir) -> PathBuf {
+    folder.path().join("state")
 }
 
 fn cold_folder(folder: &TempDir) -> PathBuf {

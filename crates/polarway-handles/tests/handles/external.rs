@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use polarway_handles::{Error, HandleStore};
-use polarway_storage::{Backend, DiskBackend, ManualClock};
+use polarway_handles::{Error, ExternalHandles, HandleStore};
+use polarway_storage::{Backend, DiskBackend, Error as StorageError, ManualClock};
+use uuid::Uuid;
 
-use crate::support::{GRACE, OWNER, TTL, clock, external, fresh, write};
+use crate::support::{GRACE, OWNER, TTL, clock, external, fresh, rows, write};
 use crate::timed::TimedBackend;
 
 /// Longer than any clock may differ.
@@ -129,4 +130,35 @@ fn a_handle_is_made_once_however_many_workers_make_it() {
         second.writer(id, Arc::clone(&made.schema), TTL, OWNER.into()).map(drop),
         Err(Error::Storage(polarway_storage::Error::AlreadyExists { .. }))
     ));
+}
+
+#[test]
+fn files_that_several_workers_wrote_are_one_handle_and_what_nobody_published_is_removed_in_the_end() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
+    let disk = disk(&folder, &clock);
+    let (first, second) = (external(disk.clone(), &clock), external(disk, &clock));
+    let stage = |handles: &ExternalHandles, id| {
+        let mut writer = handles.stage(id, Uuid::now_v7(), rows().schema()).unwrap();
+        writer.write(&rows()).unwrap();
+        writer.finish(|| true).unwrap().unwrap()
+    };
+    let (kept, left) = (fresh(), fresh());
+    let files = [stage(&first, kept), stage(&second, kept)];
+    second.publish_staged(kept, &rows().schema(), TTL, OWNER.into(), &files).unwrap();
+    let handle = first.get(kept).unwrap();
+    assert_eq!((handle.rows, handle.owner.as_deref()), (6, Some(OWNER)));
+    let again = first.publish_staged(kept, &rows().schema(), TTL, OWNER.into(), &[stage(&first, kept)]);
+    assert!(matches!(again, Err(Error::Storage(StorageError::AlreadyExists { .. }))), "{again:?}");
+
+    stage(&first, left);
+    let lies = || folder.path().join(left.code()).join("_polarway").exists();
+    second.tidy().unwrap();
+    assert!(lies(), "perhaps its worker is only slow");
+    assert!(matches!(second.get(left), Err(Error::Unknown { .. })));
+    // It is claimed, the claim is ended, and then all of it goes.
+    for _ in 0..3 {
+        clock.advance(Duration::from_secs(24 * 3_600) + MOMENT);
+        second.tidy().unwrap();
+    }
+    assert!(!lies());
 }

@@ -135,6 +135,7 @@ pub(crate) fn write(handles: &ExternalHandles, id: HandleId) -> Handle {
     handles.get(id).unwrap()
 }
 
-fn rows() -> RecordBatch {
+/// The rows of a handle.
+pub(crate) fn rows() -> RecordBatch {
     RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1, 2, 3])) as _)]).unwrap()
 }

@@ -73,9 +73,10 @@ impl Activity {
         (before.0 + rows, before.1 + bytes)
     }
 
-    /// Sets the rows of a result that was not given piece by piece.
-    pub(crate) fn set_rows(&self, rows: u64) {
+    /// Sets the size of a result that is not given piece by piece.
+    pub(crate) fn set_size(&self, rows: u64, bytes: u64) {
         self.rows.store(rows, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// Notes which engine runs it.

@@ -108,6 +108,7 @@ fn options(config: &ServerConfig, engine: &Distribution, token: Option<Token>) -
         },
         token,
         files: engine.files(),
+        result_files: engine.result_files(),
         functions: functions(),
         spread: Spread { bytes_per_partition: PARTITION_BYTES, ..Spread::default() },
         limits: WorkerLimits {

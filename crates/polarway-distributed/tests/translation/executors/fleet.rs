@@ -70,6 +70,7 @@ impl Executor for Fleet {
             id: Uuid::now_v7(),
             call: None,
             is_analyzed: false,
+            kept: None,
         };
         self.runtime.block_on(async {
             let mut rows = self.peers[0].worker.run(query, urls(&self.peers));
