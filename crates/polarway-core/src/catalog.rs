@@ -285,7 +285,7 @@ pub(crate) fn file_reference(file: &SnapshotFile) -> FileReference {
         partition_values: adopted.partition_values.clone(),
         rewritten_as: adopted.is_uncommon.then(|| Arc::clone(&adopted.schema)),
     });
-    FileReference { path: file.path.clone(), bytes: file.bytes, foreign }
+    FileReference { path: file.path.clone(), bytes: file.bytes, rows: file.rows, foreign }
 }
 
 /// The columns of several tables that are read as one.

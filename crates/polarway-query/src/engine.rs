@@ -326,7 +326,8 @@ mod tests {
                 panic!("{references:?}");
             };
             let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
-            let file = FileReference { path: "flights/0.parquet".to_owned(), bytes: 7, foreign: None };
+            let file =
+                FileReference { path: "flights/0.parquet".to_owned(), bytes: 7, rows: 1, foreign: None };
             let group = FileGroup::new(name.parse().unwrap(), *version, vec![file], Arc::clone(&schema));
             Ok(vec![Relation::of_groups(vec![group], schema)])
         }

@@ -212,6 +212,8 @@ pub struct FileReference {
     pub path: String,
     /// Its length.
     pub bytes: u64,
+    /// Its rows, for estimates.
+    pub rows: u64,
     /// Information about a file that Polarway did not write; its own files never change.
     pub foreign: Option<ForeignFile>,
 }

@@ -51,6 +51,7 @@ struct Part {
     /// Whether the files' statistics can be trusted for floating-point columns.
     is_pruned: bool,
     files: Vec<PartitionedFile>,
+    rows: u64,
 }
 
 impl StoredScan {
@@ -65,10 +66,14 @@ impl StoredScan {
             let partitions = partition_places(&columns, group);
             let is_pruned = group.has_exact_float_statistics;
             let files = scanned_files(&columns, group, &partitions, files)?;
+            let rows = group.files.iter().map(|file| file.rows).sum::<u64>();
             let alike = |part: &&mut Part| part.partitions == partitions && part.is_pruned == is_pruned;
             match parts.iter_mut().find(alike) {
-                Some(part) => part.files.extend(files),
-                None => parts.push(Part { partitions, is_pruned, files }),
+                Some(part) => {
+                    part.files.extend(files);
+                    part.rows += rows;
+                }
+                None => parts.push(Part { partitions, is_pruned, files, rows }),
             }
         }
         Ok(Self { columns, parts })
@@ -156,7 +161,7 @@ impl Part {
             let at = places.iter().position(|place| place == wanted);
             at.ok_or_else(|| exec_datafusion_err!("a column of the scan has no place"))
         });
-        let statistics = estimate(schema.table_schema(), self.bytes());
+        let statistics = estimate(schema.table_schema(), self.bytes(), self.rows);
         let source = Arc::new(ParquetSource::new(schema).with_table_parquet_options(options));
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::parse(FILES_URL)?, source)
             .with_file_groups(balanced(&self.files, groups))
@@ -168,12 +173,11 @@ impl Part {
 }
 
 /// What planning may assume of a scan. It is never exact: an exact number of rows would be taken for an answer.
-fn estimate(schema: &SchemaRef, bytes: u64) -> Statistics {
-    let width: usize = schema.fields().iter().map(|field| types::typical_width(field.data_type())).sum();
+fn estimate(schema: &SchemaRef, bytes: u64, rows: u64) -> Statistics {
     let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).saturating_mul(MEMORY_PER_FILE_BYTE);
     let mut statistics = Statistics::new_unknown(schema);
     statistics.total_byte_size = Precision::Inexact(bytes);
-    statistics.num_rows = Precision::Inexact(bytes / width.max(1));
+    statistics.num_rows = Precision::Inexact(usize::try_from(rows).unwrap_or(usize::MAX));
     statistics
 }
 
@@ -229,6 +233,7 @@ impl TableProvider for StoredScan {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        Some(estimate(&self.columns.schema, self.bytes()))
+        let rows = self.parts.iter().map(|part| part.rows).sum();
+        Some(estimate(&self.columns.schema, self.bytes(), rows))
     }
 }

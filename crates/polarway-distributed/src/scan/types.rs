@@ -93,15 +93,6 @@ fn sql_name(scanned: &DataType) -> Option<String> {
     Some(simple.to_owned())
 }
 
-/// The typical width of a value in memory, in bytes.
-pub(super) fn typical_width(scanned: &DataType) -> usize {
-    scanned.primitive_width().unwrap_or(match scanned {
-        DataType::Boolean | DataType::Null => 1,
-        DataType::Utf8View | DataType::BinaryView => 20,
-        _ => 40,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 //! Settings of a session don't travel with a plan, so all of them come from here.
 
 mod guard;
+mod joins;
 mod rules;
 mod runtime;
 mod stopping;
@@ -41,6 +42,10 @@ pub struct Functions {
 /// A plan of one partition has nothing that brings rows together, and would stay on one worker.
 const FEWEST_PARTITIONS: usize = 2;
 
+/// Whole numbers that are keys of a join have a place each if they are this close together, which takes 4 MiB: a key is found there
+/// without a hash.
+const DIRECT_KEYS: usize = 1 << 20;
+
 /// How a query is spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spread {
@@ -65,6 +70,7 @@ fn settings(partitions: usize) -> SessionConfig {
         .with_collect_statistics(false);
     let options = config.options_mut();
     options.execution.time_zone = Some("UTC".into());
+    options.execution.perfect_hash_join_small_build_threshold = DIRECT_KEYS;
     // Filters that a join or a sort finds while it runs would have to cross to other workers, which they can't.
     options.optimizer.enable_dynamic_filter_pushdown = false;
     options.optimizer.enable_join_dynamic_filter_pushdown = false;
@@ -90,10 +96,12 @@ pub(crate) fn coordinator(
     kept: Option<Arc<Place>>,
 ) -> Result<SessionState> {
     let reports = channels.reports.is_some();
+    let joins = joins::rules(workers.get_urls()?.len());
     let mut builder = SessionStateBuilder::new().with_default_features();
     builder = with_functions(builder, functions)
         .with_config(settings(spread.partitions))
         .with_optimizer_rules(optimizer_rules())
+        .with_physical_optimizer_rules(joins)
         .with_runtime_env(runtime)
         .with_distributed_worker_resolver(workers)
         .with_distributed_channel_resolver(channels)

@@ -31,6 +31,9 @@ impl Translator<'_> {
             return Err(Refusal::Operator("DELIM_JOIN that is flipped".to_owned()));
         }
         let left = self.operator(left)?;
+        if let Some(joined) = self.exists(join, &left)? {
+            return Ok(joined);
+        }
         if !left.is_repeatable {
             return Err(Refusal::Order("a correlated subquery over these rows".to_owned()));
         }
@@ -84,7 +87,12 @@ impl Translator<'_> {
         }
     }
 
-    fn condition(&self, condition: &Condition, left: &Relation, right: &Relation) -> Result<Pair, Refusal> {
+    pub(super) fn condition(
+        &self,
+        condition: &Condition,
+        left: &Relation,
+        right: &Relation,
+    ) -> Result<Pair, Refusal> {
         let sql_type = condition.left.sql_type();
         if sql_type != condition.right.sql_type() {
             return Err(form("a join condition"));
@@ -101,7 +109,7 @@ impl Translator<'_> {
         }
     }
 
-    fn joined_rows(
+    pub(super) fn joined_rows(
         &mut self,
         join_type: &str,
         left: Relation,
@@ -256,10 +264,21 @@ impl Translator<'_> {
 }
 
 /// A condition between the two sides of a join.
-struct Pair {
+pub(super) struct Pair {
     left: Expr,
-    operator: Binary,
+    pub(super) operator: Binary,
     right: Expr,
+}
+
+impl Pair {
+    /// The same condition with its sides exchanged; `None` if it has none.
+    pub(super) fn turned(self) -> Option<Self> {
+        let operator = match self.operator {
+            same @ (Binary::IsNotDistinctFrom | Binary::IsDistinctFrom) => same,
+            other => other.swap()?,
+        };
+        Some(Self { left: self.right, operator, right: self.left })
+    }
 }
 
 fn type_of(value: &Expr, of: &Relation) -> Result<SqlType, Refusal> {

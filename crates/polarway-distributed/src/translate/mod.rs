@@ -8,6 +8,7 @@ mod casts;
 mod collected;
 mod comparisons;
 mod constants;
+mod exists;
 mod expressions;
 mod frames;
 mod groups;

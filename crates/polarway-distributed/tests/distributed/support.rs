@@ -14,6 +14,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use polarway_distributed::{
     Channels, Credentials, Error, Identity, PinnedFile, PinnedFiles, PlanFiles, Query, Spread, StoredScan,
     Token, Worker, WorkerLimits, WorkerOptions, functions,
@@ -136,8 +137,10 @@ pub(crate) fn found(root: &Path, name: &str, schema: &SchemaRef) -> StoredTable 
     let mut files = Vec::new();
     for number in 0.. {
         let path = format!("{place}/{number}.parquet");
-        let Ok(metadata) = fs::metadata(root.join(&path)) else { break };
-        files.push(FileReference { path, bytes: metadata.len(), foreign: None });
+        let Ok(file) = File::open(root.join(&path)) else { break };
+        let bytes = file.metadata().unwrap().len();
+        let rows = SerializedFileReader::new(file).unwrap().metadata().file_metadata().num_rows();
+        files.push(FileReference { path, bytes, rows: rows.try_into().unwrap(), foreign: None });
     }
     let group = FileGroup::new(DatasetName::new(name).unwrap(), 1, files, Arc::clone(schema));
     StoredTable { schema: Arc::clone(schema), files: vec![group], is_result: false }

@@ -135,3 +135,43 @@ async fn explain_says_where_a_query_would_run_and_how_it_would_be_spread() {
     assert!(lines[0].contains("approx_count_distinct"), "{lines:?}");
     fleet.idle().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_join_sends_a_small_side_to_all_workers_and_splits_two_large_ones() {
+    let fleet = Fleet::start().await;
+    fleet.store_trades().await;
+    let few = fleet.engine().query("SELECT n FROM trades WHERE n < 10").await.unwrap();
+    fleet.engine().store("few", few).await.unwrap();
+    let count = "SELECT count(*) FROM";
+    for (tables, is_split, rows_of_all) in [
+        ("few JOIN trades USING (n)", false, "10|"),
+        ("trades JOIN few USING (n)", false, "10|"),
+        ("trades JOIN trades AS same USING (n)", true, "16000|"),
+        // With a small table, a large one is still large.
+        ("(SELECT n FROM trades JOIN few USING (n)) JOIN trades USING (n)", true, "10|"),
+    ] {
+        let sql = format!("{count} {tables}");
+        let explained = format!("EXPLAIN (DISTRIBUTED) {sql}");
+        let (plan, _) = ask(fleet.engine(), &explained, on(EngineChoice::Distributed)).await.unwrap();
+        let plan = rows(&plan).concat();
+        assert_eq!(plan.contains("mode=Partitioned, join_type"), is_split, "{sql}\n{plan}");
+        let (table, summary) = ask(fleet.engine(), &sql, on(EngineChoice::Distributed)).await.unwrap();
+        assert_eq!(summary.engine, EngineUsed::Distributed { workers: 3 }, "{sql}");
+        assert_eq!(rows(&table), [rows_of_all], "{sql}");
+    }
+    fleet.idle().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_rows_around_an_exists_are_read_once() {
+    let fleet = Fleet::start().await;
+    fleet.store_trades().await;
+    for condition in ["EXISTS", "NOT EXISTS"] {
+        let partner = "FROM trades AS other WHERE other.n = trades.n AND other.cents <> trades.cents";
+        let sql = format!("EXPLAIN (DISTRIBUTED) SELECT count(*) FROM trades WHERE {condition} ({partner})");
+        let (plan, _) = ask(fleet.engine(), &sql, on(EngineChoice::Distributed)).await.unwrap();
+        let plan = rows(&plan).concat();
+        assert_eq!(plan.matches("DistributedLeafExec").count(), 2, "{plan}");
+    }
+    fleet.idle().await;
+}

@@ -47,6 +47,27 @@ fn a_grouping_by_constants_has_no_row_where_there_are_none() {
 }
 
 #[test]
+fn rows_around_an_exists_are_those_that_duckdb_finds() {
+    let outer = "(VALUES (1, 10), (1, 11), (2, NULL), (NULL, 10), (NULL, NULL), (3, 12), (3, 12)) AS o(k, v)";
+    let inner = "(VALUES (1, 10), (2, 20), (NULL, 10), (3, NULL), (3, 12), (3, 13)) AS i(k, v)";
+    for condition in [
+        "i.k = o.k AND i.v <> o.v",
+        "i.v <> o.v AND i.k = o.k AND i.v > 10",
+        "i.k IS NOT DISTINCT FROM o.k AND i.v >= o.v",
+        "i.k = o.k AND i.v IS DISTINCT FROM o.v",
+        "i.k = o.k AND i.v + o.v > 21",
+        "o.v < i.v",
+        "i.k = o.k AND EXISTS (FROM t WHERE t.n = o.k AND t.n <> i.v)",
+        "i.k = o.k AND i.v <> (SELECT max(n) FROM t WHERE t.n <> o.k)",
+    ] {
+        all_are_same(&[
+            &format!("SELECT k, v FROM {outer} WHERE EXISTS (FROM {inner} WHERE {condition})"),
+            &format!("SELECT k, v FROM {outer} WHERE NOT EXISTS (FROM {inner} WHERE {condition})"),
+        ]);
+    }
+}
+
+#[test]
 fn a_window_may_be_ordered_or_parted_by_constants() {
     all_are_same(&[
         "SELECT n, cume_dist() OVER (ORDER BY true NULLS FIRST), lag(n) OVER (ORDER BY n DESC) FROM t",

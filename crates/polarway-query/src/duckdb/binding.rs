@@ -1,12 +1,14 @@
 //! Binds texts without running them, for an engine that translates DuckDB's plans.
 //!
 //! This happens in an instance of its own, which can read no file: each table is a temporary one with the names and types of
-//! the view that the executor would make, behind a view of the same name. It has a few made-up rows, whose number tells the
-//! optimiser which tables are larger than others; optimisations that would look at the values are off.
+//! the view that the executor would make, behind a view of the same name. It has a few rows of NULLs, whose number tells the
+//! optimiser which tables are larger than others; optimisations that would look at the values are off. Of a column without values
+//! it does not know how many there are, as it does not know that of a file's: so it puts joins in the order that it would choose for
+//! the files.
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{Schema, SchemaRef};
 use parking_lot::Mutex;
 use polarway_sql::identifier;
 
@@ -51,9 +53,9 @@ pub(super) const DISABLED_OPTIMIZERS: [&str; 20] = [
 /// The most memory that binding may use, in bytes.
 const MEMORY_BYTES: u64 = 512 << 20;
 
-/// The made-up rows of the largest table. Those of others are fewer by the root of the quotient of their sizes: this keeps the
+/// The rows of the largest table. Those of others are fewer by the root of the quotient of their sizes: this keeps the
 /// order in which joins are cheaper, and few rows are enough.
-const MOST_ROWS: f64 = 1_000.0;
+const MOST_ROWS: f64 = 3_000.0;
 
 /// How the tables are named in a bound plan. A text can't name them: it names only what the gate resolved.
 const PREFIX: &str = "polarway scan ";
@@ -99,7 +101,7 @@ impl Binding {
                     view: &table.name,
                     name: format!("{PREFIX}{place}"),
                     columns: typed_columns(stored, named),
-                    bytes: bytes(stored),
+                    rows: rows(stored),
                 }),
                 TableSource::Kept(_) => return unsupported("a result that is kept in memory"),
                 TableSource::Listing(..) => return unsupported("a list of tables"),
@@ -117,18 +119,18 @@ struct EmptyTable<'p> {
     view: &'p str,
     name: String,
     columns: Vec<TypedColumn>,
-    bytes: u64,
+    rows: u64,
 }
 
 impl EmptyTable<'_> {
     fn create(&self, largest: u64) -> String {
-        let part = self.bytes.max(1) as f64 / largest.max(1) as f64;
+        let part = self.rows.max(1) as f64 / largest.max(1) as f64;
         let rows = (MOST_ROWS * part.sqrt()).ceil();
-        let columns: Vec<_> = self.columns.iter().map(made_up).collect();
+        let nulls: Vec<String> = self.columns.iter().map(null).collect();
         format!(
-            "CREATE TEMP TABLE {} AS SELECT {} FROM range({rows}) AS made_up(i)",
+            "CREATE TEMP TABLE {} AS SELECT {} FROM range({rows})",
             identifier(&self.name),
-            columns.join(", ")
+            nulls.join(", ")
         )
     }
 
@@ -143,30 +145,13 @@ impl EmptyTable<'_> {
     }
 }
 
-/// A value for each row `i`, all different where the type allows it: as many as there are rows, as the optimiser assumes of
-/// files, which do not tell it.
-fn made_up(column: &TypedColumn) -> String {
-    let name = identifier(&column.name);
-    let Ok(null) = &column.null else { return format!("NULL AS {name}") };
-    let varied = match &column.data_type {
-        data_type if data_type.is_numeric() => "i",
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "i",
-        DataType::Date32 | DataType::Timestamp(..) => "DATE '1970-01-01' + CAST(i AS INTEGER)",
-        _ => return format!("{null} AS {name}"),
-    };
-    match sql_type_of(null) {
-        Some(sql_type) => format!("TRY_CAST({varied} AS {sql_type}) AS {name}"),
-        None => format!("{null} AS {name}"),
-    }
+fn null(column: &TypedColumn) -> String {
+    let null = column.null.as_deref().unwrap_or("NULL");
+    format!("{null} AS {}", identifier(&column.name))
 }
 
-/// The type in `CAST(NULL AS type)`.
-fn sql_type_of(null: &str) -> Option<&str> {
-    null.strip_prefix("CAST(NULL AS ")?.strip_suffix(')')
-}
-
-fn bytes(table: &StoredTable) -> u64 {
-    table.files.iter().flat_map(|group| &group.files).map(|file| file.bytes).sum()
+fn rows(table: &StoredTable) -> u64 {
+    table.files.iter().flat_map(|group| &group.files).map(|file| file.rows).sum()
 }
 
 /// The plan of the text whose result can be returned as Arrow, and the columns of that result.
@@ -177,7 +162,7 @@ fn bind_in(
 ) -> Result<(String, SchemaRef), Error> {
     let failed = |error: NativeError| diagnose(&error, Origin::OtherText, &Hidden::default());
     let connection = instance.sessions.connect().map_err(failed)?;
-    let largest = tables.iter().map(|table| table.bytes).max().unwrap_or_default();
+    let largest = tables.iter().map(|table| table.rows).max().unwrap_or_default();
     for table in tables {
         connection.execute(&table.create(largest)).map_err(failed)?;
         connection.execute(&table.create_view()).map_err(failed)?;

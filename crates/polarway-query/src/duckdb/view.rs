@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{Field, FieldRef};
 use polarway_sql::{identifier, literal};
 use polarway_table::duckdb_type;
 
@@ -147,7 +147,7 @@ impl Column<'_> {
                 Ok(self.was.as_ref().and_then(|was| was.restore(&null)).unwrap_or(null))
             }
         };
-        TypedColumn { name: self.name.clone(), data_type: self.field.data_type().clone(), null }
+        TypedColumn { name: self.name.clone(), null }
     }
 
     fn without_rows(&self) -> String {
@@ -158,8 +158,6 @@ impl Column<'_> {
 /// A column of a view, by its name and type alone.
 pub(super) struct TypedColumn {
     pub(super) name: String,
-    /// The stored type.
-    pub(super) data_type: DataType,
     /// A NULL of the column's type; the reason if SQL can't read the column in one of the files.
     pub(super) null: Result<String, String>,
 }

@@ -21,6 +21,7 @@ pub(crate) fn group(paths: &[PathBuf], schema: SchemaRef) -> FileGroup {
     let file = |path: &PathBuf| FileReference {
         path: path.to_str().unwrap().to_owned(),
         bytes: path.metadata().map_or(0, |file| file.len()),
+        rows: 1,
         foreign: None,
     };
     FileGroup::new("t".parse().unwrap(), 1, paths.iter().map(file).collect(), schema)

@@ -43,7 +43,8 @@ impl Tables {
 
     fn relation(&self) -> Relation {
         let path = self.file.to_str().unwrap().to_owned();
-        let file = FileReference { path, bytes: self.file.metadata().unwrap().len(), foreign: None };
+        let bytes = self.file.metadata().unwrap().len();
+        let file = FileReference { path, bytes, rows: 1, foreign: None };
         let group = FileGroup::new("t".parse().unwrap(), 1, vec![file], Arc::clone(&self.schema));
         Relation::of_groups(vec![group], Arc::clone(&self.schema))
     }
