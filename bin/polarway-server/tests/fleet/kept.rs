@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use polarway_client::{DistributedClient, EngineChoice, Error, Handle, HandleOptions, PeerState, Reason};
+use polarway_cloud::Given;
+use polarway_testing::not_run;
 use serde_json::Value;
 
 use crate::support::{OwnFleet, same, wide};
@@ -29,8 +31,8 @@ async fn keep(client: &DistributedClient, sql: &str) -> Result<Handle, Error> {
     client.query_handle_with(sql, options).await
 }
 
-async fn begin() -> (OwnFleet, DistributedClient) {
-    let fleet = OwnFleet::of_peers();
+/// A client of the first worker, and a table in several files.
+async fn begin(fleet: &OwnFleet) -> DistributedClient {
     let client = fleet.client_of_worker(0).await;
     client.store("wide", wide(5_000, 0)).await.unwrap();
     // A file of few rows is read by one task.
@@ -38,7 +40,7 @@ async fn begin() -> (OwnFleet, DistributedClient) {
         client.append("wide", wide(5_000, seed)).await.unwrap();
     }
     until_peers_are(&client, &THREE).await;
-    (fleet, client)
+    client
 }
 
 /// What a folder has, as paths.
@@ -74,22 +76,59 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rows_of_three_processes_become_one_handle_that_each_of_them_reads() {
-    let (fleet, client) = begin().await;
+    let fleet = OwnFleet::of_peers();
+    let client = begin(&fleet).await;
     let sql = pairs(50);
     let kept = keep(&client, &sql).await.unwrap();
     assert_eq!(data_files(&fleet).len(), 3);
     assert_eq!(data_files(&fleet), published(&fleet));
-    let (expect, _) = run(&client, &summed(&format!("({sql})")), EngineChoice::Local).await;
+    every_worker_reads(&fleet, &kept, &sql).await;
+}
+
+/// Each worker reads the rows of this query in a handle.
+async fn every_worker_reads(fleet: &OwnFleet, kept: &Handle, sql: &str) {
     for worker in 0..3 {
         let client = fleet.client_of_worker(worker).await;
+        let (expect, _) = run(&client, &summed(&format!("({sql})")), EngineChoice::Local).await;
         let (rows, _) = run(&client, &summed(&format!("\"{}\"", kept.id())), EngineChoice::Auto).await;
         assert!(same(&rows, &expect), "{rows}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn three_processes_write_a_result_into_a_bucket_and_one_that_is_given_up_is_no_handle() {
+    let given = Given::all();
+    if given.is_empty() {
+        not_run("there are no servers of buckets: `cargo xtask test` starts them");
+    }
+    for given in given {
+        let fleet = OwnFleet::of_peers_over_bucket(&given);
+        let client = begin(&fleet).await;
+        let sql = pairs(200);
+        let kept = keep(&client, &sql).await.unwrap();
+        every_worker_reads(&fleet, &kept, &sql).await;
+        let keeping = tokio::spawn({
+            let client = client.clone();
+            async move { keep(&client, &pairs(3_000)).await }
+        });
+        let begin = Instant::now();
+        // The workers have written rows.
+        while client.queries().await.unwrap().iter().all(|query| query.rows == 0) {
+            assert!(begin.elapsed() < PATIENCE, "{}", given.url);
+        }
+        keeping.abort();
+        while !client.queries().await.unwrap().is_empty() {
+            assert!(begin.elapsed() < PATIENCE, "{}", given.url);
+        }
+        let handles = client.handles().await.unwrap();
+        assert_eq!(handles.iter().map(|handle| handle.id.as_str()).collect::<Vec<_>>(), [kept.id()]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_killed_in_mid_write_leaves_no_file_and_the_others_write_the_result() {
-    let (mut fleet, client) = begin().await;
+    let mut fleet = OwnFleet::of_peers();
+    let client = begin(&fleet).await;
     let sql = pairs(3_000);
     let keeping = tokio::spawn({
         let (client, sql) = (client.clone(), sql.clone());
@@ -112,7 +151,8 @@ async fn a_worker_that_is_killed_in_mid_write_leaves_no_file_and_the_others_writ
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_worker_that_is_killed_while_others_write_for_it_nobody_sees_a_handle() {
-    let (mut fleet, client) = begin().await;
+    let mut fleet = OwnFleet::of_peers();
+    let client = begin(&fleet).await;
     let keeping = tokio::spawn(async move { keep(&client, &pairs(3_000)).await });
     until("no worker writes", || data_files(&fleet).len() == 3).await;
     fleet.fleet.kill(0).unwrap();
