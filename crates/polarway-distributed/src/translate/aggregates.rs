@@ -8,18 +8,14 @@ use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlanBuilder, cast, lit
 use std::sync::Arc;
 
 use super::Translator;
-use super::collected::{Collection, is_at_extreme, is_unordered_list};
+use super::collected::{Collection, is_at_extreme};
 use super::comparisons::{from_key, key};
-use super::groups::Groups;
 use super::relation::{OutputColumn, Relation, RowOrder};
 use super::sums::{average, repeatable, sum};
 use super::types::arrow_type;
-use crate::bound::{Aggregate, AggregateNode, Expression, SqlType};
+use crate::bound::{Aggregate, Expression, SqlType};
 use crate::functions::{FINITE, FROM_KEY, KEY};
 use crate::refusal::Refusal;
-
-/// The most grouping sets: each reads the rows again.
-const MOST_SETS: usize = 16;
 
 /// The number of rows.
 pub(super) fn count_all() -> Expr {
@@ -35,88 +31,13 @@ pub(super) fn max(value: Expr, sql_type: &SqlType) -> Result<Expr, Refusal> {
 }
 
 /// Aggregates of one operator: those of DataFusion, and what is made of them.
-struct Made {
+pub(super) struct Made {
     /// DataFusion's aggregates, by the names of their columns.
-    parts: Vec<(String, Expr)>,
-    is_repeatable: bool,
+    pub(super) parts: Vec<(String, Expr)>,
+    pub(super) is_repeatable: bool,
 }
 
 impl Translator<'_> {
-    pub(super) fn aggregate(&mut self, node: &AggregateNode) -> Result<Relation, Refusal> {
-        let input = self.only(&node.children)?;
-        let mut sets = node.grouping_sets.clone();
-        if sets.is_empty() {
-            sets.push((0..node.groups.len()).collect());
-        }
-        if sets.len() > MOST_SETS {
-            return Err(Refusal::TooLarge);
-        }
-        if sets.len() > 1 && !input.is_repeatable {
-            return Err(Refusal::Order("several grouping sets over these rows".to_owned()));
-        }
-        // One aggregation for each set, since a set without columns has a row even if there are no rows at all.
-        let mut parts = Vec::with_capacity(sets.len());
-        for (place, set) in sets.iter().enumerate() {
-            let input = if place == 0 { input.clone() } else { self.again(input.clone())? };
-            parts.push(self.aggregate_set(node, set, input)?);
-        }
-        let mut parts = parts.into_iter();
-        let Some(first) = parts.next() else { return Err(super::operators::form("an aggregate")) };
-        parts.try_fold(first, |all, part| self.union_all(all, part))
-    }
-
-    fn aggregate_set(
-        &mut self,
-        node: &AggregateNode,
-        set: &[usize],
-        input: Relation,
-    ) -> Result<Relation, Refusal> {
-        let mut groups = Vec::new();
-        for place in set {
-            let group = node.groups.get(*place).ok_or_else(|| super::operators::form("a grouping set"))?;
-            let sql_type = group.sql_type();
-            groups.push((self.expression(group, &input)?, sql_type));
-        }
-        let Groups { keys, parts, shown } = self.groups(groups, &input)?;
-        let mut made = Made { parts, is_repeatable: true };
-        let mut results = Vec::with_capacity(node.expressions.len());
-        for expression in &node.expressions {
-            let Expression::Aggregate(aggregate) = expression else {
-                return Err(super::operators::form("an aggregate"));
-            };
-            results.push((
-                self.one(aggregate, node.is_of_subquery(), &input, &mut made)?,
-                aggregate.return_type.clone(),
-            ));
-        }
-        let grouped = self.grouping(input, keys, made.parts)?;
-        let grouped = Relation { is_repeatable: grouped.is_repeatable && made.is_repeatable, ..grouped };
-        // All groups, NULL where the set has none; the aggregates; the bits of grouping().
-        let mut values = Vec::new();
-        for (place, group) in node.groups.iter().enumerate() {
-            let sql_type = group.sql_type();
-            let value = match set.iter().position(|grouped| *grouped == place) {
-                Some(found) => shown[found].0.clone(),
-                None => super::constants::null(&sql_type)?,
-            };
-            values.push((value, sql_type));
-        }
-        values.extend(results);
-        for function in &node.grouping_functions {
-            let bits = function.iter().fold(0_i64, |bits, place| bits << 1 | i64::from(!set.contains(place)));
-            values.push((lit(bits), SqlType::BigInt));
-        }
-        let mut result = self.project(grouped, values)?;
-        for (expression, column) in node.expressions.iter().zip(&mut result.columns[node.groups.len()..]) {
-            if let Expression::Aggregate(called) = expression
-                && is_unordered_list(called)
-            {
-                column.refused = Some(Refusal::Order(called.name.clone()));
-            }
-        }
-        Ok(result)
-    }
-
     /// Groups the rows by these values; aggregates need no work after them.
     pub(super) fn grouped(
         &mut self,
@@ -148,18 +69,24 @@ impl Translator<'_> {
         keys: Vec<(String, Expr)>,
         parts: Vec<(String, Expr)>,
     ) -> Result<Relation, Refusal> {
-        let order = if keys.is_empty() { RowOrder::AtMostOne } else { RowOrder::Any };
+        let is_of_all = keys.is_empty();
+        let order = if is_of_all { RowOrder::AtMostOne } else { RowOrder::Any };
         let keys: Vec<Expr> = keys.into_iter().map(|(name, key)| key.alias(name)).collect();
         let mut parts: Vec<Expr> = parts.into_iter().map(|(name, part)| part.alias(name)).collect();
-        if keys.is_empty() && parts.is_empty() {
+        if is_of_all && parts.is_empty() {
             parts.push(count_all().alias(self.fresh()));
         }
-        let plan = LogicalPlanBuilder::new(input.plan.clone()).aggregate(keys, parts)?.build()?;
+        let mut plan = LogicalPlanBuilder::new(input.plan.clone()).aggregate(keys, parts)?;
+        if is_of_all {
+            // DataFusion would filter by constants below the aggregate, which has a row all the same, but not below a limit.
+            plan = plan.limit(0, Some(1))?;
+        }
+        let plan = plan.build()?;
         Ok(Relation { plan, columns: Vec::new(), order, size: input.size + 1, ..input })
     }
 
     /// One aggregate: what is added to `made`, and the value that is made of it.
-    fn one(
+    pub(super) fn one(
         &mut self,
         called: &Aggregate,
         is_of_subquery: bool,

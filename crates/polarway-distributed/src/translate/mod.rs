@@ -11,6 +11,7 @@ mod constants;
 mod exists;
 mod expressions;
 mod frames;
+mod grouping_sets;
 mod groups;
 mod joins;
 mod nested;

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{
 };
 
 use super::Translator;
-use super::comparisons::{becomes_constant, key, key_type};
+use super::comparisons::{becomes_constant, from_key, key, key_type};
 use super::frames::{frame, has_frame, is_over_whole, is_repeatable_window, is_whole, number, whole_frame};
 use super::operators::form;
 use super::relation::{Relation, RowOrder};
@@ -192,7 +192,8 @@ impl Translator<'_> {
                             _ => aggregate::min_max::max_udaf(),
                         };
                         let value = arguments.remove(0);
-                        let extreme = add(udaf(function), vec![value.clone()]);
+                        let extreme = add(udaf(function), vec![key(value.clone(), sql_type)?]);
+                        let extreme = from_key(extreme, sql_type)?;
                         match is_whole(called) {
                             true => extreme,
                             // Where the last value leaves the frame, DataFusion keeps it. It may run over the rows backwards, so

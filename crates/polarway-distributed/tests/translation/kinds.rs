@@ -246,6 +246,16 @@ fn a_frame_of_nulls_alone_has_no_extreme() {
 }
 
 #[test]
+fn the_least_nested_value_of_a_frame_is_found_by_its_key() {
+    let nested = "{'a': nullif(n, 2), 'b': [nullif(n, 3)]}";
+    all_are_same(&[
+        &format!("SELECT n, min({nested}) OVER (ORDER BY n), max({nested}) OVER (ORDER BY n DESC) FROM t"),
+        "SELECT n, min(nullif([nullif(n, 1)], [2])) OVER (ORDER BY n ROWS 1 PRECEDING) FROM t",
+    ]);
+    all_are_refused(&["SELECT min({'d': n / 2}) OVER (ORDER BY n) FROM t"]);
+}
+
+#[test]
 fn a_list_of_values_may_hold_what_is_null_for_some_rows() {
     let mut engines = Engines::new();
     let times = ["'23:59:59.999999'", "'24:00:00'", "'00:00:00'", "NULL"];

@@ -6,6 +6,7 @@ mod collected;
 mod corpus;
 mod engines;
 mod executors;
+mod grouping_sets;
 mod kinds;
 mod nested;
 mod parameters;
