@@ -103,7 +103,9 @@ fn known(
         ("prefix" | "starts_with" | "^@", [Varchar, Varchar]) => udf(string::starts_with(), arguments),
         ("suffix" | "ends_with", [Varchar, Varchar]) => udf(string::ends_with(), arguments),
         ("contains", [Varchar, Varchar]) => udf(string::contains(), arguments),
-        ("substring" | "substr", [Varchar, BigInt]) | ("substring" | "substr", [Varchar, BigInt, BigInt]) => {
+        ("substring" | "substr", [Varchar, BigInt]) => call(SUBSTRING, arguments),
+        // Where a part begins or ends outside of its text, DuckDB counts in another way if it knows that all texts are ASCII.
+        ("substring" | "substr", [Varchar, BigInt, BigInt]) if arguments[1..].iter().all(is_from_zero) => {
             call(SUBSTRING, arguments)
         }
         ("array_extract" | "list_extract" | "list_element", [Varchar, BigInt]) => {
@@ -146,6 +148,11 @@ fn known(
             };
         }
     }))
+}
+
+/// Whether it is a constant that is not negative.
+fn is_from_zero(value: &Expr) -> bool {
+    matches!(value, Expr::Literal(ScalarValue::Int64(Some(0..)), _))
 }
 
 /// The width and scale of a decimal, or of a HUGEINT, which DuckDB calculates with decimals as it is.

@@ -174,6 +174,7 @@ impl Functions {
         self.add(Varchar, "replace({}, 'a', {})", &[Varchar, Varchar]);
         self.add(Varchar, "substring({}, {})", &[Varchar, SmallInt]);
         self.add(Varchar, "substring({}, {}, {})", &[Varchar, TinyInt, TinyInt]);
+        self.add(Varchar, "substring({}, 2, 3)", &[Varchar]);
         self.add(Varchar, "left({}, {})", &[Varchar, TinyInt]);
         self.add(Varchar, "right({}, {})", &[Varchar, TinyInt]);
         self.add(Varchar, "({})[{}]", &[Varchar, TinyInt]);
