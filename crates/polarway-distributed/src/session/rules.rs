@@ -2,19 +2,55 @@
 
 use std::sync::Arc;
 
-use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::common::NullEquality;
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::Result;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
+use datafusion::optimizer::{ApplyOrder, Optimizer, OptimizerConfig, OptimizerRule};
 
 /// Rules of DataFusion's that don't belong to plans of DuckDB's.
 ///
 /// - `eliminate_group_by_constant` changes answers: it makes a grouping by constants one without groups, which has a row even if there
 ///   are no rows.
-/// - `eliminate_cross_join` joins tables in the order in which the plan names them. DuckDB has chosen a better one.
+/// - `eliminate_cross_join` joins tables in the order in which the plan names them. DuckDB has chosen a better one. It also changes
+///   answers: it drops keys that are constant, and gives all joins one meaning of NULL.
 const LEFT_OUT: [&str; 2] = ["eliminate_group_by_constant", "eliminate_cross_join"];
 
-/// DataFusion's rules, without those that don't belong to plans of DuckDB's.
+/// DataFusion's rules, without what doesn't belong to plans of DuckDB's.
 #[must_use]
 pub fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
     rules.retain(|rule| !LEFT_OUT.contains(&rule.name()));
+    let keys = KeysOfEqualities::default();
+    for rule in &mut rules {
+        if rule.name() == keys.name() {
+            *rule = Arc::new(KeysOfEqualities::default());
+        }
+    }
     rules
+}
+
+/// DataFusion's rule that makes keys of equalities in the condition of a join, but for joins whose keys are equal where both are NULL:
+/// the new keys would be, too.
+#[derive(Debug, Default)]
+struct KeysOfEqualities(ExtractEquijoinPredicate);
+
+impl OptimizerRule for KeysOfEqualities {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.0.apply_order()
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        match &plan {
+            LogicalPlan::Join(join) if join.null_equality == NullEquality::NullEqualsNull => {
+                Ok(Transformed::no(plan))
+            }
+            _ => self.0.rewrite(plan, config),
+        }
+    }
 }

@@ -33,6 +33,10 @@ impl Translator<'_> {
             }
             Expression::Between(between) => {
                 let sql_type = common_type(&between.input, &between.lower)?;
+                if sql_type.is_nested() {
+                    // DuckDB does it in a result, and not in a condition.
+                    return Err(Refusal::Expression(format!("BETWEEN of {sql_type}")));
+                }
                 let value = translate(&between.input)?;
                 let lower = if between.lower_inclusive {
                     "COMPARE_GREATERTHANOREQUALTO"
@@ -94,8 +98,7 @@ fn cases(branches: Vec<(Box<Expr>, Box<Expr>)>, otherwise: Expr, input: &Relatio
     let nullable = results.map(|result| result.nullable(schema)).collect::<Result<Vec<_>, _>>()?;
     let case = Expr::Case(Case::new(None, branches, Some(Box::new(otherwise))));
     // The conditions may exclude all NULLs. DataFusion's logical and physical plans don't always find that alike, and must.
-    let is_found = nullable.contains(&true) && !case.nullable(schema)?;
-    Ok(if is_found { NULLABLE.call(vec![case]) } else { case })
+    Ok(if nullable.contains(&true) { NULLABLE.call(vec![case]) } else { case })
 }
 
 fn operator_of(

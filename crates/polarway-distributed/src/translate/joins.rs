@@ -5,7 +5,7 @@ use datafusion::logical_expr::{Expr, LogicalPlanBuilder, Operator as Binary, lit
 
 use super::Translator;
 use super::aggregates::{count_all, max};
-use super::comparisons::{becomes_constant, binary, comparison, key};
+use super::comparisons::{binary, comparison, key};
 use super::constants::null;
 use super::expressions::joined;
 use super::operators::form;
@@ -97,16 +97,11 @@ impl Translator<'_> {
         if sql_type != condition.right.sql_type() {
             return Err(form("a join condition"));
         }
-        let pair = Pair {
+        Ok(Pair {
             left: key(self.expression(&condition.left, left)?, &sql_type)?,
             operator: comparison(&condition.comparison)?,
             right: key(self.expression(&condition.right, right)?, &sql_type)?,
-        };
-        // DataFusion loses such conditions.
-        match becomes_constant(&pair.left, left) || becomes_constant(&pair.right, right) {
-            true => Err(Refusal::Operator("COMPARISON_JOIN on a constant".to_owned())),
-            false => Ok(pair),
-        }
+        })
     }
 
     pub(super) fn joined_rows(

@@ -4,7 +4,7 @@ use datafusion::logical_expr::{Expr, lit};
 use datafusion::scalar::ScalarValue;
 
 use super::Translator;
-use super::comparisons::key;
+use super::comparisons::{holds_float, key};
 use super::constants::null;
 use super::relation::Relation;
 use super::scalar_functions::text;
@@ -133,15 +133,20 @@ fn order(name: &str, arguments: &[Expr]) -> Option<&'static str> {
 impl Translator<'_> {
     /// A function whose result is the same for any order of a list's items.
     pub(super) fn of_unordered(&self, called: &Function, input: &Relation) -> Result<Option<Expr>, Refusal> {
-        let is_blind = matches!(
-            called.name.as_str(),
-            "list_sort" | "array_sort" | "list_reverse_sort" | "len" | "length" | "array_length"
-        );
-        let (true, [Expression::Column { index, sql_type }, rest @ ..]) =
-            (is_blind, called.children.as_slice())
-        else {
+        let [Expression::Column { index, sql_type }, rest @ ..] = called.children.as_slice() else {
             return Ok(None);
         };
+        let is_blind = match called.name.as_str() {
+            // Nested values with 0 and -0 are equal: they stay in the order in which they were.
+            "list_sort" | "array_sort" | "list_reverse_sort" => {
+                !matches!(sql_type, SqlType::List(item) if item.is_nested() && holds_float(item))
+            }
+            "len" | "length" | "array_length" => true,
+            _ => false,
+        };
+        if !is_blind {
+            return Ok(None);
+        }
         let mut types = vec![sql_type.clone()];
         let mut arguments = vec![input.column(*index)?.unordered()?];
         for argument in rest {
