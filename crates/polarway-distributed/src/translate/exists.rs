@@ -92,7 +92,7 @@ impl<'p> Subquery<'p> {
                     [Operator::DelimGet { .. }, rows] => (rows, true),
                     _ => return None,
                 };
-                is_whole.then(|| Self { join, rows, keys_are_left, places: None })
+                is_whole.then_some(Self { join, rows, keys_are_left, places: None })
             }
             _ => None,
         }

@@ -64,7 +64,7 @@ async fn tasks_of(fleet: &Fleet, sql: &str) -> usize {
 async fn nothing_is_left(fleet: &Fleet) {
     fleet.idle().await;
     until_files(fleet, false).await;
-    assert_eq!(files(fleet, "commits"), [PathBuf::new(); 0]);
+    assert_eq!(files(fleet, "commits"), Vec::<PathBuf>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -155,7 +155,7 @@ async fn a_result_without_rows_is_a_handle_with_columns_and_without_files() {
     assert_eq!((kept.handle.rows, kept.summary.as_ref().unwrap().rows), (0, 0));
     let names: Vec<_> = kept.handle.schema.fields().iter().map(|field| field.name().clone()).collect();
     assert_eq!(names, ["n", "s"]);
-    assert_eq!(files(&fleet, "data"), [PathBuf::new(); 0]);
+    assert_eq!(files(&fleet, "data"), Vec::<PathBuf>::new());
     assert!(rows_of(&fleet, &kept).await.is_empty());
 }
 
