@@ -111,6 +111,8 @@ pub(crate) fn coordinator(
         .with_distributed_file_scan_config_bytes_per_partition(spread.bytes_per_partition)?
         .with_distributed_metrics_collection(reports)?
         .with_distributed_worker_connection_buffer_budget_bytes(UNREAD_BYTES)?
+        // The network between workers is faster than a compression, which took a seventh of the processor's time.
+        .with_distributed_compression(None)?
         .with_distributed_desired_task_count_handler(guard::one_task_for_all_rows);
     if let Some(place) = kept {
         // After all rules that make the plan: it is over the whole of it.
