@@ -163,8 +163,8 @@ fn tell(fleet: &Fleet, balancer: Balancer, programs: &Path) {
     let program = program.display();
     println!(
         "A fleet of {} is up behind {balancer}, at {url}\n\n{workers}\n\
-         use it       {program} --url {url} ls\n\
-         together     {program} --url {url} workers, and query --engine distributed\n\
+         use it       {program} ls --url {url}\n\
+         together     {program} workers --url {url}, and query --url {url} --engine distributed SQL\n\
          kill one     kill -9 {}, then: cargo xtask fleet restart 1\n\
          logs, data   {folder}/worker-*/log, {folder}/balancer/log, {folder}/shared\n\
          end it       cargo xtask fleet down",
