@@ -391,3 +391,21 @@ fn dates_are_moved_by_days_unless_they_are_infinite() {
         "SELECT DATE '9999-12-31' + 2147483647 - CAST(n AS INTEGER) FROM t",
     ]);
 }
+
+#[test]
+fn a_constant_before_a_column_is_not_taken_for_it() {
+    let rows = "(SELECT CAST(NULL AS DATE) AS d, q.c FROM (SELECT DISTINCT n * 7 % 101 FROM range(300) AS r(n)) AS q(c))";
+    all_are_same(&[
+        &format!("SELECT * FROM {rows} ORDER BY ALL"),
+        &format!("SELECT c FROM {rows} ORDER BY d, c DESC"),
+        &format!("SELECT d, c, count(*) FROM {rows} GROUP BY d, c ORDER BY c"),
+        &format!("SELECT count(*) FROM {rows} GROUP BY d, c"),
+        &format!("SELECT d, count(*) FROM {rows} GROUP BY d, c"),
+        &format!("SELECT c, count(*) FROM {rows} GROUP BY d, c"),
+        &format!("SELECT count(*) FROM (SELECT DISTINCT d, c FROM {rows})"),
+        &format!("SELECT d, max(c) FROM {rows} GROUP BY d, c % 5 ORDER BY 2"),
+        &format!(
+            "SELECT sum(w) FROM (SELECT row_number() OVER (PARTITION BY d, c ORDER BY c) AS w FROM {rows})"
+        ),
+    ]);
+}
