@@ -21,7 +21,7 @@ mod text;
 pub use distinct::dictionary_of_fixed_size;
 pub use duckdb_type::{DUCKDB_TYPE_KEY, batch_without_duckdb_types, duckdb_type, without_duckdb_types};
 pub use leaves::{holds_leaf, holds_value};
-pub use names::distinct_names;
+pub use names::{distinct_names, renamed, with_distinct_names, with_names};
 pub use parameters::{Parameter, Parameters};
 pub use plain::{fixed_width, parts_that, plain_batch_bytes, plain_bytes, plain_bytes_over, plain_parts};
 pub use size::{array_bytes, arrow_bytes, bytes_in_views, children, viewed_part, viewed_range};

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use futures::StreamExt as _;
 use polarway_handles::{Error as HandlesError, ExternalHandles, HandleId, HandleStore as _};
 use polarway_storage::Error as StorageError;
-use polarway_table::{arrow_bytes, distinct_names};
+use polarway_table::{arrow_bytes, renamed, with_distinct_names};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
 
@@ -32,7 +32,7 @@ pub(super) async fn keep(
     let rows = polarway.stream_to_keep(sql, query, Arc::clone(&staging) as _).await?;
     // It is dropped with this future when nobody waits for the handle.
     let (_wanted, unwanted) = oneshot::channel();
-    let schema = with_distinct_names(rows.schema());
+    let schema = kept_columns(rows.schema());
     let keeping = Keeping { handles, id, ttl, owner, quota, schema, rows, staging, unwanted };
     polarway.blocking_as(&polarway.engine().threads.callers, move |_| keeping.publish()).await
 }
@@ -87,12 +87,7 @@ impl Keeping {
             if let (Some(quota), Some(left)) = (&self.quota, left) {
                 quota.check(bytes, left)?;
             }
-            let named = RecordBatch::try_new_with_options(
-                Arc::clone(&self.schema),
-                batch.columns().to_vec(),
-                &RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
-            )?;
-            write(&named)?;
+            write(&renamed(&batch, &self.schema)?)?;
         }
         Ok(bytes)
     }
@@ -110,10 +105,7 @@ impl Keeping {
     }
 }
 
-/// Gives columns distinct names: if names differ only in case, the later ones get a number.
-pub(super) fn with_distinct_names(schema: &SchemaRef) -> SchemaRef {
-    let names = distinct_names(schema.fields().iter().map(|field| field.name().as_str()), str::to_lowercase);
-    let fields = schema.fields().iter().zip(names);
-    let fields: Vec<Field> = fields.map(|(field, name)| field.as_ref().clone().with_name(name)).collect();
-    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+/// The columns of the files of a result: if names differ only in case, the later ones get a number.
+pub(super) fn kept_columns(result: &SchemaRef) -> SchemaRef {
+    with_distinct_names(result, str::to_lowercase)
 }

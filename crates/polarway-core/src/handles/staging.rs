@@ -12,7 +12,7 @@ use polarway_storage::{StagedFile, StagedWriter};
 use tokio::runtime::Handle as Runtime;
 use uuid::Uuid;
 
-use super::keeping::with_distinct_names;
+use super::keeping::kept_columns;
 use crate::access::HandleQuota;
 use crate::error::{Error, Result};
 use crate::threads::drop_on_thread;
@@ -65,7 +65,7 @@ impl ResultKeeper for Staging {
     }
 
     fn columns(&self, result: &SchemaRef) -> Result<SchemaRef, CatalogError> {
-        let columns = with_distinct_names(result);
+        let columns = kept_columns(result);
         // What can't be stored is refused before any worker begins.
         self.handles.stage(self.id, Uuid::nil(), Arc::clone(&columns)).map_err(Error::from)?;
         Ok(columns)

@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type,
 use datafusion::error::Result;
 
 use super::calendar::{civil, days_from_civil, days_of_month};
-use super::moments::moments;
+use super::moments::{is_finite_day, moments};
 use super::{Native, failed};
 
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -126,17 +126,13 @@ fn moved(arguments: &[ArrayRef], by: fn(i32, i32) -> Option<i32>) -> Result<Arra
     let (dates, days) = (arguments[0].as_primitive::<Date32Type>(), arguments[1].as_primitive::<Int32Type>());
     let moved = |(date, days): (Option<i32>, Option<i32>)| -> Result<Option<i32>> {
         let (Some(date), Some(days)) = (date, days) else { return Ok(None) };
-        match by(date, days).filter(is_finite_date) {
-            _ if !is_finite_date(&date) => Ok(Some(date)),
+        match by(date, days).filter(is_finite_day) {
+            _ if !is_finite_day(&date) => Ok(Some(date)),
             None => failed("Date out of range"),
             moved => Ok(moved),
         }
     };
     Ok(Arc::new(dates.iter().zip(days).map(moved).collect::<Result<Date32Array>>()?))
-}
-
-fn is_finite_date(date: &i32) -> bool {
-    ![i32::MAX, -i32::MAX].contains(date)
 }
 
 fn named(times: &ArrayRef, name: fn(i64) -> Option<&'static &'static str>) -> Result<ArrayRef> {

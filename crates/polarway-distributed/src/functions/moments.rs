@@ -17,7 +17,7 @@ pub(super) fn micros(times: &ArrayRef) -> Result<TimestampMicrosecondArray> {
             let dates = times.as_primitive::<Date32Type>();
             let micros = |day: i32| match day {
                 i32::MAX => Ok(i64::MAX),
-                day if day == -i32::MAX => Ok(-i64::MAX),
+                day if !is_finite_day(&day) => Ok(-i64::MAX),
                 day => i64::from(day)
                     .checked_mul(DAY)
                     .map_or_else(|| failed("a date is out of range for times"), Ok),
@@ -29,6 +29,11 @@ pub(super) fn micros(times: &ArrayRef) -> Result<TimestampMicrosecondArray> {
         }
         other => Err(unexpected("a function of times", std::slice::from_ref(other))),
     }
+}
+
+/// Whether a date is finite.
+pub(super) fn is_finite_day(day: &i32) -> bool {
+    ![i32::MAX, -i32::MAX].contains(day)
 }
 
 pub(super) fn is_finite(micros: &i64) -> bool {
@@ -66,9 +71,8 @@ impl Moment {
 /// What the calendar says of times and dates, without those that are infinite.
 pub(super) fn moments(times: &ArrayRef) -> Result<Vec<Option<Moment>>> {
     if let Some(dates) = times.as_primitive_opt::<Date32Type>() {
-        let is_finite = |day: &i32| day.unsigned_abs() != i32::MAX.unsigned_abs();
         let moment = |day: i32| Moment { day: day.into(), time: 0 };
-        return Ok(dates.iter().map(|day| day.filter(is_finite).map(moment)).collect());
+        return Ok(dates.iter().map(|day| day.filter(is_finite_day).map(moment)).collect());
     }
     let is_zoned = is_zoned(times);
     let moment = |micros: i64| Moment::of(micros, is_zoned);

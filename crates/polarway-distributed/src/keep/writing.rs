@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::array::RecordBatch;
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use futures::stream::{Stream, StreamExt as _, try_unfold};
 use polarway_query::{BATCH_BYTES, CatalogError, Joiner, ResultFile, result_bytes};
-use polarway_table::arrow_bytes;
+use polarway_table::{arrow_bytes, renamed};
 
 use super::figures::Figures;
 use super::{Place, file_name};
@@ -80,7 +80,7 @@ impl Task {
         let joined = loop {
             match self.rows.next().await.transpose()? {
                 Some(batch) => {
-                    if let Some(joined) = self.joiner.push(self.named(&batch)?)? {
+                    if let Some(joined) = self.joiner.push(renamed(&batch, &self.place.columns)?)? {
                         break Some(joined);
                     }
                 }
@@ -110,13 +110,6 @@ impl Task {
             }
         }
         Ok(true)
-    }
-
-    /// The rows with the names and metadata of the file's columns, whose types they have.
-    fn named(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let columns = Arc::clone(&self.place.columns);
-        Ok(RecordBatch::try_new_with_options(columns, batch.columns().to_vec(), &rows)?)
     }
 }
 

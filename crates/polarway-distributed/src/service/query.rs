@@ -266,8 +266,8 @@ impl Shared {
             let own = Some((url.clone(), query.clone()));
             let channels =
                 QueryChannels { channels: Arc::clone(&self.channels), query: id, own, reports: None };
-            let (shared, stopped) = (Arc::clone(self), stopped.clone());
-            let sessions = TaskSessions { shared, store, stopped: stopped.clone(), channels, place };
+            let (shared, of_tasks) = (Arc::clone(self), stopped.clone());
+            let sessions = TaskSessions { shared, store, stopped: of_tasks, channels, place };
             let own_runtime = Arc::downgrade(&runtime);
             let tasks = Tasks::from_session_builder(sessions).with_runtime_env(runtime);
             let service = tasks.clone().into_worker_server().max_decoding_message_size(message_bytes);

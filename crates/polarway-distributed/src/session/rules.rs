@@ -25,11 +25,9 @@ const LEFT_OUT: [&str; 3] =
 pub fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
     rules.retain(|rule| !LEFT_OUT.contains(&rule.name()));
-    let keys = KeysOfEqualities::default();
-    for rule in &mut rules {
-        if rule.name() == keys.name() {
-            *rule = Arc::new(KeysOfEqualities::default());
-        }
+    let keys: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(KeysOfEqualities::default());
+    for rule in rules.iter_mut().filter(|rule| rule.name() == keys.name()) {
+        *rule = Arc::clone(&keys);
     }
     rules
 }

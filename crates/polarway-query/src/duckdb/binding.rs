@@ -8,9 +8,10 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use parking_lot::Mutex;
 use polarway_sql::identifier;
+use polarway_table::with_names;
 
 use super::diagnose::{Hidden, Origin, diagnose};
 use super::instance::Instance;
@@ -194,12 +195,6 @@ fn written(
         .prepare("SELECT CAST(json_serialize_plan(CAST(? AS VARCHAR), optimize := true) AS VARCHAR)")?;
     let json = serialize.text(&[cast.as_deref().unwrap_or(text)])?;
     Ok((json.ok_or_else(|| NativeError::internal("DuckDB gave no plan"))?, schema))
-}
-
-fn with_names(schema: &SchemaRef, names: Vec<String>) -> SchemaRef {
-    let fields = schema.fields().iter().zip(names);
-    let fields = fields.map(|(field, name)| field.as_ref().clone().with_name(name)).collect::<Vec<_>>();
-    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
 /// The columns of a text. A query that was started, if only as far as that, would be carried on when it is dropped.
