@@ -8,6 +8,8 @@
 //! statement of a text while *preparing* it, so only our own text or text that the gate passed may be used here.
 
 mod logical_type;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::ffi::{CStr, CString, c_char};
@@ -267,7 +269,8 @@ impl Prepared {
 
     /// Plans execution. An interrupt after this returns takes effect in [`Pending::start`].
     pub(crate) fn pending(self) -> Result<Pending> {
-        let mut pending = Pending { raw: RawPending(ptr::null_mut()), prepared: self };
+        let raw = RawPending(ptr::null_mut());
+        let mut pending = Pending { _stop: StopOnDrop(self.connection.clone()), raw, prepared: self };
         // SAFETY: the statement is alive; `pending` destroys the object, also after an error.
         match unsafe { ffi::duckdb_pending_prepared_streaming(pending.prepared.raw, &mut pending.raw.0) } {
             ffi::DuckDBSuccess => Ok(pending),
@@ -277,10 +280,24 @@ impl Prepared {
     }
 }
 
-/// A query that is planned but not yet started.
+/// Interrupts its connection when it is dropped.
+///
+/// DuckDB's threads work on a query from when it is planned, and when it is destroyed they first complete what they have begun,
+/// which may take hours, unless it was interrupted. An interrupt after the end of a query has no effect on the next one.
+#[derive(Debug)]
+struct StopOnDrop(Connection);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.0.interrupt();
+    }
+}
+
+/// A query that is planned but not yet started. Dropping it ends the query.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    // Fields drop in this order: first the plan, then its statement.
+    // Fields drop in this order: first what ends the query, then the plan, then its statement.
+    _stop: StopOnDrop,
     raw: RawPending,
     prepared: Prepared,
 }
@@ -303,20 +320,26 @@ impl Pending {
 
     /// Runs until the first rows are available.
     pub(crate) fn start(self) -> Result<Rows> {
-        let mut result = QueryResult::empty();
+        let connection = &self.prepared.connection;
+        let mut rows = Rows {
+            _stop: StopOnDrop(connection.clone()),
+            result: QueryResult::empty(),
+            arrow_options: ArrowOptions::of(connection),
+            pending: self,
+        };
         // SAFETY: the pending object is alive; `result` destroys what DuckDB puts in, also after an error.
-        if unsafe { ffi::duckdb_execute_pending(self.raw.0, &mut result.0) } != ffi::DuckDBSuccess {
-            return Err(result.error());
+        match unsafe { ffi::duckdb_execute_pending(rows.pending.raw.0, &mut rows.result.0) } {
+            ffi::DuckDBSuccess => Ok(rows),
+            _ => Err(rows.result.error()),
         }
-        let arrow_options = ArrowOptions::of(&self.prepared.connection);
-        Ok(Rows { result, arrow_options, pending: self })
     }
 }
 
 /// The rows of a running query, DuckDB's chunk by chunk. Dropping it ends the query.
 #[derive(Debug)]
 pub(crate) struct Rows {
-    // Fields drop in this order: the result first, then what it reads from.
+    // Fields drop in this order: first what ends the query, then the result, then what it reads from.
+    _stop: StopOnDrop,
     result: QueryResult,
     arrow_options: ArrowOptions,
     pending: Pending,
