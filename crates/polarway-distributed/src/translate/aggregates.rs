@@ -226,9 +226,19 @@ impl Options {
 
 impl Made {
     fn add(&mut self, name: String, call: Expr) -> Expr {
-        self.parts.push((name.clone(), call));
-        Expr::Column(Column::new_unqualified(name))
+        column_of_part(&mut self.parts, name, call)
     }
+}
+
+/// The column of this aggregate of DataFusion's, which is added under this name if it is not among the others. DataFusion would compute
+/// one that is there twice only once, and then lose by which grouping set the rows were grouped.
+pub(super) fn column_of_part(parts: &mut Vec<(String, Expr)>, name: String, call: Expr) -> Expr {
+    let known = parts.iter().find(|(_, part)| *part == call).map(|(name, _)| name.clone());
+    let name = known.unwrap_or_else(|| {
+        parts.push((name.clone(), call));
+        name
+    });
+    Expr::Column(Column::new_unqualified(name))
 }
 
 /// An integer, or a truth value, as a number with room for sums.

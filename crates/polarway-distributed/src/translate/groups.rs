@@ -5,6 +5,7 @@ use datafusion::functions_aggregate::min_max::min_udaf;
 use datafusion::logical_expr::Expr;
 
 use super::Translator;
+use super::aggregates::column_of_part;
 use super::comparisons::{from_key, key, key_type};
 use super::constants::null;
 use super::operators::exact;
@@ -37,9 +38,9 @@ impl Translator<'_> {
             let shown = match sql_type.is_float() {
                 // Of 0 and -0, which are equal, a group shows one that it has.
                 true => {
-                    let part = self.fresh();
-                    groups.parts.push((part.clone(), min_udaf().call(vec![BITS.call(vec![value])])));
-                    FROM_BITS.call(vec![Expr::Column(Column::new_unqualified(part)), null(&sql_type)?])
+                    let bits = min_udaf().call(vec![BITS.call(vec![value])]);
+                    let part = column_of_part(&mut groups.parts, self.fresh(), bits);
+                    FROM_BITS.call(vec![part, null(&sql_type)?])
                 }
                 false => from_key(Expr::Column(Column::new_unqualified(name)), &sql_type)?,
             };

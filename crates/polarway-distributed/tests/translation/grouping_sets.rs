@@ -75,6 +75,19 @@ fn what_is_known_of_rows_is_not_known_of_their_groups() {
 }
 
 #[test]
+fn sets_are_told_apart_also_where_two_results_are_made_of_one_aggregate() {
+    let engines = engines(Engines::new());
+    for sql in [
+        "SELECT a, avg(CAST('1' AS BIGINT)), count(*) FROM g GROUP BY ROLLUP (a, b)",
+        "SELECT grouping(a), count(*), avg(7) FROM g GROUP BY ROLLUP (a) HAVING count(*) > 1",
+        "SELECT a, sum(i), avg(i), sum(i) FILTER (true), count(i) FROM g GROUP BY GROUPING SETS ((a), (b), (a, b))",
+        "SELECT count(*), grouping(1.5::DOUBLE) FROM g GROUP BY ROLLUP (1.5::DOUBLE, CAST('1.5' AS DOUBLE), a)",
+    ] {
+        assert_eq!(engines.ask(sql), Outcome::Same, "{sql}");
+    }
+}
+
+#[test]
 fn rows_that_may_be_others_each_time_are_grouped_from_one_reading() {
     let some = "SELECT n, n % 2 AS o FROM t ORDER BY n % 2 LIMIT 3";
     all_are_same(&[&format!("SELECT n, o, count(*) FROM ({some}) GROUP BY GROUPING SETS ((n), (o))")]);
