@@ -105,29 +105,29 @@ impl Execution<'_> {
             move |error: NativeError| diagnose(&error, origin, hidden)
         };
         let as_text = self.plan.form.hugeint_as_text;
-        let (prepared, kept_columns) = session.prepare(&statement.text, as_text).map_err(failed(false))?;
+        let (mut prepared, kept_columns) =
+            session.prepare(&statement.text, as_text).map_err(failed(false))?;
         // Column types can depend on parameter types.
         let mut known = kept_columns.filter(|_| statement.bound.is_empty());
-        let mut pending = self.start_planning(prepared, failed(false))?;
         if known.is_none()
-            && let Some(mut types) = pending.column_types()
+            && let Some(mut types) = prepared.column_types()
         {
             let columns = types.columns();
             let cast = cast_for_arrow(&columns, &statement.text, as_text);
             if let Some(cast) = &cast {
-                let prepared = session.connection.prepare(cast).map_err(failed(true))?;
-                pending = self.start_planning(prepared, failed(true))?;
-                types = pending.column_types().unwrap_or(types);
+                prepared = session.connection.prepare(cast).map_err(failed(true))?;
+                types = prepared.column_types().unwrap_or(types);
             }
             let schema = types.to_arrow().map_err(failed(false))?;
             known = Some(ResultColumns::new(&schema, &columns, cast.is_some()));
         }
+        let is_cast = known.as_ref().is_some_and(|columns| columns.is_cast);
+        let pending = self.start_planning(prepared, failed(is_cast))?;
         if let Some(columns) = &known {
             self.give_columns(reader, &columns.schema)?;
         }
         self.output.enter(Phase::Running);
         let started = Instant::now();
-        let is_cast = known.as_ref().is_some_and(|columns| columns.is_cast);
         let mut rows = pending.start().map_err(failed(is_cast))?;
         let columns = match known {
             Some(columns) => columns,
@@ -230,22 +230,19 @@ pub(super) fn plan_for_arrow(
     failed: impl Fn(NativeError) -> Error + Copy,
 ) -> Result<(Pending, ResultColumns), Error> {
     let plan = |text: &str| {
-        let pending = connection.prepare(text).and_then(Prepared::pending).map_err(failed)?;
-        let types = pending.column_types();
+        let prepared = connection.prepare(text).map_err(failed)?;
+        let types = prepared.column_types();
         let types = types
             .ok_or_else(|| Error::Internal("a text without parameters has unknown columns".to_owned()))?;
-        Ok::<_, Error>((pending, types))
+        Ok::<_, Error>((prepared, types))
     };
-    let own = plan(text)?;
-    let columns = own.1.columns();
+    let (mut prepared, mut types) = plan(text)?;
+    let columns = types.columns();
     let cast = cast_for_arrow(&columns, text, false);
-    let (pending, types) = match &cast {
-        Some(cast) => {
-            drop(own); // a connection has one plan at a time
-            plan(cast)?
-        }
-        None => own,
-    };
+    if let Some(cast) = &cast {
+        (prepared, types) = plan(cast)?;
+    }
+    let pending = prepared.pending().map_err(failed)?;
     let schema = types.to_arrow().map_err(failed)?;
     Ok((pending, ResultColumns::new(&schema, &columns, cast.is_some())))
 }

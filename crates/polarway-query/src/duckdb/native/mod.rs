@@ -283,7 +283,8 @@ impl Prepared {
 /// Interrupts its connection when it is dropped.
 ///
 /// DuckDB's threads work on a query from when it is planned, and when it is destroyed they first complete what they have begun,
-/// which may take hours, unless it was interrupted. An interrupt after the end of a query has no effect on the next one.
+/// which may take hours, unless it was interrupted. An interrupt after the end of a query has no effect on the next one, if that is
+/// planned later: a query is dropped before its connection plans the next one.
 #[derive(Debug)]
 struct StopOnDrop(Connection);
 
@@ -313,11 +314,6 @@ impl Drop for RawPending {
 }
 
 impl Pending {
-    /// The statement's columns, if they are known before it runs: that is, if they do not depend on values.
-    pub(crate) fn column_types(&self) -> Option<ColumnTypes> {
-        self.prepared.column_types()
-    }
-
     /// Runs until the first rows are available.
     pub(crate) fn start(self) -> Result<Rows> {
         let connection = &self.prepared.connection;

@@ -8,8 +8,13 @@ use super::*;
 /// Runs for hours before it gives its only row.
 const ENDLESS_SUM: &str = "SELECT sum(a.range * b.range % 7) FROM range(100000000) a, range(100000000) b";
 
-/// The first row group of a table, more than DuckDB holds ready for a reader. Another thread looks for rows in the second for hours.
-const ENDLESS_LOOK: &str = "SELECT n FROM numbers, range(100000) AS other(m) WHERE n < 122880 OR hash(n, m, n + m) % 100000000000 = 1";
+/// Two hundred row groups of numbers.
+const NUMBERS: &str =
+    "CREATE TABLE numbers AS SELECT CAST(range // 122880 AS UTINYINT) AS n FROM range(200 * 122880)";
+
+/// The first row group gives more rows than DuckDB holds ready for a reader. Another thread looks for rows in the others for minutes.
+const LONG_LOOK: &str =
+    "SELECT n FROM numbers, range(2000) AS other(m) WHERE n = 0 OR hash(n, m) % 100000000000 = 1";
 
 /// Does this on a thread, which must end.
 fn ends(work: impl FnOnce(&Connection) + Send + 'static) {
@@ -35,8 +40,8 @@ fn a_query_that_was_planned_ends_when_it_is_dropped() {
 #[test]
 fn a_query_ends_when_its_rows_are_dropped() {
     ends(|connection| {
-        connection.execute("CREATE TABLE numbers AS SELECT range AS n FROM range(245760)").unwrap();
-        let pending = connection.prepare(ENDLESS_LOOK).and_then(Prepared::pending).unwrap();
+        connection.execute(NUMBERS).unwrap();
+        let pending = connection.prepare(LONG_LOOK).and_then(Prepared::pending).unwrap();
         let mut rows = pending.start().unwrap();
         let schema = rows.column_types().to_arrow().unwrap();
         assert!(rows.next(&schema).unwrap().is_some());
