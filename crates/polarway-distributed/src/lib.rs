@@ -63,5 +63,5 @@ pub use refusal::Refusal as Untranslated;
 pub use run::{Query, Rows};
 pub use scan::{StoredScan, scanned_type};
 pub use service::{Identity, Part, PartObserver, Worker, WorkerLimits, WorkerOptions};
-pub use session::{Functions, Spread, optimizer_rules};
+pub use session::{Functions, Spread, optimizer_rules, physical_optimizer_rules};
 pub use translate::{Tables, Translation, translate};

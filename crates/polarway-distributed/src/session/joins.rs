@@ -10,11 +10,12 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode as _};
 use datafusion::common::{JoinType, Result};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PartitionMode};
+
+use super::rules::PhysicalRules;
 
 /// What part of the rows passes a filter, as DataFusion assumes it as well.
 const PASSING: f64 = 0.2;
@@ -31,12 +32,10 @@ const MOST_SENT: f64 = 4e6;
 /// DataFusion's rule that decides how joins are run. Those after it bring rows to where a join needs them.
 const DECIDES: &str = "join_selection";
 
-/// DataFusion's rules for physical plans over so many workers.
-pub(super) fn rules(workers: usize) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let mut rules = PhysicalOptimizer::new().rules;
+/// Decides it for queries over so many workers.
+pub(super) fn spread(rules: &mut PhysicalRules, workers: usize) {
     let after = rules.iter().position(|rule| rule.name() == DECIDES).map_or(0, |place| place + 1);
     rules.insert(after, Arc::new(SpreadJoins { workers }));
-    rules
 }
 
 /// Decides it for each join by equal keys.

@@ -4,11 +4,12 @@
 
 mod guard;
 mod joins;
+mod projections;
 mod rules;
 mod runtime;
 mod stopping;
 
-pub use rules::optimizer_rules;
+pub use rules::{optimizer_rules, physical_optimizer_rules};
 pub(crate) use runtime::{Spill, WorkerRuntime};
 pub(crate) use stopping::stop_with;
 
@@ -96,12 +97,12 @@ pub(crate) fn coordinator(
     kept: Option<Arc<Place>>,
 ) -> Result<SessionState> {
     let reports = channels.reports.is_some();
-    let joins = joins::rules(workers.get_urls()?.len());
+    let physical_rules = physical_optimizer_rules(workers.get_urls()?.len());
     let mut builder = SessionStateBuilder::new().with_default_features();
     builder = with_functions(builder, functions)
         .with_config(settings(spread.partitions))
         .with_optimizer_rules(optimizer_rules())
-        .with_physical_optimizer_rules(joins)
+        .with_physical_optimizer_rules(physical_rules)
         .with_runtime_env(runtime)
         .with_distributed_worker_resolver(workers)
         .with_distributed_channel_resolver(channels)

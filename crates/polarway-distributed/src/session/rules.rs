@@ -1,4 +1,4 @@
-//! The rules that make a logical plan faster.
+//! The rules that make a plan faster.
 
 use std::sync::Arc;
 
@@ -8,6 +8,13 @@ use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
 use datafusion::optimizer::{ApplyOrder, Optimizer, OptimizerConfig, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+
+use super::{joins, projections};
+
+/// Rules for physical plans, in the order in which they apply.
+pub(super) type PhysicalRules = Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>;
 
 /// Rules of DataFusion's that don't belong to plans of DuckDB's.
 ///
@@ -29,6 +36,15 @@ pub fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     for rule in rules.iter_mut().filter(|rule| rule.name() == keys.name()) {
         *rule = Arc::clone(&keys);
     }
+    rules
+}
+
+/// DataFusion's rules for physical plans over so many workers, with those that belong to plans of DuckDB's.
+#[must_use]
+pub fn physical_optimizer_rules(workers: usize) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    joins::spread(&mut rules, workers);
+    projections::protect(&mut rules);
     rules
 }
 

@@ -10,6 +10,9 @@ use crate::functions::{
 use crate::refusal::Refusal;
 
 /// A value of one type as one of another.
+///
+/// DataFusion takes its own cast for one that can be undone, with the order of values unchanged: where it sees that a filter leaves one
+/// value of a cast, it takes the column for a constant. So its own cast is only for types of which that is true.
 pub(super) fn cast_to(value: Expr, from: &SqlType, to: &SqlType, is_try: bool) -> Result<Expr, Refusal> {
     if from == to {
         return Ok(value);
@@ -25,11 +28,12 @@ pub(super) fn cast_to(value: Expr, from: &SqlType, to: &SqlType, is_try: bool) -
         (SqlType::Null, _) if matches!(value, Expr::Literal(..) | Expr::Column(_)) => {
             super::constants::null(to)?
         }
-        (from, SqlType::Double | SqlType::Float) if from.is_small_integer() => cast(value, target),
+        (from, SqlType::Double | SqlType::Float) if is_one_to_one(from, to) => cast(value, target),
+        (from, SqlType::Double | SqlType::Float) if from.is_small_integer() => plain(value)?,
         (SqlType::HugeInt | SqlType::Decimal { .. }, SqlType::Double) => DECIMAL_TO_DOUBLE.call(vec![value]),
         (SqlType::Float, SqlType::Double) => cast(value, target),
         (SqlType::Boolean, to) if to.is_small_integer() => cast(value, target),
-        (from, SqlType::Boolean) if from.is_small_integer() => cast(value, target),
+        (from, SqlType::Boolean) if from.is_small_integer() => plain(value)?,
         (from, to) if from.is_integer() && (to.is_integer() || to.is_decimal()) => plain(value)?,
         // Arrow would cut the fraction, and rounds from one decimal to another.
         (SqlType::Decimal { scale: 0, .. }, to) if to.is_integer() => plain(value)?,
@@ -40,7 +44,7 @@ pub(super) fn cast_to(value: Expr, from: &SqlType, to: &SqlType, is_try: bool) -
             plain(ROUND_TO_INTEGER.call(vec![value]))?
         }
         (from, SqlType::Varchar) if from.is_integer() || from.is_decimal() || *from == SqlType::Boolean => {
-            cast(value, target)
+            plain(value)?
         }
         (
             SqlType::Date | SqlType::Timestamp | SqlType::TimestampTz | SqlType::Time | SqlType::Interval,
@@ -54,4 +58,14 @@ pub(super) fn cast_to(value: Expr, from: &SqlType, to: &SqlType, is_try: bool) -
         (SqlType::TimestampTz, SqlType::Timestamp) => TIMESTAMP_OF.call(vec![value]),
         (from, to) => return Err(Refusal::Cast { from: from.to_string(), to: to.to_string() }),
     })
+}
+
+/// Whether each integer of a type is another number in a type of floating-point numbers.
+fn is_one_to_one(from: &SqlType, to: &SqlType) -> bool {
+    use SqlType::{Double, Float, Integer, SmallInt, TinyInt, UInteger, USmallInt, UTinyInt};
+    match to {
+        Float => matches!(from, TinyInt | UTinyInt | SmallInt | USmallInt),
+        Double => matches!(from, TinyInt | UTinyInt | SmallInt | USmallInt | Integer | UInteger),
+        _ => false,
+    }
 }

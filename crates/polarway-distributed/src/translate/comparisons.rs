@@ -29,6 +29,15 @@ pub(super) fn key(value: Expr, sql_type: &SqlType) -> Result<Expr, Refusal> {
     }
 }
 
+/// The same for values by which rows are sorted, or parted for windows.
+pub(super) fn sort_key(value: Expr, sql_type: &SqlType) -> Result<Expr, Refusal> {
+    if sql_type.is_nested() && holds_float(sql_type) {
+        // DuckDB gives their -0 as 0.
+        return Err(Refusal::Type(format!("{sql_type}, when rows are ordered by it,")));
+    }
+    key(value, sql_type)
+}
+
 /// The type of keys.
 pub(super) fn key_type(sql_type: &SqlType) -> SqlType {
     if sql_type.is_nested() { SqlType::Blob } else { sql_type.clone() }
@@ -93,11 +102,7 @@ impl Translator<'_> {
         let mut sorts = Vec::with_capacity(orders.len());
         for order in orders {
             let sql_type = order.expression.sql_type();
-            if sql_type.is_nested() && holds_float(&sql_type) {
-                // DuckDB gives their -0 as 0.
-                return Err(Refusal::Type(format!("{sql_type}, when rows are ordered by it,")));
-            }
-            let value = key(self.expression(&order.expression, input)?, &sql_type)?;
+            let value = sort_key(self.expression(&order.expression, input)?, &sql_type)?;
             let is_ascending = match order.direction.as_str() {
                 "ASCENDING" => true,
                 "DESCENDING" => false,

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{
 };
 
 use super::Translator;
-use super::comparisons::{becomes_constant, from_key, key, key_type};
+use super::comparisons::{becomes_constant, from_key, key, key_type, sort_key};
 use super::frames::{frame, has_frame, is_over_whole, is_repeatable_window, is_whole, number, whole_frame};
 use super::operators::form;
 use super::relation::{Relation, RowOrder};
@@ -82,7 +82,7 @@ impl Translator<'_> {
             return Err(refused("EXCLUDE"));
         }
         let partition_by =
-            called.partitions.iter().map(|part| key(self.expression(part, input)?, &part.sql_type()));
+            called.partitions.iter().map(|part| sort_key(self.expression(part, input)?, &part.sql_type()));
         let mut partition_by = partition_by.collect::<Result<Vec<_>, _>>()?;
         partition_by.retain(|value| !becomes_constant(value, input));
         if partition_by.iter().any(compares_calls) {

@@ -177,6 +177,7 @@ fn an_order_by_nested_floats_is_refused() {
     all_are_refused(&[
         "SELECT {'d': n / 2} AS s FROM t ORDER BY s",
         "SELECT n FROM t ORDER BY [-n / 2]",
+        "SELECT last_value({'d': n / 2}) OVER (PARTITION BY {'d': n / 2} ORDER BY n) FROM t",
         "SELECT list_sort(list({'d': n / 2})) FROM t",
     ]);
     all_are_same(&["SELECT list_sort(list({'d': n})), len(list({'d': n / 2})) FROM t"]);
@@ -389,6 +390,40 @@ fn dates_are_moved_by_days_unless_they_are_infinite() {
         "SELECT DATE '1970-01-02' + CAST(n + 2147483643 AS INTEGER) FROM t",
         "SELECT DATE '1970-01-01' - CAST(n + 2147483644 AS INTEGER) FROM t",
         "SELECT DATE '9999-12-31' + 2147483647 - CAST(n AS INTEGER) FROM t",
+    ]);
+}
+
+#[test]
+fn a_column_of_which_one_value_of_a_cast_is_left_is_not_taken_for_a_constant() {
+    let rows = "(SELECT n * 7919 % 101 - 50 AS n, 9007199254740990 + n * 7919 % 11 AS large FROM range(300) AS r(n))";
+    all_are_same(&[
+        &format!("SELECT n FROM {rows} WHERE CAST(n AS BOOLEAN) ORDER BY n"),
+        &format!("SELECT n FROM {rows} WHERE TRY_CAST(n AS BOOLEAN) ORDER BY n DESC"),
+        &format!("SELECT n FROM {rows} WHERE NOT CAST(n // 9 AS BOOLEAN) ORDER BY n"),
+        &format!("SELECT n FROM {rows} WHERE CAST(n AS BOOLEAN) = true ORDER BY n"),
+        &format!("SELECT large FROM {rows} WHERE CAST(large AS DOUBLE) = 9007199254740996 ORDER BY large"),
+        &format!("SELECT large FROM {rows} WHERE CAST(large AS FLOAT) = 9007199254740992 ORDER BY large"),
+        &format!("SELECT n FROM {rows} WHERE CAST(n AS DOUBLE) >= 50 ORDER BY n"),
+        &format!(
+            "SELECT a.n FROM {rows} AS a, {rows} AS b WHERE b.n = 50 AND a.n <= 50 AND CAST(a.n AS VARCHAR) >= CAST(b.n AS VARCHAR) ORDER BY a.n"
+        ),
+    ]);
+}
+
+#[test]
+fn a_join_of_one_side_gives_some_of_the_columns_of_that_side() {
+    let rows = "(SELECT n AS a, n * 2 AS b, 'c' || n AS c FROM range(40) AS r(n))";
+    all_are_same(&[
+        &format!(
+            "WITH q AS (SELECT a, c FROM {rows} WHERE b >= ANY (SELECT CAST(NULL AS BIGINT) FROM t)) FROM q UNION ALL FROM q"
+        ),
+        &format!(
+            "WITH q AS (SELECT a, c FROM {rows} WHERE b > ANY (SELECT n + 20 FROM t)) FROM q UNION ALL FROM q"
+        ),
+        &format!("SELECT a, c FROM {rows} AS r WHERE NOT EXISTS (FROM t WHERE t.n * 9 > r.b)"),
+        &format!("SELECT a, c, EXISTS (FROM t WHERE t.n * 9 > r.b) FROM {rows} AS r"),
+        &format!("SELECT a, c, b IN (SELECT n * 2 FROM t) FROM {rows}"),
+        &format!("SELECT n FROM t WHERE n * 2 NOT IN (SELECT b FROM {rows} WHERE a <> 2)"),
     ]);
 }
 

@@ -10,11 +10,14 @@ use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use polarway_distributed::{functions, optimizer_rules};
+use polarway_distributed::{functions, optimizer_rules, physical_optimizer_rules};
 use polarway_query::PinnedFiles;
 use tokio::runtime::Runtime;
 
 use super::{Executor, LONGEST, Sources};
+
+/// How many partitions work together, as workers do.
+const PARTITIONS: usize = 3;
 
 pub(crate) struct Alone {
     tables: HashMap<String, Arc<dyn TableSource>>,
@@ -24,9 +27,11 @@ pub(crate) struct Alone {
 
 impl Alone {
     pub(crate) fn new() -> Self {
-        let config = SessionConfig::new().with_target_partitions(3).with_batch_size(1_000);
+        let config = SessionConfig::new().with_target_partitions(PARTITIONS).with_batch_size(1_000);
         let builder = SessionStateBuilder::new().with_default_features().with_config(config);
-        let session = SessionContext::new_with_state(builder.with_optimizer_rules(optimizer_rules()).build());
+        let builder = builder.with_optimizer_rules(optimizer_rules());
+        let builder = builder.with_physical_optimizer_rules(physical_optimizer_rules(PARTITIONS));
+        let session = SessionContext::new_with_state(builder.build());
         let functions = functions();
         for function in functions.scalar {
             session.register_udf(function.as_ref().clone());
