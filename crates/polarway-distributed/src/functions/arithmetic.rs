@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, Decimal128Array, Scalar};
 use datafusion::arrow::compute::kernels::{cmp, numeric};
-use datafusion::arrow::compute::{nullif, try_binary};
+use datafusion::arrow::compute::{binary, nullif, try_binary};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, DecimalType as _};
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::Result;
@@ -12,15 +12,28 @@ use datafusion::scalar::ScalarValue;
 
 use super::{Native, first_type, unexpected};
 
+/// The most digits of decimals in 128 bits.
 const MOST_DIGITS: u8 = 38;
 
+/// The most digits of decimals that DuckDB keeps in 64 bits.
+const MOST_SMALL_DIGITS: u8 = 18;
+
 pub(crate) const ADD: Native = Native::new("duckdb_add", first_type, |arguments, output| {
+    if let Some((one, other)) = decimals(arguments).filter(|(one, other)| sums_fit(one, other)) {
+        return fitted(unchecked(one, other, i128::wrapping_add)?, output);
+    }
     fitted(numeric::add(&arguments[0], &arguments[1])?, output)
 });
 pub(crate) const SUBTRACT: Native = Native::new("duckdb_subtract", first_type, |arguments, output| {
+    if let Some((one, other)) = decimals(arguments).filter(|(one, other)| sums_fit(one, other)) {
+        return fitted(unchecked(one, other, i128::wrapping_sub)?, output);
+    }
     fitted(numeric::sub(&arguments[0], &arguments[1])?, output)
 });
 pub(crate) const MULTIPLY: Native = Native::new("duckdb_multiply", product, |arguments, output| {
+    if let Some((one, other)) = decimals(arguments).filter(|(one, other)| products_fit(one, other)) {
+        return fitted(unchecked(one, other, i128::wrapping_mul)?, output);
+    }
     fitted(numeric::mul(&arguments[0], &arguments[1])?, output)
 });
 pub(crate) const NEGATE: Native =
@@ -43,15 +56,46 @@ pub(crate) const MODULO: Native = Native::new("duckdb_modulo", first_type, |argu
     by_other_than_zero(arguments, rest, |one, other| one.checked_rem(other))
 });
 
+fn decimals(arguments: &[ArrayRef]) -> Option<(&Decimal128Array, &Decimal128Array)> {
+    Some((arguments[0].as_primitive_opt()?, arguments[1].as_primitive_opt()?))
+}
+
+/// The results of an operator that fit into 128 bits.
+fn unchecked(
+    one: &Decimal128Array,
+    other: &Decimal128Array,
+    operator: impl Fn(i128, i128) -> i128,
+) -> Result<ArrayRef> {
+    let results: Decimal128Array = binary(one, other, operator)?;
+    Ok(Arc::new(results))
+}
+
+/// Whether 128 bits have room for all sums of decimals of one scale.
+fn sums_fit(one: &Decimal128Array, other: &Decimal128Array) -> bool {
+    one.scale() == other.scale() && one.precision().max(other.precision()) < MOST_DIGITS
+}
+
+/// Whether 128 bits have room for all products of decimals.
+fn products_fit(one: &Decimal128Array, other: &Decimal128Array) -> bool {
+    one.precision() + other.precision() <= MOST_DIGITS
+}
+
 fn product(types: &[DataType]) -> Result<DataType> {
     Ok(match types {
-        [DataType::Decimal128(38, 0), DataType::Decimal128(38, 0)] => DataType::Decimal128(38, 0),
         [DataType::Decimal128(one, one_scale), DataType::Decimal128(other, other_scale)] => {
-            DataType::Decimal128((one + other).min(MOST_DIGITS), one_scale + other_scale)
+            let (precision, scale) = product_of((*one, *one_scale), (*other, *other_scale));
+            DataType::Decimal128(precision, scale)
         }
         [one, other] if one == other => one.clone(),
         _ => return Err(unexpected("duckdb_multiply", types)),
     })
+}
+
+/// The digits and the scale that DuckDB gives a product of decimals: it stays in 64 bits if both have that size and the scale fits.
+pub(crate) fn product_of(one: (u8, i8), other: (u8, i8)) -> (u8, i8) {
+    let (digits, scale) = (one.0 + other.0, one.1 + other.1);
+    let is_small = one.0.max(other.0) <= MOST_SMALL_DIGITS && scale < MOST_SMALL_DIGITS as i8;
+    (digits.min(if is_small { MOST_SMALL_DIGITS } else { MOST_DIGITS }), scale)
 }
 
 /// Decimals get the digits of the output, which they must fit.

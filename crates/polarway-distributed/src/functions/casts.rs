@@ -5,12 +5,14 @@ use std::sync::Arc;
 use datafusion::arrow::array::{
     ArrayRef, AsArray as _, Decimal128Array, Float64Array, TimestampMicrosecondArray,
 };
-use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit};
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
+use datafusion::arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit, UInt64Type,
+};
 use datafusion::error::Result;
 
 use super::moments::{Moment, is_finite, is_zoned, micros};
-use super::{Native, failed, second_type, zoned};
+use super::{Native, failed, second_type, unexpected, zoned};
 
 /// The greatest integer up to which every integer is a DOUBLE.
 const EXACT: i128 = 1 << 53;
@@ -102,3 +104,19 @@ pub(crate) const CAST: Native = Native::new("duckdb_cast", second_type, |argumen
 pub(crate) const TRY_CAST: Native = Native::new("duckdb_try_cast", second_type, |arguments, output| {
     Ok(cast_with_options(&arguments[0], output, &CastOptions { safe: true, ..CastOptions::default() })?)
 });
+
+/// An integer as a number with room for sums.
+pub(crate) const WHOLE: Native = Native::new("duckdb_whole", whole_type, |arguments, output| {
+    let whole: Decimal128Array = match arguments[0].data_type() {
+        DataType::UInt64 => arguments[0].as_primitive::<UInt64Type>().unary(i128::from),
+        _ => cast(&arguments[0], &DataType::Int64)?.as_primitive::<Int64Type>().unary(i128::from),
+    };
+    Ok(Arc::new(whole.with_data_type(output.clone())))
+});
+
+fn whole_type(types: &[DataType]) -> Result<DataType> {
+    match types {
+        [integer] if integer.is_integer() => Ok(DataType::Decimal128(38, 0)),
+        _ => Err(unexpected("duckdb_whole", types)),
+    }
+}

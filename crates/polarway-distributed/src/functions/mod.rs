@@ -71,11 +71,11 @@ impl Native {
     }
 }
 
-pub(crate) use self::arithmetic::{ADD, DIVIDE_INTEGERS, MODULO, MULTIPLY, NEGATE, SUBTRACT};
+pub(crate) use self::arithmetic::{ADD, DIVIDE_INTEGERS, MODULO, MULTIPLY, NEGATE, SUBTRACT, product_of};
 pub(crate) use self::averages::AVERAGE;
 pub(crate) use self::calendar::{ADD_INTERVAL, DATE_PART, DATE_TRUNC, SUBTRACT_INTERVAL};
 pub(crate) use self::casts::{
-    CAST, DATE_OF, DECIMAL_TO_DOUBLE, ROUND_TO_INTEGER, TIMESTAMP_OF, TRY_CAST, ZONED_OF,
+    CAST, DATE_OF, DECIMAL_TO_DOUBLE, ROUND_TO_INTEGER, TIMESTAMP_OF, TRY_CAST, WHOLE, ZONED_OF,
 };
 pub(crate) use self::collected::{COUNTED, JOINED};
 pub(crate) use self::days::{ADD_DAYS, DAY_NAME, LAST_DAY, MAKE_DATE, MAKE_TIME, MONTH_NAME, SUBTRACT_DAYS};
@@ -112,6 +112,7 @@ pub fn all() -> Functions {
         SUBTRACT_INTERVAL,
         CAST,
         TRY_CAST,
+        WHOLE,
         DATE_OF,
         DECIMAL_TO_DOUBLE,
         ROUND_TO_INTEGER,

@@ -14,7 +14,7 @@ use super::relation::{OutputColumn, Relation, RowOrder};
 use super::sums::{average, repeatable, sum};
 use super::types::arrow_type;
 use crate::bound::{Aggregate, Expression, SqlType};
-use crate::functions::{FINITE, FROM_KEY, KEY};
+use crate::functions::{FINITE, FROM_KEY, KEY, WHOLE};
 use crate::refusal::Refusal;
 
 /// The number of rows.
@@ -244,7 +244,7 @@ pub(super) fn column_of_part(parts: &mut Vec<(String, Expr)>, name: String, call
 /// An integer, or a truth value, as a number with room for sums.
 pub(super) fn whole(value: Expr, sql_type: &SqlType) -> Expr {
     let value = if *sql_type == SqlType::Boolean { cast(value, DataType::Int32) } else { value };
-    cast(value, DataType::Decimal128(38, 0))
+    WHOLE.call(vec![value])
 }
 
 /// Aggregates of DOUBLEs that fail where they are not finite.

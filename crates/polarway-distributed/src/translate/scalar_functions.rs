@@ -12,7 +12,7 @@ use crate::bound::{Function, SqlType};
 use crate::functions::{
     ADD, DIVIDE_INTEGERS, ERROR, FIRST_CHARACTERS, FIRST_OF, JOINED_VALUES, LAST_CHARACTERS, LIKE, LOGARITHM,
     LOWER, MODULO, MULTIPLY, NEGATE, Native, ROUND, ROUND_DIGITS, SQUARE_ROOT, SUBSTRING, SUBTRACT, UPPER,
-    order_word,
+    order_word, product_of,
 };
 use crate::refusal::Refusal;
 
@@ -180,7 +180,8 @@ fn decimals(
             Some(operator.call(wide.collect()))
         }
         "*" if one.1 + other.1 == *scale => {
-            let product = SqlType::Decimal { width: (one.0 + other.0).min(38), scale: *scale };
+            let (width, scale) = product_of(one, other);
+            let product = SqlType::Decimal { width, scale };
             let value = MULTIPLY.call(arguments);
             Some(if product == *output { value } else { cast(value, output_type) })
         }
