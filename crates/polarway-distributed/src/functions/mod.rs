@@ -7,6 +7,7 @@ mod averages;
 mod calendar;
 mod casts;
 mod collected;
+mod conditions;
 mod days;
 mod expansions;
 mod floats;
@@ -58,7 +59,8 @@ impl Native {
         Self { name, output, run, volatility: Volatility::Immutable }
     }
 
-    fn to_udf(self) -> ScalarUDF {
+    /// As DataFusion calls it.
+    pub(crate) fn to_udf(self) -> ScalarUDF {
         ScalarUDF::from(NativeUdf { native: self, signature: Signature::variadic_any(self.volatility) })
     }
 
@@ -78,6 +80,7 @@ pub(crate) use self::casts::{
     CAST, DATE_OF, DECIMAL_TO_DOUBLE, ROUND_TO_INTEGER, TIMESTAMP_OF, TRY_CAST, WHOLE, ZONED_OF,
 };
 pub(crate) use self::collected::{COUNTED, JOINED};
+pub(crate) use self::conditions::ALL_OF;
 pub(crate) use self::days::{ADD_DAYS, DAY_NAME, LAST_DAY, MAKE_DATE, MAKE_TIME, MONTH_NAME, SUBTRACT_DAYS};
 pub(crate) use self::floats::{
     BITS, CANONICAL, FINITE, FROM_BITS, FROM_KEY, KEY, LOGARITHM, ROUND, ROUND_DIGITS, SQUARE_ROOT,
@@ -105,6 +108,7 @@ pub fn all() -> Functions {
         DIVIDE_INTEGERS,
         MODULO,
         NEGATE,
+        ALL_OF,
         AVERAGE,
         DATE_PART,
         DATE_TRUNC,

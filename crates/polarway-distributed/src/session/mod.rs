@@ -2,6 +2,7 @@
 //!
 //! Settings of a session don't travel with a plan, so all of them come from here.
 
+mod conditions;
 mod guard;
 mod joins;
 mod projections;

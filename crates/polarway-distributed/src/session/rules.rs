@@ -11,6 +11,7 @@ use datafusion::optimizer::{ApplyOrder, Optimizer, OptimizerConfig, OptimizerRul
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
+use super::conditions::CompareTogether;
 use super::{joins, projections};
 
 /// Rules for physical plans, in the order in which they apply.
@@ -45,6 +46,8 @@ pub fn physical_optimizer_rules(workers: usize) -> Vec<Arc<dyn PhysicalOptimizer
     let mut rules = PhysicalOptimizer::new().rules;
     joins::spread(&mut rules, workers);
     projections::protect(&mut rules);
+    // After those that read conditions.
+    rules.push(Arc::new(CompareTogether));
     rules
 }
 
