@@ -8,6 +8,7 @@ mod joins;
 mod projections;
 mod rules;
 mod runtime;
+mod splits;
 mod stopping;
 
 pub use rules::{optimizer_rules, physical_optimizer_rules};
@@ -115,6 +116,7 @@ pub(crate) fn coordinator(
         .with_distributed_worker_connection_buffer_budget_bytes(UNREAD_BYTES)?
         // The network between workers is faster than a compression, which took a seventh of the processor's time.
         .with_distributed_compression(None)?
+        .with_distributed_scale_up_leaf_node_handler(splits::neighbouring_ranges)
         .with_distributed_desired_task_count_handler(guard::one_task_for_all_rows);
     if let Some(place) = kept {
         // After all rules that make the plan: it is over the whole of it.
