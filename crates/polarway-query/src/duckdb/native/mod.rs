@@ -316,15 +316,11 @@ impl Drop for RawPending {
 impl Pending {
     /// Runs until the first rows are available.
     pub(crate) fn start(self) -> Result<Rows> {
-        let connection = &self.prepared.connection;
-        let mut rows = Rows {
-            _stop: StopOnDrop(connection.clone()),
-            result: QueryResult::empty(),
-            arrow_options: ArrowOptions::of(connection),
-            pending: self,
-        };
+        let Self { _stop, raw, prepared } = self;
+        let arrow_options = ArrowOptions::of(&prepared.connection);
+        let mut rows = Rows { _stop, result: QueryResult::empty(), arrow_options, raw, prepared };
         // SAFETY: the pending object is alive; `result` destroys what DuckDB puts in, also after an error.
-        match unsafe { ffi::duckdb_execute_pending(rows.pending.raw.0, &mut rows.result.0) } {
+        match unsafe { ffi::duckdb_execute_pending(rows.raw.0, &mut rows.result.0) } {
             ffi::DuckDBSuccess => Ok(rows),
             _ => Err(rows.result.error()),
         }
@@ -338,13 +334,14 @@ pub(crate) struct Rows {
     _stop: StopOnDrop,
     result: QueryResult,
     arrow_options: ArrowOptions,
-    pending: Pending,
+    raw: RawPending,
+    prepared: Prepared,
 }
 
 impl Rows {
     /// The columns of the rows.
     pub(crate) fn column_types(&mut self) -> ColumnTypes {
-        ColumnTypes::of_result(&mut self.result, &self.pending.prepared.connection)
+        ColumnTypes::of_result(&mut self.result, &self.prepared.connection)
     }
 
     /// The next rows; `schema` is the Arrow form of the column types.
@@ -354,9 +351,9 @@ impl Rows {
 
     /// Ends the query and returns its statement, which may run again.
     pub(crate) fn into_prepared(self) -> Prepared {
-        let Self { result, arrow_options, pending, .. } = self;
-        drop((result, arrow_options));
-        pending.prepared
+        let Self { result, arrow_options, raw, prepared, .. } = self;
+        drop((result, arrow_options, raw));
+        prepared
     }
 }
 
