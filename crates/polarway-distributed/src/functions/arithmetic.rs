@@ -19,22 +19,16 @@ const MOST_DIGITS: u8 = 38;
 const MOST_SMALL_DIGITS: u8 = 18;
 
 pub(crate) const ADD: Native = Native::new("duckdb_add", first_type, |arguments, output| {
-    if let Some((one, other)) = decimals(arguments).filter(|(one, other)| sums_fit(one, other)) {
-        return fitted(unchecked(one, other, i128::wrapping_add)?, output);
-    }
-    fitted(numeric::add(&arguments[0], &arguments[1])?, output)
+    fitted(computed(arguments, sums_fit, i128::wrapping_add, |one, other| numeric::add(one, other))?, output)
 });
 pub(crate) const SUBTRACT: Native = Native::new("duckdb_subtract", first_type, |arguments, output| {
-    if let Some((one, other)) = decimals(arguments).filter(|(one, other)| sums_fit(one, other)) {
-        return fitted(unchecked(one, other, i128::wrapping_sub)?, output);
-    }
-    fitted(numeric::sub(&arguments[0], &arguments[1])?, output)
+    fitted(computed(arguments, sums_fit, i128::wrapping_sub, |one, other| numeric::sub(one, other))?, output)
 });
 pub(crate) const MULTIPLY: Native = Native::new("duckdb_multiply", product, |arguments, output| {
-    if let Some((one, other)) = decimals(arguments).filter(|(one, other)| products_fit(one, other)) {
-        return fitted(unchecked(one, other, i128::wrapping_mul)?, output);
-    }
-    fitted(numeric::mul(&arguments[0], &arguments[1])?, output)
+    fitted(
+        computed(arguments, products_fit, i128::wrapping_mul, |one, other| numeric::mul(one, other))?,
+        output,
+    )
 });
 pub(crate) const NEGATE: Native =
     Native::new("duckdb_negate", first_type, |arguments, _| Ok(numeric::neg(&arguments[0])?));
@@ -56,18 +50,21 @@ pub(crate) const MODULO: Native = Native::new("duckdb_modulo", first_type, |argu
     by_other_than_zero(arguments, rest, |one, other| one.checked_rem(other))
 });
 
-fn decimals(arguments: &[ArrayRef]) -> Option<(&Decimal128Array, &Decimal128Array)> {
-    Some((arguments[0].as_primitive_opt()?, arguments[1].as_primitive_opt()?))
-}
-
-/// The results of an operator that fit into 128 bits.
-fn unchecked(
-    one: &Decimal128Array,
-    other: &Decimal128Array,
-    operator: impl Fn(i128, i128) -> i128,
+/// The results of an operator. Decimals that can't overflow are not checked one by one.
+fn computed(
+    arguments: &[ArrayRef],
+    fit: fn(&Decimal128Array, &Decimal128Array) -> bool,
+    unchecked: impl Fn(i128, i128) -> i128,
+    checked: fn(&ArrayRef, &ArrayRef) -> std::result::Result<ArrayRef, ArrowError>,
 ) -> Result<ArrayRef> {
-    let results: Decimal128Array = binary(one, other, operator)?;
-    Ok(Arc::new(results))
+    let (one, other) = (&arguments[0], &arguments[1]);
+    if let (Some(one), Some(other)) = (one.as_primitive_opt(), other.as_primitive_opt())
+        && fit(one, other)
+    {
+        let results: Decimal128Array = binary(one, other, unchecked)?;
+        return Ok(Arc::new(results));
+    }
+    Ok(checked(one, other)?)
 }
 
 /// Whether 128 bits have room for all sums of decimals of one scale.

@@ -28,8 +28,10 @@ pub(super) fn neighbouring_ranges(
         .with_preserve_order_within_groups(!scan.output_ordering.is_empty())
         .repartition_file_groups(&scan.file_groups)
         .unwrap_or_else(|| scan.file_groups.clone());
+    let mut without_files = scan.clone();
+    without_files.file_groups.clear();
     let of_tasks = dealt(ranges, event.task_count).into_iter().map(|file_groups| {
-        let mut of_task = scan.clone();
+        let mut of_task = without_files.clone();
         of_task.file_groups = file_groups;
         DataSourceExec::from_data_source(of_task) as Arc<dyn ExecutionPlan>
     });
