@@ -81,12 +81,13 @@ impl Attempt {
         let kept = query.kept.as_ref();
         let place =
             kept.and_then(|kept| shared.place(kept.keeper.handle(), Arc::clone(&kept.columns), id, &stopped));
-        let state = session::coordinator(shared.spread, &shared.functions, runtime, workers, channels, place)
+        let spread = shared.spread;
+        let state = session::coordinator(spread, &shared.functions, runtime, workers, channels, place)
             .map_err(|error| Failure::of(error).into_error())?;
         let plan = query.plan.clone();
         let stop = stopped.clone().drop_guard();
         let planned = shared.compute.spawn(async move {
-            let plan = session::stop_with(state.create_physical_plan(&plan).await?, &stopped)?;
+            let plan = session::stop_with(session::in_stages(&state, &plan, spread).await?, &stopped)?;
             let rows = execute_stream(Arc::clone(&plan), state.task_ctx())?;
             Ok((plan, rows))
         });

@@ -39,7 +39,7 @@ impl Worker {
             let workers = TakingPart(workers.to_vec());
             let state =
                 session::coordinator(shared.spread, &shared.functions, runtime, workers, channels, None)?;
-            state.create_physical_plan(&query.plan).await
+            session::in_stages(&state, &query.plan, shared.spread).await
         };
         let planned: Result<_> = planned.await;
         let plan = planned.map_err(|error| Failure::of(error).into_error())?;

@@ -8,6 +8,7 @@ mod joins;
 mod projections;
 mod rules;
 mod runtime;
+mod small_sides;
 mod splits;
 mod stopping;
 
@@ -21,7 +22,8 @@ use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
+use datafusion::logical_expr::{AggregateUDF, LogicalPlan, ScalarUDF, WindowUDF};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 use datafusion_distributed::{
     ChannelResolver, DistributedConfig, DistributedExt as _, DistributedTaskContext,
@@ -56,12 +58,19 @@ pub struct Spread {
     pub partitions: usize,
     /// The bytes of files that a partition reads: a scan is spread over as many tasks as it fills.
     pub bytes_per_partition: usize,
+    /// The bytes of files that each task of a join reads for itself. Of more, each file is read by one task, which sends its rows to
+    /// all.
+    pub bytes_of_each_task: u64,
 }
 
 impl Default for Spread {
     fn default() -> Self {
         let partitions = std::thread::available_parallelism().map_or(FEWEST_PARTITIONS, usize::from);
-        Self { partitions: partitions.max(FEWEST_PARTITIONS), bytes_per_partition: 16 << 20 }
+        Self {
+            partitions: partitions.max(FEWEST_PARTITIONS),
+            bytes_per_partition: 16 << 20,
+            bytes_of_each_task: 1 << 20,
+        }
     }
 }
 
@@ -123,6 +132,15 @@ pub(crate) fn coordinator(
         builder = builder.with_physical_optimizer_rule(Arc::new(KeptByTasks(place)));
     }
     Ok(builder.build())
+}
+
+/// A query in stages, as its coordinator runs it.
+pub(crate) async fn in_stages(
+    session: &SessionState,
+    query: &LogicalPlan,
+    spread: Spread,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    small_sides::read_by_each_task(session.create_physical_plan(query).await?, spread.bytes_of_each_task)
 }
 
 /// The session of a task on a worker. Of what its coordinator has set, it keeps the task's place and how rows travel.

@@ -159,9 +159,9 @@ pub(crate) fn identity() -> Identity {
     Identity { version: "test".to_owned(), storage: "folder".to_owned() }
 }
 
-/// Each file is its own task, as far as there are workers.
+/// Each file is its own task, as far as there are workers, and is read by no other one.
 pub(crate) fn forced() -> Spread {
-    Spread { partitions: 2, bytes_per_partition: 1 }
+    Spread { partitions: 2, bytes_per_partition: 1, bytes_of_each_task: 0 }
 }
 
 pub(crate) fn credentials() -> Credentials {

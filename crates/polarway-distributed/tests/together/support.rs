@@ -75,7 +75,7 @@ impl Fleet {
                 files: seam.files(),
                 result_files: seam.result_files(),
                 functions: polarway_distributed::functions(),
-                spread: Spread { partitions: 2, bytes_per_partition: 1 },
+                spread: Spread { partitions: 2, bytes_per_partition: 1, bytes_of_each_task: 0 },
                 limits: WorkerLimits::default(),
                 spill_folder: seam.spill_folder(),
             };

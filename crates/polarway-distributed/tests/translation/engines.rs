@@ -71,12 +71,18 @@ impl Engines {
 
     /// Translated plans run over three workers, spread as far as they can be.
     pub(crate) fn of_three_workers() -> Self {
-        Self::with(Box::new(Fleet::new(2)))
+        Self::with(Box::new(Fleet::new(2, 0)))
     }
 
-    /// The same with so many threads for a query on each worker, and so many files for each table.
-    pub(crate) fn of_three_workers_with(partitions: usize, parts: usize) -> Self {
-        Self { parts, ..Self::with(Box::new(Fleet::new(partitions))) }
+    /// The same, but each task of a join reads tables of a few kilobytes for itself.
+    pub(crate) fn of_three_workers_that_read_small_tables() -> Self {
+        Self::with(Box::new(Fleet::new(2, 64 << 10)))
+    }
+
+    /// The same with so many threads for a query on each worker, so many files for each table, and so many bytes of files that each
+    /// task of a join reads for itself.
+    pub(crate) fn of_three_workers_with(partitions: usize, parts: usize, bytes_of_each_task: u64) -> Self {
+        Self { parts, ..Self::with(Box::new(Fleet::new(partitions, bytes_of_each_task))) }
     }
 
     fn with(executor: Box<dyn Executor>) -> Self {

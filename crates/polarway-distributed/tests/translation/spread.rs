@@ -29,17 +29,24 @@ const QUERIES: [&str; 22] = [
 ];
 
 #[test]
-fn an_answer_does_not_depend_on_the_number_of_threads_or_files() {
+fn an_answer_does_not_depend_on_the_number_of_threads_or_files_or_on_who_reads_a_small_table() {
     on_a_thread_of_queries(|| {
-        for (partitions, files) in [(1, 1), (1, 4), (2, 1), (2, 2), (3, 5)] {
-            let mut engines = Engines::of_three_workers_with(partitions, files);
+        let all = u64::MAX;
+        for (partitions, files, of_each_task) in
+            [(1, 1, 0), (1, 4, 0), (2, 1, 0), (2, 2, 0), (3, 5, 0), (1, 4, all), (2, 1, all), (3, 5, all)]
+        {
+            let mut engines = Engines::of_three_workers_with(partitions, files, of_each_task);
             engines.add_query("t", "SELECT n, n % 7 AS k FROM range(200) AS r(n)");
             engines.add_query("u", "SELECT n * 3 AS n, n % 5 AS k FROM range(20) AS r(n)");
             for sql in QUERIES {
-                assert_eq!(engines.ask(sql), Outcome::Same, "{partitions} threads, {files} files: {sql}");
+                assert_eq!(
+                    engines.ask(sql),
+                    Outcome::Same,
+                    "{partitions} threads, {files} files, {of_each_task} bytes: {sql}"
+                );
             }
             println!(
-                "{partitions} threads, {files} files: {} of {} on several workers",
+                "{partitions} threads, {files} files, {of_each_task} bytes: {} of {} on several workers",
                 engines.distributed(),
                 QUERIES.len()
             );

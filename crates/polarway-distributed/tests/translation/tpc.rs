@@ -19,7 +19,7 @@ fn the_22_queries_of_tpch_are_all_translated_and_answered_as_duckdb_answers_them
 fn three_workers_answer_all_22_queries_of_tpch_together_as_duckdb_answers_them() {
     let Some(folder) = folder("POLARWAY_TPCH") else { return };
     on_a_thread_of_queries(move || {
-        let mut engines = Engines::of_three_workers();
+        let mut engines = Engines::of_three_workers_that_read_small_tables();
         let outcomes = ask_all(&mut engines, &folder);
         assert_eq!(outcomes, [const { Outcome::Same }; 22]);
         assert_eq!(engines.distributed(), 22);
@@ -30,7 +30,7 @@ fn three_workers_answer_all_22_queries_of_tpch_together_as_duckdb_answers_them()
 fn three_workers_answer_all_99_queries_of_tpcds_together_as_duckdb_answers_them() {
     let Some(folder) = folder("POLARWAY_TPCDS") else { return };
     on_a_thread_of_queries(move || {
-        let mut engines = Engines::of_three_workers();
+        let mut engines = Engines::of_three_workers_that_read_small_tables();
         let outcomes = ask_all(&mut engines, &folder);
         assert_eq!(outcomes, [const { Outcome::Same }; 99]);
         assert_eq!(engines.distributed(), 99);

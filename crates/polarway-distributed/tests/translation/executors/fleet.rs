@@ -32,11 +32,11 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Each worker has so many threads for a query.
-    pub(crate) fn new(partitions: usize) -> Self {
+    /// Each worker has so many threads for a query, and each task of a join reads so many bytes of files for itself.
+    pub(crate) fn new(partitions: usize, bytes_of_each_task: u64) -> Self {
         let runtime = Runtime::new().unwrap();
         let folder = Tables::new();
-        let spread = Spread { partitions, ..forced() };
+        let spread = Spread { partitions, bytes_of_each_task, ..forced() };
         let peers = runtime.block_on(fleet_spreading(folder.root(), 3, spread));
         Self { peers, folder, tables: HashMap::new(), distributed: Cell::new(0), runtime }
     }
