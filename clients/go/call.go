@@ -80,7 +80,7 @@ func (c *call) run(ctx context.Context, try func(context.Context, *attempt) erro
 		failed := c.failure(ctx, err)
 		wait, isWorthIt := c.wait(failed)
 		if !isWorthIt {
-			return c.final(failed)
+			return c.final(c.tries.told(failed))
 		}
 		c.client.logger.DebugContext(ctx, "polarway: trying again", "error", failed.Message, "wait", wait, "id", c.id)
 		if err := sleep(ctx, wait); err != nil {

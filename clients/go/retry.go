@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	pb "github.com/polarway/polarway/clients/go/internal/polarwayv1"
 )
 
@@ -35,6 +37,8 @@ type tries struct {
 	// Whether breaks are counted from the beginning. Otherwise they are once the call's timeout has passed since it began:
 	// before that they may be quick and many, as a balancer that has just lost its workers answers each try with an error.
 	countsEarlyBreaks bool
+	// What a busy server said to the last try, if this one has not got going.
+	busy *Error
 }
 
 func newTries(timeout time.Duration, kind callKind) tries {
@@ -56,6 +60,7 @@ func (t *tries) left() time.Duration {
 func (t *tries) going() {
 	t.deadline = time.Now().Add(t.timeout)
 	t.isGoing = true
+	t.busy = nil
 }
 
 // progress records that the call made progress that a retry keeps.
@@ -73,7 +78,9 @@ func (t *tries) wait(failed *Error) (time.Duration, bool) {
 	}
 	wasGoing := t.isGoing
 	t.isGoing = false
+	t.busy = nil
 	if pb.Reasons[failed.Reason].Busy {
+		t.busy = failed
 		// A busy server has broken nothing: this is bounded by time only.
 		t.deadline = t.began.Add(t.timeout)
 	} else if wasGoing && (t.countsEarlyBreaks || time.Since(t.began) >= t.timeout) {
@@ -89,6 +96,16 @@ func (t *tries) wait(failed *Error) (time.Duration, bool) {
 	}
 	t.failed++
 	return wait, true
+}
+
+// told is what the user is told of a call whose last try failed. If the time ended during that try, it is what a busy server
+// said to the one before: it tells more.
+func (t *tries) told(failed *Error) *Error {
+	isLate := failed.Code == codes.DeadlineExceeded && failed.Reason == "" && failed.cause == nil
+	if isLate && t.busy != nil {
+		return t.busy
+	}
+	return failed
 }
 
 // count tells how many tries there have been since the call last made progress.

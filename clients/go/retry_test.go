@@ -1,9 +1,12 @@
 package polarway
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"google.golang.org/grpc/codes"
 )
 
 func TestTriesEndWithTheDeadlineAndNotBefore(t *testing.T) {
@@ -31,6 +34,32 @@ func TestWhatDoesNotPassIsNotTriedAgain(t *testing.T) {
 	if _, isWorthIt := tries.wait(ofReason(14, "MOON_IS_FULL", "a reason of a later version", 0)); isWorthIt {
 		t.Error("nobody knows whether it passes")
 	}
+}
+
+func TestATryThatTheTimeCutsOffHidesNoBusyServer(t *testing.T) {
+	tries := newTries(10*time.Second, callIdempotent)
+	busy := ofReason(8, "RESOURCE_EXHAUSTED", "others run", 0)
+	late := ofCode(codes.DeadlineExceeded, "the server did not answer within 10s", originPeer)
+	told := func(what string, failed, expected *Error) {
+		t.Helper()
+		if told := tries.told(failed); told != expected {
+			t.Errorf("%s: %v", what, told)
+		}
+	}
+	tries.wait(busy)
+	tries.wait(late)
+	told("the time is over", late, busy)
+	stopped := ofReason(codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "the query took too long", 0)
+	told("the server stopped it", stopped, stopped)
+	over, cancel := context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	mine := ended(over)
+	told("the context has ended", mine, mine)
+	tries.going()
+	told("the server began to work", late, late)
+	tries.wait(busy)
+	tries.wait(unreachable("reset"))
+	told("the connection broke since then", late, late)
 }
 
 func TestTheServerSaysHowLongToWaitAtLeast(t *testing.T) {

@@ -50,6 +50,22 @@ def test_tries_end_with_the_deadline_and_not_before(failure: Failure) -> None:
     assert 8 <= sum(taken) < 10
 
 
+def test_a_try_that_the_time_cuts_off_hides_no_busy_server() -> None:
+    late = Failure(4, "the server did not answer within 10 s")
+    tries = Tries(10, clock=Clock(), jitter=lambda: 0.5)
+    tries.wait_s(BUSY)
+    assert tries.wait_s(late) is None
+    assert tries.told(late) == BUSY
+    # What the server said itself is newer, and so is that it began to work.
+    stopped = Failure(4, "the query took too long", "DEADLINE_EXCEEDED")
+    assert tries.told(stopped) == stopped
+    tries.going()
+    assert tries.told(late) == late
+    tries.wait_s(BUSY)
+    tries.wait_s(BROKEN)
+    assert tries.told(late) == late
+
+
 def test_to_be_turned_away_after_waiting_is_bounded_by_time_alone() -> None:
     clock = Clock()
     taken = waits(Tries(60, clock=clock, jitter=lambda: 0.5), clock, BUSY, is_going=True)

@@ -144,7 +144,7 @@ export class Call {
       }
       const waitMs = this.#waitMs(failure);
       if (waitMs === undefined) {
-        throw this.#finalError(failure);
+        throw this.#finalError(this.#tries.told(failure));
       }
       await sleep(waitMs, this.signal);
     }

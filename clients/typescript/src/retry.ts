@@ -42,6 +42,8 @@ export class Tries {
   #failed = 0;
   #breaksLeft: number;
   #isGoing = false;
+  /** What a busy server said to the last try, if this one has not got going. */
+  #busy: Failure | undefined;
 
   constructor(timeoutMs: number, breaks: Breaks = BREAKS, chance: Chance = CHANCE) {
     this.timeoutMs = timeoutMs;
@@ -66,6 +68,7 @@ export class Tries {
   going(): void {
     this.#deadline = this.#chance.now() + this.timeoutMs;
     this.#isGoing = true;
+    this.#busy = undefined;
   }
 
   /** The call made progress that a retry keeps. */
@@ -81,6 +84,7 @@ export class Tries {
     if (!isTransient(failure)) {
       return undefined;
     }
+    this.#busy = isOfBusyServer(failure) ? failure : undefined;
     const wasGoing = this.#isGoing;
     this.#isGoing = false;
     if (isOfBusyServer(failure)) {
@@ -99,5 +103,14 @@ export class Tries {
     }
     this.#failed += 1;
     return wait;
+  }
+
+  /**
+   * What the user is told of a call whose last try failed. If the time ended during that try, it is what a busy server said to
+   * the one before: it tells more.
+   */
+  told(failure: Failure): Failure {
+    const isLate = failure.code === "DEADLINE_EXCEEDED" && failure.reason === undefined;
+    return isLate ? (this.#busy ?? failure) : failure;
   }
 }

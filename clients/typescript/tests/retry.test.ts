@@ -49,6 +49,22 @@ test("what does not pass is not tried again, and the server says how long to wai
   );
 });
 
+test("a try that the time cuts off hides no busy server", () => {
+  const clock = new Clock();
+  const tries = clock.tries(10_000);
+  const busy: Failure = { code: "RESOURCE_EXHAUSTED", message: "others run", reason: "RESOURCE_EXHAUSTED" };
+  const late: Failure = { code: "DEADLINE_EXCEEDED", message: "the server did not answer within 10000 ms" };
+  assert.ok(clock.after(tries, busy) && !clock.after(tries, late));
+  assert.equal(tries.told(late), busy);
+  // What the server said itself is newer, and so is that it began to work.
+  const stopped: Failure = { ...late, reason: "DEADLINE_EXCEEDED" };
+  assert.equal(tries.told(stopped), stopped);
+  tries.going();
+  assert.equal(tries.told(late), late);
+  assert.ok(clock.after(tries, busy) && clock.after(tries, RESET));
+  assert.equal(tries.told(late), late);
+});
+
 test("a call that breaks each time it got going is not made for ever", () => {
   const clock = new Clock();
   const tries = clock.tries(10_000, { most: 2, countFromStart: true });

@@ -33,6 +33,8 @@ pub(crate) struct Tries {
     most_breaks: u32,
     /// Whether breaks are counted from the beginning.
     counts_early_breaks: bool,
+    /// What a busy server said to the last try, if this one has not got going.
+    busy: Option<Error>,
 }
 
 impl Tries {
@@ -47,6 +49,7 @@ impl Tries {
             breaks_left: MOST_BREAKS,
             most_breaks: MOST_BREAKS,
             counts_early_breaks: false,
+            busy: None,
         }
     }
 
@@ -72,6 +75,7 @@ impl Tries {
     pub(crate) fn going(&mut self) {
         self.deadline = Instant::now() + self.timeout;
         self.is_going = true;
+        self.busy = None;
     }
 
     /// The call made progress that a retry keeps.
@@ -85,13 +89,17 @@ impl Tries {
     /// Waits before the next try.
     ///
     /// # Errors
-    /// The error itself, if a retry can't help or there is no time for one.
+    /// The error itself, if a retry can't help or there is no time for one. If the time ended during a try, what a busy server said
+    /// to the one before: it tells the user more.
     pub(crate) async fn after(&mut self, error: Error) -> Result<()> {
+        let busy = self.busy.take();
         if !error.is_transient() {
-            return Err(error);
+            let is_late = error.kind() == ErrorKind::TimedOut && error.reason().is_none();
+            return Err(busy.filter(|_| is_late).unwrap_or(error));
         }
         let was_going = std::mem::take(&mut self.is_going);
-        if error.is_of_busy_server() {
+        let is_busy = error.is_of_busy_server();
+        if is_busy {
             // A busy server has broken nothing: this is bounded by time only.
             self.deadline = self.began + self.timeout;
         } else if was_going && (self.counts_early_breaks || self.began.elapsed() >= self.timeout) {
@@ -107,6 +115,7 @@ impl Tries {
         }
         self.failed += 1;
         tracing::debug!(%error, ?wait, "trying again");
+        self.busy = is_busy.then_some(error);
         sleep(wait).await;
         Ok(())
     }
@@ -147,6 +156,25 @@ mod tests {
         assert!(count > 10, "{count} tries");
         assert!(start.elapsed() <= Duration::from_secs(60), "{:?}", start.elapsed());
         assert_eq!(error.reason(), Some(Reason::ResourceExhausted));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_try_that_the_time_cuts_off_hides_no_busy_server() {
+        let busy = || Error::from_failure(Reason::ResourceExhausted.failure("others run"));
+        let late = || Error::new(ErrorKind::TimedOut, "the server did not answer within 10s".to_owned());
+        let mut tries = Tries::new(Duration::from_secs(10));
+        tries.after(busy()).await.unwrap();
+        assert_eq!(tries.after(late()).await.unwrap_err().reason(), Some(Reason::ResourceExhausted));
+        // What the server said since then is newer.
+        tries.after(busy()).await.unwrap();
+        tries.after(Error::unreachable("reset")).await.unwrap();
+        assert_eq!(tries.after(late()).await.unwrap_err().kind(), ErrorKind::TimedOut);
+        tries.after(busy()).await.unwrap();
+        tries.going();
+        assert_eq!(tries.after(late()).await.unwrap_err().kind(), ErrorKind::TimedOut);
+        tries.after(busy()).await.unwrap();
+        let stopped = Error::from_failure(Reason::DeadlineExceeded.failure("the query took too long"));
+        assert_eq!(tries.after(stopped).await.unwrap_err().reason(), Some(Reason::DeadlineExceeded));
     }
 
     #[tokio::test(start_paused = true)]

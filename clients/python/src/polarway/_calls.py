@@ -124,7 +124,7 @@ class Call:
                 raise self._of_this_call(error) from error.__cause__
             wait_s = self._wait_s(failure)
             if wait_s is None:
-                raise self._exception(failure) from None
+                raise self._exception(self._tries.told(failure)) from None
             await self._transport.sleep(wait_s)
 
     async def go_on(self, attempt: Callable[[Attempt], Awaitable[T]]) -> T:

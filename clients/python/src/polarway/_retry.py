@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from polarway._failure import DEADLINE_EXCEEDED
+
 if TYPE_CHECKING:
     from polarway._failure import Failure
 
@@ -55,6 +57,8 @@ class Tries:
         self._breaks = breaks
         self._breaks_left = breaks.most
         self._is_going = False
+        # What a busy server said to the last try, if this one has not got going.
+        self._busy: Failure | None = None
 
     def left_s(self) -> float:
         """How much time is left, in seconds."""
@@ -64,6 +68,7 @@ class Tries:
         """The server works on the call: the timeout starts again."""
         self._deadline = self._clock() + self.timeout_s
         self._is_going = True
+        self._busy = None
 
     def progress(self) -> None:
         """The call made progress that a retry keeps."""
@@ -76,6 +81,7 @@ class Tries:
         """The seconds to wait before the next try; `None` if a retry can't help or there is no time for one."""
         if not failure.is_transient:
             return None
+        self._busy = failure if failure.is_of_busy_server else None
         was_going, self._is_going = self._is_going, False
         if failure.is_of_busy_server:
             # A busy server has broken nothing: this is bounded by time only.
@@ -91,6 +97,14 @@ class Tries:
             return None
         self._failed += 1
         return wait
+
+    def told(self, failure: Failure) -> Failure:
+        """What the user is told of a call whose last try failed.
+
+        If the time ended during that try, it is what a busy server said to the one before: it tells more.
+        """
+        is_late = failure.code == DEADLINE_EXCEEDED and failure.reason is None
+        return self._busy if self._busy is not None and is_late else failure
 
     @property
     def count(self) -> int:
