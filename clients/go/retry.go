@@ -101,6 +101,7 @@ func (t *tries) wait(failed *Error) (time.Duration, bool) {
 // told is what the user is told of a call whose last try failed. If the time ended during that try, it is what a busy server
 // said to the one before: it tells more.
 func (t *tries) told(failed *Error) *Error {
+	// An error with a cause is that of the caller's own context, which the caller set, and is told of.
 	isLate := failed.Code == codes.DeadlineExceeded && failed.Reason == "" && failed.cause == nil
 	if isLate && t.busy != nil {
 		return t.busy

@@ -84,10 +84,11 @@ export class Tries {
     if (!isTransient(failure)) {
       return undefined;
     }
-    this.#busy = isOfBusyServer(failure) ? failure : undefined;
+    this.#busy = undefined;
     const wasGoing = this.#isGoing;
     this.#isGoing = false;
     if (isOfBusyServer(failure)) {
+      this.#busy = failure;
       // A busy server has broken nothing: this is bounded by time only.
       this.#deadline = this.#began + this.timeoutMs;
     } else if (wasGoing && (this.#breaks.countFromStart || this.#chance.now() - this.#began >= this.timeoutMs)) {

@@ -81,9 +81,10 @@ class Tries:
         """The seconds to wait before the next try; `None` if a retry can't help or there is no time for one."""
         if not failure.is_transient:
             return None
-        self._busy = failure if failure.is_of_busy_server else None
+        self._busy = None
         was_going, self._is_going = self._is_going, False
         if failure.is_of_busy_server:
+            self._busy = failure
             # A busy server has broken nothing: this is bounded by time only.
             self._deadline = self._began + self.timeout_s
         elif was_going and (self._breaks.count_from_start or self._clock() - self._began >= self.timeout_s):

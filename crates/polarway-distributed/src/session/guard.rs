@@ -7,14 +7,14 @@
 use std::sync::Arc;
 
 use datafusion::common::Result;
-use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_expr::{Distribution, Partitioning};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties as _};
 use datafusion_distributed::{BroadcastExec, DesiredTaskCountEvent, DesiredTaskCountEventResponse};
+
+use super::splits::file_scan;
 
 /// Keeps a stage to one task if one of its operators must see all rows.
 pub(super) fn one_task_for_all_rows(
@@ -27,9 +27,7 @@ pub(super) fn one_task_for_all_rows(
 
 /// A limit inside of a scan would be applied by each of its tasks.
 fn is_limited_scan(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    let scan = plan.downcast_ref::<DataSourceExec>();
-    let scan = scan.and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
-    scan.is_some_and(|scan| scan.limit.is_some())
+    file_scan(plan).is_some_and(|scan| scan.limit.is_some())
 }
 
 /// Partitions are brought together, but those of other tasks are not: rows of a bare scan are not sent to another stage for that.

@@ -58,8 +58,7 @@ pub struct Spread {
     pub partitions: usize,
     /// The bytes of files that a partition reads: a scan is spread over as many tasks as it fills.
     pub bytes_per_partition: usize,
-    /// The bytes of files that each task of a join reads for itself. Of more, each file is read by one task, which sends its rows to
-    /// all.
+    /// The bytes of files that each task of a join reads for itself. Larger tables are read by tasks that send the rows to all of them.
     pub bytes_of_each_task: u64,
 }
 

@@ -8,8 +8,6 @@ use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode as _};
-use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_expr::Partitioning;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
@@ -23,15 +21,15 @@ use datafusion_distributed::{
     Stage,
 };
 
+use super::splits::file_scan;
+
 /// A plan whose tasks read the sides of their joins that have at most so many bytes of files.
 pub(super) fn read_by_each_task(plan: Arc<dyn ExecutionPlan>, most: u64) -> Result<Arc<dyn ExecutionPlan>> {
-    let mut is_changed = false;
     let plan = plan.transform_up(|node| {
         let Some(side) = small_side(&node, most) else { return Ok(Transformed::no(node)) };
-        is_changed = true;
         Ok(Transformed::yes(in_each_task(side)?))
     })?;
-    match is_changed {
+    match plan.transformed {
         true => numbered(plan.data),
         false => Ok(plan.data),
     }
@@ -52,8 +50,7 @@ fn bytes(node: &Arc<dyn ExecutionPlan>) -> Option<u64> {
     if let Some(leaf) = node.downcast_ref::<DistributedLeafExec>() {
         return bytes(leaf.original());
     }
-    if let Some(source) = node.downcast_ref::<DataSourceExec>() {
-        let scan = source.data_source().downcast_ref::<FileScanConfig>()?;
+    if let Some(scan) = file_scan(node) {
         let files = scan.file_groups.iter().flat_map(|group| group.iter());
         return Some(files.map(|file| file.object_meta.size).sum());
     }
